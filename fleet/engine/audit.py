@@ -1,0 +1,66 @@
+"""Nothing is lost silently: the books of a run are checked at its end."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.engine.tally import (
+    BUSY_NS,
+    CAPTURED,
+    DROPPED_BITS,
+    FATE_0,
+    OFFERED_BITS,
+    SENDING_NS,
+    SENT_LINK_BITS,
+    SERVED_NS,
+    SERVER_NS,
+    TAIL_NS,
+    Tally,
+)
+from fleet.errors import RunError
+from fleet.plan.columns import Ints, Plan
+
+
+def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: int) -> None:
+    """Check that frames, bits and states add up.
+
+    Args:
+        plan: the plan.
+        tally: the merged counts.
+        in_flight: frames counted where they are.
+        queued_bits: bits counted in the ports; shape (links,).
+        now_ns: how far the run has come.
+
+    Raises:
+        RunError: something was lost or made up; names what and by how much.
+    """
+    captured = int(tally.sensors[:, CAPTURED].sum())
+    ended = int(tally.sensors[:, FATE_0 + 1 :].sum())
+    _equal("frames captured", captured, "ended + in flight", ended + in_flight)
+    latencies = int(tally.latency.sum())
+    _equal("results", int(tally.sensors[:, FATE_0 + 1].sum()), "latencies", latencies)
+    links = tally.links
+    found = links[:, SENT_LINK_BITS] + links[:, DROPPED_BITS] + queued_bits
+    for i in np.flatnonzero(links[:, OFFERED_BITS] != found):
+        name = plan.link_names[i]
+        _equal(f"bits into '{name}'", links[i, OFFERED_BITS], "sent + dropped + queued", found[i])
+    _within("time sending of a link", links[:, BUSY_NS], now_ns)
+    radio = tally.sensors[:, SENDING_NS] + tally.sensors[:, TAIL_NS]
+    _within("radio time of a sensor", radio, now_ns)
+    for region, pool in enumerate(tally.pools):
+        name = plan.region_names[region]
+        _within(f"busy server time of '{name}'", pool[SERVED_NS], int(pool[SERVER_NS]))
+
+
+def _equal(what: str, have: int, sides: str, found: int) -> None:
+    if int(have) != int(found):
+        raise RunError(
+            f"the books do not balance: {what} {have}, {sides} {found}; please report this"
+        )
+
+
+def _within(what: str, spent_ns: Ints, most_ns: int) -> None:
+    if np.min(spent_ns, initial=0) < 0 or np.max(spent_ns, initial=0) > most_ns:
+        raise RunError(
+            f"the books do not balance: {what} is outside 0..{most_ns} ns; please report this"
+        )

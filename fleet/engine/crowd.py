@@ -1,0 +1,69 @@
+"""The scene before the sensors of a shard, second by second."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.engine.tally import VISITORS, Tally
+from fleet.plan.columns import Ints, Plan
+from fleet.stages import scene
+from fleet.stages.scene import SECOND_NS
+
+
+def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: np.ndarray) -> np.ndarray:
+    """Return the newcomers a second in front of some sensors; shape (len(sensors),), float64.
+
+    Args:
+        plan: the plan.
+        sensors: their indices.
+        hour: column of the demand table.
+        factor: demand factor of each of them.
+    """
+    people = plan.demand[plan.profile_of[sensors], hour]
+    return people * plan.share[sensors] * factor / 3600.0
+
+
+class Crowd:
+    """Objects in view of some sensors; second n is stepped when time n s is passed."""
+
+    def __init__(self, plan: Plan, sensors: Ints, tally: Tally) -> None:
+        """Draw who is in view at time zero."""
+        self.plan, self.sensors, self.tally = plan, sensors, tally
+        self.factor = np.ones(plan.size)
+        self.none = np.ones(plan.size)
+        self.present = np.zeros(len(sensors), dtype=np.int64)
+        self.second = 0
+        self.view = np.zeros((0, len(sensors)), dtype=np.int64)
+        rate = self.set_hour(plan.first_hour)
+        mean = np.zeros(plan.size)
+        mean[sensors] = rate / (1.0 - plan.stay[sensors])
+        scene.begin(plan.scene_keys, sensors, scene.nobody(mean), self.present)
+
+    def set_hour(self, hour: int) -> np.ndarray:
+        """Take the arrival rates of an hour of the demand table; return them."""
+        self.hour = hour
+        return self._set_rates(self.sensors)
+
+    def set_factor(self, sensor: int, factor: float) -> None:
+        """Multiply the arrivals in front of a sensor."""
+        self.factor[sensor] = factor
+        self._set_rates(np.array([sensor]))
+
+    def _set_rates(self, sensors: Ints) -> np.ndarray:
+        rate = arrivals_per_s(self.plan, sensors, self.hour, self.factor[sensors])
+        self.none[sensors] = scene.nobody(rate)
+        return rate
+
+    def look(self, from_ns: int, until_ns: int) -> tuple[int, Ints]:
+        """Return (first second, objects by second and sensor) covering from <= t < until."""
+        first = from_ns // SECOND_NS
+        last = -(-until_ns // SECOND_NS)
+        held = self.view[max(0, len(self.view) - (self.second - first)) :]
+        fresh = np.zeros((max(0, last - self.second), len(self.sensors)), dtype=np.int64)
+        scene.advance(
+            self.plan.scene_keys, self.sensors, self.second, self.present, self.plan.stay,
+            self.none, fresh, self.tally.sensors[:, VISITORS],
+        )  # fmt: skip
+        self.second += len(fresh)
+        self.view = np.concatenate([held, fresh])
+        return first, self.view

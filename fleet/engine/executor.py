@@ -1,0 +1,133 @@
+"""How the logical processes of a plan are run: here one after the other, in this process."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from fleet.engine.reference import Reference
+from fleet.engine.region import Region
+from fleet.engine.shard import Shard
+from fleet.engine.tally import Tally
+from fleet.engine.window import windows
+from fleet.plan.columns import Ints, Plan
+from fleet.plan.partition import Partition
+
+
+class Executor(Protocol):
+    """What a run needs of whoever carries it out."""
+
+    shards: int
+
+    def advance(self, until_ns: int) -> None:
+        """Run everything up to a time."""
+
+    def tally(self) -> Tally:
+        """Return the counts up to now, merged."""
+
+    def in_flight(self) -> int:
+        """Return the number of frames under way."""
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+
+    def amend(self, plan: Plan) -> None:
+        """Go on with a plan that has further setups and other control events after now."""
+
+    def sensor_state(self, sensor: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+
+    def close(self) -> None:
+        """Let go of processes and memory."""
+
+
+def merged(plan: Plan, tallies: list[Tally]) -> Tally:
+    """Return the sum of some tallies of a plan."""
+    total = Tally.empty(plan, keep=any(t.kept is not None for t in tallies))
+    for tally in tallies:
+        total.add(tally)
+    return total
+
+
+def shard_of(partition: Partition, sensor: int) -> int:
+    """Return which shard has a sensor."""
+    return next(
+        k
+        for k, part in enumerate(partition.shards)
+        if part.sensors[min(np.searchsorted(part.sensors, sensor), len(part.sensors) - 1)] == sensor
+    )
+
+
+class LocalExecutor:
+    """Runs shards and regions in this process, window by window."""
+
+    def __init__(
+        self, plan: Plan, partition: Partition, window_ns: int, *, keep: bool = False
+    ) -> None:
+        """Set up shards and regions at time zero; `keep` keeps the finished frames."""
+        self.plan, self.partition, self.window_ns = plan, partition, window_ns
+        self.shards = len(partition.shards)
+        self._shards = [Shard(plan, part, keep=keep) for part in partition.shards]
+        self._regions = [
+            Region(plan, part, r, keep=keep) for r, part in enumerate(partition.regions)
+        ]
+        self.now_ns = 0
+
+    def advance(self, until_ns: int) -> None:
+        """Run everything up to a time."""
+        for window in windows(self.now_ns, until_ns, self.window_ns):
+            transfers = [shard.advance(window) for shard in self._shards]
+            for region in self._regions:
+                region.advance(window, *transfers)
+        self.now_ns = until_ns
+
+    def tally(self) -> Tally:
+        """Return the counts up to now, merged."""
+        for region in self._regions:
+            region.close(self.now_ns)
+        return merged(self.plan, [p.tally for p in (*self._shards, *self._regions)])
+
+    def in_flight(self) -> int:
+        """Return the number of frames under way."""
+        return sum(p.in_flight() for p in (*self._shards, *self._regions))
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        parts = [p.network.queued_bits() for p in (*self._shards, *self._regions)]
+        return np.sum(parts, axis=0, dtype=np.int64)
+
+    def amend(self, plan: Plan) -> None:
+        """Go on with a plan that has further setups and other control events after now."""
+        self.plan = plan
+        for process in (*self._shards, *self._regions):
+            process.amend(plan)
+
+    def sensor_state(self, sensor: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        return self._shards[shard_of(self.partition, sensor)].sensor_state(sensor)
+
+    def close(self) -> None:
+        """Let go of the processes."""
+        self._shards, self._regions = [], []
+
+
+class ReferenceExecutor:
+    """Runs the reference engine, which is one process."""
+
+    def __init__(self, plan: Plan, *, keep: bool = False) -> None:
+        """Set up the fleet at time zero; `keep` keeps the finished frames."""
+        self.shards = 1
+        self._reference = Reference(plan, keep=keep)
+        self.advance = self._reference.advance
+        self.in_flight = self._reference.in_flight
+        self.queued_bits = self._reference.queued_bits
+        self.amend = self._reference.amend
+        self.sensor_state = self._reference.sensor_state
+
+    def tally(self) -> Tally:
+        """Return the counts up to now."""
+        return merged(self._reference.plan, [self._reference.tally])
+
+    def close(self) -> None:
+        """Let go of the fleet."""

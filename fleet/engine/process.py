@@ -1,0 +1,38 @@
+"""How a logical process runs a window: control events one by one, frames in bulk between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import simpy
+
+from fleet.engine.window import Window
+from fleet.errors import RunError
+from fleet.stages import frames
+from fleet.stages.frames import Rows
+
+
+def advance(env: simpy.Environment, window: Window, flow: Callable[[int], Rows]) -> Rows:
+    """Run a window and return the frames that left.
+
+    Frames flow up to the next control event, then the events of that time happen, and so on: at
+    one time control comes first.
+
+    Args:
+        env: the SimPy environment of the process.
+        window: must start where the process stands.
+        flow: takes every frame as far as it comes before a time, returns those that leave.
+
+    Raises:
+        RunError: the window does not start now.
+    """
+    if window.start_ns != env.now:
+        raise RunError(f"the process is at {env.now} ns, the window starts at {window.start_ns} ns")
+    out = []
+    while (at := env.peek()) < window.end_ns:
+        out.append(flow(int(at)))
+        while env.peek() == at:
+            env.step()
+    out.append(flow(window.end_ns))
+    env.run(until=window.end_ns)
+    return frames.join(out)

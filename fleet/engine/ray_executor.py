@@ -1,0 +1,205 @@
+"""Shards and regions as Ray actors: the only module that imports Ray.
+
+Shards run ahead: while the regions take window k, the shards compute window k + 1. At most
+`AHEAD` windows are under way, so the object store holds a bounded number of transfers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import Any
+
+import numpy as np
+import ray
+
+from fleet.engine.executor import merged, shard_of
+from fleet.engine.region import Region
+from fleet.engine.shard import Shard
+from fleet.engine.tally import Tally
+from fleet.engine.window import Window, windows
+from fleet.errors import InputError, RunError
+from fleet.plan.columns import Ints, Plan
+from fleet.plan.partition import Part, Partition
+from fleet.stages.frames import Rows
+
+AHEAD = 3
+_OBJECT_STORE_BYTES = 512 * 1024 * 1024
+_ACTOR_BYTES = 130_000_000
+"""Resident memory of a bare actor process (measured, Ray 2.60 on Linux)."""
+
+
+def connect(address: str | None) -> dict[str, float]:
+    """Start Ray on this machine, or join a cluster; return its resources.
+
+    A local Ray listens on loopback only and has no dashboard.
+
+    Raises:
+        InputError: the cluster cannot be reached.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    address = address or os.environ.get("RAY_ADDRESS")
+    if not ray.is_initialized():
+        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if address:
+                ray.init(address=address, **common)
+            else:
+                ray.init(
+                    include_dashboard=False,
+                    _node_ip_address="127.0.0.1",
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    **common,
+                )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"--ray-address {address}: cannot join Ray: {first}") from None
+    return dict(ray.cluster_resources())
+
+
+def disconnect() -> None:
+    """Leave Ray; a local one ends."""
+    ray.shutdown()
+
+
+def check_memory(actors: int) -> None:
+    """Refuse more actors than memory can hold.
+
+    Raises:
+        InputError: names how many fit.
+    """
+    memory = float(ray.cluster_resources().get("memory", 0.0))
+    fit = int(memory // _ACTOR_BYTES)
+    if actors > fit:
+        raise InputError(
+            f"{actors} actors need about {actors * _ACTOR_BYTES / 1e9:.1f} GB and Ray has"
+            f" {memory / 1e9:.1f} GB, enough for {fit}; use --shards {fit} or fewer, or more"
+            " sensors per actor"
+        )
+
+
+class _ShardActor:
+    """A shard in a process of its own."""
+
+    def __init__(self, plan: Plan, part: Part, *, keep: bool) -> None:
+        self._shard = Shard(plan, part, keep=keep)
+
+    def advance(self, window: Window) -> Rows:
+        return self._shard.advance(window)
+
+    def call(self, method: str, *args: Any) -> Any:
+        return getattr(self._shard, method)(*args)
+
+    def tally(self, _now_ns: int) -> Tally:
+        return self._shard.tally
+
+    def queued_bits(self) -> Ints:
+        return self._shard.network.queued_bits()
+
+
+class _RegionActor:
+    """A region in a process of its own."""
+
+    def __init__(self, plan: Plan, part: Part, region: int, *, keep: bool) -> None:
+        self._region = Region(plan, part, region, keep=keep)
+
+    def advance(self, window: Window, *transfers: Rows) -> int:
+        self._region.advance(window, *transfers)
+        return window.end_ns
+
+    def call(self, method: str, *args: Any) -> Any:
+        return getattr(self._region, method)(*args)
+
+    def tally(self, now_ns: int) -> Tally:
+        self._region.close(now_ns)
+        return self._region.tally
+
+    def queued_bits(self) -> Ints:
+        return self._region.network.queued_bits()
+
+
+class RayExecutor:
+    """Runs shards and regions as Ray actors, windows in a pipeline."""
+
+    def __init__(
+        self, plan: Plan, partition: Partition, window_ns: int, *, keep: bool = False
+    ) -> None:
+        """Start one actor for each shard and region, at time zero."""
+        check_memory(len(partition.shards) + len(partition.regions))
+        self.plan, self.partition, self.window_ns = plan, partition, window_ns
+        self.shards = len(partition.shards)
+        self.now_ns = 0
+        cpus = float(ray.cluster_resources().get("CPU", 1.0))
+        share = min(1.0, cpus / (self.shards + 1))
+        held = ray.put(plan)
+        shard, region = ray.remote(_ShardActor), ray.remote(_RegionActor)
+        self._shards = [
+            shard.options(num_cpus=share).remote(held, part, keep=keep) for part in partition.shards
+        ]
+        self._regions = [
+            region.options(num_cpus=0).remote(held, part, r, keep=keep)
+            for r, part in enumerate(partition.regions)
+        ]
+
+    @property
+    def _all(self) -> list[Any]:
+        return [*self._shards, *self._regions]
+
+    def advance(self, until_ns: int) -> None:
+        """Run everything up to a time.
+
+        Raises:
+            RunError: an actor failed.
+        """
+        under_way: deque[list[Any]] = deque()
+        for window in windows(self.now_ns, until_ns, self.window_ns):
+            transfers = [shard.advance.remote(window) for shard in self._shards]
+            under_way.append([r.advance.remote(window, *transfers) for r in self._regions])
+            if len(under_way) > AHEAD:
+                _get(under_way.popleft())
+        for ends in under_way:
+            _get(ends)
+        self.now_ns = until_ns
+
+    def tally(self) -> Tally:
+        """Return the counts up to now, merged."""
+        return merged(self.plan, _get([a.tally.remote(self.now_ns) for a in self._all]))
+
+    def in_flight(self) -> int:
+        """Return the number of frames under way."""
+        return sum(_get([a.call.remote("in_flight") for a in self._all]))
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        parts = _get([a.queued_bits.remote() for a in self._all])
+        return np.sum(parts, axis=0, dtype=np.int64)
+
+    def amend(self, plan: Plan) -> None:
+        """Go on with a plan that has further setups and other control events after now."""
+        self.plan = plan
+        held = ray.put(plan)
+        _get([a.call.remote("amend", held) for a in self._all])
+
+    def sensor_state(self, sensor: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        shard = self._shards[shard_of(self.partition, sensor)]
+        state: dict[str, int] = _get([shard.call.remote("sensor_state", sensor)])[0]
+        return state
+
+    def close(self) -> None:
+        """End the actors."""
+        for actor in self._all:
+            ray.kill(actor)
+        self._shards, self._regions = [], []
+
+
+def _get(refs: list[Any]) -> Any:
+    """Return results, with an actor's own error rather than Ray's wrapping of it."""
+    try:
+        return ray.get(refs)
+    except ray.exceptions.RayTaskError as error:
+        raise RunError(f"an actor failed: {error.cause!r}") from error
+    except ray.exceptions.RayActorError as error:
+        raise RunError(f"an actor died: {str(error).splitlines()[0]}") from error

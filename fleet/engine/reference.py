@@ -1,0 +1,303 @@
+"""The model in plain SimPy, one process per frame: slow, short, and the specification.
+
+Read `Reference.frame` first: it is the life of a frame. The columns engine must give every frame
+the same times and fate, to the nanosecond. Control (`fleet.engine.control`), chance, the sizes of
+frames and the final counting are shared with it; queues, servers, outages and crashes are written
+here (and in `fleet.engine.stations`) once more, as SimPy processes.
+
+At one time: control first, then the scene, then frames, then the stations, which look at all
+arrivals of that time in order of (sensor, frame).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import simpy
+
+from fleet.engine import tally as count
+from fleet.engine.control import FRAME, SCENE, Process, autoscale, pause, walk
+from fleet.engine.crowd import arrivals_per_s
+from fleet.engine.stations import Link, Radio, Row, ServerPool
+from fleet.engine.tally import Tally
+from fleet.plan import columns
+from fleet.plan.columns import Ints, Plan
+from fleet.stages import camera, capture, frames, scene
+from fleet.stages.frames import (
+    BITS,
+    CAPTURE,
+    DONE,
+    FATE,
+    LEVEL_COLUMN,
+    LEVELS,
+    OBJECTS,
+    PAYLOAD,
+    READY,
+    SENSED,
+    SENSOR,
+)
+from fleet.stages.frames import (
+    FRAME as NUMBER,
+)
+from fleet.stages.uplink import PROPAGATION_NS
+
+_LOST = (
+    frames.LOST_ACCESS_BUFFER,
+    frames.LOST_CELL_BUFFER,
+    frames.LOST_BACKHAUL_BUFFER,
+    frames.LOST_WAN_BUFFER,
+)
+
+
+class Sensor:
+    """A sensor: its clock, its DSP and its radio."""
+
+    def __init__(self, plan: Plan, index: int, tally: Tally) -> None:
+        """Set up a sensor at time zero."""
+        self.plan, self.index = plan, index
+        self.counts = tally.sensors[index]
+        self.radio = Radio(plan, index, tally)
+        self.setup = int(plan.setup_of[index])
+        self.clock = plan.clocks[index].copy()
+        self.present = 0
+        self.demand_factor = 1.0
+        self.clock_changes = 0
+        self.down_until_ns = 0
+        self.blind_until_ns = 0
+        self.busy_until_ns = 0
+        self.inferences = 0
+        self.next_publish_ns = 0
+        self.inside: set[simpy.Process] = set()
+
+    def __getattr__(self, name: str) -> float:
+        """Return a column of the setup that stands at this sensor now."""
+        value = getattr(self.plan.setups, name)[self.setup]
+        return int(value) if value.dtype == np.int64 else float(value)
+
+    def publishes(self, now_ns: int) -> bool:
+        """Return whether the inference that starts now is sent."""
+        self.inferences += 1
+        if self.publish_every:
+            return (self.inferences - 1) % self.publish_every == 0
+        if now_ns < self.next_publish_ns:
+            return False
+        self.next_publish_ns = now_ns + int(self.publish_interval_ns)
+        return True
+
+    def payload_bytes(self, frame: int, objects: int) -> int:
+        """Return the bytes of an encoded frame or of a metadata message."""
+        if self.on_sensor:
+            return camera.metadata_bytes(
+                objects, self.metadata_base, self.metadata_per_object, self.metadata_most
+            )
+        return camera.video_bytes(
+            self.plan.size_keys[self.index], frame, objects, self.i_bytes, self.p_bytes, self.gop,
+            self.i_variation, self.p_variation, self.static_share, self.reference_objects,
+        )  # fmt: skip
+
+
+class Reference:
+    """A whole plan in one SimPy environment."""
+
+    def __init__(self, plan: Plan, *, keep: bool = False) -> None:
+        """Set up the fleet at time zero; `keep` keeps the finished frames."""
+        self.plan, self.env = plan, simpy.Environment()
+        self.tally = Tally.empty(plan, keep=keep)
+        self.sensors = [Sensor(plan, s, self.tally) for s in range(plan.size)]
+        self.links = [Link(self.env, plan, i, self.tally) for i in range(len(plan.links))]
+        self.pools = [
+            None if pool is None else ServerPool(self.env, plan, pool, r, self.tally)
+            for r, pool in enumerate(plan.pools)
+        ]
+        self.hour = plan.first_hour
+        self.ended: list[Row] = []
+        self._walk()
+        for pool in self.pools:
+            if pool is not None and pool.pool.autoscaling is not None:
+                self.env.process(autoscale(self.env, pool.pool.autoscaling, pool))
+        self.env.process(self.watch())
+        for sensor in self.sensors:
+            self.env.process(self.captures(sensor))
+
+    # The life of a frame ----------------------------------------------------------------------
+
+    def frame(self, sensor: Sensor, row: Row) -> Process:
+        """Live: sense, compute, cross the links, be inferred, go to the consumer."""
+        env, plan = self.env, self.plan
+        row[CAPTURE] = env.now
+        sensor.counts[count.CAPTURED] += 1
+        if env.now < sensor.down_until_ns:
+            return self.end(row, frames.SKIP_SENSOR_DOWN)
+        process = env.active_process
+        sensor.inside.add(process)
+        try:
+            yield pause(env, sensor.sense_ns, FRAME)
+            row[SENSED] = env.now
+            sensor.counts[count.SENSE_NS] += env.now - row[CAPTURE]
+            if sensor.on_sensor and env.now < sensor.blind_until_ns:
+                return self.end(row, frames.SKIP_MODEL_WRITE)
+            if sensor.on_sensor and env.now < sensor.busy_until_ns:
+                return self.end(row, frames.SKIP_DSP_BUSY)
+            compute_ns, sent = int(sensor.compute_ns), True
+            if sensor.on_sensor:
+                sensor.busy_until_ns = env.now + compute_ns
+                sent = sensor.publishes(env.now)
+            if sent:
+                row[PAYLOAD] = sensor.payload_bytes(row[NUMBER], row[OBJECTS])
+                row[BITS] = camera.wire_bits(
+                    row[PAYLOAD], sensor.per_message, sensor.segment, sensor.per_segment
+                )
+            yield pause(env, compute_ns + (sensor.fetch_ns if sensor.on_sensor else 0), FRAME)
+            row[READY] = env.now
+            sensor.counts[count.COMPUTE_NS] += compute_ns
+        except simpy.Interrupt:
+            return self.end(row, frames.LOST_SENSOR_CRASH)
+        finally:
+            sensor.inside.discard(process)
+        if not sent:
+            return self.end(row, frames.SKIP_NOT_PUBLISHED)
+        if sensor.on_sensor and plan.to_site[sensor.index]:
+            return self.end(row, frames.RESULT)
+        sensor.counts[[count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS]] += (
+            1, row[PAYLOAD], row[BITS],
+        )  # fmt: skip
+        first = True
+        for level in range(LEVELS):
+            link = plan.link_of[level][sensor.index]
+            if link >= 0:
+                if not (yield self.links[link].enter(row)):
+                    return self.end(row, _LOST[level])
+                if first:
+                    sensor.radio.sent(row[BITS], env.now)
+                    first = False
+                yield pause(env, plan.links[link, PROPAGATION_NS], FRAME)
+            if level > 0:
+                row[LEVEL_COLUMN[level]] = env.now
+        if not sensor.on_sensor:
+            if not (yield self.pools[plan.region_of[sensor.index]].enter(row)):
+                return self.end(row, frames.LOST_CLOUD_QUEUE)
+            yield pause(env, plan.return_ns[sensor.index], FRAME)
+        return self.end(row, frames.RESULT)
+
+    def end(self, row: Row, fate: int) -> None:
+        """Meet a fate now."""
+        row[DONE], row[FATE] = self.env.now, fate
+        self.ended.append(row)
+
+    def captures(self, sensor: Sensor) -> Process:
+        """Capture frames until the clock is changed; the change starts a new process."""
+        plan, clock, changes = self.plan, sensor.clock, sensor.clock_changes
+        key = plan.capture_keys[sensor.index]
+        if changes == 0:
+            clock[capture.NEXT_NS] = capture.due_ns(clock, key, plan.trace_ns, 0)
+        while True:
+            yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
+            if sensor.clock_changes != changes:
+                return
+            row = [-1] * frames.WIDTH
+            row[SENSOR], row[NUMBER] = sensor.index, int(clock[capture.NEXT_FRAME])
+            row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
+            self.env.process(self.frame(sensor, row))
+            clock[capture.NEXT_FRAME] += 1
+            clock[capture.NEXT_NS] = capture.due_ns(clock, key, plan.trace_ns, self.env.now)
+
+    def watch(self) -> Process:
+        """Step every sensor's scene once a second."""
+        plan, second = self.plan, 0
+        everyone = np.arange(plan.size)
+        mean = self.newcomers_per_s() / (1.0 - plan.stay)
+        present = np.zeros(plan.size, dtype=np.int64)
+        scene.begin(plan.scene_keys, everyone, scene.nobody(mean), present)
+        for sensor in self.sensors:
+            sensor.present = int(present[sensor.index])
+        while True:
+            none = scene.nobody(self.newcomers_per_s())
+            for s, sensor in enumerate(self.sensors):
+                sensor.present, came = scene.step(
+                    plan.scene_keys[s], second, sensor.present, plan.stay[s], none[s]
+                )
+                sensor.counts[count.VISITORS] += came
+            second += 1
+            yield pause(self.env, scene.SECOND_NS, SCENE)
+
+    def newcomers_per_s(self) -> np.ndarray:
+        """Return the arrival rate in front of each sensor now."""
+        factor = np.array([sensor.demand_factor for sensor in self.sensors])
+        return arrivals_per_s(self.plan, np.arange(self.plan.size), self.hour, factor)
+
+    # Control ----------------------------------------------------------------------------------
+
+    def _walk(self) -> None:
+        plan = self.plan
+        events = walk(self.env, plan.timetable, self._apply, lambda: self.plan is plan)
+        self.env.process(events)
+
+    def _apply(self, event: Ints) -> None:
+        kind, target, a, b = (
+            int(event[c]) for c in (columns.KIND, columns.TARGET, columns.A, columns.B)
+        )
+        if kind == columns.HOUR:
+            self.hour = a
+        elif kind == columns.LINK_DOWN:
+            self.links[target].outage(a)
+        else:
+            self._apply_to_sensor(self.sensors[target], kind, a, b)
+
+    def _apply_to_sensor(self, sensor: Sensor, kind: int, a: int, b: int) -> None:
+        now_ns = int(self.env.now)
+        if kind == columns.DEMAND:
+            sensor.demand_factor = a / b
+        elif kind == columns.RATE:
+            capture.change_rate(sensor.clock, self.plan.phase[sensor.index], a, b, now_ns)
+            sensor.clock_changes += 1
+            self.env.process(self.captures(sensor))
+        elif kind == columns.MODEL_WRITE:
+            sensor.blind_until_ns, sensor.setup = a, b
+        elif kind == columns.SENSOR_DOWN:
+            sensor.down_until_ns, sensor.busy_until_ns = a, now_ns
+            sensor.counts[count.DOWN_NS] += min(a, self.plan.end_ns) - now_ns
+            for process in sensor.inside:
+                process.interrupt()
+
+    # What an engine offers --------------------------------------------------------------------
+
+    def advance(self, until_ns: int) -> None:
+        """Run up to a time and count the frames that have met their fate."""
+        self.env.run(until=int(until_ns))
+        for pool in self.pools:
+            if pool is not None:
+                pool.close(int(until_ns))
+        rows = np.array(self.ended, dtype=np.int64).reshape(-1, frames.WIDTH)
+        self.tally.finish(self.plan, rows)
+        self.ended = []
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups and with other control events after now."""
+        self.plan = plan
+        for sensor in self.sensors:
+            sensor.plan = plan
+        self._walk()
+
+    def in_flight(self) -> int:
+        """Return the number of frames that have not met their fate."""
+        captured = int(self.tally.sensors[:, count.CAPTURED].sum())
+        return captured - int(self.tally.sensors[:, count.FATE_0 + 1 :].sum())
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        return np.array([link.queued_bits() for link in self.links], dtype=np.int64)
+
+    def sensor_state(self, target: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        sensor = self.sensors[target]
+        return {
+            "now_ns": int(self.env.now),
+            "down_until_ns": sensor.down_until_ns,
+            "blind_until_ns": sensor.blind_until_ns,
+            "busy_until_ns": sensor.busy_until_ns,
+            "inferences": sensor.inferences,
+            "next_capture_ns": int(sensor.clock[capture.NEXT_NS]),
+            "setup": sensor.setup,
+        }
+
+    def close(self) -> None:
+        """Let go of nothing: everything is in this process."""

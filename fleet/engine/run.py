@@ -1,0 +1,150 @@
+"""Run a plan from start to end."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet.engine.audit import audit
+from fleet.engine.executor import Executor, LocalExecutor, ReferenceExecutor
+from fleet.engine.tally import CAPTURED, Tally
+from fleet.errors import InputError
+from fleet.plan.columns import Plan
+from fleet.plan.partition import partition
+from fleet.stages import capture
+
+SECOND_NS = 1_000_000_000
+_FRAMES_PER_WINDOW = 200_000
+_LONGEST_WINDOW_NS = 60 * SECOND_NS
+_SHORTEST_WINDOW_NS = SECOND_NS // 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, which never changes the result.
+
+    Attributes:
+        engine: 'columns' or 'reference'.
+        executor: 'local' or 'ray'; the reference engine runs locally.
+        shards: number of shards; None: as many as CPUs under Ray, else 1.
+        sensors_per_actor: the same, said by size.
+        window_ns: length of a window; None: chosen from the frame rate.
+        ray_address: a Ray cluster to join.
+        keep: keep every finished frame.
+    """
+
+    engine: str = "columns"
+    executor: str = "ray"
+    shards: int | None = None
+    sensors_per_actor: int | None = None
+    window_ns: int | None = None
+    ray_address: str | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running a plan gave.
+
+    Attributes:
+        plan: what was run.
+        tally: the counts.
+        in_flight: frames under way at the end.
+        shards: shards in use.
+        window_ns: length of a window.
+        wall_s: time that the run took, without starting Ray.
+        peak_rss_mb: highest resident memory of this process so far.
+    """
+
+    plan: Plan
+    tally: Tally
+    in_flight: int
+    shards: int
+    window_ns: int
+    wall_s: float
+    peak_rss_mb: float
+
+    @property
+    def frames_per_s(self) -> float:
+        """Return frames captured per second of wall time."""
+        return float(self.tally.sensors[:, CAPTURED].sum()) / max(self.wall_s, 1e-9)
+
+
+def simulate(
+    plan: Plan, options: Options, progress: Callable[[float], None] = lambda _: None
+) -> Outcome:
+    """Run a plan to its end and check its books.
+
+    Args:
+        plan: what to run.
+        options: how.
+        progress: is called with the share of simulated time that is done.
+
+    Raises:
+        InputError: the options do not go together.
+        RunError: the run broke a promise.
+    """
+    began = time.perf_counter()
+    executor, window_ns = start(plan, options)
+    try:
+        step_ns = max(window_ns, plan.end_ns // 50)
+        for until_ns in [*range(step_ns, plan.end_ns, step_ns), plan.end_ns]:
+            executor.advance(until_ns)
+            progress(until_ns / plan.end_ns)
+        tally, in_flight = executor.tally(), executor.in_flight()
+        audit(plan, tally, in_flight, executor.queued_bits(), plan.end_ns)
+    finally:
+        executor.close()
+    wall_s = time.perf_counter() - began
+    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, peak_rss_mb())
+
+
+def start(plan: Plan, options: Options) -> tuple[Executor, int]:
+    """Return an executor at time zero and its window length.
+
+    Raises:
+        InputError: the options do not go together.
+    """
+    if options.window_ns is not None and options.window_ns > plan.lookahead_ns:
+        raise InputError(
+            f"--window {options.window_ns} ns is longer than the lookahead of the plan,"
+            f" {plan.lookahead_ns} ns; use a shorter window"
+        )
+    window_ns = options.window_ns or default_window_ns(plan)
+    if options.engine == "reference":
+        return ReferenceExecutor(plan, keep=options.keep), window_ns
+    if options.executor == "local":
+        parts = partition(plan, _shards(plan, options, 1))
+        return LocalExecutor(plan, parts, window_ns, keep=options.keep), window_ns
+    from fleet.engine import ray_executor
+
+    cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
+    parts = partition(plan, _shards(plan, options, max(1, int(cpus))))
+    return ray_executor.RayExecutor(plan, parts, window_ns, keep=options.keep), window_ns
+
+
+def _shards(plan: Plan, options: Options, default: int) -> int:
+    if options.shards is not None:
+        return options.shards
+    if options.sensors_per_actor is not None:
+        return -(-plan.size // options.sensors_per_actor)
+    return default
+
+
+def default_window_ns(plan: Plan) -> int:
+    """Return a window that holds some 200,000 frames, from 0.1 s to 60 s; ns."""
+    clocks = plan.clocks
+    per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
+    window_ns = int(_FRAMES_PER_WINDOW / per_ns)
+    return int(np.clip(window_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
+
+
+def peak_rss_mb() -> float:
+    """Return the highest resident memory of this process so far; MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -1,0 +1,182 @@
+"""A shard: some of the sensors, and the links that only they use."""
+
+from __future__ import annotations
+
+import numpy as np
+import simpy
+
+from fleet.engine.control import walk
+from fleet.engine.crowd import Crowd
+from fleet.engine.network import Network
+from fleet.engine.process import advance
+from fleet.engine.tally import CAPTURED, COMPUTE_NS, DOWN_NS, SENSE_NS, Tally, book_sent
+from fleet.engine.window import Window
+from fleet.errors import RunError
+from fleet.plan.columns import (
+    DEMAND,
+    HOUR,
+    KIND,
+    LINK_DOWN,
+    MODEL_WRITE,
+    RATE,
+    SENSOR_DOWN,
+    TARGET,
+    A,
+    B,
+    Ints,
+    Plan,
+)
+from fleet.plan.partition import Part
+from fleet.stages import capture, frames, sensor
+from fleet.stages.frames import CAPTURE, CLOCK, DONE, FATE, READY, RESULT, SENSED, SENSOR, Rows
+
+
+class Shard:
+    """A logical process of sensors: a SimPy clock for control, columns for frames."""
+
+    def __init__(self, plan: Plan, part: Part, *, keep: bool = False) -> None:
+        """Set up sensors at time zero.
+
+        Args:
+            plan: the plan.
+            part: which sensors and links are this shard's.
+            keep: keep the finished frames, not just their counts.
+        """
+        self.plan, self.part = plan, part
+        self.tally = Tally.empty(plan, keep=keep)
+        self.network = Network(plan, self.tally, part.enter, part.leave)
+        self.crowd = Crowd(plan, part.sensors, self.tally)
+        self.setup_of = plan.setup_of.copy()
+        self.clocks = plan.clocks.copy()
+        self.dsp = np.zeros((plan.size, sensor.DSP_WIDTH), dtype=np.int64)
+        self.down_until_ns = np.zeros(plan.size, dtype=np.int64)
+        self.sensing, self.computing = frames.empty(), frames.empty()
+        self.flowed_ns = 0
+        capture.begin(self.clocks, plan.capture_keys, plan.trace_ns)
+        self.env = simpy.Environment()
+        self._walk()
+
+    def advance(self, window: Window) -> Rows:
+        """Run a window; return the frames that leave for their regions.
+
+        Raises:
+            RunError: a frame would leave before the window (lookahead broken).
+        """
+        rows = advance(self.env, window, self._flow)
+        if len(rows) and int(rows[:, CLOCK].min()) < window.start_ns:
+            raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
+        return rows
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups and with other control events after now."""
+        self.plan = self.network.plan = self.crowd.plan = plan
+        self._walk()
+
+    def in_flight(self) -> int:
+        """Return the number of frames in the sensors and on the links of this shard."""
+        return len(self.sensing) + len(self.computing) + self.network.in_flight()
+
+    def _walk(self) -> None:
+        mine = self.part.concerns(self.plan.timetable)
+        plan = self.plan
+        events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
+        self.env.process(events)
+
+    # Frames -----------------------------------------------------------------------------------
+
+    def _flow(self, until_ns: int) -> Rows:
+        """Take every frame as far as it comes before a time; return those that leave."""
+        self._capture(until_ns)
+        self._compute(until_ns)
+        self._send(until_ns)
+        self.flowed_ns = until_ns
+        return self.network.advance(until_ns)
+
+    def _capture(self, until_ns: int) -> None:
+        plan, mine = self.plan, self.part.sensors
+        first_second, view = self.crowd.look(self.flowed_ns, until_ns)
+        due = capture.count(self.clocks, plan.capture_keys, plan.trace_ns, mine, until_ns)
+        rows = np.empty((due, frames.WIDTH), dtype=np.int64)
+        capture.capture(
+            self.clocks, plan.capture_keys, plan.trace_ns, mine, until_ns, first_second, view,
+            self.down_until_ns, self.setup_of, plan.setups.sense_ns,
+            self.tally.sensors[:, CAPTURED], rows,
+        )  # fmt: skip
+        self.sensing = frames.join([self.sensing, self._keep(rows)])
+
+    def _compute(self, until_ns: int) -> None:
+        plan = self.plan
+        sensed, self.sensing = frames.split(self.sensing, self.sensing[:, SENSED] < until_ns)
+        self._book(sensed, SENSE_NS, sensed[:, SENSED] - sensed[:, CAPTURE])
+        sensor.compute(sensed, self.setup_of, plan.setups, plan.size_keys, self.dsp)
+        self.computing = frames.join([self.computing, self._keep(sensed)])
+
+    def _send(self, until_ns: int) -> None:
+        plan = self.plan
+        ready, self.computing = frames.split(self.computing, self.computing[:, READY] < until_ns)
+        fetch_ns = plan.setups.fetch_ns[self.setup_of[ready[:, SENSOR]]]
+        self._book(ready, COMPUTE_NS, ready[:, READY] - ready[:, SENSED] - fetch_ns)
+        sensor.leave(ready)
+        ready = self._keep(ready)
+        on_site = plan.to_site[ready[:, SENSOR]] & plan.on_sensor[ready[:, SENSOR]]
+        local, away = frames.split(ready, on_site == 1)
+        local[:, DONE], local[:, FATE] = local[:, READY], RESULT
+        self.tally.finish(plan, local)
+        book_sent(away, self.tally.sensors)
+        self.network.put(away)
+
+    def _keep(self, rows: Rows) -> Rows:
+        """Count the frames that have met their fate and return the others."""
+        alive, done = frames.split(rows, rows[:, FATE] == 0)
+        self.tally.finish(self.plan, done)
+        return alive
+
+    def _book(self, rows: Rows, column: int, spent_ns: Ints) -> None:
+        """Book a state of the sensor that each of the frames has just ended."""
+        np.add.at(self.tally.sensors[:, column], rows[:, SENSOR], spent_ns)
+
+    # Control ----------------------------------------------------------------------------------
+
+    def _apply(self, event: Ints) -> None:
+        kind, target, a, b = (int(event[c]) for c in (KIND, TARGET, A, B))
+        if kind == HOUR:
+            self.crowd.set_hour(a)
+        elif kind == DEMAND:
+            self.crowd.set_factor(target, a / b)
+        elif kind == RATE:
+            capture.change_rate(
+                self.clocks[target], self.plan.phase[target], a, b, int(self.env.now)
+            )
+        elif kind == LINK_DOWN:
+            self.network.outage(target, int(self.env.now), a)
+        elif kind == SENSOR_DOWN:
+            self._crash(target, int(self.env.now), a)
+        elif kind == MODEL_WRITE:
+            self.dsp[target, sensor.BLIND_UNTIL_NS] = a
+            self.setup_of[target] = b
+
+    def _crash(self, target: int, now_ns: int, until_ns: int) -> None:
+        """Lose what is in a sensor and skip its frames until it is back."""
+        self.down_until_ns[target] = until_ns
+        self.dsp[target, sensor.FREE_NS] = now_ns
+        self.tally.sensors[target, DOWN_NS] += min(until_ns, self.plan.end_ns) - now_ns
+        for name, column in (("sensing", SENSED), ("computing", READY)):
+            lost, kept = frames.split(getattr(self, name), getattr(self, name)[:, SENSOR] == target)
+            lost[:, column], lost[:, DONE], lost[:, FATE] = -1, now_ns, frames.LOST_SENSOR_CRASH
+            self.tally.finish(self.plan, lost)
+            setattr(self, name, kept)
+
+    # What a user may ask ----------------------------------------------------------------------
+
+    def sensor_state(self, target: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        now = int(self.env.now)
+        return {
+            "now_ns": now,
+            "down_until_ns": int(self.down_until_ns[target]),
+            "blind_until_ns": int(self.dsp[target, sensor.BLIND_UNTIL_NS]),
+            "busy_until_ns": int(self.dsp[target, sensor.FREE_NS]),
+            "inferences": int(self.dsp[target, sensor.INFERENCES]),
+            "next_capture_ns": int(self.clocks[target, capture.NEXT_NS]),
+            "setup": int(self.setup_of[target]),
+        }

@@ -1,0 +1,150 @@
+"""Control events of a run: when links and sensors fail, models are written, profiles change.
+
+Everything here is known before the frames: events are stated in the scenario or drawn from mean
+times to failure and repair. What depends on the frames (autoscaling) is decided in the run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from fleet.chance import Stream, exponential, name_hashes, stream_keys
+from fleet.plan.columns import (
+    DEMAND,
+    EVENT_WIDTH,
+    HOUR,
+    LINK_DOWN,
+    RATE,
+    SENSOR_DOWN,
+    Ints,
+)
+from fleet.plan.network import Network
+from fleet.plan.placing import Placed
+from fleet.plan.rollout import Request, Spans, blind_events
+from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.schema import Event
+from fleet.scenario.strict_yaml import Keys
+
+HOUR_NS = 3_600_000_000_000
+EventRow = tuple[int, int, int, int, int]
+
+
+def hour_column(moment: dt.datetime) -> int:
+    """Return the column of a demand table for a moment: 0..23 weekdays, 24..47 weekends."""
+    return moment.hour + 24 * (moment.weekday() >= 5)
+
+
+def hour_events(start: dt.datetime, end_ns: int) -> list[EventRow]:
+    """Return a row for each change of the hour before the end."""
+    past_ns = (start.minute * 60 + start.second) * 1_000_000_000
+    return [
+        (at, HOUR, -1, hour_column(start + dt.timedelta(seconds=at // 1_000_000_000)), 0)
+        for at in range(HOUR_NS - past_ns, end_ns, HOUR_NS)
+    ]
+
+
+def targets(
+    scenario: Scenario, event: Event, keys: Keys, placed: Sequence[Placed], network: Network
+) -> list[int]:
+    """Return the links (outage) or sensors (others) that an event is about.
+
+    Raises:
+        InputError: the name is not a link, class of links, sensor or group.
+    """
+    name = event.target
+    if event.kind == "outage":
+        classes = [c.name for c in network.classes]
+        names: Sequence[str] = network.names
+        owner = [classes[c] for c in network.class_of]
+        words = "link"
+    else:
+        classes = list(scenario.model.sensors)
+        names = [sensor.name for sensor in placed]
+        owner = [sensor.group for sensor in placed]
+        words = "sensor or group"
+    found = [i for i, n in enumerate(names) if name in (n, owner[i])]
+    declared = scenario.model.links if event.kind == "outage" else scenario.model.sensors
+    if not found and name not in declared:
+        hint = did_you_mean(name, [*classes, *names])
+        raise scenario.error(
+            (*keys, event.kind), f"no {words} '{name}'{hint}; known: {', '.join(classes)}"
+        )
+    return found
+
+
+def spans(
+    event: Event, target: str, lasts_ns: int, end_ns: int, seed: int, replication: int
+) -> list[tuple[int, int]]:
+    """Return when a target is down because of an event: stated, or drawn until the end."""
+    if event.at is not None:
+        return [(event.at, event.at + lasts_ns)] if event.at < end_ns else []
+    mtbf, mttr = event.mtbf or 1, event.mttr or 1
+    name = f"{event.kind}/{target}/{mtbf}/{mttr}"
+    key = int(stream_keys(name_hashes([name]), seed, replication, Stream.FAILURE)[0])
+    out, at, draw = [], 0, 0
+    while True:
+        at += 1 + int(exponential(key, draw) * mtbf)
+        if at >= end_ns:
+            return out
+        lasts = 1 + int(exponential(key, draw + 1) * mttr)
+        out.append((at, at + lasts))
+        at += lasts
+        draw += 2
+
+
+def merge(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the union of spans as disjoint spans in order; spans that touch become one."""
+    out: list[tuple[int, int]] = []
+    for begin, end in sorted(parts):
+        if out and begin <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((begin, end))
+    return out
+
+
+def down_rows(kind: int, down: dict[int, Spans], end_ns: int) -> list[EventRow]:
+    """Return the rows of links or sensors that go down before the end."""
+    return [(b, kind, i, e, 0) for i, parts in down.items() for b, e in parts if b < end_ns]
+
+
+def profile_rows(event: Event, found: Iterable[int]) -> list[EventRow]:
+    """Return the rows of a change of frame rate or demand."""
+    rows: list[EventRow] = []
+    for i in found:
+        if event.rate is not None:
+            num, den = period(event.rate)
+            rows.append((event.at or 0, RATE, i, num, den))
+        if event.demand is not None:
+            share = Fraction(event.demand)
+            rows.append((event.at or 0, DEMAND, i, share.numerator, share.denominator))
+    return rows
+
+
+def period(rate: Fraction) -> tuple[int, int]:
+    """Return (num, den): the period num/den ns of a frame rate, in lowest terms."""
+    fraction = Fraction(1_000_000_000) / rate
+    return fraction.numerator, fraction.denominator
+
+
+def assemble(
+    rows: list[EventRow],
+    link_down: dict[int, Spans],
+    sensor_down: dict[int, Spans],
+    requests: Sequence[Request],
+    network: Network,
+    end_ns: int,
+) -> Ints:
+    """Return the timetable: all rows before the end, sorted; shape (events, EVENT_WIDTH)."""
+    rows = [
+        *rows,
+        *down_rows(LINK_DOWN, link_down, end_ns),
+        *down_rows(SENSOR_DOWN, sensor_down, end_ns),
+        *blind_events(requests, network, link_down, sensor_down),
+    ]
+    rows = sorted(row for row in rows if row[0] < end_ns)
+    return np.array(rows, dtype=np.int64).reshape(-1, EVENT_WIDTH)

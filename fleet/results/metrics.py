@@ -1,0 +1,183 @@
+"""The numbers of an arm, each computed in one place: the `arms` part of `summary.json`.
+
+Symbols: capture c, consumer d; latency = d - c of results. Percentiles come from the merged
+histogram (`fleet.sketch`), never from averages of percentiles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fleet.engine.run import Outcome
+from fleet.engine.tally import (
+    BUSY_NS,
+    CAPTURED,
+    COMPUTE_NS,
+    FATE_0,
+    LATENCY_MAX_NS,
+    SENT_BITS,
+    SENT_FRAMES,
+    SENT_PAYLOAD,
+    SERVED_NS,
+    SERVER_NS,
+)
+from fleet.results.energy import COMPONENTS, account
+from fleet.sketch import quantiles_ns
+from fleet.stages.frames import LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
+
+RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+
+def summarise(outcome: Outcome) -> dict[str, Any]:
+    """Return the numbers of one arm; units are in the names."""
+    return {
+        "frames": frames(outcome),
+        "latency_ms": latency_ms(outcome),
+        "stages_ms": stages_ms(outcome),
+        "bandwidth_mbit_s": bandwidth_mbit_s(outcome),
+        "bytes": sent_bytes(outcome),
+        "utilisation": utilisation(outcome),
+        "power_w": power_w(outcome),
+        "power_states_w": power_states_w(outcome),
+        "energy_mj_per_result": energy_mj_per_result(outcome),
+        "accuracy": {"map_coco": dict(outcome.plan.accuracy)},
+        "pixels_leaving_sensor_frames": pixels_leaving(outcome),
+        "groups": groups(outcome),
+        "fingerprint": outcome.tally.fingerprint(),
+    }
+
+
+def frames(outcome: Outcome) -> dict[str, Any]:
+    """Return the frames by fate; captured = results + in flight + skipped + lost."""
+    counts = outcome.tally.sensors.sum(axis=0)
+    return {
+        "captured": int(counts[CAPTURED]),
+        "results": int(counts[FATE_0 + RESULT]),
+        "in_flight": outcome.in_flight,
+        "skipped": {name: int(counts[FATE_0 + f]) for f, name in SKIP_CAUSES.items()},
+        "lost": {name: int(counts[FATE_0 + f]) for f, name in LOST_CAUSES.items()},
+    }
+
+
+def latency_ms(outcome: Outcome, group: int | None = None) -> dict[str, float | None]:
+    """Return the latency of the results of a group, or of all; None where there is no result."""
+    tally, plan = outcome.tally, outcome.plan
+    chosen = np.full(plan.size, True) if group is None else plan.group_of == group
+    counts = tally.latency.sum(axis=0) if group is None else tally.latency[group]
+    stages = tally.stages_ns.sum(axis=0) if group is None else tally.stages_ns[group]
+    results = int(counts.sum())
+    longest = int(tally.sensors[chosen, LATENCY_MAX_NS].max(initial=0))
+    quantiles = quantiles_ns(counts, RANKS.values())
+    return {
+        "mean": _ms(int(stages.sum()) / results) if results else None,
+        **{
+            name: None if q is None else _ms(min(q, longest))
+            for name, q in zip(RANKS, quantiles, strict=True)
+        },
+        "max": _ms(longest) if results else None,
+    }
+
+
+def stages_ms(outcome: Outcome) -> dict[str, float | None]:
+    """Return the mean time that a result spent in each stage; they sum to the mean latency."""
+    results = int(outcome.tally.latency.sum())
+    total = outcome.tally.stages_ns.sum(axis=0)
+    return {
+        stage: _ms(int(total[i]) / results) if results else None for i, stage in enumerate(STAGES)
+    }
+
+
+def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Return what each class of links carried: mean, and in its busiest bin of a second."""
+    plan, bins = outcome.plan, outcome.tally.link_bins
+    return {
+        name: {
+            "mean": float(bins[c].sum()) * 1e3 / plan.end_ns,
+            "peak_1s": float(bins[c].max(initial=0)) * 1e3 / plan.bin_ns,
+        }
+        for c, name in enumerate(plan.class_names)
+    }
+
+
+def sent_bytes(outcome: Outcome) -> dict[str, int]:
+    """Return the bytes that left the sensors, by kind."""
+    plan, counts = outcome.plan, outcome.tally.sensors
+    payload, infers = counts[:, SENT_PAYLOAD], plan.on_sensor == 1
+    total = int(counts[:, SENT_BITS].sum()) // 8
+    return {
+        "metadata": int(payload[infers].sum()),
+        "roi": 0,
+        "image": int(payload[~infers].sum()),
+        "protocol": total - int(payload.sum()),
+    }
+
+
+def utilisation(outcome: Outcome) -> dict[str, float | None]:
+    """Return busy time over available time: links (mean and busiest), DSPs, servers."""
+    plan, tally = outcome.plan, outcome.tally
+    busy = tally.links[:, BUSY_NS] / plan.end_ns
+    out: dict[str, float | None] = {}
+    for c, name in enumerate(plan.class_names):
+        mine = busy[plan.class_of == c]
+        out[name] = float(mine.mean())
+        if len(mine) > 1:
+            out[f"{name} (busiest)"] = float(mine.max())
+    infers = plan.on_sensor == 1
+    if infers.any():
+        out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.end_ns)
+    for r, pool in enumerate(plan.pools):
+        if pool is not None:
+            counts = tally.pools[r]
+            out[f"servers of {plan.region_names[r]}"] = float(counts[SERVED_NS] / counts[SERVER_NS])
+    return out
+
+
+def power_w(outcome: Outcome) -> dict[str, float]:
+    """Return the mean power of each component; W."""
+    energy = account(outcome.plan, outcome.tally)
+    parts = {
+        c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.end_ns * 1e-6
+        for c in COMPONENTS
+    }
+    return {**parts, "total": sum(parts.values())}
+
+
+def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Return the mean power of each state of each component; W."""
+    out: dict[str, dict[str, float]] = {}
+    for s in account(outcome.plan, outcome.tally):
+        states = out.setdefault(s.component, {})
+        states[s.state] = states.get(s.state, 0.0) + s.energy_fj / outcome.plan.end_ns * 1e-6
+    return out
+
+
+def energy_mj_per_result(outcome: Outcome) -> float | None:
+    """Return the energy of everything divided by the results; mJ."""
+    results = int(outcome.tally.latency.sum())
+    total = sum(s.energy_fj for s in account(outcome.plan, outcome.tally))
+    return total * 1e-12 / results if results else None
+
+
+def pixels_leaving(outcome: Outcome) -> int:
+    """Return the frames whose pixels left their sensor."""
+    return int(outcome.tally.sensors[outcome.plan.on_sensor == 0, SENT_FRAMES].sum())
+
+
+def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """Return captured frames, results and latency of each group of sensors."""
+    plan, counts = outcome.plan, outcome.tally.sensors
+    return {
+        name: {
+            "sensors": int((plan.group_of == g).sum()),
+            "captured": int(counts[plan.group_of == g, CAPTURED].sum()),
+            "results": int(counts[plan.group_of == g, FATE_0 + RESULT].sum()),
+            "latency_ms": latency_ms(outcome, g),
+        }
+        for g, name in enumerate(plan.group_names)
+    }
+
+
+def _ms(ns: float) -> float:
+    return ns * 1e-6

@@ -1,0 +1,223 @@
+"""A run's folder: written under a temporary name, then renamed, so a reader sees all or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fleet.engine.run import Outcome
+from fleet.engine.tally import FATE_0, SENSOR_COLUMNS
+from fleet.errors import InputError
+from fleet.plan.columns import Plan
+from fleet.sketch import upper_ns
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, join
+
+_PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes `path` if the block ends well, and vanishes if not.
+
+    A folder of that name from before is replaced.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise InputError(f"cannot write results to '{path}': {error.strerror}") from None
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        _swap(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    if path.exists() and not (path / "summary.json").is_file():
+        raise InputError(f"'{path}' is there and is not a result folder; choose another place")
+    old = temporary.with_name(temporary.name + "-old")
+    if path.exists():
+        os.replace(path, old)
+    os.replace(temporary, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write(
+    path: Path,
+    summary: Mapping[str, Any],
+    outcomes: Mapping[str, Sequence[Outcome]],
+    scenario_text: str,
+    draw: Callable[[Path], None] | None = None,
+) -> None:
+    """Write a result folder.
+
+    Args:
+        path: the folder.
+        summary: the contents of `summary.json`.
+        outcomes: by arm, the outcome of each replication.
+        scenario_text: the scenario file as it was read.
+        draw: draws figures into a folder.
+    """
+    with new_folder(path) as folder:
+        _write_json(folder / "summary.json", summary)
+        _write_json(folder / "run.json", provenance(summary, outcomes))
+        (folder / "scenario.yaml").write_text(scenario_text, encoding="utf-8")
+        for name, make in (
+            ("sensors", sensor_table),
+            ("series", series_table),
+            ("histograms", histogram_table),
+        ):
+            parts = [
+                _tagged(make(outcome), arm, replication)
+                for arm, runs in outcomes.items()
+                for replication, outcome in enumerate(runs)
+            ]
+            pq.write_table(pa.concat_tables(parts), folder / f"{name}.parquet")
+        if draw is not None:
+            (folder / "figures").mkdir()
+            draw(folder / "figures")
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _tagged(table: pa.Table, arm: str, replication: int) -> pa.Table:
+    n = table.num_rows
+    table = table.add_column(0, "replication", pa.array(np.full(n, replication, dtype=np.int32)))
+    return table.add_column(0, "arm", pa.array([arm] * n).dictionary_encode())
+
+
+def provenance(
+    summary: Mapping[str, Any], outcomes: Mapping[str, Sequence[Outcome]]
+) -> dict[str, Any]:
+    """Return what made a result: what was asked, what ran it, and where."""
+    return {
+        "run_id": summary["run_id"],
+        "scenario": summary["scenario"],
+        "seed": summary["seed"],
+        "replications": summary["replications"],
+        "fingerprint": summary["fingerprint"],
+        "plans": {arm: [o.plan.digest() for o in runs] for arm, runs in outcomes.items()},
+        "chance": "SplitMix64 by (seed, replication, stream, BLAKE2b of the name)",
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git_commit": _git_commit(),
+        "host": summary["host"],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the source tree that this package is in, None if it is in none."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def sensor_table(outcome: Outcome) -> pa.Table:
+    """Return one row a sensor: where it is, and its counts."""
+    plan, counts = outcome.plan, outcome.tally.sensors
+    columns: dict[str, Any] = {
+        "sensor": list(plan.names),
+        "group": [plan.group_names[g] for g in plan.group_of],
+        "site": list(plan.site_of),
+        "lon": plan.lon,
+        "lat": plan.lat,
+        "setup": [plan.setup_names[k] for k in plan.setup_of],
+        "region": [plan.region_names[r] for r in plan.region_of],
+    }
+    columns |= {name: counts[:, c] for c, name in enumerate(SENSOR_COLUMNS)}
+    columns |= {
+        f"frames_{name}": counts[:, FATE_0 + fate] for fate, name in FATE_NAMES.items() if fate
+    }
+    return pa.table(columns)
+
+
+def series_table(outcome: Outcome) -> pa.Table:
+    """Return the time series in long form: start of the bin, kind, name, value, unit."""
+    plan, tally = outcome.plan, outcome.tally
+    parts = [
+        ("link", plan.class_names, tally.link_bins, "bit"),
+        ("results", plan.group_names, tally.result_bins, "frames"),
+        ("servers", plan.region_names, tally.server_bins, "servers"),
+    ]
+    starts = np.arange(tally.link_bins.shape[1]) * (plan.bin_ns / 1e9)
+    return pa.concat_tables(
+        pa.table(
+            {
+                "start_s": starts,
+                "kind": [kind] * len(starts),
+                "name": [name] * len(starts),
+                "value": bins[i],
+                "unit": [unit] * len(starts),
+            }
+        )
+        for kind, names, bins, unit in parts
+        for i, name in enumerate(names)
+    )
+
+
+def histogram_table(outcome: Outcome) -> pa.Table:
+    """Return the latency histograms: group, highest latency of the bucket in ns, results."""
+    plan, latency = outcome.plan, outcome.tally.latency
+    group, bucket = np.nonzero(latency)
+    return pa.table(
+        {
+            "group": pa.array([plan.group_names[g] for g in group], pa.string()),
+            "latency_ns_upper": upper_ns(bucket.astype(np.int64)),
+            "results": latency[group, bucket],
+        }
+    )
+
+
+def write_frames(path: Path, outcome: Outcome) -> None:
+    """Write every finished frame of an outcome as Parquet, in order of (sensor, frame)."""
+    pq.write_table(frame_table(outcome.plan, outcome), path)
+
+
+def frame_table(plan: Plan, outcome: Outcome) -> pa.Table:
+    """Return every finished frame: names, times in ns (-1: not reached) and fate."""
+    rows = join(outcome.tally.kept or [])
+    rows = rows[np.lexsort((rows[:, 1], rows[:, SENSOR]))]
+    columns: dict[str, Any] = {
+        "sensor": pa.array(plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()
+    }
+    columns |= {
+        name: rows[:, c]
+        for c, name in enumerate(COLUMNS)
+        if name not in ("sensor", "clock_ns", "fate")
+    }
+    fates = pa.array([FATE_NAMES[f] for f in range(len(FATE_NAMES))])
+    columns["fate"] = fates.take(pa.array(rows[:, FATE])).dictionary_encode()
+    return pa.table(columns)

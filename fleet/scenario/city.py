@@ -1,0 +1,137 @@
+"""Where sensors can stand, and how many people walk past: two small CSV tables."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.errors import InputError
+
+MAX_ROWS = 2_000_000
+HOURS = 48
+"""Columns of a demand table: 24 hours of a weekday, then 24 of a weekend day."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place for sensors.
+
+    Attributes:
+        id: unique name.
+        kind: such as shop or crossing.
+        subtype: finer kind, may be empty.
+        size: large or small for shops, may be empty.
+        lon: degrees east.
+        lat: degrees north.
+        cell: the access cell whose links it may share.
+        footfall_rank: 0 (quietest) to 1 (busiest) among the sites of its kind.
+    """
+
+    id: str
+    kind: str
+    subtype: str
+    size: str
+    lon: float
+    lat: float
+    cell: str
+    footfall_rank: float
+
+
+@dataclass(frozen=True)
+class Demand:
+    """People per hour at some counters, the quietest first; shape (counters, HOURS)."""
+
+    counters: tuple[str, ...]
+    people_per_h: NDArray[np.float64]
+
+    def profile(self, footfall_rank: float) -> int:
+        """Return the counter for a rank in 0..1: busy sites take busy counters."""
+        return min(int(footfall_rank * len(self.counters)), len(self.counters) - 1)
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield (file:line, row) of a CSV file that has at least some columns.
+
+    Raises:
+        InputError: the file is not such a table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [c for c in columns if c not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path}:1 has no column {', '.join(missing)}")
+            for number, row in enumerate(reader):
+                place = f"{path}:{reader.line_num}"
+                if number >= MAX_ROWS:
+                    raise InputError(f"{place} has more than {MAX_ROWS} rows; use fewer")
+                if None in row or None in row.values():
+                    raise InputError(f"{place} has not {len(reader.fieldnames or ())} fields")
+                yield place, row
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
+
+
+def read_sites(path: Path) -> list[Site]:
+    """Read a sites table.
+
+    Raises:
+        InputError: a column is missing, a number is not one, or an id stands twice.
+    """
+    sites: dict[str, Site] = {}
+    columns = ("id", "kind", "subtype", "size", "lon", "lat", "cell", "footfall_rank")
+    for place, row in read_rows(path, columns):
+        if row["id"] in sites:
+            raise InputError(f"{place} id '{row['id']}' stands twice; ids must be unique")
+        if not row["id"] or not row["cell"]:
+            raise InputError(f"{place} id and cell must not be empty")
+        sites[row["id"]] = Site(
+            row["id"], row["kind"], row["subtype"], row["size"],
+            number(row["lon"], -180, 180, f"{place} lon"),
+            number(row["lat"], -90, 90, f"{place} lat"),
+            row["cell"], number(row["footfall_rank"], 0, 1, f"{place} footfall_rank"),
+        )  # fmt: skip
+    return list(sites.values())
+
+
+def read_demand(path: Path) -> Demand:
+    """Read a demand table: one row for each counter, kind of day and hour.
+
+    Raises:
+        InputError: a column, an hour or a counter's rows are missing, or a number is not one.
+    """
+    people: dict[str, NDArray[np.float64]] = {}
+    for place, row in read_rows(path, ("counter", "day", "hour", "mean_per_h")):
+        if row["day"] not in ("weekday", "weekend"):
+            raise InputError(f"{place} day '{row['day']}' is neither weekday nor weekend")
+        hour = int(number(row["hour"], 0, 23, f"{place} hour")) + 24 * (row["day"] == "weekend")
+        mean = number(row["mean_per_h"], 0, 1e7, f"{place} mean_per_h")
+        people.setdefault(row["counter"], np.full(HOURS, np.nan))[hour] = mean
+    for counter, hours in people.items():
+        if np.isnan(hours).any():
+            raise InputError(f"{path}: counter '{counter}' lacks some of the {HOURS} hours")
+    if not people:
+        raise InputError(f"{path}: has no counter")
+    order = sorted(people, key=lambda c: (float(people[c].sum()), c))
+    return Demand(tuple(order), np.array([people[c] for c in order]))
+
+
+def number(text: str, least: float, most: float, place: str) -> float:
+    """Return a finite number between bounds.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{place} '{text}' is not a number") from None
+    if not math.isfinite(value) or not least <= value <= most:
+        raise InputError(f"{place} {text} is not between {least:g} and {most:g}")
+    return value

@@ -1,0 +1,203 @@
+"""From a YAML file to a checked scenario, with errors that name the file and the line."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from fleet.errors import InputError
+from fleet.scenario import strict_yaml
+from fleet.scenario.schema import ScenarioModel
+from fleet.scenario.strict_yaml import Document, Keys, Value
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked scenario and where it was written.
+
+    Attributes:
+        model: what it says.
+        document: the file, for the line numbers of errors.
+        digest: SHA-256 of what it says (with overrides), whatever its layout and comments.
+    """
+
+    model: ScenarioModel
+    document: Document
+    digest: str
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that file names in the scenario are relative to."""
+        return self.document.path.parent
+
+    def error(self, keys: Keys, problem: str) -> InputError:
+        """Return an error about a place in the file."""
+        return InputError(f"{_place(self.document, keys)}: {problem}")
+
+    def file(self, name: str, *keys: str | int) -> Path:
+        """Return the path of a file that the scenario names, inside its folder.
+
+        Raises:
+            InputError: the file is missing or outside the scenario's folder.
+        """
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise self.error(keys, f"'{name}' is outside the scenario's folder; move it inside")
+        if not path.is_file():
+            raise self.error(keys, f"file '{name}' not found beside the scenario")
+        return path
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read a scenario.
+
+    Args:
+        path: a YAML file.
+        overrides: `key.path=value` texts that replace values before checking; a value is YAML.
+
+    Raises:
+        InputError: the file or an override cannot be used.
+    """
+    return _checked(strict_yaml.load(Path(path)), overrides)
+
+
+def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Scenario:
+    """Read a scenario from a text; files that it names lie beside `name`.
+
+    Raises:
+        InputError: the text or an override cannot be used.
+    """
+    return _checked(strict_yaml.loads(text, name), overrides)
+
+
+def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
+    data = document.data
+    for override in overrides:
+        data = _override(data, override)
+    try:
+        model = ScenarioModel.model_validate(data)
+    except ValidationError as error:
+        raise _input_error(document, error) from None
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+    return Scenario(model, document, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _override(data: dict[str, Value], override: str) -> dict[str, Value]:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {override}: write key.path=value, such as cloud.servers=4")
+    value = strict_yaml.loads(f"value: {text}", f"--set {key}").data["value"]
+    return _replaced(data, key.strip().split("."), value, override)
+
+
+def _replaced(node: Any, keys: list[str], value: Value, override: str) -> Any:
+    """Return a copy of a node with one value in it replaced."""
+    if not keys:
+        return value
+    head, *rest = keys
+    if isinstance(node, list):
+        if not head.isdigit() or int(head) >= len(node):
+            raise InputError(f"--set {override}: '{head}' is not one of the {len(node)} positions")
+        return [
+            _replaced(item, rest, value, override) if i == int(head) else item
+            for i, item in enumerate(node)
+        ]
+    if node is not None and not isinstance(node, dict):
+        raise InputError(f"--set {override}: there is nothing below '{node}' to set '{head}' in")
+    return {**(node or {}), head: _replaced((node or {}).get(head), rest, value, override)}
+
+
+def _place(document: Document, keys: Keys) -> str:
+    return f"{document.path}:{document.line_of(keys)} {_dotted(keys)}"
+
+
+def _dotted(keys: Keys) -> str:
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text or "(top)"
+
+
+def _input_error(document: Document, error: ValidationError) -> InputError:
+    first = error.errors()[0]
+    keys = tuple(_real_keys(document.data, first["loc"]))
+    return InputError(f"{_place(document, keys)}: {_problem(first, keys)}")
+
+
+def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:
+    """Yield the parts of an error's place that are keys of the file, not names of types."""
+    node = data
+    for part in loc:
+        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+            node = node[part]
+        elif part != loc[-1] or "[" in str(part):
+            continue
+        yield part
+
+
+def _problem(error: Any, keys: Keys) -> str:
+    kind, given = error["type"], error.get("input")
+    if kind == "extra_forbidden":
+        return _unknown_key(str(keys[-1]), _allowed_keys(keys[:-1]))
+    if kind == "missing":
+        return "is missing; add it"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "string_pattern_mismatch":
+        return f"{given!r} does not have the form {error['ctx']['pattern']}"
+    return f"{_short(given)}: {error['msg'].lower()}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _unknown_key(key: str, allowed: list[str]) -> str:
+    return f"unknown key '{key}'{did_you_mean(key, allowed)}; allowed: {', '.join(allowed)}"
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return ' (did you mean ...?)' for the known word closest to a word, or nothing."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def _allowed_keys(keys: Keys) -> list[str]:
+    """Return the keys that the model at a place takes."""
+    kinds: list[Any] = [ScenarioModel]
+    for key in keys:
+        kinds = [k for kind in kinds for k in _below(kind, key)]
+    return sorted({f for kind in kinds for f in getattr(kind, "model_fields", {})})
+
+
+def _below(kind: Any, key: int | str) -> list[Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(key))
+        return [] if field is None else _models(field.annotation)
+    return kind.inside if isinstance(kind, _Container) else []
+
+
+def _models(annotation: Any) -> list[Any]:
+    """Return the models in an annotation; a mapping or list stands for itself and its values."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (dict, list):
+        return [_Container(_models(parts[-1]))]
+    return [m for part in parts for m in _models(part)]
+
+
+class _Container:
+    """A mapping or list of models: any key leads to them."""
+
+    def __init__(self, inside: list[Any]) -> None:
+        self.inside = inside

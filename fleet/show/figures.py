@@ -1,0 +1,237 @@
+"""Figures for papers: the only module that imports matplotlib.
+
+Each is one column wide (3.33 in), has 8 pt text, colours of Okabe and Ito that colour-blind people
+tell apart (with line styles and hatches beside them), and is written as PNG (300 dpi), PDF (TrueType
+fonts) and CSV of what it shows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fleet.engine.run import Outcome
+from fleet.engine.tally import FATE_0, LATENCY_SUM_NS
+from fleet.sketch import upper_ns
+from fleet.stages.frames import RESULT, STAGES
+from fleet.study.experiment import Record
+
+WIDTH_IN = 3.33
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+_LINES = ("-", "--", "-.", ":")
+_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**")
+_STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "hatch.linewidth": 0.4,
+    "figure.constrained_layout.use": True,
+}
+Table = list[Sequence[Any]]
+
+
+def draw_all(record: Record, folder: Path) -> None:
+    """Draw every figure of a record (of its first replication) into a folder."""
+    outcomes = {arm: runs[0] for arm, runs in record.outcomes.items()}
+    with matplotlib.rc_context(_STYLE):
+        for name, draw in (
+            ("latency_cdf", latency_cdf),
+            ("latency_stages", latency_stages),
+            ("bandwidth", bandwidth),
+            ("power", power),
+        ):
+            figure, table = draw(record, outcomes)
+            save(figure, table, folder / name)
+        for arm, outcome in outcomes.items():
+            if np.isfinite(outcome.plan.lon).any():
+                figure, table = city_map(arm, outcome)
+                save(figure, table, folder / f"map_{arm}")
+
+
+def save(figure: Figure, table: Table, path: Path) -> None:
+    """Write a figure as PNG and PDF, and what it shows as CSV."""
+    figure.savefig(path.with_suffix(".png"), dpi=300)
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(table)
+
+
+def _axes(height_in: float = 2.3) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    return figure, figure.add_subplot()
+
+
+def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+    """Return the share of results that arrive within a latency, by arm."""
+    figure, axes = _axes()
+    table: Table = [("arm", "latency_ms", "share_of_results")]
+    for i, (arm, outcome) in enumerate(outcomes.items()):
+        counts = outcome.tally.latency.sum(axis=0)
+        used = np.flatnonzero(counts)
+        if not len(used):
+            continue
+        ms = upper_ns(used.astype(np.int64)) * 1e-6
+        share = np.cumsum(counts[used]) / counts.sum()
+        axes.step(
+            ms, share, where="post", label=arm, color=COLOURS[i % 8], linestyle=_LINES[i % 4]
+        )
+        table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
+    axes.set_xscale("log")
+    _plain_log_ticks(axes)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("latency from capture to consumer (ms)")
+    axes.set_ylabel("share of results")
+    axes.legend(loc="lower right")
+    return figure, table
+
+
+def _plain_log_ticks(axes: Axes) -> None:
+    """Label a logarithmic axis with plain numbers, also between powers of ten if it is short."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axes.get_xlim()
+    short = high / low < 100
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def latency_stages(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+    """Return the mean time in each stage, stacked, by arm."""
+    figure, axes = _axes(1.1 + 0.35 * len(outcomes))
+    table: Table = [("arm", "stage", "mean_ms")]
+    arms = list(outcomes)
+    left = np.zeros(len(arms))
+    for i, stage in enumerate(STAGES):
+        ms = np.array([record.arms[arm]["stages_ms"][stage] or 0.0 for arm in arms])
+        table += [(arm, stage, f"{x:.6g}") for arm, x in zip(arms, ms, strict=True)]
+        if ms.any():
+            _stack(axes, arms, ms, left, stage, i)
+        left += ms
+    axes.set_xlabel("mean latency of results (ms)")
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.0)
+    return figure, table
+
+
+def _stack(
+    axes: Axes, labels: list[str], values: np.ndarray, left: np.ndarray, name: str, i: int
+) -> None:
+    axes.barh(
+        labels,
+        values,
+        left=left,
+        label=name,
+        height=0.6,
+        color=COLOURS[i % 8],
+        hatch=_HATCHES[i % 8],
+        edgecolor="white",
+        linewidth=0.4,
+    )
+
+
+def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+    """Return what each class of links carries over time, one panel an arm."""
+    names = list(dict.fromkeys(n for o in outcomes.values() for n in o.plan.class_names))
+    figure = Figure(figsize=(WIDTH_IN, 0.7 + 1.25 * len(outcomes)))
+    panels = figure.subplots(len(outcomes), 1, sharex=True, squeeze=False)[:, 0]
+    table: Table = [("arm", "link", "start_s", "mbit_s")]
+    for axes, (arm, outcome) in zip(panels, outcomes.items(), strict=True):
+        plan, bins = outcome.plan, outcome.tally.link_bins
+        start_s = np.arange(bins.shape[1]) * plan.bin_ns / 1e9
+        for c, name in enumerate(plan.class_names):
+            rate = bins[c] * 1e3 / plan.bin_ns
+            i = names.index(name)
+            axes.plot(
+                start_s, rate, label=name, color=COLOURS[i % 8], linestyle=_LINES[i % 4],
+                linewidth=0.9,
+            )  # fmt: skip
+            table += [(arm, name, f"{t:g}", f"{r:.6g}") for t, r in zip(start_s, rate, strict=True)]
+        axes.set_title(arm, loc="left")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("Mbit/s")
+    panels[-1].set_xlabel("simulated time (s)")
+    handles = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=3, columnspacing=1.0
+    )
+    return figure, table
+
+
+def power(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+    """Return the mean power of each component, stacked, by arm."""
+    figure, axes = _axes(1.0 + 0.35 * len(outcomes))
+    table: Table = [("arm", "component", "mean_w")]
+    arms = list(outcomes)
+    parts = [p for p in next(iter(record.arms.values()))["power_w"] if p != "total"]
+    left = np.zeros(len(arms))
+    for i, part in enumerate(parts):
+        watts = np.array([record.arms[arm]["power_w"][part] for arm in arms])
+        table += [(arm, part, f"{w:.6g}") for arm, w in zip(arms, watts, strict=True)]
+        if watts.any():
+            _stack(axes, arms, watts / 1e3, left / 1e3, part, i)
+        left += watts
+    axes.set_xlabel("mean power of the fleet (kW)")
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.0)
+    return figure, table
+
+
+def city_map(arm: str, outcome: Outcome) -> tuple[Figure, Table]:
+    """Return the sensors on the map, coloured by the mean latency of their results."""
+    plan, counts = outcome.plan, outcome.tally.sensors
+    results = counts[:, FATE_0 + RESULT]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ms = np.where(results > 0, counts[:, LATENCY_SUM_NS] / results * 1e-6, np.nan)
+    figure, axes = _axes(3.6)
+    blind = ~np.isfinite(ms)
+    axes.scatter(
+        plan.lon[blind], plan.lat[blind], s=6, marker="x", color="#999999", linewidths=0.6,
+        label="no results",
+    )  # fmt: skip
+    dots = axes.scatter(
+        plan.lon[~blind], plan.lat[~blind], c=ms[~blind], s=5, cmap="viridis", linewidths=0
+    )
+    if blind.any():
+        axes.legend(loc="upper right")
+    axes.set_title(f"{plan.scenario}, {arm}: {plan.size:,} sensors", loc="left")
+    axes.set_aspect(1 / np.cos(np.radians(np.nanmean(plan.lat))))
+    axes.set_xlabel("longitude (° E)")
+    axes.set_ylabel("latitude (° N)")
+    axes.ticklabel_format(useOffset=False)
+    axes.locator_params(axis="x", nbins=4)
+    figure.colorbar(dots, ax=axes, label="mean latency (ms)", shrink=0.8)
+    figure.supxlabel("Sites: © OpenStreetMap contributors", fontsize=6, color="#666666")
+    table: Table = [("sensor", "lon", "lat", "results", "mean_latency_ms")]
+    table += [
+        (plan.names[s], f"{plan.lon[s]:.6f}", f"{plan.lat[s]:.6f}", int(results[s]), f"{ms[s]:.6g}")
+        for s in range(plan.size)
+    ]
+    return figure, table

@@ -1,0 +1,22 @@
+"""Write a record's folder with its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fleet.results import store
+from fleet.study.experiment import Record
+
+
+def write_folder(record: Record, path: Path) -> None:
+    """Write tables and figures of a record; the folder appears whole or not at all."""
+    from fleet.show import figures
+
+    text = record.scenario.document.path.read_text(encoding="utf-8")
+    store.write(
+        path,
+        record.summary,
+        record.outcomes,
+        text,
+        lambda folder: figures.draw_all(record, folder),
+    )

@@ -1,0 +1,34 @@
+"""What a plan holds, in a few facts, before it is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fleet.engine.run import default_window_ns
+from fleet.plan.columns import EVENT_NAMES, KIND, Plan
+from fleet.stages import capture
+
+
+def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
+    """Return sensors, links, frames and events of the arms of a scenario."""
+    first = next(iter(plans.values()))[0]
+    clocks = first.clocks
+    per_s = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum() * 1e9)
+    events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
+    return {
+        "arms": list(plans),
+        "sensors": {
+            name: int((first.group_of == g).sum()) for g, name in enumerate(first.group_names)
+        },
+        "links": {
+            name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
+        },
+        "frames_per_s": round(per_s, 3),
+        "frames_per_arm": round(per_s * first.end_ns / 1e9),
+        "window_s": default_window_ns(first) / 1e9,
+        "control_events": dict(events),
+        "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
+        "digests": {arm: p[0].digest() for arm, p in plans.items()},
+    }

@@ -1,0 +1,40 @@
+"""Progress on stderr: a bar on a terminal, a line an arm elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fleet.show.terminal import console
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """Give a function that takes the name of an arm and the share that is done."""
+    err = console(stderr=True)
+    if not err.is_terminal:
+        yield _plain_lines(err.print)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(arm: str, share: float) -> None:
+            if arm not in tasks:
+                tasks[arm] = int(bar.add_task(arm, total=1.0))
+            bar.update(tasks[arm], completed=share)  # type: ignore[arg-type]
+
+        yield show
+
+
+def _plain_lines(write: Callable[[str], None]) -> Callable[[str, float], None]:
+    started: set[str] = set()
+
+    def show(arm: str, share: float) -> None:
+        if arm not in started:
+            started.add(arm)
+            write(f"running {arm} ...")
+
+    return show

@@ -1,0 +1,198 @@
+"""The answer on one screen: a table with a column for each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fleet.study.compare import value
+from fleet.study.experiment import Record
+
+Arms = Mapping[str, Mapping[str, Any]]
+Row = tuple[str, str, list[str]]
+
+_TITLES = {
+    "sense": "sense", "compute": "compute / encode", "uplink": "uplink", "backhaul": "backhaul",
+    "wan": "wan", "queue": "server queue", "infer": "server inference", "return": "way back",
+}  # fmt: skip
+_EMPTY = "–"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that is plain when it is not a terminal; NO_COLOR is honoured."""
+    return Console(stderr=stderr, highlight=False)
+
+
+def comparison_table(record: Record) -> Table:
+    """Return the comparison of all arms of a record."""
+    summary, arms = record.summary, record.arms
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
+        f" {summary['simulated_s']:g} s simulated, seed {summary['seed']}",
+        title_style="bold",
+        title_justify="left",
+    )
+    table.add_column("")
+    for name in arms:
+        table.add_column(name, justify="right")
+    table.add_column("unit", style="dim")
+    for title, rows in sections(arms):
+        table.add_section()
+        table.add_row(Text(title, style="bold"))
+        for label, unit, cells in rows:
+            table.add_row(f"  {label}", *cells, unit)
+    return table
+
+
+def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
+    """Yield (title, rows) of the comparison: bandwidth, latency, power, frames."""
+    yield "Bandwidth by link, mean (busiest second)", _bandwidth(arms)
+    yield (
+        "Latency from capture to consumer",
+        [
+            _row(arms, f"latency_ms.{key}", label, "ms", _number)
+            for key, label in (
+                ("mean", "mean"), ("p50", "p50"), ("p95", "p95"), ("p99", "p99"),
+                ("p999", "p99.9"), ("max", "max"),
+            )
+        ],
+    )  # fmt: skip
+    yield (
+        "Mean latency by stage",
+        [
+            _row(arms, f"stages_ms.{stage}", title, "ms", _number)
+            for stage, title in _TITLES.items()
+            if any(value(arm, f"stages_ms.{stage}") for arm in arms.values())
+        ],
+    )
+    yield (
+        "Power by component",
+        [
+            _row(arms, f"power_w.{part}", part, "W", _number)
+            for part in ("sensor", "uplink", "network", "edge", "cloud", "total")
+            if part == "total" or any(value(arm, f"power_w.{part}") for arm in arms.values())
+        ]
+        + [_row(arms, "energy_mj_per_result", "energy per result", "mJ", _number)],
+    )
+    yield "Frames by fate", _frames(arms)
+    yield "Busiest resources", _busiest(arms)
+
+
+def _row(arms: Arms, path: str, label: str, unit: str, show: Callable[[float], str]) -> Row:
+    cells = [value(arm, path) for arm in arms.values()]
+    return label, unit, [_EMPTY if v is None else show(v) for v in cells]
+
+
+def _bandwidth(arms: Arms) -> list[Row]:
+    links = list(dict.fromkeys(name for arm in arms.values() for name in arm["bandwidth_mbit_s"]))
+    rows = []
+    for link in links:
+        cells = []
+        for arm in arms.values():
+            rate = arm["bandwidth_mbit_s"].get(link)
+            cells.append(
+                f"{_number(rate['mean'])} ({_number(rate['peak_1s'])})" if rate else _EMPTY
+            )
+        rows.append((link, "Mbit/s", cells))
+    return rows
+
+
+def _frames(arms: Arms) -> list[Row]:
+    rows = [
+        _row(arms, f"frames.{key}", label, "frames", _count)
+        for key, label in (("captured", "captured"), ("results", "results"))
+    ]
+    for part in ("skipped", "lost"):
+        causes = dict.fromkeys(c for arm in arms.values() for c in arm["frames"][part])
+        rows += [
+            _row(arms, f"frames.{part}.{cause}", f"{part}: {cause.replace('_', ' ')}", "frames", _count)
+            for cause in causes
+            if any(arm["frames"][part][cause] for arm in arms.values())
+        ]
+    rows.append(_row(arms, "frames.in_flight", "in flight at the end", "frames", _count))
+    rows.append(
+        _row(arms, "pixels_leaving_sensor_frames", "pixels left the sensor", "frames", _count)
+    )
+    return rows
+
+
+def _busiest(arms: Arms, most: int = 5) -> list[Row]:
+    """Return the utilisation of the resources that are busiest in any arm."""
+    highest: dict[str, float] = {}
+    for arm in arms.values():
+        for name, used in arm["utilisation"].items():
+            highest[name] = max(highest.get(name, 0.0), used or 0.0)
+    chosen = sorted(highest, key=lambda name: -highest[name])[:most]
+    return [
+        (
+            name,
+            "busy",
+            [
+                f"{arm['utilisation'][name]:.1%}" if name in arm["utilisation"] else _EMPTY
+                for arm in arms.values()
+            ],
+        )
+        for name in chosen
+    ]
+
+
+def verdicts(rows: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    """Yield a line for each objective and arm: kept or missed, and what was measured."""
+    for row in rows:
+        measured = row["measured"]
+        shown = "no results" if measured is None else f"{measured:.4g}"
+        mark, style = ("✓", "green") if row["kept"] else ("✗", "red")
+        yield Text.assemble(
+            (f"{mark} ", style), f"{row['arm']}: {row['objective']}", (f"  (is {shown})", "dim")
+        )
+
+
+def remarks(record: Record) -> Iterator[str]:
+    """Yield what a reader should know before trusting the table."""
+    if record.scenario.model.replications == 1:
+        yield (
+            "One replication: no confidence intervals, so arms are not ranked;"
+            " use --replications 5 or more for paired intervals."
+        )
+    else:
+        yield from _differences(record.summary["comparison"])
+    weak = [a for a in record.summary["assumptions"] if a["confidence"] == "estimate"]
+    total = len(record.summary["assumptions"])
+    yield (
+        f"{total} catalogue values were used, {len(weak)} of them estimates without a good source;"
+        " summary.json lists them all."
+    )
+
+
+def _differences(comparison: Mapping[str, Any]) -> Iterator[str]:
+    base = comparison["baseline"]
+    for arm, metrics in comparison["arms"].items():
+        for metric in ("latency_ms.p99", "power_w.total", "bytes"):
+            row = metrics.get(metric)
+            if row is None or row["ci95"] is None:
+                continue
+            low, high = row["ci95"]
+            verdict = "no difference shown" if low <= 0 <= high else "differs"
+            yield (
+                f"{arm} − {base}, {metric}: {row['difference']:+.4g}"
+                f" [95 % CI {low:+.4g} .. {high:+.4g}]: {verdict}"
+            )
+
+
+def _number(x: float) -> str:
+    """Return a number with four significant digits and thousands marked."""
+    if x == 0:
+        return "0"
+    if abs(x) >= 1000:
+        return f"{x:,.0f}"
+    return f"{x:.4g}"
+
+
+def _count(x: float) -> str:
+    return f"{x:,.0f}"

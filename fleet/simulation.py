@@ -1,0 +1,215 @@
+"""A run that a script steps through: look at sensors, write models, go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from fleet import units
+from fleet.engine.run import Options, Outcome, peak_rss_mb, start
+from fleet.engine.tally import CAPTURED, FATE_0, SENSOR_COLUMNS
+from fleet.errors import InputError
+from fleet.plan.compile import Deployment, catalogue, compile_plan
+from fleet.plan.placing import Placement
+from fleet.results.metrics import summarise
+from fleet.scenario.load import Scenario, did_you_mean
+from fleet.stages.frames import FATE_NAMES
+
+
+@dataclass(frozen=True)
+class SensorState:
+    """A sensor at one moment.
+
+    Attributes:
+        name: its name.
+        now_ns: the moment.
+        setup: device and model or codec.
+        up: whether it captures.
+        blind: whether its model memory is being written.
+        busy: whether its DSP infers.
+        next_capture_ns: when its next frame is due.
+    """
+
+    name: str
+    now_ns: int
+    setup: str
+    up: bool
+    blind: bool
+    busy: bool
+    next_capture_ns: int
+
+
+class SensorHandle:
+    """A sensor of a simulation, addressed by name."""
+
+    def __init__(self, simulation: Simulation, name: str) -> None:
+        """Remember which sensor this is."""
+        self._simulation = simulation
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<sensor {self.name}>"
+
+    @property
+    def state(self) -> SensorState:
+        """Return its state now."""
+        return self._simulation._state(self.name)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Return its counts so far: frames by fate, bytes, times in ns."""
+        return self._simulation._counters(self.name)
+
+    def deploy(self, model: str) -> None:
+        """Write a model into the sensor, from now on over its downlink.
+
+        Raises:
+            InputError: the model is not known or does not fit, or the sensor does not infer.
+        """
+        self._simulation.deploy(self.name, model)
+
+
+class Simulation:
+    """One arm of a scenario, run step by step.
+
+    Use it as a context manager, or call `close`.
+
+    Args:
+        scenario: what `fleet.load` gave.
+        arm: which arm.
+        placement: chooses an arm's equipment for each sensor; `arm` is then just a name.
+        replication: number of the independent repetition, from 0.
+        options: how to run; the default is in this process.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        arm: str,
+        *,
+        placement: Placement | None = None,
+        replication: int = 0,
+        options: Options | None = None,
+    ) -> None:
+        self._scenario, self._arm, self._placement = scenario, arm, placement
+        self._replication = replication
+        self._catalog = catalogue(scenario)
+        self._deployments: list[Deployment] = []
+        self._options = options or Options(executor="local")
+        self.plan = self._compile()
+        self._executor, self._window_ns = start(self.plan, self._options)
+        self.now_ns = 0
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of processes and memory."""
+        self._executor.close()
+
+    def run(self, until: str | int) -> None:
+        """Run up to a time, which is not simulated itself.
+
+        Args:
+            until: such as '90 s', or ns; later than now and at most the scenario's duration.
+
+        Raises:
+            InputError: the time is not after now or is after the end.
+        """
+        until_ns = until if isinstance(until, int) else units.time_ns(until)
+        if not self.now_ns < until_ns <= self.plan.end_ns:
+            raise InputError(
+                f"cannot run until {units.format_time_ns(until_ns)}: it is now"
+                f" {units.format_time_ns(self.now_ns)} and the scenario ends at"
+                f" {units.format_time_ns(self.plan.end_ns)}"
+            )
+        self._executor.advance(until_ns)
+        self.now_ns = until_ns
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Return the names of all sensors, sorted."""
+        return self.plan.names
+
+    def sensor(self, name: str) -> SensorHandle:
+        """Return a sensor by name.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        self._index(name)
+        return SensorHandle(self, name)
+
+    def deploy(self, name: str, model: str) -> None:
+        """Write a model into a sensor, from now on over its downlink."""
+        if not self.plan.on_sensor[self._index(name)]:
+            raise InputError(f"sensor '{name}' does not infer in arm '{self._arm}'; no model fits")
+        self._deployments.append(Deployment(self.now_ns, name, model))
+        try:
+            plan = self._compile()
+        except InputError:
+            self._deployments.pop()
+            raise
+        self.plan = plan
+        self._executor.amend(plan)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers up to now, as the `arms` part of `summary.json`."""
+        outcome = Outcome(
+            plan=replace(self.plan, end_ns=self.now_ns),
+            tally=self._executor.tally(),
+            in_flight=self._executor.in_flight(),
+            shards=self._executor.shards,
+            window_ns=self._window_ns,
+            wall_s=0.0,
+            peak_rss_mb=peak_rss_mb(),
+        )
+        return summarise(outcome)
+
+    def _compile(self) -> Any:
+        return compile_plan(
+            self._scenario,
+            self._catalog,
+            self._arm,
+            replication=self._replication,
+            placement=self._placement,
+            deployments=self._deployments,
+        )
+
+    def _index(self, name: str) -> int:
+        index = self.plan.index.get(name)
+        if index is None:
+            hint = did_you_mean(name, self.plan.names)
+            raise InputError(f"no sensor '{name}'{hint}; see Simulation.sensors")
+        return index
+
+    def _state(self, name: str) -> SensorState:
+        state = self._executor.sensor_state(self._index(name))
+        return SensorState(
+            name=name,
+            now_ns=self.now_ns,
+            setup=self.plan.setup_names[state["setup"]],
+            up=state["down_until_ns"] <= self.now_ns,
+            blind=state["blind_until_ns"] > self.now_ns,
+            busy=state["busy_until_ns"] > self.now_ns,
+            next_capture_ns=state["next_capture_ns"],
+        )
+
+    def _counters(self, name: str) -> dict[str, int]:
+        row = self._executor.tally().sensors[self._index(name)]
+        fates = {f"frames_{n}": int(row[FATE_0 + f]) for f, n in FATE_NAMES.items() if f}
+        ended = sum(fates.values())
+        return {
+            **{column: int(row[c]) for c, column in enumerate(SENSOR_COLUMNS)},
+            **fates,
+            "frames_in_flight": int(row[CAPTURED]) - ended,
+        }

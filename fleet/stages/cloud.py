@@ -1,0 +1,99 @@
+"""A pool of like servers with one queue and dynamic batching.
+
+A batch starts at the earliest time at which a server is free and either `max_batch` frames wait
+or the oldest has waited `wait`; it takes the first min(waiting, max_batch) frames in order, those
+that arrive at that very time among them, and keeps its server for t(b) = a + c·b. A frame that
+arrives when `queue` frames wait is lost.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from fleet.stages.frames import CLOCK, DONE, FATE, INFER, LOST_CLOUD_QUEUE, START
+
+
+@njit(cache=True)
+def occupy(free_ns: NDArray[np.int64], end_ns: int) -> None:
+    """Give the server that is free first a new free time: replace the top of a binary heap."""
+    size = len(free_ns)
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and free_ns[child + 1] < free_ns[child]:
+            child += 1
+        if free_ns[child] >= end_ns:
+            break
+        free_ns[at] = free_ns[child]
+        at = child
+    free_ns[at] = end_ns
+
+
+@njit(cache=True)
+def serve(
+    rows: NDArray[np.int64],
+    waiting: int,
+    until_ns: int,
+    free_ns: NDArray[np.int64],
+    max_batch: int,
+    wait_ns: int,
+    queue_max: int,
+    service_ns: NDArray[np.int64],
+    order: NDArray[np.int64],
+) -> tuple[int, int, int, int]:
+    """Run the pool up to a time.
+
+    Args:
+        rows: the frames that wait already, then arrivals before `until_ns` in order of (clock,
+            sensor, frame); START and INFER of frames that start, FATE and DONE of lost ones are
+            set in place; shape (n, WIDTH).
+        waiting: how many of the rows wait already.
+        until_ns: batches that would start at or after this time stay undecided.
+        free_ns: binary heap of the times at which the servers become free, changed in place;
+            shape (servers,).
+        max_batch: frames in a batch at most.
+        wait_ns: longest time that an incomplete batch waits.
+        queue_max: frames that may wait.
+        service_ns: t(b) for b = 0..max_batch; shape (max_batch + 1,).
+        order: scratch of len(rows): positions of the admitted frames.
+
+    Returns:
+        (frames started, frames lost, service time handed out in ns, batches). The started frames are the
+        first of `order`, the lost ones have their FATE set, the rest still waits.
+    """
+    for i in range(waiting):
+        order[i] = i
+    head, tail, arriving = 0, waiting, waiting
+    lost, handed_out_ns, batches = 0, 0, 0
+    while True:
+        launch_ns = until_ns
+        if tail > head and len(free_ns) > 0:
+            due = rows[order[head], CLOCK] + wait_ns
+            if tail - head >= max_batch:
+                due = min(due, rows[order[head + max_batch - 1], CLOCK])
+            launch_ns = max(free_ns[0], due)
+        if arriving < len(rows) and rows[arriving, CLOCK] <= launch_ns:
+            if tail - head >= queue_max:
+                rows[arriving, FATE] = LOST_CLOUD_QUEUE
+                rows[arriving, DONE] = rows[arriving, CLOCK]
+                lost += 1
+            else:
+                order[tail] = arriving
+                tail += 1
+            arriving += 1
+            continue
+        if launch_ns >= until_ns:
+            return head, lost, handed_out_ns, batches
+        size = min(max_batch, tail - head)
+        end_ns = launch_ns + service_ns[size]
+        occupy(free_ns, end_ns)
+        handed_out_ns += service_ns[size]
+        batches += 1
+        for i in range(head, head + size):
+            rows[order[i], START] = launch_ns
+            rows[order[i], INFER] = end_ns
+        head += size

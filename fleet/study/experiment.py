@@ -1,0 +1,206 @@
+"""Run a scenario: all its arms, all its replications, one record."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fleet.engine.run import Options, Outcome, peak_rss_mb, simulate
+from fleet.errors import InputError
+from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.placing import Placement
+from fleet.results.metrics import summarise
+from fleet.scenario.load import Scenario, did_you_mean
+from fleet.study.compare import compare
+from fleet.study.slo import judge, objectives
+
+SCHEMA = "fleet-summary/1"
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What running a scenario gave.
+
+    Attributes:
+        scenario: what was run.
+        options: how.
+        outcomes: by arm, the outcome of each replication.
+        summary: the contents of `summary.json`.
+    """
+
+    scenario: Scenario
+    options: Options
+    outcomes: Mapping[str, Sequence[Outcome]] = field(repr=False)
+    summary: dict[str, Any] = field(repr=False)
+
+    @property
+    def arms(self) -> dict[str, Any]:
+        """Return the numbers of each arm (of the first replication)."""
+        arms: dict[str, Any] = self.summary["arms"]
+        return arms
+
+    @property
+    def kept_all(self) -> bool:
+        """Return whether every objective was kept."""
+        return all(row["kept"] for row in self.summary["slo"])
+
+
+def plans(
+    scenario: Scenario,
+    arms: Sequence[str] | None = None,
+    placements: Mapping[str, Placement] | None = None,
+) -> dict[str, list[Plan]]:
+    """Return by arm the plans of all replications.
+
+    Args:
+        scenario: what the user says.
+        arms: arms to run; None: all of the scenario.
+        placements: further arms, each a rule that chooses an arm for every sensor.
+
+    Raises:
+        InputError: an arm is not known or a plan cannot be made.
+    """
+    placements = dict(placements or {})
+    known = [*scenario.model.arms, *placements]
+    for arm in arms or ():
+        if arm not in known:
+            raise InputError(
+                f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}"
+            )
+    catalog = catalogue(scenario)
+    return {
+        arm: [
+            compile_plan(scenario, catalog, arm, replication=r, placement=placements.get(arm))
+            for r in range(scenario.model.replications)
+        ]
+        for arm in (arms or known)
+    }
+
+
+def run(
+    scenario: Scenario,
+    *,
+    arms: Sequence[str] | None = None,
+    placements: Mapping[str, Placement] | None = None,
+    options: Options | None = None,
+    progress: Progress = lambda arm, share: None,
+) -> Record:
+    """Run all arms and replications of a scenario.
+
+    Args:
+        scenario: what the user says.
+        arms: arms to run; None: all.
+        placements: further arms, see `plans`.
+        options: how to run.
+        progress: is called with the name of the arm and the share that is done.
+
+    Raises:
+        InputError: something in the scenario or the options cannot be used.
+        RunError: a run broke a promise.
+    """
+    options = options or Options()
+    demanded = objectives(scenario)
+    began = time.perf_counter()
+    outcomes = {
+        arm: [
+            simulate(plan, options, lambda share, arm=arm: progress(arm, share))
+            for plan in arm_plans
+        ]
+        for arm, arm_plans in plans(scenario, arms, placements).items()
+    }
+    summary = _summary(scenario, options, outcomes, time.perf_counter() - began)
+    summary["slo"] = judge(demanded, summary["arms"])
+    return Record(scenario, options, outcomes, summary)
+
+
+def _summary(
+    scenario: Scenario,
+    options: Options,
+    outcomes: Mapping[str, Sequence[Outcome]],
+    wall_s: float,
+) -> dict[str, Any]:
+    found = numbers(outcomes)
+    first = next(iter(outcomes.values()))[0]
+    baseline = "cloud" if "cloud" in found else next(iter(found))
+    captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
+    engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
+    digest = run_digest(outcomes)
+    return {
+        "schema": SCHEMA,
+        "run_id": f"{scenario.model.name}-s{scenario.model.seed}-{digest[:10]}",
+        "scenario": {"name": scenario.model.name, "digest": scenario.digest},
+        "seed": scenario.model.seed,
+        "replications": scenario.model.replications,
+        "fingerprint": fingerprint(found),
+        "sensors": first.plan.size,
+        "simulated_s": scenario.model.duration / 1e9,
+        "host": {
+            "engine": options.engine,
+            "executor": "local" if options.engine == "reference" else options.executor,
+            "shards": first.shards,
+            "window_s": first.window_ns / 1e9,
+            "wall_s": wall_s,
+            "engine_s": engine_s,
+            "frames_per_s": captured / max(engine_s, 1e-9),
+            "peak_rss_mb": peak_rss_mb(),
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        },
+        "assumptions": _assumptions(outcomes),
+        "arms": {arm: runs[0] for arm, runs in found.items()},
+        "comparison": compare(found, baseline),
+    }
+
+
+def numbers(outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, list[dict[str, Any]]]:
+    """Return by arm the numbers of each replication."""
+    return {arm: [summarise(o) for o in runs] for arm, runs in outcomes.items()}
+
+
+def run_digest(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
+    """Return the SHA-256 of all plans of a run: what was asked, whatever ran it."""
+    sha = hashlib.sha256()
+    for arm in sorted(outcomes):
+        for outcome in outcomes[arm]:
+            sha.update(f"{arm}:{outcome.plan.digest()};".encode())
+    return sha.hexdigest()
+
+
+def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return the SHA-256 of the fingerprints of all arms and replications."""
+    sha = hashlib.sha256()
+    for arm in sorted(found):
+        for run_numbers in found[arm]:
+            sha.update(f"{arm}:{run_numbers['fingerprint']};".encode())
+    return sha.hexdigest()
+
+
+def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
+    """Return the catalogue rows that any of the plans used."""
+    rows = {
+        (row.item, row.parameter): {
+            "name": f"{row.item}.{row.parameter}",
+            "value": row.value,
+            "unit": row.unit,
+            "low": row.low,
+            "high": row.high,
+            "source": row.source,
+            "year": row.year,
+            "confidence": row.confidence,
+        }
+        for runs in outcomes.values()
+        for outcome in runs
+        for row in outcome.plan.assumptions
+    }
+    return [rows[key] for key in sorted(rows)]
+
+
+def with_seed(scenario: Scenario, seed: int) -> Scenario:
+    """Return a scenario with another seed."""
+    return replace(scenario, model=scenario.model.model_copy(update={"seed": seed}))
