@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from fleet.engine.executor import LocalExecutor, ReferenceExecutor
 from fleet.engine.run import Options, Outcome, simulate
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
-from fleet.plan.partition import partition
 from fleet.scenario.load import Scenario, loads
+from fleet.stages import frames
 
 HERE = Path(__file__).parent
 
@@ -56,3 +56,126 @@ def plan(data: dict[str, Any], arm: str, **kwargs: Any) -> Plan:
 def run(made: Plan, **options: Any) -> Outcome:
     """Run a plan in this process and keep its frames."""
     return simulate(made, Options(**{"executor": "local", "keep": True, **options}))
+
+
+def finished(outcome: Outcome) -> list[list[int]]:
+    """Return every finished frame of an outcome, sorted by sensor and number, without its clock."""
+    rows = frames.join(outcome.tally.kept or [])
+    rows = rows[np.lexsort((rows[:, frames.FRAME], rows[:, frames.SENSOR]))].copy()
+    rows[:, frames.CLOCK] = 0
+    return rows.tolist()  # type: ignore[no-any-return]
+
+
+# Random scenarios -----------------------------------------------------------------------------
+
+_RATES = ["7 fps", "25 fps", "30 fps", "50 fps"]
+_ms = st.integers(0, 1900).map(lambda n: f"{n} ms")
+_lasts = st.sampled_from(["1 ns", "5 ms", "40 ms", "300 ms"])
+
+
+def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "count": st.integers(1, 6),
+            "cells": st.integers(1, 2),
+            "per_site": st.integers(1, 2),
+            "rate": st.sampled_from(_RATES),
+            "phase": st.sampled_from(["random", "synchronised", "staggered"]),
+            "capture": st.sampled_from(["periodic", "periodic", "poisson"]),
+            "app": st.just("watch"),
+            "uplink": st.sampled_from(uplinks),
+            "consumer": st.sampled_from(["cloud", "site"]),
+        }
+    )
+
+
+def _link(technology: str, shared: list[str], to: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "technology": st.just(technology),
+            "shared_by": st.sampled_from(shared),
+            "to": st.sampled_from(to),
+            "rate": st.sampled_from(["300 kbit/s", "1 Mbit/s", "3 Mbit/s", "40 Mbit/s"]),
+            "propagation": st.sampled_from(["0 ns", "1 ns", "2 ms"]),
+            "buffer": st.sampled_from(["14 kB", "60 kB"]),
+        }
+    )
+
+
+def _cloud() -> st.SearchStrategy[dict[str, Any]]:
+    autoscale = st.fixed_dictionaries(
+        {
+            "min": st.integers(1, 2),
+            "max": st.integers(2, 5),
+            "target": st.sampled_from(["30 %", "70 %"]),
+            "every": st.sampled_from(["100 ms", "250 ms"]),
+            "boot": st.sampled_from(["1 ns", "100 ms", "330 ms"]),
+            "cooldown": st.sampled_from(["100 ms", "600 ms"]),
+        }
+    )
+    return st.fixed_dictionaries(
+        {
+            "server": st.just("test-gpu"),
+            "servers": st.integers(1, 3),
+            "batch": st.fixed_dictionaries(
+                {"max": st.integers(1, 5), "wait": st.sampled_from(["0 ns", "3 ms", "40 ms"])}
+            ),
+            "queue": st.sampled_from([1, 7, 1000]),
+        },
+        optional={"autoscale": autoscale},
+    )
+
+
+def _event() -> st.SearchStrategy[dict[str, Any]]:
+    links = st.sampled_from(["port", "cell", "metro", "wan"])
+    groups = st.sampled_from(["a", "b"])
+    models = st.sampled_from(["tiny", "slow"])
+    means = {"mtbf": st.just("400 ms"), "mttr": st.just("60 ms")}
+    return st.one_of(
+        st.fixed_dictionaries({"at": _ms, "outage": links, "lasts": _lasts}),
+        st.fixed_dictionaries({"outage": links, **means}),
+        st.fixed_dictionaries({"at": _ms, "crash": groups}, optional={"lasts": _lasts}),
+        st.fixed_dictionaries({"crash": groups, **means}),
+        st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}),
+        st.fixed_dictionaries(
+            {"at": _ms, "profile": groups, "rate": st.sampled_from(_RATES)},
+            optional={"demand": st.sampled_from(["0.2", "3"])},
+        ),
+    )
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a scenario: overload, ties, drops, skips, batches, two regions, control events."""
+    uplinks = ["port", "cell"]
+    region = ["cloud", "cloud", "far"]
+    publish = draw(st.sampled_from(["every inference", "every 3 inferences", "every 90 ms"]))
+    return scenario(
+        seed=draw(st.integers(0, 2**32)),
+        duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
+        start="2024-05-16T17:59",
+        city={"sites": "no-sites.csv", "demand": "demand.csv"},
+        sensors={"a": draw(_group(uplinks)), "b": draw(_group(uplinks))},
+        links={
+            "port": draw(_link("test-port", ["sensor"], ["cell", "metro", "wan"])),
+            "cell": draw(_link("test-cell", ["cell", "site"], ["metro", "wan"])),
+            "metro": draw(_link("test-backhaul", ["cell", "city"], ["wan"])),
+            "wan": draw(_link("test-wan", ["city"], region)),
+        },
+        cloud=draw(_cloud()),
+        regions={"far": {"servers": 1}},
+        arms={
+            "on_sensor": {
+                "device": "test-ai",
+                "model": draw(st.sampled_from(["tiny", "slow"])),
+                "publish": publish,
+            },
+            "cloud": {"device": "test-camera", "codec": "test-codec", "model": "cloudy"},
+            "mixed": {"place": {"a": "on_sensor", "default": "cloud"}},
+        },
+        events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],
+    )
+
+
+def _in_time(event: dict[str, Any]) -> bool:
+    return "at" not in event or int(event["at"].split()[0]) < 300

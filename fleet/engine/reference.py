@@ -58,6 +58,9 @@ class Sensor:
         self.radio = Radio(plan, index, tally)
         self.setup = int(plan.setup_of[index])
         self.clock = plan.clocks[index].copy()
+        self.clock[capture.NEXT_NS] = capture.due_ns(
+            self.clock, plan.capture_keys[index], plan.trace_ns, 0
+        )
         self.present = 0
         self.demand_factor = 1.0
         self.clock_changes = 0
@@ -110,13 +113,14 @@ class Reference:
         ]
         self.hour = plan.first_hour
         self.ended: list[Row] = []
+        self.begin_scene()
         self._walk()
         for pool in self.pools:
             if pool is not None and pool.pool.autoscaling is not None:
                 self.env.process(autoscale(self.env, pool.pool.autoscaling, pool))
         self.env.process(self.watch())
         for sensor in self.sensors:
-            self.env.process(self.captures(sensor))
+            self.env.process(self.captures(sensor, 0))
 
     # The life of a frame ----------------------------------------------------------------------
 
@@ -183,14 +187,13 @@ class Reference:
         row[DONE], row[FATE] = self.env.now, fate
         self.ended.append(row)
 
-    def captures(self, sensor: Sensor) -> Process:
-        """Capture frames until the clock is changed; the change starts a new process."""
-        plan, clock, changes = self.plan, sensor.clock, sensor.clock_changes
+    def captures(self, sensor: Sensor, changes: int) -> Process:
+        """Capture frames until the clock has been changed again; the change starts a new process."""
+        plan, clock = self.plan, sensor.clock
         key = plan.capture_keys[sensor.index]
-        if changes == 0:
-            clock[capture.NEXT_NS] = capture.due_ns(clock, key, plan.trace_ns, 0)
         while True:
-            yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
+            if sensor.clock_changes == changes:
+                yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
             if sensor.clock_changes != changes:
                 return
             row = [-1] * frames.WIDTH
@@ -200,15 +203,18 @@ class Reference:
             clock[capture.NEXT_FRAME] += 1
             clock[capture.NEXT_NS] = capture.due_ns(clock, key, plan.trace_ns, self.env.now)
 
+    def begin_scene(self) -> None:
+        """Draw who is in view of each sensor at time zero."""
+        plan = self.plan
+        mean = self.newcomers_per_s() / (1.0 - plan.stay)
+        present = np.zeros(plan.size, dtype=np.int64)
+        scene.begin(plan.scene_keys, np.arange(plan.size), scene.nobody(mean), present)
+        for sensor in self.sensors:
+            sensor.present = int(present[sensor.index])
+
     def watch(self) -> Process:
         """Step every sensor's scene once a second."""
         plan, second = self.plan, 0
-        everyone = np.arange(plan.size)
-        mean = self.newcomers_per_s() / (1.0 - plan.stay)
-        present = np.zeros(plan.size, dtype=np.int64)
-        scene.begin(plan.scene_keys, everyone, scene.nobody(mean), present)
-        for sensor in self.sensors:
-            sensor.present = int(present[sensor.index])
         while True:
             none = scene.nobody(self.newcomers_per_s())
             for s, sensor in enumerate(self.sensors):
@@ -247,9 +253,10 @@ class Reference:
         if kind == columns.DEMAND:
             sensor.demand_factor = a / b
         elif kind == columns.RATE:
-            capture.change_rate(sensor.clock, self.plan.phase[sensor.index], a, b, now_ns)
+            key, phase = self.plan.capture_keys[sensor.index], self.plan.phase[sensor.index]
+            capture.change_rate(sensor.clock, key, phase, a, b, now_ns)
             sensor.clock_changes += 1
-            self.env.process(self.captures(sensor))
+            self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == columns.MODEL_WRITE:
             sensor.blind_until_ns, sensor.setup = a, b
         elif kind == columns.SENSOR_DOWN:

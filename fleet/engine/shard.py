@@ -144,9 +144,8 @@ class Shard:
         elif kind == DEMAND:
             self.crowd.set_factor(target, a / b)
         elif kind == RATE:
-            capture.change_rate(
-                self.clocks[target], self.plan.phase[target], a, b, int(self.env.now)
-            )
+            key, phase = self.plan.capture_keys[target], self.plan.phase[target]
+            capture.change_rate(self.clocks[target], key, phase, a, b, int(self.env.now))
         elif kind == LINK_DOWN:
             self.network.outage(target, int(self.env.now), a)
         elif kind == SENSOR_DOWN:

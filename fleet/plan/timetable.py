@@ -84,7 +84,7 @@ def spans(
         return [(event.at, event.at + lasts_ns)] if event.at < end_ns else []
     mtbf, mttr = event.mtbf or 1, event.mttr or 1
     name = f"{event.kind}/{target}/{mtbf}/{mttr}"
-    key = int(stream_keys(name_hashes([name]), seed, replication, Stream.FAILURE)[0])
+    key = stream_keys(name_hashes([name]), seed, replication, Stream.FAILURE)[0]
     out, at, draw = [], 0, 0
     while True:
         at += 1 + int(exponential(key, draw) * mtbf)

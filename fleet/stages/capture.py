@@ -61,16 +61,21 @@ def begin(clocks: NDArray[np.int64], keys: NDArray[np.uint64], trace_ns: NDArray
 
 
 @njit(cache=True)
-def change_rate(clock: NDArray[np.int64], phase: float, num: int, den: int, now_ns: int) -> None:
-    """Give a sensor a new period num/den from `now_ns` on; its next frame keeps its number.
+def change_rate(
+    clock: NDArray[np.int64], key: int, phase: float, num: int, den: int, now_ns: int
+) -> None:
+    """Give a sensor a new (mean) period num/den from `now_ns` on; its next frame keeps its number.
 
-    The new grid starts at now + floor(phase · period), with the sensor's own phase in [0, 1).
+    Periodic: the new grid starts at now + floor(phase · period), with the sensor's own phase in
+    [0, 1). Poisson: the next gap starts now, as the process has no memory. A trace has no rate.
     """
+    if clock[KIND] == TRACE:
+        return
     clock[NUM] = num
     clock[DEN] = den
     clock[FIRST] = clock[NEXT_FRAME]
     clock[ANCHOR] = now_ns + int(phase * (num / den))
-    clock[NEXT_NS] = clock[ANCHOR]
+    clock[NEXT_NS] = due_ns(clock, key, np.empty(0, dtype=np.int64), now_ns)
 
 
 @njit(cache=True)
