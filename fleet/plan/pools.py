@@ -76,7 +76,7 @@ def _pool(scenario: Scenario, reader: Reader, region: str, setups: list[Setup]) 
         service_ns=service_ns(reader, spec.server, model, spec.batch.max),
         idle_uw=reader.power_uw("servers", spec.server, "idle_power") + host_uw,
         busy_uw=reader.power_uw("servers", spec.server, "busy_power") + host_uw,
-        pue_ppm=int(reader.number("servers", "cloud", "pue") * 1_000_000),
+        pue_ppm=int(reader.number("servers", spec.server, "pue") * 1_000_000),
         autoscaling=_autoscaling(reader, spec.server, spec.autoscale),
     )
 
