@@ -17,6 +17,7 @@ from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
     from fleet.api import compare, run
+    from fleet.plan.placing import Placed
     from fleet.scenario.load import Scenario, load
     from fleet.simulation import Simulation
     from fleet.study.experiment import Record
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "FleetError",
     "InputError",
+    "Placed",
     "Record",
     "RunError",
     "Scenario",
@@ -41,6 +43,7 @@ _HOMES = {
     "load": "fleet.scenario.load",
     "Scenario": "fleet.scenario.load",
     "Simulation": "fleet.simulation",
+    "Placed": "fleet.plan.placing",
     "Record": "fleet.study.experiment",
 }
 

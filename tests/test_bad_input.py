@@ -1,0 +1,266 @@
+"""Every mistake of a user is one line with a place and a remedy, and exit code 2."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worlds
+
+from fleet import cli
+from fleet.errors import InputError
+
+Change = dict[str, Any]
+
+
+def changed(**paths: Any) -> dict[str, Any]:
+    """Return the small scenario with values replaced; `a__b` is the value b below a."""
+    data = copy.deepcopy(worlds.scenario())
+    for path, value in paths.items():
+        *above, last = path.split("__")
+        node = data
+        for key in above:
+            node = node.setdefault(key, {})
+        if value is DELETE:
+            del node[last]
+        else:
+            node[last] = value
+    return data
+
+
+DELETE = object()
+LINK = {"technology": "test-cell", "shared_by": "cell", "to": "metro"}
+
+BAD = [
+    # unknown keys and missing keys
+    (changed(sensers={}), "sensers: unknown key 'sensers' (did you mean 'sensors'?)"),
+    (changed(sensors__cam__rat="5 fps"), "sensors.cam.rat: unknown key 'rat' (did you mean 'rate'?)"),
+    (changed(links__cell__bufer="1 MB"), "unknown key 'bufer' (did you mean 'buffer'?)"),
+    (changed(duration=DELETE), "duration: is missing"),
+    # units
+    (changed(duration=10), "duration: 10 has no unit"),
+    (changed(duration="10 fps"), "duration: '10 fps' is a frame rate, not a time"),
+    (changed(links__cell__rate="fast"), "links.cell.rate: 'fast' is not a rate"),
+    (changed(links__cell__rate="5 MB"), "'5 MB' is data, not a rate"),
+    (changed(links__cell__rate="-5 Mbit/s"), "links.cell.rate"),
+    (changed(links__cell__rate="inf Mbit/s"), "links.cell.rate"),
+    (changed(links__cell__rate="0 bit/s"), "must be more than zero"),
+    (changed(sensors__cam__rate="0 fps"), "must be more than zero"),
+    (changed(duration="0 s"), "must be more than zero"),
+    (changed(cloud__batch={"max": 2, "wait": "-1 ms"}), "cloud.batch.wait"),
+    (changed(seed=-1), "seed"),
+    (changed(seed=1.5), "seed"),
+    (changed(cloud__servers=0), "cloud.servers"),
+    # names
+    (changed(arms__on_sensor__device="tset-ai"), "no device 'tset-ai' (did you mean 'test-ai'?)"),
+    (changed(arms__on_sensor__model="tinny"), "no model 'tinny' (did you mean 'tiny'?)"),
+    (changed(arms__cloud__codec="test-codek"), "did you mean 'test-codec'?"),
+    (changed(arms__cloud__codec=DELETE), "needs a codec"),
+    (changed(arms__on_sensor__codec="test-codec"), "remove the codec"),
+    (changed(arms__cloud__publish="every inference"), "'publish' is for AI sensors"),
+    (changed(arms__on_sensor__publish="sometimes"), "is not a publishing rule"),
+    (changed(arms__on_sensor__publish="every 0 inferences"), "publish at least"),
+    (changed(arms__cloud__model="tiny"), "the time of 'tiny' on server 'test-gpu' is not known"),
+    (changed(cloud__server="test-gpo"), "no server 'test-gpo' (did you mean 'test-gpu'?)"),
+    (changed(sensors__cam__app="wach"), "no app 'wach' (did you mean 'watch'?)"),
+    (changed(links__cell__technology="test-sell"), "did you mean 'test-cell'?"),
+    (changed(arms__on_sensor__protocol="mqt"), "no protocol 'mqt'"),
+    (changed(arms__m={"place": {"cam": "clout"}}), "no arm 'clout' (did you mean 'cloud'?)"),
+    (changed(arms__m={"place": {"can": "cloud"}}), "no group 'can' (did you mean 'cam'?)"),
+    (changed(arms__m={"place": {}}), "says nothing about cam"),
+    (changed(arms__m={"place": {"cam": "cloud"}, "device": "test-ai"}), "takes its equipment"),
+    # paths to a region
+    (changed(sensors__cam__uplink="cel"), "no link or region 'cel' (did you mean 'cell'?)"),
+    (changed(sensors__cam__uplink="cloud"), "'cloud' is a region; a sensor needs a link"),
+    (changed(links__metro__to="nowhere"), "links.metro.to: no link or region 'nowhere'"),
+    (changed(links__wan__to="metro"), "cannot come after"),
+    (changed(links__metro__to="metro"), "cannot come after"),
+    # what does not fit
+    (changed(arms__on_sensor__model="huge"), "49,100,000 B too many; take a smaller model"),
+    (changed(arms__on_sensor__device="test-ai-small"), "B too many; take a smaller model"),
+    (changed(sensors__cam__rate="20000 fps"), "captures at most"),
+    (changed(links__cell__buffer="1 kB"), "never holds a frame"),
+    # how many
+    (changed(sensors={}), "'sensors' is empty"),
+    (changed(sensors__cam__count=0), "sensors.cam.count"),
+    (changed(sensors__cam__count=DELETE), "give either 'at' (sites of the city) or 'count'"),
+    (changed(arms={}), "'arms' is empty"),
+    (changed(sensors__cam__at={"kind": "shop"}, sensors__cam__count=DELETE), "needs 'city"),
+    # events and objectives
+    (changed(events=[{"at": "1 s", "outage": "sell", "lasts": "1 s"}]), "did you mean 'cell'?"),
+    (changed(events=[{"at": "1 s", "outage": "cell"}]), "outage needs lasts"),
+    (changed(events=[{"outage": "cell", "mtbf": "1 s"}]), "outage needs 'at', or 'mtbf'"),
+    (changed(events=[{"at": "1 s"}]), "give exactly one of outage, crash, rewrite, profile"),
+    (changed(events=[{"at": "1 s", "crash": "kam"}]), "did you mean 'cam'?"),
+    (changed(events=[{"at": "9 s", "crash": "cam"}]), "not before the end of the run"),
+    (changed(events=[{"at": "1 s", "rewrite": "cam", "model": "huge"}]), "B too many"),
+    (changed(events=[{"at": "1 s", "profile": "cam"}]), "profile needs rate, demand or both"),
+    (changed(slo=["latency < 3"]), "no metric 'latency'"),
+    (changed(slo=["quick!"]), "is not an objective"),
+    (changed(slo=["lost < many"]), "slo[0]"),
+    (changed(name="a/b"), "name"),
+    (changed(start="yesterday"), "start"),
+    (changed(start="2024-13-40T10:00"), "start"),
+    (changed(catalogue="nowhere"), "catalogue: folder 'nowhere' not found"),
+    (changed(city={"sites": "../pyproject.toml"}), "is outside the scenario's folder"),
+    (changed(city={"sites": "nowhere.csv"}), "file 'nowhere.csv' not found"),
+]
+
+
+def explain(data: dict[str, Any]) -> str:
+    """Return the error that a scenario gives when all its arms are planned."""
+    from fleet.study.experiment import plans
+    from fleet.study.slo import objectives
+
+    with pytest.raises(InputError) as caught:
+        loaded = worlds.load(data)
+        objectives(loaded)
+        plans(loaded)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("data", "expected"), BAD, ids=[expected[:50] for _, expected in BAD])
+def test_mistakes_are_named(data: dict[str, Any], expected: str) -> None:
+    message = explain(data)
+    assert expected in message
+    assert "\n" not in message
+    assert message.split(" ")[0].endswith(("made-up.yaml:1", ".csv:1", "'nowhere'")) or "--" in message
+
+
+def run_cli(*arguments: str) -> int:
+    """Return the exit code of the command line."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(arguments))
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: x\nname: y\n", "already on line 1"),
+        ("a: &x 1\nb: *x\n", "anchor"),
+        ("- 1\n", "mapping"),
+        ("", "empty"),
+        ("a: [1\n", ":"),
+        ("\x00", "character"),
+    ],
+)
+def test_files_that_are_not_scenarios(
+    text: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    assert run_cli("check", str(path)) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"fleet: {path}:")
+    assert expected in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_missing_and_huge_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("check", str(tmp_path / "none.yaml")) == 2
+    huge = tmp_path / "huge.yaml"
+    with huge.open("wb") as file:
+        file.truncate(100_000_000)
+    assert run_cli("run", str(huge)) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_line_of_the_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Path("scenarios/smoke.yaml").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if "shared_by: city, to: wan" in line)
+    lines[at] = lines[at].replace("to: wan", "to: van")
+    path = tmp_path / "smoke.yaml"
+    path.write_text("\n".join(lines))
+    assert run_cli("check", str(path)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"fleet: {path}:{at + 1} links.metro.to: no link or region 'van'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--set", "cloud.servers"], "--set cloud.servers: write key.path=value"),
+        (["--set", "cloud.servers=none"], "cloud.servers"),
+        (["--set", "cloud.server.x=1"], "there is nothing below"),
+        (["--set", "events.9.at=1 s"], "'9' is not one of the 4 positions"),
+        (["--arm", "clout"], "no arm 'clout' (did you mean 'cloud'?)"),
+        (["--window", "10"], "'10' has no unit"),
+        (["--window", "0 s"], "must be more than zero"),
+        (["--window", "1 h"], "longer than the lookahead"),
+        (["--shards", "2", "--sensors-per-actor", "2"], "not both"),
+        (["--frames", "x", "--set", "duration=20 d"], "--frames would keep about"),
+    ],
+)
+def test_options_that_cannot_be_used(
+    arguments: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["--executor", "local", "-o", str(tmp_path / "out")]
+    assert run_cli("run", "scenarios/smoke.yaml", *out, *arguments) == 2
+    assert expected in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_foreign_folder_is_not_replaced(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("do not lose")
+    assert run_cli("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(mine)) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+    assert (mine / "thesis.txt").read_text() == "do not lose"
+
+
+SITES = "id,kind,subtype,size,name,lon,lat,cell,footfall_rank\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("id,kind\n", "sites.csv:1 has no column subtype, size"),
+        (SITES + "a,shop,,,,1,1,c,0.5\na,shop,,,,1,1,c,0.5\n", "sites.csv:3 id 'a' stands twice"),
+        (SITES + "a,shop,,,,x,1,c,0.5\n", "sites.csv:2 lon 'x' is not a number"),
+        (SITES + "a,shop,,,,1,inf,c,0.5\n", "sites.csv:2 lat inf is not between"),
+        (SITES + "a,shop,,,,1,1,c,1.5\n", "footfall_rank 1.5 is not between 0 and 1"),
+        (SITES + "a,shop,,,,1,1,,0.5\n", "id and cell must not be empty"),
+        (SITES + "a,shop\n", "sites.csv:2 has not 9 fields"),
+        (SITES + "a,shoe,,,,1,1,c,0.5\n", "no site has {kind: shop} (did you mean 'shoe'?)"),
+    ],
+)
+def test_tables_of_sites(table: str, expected: str, tmp_path: Path) -> None:
+    from fleet.plan.placing import place_sensors
+    from fleet.scenario.load import loads
+
+    (tmp_path / "sites.csv").write_text(table)
+    data = changed(
+        city={"sites": "sites.csv"}, sensors__cam__at={"kind": "shop"}, sensors__cam__count=DELETE
+    )
+    with pytest.raises(InputError) as caught:
+        place_sensors(loads(json.dumps(data), str(tmp_path / "s.yaml")))
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("t_s\n1\n1\n", "stands twice"),
+        ("t_s\n-1\n", "times count from the start"),
+        ("t\n1\n", "cannot read t_s"),
+        ("t_s\n", "needs 1 to"),
+    ],
+)
+def test_traces(rows: str, expected: str, tmp_path: Path) -> None:
+    from fleet.plan.clocks import clock_table
+    from fleet.plan.placing import place_sensors
+    from fleet.scenario.load import loads
+
+    (tmp_path / "t.csv").write_text(rows)
+    data = changed(sensors__cam__capture={"trace": {"file": "t.csv", "column": "t_s"}})
+    loaded = loads(json.dumps(data), str(tmp_path / "s.yaml"))
+    placed = place_sensors(loaded)
+    with pytest.raises(InputError) as caught:
+        clock_table(loaded, placed, [0.0] * len(placed))  # type: ignore[arg-type]
+    assert expected in str(caught.value)

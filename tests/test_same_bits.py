@@ -1,0 +1,139 @@
+"""The fingerprint does not depend on shards, windows, executor, or on what is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import worlds
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleet.chance import Stream
+from fleet.engine import ray_executor
+from fleet.plan.partition import partition
+from fleet.simulation import Simulation
+from fleet.stages.frames import LEVELS
+
+ARMS = st.sampled_from(["on_sensor", "cloud", "mixed"])
+
+
+@given(
+    world=worlds.scenarios(),
+    arm=ARMS,
+    shards=st.sampled_from([2, 3, 7, 100]),
+    window_ns=st.sampled_from([9_999_999, 100_000_000, 250_000_000]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_shards_and_windows(world: dict[str, Any], arm: str, shards: int, window_ns: int) -> None:
+    made = worlds.plan(world, arm)
+    whole = worlds.run(made, shards=1, window_ns=300_000_000)
+    split = worlds.run(made, shards=shards, window_ns=window_ns)
+    assert split.tally.fingerprint() == whole.tally.fingerprint()
+    assert worlds.finished(split) == worlds.finished(whole)
+
+
+@pytest.fixture(scope="module")
+def ray_started() -> Any:
+    ray_executor.connect(None)
+    yield
+    ray_executor.disconnect()
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("ray_started")
+@pytest.mark.parametrize("arm", ["on_sensor", "cloud"])
+def test_ray_gives_the_same_bits(arm: str) -> None:
+    events = [
+        {"at": "700 ms", "outage": "metro", "lasts": "200 ms"},
+        {"at": "900 ms", "crash": "cam", "lasts": "300 ms"},
+    ]
+    made = worlds.plan(worlds.scenario(events=events), arm)
+    local = worlds.run(made)
+    for how in (
+        {"shards": 1},
+        {"shards": 2, "window_ns": 100_000_000},
+        {"shards": 3, "window_ns": 2_000_000_000},
+        {"sensors_per_actor": 1},
+    ):
+        outcome = worlds.run(made, executor="ray", **how)
+        assert outcome.tally.fingerprint() == local.tally.fingerprint(), how
+        assert worlds.finished(outcome) == worlds.finished(local)
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("ray_started")
+def test_too_many_actors_are_refused_with_a_number() -> None:
+    from fleet.errors import InputError
+
+    with pytest.raises(InputError, match=r"1000000 actors need about .* enough for \d+"):
+        ray_executor.check_memory(1_000_000)
+
+
+@given(world=worlds.scenarios(), arm=ARMS, stops=st.lists(st.integers(1, 299), max_size=4))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_stepping_and_looking_change_nothing(
+    world: dict[str, Any], arm: str, stops: list[int]
+) -> None:
+    whole = worlds.run(worlds.plan(world, arm)).tally.fingerprint()
+    with Simulation(worlds.load(world), arm) as sim:
+        for stop in sorted(set(stops)):
+            sim.run(until=f"{stop} ms")
+            sim.summary()
+            _ = sim.sensor(sim.sensors[0]).state, sim.sensor(sim.sensors[-1]).counters
+        sim.run(until=sim.plan.end_ns)
+        assert sim._executor.tally().fingerprint() == whole
+
+
+@given(world=worlds.scenarios(), shards=st.integers(1, 9))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int) -> None:
+    made = worlds.plan(world, "cloud")
+    parts = partition(made, shards)
+    sensors = sorted(s for part in parts.shards for s in part.sensors)
+    assert sensors == list(range(made.size))
+    owners = sum(part.links.astype(int) for part in (*parts.shards, *parts.regions))
+    assert (owners == 1).all()
+    for part in parts.shards:
+        for s in part.sensors:
+            for level in range(LEVELS):
+                link = made.link_of[level][s]
+                assert link < 0 or part.links[link] == (level < part.leave[s])
+
+
+def test_adding_a_sensor_changes_no_other_draw() -> None:
+    small = worlds.plan(worlds.scenario(), "cloud")
+    more = worlds.scenario()
+    more["sensors"]["aaa"] = {**more["sensors"]["cam"], "count": 3}
+    large = worlds.plan(more, "cloud")
+    shift = large.size - small.size
+    for keys in ("capture_keys", "scene_keys", "size_keys", "phase", "name_hash"):
+        assert (getattr(large, keys)[shift:] == getattr(small, keys)).all()
+    assert len(set(Stream)) == 5
+
+
+def test_arms_share_their_scene() -> None:
+    data = worlds.scenario(duration="30 s")
+    from fleet.engine.tally import CAPTURED, VISITORS
+
+    seen = []
+    for arm in ("on_sensor", "cloud"):
+        outcome = worlds.run(worlds.plan(data, arm))
+        seen.append(outcome.tally.sensors[:, [CAPTURED, VISITORS]].tolist())
+        objects = [(r[0], r[1], r[2]) for r in worlds.finished(outcome)]
+        seen.append(dict.fromkeys(objects[:200]))
+    assert seen[0] == seen[2]
+    common = set(seen[1]) & set(seen[3])
+    assert len(common) > 100
+
+
+def test_replications_and_seeds_differ() -> None:
+    loaded = worlds.scenario(duration="1 s")
+    prints = {
+        worlds.run(worlds.plan({**loaded, "seed": seed}, "cloud", replication=r)).tally.fingerprint()
+        for seed in (1, 2)
+        for r in (0, 1)
+    }
+    assert len(prints) == 4
