@@ -1,0 +1,146 @@
+"""What must hold for every run: books that balance, and metamorphic relations."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import worlds
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleet.engine.audit import audit
+from fleet.engine.tally import CAPTURED, FATE_0
+from fleet.errors import RunError
+from fleet.results.energy import account
+from fleet.results.metrics import summarise
+from fleet.stages.frames import DONE, FATE, FRAME, RESULT, SENSOR
+
+ARMS = st.sampled_from(["on_sensor", "cloud", "mixed"])
+HEALTH = list(HealthCheck)
+
+
+@given(world=worlds.scenarios(), arm=ARMS)
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
+    outcome = worlds.run(worlds.plan(world, arm))
+    numbers = summarise(outcome)
+    frames = numbers["frames"]
+    ended = frames["results"] + sum(frames["skipped"].values()) + sum(frames["lost"].values())
+    assert frames["captured"] == ended + frames["in_flight"]
+    if frames["results"]:
+        stages = sum(numbers["stages_ms"].values())
+        assert stages == pytest.approx(numbers["latency_ms"]["mean"], rel=1e-12)
+    parts = numbers["power_w"]
+    assert parts["total"] == pytest.approx(sum(v for k, v in parts.items() if k != "total"))
+    for state in account(outcome.plan, outcome.tally):
+        assert state.time_ns >= 0
+        assert state.energy_fj >= 0
+
+
+@given(world=worlds.scenarios(), arm=ARMS)
+@settings(max_examples=40, deadline=None, suppress_health_check=HEALTH)
+def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
+    outcome = worlds.run(worlds.plan(world, arm))
+    energy = account(outcome.plan, outcome.tally)
+    states = {s.state: s for s in energy if s.component == "uplink"}
+    assert set(states) == {"sending", "tail", "idle"}
+    total = sum(s.time_ns for s in states.values())
+    assert total == outcome.plan.size * outcome.plan.end_ns
+
+
+def test_a_lost_frame_is_noticed() -> None:
+    outcome = worlds.run(worlds.plan(worlds.scenario(), "cloud"))
+    queued = np.zeros(len(outcome.plan.links), dtype=np.int64)
+    outcome.tally.sensors[0, CAPTURED] += 1
+    with pytest.raises(RunError, match="frames captured"):
+        audit(outcome.plan, outcome.tally, outcome.in_flight, queued, outcome.plan.end_ns)
+    outcome.tally.sensors[0, CAPTURED] -= 1
+    outcome.tally.links[0, 0] += 8
+    with pytest.raises(RunError, match="bits into"):
+        audit(outcome.plan, outcome.tally, outcome.in_flight, queued, outcome.plan.end_ns)
+
+
+def results(data: dict[str, Any], arm: str = "cloud") -> dict[tuple[int, int], int]:
+    """Return when each result was there, by (sensor, frame)."""
+    rows = worlds.finished(worlds.run(worlds.plan(data, arm)))
+    return {(r[SENSOR], r[FRAME]): r[DONE] for r in rows if r[FATE] == RESULT}
+
+
+ROOMY = {"buffer": "1 GB"}
+
+
+def roomy(rate: str) -> dict[str, Any]:
+    data = worlds.scenario()
+    for link in data["links"].values():
+        link.update(ROOMY)
+    data["links"]["metro"]["rate"] = data["links"]["wan"]["rate"] = "1 Tbit/s"
+    data["links"]["cell"]["rate"] = rate
+    data["cloud"] = {"server": "test-gpu", "servers": 50}
+    return data
+
+
+def test_a_faster_link_delays_no_frame() -> None:
+    slow, fast = results(roomy("4 Mbit/s")), results(roomy("9 Mbit/s"))
+    assert len(slow) > 100
+    assert set(slow) <= set(fast)
+    # On the trunks behind, a frame may now meet another one first: that costs below 1 µs.
+    assert all(fast[key] <= slow[key] + 1000 for key in slow)
+    assert any(fast[key] < slow[key] - 1_000_000 for key in slow)
+
+
+def test_a_link_of_ones_own_is_no_slower_than_a_shared_one() -> None:
+    two = roomy("4 Mbit/s")
+    one = copy.deepcopy(two)
+    one["links"]["cell"]["shared_by"] = "sensor"
+    alone, shared = results(one), results(two)
+    assert all(alone[key] <= shared[key] + 1000 for key in set(alone) & set(shared))
+
+
+def test_an_outage_delays_and_forgets_nothing() -> None:
+    calm = roomy("9 Mbit/s")
+    cut = {**calm, "events": [{"at": "1 s", "outage": "cell", "lasts": "200 ms"}]}
+    before, after = results(calm), results(cut)
+    assert set(after) <= set(before)
+    assert all(after[key] >= before[key] for key in after)
+    assert max(after[key] - before[key] for key in after) > 100_000_000
+
+
+def test_a_blind_sensor_skips_and_then_uses_the_new_model() -> None:
+    data = worlds.scenario(events=[{"at": "500 ms", "rewrite": "cam", "model": "slow"}])
+    outcome = worlds.run(worlds.plan(data, "on_sensor"))
+    rows = np.array(worlds.finished(outcome))
+    blind = rows[rows[:, FATE] == 4]
+    assert len(blind) > 0
+    # Writing 5 kB at 1 Mbit/s takes 40 ms; the models take 10 ms and 40 ms.
+    compute = rows[:, 8] - rows[:, 7] - 100_000
+    done = rows[:, FATE] == RESULT
+    first_blind = blind[:, 7].min()
+    assert set(compute[done & (rows[:, 7] < first_blind)]) == {10_000_000}
+    assert set(compute[done & (rows[:, 7] > first_blind + 2e8)]) == {40_000_000}
+
+
+def test_autoscaling_follows_the_load() -> None:
+    data = worlds.scenario(duration="6 s")
+    data["sensors"]["cam"].update(count=40, rate="50 fps")
+    for link in data["links"].values():
+        link.update(rate="1 Gbit/s", buffer="1 GB")
+    data["cloud"] = {
+        "server": "test-gpu", "servers": 1, "batch": {"max": 4, "wait": "3 ms"},
+        "autoscale": {
+            "min": 1, "max": 6, "target": "70 %", "every": "200 ms", "cooldown": "400 ms",
+        },
+    }  # fmt: skip
+    data["events"] = [{"at": "4 s", "profile": "cam", "rate": "2 fps"}]
+    servers = worlds.run(worlds.plan(data, "cloud")).tally.server_bins[0]
+    assert servers[0] > 1
+    assert servers.max() > 3
+    assert servers[-1] < servers.max()
+
+
+def test_zero_demand_sees_nobody() -> None:
+    outcome = worlds.run(worlds.plan(worlds.scenario(), "on_sensor"))
+    assert {row[2] for row in worlds.finished(outcome)} == {0}
+    assert outcome.tally.sensors[:, FATE_0 + RESULT].sum() > 0
