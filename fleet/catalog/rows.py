@@ -1,0 +1,187 @@
+"""The rows of the catalogue's tables: how a CSV file is read and what is checked in it."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+from fleet import units
+from fleet.errors import InputError
+
+CONFIDENCES = ("measured", "vendor", "derived", "estimate")
+KINDS = (
+    "sensors", "cameras", "codecs", "links", "network", "servers", "models", "protocols", "apps",
+)  # fmt: skip
+WHOLE_UNITS = ("px", "MAC", "count")
+PLAIN_UNITS = (*WHOLE_UNITS, "1", "MHz", "mAP")
+TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of one item, with its unit, range, source and confidence."""
+
+    item: str
+    parameter: str
+    value: str
+    unit: str
+    low: str
+    high: str
+    source: str
+    year: str
+    confidence: str
+
+    @property
+    def quantity(self) -> str:
+        """Return the value as text for `fleet.units`: with its unit, unless that is a plain one."""
+        return self.value if self.unit in (*PLAIN_UNITS, TEXT) else f"{self.value} {self.unit}"
+
+
+Key = tuple[str, str, str]
+"""Kind (the stem of the file), item, parameter."""
+
+COLUMNS = tuple(f.name for f in fields(Row))
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
+_YEAR = re.compile(r"(19|20)[0-9]{2}")
+# Models have one of each for every server, and a user may add servers.
+_OF_A_SERVER = ("_batch_base", "_batch_per_frame")
+
+
+def read(
+    kind: str, text: str, name: str, parameters: Collection[str] | None = None
+) -> dict[Key, Row]:
+    """Return the rows of a table.
+
+    Args:
+        kind: what the table is about; see `KINDS`.
+        text: content of the CSV file.
+        name: of the file, for error messages.
+        parameters: the only ones allowed, since nothing reads any other; None allows all.
+
+    Raises:
+        InputError: the text is not such a table; says file and line.
+    """
+    rows: dict[Key, Row] = {}
+    for place, row in _lines(text, name):
+        check(row, place)
+        if parameters is not None and not row.parameter.endswith(_OF_A_SERVER):
+            require(row.parameter, parameters, f"parameter of {kind}", f"{place} ")
+        key = (kind, row.item, row.parameter)
+        if key in rows:
+            raise InputError(f"{place} {row.item} {row.parameter} stands twice; remove one")
+        rows[key] = row
+    return rows
+
+
+def require(word: str, known: Collection[str], what: str, place: str = "") -> None:
+    """Refuse a word that is not known.
+
+    Raises:
+        InputError: it is not; says what is, and what was perhaps meant.
+    """
+    if word not in known:
+        close = difflib.get_close_matches(word, known, n=1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        listed = ", ".join(known) or "none"
+        raise InputError(f"{place}the catalogue has no {what} '{word}'{hint}; known: {listed}")
+
+
+def _lines(text: str, name: str) -> Iterator[tuple[str, Row]]:
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        if tuple(next(lines, ())) != COLUMNS:
+            raise InputError(f"{name}:1 the columns must be {','.join(COLUMNS)}")
+        for values in lines:
+            if values:
+                place = f"{name}:{lines.line_num}"
+                yield place, _row(values, place)
+    except csv.Error as error:
+        raise InputError(f"{name}:{lines.line_num} is not CSV: {error}; mend the quotes") from None
+
+
+def _row(values: list[str], place: str) -> Row:
+    if len(values) != len(COLUMNS):
+        raise InputError(
+            f"{place} has {len(values)} fields, not {len(COLUMNS)}; put text with commas in quotes"
+        )
+    return Row(*(value.strip() for value in values))
+
+
+def check(row: Row, place: str) -> None:
+    """Refuse a row that is not sound.
+
+    Raises:
+        InputError: it is not; says place, item and parameter.
+    """
+    where = f"{place} {row.item} {row.parameter}"
+    for column in ("item", "parameter", "value", "unit", "source"):
+        if not getattr(row, column):
+            raise InputError(f"{where}: {column} is empty")
+    if row.confidence not in CONFIDENCES:
+        raise InputError(
+            f"{where}: confidence '{row.confidence}' is not one of {', '.join(CONFIDENCES)}"
+        )
+    if not _YEAR.fullmatch(row.year):
+        raise InputError(f"{where}: year '{row.year}' is not a year such as 2024")
+    if row.unit == TEXT:
+        _check_text(row, where)
+    else:
+        _check_number(row, where)
+
+
+def _check_text(row: Row, where: str) -> None:
+    if row.low or row.high:
+        raise InputError(f"{where}: a text has no range; leave low and high empty")
+
+
+def _check_number(row: Row, where: str) -> None:
+    value = _number(row.value, where)
+    low = _number(row.low, where) if row.low else value
+    high = _number(row.high, where) if row.high else value
+    if not low <= value <= high:
+        raise InputError(
+            f"{where}: low <= value <= high does not hold: {row.low} {row.value} {row.high}"
+        )
+    dimension = _dimension(row.unit, where)
+    unit = "" if row.unit in PLAIN_UNITS else f" {row.unit}"
+    for text in filter(None, (row.value, row.low, row.high)):
+        try:
+            units.parse(text + unit, dimension)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+
+
+def _number(text: str, where: str) -> Fraction:
+    if not _NUMBER.fullmatch(text):
+        raise InputError(f"{where}: '{text}' is not a number, zero or more, such as 3.1 or 6.7e-5")
+    return Fraction(text)
+
+
+def _dimension(unit: str, where: str) -> units.Dimension:
+    if unit in WHOLE_UNITS:
+        return units.Dimension.COUNT
+    if unit in PLAIN_UNITS:
+        return units.Dimension.FRACTION
+    found = [d for d in units.Dimension if _measures(unit, d)]
+    if not found:
+        raise InputError(
+            f"{where}: unknown unit '{unit}'; write one such as ms, B, Mbit/s, mW, nJ/bit, fps"
+            f" or %, or {', '.join(PLAIN_UNITS)} or {TEXT}"
+        )
+    return found[0]
+
+
+def _measures(unit: str, dimension: units.Dimension) -> bool:
+    """Return whether the unit is one of the dimension, finer than its canonical unit or not."""
+    for number in ("1", "1e9"):
+        try:
+            units.parse(f"{number} {unit}", dimension)
+        except InputError:
+            continue
+        return True
+    return False
