@@ -18,7 +18,16 @@ from fleet.engine.tally import (
 )
 from fleet.plan.columns import Plan
 from fleet.stages import frames, uplink
-from fleet.stages.frames import BITS, CLOCK, FATE, LEVEL_COLUMN, LEVELS, SENSOR, Rows
+from fleet.stages.frames import (
+    BITS,
+    CLOCK,
+    LEVEL_COLUMN,
+    LEVELS,
+    NOBODY,
+    SENSOR,
+    Index,
+    Store,
+)
 
 DONE_LEVEL = LEVELS
 """Entry level of frames that have no hop left: they are at their region."""
@@ -39,107 +48,135 @@ class Network:
     """
 
     def __init__(
-        self, plan: Plan, tally: Tally, enter: NDArray[np.int64], leave: NDArray[np.int64]
-    ):
+        self,
+        plan: Plan,
+        tally: Tally,
+        store: Store,
+        enter: NDArray[np.int64],
+        leave: NDArray[np.int64],
+    ) -> None:
         """Set up idle links.
 
         Args:
             plan: the plan.
             tally: where to count.
+            store: where the frames are.
             enter: first level of each sensor's path in this process; shape (sensors,).
             leave: level behind the last one in this process; shape (sensors,).
         """
-        self.plan = plan
-        self.tally = tally
-        self.enter = enter
-        self.leave = leave
+        self.plan, self.tally, self.store = plan, tally, store
+        self.enter, self.leave = enter, leave
         self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
-        self.arriving: list[list[Rows]] = [[] for _ in range(LEVELS)]
-        self.in_port: list[Rows] = [frames.empty() for _ in range(LEVELS)]
-        self.passing: list[Rows] = []
+        self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
+        self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
+        self.passing: list[Index] = []
+        self.shared = [_is_shared(plan.link_of[level]) for level in range(LEVELS)]
+        self.first_hop = [_first_hop(plan, level) for level in range(LEVELS)]
 
-    def put(self, rows: Rows) -> None:
+    def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""
-        sensor = rows[:, SENSOR]
-        passing, rows = frames.split(rows, self.enter[sensor] == self.leave[sensor])
-        self.passing.append(passing)
-        level = self.enter[rows[:, SENSOR]]
-        for at in range(LEVELS):
-            chosen, _ = frames.split(rows, level == at)
+        sensor = self.store.column(index, SENSOR)
+        level = np.where(self.enter[sensor] == self.leave[sensor], -1, self.enter[sensor])
+        for at in range(-1, LEVELS):
+            chosen = index[level == at]
             if len(chosen):
-                self.arriving[at].append(chosen)
+                (self.passing if at < 0 else self.arriving[at]).append(chosen)
 
-    def advance(self, until_ns: int) -> Rows:
+    def advance(self, until_ns: int) -> Index:
         """Pass frames through every level up to a time; return those that leave this process."""
         out, self.passing = self.passing, []
         for level in range(LEVELS):
             moved = self._pass_level(level, until_ns)
-            if level > 0 and len(moved):
-                moved[:, LEVEL_COLUMN[level]] = moved[:, CLOCK]
-            gone, on = frames.split(moved, self.leave[moved[:, SENSOR]] == level + 1)
+            if not len(moved):
+                continue
+            sensor = self.store.column(moved, SENSOR)
+            gone, on = frames.split(moved, self.leave[sensor] == level + 1)
             out.append(gone)
             if len(on):
                 self.arriving[level + 1].append(on)
         return frames.join(out)
 
-    def _pass_level(self, level: int, until_ns: int) -> Rows:
-        inbox = frames.join(self.arriving[level])
-        due, later = frames.split(inbox, inbox[:, CLOCK] < until_ns)
+    def _pass_level(self, level: int, until_ns: int) -> Index:
+        rows = self.store.rows
+        due, later = frames.before(rows, frames.join(self.arriving[level]), CLOCK, until_ns)
         self.arriving[level] = [later] if len(later) else []
-        linked, free = frames.split(due, self.plan.link_of[level][due[:, SENSOR]] >= 0)
+        linked, free = self._linked(level, due)
         if len(linked):
             linked = self._enqueue(level, linked)
         waiting = frames.join([self.in_port[level], linked])
-        sent, self.in_port[level] = frames.split(waiting, waiting[:, CLOCK] < until_ns)
+        sent, self.in_port[level] = frames.before(rows, waiting, CLOCK, until_ns)
         if len(sent):
             self._depart(level, sent)
-        return frames.join([sent, free])
+        moved = frames.join([sent, free])
+        if level > 0:
+            rows[moved, LEVEL_COLUMN[level]] = rows[moved, CLOCK]
+        return moved
 
-    def _enqueue(self, level: int, rows: Rows) -> Rows:
-        plan, link_of = self.plan, self.plan.link_of[level]
-        rows = frames.in_order(rows, plan.size)
-        counts = self.tally.links
-        np.add.at(counts[:, OFFERED_BITS], link_of[rows[:, SENSOR]], rows[:, BITS])
-        dropped = uplink.enqueue(rows, link_of, plan.links, self.ports, _LOST[level])
+    def _linked(self, level: int, index: Index) -> tuple[Index, Index]:
+        """Return the frames that have a link at a level, and those that have none there."""
+        if not len(index):
+            return index, index
+        used = self.plan.link_of[level][self.store.column(index, SENSOR)] >= 0
+        return (index, NOBODY) if used.all() else frames.split(index, used)
+
+    def _enqueue(self, level: int, index: Index) -> Index:
+        plan, counts, rows = self.plan, self.tally.links, self.store.rows
+        if self.shared[level]:
+            index = frames.in_order(rows, index, plan.size)
+        dropped = uplink.enqueue(
+            rows, index, plan.link_of[level], plan.links, self.ports, counts[:, OFFERED_BITS],
+            counts[:, DROPPED_BITS], _LOST[level],
+        )  # fmt: skip
         if dropped == 0:
-            return rows
-        lost, kept = frames.split(rows, rows[:, FATE] != 0)
-        np.add.at(counts[:, DROPPED_BITS], link_of[lost[:, SENSOR]], lost[:, BITS])
-        self.tally.finish(plan, lost)
+            return index
+        lost, kept = frames.fated(rows, index)
+        self.tally.finish(plan, rows, lost)
+        self.store.free(lost)
         return kept
 
-    def _depart(self, level: int, rows: Rows) -> None:
-        plan, counts = self.plan, self.tally.links
-        link_of = plan.link_of[level]
-        first, _ = frames.split(rows, self._is_first_hop(level)[rows[:, SENSOR]])
+    def _depart(self, level: int, index: Index) -> None:
+        plan, counts, rows = self.plan, self.tally.links, self.store.rows
+        first = index[self.first_hop[level][self.store.column(index, SENSOR)]]
+        sensors = self.tally.sensors
         uplink.radio(
-            first, plan.first_rate_bps, plan.tail_ns, self.tally.sensors[:, LAST_SENT_NS],
-            self.tally.sensors[:, SENDING_NS], self.tally.sensors[:, TAIL_NS],
+            rows, first, plan.first_rate_bps, plan.tail_ns, sensors[:, LAST_SENT_NS],
+            sensors[:, SENDING_NS], sensors[:, TAIL_NS],
         )  # fmt: skip
         uplink.depart(
-            rows, link_of, plan.links, plan.class_of, counts[:, SENT_LINK_BITS],
-            counts[:, BUSY_NS], self.tally.link_bins, plan.bin_ns,
+            rows, index, plan.link_of[level], plan.links, plan.class_of,
+            counts[:, SENT_LINK_BITS], counts[:, BUSY_NS], self.tally.link_bins, plan.bin_ns,
         )  # fmt: skip
-
-    def _is_first_hop(self, level: int) -> NDArray[np.bool_]:
-        return ~(self.plan.link_of[:level] >= 0).any(axis=0) & (self.plan.link_of[level] >= 0)
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
         """Take a link down: what is in its port departs later by the length of the outage."""
         level = int(self.plan.level_of[link])
         uplink.outage(
-            self.in_port[level], self.plan.link_of[level], self.ports, link, now_ns, until_ns
-        )
+            self.store.rows, self.in_port[level], self.plan.link_of[level], self.ports, link,
+            now_ns, until_ns,
+        )  # fmt: skip
         self.tally.links[link, LINK_DOWN_NS] += min(until_ns, self.plan.end_ns) - now_ns
 
     def in_flight(self) -> int:
         """Return the number of frames in ports and on wires here."""
-        return sum(len(r) for part in self.arriving for r in part) + sum(map(len, self.in_port))
+        on_wires = sum(len(r) for part in (*self.arriving, self.passing) for r in part)
+        return on_wires + sum(map(len, self.in_port))
 
     def queued_bits(self) -> NDArray[np.int64]:
         """Return the bits in each link's port; shape (links,)."""
         bits = np.zeros(len(self.plan.links), dtype=np.int64)
         for level in range(LEVELS):
-            rows = self.in_port[level]
+            rows = self.store.rows[self.in_port[level]]
             np.add.at(bits, self.plan.link_of[level][rows[:, SENSOR]], rows[:, BITS])
         return bits
+
+
+def _is_shared(link_of: NDArray[np.int64]) -> bool:
+    """Return whether any link of a level has several sensors, so that order matters there."""
+    used = link_of[link_of >= 0]
+    return len(np.unique(used)) < len(used)
+
+
+def _first_hop(plan: Plan, level: int) -> NDArray[np.bool_]:
+    """Return for which sensors a level is the first hop; shape (sensors,)."""
+    below: NDArray[np.bool_] = (plan.link_of[:level] >= 0).any(axis=0)
+    return ~below & (plan.link_of[level] >= 0)

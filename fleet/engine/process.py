@@ -9,11 +9,11 @@ import simpy
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.stages import frames
-from fleet.stages.frames import Rows
+from fleet.stages.frames import Index
 
 
-def advance(env: simpy.Environment, window: Window, flow: Callable[[int], Rows]) -> Rows:
-    """Run a window and return the frames that left.
+def advance(env: simpy.Environment, window: Window, flow: Callable[[int], Index]) -> Index:
+    """Run a window and return the indices of the frames that left.
 
     Frames flow up to the next control event, then the events of that time happen, and so on: at
     one time control comes first.

@@ -274,7 +274,7 @@ class Reference:
             if pool is not None:
                 pool.close(int(until_ns))
         rows = np.array(self.ended, dtype=np.int64).reshape(-1, frames.WIDTH)
-        self.tally.finish(self.plan, rows)
+        self.tally.finish(self.plan, rows, np.arange(len(rows)))
         self.ended = []
 
     def amend(self, plan: Plan) -> None:

@@ -16,7 +16,18 @@ from fleet.errors import RunError
 from fleet.plan.columns import TARGET, A, Ints, Plan, Pool
 from fleet.plan.partition import Part
 from fleet.stages import cloud, frames
-from fleet.stages.frames import CLOCK, DONE, FATE, INFER, RESULT, SENSOR, Rows
+from fleet.stages.frames import (
+    CLOCK,
+    DONE,
+    FATE,
+    INFER,
+    NOBODY,
+    RESULT,
+    SENSOR,
+    Index,
+    Rows,
+    Store,
+)
 
 
 class Servers:
@@ -91,9 +102,9 @@ class Region:
         """
         self.plan, self.part, self.region = plan, part, region
         self.tally = Tally.empty(plan, keep=keep)
-        self.network = Network(plan, self.tally, part.enter, part.leave)
-        self.arriving, self.returning = frames.empty(), frames.empty()
-        self.serving, self.waiting = frames.empty(), frames.empty()
+        self.store = Store()
+        self.network = Network(plan, self.tally, self.store, part.enter, part.leave)
+        self.arriving, self.waiting, self.serving, self.returning = (NOBODY,) * 4
         self.env = simpy.Environment()
         self._walk()
         self.pool = plan.pools[region]
@@ -108,17 +119,22 @@ class Region:
         Raises:
             RunError: a shard handed over a frame from before the window (lookahead broken).
         """
-        rows = frames.join([t[self.plan.region_of[t[:, SENSOR]] == self.region] for t in transfers])
+        for rows in transfers:
+            self._receive(rows, window)
+        advance(self.env, window, self._flow)
+
+    def _receive(self, rows: Rows, window: Window) -> None:
+        if len(self.plan.region_names) > 1:
+            rows = rows[self.plan.region_of[rows[:, SENSOR]] == self.region]
         if len(rows) and int(rows[:, CLOCK].min()) < window.start_ns:
             raise RunError(
                 f"a frame reached region '{self.plan.region_names[self.region]}' at"
                 f" {int(rows[:, CLOCK].min())} ns, before its window at {window.start_ns} ns"
             )
-        at_region = self.part.enter[rows[:, SENSOR]] == DONE_LEVEL
-        here, below = frames.split(rows, at_region)
-        self._arrive(here)
-        self.network.put(below)
-        advance(self.env, window, self._flow)
+        index = self.store.adopt(rows)
+        here = self.part.enter[rows[:, SENSOR]] == DONE_LEVEL
+        self._arrive(index[here])
+        self.network.put(index[~here])
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with other control events after now."""
@@ -142,47 +158,57 @@ class Region:
 
     # Frames -----------------------------------------------------------------------------------
 
-    def _flow(self, until_ns: int) -> Rows:
+    def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; none leaves a region."""
         self._arrive(self.network.advance(until_ns))
         if self.pool is not None:
             self._serve(self.pool, until_ns)
             self.servers.accrue(until_ns)
-        done, self.returning = frames.split(self.returning, self.returning[:, DONE] < until_ns)
-        done[:, FATE] = RESULT
-        self.tally.finish(self.plan, done)
-        return frames.empty()
+        rows = self.store.rows
+        done, self.returning = frames.before(rows, self.returning, DONE, until_ns)
+        rows[done, FATE] = RESULT
+        self._end(done)
+        return NOBODY
 
-    def _arrive(self, rows: Rows) -> None:
+    def _end(self, index: Index) -> None:
+        self.tally.finish(self.plan, self.store.rows, index)
+        self.store.free(index)
+
+    def _arrive(self, index: Index) -> None:
         """Take frames at the region's door: results of sensors, and frames to infer."""
-        rows = np.array(rows)  # what came through Ray's object store is read-only
-        inferred, raw = frames.split(rows, self.plan.on_sensor[rows[:, SENSOR]] == 1)
-        inferred[:, DONE] = inferred[:, CLOCK]
+        if not len(index):
+            return
+        rows = self.store.rows
+        inferred, raw = frames.split(
+            index, self.plan.on_sensor[self.store.column(index, SENSOR)] == 1
+        )
+        rows[inferred, DONE] = rows[inferred, CLOCK]
         self.returning = frames.join([self.returning, inferred])
         self.arriving = frames.join([self.arriving, raw])
 
     def _serve(self, pool: Pool, until_ns: int) -> None:
-        due, self.arriving = frames.split(self.arriving, self.arriving[:, CLOCK] < until_ns)
-        queued = len(self.waiting)
-        rows = frames.join([self.waiting, frames.in_order(due, self.plan.size)])
-        order = np.empty(len(rows), dtype=np.int64)
+        rows, queued = self.store.rows, len(self.waiting)
+        due, self.arriving = frames.before(rows, self.arriving, CLOCK, until_ns)
+        index = frames.join([self.waiting, frames.in_order(rows, due, self.plan.size)])
+        order = np.empty(len(index), dtype=np.int64)
         started, lost, handed_out_ns, batches = cloud.serve(
-            rows, queued, until_ns, self.servers.free_ns, pool.max_batch, pool.wait_ns,
+            rows, index, queued, until_ns, self.servers.free_ns, pool.max_batch, pool.wait_ns,
             pool.queue_max, pool.service_ns, order,
         )  # fmt: skip
-        admitted = order[: len(rows) - lost]
-        self.serving = frames.join([self.serving, rows[admitted[:started]]])
-        self.waiting = rows[admitted[started:]]
+        self.serving = frames.join([self.serving, order[:started]])
+        self.waiting = order[started : len(index) - lost].copy()
         if lost:
-            self.tally.finish(self.plan, rows[rows[:, FATE] != 0])
+            self._end(frames.fated(rows, index)[0])
         self.servers.handed_out_ns += handed_out_ns
         self.tally.pools[self.region, BATCHES] += batches
         self._answer(until_ns)
 
     def _answer(self, until_ns: int) -> None:
         """Send the results of ended batches on their way to their consumers."""
-        ended, self.serving = frames.split(self.serving, self.serving[:, INFER] < until_ns)
-        ended[:, DONE] = ended[:, INFER] + self.plan.return_ns[ended[:, SENSOR]]
+        rows = self.store.rows
+        ended, self.serving = frames.before(rows, self.serving, INFER, until_ns)
+        sensor = self.store.column(ended, SENSOR)
+        rows[ended, DONE] = rows[ended, INFER] + self.plan.return_ns[sensor]
         self.returning = frames.join([self.returning, ended])
 
     def close(self, now_ns: int) -> None:

@@ -9,7 +9,14 @@ from fleet.engine.control import walk
 from fleet.engine.crowd import Crowd
 from fleet.engine.network import Network
 from fleet.engine.process import advance
-from fleet.engine.tally import CAPTURED, COMPUTE_NS, DOWN_NS, SENSE_NS, Tally, book_sent
+from fleet.engine.tally import (
+    CAPTURED,
+    DOWN_NS,
+    Tally,
+    book_computed,
+    book_sensed,
+    book_sent,
+)
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.plan.columns import (
@@ -28,7 +35,19 @@ from fleet.plan.columns import (
 )
 from fleet.plan.partition import Part
 from fleet.stages import capture, frames, sensor
-from fleet.stages.frames import CAPTURE, CLOCK, DONE, FATE, READY, RESULT, SENSED, SENSOR, Rows
+from fleet.stages.frames import (
+    CLOCK,
+    DONE,
+    FATE,
+    NOBODY,
+    READY,
+    RESULT,
+    SENSED,
+    SENSOR,
+    Index,
+    Rows,
+    Store,
+)
 
 
 class Shard:
@@ -44,13 +63,14 @@ class Shard:
         """
         self.plan, self.part = plan, part
         self.tally = Tally.empty(plan, keep=keep)
-        self.network = Network(plan, self.tally, part.enter, part.leave)
+        self.store = Store()
+        self.network = Network(plan, self.tally, self.store, part.enter, part.leave)
         self.crowd = Crowd(plan, part.sensors, self.tally)
         self.setup_of = plan.setup_of.copy()
         self.clocks = plan.clocks.copy()
         self.dsp = np.zeros((plan.size, sensor.DSP_WIDTH), dtype=np.int64)
         self.down_until_ns = np.zeros(plan.size, dtype=np.int64)
-        self.sensing, self.computing = frames.empty(), frames.empty()
+        self.sensing, self.computing = NOBODY, NOBODY
         self.flowed_ns = 0
         capture.begin(self.clocks, plan.capture_keys, plan.trace_ns)
         self.env = simpy.Environment()
@@ -62,7 +82,7 @@ class Shard:
         Raises:
             RunError: a frame would leave before the window (lookahead broken).
         """
-        rows = advance(self.env, window, self._flow)
+        rows = self.store.give_up(advance(self.env, window, self._flow))
         if len(rows) and int(rows[:, CLOCK].min()) < window.start_ns:
             raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
         return rows
@@ -84,7 +104,7 @@ class Shard:
 
     # Frames -----------------------------------------------------------------------------------
 
-    def _flow(self, until_ns: int) -> Rows:
+    def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; return those that leave."""
         self._capture(until_ns)
         self._compute(until_ns)
@@ -96,44 +116,43 @@ class Shard:
         plan, mine = self.plan, self.part.sensors
         first_second, view = self.crowd.look(self.flowed_ns, until_ns)
         due = capture.count(self.clocks, plan.capture_keys, plan.trace_ns, mine, until_ns)
-        rows = np.empty((due, frames.WIDTH), dtype=np.int64)
+        fresh = self.store.take(due)
         capture.capture(
             self.clocks, plan.capture_keys, plan.trace_ns, mine, until_ns, first_second, view,
             self.down_until_ns, self.setup_of, plan.setups.sense_ns,
-            self.tally.sensors[:, CAPTURED], rows,
+            self.tally.sensors[:, CAPTURED], self.store.rows, fresh,
         )  # fmt: skip
-        self.sensing = frames.join([self.sensing, self._keep(rows)])
+        self.sensing = frames.join([self.sensing, self._alive(fresh)])
 
     def _compute(self, until_ns: int) -> None:
-        plan = self.plan
-        sensed, self.sensing = frames.split(self.sensing, self.sensing[:, SENSED] < until_ns)
-        self._book(sensed, SENSE_NS, sensed[:, SENSED] - sensed[:, CAPTURE])
-        sensor.compute(sensed, self.setup_of, plan.setups, plan.size_keys, self.dsp)
-        self.computing = frames.join([self.computing, self._keep(sensed)])
+        plan, rows = self.plan, self.store.rows
+        sensed, self.sensing = frames.before(rows, self.sensing, SENSED, until_ns)
+        book_sensed(rows, sensed, self.tally.sensors)
+        sensor.compute(rows, sensed, self.setup_of, plan.setups, plan.size_keys, self.dsp)
+        self.computing = frames.join([self.computing, self._alive(sensed)])
 
     def _send(self, until_ns: int) -> None:
-        plan = self.plan
-        ready, self.computing = frames.split(self.computing, self.computing[:, READY] < until_ns)
-        fetch_ns = plan.setups.fetch_ns[self.setup_of[ready[:, SENSOR]]]
-        self._book(ready, COMPUTE_NS, ready[:, READY] - ready[:, SENSED] - fetch_ns)
-        sensor.leave(ready)
-        ready = self._keep(ready)
-        on_site = plan.to_site[ready[:, SENSOR]] & plan.on_sensor[ready[:, SENSOR]]
-        local, away = frames.split(ready, on_site == 1)
-        local[:, DONE], local[:, FATE] = local[:, READY], RESULT
-        self.tally.finish(plan, local)
-        book_sent(away, self.tally.sensors)
+        plan, rows = self.plan, self.store.rows
+        ready, self.computing = frames.before(rows, self.computing, READY, until_ns)
+        book_computed(rows, ready, self.tally.sensors, self.setup_of, plan.setups.fetch_ns)
+        sensor.leave(rows, ready)
+        ready = self._alive(ready)
+        at_site = plan.ends_at_site[self.store.column(ready, SENSOR)]
+        local, away = frames.split(ready, at_site)
+        rows[local, DONE], rows[local, FATE] = rows[local, READY], RESULT
+        self._end(local)
+        book_sent(rows, away, self.tally.sensors)
         self.network.put(away)
 
-    def _keep(self, rows: Rows) -> Rows:
+    def _alive(self, index: Index) -> Index:
         """Count the frames that have met their fate and return the others."""
-        alive, done = frames.split(rows, rows[:, FATE] == 0)
-        self.tally.finish(self.plan, done)
+        ended, alive = frames.fated(self.store.rows, index)
+        self._end(ended)
         return alive
 
-    def _book(self, rows: Rows, column: int, spent_ns: Ints) -> None:
-        """Book a state of the sensor that each of the frames has just ended."""
-        np.add.at(self.tally.sensors[:, column], rows[:, SENSOR], spent_ns)
+    def _end(self, index: Index) -> None:
+        self.tally.finish(self.plan, self.store.rows, index)
+        self.store.free(index)
 
     # Control ----------------------------------------------------------------------------------
 
@@ -159,10 +178,13 @@ class Shard:
         self.down_until_ns[target] = until_ns
         self.dsp[target, sensor.FREE_NS] = now_ns
         self.tally.sensors[target, DOWN_NS] += min(until_ns, self.plan.end_ns) - now_ns
+        rows = self.store.rows
         for name, column in (("sensing", SENSED), ("computing", READY)):
-            lost, kept = frames.split(getattr(self, name), getattr(self, name)[:, SENSOR] == target)
-            lost[:, column], lost[:, DONE], lost[:, FATE] = -1, now_ns, frames.LOST_SENSOR_CRASH
-            self.tally.finish(self.plan, lost)
+            inside = getattr(self, name)
+            lost, kept = frames.split(inside, self.store.column(inside, SENSOR) == target)
+            rows[lost, column], rows[lost, DONE] = -1, now_ns
+            rows[lost, FATE] = frames.LOST_SENSOR_CRASH
+            self._end(lost)
             setattr(self, name, kept)
 
     # What a user may ask ----------------------------------------------------------------------

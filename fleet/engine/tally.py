@@ -29,6 +29,7 @@ from fleet.stages.frames import (
     START,
     UPLINK,
     WAN,
+    Index,
     Rows,
 )
 
@@ -126,15 +127,15 @@ class Tally:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 
-    def finish(self, plan: Plan, rows: Rows) -> None:
-        """Count frames that have met their fate."""
-        if not len(rows):
+    def finish(self, plan: Plan, rows: Rows, index: Index) -> None:
+        """Count the frames of some rows, which have met their fate."""
+        if not len(index):
             return
         if self.kept is not None:
-            self.kept.append(rows.copy())
+            self.kept.append(rows[index])
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
-            rows, plan.name_hash, plan.group_of, self.sensors, self.latency, stages_ns,
+            rows, index, plan.name_hash, plan.group_of, self.sensors, self.latency, stages_ns,
             self.result_bins, plan.bin_ns, self.print_sum,
         )  # fmt: skip
         self.stages_ns += stages_ns
@@ -159,6 +160,7 @@ def frame_word(row: Ints, name_hash: int) -> int:
 @njit(cache=True)
 def finish(
     rows: Ints,
+    index: Ints,
     name_hash: NDArray[np.uint64],
     group_of: Ints,
     sensors: Ints,
@@ -171,7 +173,8 @@ def finish(
     """Count frames that have met their fate.
 
     Args:
-        rows: finished frames; shape (n, WIDTH).
+        rows: the store's rows.
+        index: the finished frames.
         name_hash: hash of each sensor's name; shape (all sensors,).
         group_of: group of each sensor; shape (all sensors,).
         sensors: see `Tally`; changed in place, as are the next three.
@@ -181,7 +184,7 @@ def finish(
         bin_ns: width of a bin.
         print_sum: see `Tally`; changed in place.
     """
-    for i in range(len(rows)):
+    for i in index:
         row = rows[i]
         s = row[SENSOR]
         sensors[s, FATE_0 + row[FATE]] += 1
@@ -206,9 +209,25 @@ def finish(
 
 
 @njit(cache=True)
-def book_sent(rows: Ints, sensors: Ints) -> None:
+def book_sensed(rows: Ints, index: Ints, sensors: Ints) -> None:
+    """Book the time that each frame's pixels took."""
+    for i in index:
+        sensors[rows[i, SENSOR], SENSE_NS] += rows[i, SENSED] - rows[i, CAPTURE]
+
+
+@njit(cache=True)
+def book_computed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, fetch_ns: Ints) -> None:
+    """Book the time that the DSP or the encoder spent on each frame."""
+    for i in index:
+        s = rows[i, SENSOR]
+        spent = rows[i, READY] - rows[i, SENSED] - fetch_ns[setup_of[s]]
+        sensors[s, COMPUTE_NS] += spent
+
+
+@njit(cache=True)
+def book_sent(rows: Ints, index: Ints, sensors: Ints) -> None:
     """Count the frames that leave their sensors, and their bytes."""
-    for i in range(len(rows)):
+    for i in index:
         s = rows[i, SENSOR]
         sensors[s, SENT_FRAMES] += 1
         sensors[s, SENT_PAYLOAD] += rows[i, PAYLOAD]

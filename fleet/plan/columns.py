@@ -173,6 +173,12 @@ class Plan:
         return self.setups.on_sensor[self.setup_of]
 
     @cached_property
+    def ends_at_site(self) -> NDArray[np.bool_]:
+        """Return for each sensor whether its results are made and used at the site."""
+        ends: NDArray[np.bool_] = (self.on_sensor == 1) & (self.to_site == 1)
+        return ends
+
+    @cached_property
     def first_rate_bps(self) -> Ints:
         """Return the rate of each sensor's first hop; bit/s, 1 where it has none."""
         rate = np.ones(self.size, dtype=np.int64)

@@ -23,7 +23,7 @@ from fleet.engine.tally import FATE_0, SENSOR_COLUMNS
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
 from fleet.sketch import upper_ns
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, join
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, WIDTH
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -208,7 +208,7 @@ def write_frames(path: Path, outcome: Outcome) -> None:
 
 def frame_table(plan: Plan, outcome: Outcome) -> pa.Table:
     """Return every finished frame: names, times in ns (-1: not reached) and fate."""
-    rows = join(outcome.tally.kept or [])
+    rows = np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(outcome.tally.kept or [])])
     rows = rows[np.lexsort((rows[:, 1], rows[:, SENSOR]))]
     columns: dict[str, Any] = {
         "sensor": pa.array(plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()

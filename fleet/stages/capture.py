@@ -119,6 +119,7 @@ def capture(
     sense_ns: NDArray[np.int64],
     captured: NDArray[np.int64],
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
 ) -> None:
     """Write a row for every frame due before a time, sensor by sensor, and move the clocks on.
 
@@ -134,7 +135,8 @@ def capture(
         setup_of: setup of each sensor; shape (all sensors,).
         sense_ns: readout and processing time by setup; shape (setups,).
         captured: frames are counted here; shape (all sensors,).
-        rows: filled; shape (`count(...)`, WIDTH).
+        rows: the store's rows.
+        index: rows to fill; shape (`count(...)`,).
     """
     i = 0
     for j in range(len(sensors)):
@@ -142,7 +144,7 @@ def capture(
         clock = clocks[s]
         while clock[NEXT_NS] < until_ns:
             now = clock[NEXT_NS]
-            row = rows[i]
+            row = rows[index[i]]
             for c in range(WIDTH):
                 row[c] = -1
             row[SENSOR] = s

@@ -36,6 +36,7 @@ def occupy(free_ns: NDArray[np.int64], end_ns: int) -> None:
 @njit(cache=True)
 def serve(
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
     waiting: int,
     until_ns: int,
     free_ns: NDArray[np.int64],
@@ -48,10 +49,11 @@ def serve(
     """Run the pool up to a time.
 
     Args:
-        rows: the frames that wait already, then arrivals before `until_ns` in order of (clock,
-            sensor, frame); START and INFER of frames that start, FATE and DONE of lost ones are
-            set in place; shape (n, WIDTH).
-        waiting: how many of the rows wait already.
+        rows: the store's rows; START and INFER of frames that start, FATE and DONE of lost ones
+            are set in place.
+        index: the frames that wait already, then arrivals before `until_ns` in order of (clock,
+            sensor, frame).
+        waiting: how many of them wait already.
         until_ns: batches that would start at or after this time stay undecided.
         free_ns: binary heap of the times at which the servers become free, changed in place;
             shape (servers,).
@@ -59,14 +61,14 @@ def serve(
         wait_ns: longest time that an incomplete batch waits.
         queue_max: frames that may wait.
         service_ns: t(b) for b = 0..max_batch; shape (max_batch + 1,).
-        order: scratch of len(rows): positions of the admitted frames.
+        order: filled with the indices of the admitted frames; shape (len(index),).
 
     Returns:
         (frames started, frames lost, service time handed out in ns, batches). The started frames are the
         first of `order`, the lost ones have their FATE set, the rest still waits.
     """
     for i in range(waiting):
-        order[i] = i
+        order[i] = index[i]
     head, tail, arriving = 0, waiting, waiting
     lost, handed_out_ns, batches = 0, 0, 0
     while True:
@@ -76,13 +78,13 @@ def serve(
             if tail - head >= max_batch:
                 due = min(due, rows[order[head + max_batch - 1], CLOCK])
             launch_ns = max(free_ns[0], due)
-        if arriving < len(rows) and rows[arriving, CLOCK] <= launch_ns:
+        if arriving < len(index) and rows[index[arriving], CLOCK] <= launch_ns:
             if tail - head >= queue_max:
-                rows[arriving, FATE] = LOST_CLOUD_QUEUE
-                rows[arriving, DONE] = rows[arriving, CLOCK]
+                rows[index[arriving], FATE] = LOST_CLOUD_QUEUE
+                rows[index[arriving], DONE] = rows[index[arriving], CLOCK]
                 lost += 1
             else:
-                order[tail] = arriving
+                order[tail] = index[arriving]
                 tail += 1
             arriving += 1
             continue

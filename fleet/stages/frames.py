@@ -6,9 +6,11 @@ Rows are C-contiguous, 16 numbers of 8 bytes: two cache lines. A time that has n
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
+Index = NDArray[np.int64]
 
 SENSOR = 0  # index of the sensor in the plan: sensors are sorted by name
 FRAME = 1  # number of the frame at its sensor, from 0
@@ -72,40 +74,129 @@ FATE_NAMES = {IN_FLIGHT: "in_flight", RESULT: "result"} | SKIP_CAUSES | LOST_CAU
 STAGES = ("sense", "compute", "uplink", "backhaul", "wan", "queue", "infer", "return")
 
 
-def empty() -> Rows:
-    """Return no rows."""
-    return np.empty((0, WIDTH), dtype=np.int64)
+NOBODY: Index = np.empty(0, dtype=np.int64)
 
 
-def join(parts: list[Rows]) -> Rows:
-    """Return the rows of all parts, in the order given; the part itself if only one has rows."""
+class Store:
+    """Rows of the frames in one logical process: a frame stays where it is, its index moves.
+
+    Stations hand indices to each other, 8 bytes a frame instead of 128. Rows of finished frames
+    are used again; the table doubles when it is full.
+    """
+
+    def __init__(self, capacity: int = 1024) -> None:
+        """Set up a store without frames."""
+        self.rows: Rows = np.empty((capacity, WIDTH), dtype=np.int64)
+        self._free: Index = np.arange(capacity - 1, -1, -1, dtype=np.int64)
+        self._left = capacity
+
+    def take(self, count: int) -> Index:
+        """Return the indices of unused rows; their contents are old."""
+        if count > self._left:
+            self._grow(count)
+        self._left -= count
+        return self._free[self._left : self._left + count][::-1].copy()
+
+    def _grow(self, count: int) -> None:
+        old = len(self.rows)
+        new = max(2 * old, old + count)
+        rows = np.empty((new, WIDTH), dtype=np.int64)
+        rows[:old] = self.rows
+        free = np.empty(new, dtype=np.int64)
+        free[: new - old] = np.arange(new - 1, old - 1, -1)
+        free[new - old : new - old + self._left] = self._free[: self._left]
+        self.rows, self._free, self._left = rows, free, self._left + new - old
+
+    def adopt(self, rows: Rows) -> Index:
+        """Copy rows from elsewhere into the store; return their indices."""
+        index = self.take(len(rows))
+        self.rows[index] = rows
+        return index
+
+    def give_up(self, index: Index) -> Rows:
+        """Return a copy of some rows and free their places."""
+        rows = self.rows[index]
+        self.free(index)
+        return rows
+
+    def free(self, index: Index) -> None:
+        """Let rows be used again."""
+        self._free[self._left : self._left + len(index)] = index
+        self._left += len(index)
+
+    def column(self, index: Index, column: int) -> NDArray[np.int64]:
+        """Return a copy of one column of some rows."""
+        return self.rows[index, column]
+
+
+def join(parts: list[Index]) -> Index:
+    """Return the indices of all parts, in the order given."""
     parts = [part for part in parts if len(part)]
     if not parts:
-        return empty()
+        return NOBODY
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def split(rows: Rows, mask: NDArray[np.bool_]) -> tuple[Rows, Rows]:
-    """Return the rows where the mask holds and the others; no copy if one side is empty."""
-    held = int(np.count_nonzero(mask))
-    if held == len(rows):
-        return rows, empty()
-    if held == 0:
-        return empty(), rows
-    return rows[mask], rows[~mask]
+def split(index: Index, mask: NDArray[np.bool_]) -> tuple[Index, Index]:
+    """Return the indices where the mask holds, and the others."""
+    return index[mask], index[~mask]
 
 
-def in_order(rows: Rows, sensors: int) -> Rows:
-    """Return the rows sorted by (clock, sensor, frame), the total order of every station.
+@njit(cache=True)
+def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index, Index]:
+    """Return the indices whose time in a column is before a time, and the others."""
+    early = np.empty(len(index), dtype=np.int64)
+    late = np.empty(len(index), dtype=np.int64)
+    e, n = 0, 0
+    for i in index:
+        if rows[i, column] < until_ns:
+            early[e] = i
+            e += 1
+        else:
+            late[n] = i
+            n += 1
+    return early[:e], late[:n]
+
+
+@njit(cache=True)
+def fated(rows: Rows, index: Index) -> tuple[Index, Index]:
+    """Return the indices of frames that have met their fate, and of those that live."""
+    ended = np.empty(len(index), dtype=np.int64)
+    alive = np.empty(len(index), dtype=np.int64)
+    e, a = 0, 0
+    for i in index:
+        if rows[i, FATE] != 0:
+            ended[e] = i
+            e += 1
+        else:
+            alive[a] = i
+            a += 1
+    return ended[:e], alive[:a]
+
+
+@njit(cache=True)
+def _keys(rows: Rows, index: Index, bits: int) -> tuple[NDArray[np.int64], bool]:
+    """Return (clock, sensor) packed into one number for each row, and whether they ascend."""
+    least = rows[index[0], CLOCK]
+    for i in index:
+        least = min(least, rows[i, CLOCK])
+    keys = np.empty(len(index), dtype=np.int64)
+    ascending = True
+    last = -1
+    for k in range(len(index)):
+        key = ((rows[index[k], CLOCK] - least) << bits) | rows[index[k], SENSOR]
+        ascending = ascending and key > last
+        keys[k] = last = key
+    return keys, ascending
+
+
+def in_order(rows: Rows, index: Index, sensors: int) -> Index:
+    """Return indices sorted by (clock, sensor, frame), the total order of every station.
 
     One sensor cannot enter a station twice at one time, so (clock, sensor) is a key; both fit one
     int64 because the clock is taken from the earliest row.
     """
-    if len(rows) < 2:
-        return rows
-    clock = rows[:, CLOCK]
-    bits = sensors.bit_length()
-    key = ((clock - clock.min()) << bits) | rows[:, SENSOR]
-    if bool((key[1:] > key[:-1]).all()):
-        return rows
-    return rows[np.argsort(key)]
+    if len(index) < 2:
+        return index
+    keys, ascending = _keys(rows, index, sensors.bit_length())
+    return index if ascending else index[np.argsort(keys)]

@@ -55,6 +55,7 @@ def published(dsp: NDArray[np.int64], now_ns: int, every: int, interval_ns: int)
 @njit(cache=True)
 def compute(
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
     setup_of: NDArray[np.int64],
     setups: Setups,
     size_keys: NDArray[np.uint64],
@@ -66,13 +67,14 @@ def compute(
     inference that will not be sent gets BITS 0: it costs its energy and then is skipped.
 
     Args:
-        rows: frames at SENSED, each sensor's in time order; shape (n, WIDTH).
+        rows: the store's rows.
+        index: frames at SENSED, each sensor's in time order.
         setup_of: setup of each sensor; shape (all sensors,).
         setups: the setup table.
         size_keys: keys of the frame sizes; shape (all sensors,).
         dsp: the DSP table, changed in place; shape (all sensors, DSP_WIDTH).
     """
-    for i in range(len(rows)):
+    for i in index:
         row = rows[i]
         s = row[SENSOR]
         k = setup_of[s]
@@ -108,12 +110,9 @@ def compute(
 
 
 @njit(cache=True)
-def leave(rows: NDArray[np.int64]) -> int:
-    """Turn inferences that are not sent into skipped frames, in place; return how many."""
-    unsent = 0
-    for i in range(len(rows)):
+def leave(rows: NDArray[np.int64], index: NDArray[np.int64]) -> None:
+    """Turn inferences that are not sent into skipped frames, in place."""
+    for i in index:
         if rows[i, BITS] == 0:
             rows[i, FATE] = SKIP_NOT_PUBLISHED
             rows[i, DONE] = rows[i, READY]
-            unsent += 1
-    return unsent

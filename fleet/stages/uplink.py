@@ -34,30 +34,38 @@ def service_ns(bits: int, rate_bps: int) -> int:
 @njit(cache=True)
 def enqueue(
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
     link_of: NDArray[np.int64],
     links: NDArray[np.int64],
     ports: NDArray[np.int64],
+    offered_bits: NDArray[np.int64],
+    dropped_bits: NDArray[np.int64],
     lost: int,
 ) -> int:
     """Give each frame its departure time (in CLOCK) or drop it; return the number dropped.
 
     Args:
-        rows: frames in order of (clock, sensor, frame), changed in place; shape (n, WIDTH).
+        rows: the store's rows, changed in place.
+        index: the frames, those of each link in order of (clock, sensor, frame).
         link_of: the link that each sensor's frames take; shape (all sensors,).
         links: the link table; shape (links, LINK_WIDTH).
         ports: the port table, changed in place; shape (links, PORT_WIDTH).
+        offered_bits: bits that arrive are added; shape (links,).
+        dropped_bits: bits that are dropped are added; shape (links,).
         lost: the fate of a dropped frame.
     """
     dropped = 0
-    for i in range(len(rows)):
+    for i in index:
         link = link_of[rows[i, SENSOR]]
         now = rows[i, CLOCK]
+        offered_bits[link] += rows[i, BITS]
         service = service_ns(rows[i, BITS], links[link, RATE_BPS])
         free = ports[link, FREE_NS]
         waiting = max(0, free - max(now, ports[link, DOWN_UNTIL_NS]))
         if waiting + service > links[link, BUFFER_NS]:
             rows[i, FATE] = lost
             rows[i, DONE] = now
+            dropped_bits[link] += rows[i, BITS]
             dropped += 1
         else:
             free = max(now, free) + service
@@ -69,6 +77,7 @@ def enqueue(
 @njit(cache=True)
 def outage(
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
     link_of: NDArray[np.int64],
     ports: NDArray[np.int64],
     link: int,
@@ -78,14 +87,15 @@ def outage(
     """Take a link down from now until a time: what has not departed departs that much later.
 
     Args:
-        rows: frames in ports, with their departure times in CLOCK, changed in place.
+        rows: the store's rows, changed in place.
+        index: the frames in ports, with their departure times in CLOCK.
         link_of: the link that each sensor's frames take; shape (all sensors,).
         ports: the port table, changed in place; shape (links, PORT_WIDTH).
         link: index of the link.
         now_ns: start of the outage.
         until_ns: end of the outage.
     """
-    for i in range(len(rows)):
+    for i in index:
         if link_of[rows[i, SENSOR]] == link:
             rows[i, CLOCK] += until_ns - now_ns
     ports[link, FREE_NS] = max(ports[link, FREE_NS], now_ns) + until_ns - now_ns
@@ -95,6 +105,7 @@ def outage(
 @njit(cache=True)
 def depart(
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
     link_of: NDArray[np.int64],
     links: NDArray[np.int64],
     class_of: NDArray[np.int64],
@@ -106,7 +117,8 @@ def depart(
     """Book departures (in CLOCK) and put the frames on the wire: CLOCK becomes their arrival.
 
     Args:
-        rows: frames that depart, changed in place; shape (n, WIDTH).
+        rows: the store's rows, changed in place.
+        index: the frames that depart.
         link_of: the link that each sensor's frames take; shape (all sensors,).
         links: the link table; shape (links, LINK_WIDTH).
         class_of: class of each link; shape (links,).
@@ -115,7 +127,7 @@ def depart(
         class_bins: bits sent are added by time bin; shape (classes, bins).
         bin_ns: width of a bin.
     """
-    for i in range(len(rows)):
+    for i in index:
         link = link_of[rows[i, SENSOR]]
         bits = rows[i, BITS]
         link_bits[link] += bits
@@ -127,6 +139,7 @@ def depart(
 @njit(cache=True)
 def radio(
     rows: NDArray[np.int64],
+    index: NDArray[np.int64],
     rate_bps: NDArray[np.int64],
     tail_ns: NDArray[np.int64],
     last_sent_ns: NDArray[np.int64],
@@ -140,14 +153,15 @@ def radio(
     LTE Networks", MobiSys 2012).
 
     Args:
-        rows: frames that depart, each sensor's in time order; shape (n, WIDTH).
+        rows: the store's rows.
+        index: the frames that depart, each sensor's in time order.
         rate_bps: rate of each sensor's first hop; shape (all sensors,).
         tail_ns: length of the tail by sensor; shape (all sensors,).
         last_sent_ns: end of the last transmission, 0 if none, changed in place.
         sending_ns: time spent sending is added; shape (all sensors,).
         tailing_ns: time spent in tails is added; shape (all sensors,).
     """
-    for i in range(len(rows)):
+    for i in index:
         s = rows[i, SENSOR]
         service = service_ns(rows[i, BITS], rate_bps[s])
         if last_sent_ns[s] > 0:
