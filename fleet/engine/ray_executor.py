@@ -1,6 +1,7 @@
 """Shards and regions as Ray actors: the only module that imports Ray.
 
-Shards run ahead: while the regions take window k, the shards compute window k + 1. At most
+A window is what actors exchange; inside they work in slices, so that the frames at hand stay in the
+cache. Shards run ahead: while the regions take window k, the shards compute window k + 1. At most
 `AHEAD` windows are under way, so the object store holds a bounded number of transfers.
 """
 
@@ -83,11 +84,11 @@ def check_memory(actors: int) -> None:
 class _ShardActor:
     """A shard in a process of its own."""
 
-    def __init__(self, plan: Plan, part: Part, *, keep: bool) -> None:
-        self._shard = Shard(plan, part, keep=keep)
+    def __init__(self, plan: Plan, part: Part, slice_ns: int, *, keep: bool) -> None:
+        self._shard, self._slice_ns = Shard(plan, part, keep=keep), slice_ns
 
-    def advance(self, window: Window) -> Rows:
-        return self._shard.advance(window)
+    def advance(self, window: Window) -> list[Rows]:
+        return [self._shard.advance(part) for part in windows(*window, self._slice_ns)]
 
     def call(self, method: str, *args: Any) -> Any:
         return getattr(self._shard, method)(*args)
@@ -102,11 +103,12 @@ class _ShardActor:
 class _RegionActor:
     """A region in a process of its own."""
 
-    def __init__(self, plan: Plan, part: Part, region: int, *, keep: bool) -> None:
-        self._region = Region(plan, part, region, keep=keep)
+    def __init__(self, plan: Plan, part: Part, region: int, slice_ns: int, *, keep: bool) -> None:
+        self._region, self._slice_ns = Region(plan, part, region, keep=keep), slice_ns
 
-    def advance(self, window: Window, *transfers: Rows) -> int:
-        self._region.advance(window, *transfers)
+    def advance(self, window: Window, *transfers: list[Rows]) -> int:
+        for k, part in enumerate(windows(*window, self._slice_ns)):
+            self._region.advance(part, *(transfer[k] for transfer in transfers))
         return window.end_ns
 
     def call(self, method: str, *args: Any) -> Any:
@@ -124,7 +126,13 @@ class RayExecutor:
     """Runs shards and regions as Ray actors, windows in a pipeline."""
 
     def __init__(
-        self, plan: Plan, partition: Partition, window_ns: int, *, keep: bool = False
+        self,
+        plan: Plan,
+        partition: Partition,
+        window_ns: int,
+        slice_ns: int,
+        *,
+        keep: bool = False,
     ) -> None:
         """Start one actor for each shard and region, at time zero."""
         check_memory(len(partition.shards) + len(partition.regions))
@@ -136,10 +144,11 @@ class RayExecutor:
         held = ray.put(plan)
         shard, region = ray.remote(_ShardActor), ray.remote(_RegionActor)
         self._shards = [
-            shard.options(num_cpus=share).remote(held, part, keep=keep) for part in partition.shards
+            shard.options(num_cpus=share).remote(held, part, slice_ns, keep=keep)
+            for part in partition.shards
         ]
         self._regions = [
-            region.options(num_cpus=0).remote(held, part, r, keep=keep)
+            region.options(num_cpus=0).remote(held, part, r, slice_ns, keep=keep)
             for r, part in enumerate(partition.regions)
         ]
 

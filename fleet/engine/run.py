@@ -19,7 +19,8 @@ from fleet.plan.partition import partition
 from fleet.stages import capture
 
 SECOND_NS = 1_000_000_000
-_FRAMES_PER_WINDOW = 25_000
+_FRAMES_PER_SLICE = 25_000
+_SLICES_PER_WINDOW = 10
 _LONGEST_WINDOW_NS = 60 * SECOND_NS
 _SHORTEST_WINDOW_NS = SECOND_NS // 10
 
@@ -116,16 +117,18 @@ def start(plan: Plan, options: Options) -> tuple[Executor, int]:
             f" {plan.lookahead_ns} ns; use a shorter window"
         )
     window_ns = options.window_ns or default_window_ns(plan)
+    span_ns = min(window_ns, slice_ns(plan))
     if options.engine == "reference":
         return ReferenceExecutor(plan, keep=options.keep), window_ns
     if options.executor == "local":
         parts = partition(plan, _shards(plan, options, 1))
-        return LocalExecutor(plan, parts, window_ns, keep=options.keep), window_ns
+        return LocalExecutor(plan, parts, span_ns, keep=options.keep), window_ns
     from fleet.engine import ray_executor
 
     cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
     parts = partition(plan, _shards(plan, options, max(1, int(cpus))))
-    return ray_executor.RayExecutor(plan, parts, window_ns, keep=options.keep), window_ns
+    executor = ray_executor.RayExecutor(plan, parts, window_ns, span_ns, keep=options.keep)
+    return executor, window_ns
 
 
 def _shards(plan: Plan, options: Options, default: int) -> int:
@@ -137,14 +140,21 @@ def _shards(plan: Plan, options: Options, default: int) -> int:
 
 
 def default_window_ns(plan: Plan) -> int:
-    """Return a window that holds some 25,000 frames, from 0.1 s to 60 s; ns.
+    """Return a window of ten slices, at most 60 s; ns.
 
-    So many frames and their copies stay in the cache of a core: larger windows run slower.
+    So many frames make a transfer between Ray actors worth its overhead.
+    """
+    return min(_SLICES_PER_WINDOW * slice_ns(plan), _LONGEST_WINDOW_NS)
+
+
+def slice_ns(plan: Plan) -> int:
+    """Return a span that holds some 25,000 frames, from 0.1 s to 60 s; ns.
+
+    So many frames and their copies stay in the cache of a core: more at a time run slower.
     """
     clocks = plan.clocks
     per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
-    window_ns = int(_FRAMES_PER_WINDOW / per_ns)
-    return int(np.clip(window_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
+    return int(np.clip(_FRAMES_PER_SLICE / per_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
 
 
 def peak_rss_mb() -> float:
