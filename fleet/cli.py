@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,7 +120,10 @@ def _positive(value: int, option: str, text: str) -> int:
 
 
 def _load(
-    path: Path, overrides: list[str] | None, seed: int | None = None, replications: int | None = None
+    path: Path,
+    overrides: list[str] | None,
+    seed: int | None = None,
+    replications: int | None = None,
 ) -> Scenario:
     from fleet.scenario.load import load
 
@@ -162,7 +164,7 @@ def _simulate(scenario: Scenario, arms: list[str] | None, options: Options) -> R
 
 
 def _save(record: Record, output: Path | None, frames: Path | None) -> None:
-    from fleet.results.store import new_folder, write_frames
+    from fleet.results.store import write_frames
     from fleet.show.folder import write_folder
     from fleet.show.terminal import console
 
@@ -205,7 +207,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
-    from fleet.show.plan import plan_facts
+    from fleet.show.plan import fact_lines, plan_facts
     from fleet.show.terminal import console
     from fleet.study.experiment import plans
     from fleet.study.slo import objectives
@@ -218,8 +220,8 @@ def check(
         return
     out = console()
     out.print(f"{scenario} is fine.")
-    for name, value in facts.items():
-        out.print(f"  {name}: {value}")
+    for line in fact_lines(facts):
+        out.print(line, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -242,21 +244,15 @@ def catalog(
     """Print what the catalogue knows, with sources."""
     from fleet.catalog import Catalog
     from fleet.show import catalog as show
+    from fleet.show.terminal import console
 
     known = Catalog.load()
     if as_json:
         typer.echo(json.dumps(show.as_data(known, kind, item), indent=1, ensure_ascii=False))
         return
-    out = terminal_console()
+    out = console()
     for table in show.tables(known, kind, item):
         out.print(table)
-
-
-def terminal_console() -> Any:
-    """Return the console for stdout."""
-    from fleet.show.terminal import console
-
-    return console()
 
 
 def main(arguments: list[str] | None = None) -> None:

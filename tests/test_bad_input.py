@@ -37,7 +37,10 @@ LINK = {"technology": "test-cell", "shared_by": "cell", "to": "metro"}
 BAD = [
     # unknown keys and missing keys
     (changed(sensers={}), "sensers: unknown key 'sensers' (did you mean 'sensors'?)"),
-    (changed(sensors__cam__rat="5 fps"), "sensors.cam.rat: unknown key 'rat' (did you mean 'rate'?)"),
+    (
+        changed(sensors__cam__rat="5 fps"),
+        "sensors.cam.rat: unknown key 'rat' (did you mean 'rate'?)",
+    ),
     (changed(links__cell__bufer="1 MB"), "unknown key 'bufer' (did you mean 'buffer'?)"),
     (changed(duration=DELETE), "duration: is missing"),
     # units
@@ -127,7 +130,9 @@ def test_mistakes_are_named(data: dict[str, Any], expected: str) -> None:
     message = explain(data)
     assert expected in message
     assert "\n" not in message
-    assert message.split(" ")[0].endswith(("made-up.yaml:1", ".csv:1", "'nowhere'")) or "--" in message
+    assert (
+        message.split(" ")[0].endswith(("made-up.yaml:1", ".csv:1", "'nowhere'")) or "--" in message
+    )
 
 
 def run_cli(*arguments: str) -> int:

@@ -132,7 +132,9 @@ def test_arms_share_their_scene() -> None:
 def test_replications_and_seeds_differ() -> None:
     loaded = worlds.scenario(duration="1 s")
     prints = {
-        worlds.run(worlds.plan({**loaded, "seed": seed}, "cloud", replication=r)).tally.fingerprint()
+        worlds.run(
+            worlds.plan({**loaded, "seed": seed}, "cloud", replication=r)
+        ).tally.fingerprint()
         for seed in (1, 2)
         for r in (0, 1)
     }

@@ -27,7 +27,9 @@ def scenario(**changes: Any) -> dict[str, Any]:
         "duration": "2 s",
         "catalogue": "catalogue",
         "city": None,
-        "sensors": {"cam": {"count": 6, "cells": 2, "rate": "25 fps", "app": "watch", "uplink": "cell"}},
+        "sensors": {
+            "cam": {"count": 6, "cells": 2, "rate": "25 fps", "app": "watch", "uplink": "cell"}
+        },
         "links": {
             "cell": {"technology": "test-cell", "shared_by": "cell", "to": "metro"},
             "metro": {"technology": "test-backhaul", "shared_by": "city", "to": "wan"},

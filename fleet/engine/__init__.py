@@ -1,0 +1,1 @@
+"""Runs a plan: shards, regions, executors, and the reference."""

@@ -1,0 +1,1 @@
+"""A scenario and a catalogue made into read-only columns."""

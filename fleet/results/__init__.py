@@ -1,0 +1,1 @@
+"""Counts made into numbers, and numbers into a folder."""

@@ -136,7 +136,9 @@ def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:
     """Yield the parts of an error's place that are keys of the file, not names of types."""
     node = data
     for part in loc:
-        if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
+        if (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        ):
             node = node[part]
         elif part != loc[-1] or "[" in str(part):
             continue

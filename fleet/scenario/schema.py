@@ -64,10 +64,14 @@ class Model(BaseModel):
 
 
 class City(Model):
-    """Where sensors can stand, and who walks past: two CSV files beside the scenario."""
+    """Where sensors can stand, and who walks past: two CSV files beside the scenario.
+
+    `attribution` is printed on maps: open data asks for it.
+    """
 
     sites: str
     demand: str | None = None
+    attribution: Annotated[str, StringConstraints(max_length=80)] = ""
 
 
 class At(Model):

@@ -16,15 +16,16 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from fleet.engine.run import Outcome
 from fleet.engine.tally import FATE_0, LATENCY_SUM_NS
-from fleet.sketch import upper_ns
+from fleet.sketch import quantiles_ns, upper_ns
 from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
 
 WIDTH_IN = 3.33
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
 _LINES = ("-", "--", "-.", ":")
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**")
 _STYLE = {
@@ -53,6 +54,8 @@ Table = list[Sequence[Any]]
 
 def draw_all(record: Record, folder: Path) -> None:
     """Draw every figure of a record (of its first replication) into a folder."""
+    city = record.scenario.model.city
+    credit = "" if city is None else city.attribution
     outcomes = {arm: runs[0] for arm, runs in record.outcomes.items()}
     with matplotlib.rc_context(_STYLE):
         for name, draw in (
@@ -65,7 +68,7 @@ def draw_all(record: Record, folder: Path) -> None:
             save(figure, table, folder / name)
         for arm, outcome in outcomes.items():
             if np.isfinite(outcome.plan.lon).any():
-                figure, table = city_map(arm, outcome)
+                figure, table = city_map(arm, outcome, credit)
                 save(figure, table, folder / f"map_{arm}")
 
 
@@ -93,11 +96,10 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
             continue
         ms = upper_ns(used.astype(np.int64)) * 1e-6
         share = np.cumsum(counts[used]) / counts.sum()
-        axes.step(
-            ms, share, where="post", label=arm, color=COLOURS[i % 8], linestyle=_LINES[i % 4]
-        )
+        axes.step(ms, share, where="post", label=arm, color=COLOURS[i % 8], linestyle=_LINES[i % 4])
         table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
     axes.set_xscale("log")
+    _show_bulk(axes, outcomes)
     _plain_log_ticks(axes)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("latency from capture to consumer (ms)")
@@ -106,10 +108,24 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
     return figure, table
 
 
+def _show_bulk(axes: Axes, outcomes: dict[str, Outcome]) -> None:
+    """Cut the axis behind the 99.9th percentile of the slowest arm, and say what lies beyond."""
+    tails = [
+        quantiles_ns(counts, (0.999, 1.0))
+        for o in outcomes.values()
+        if (counts := o.tally.latency.sum(axis=0)).any()
+    ]
+    if not tails:
+        return
+    edge_ms = 1.3e-6 * max(tail[0] or 0 for tail in tails)
+    longest_ms = 1e-6 * max(tail[1] or 0 for tail in tails)
+    if longest_ms > edge_ms:
+        axes.set_xlim(right=edge_ms)
+        axes.set_title(f"up to 1.3 × p99.9; the longest is {longest_ms:,.0f} ms", loc="right")
+
+
 def _plain_log_ticks(axes: Axes) -> None:
     """Label a logarithmic axis with plain numbers, also between powers of ten if it is short."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     low, high = axes.get_xlim()
     short = high / low < 100
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
@@ -171,6 +187,7 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
             table += [(arm, name, f"{t:g}", f"{r:.6g}") for t, r in zip(start_s, rate, strict=True)]
         axes.set_title(arm, loc="left")
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.set_ylabel("Mbit/s")
     panels[-1].set_xlabel("simulated time (s)")
     handles = {
@@ -191,20 +208,25 @@ def power(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     arms = list(outcomes)
     parts = [p for p in next(iter(record.arms.values()))["power_w"] if p != "total"]
     left = np.zeros(len(arms))
+    scale, unit = (1e3, "kW") if max(_totals(record)) >= 2e3 else (1.0, "W")
     for i, part in enumerate(parts):
         watts = np.array([record.arms[arm]["power_w"][part] for arm in arms])
         table += [(arm, part, f"{w:.6g}") for arm, w in zip(arms, watts, strict=True)]
         if watts.any():
-            _stack(axes, arms, watts / 1e3, left / 1e3, part, i)
+            _stack(axes, arms, watts / scale, left / scale, part, i)
         left += watts
-    axes.set_xlabel("mean power of the fleet (kW)")
+    axes.set_xlabel(f"mean power of the fleet ({unit})")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.0)
     return figure, table
 
 
-def city_map(arm: str, outcome: Outcome) -> tuple[Figure, Table]:
+def _totals(record: Record) -> list[float]:
+    return [arm["power_w"]["total"] for arm in record.arms.values()]
+
+
+def city_map(arm: str, outcome: Outcome, credit: str) -> tuple[Figure, Table]:
     """Return the sensors on the map, coloured by the mean latency of their results."""
     plan, counts = outcome.plan, outcome.tally.sensors
     results = counts[:, FATE_0 + RESULT]
@@ -228,7 +250,8 @@ def city_map(arm: str, outcome: Outcome) -> tuple[Figure, Table]:
     axes.ticklabel_format(useOffset=False)
     axes.locator_params(axis="x", nbins=4)
     figure.colorbar(dots, ax=axes, label="mean latency (ms)", shrink=0.8)
-    figure.supxlabel("Sites: © OpenStreetMap contributors", fontsize=6, color="#666666")
+    if credit:
+        figure.supxlabel(credit, fontsize=6, color="#666666")
     table: Table = [("sensor", "lon", "lat", "results", "mean_latency_ms")]
     table += [
         (plan.names[s], f"{plan.lon[s]:.6f}", f"{plan.lat[s]:.6f}", int(results[s]), f"{ms[s]:.6g}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.engine.run import default_window_ns
@@ -32,3 +32,20 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
     }
+
+
+def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the facts as lines for people."""
+    for name, fact in facts.items():
+        shown = fact
+        if isinstance(fact, Mapping):
+            shown = ", ".join(f"{k} {_short(v)}" for k, v in fact.items()) or "none"
+        elif isinstance(fact, list):
+            shown = ", ".join(fact)
+        yield f"  {name.replace('_', ' ')}: {_short(shown)}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str) and len(value) == 64 and value.isalnum():
+        return value[:16]
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)

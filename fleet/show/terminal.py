@@ -111,7 +111,13 @@ def _frames(arms: Arms) -> list[Row]:
     for part in ("skipped", "lost"):
         causes = dict.fromkeys(c for arm in arms.values() for c in arm["frames"][part])
         rows += [
-            _row(arms, f"frames.{part}.{cause}", f"{part}: {cause.replace('_', ' ')}", "frames", _count)
+            _row(
+                arms,
+                f"frames.{part}.{cause}",
+                f"{part}: {cause.replace('_', ' ')}",
+                "frames",
+                _count,
+            )
             for cause in causes
             if any(arm["frames"][part][cause] for arm in arms.values())
         ]

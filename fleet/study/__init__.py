@@ -1,0 +1,1 @@
+"""Replications, comparisons and objectives."""

@@ -70,9 +70,7 @@ def plans(
     known = [*scenario.model.arms, *placements]
     for arm in arms or ():
         if arm not in known:
-            raise InputError(
-                f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}"
-            )
+            raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
     catalog = catalogue(scenario)
     return {
         arm: [

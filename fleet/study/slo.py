@@ -65,9 +65,7 @@ def objectives(scenario: Scenario) -> list[Objective]:
     Raises:
         InputError: one is not of the form '[ARM: ]METRIC < NUMBER'.
     """
-    return [
-        _parse(scenario, text, ("slo", i)) for i, text in enumerate(scenario.model.slo)
-    ]
+    return [_parse(scenario, text, ("slo", i)) for i, text in enumerate(scenario.model.slo)]
 
 
 def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Objective:
@@ -90,7 +88,9 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
     return Objective(text, arm, metric, match["sign"], bound)
 
 
-def judge(objectives: list[Objective], arms: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def judge(
+    objectives: list[Objective], arms: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Return for each objective and arm what was measured and whether it was kept."""
     return [
         {"objective": o.text, "arm": name, "measured": o.measure(arm), "kept": o.kept(arm)}
