@@ -1,0 +1,196 @@
+"""The command line as a user meets it: output, exit codes, files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from fleet import cli
+
+ROOT = Path(__file__).parents[1]
+SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def fleet(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(arguments))
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the result folder of the smoke scenario."""
+    folder = tmp_path_factory.mktemp("smoke") / "run"
+    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(folder)) == 0
+    return folder
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
+def test_shipped_scenarios_are_fine_and_open_with_their_question(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleet("check", str(path)) == 0
+    assert "is fine" in capsys.readouterr().out
+    comment = " ".join(
+        line.lstrip("# ") for line in path.read_text().split("\n\n")[0].splitlines()
+        if line.startswith("#")
+    )  # fmt: skip
+    assert "?" in comment
+
+
+def test_the_flagship_is_a_city() -> None:
+    from fleet.scenario.load import load
+    from fleet.study.experiment import plans
+
+    made = plans(load("scenarios/helsinki.yaml"))
+    assert list(made) == ["on_sensor", "cloud"]
+    plan = made["cloud"][0]
+    assert plan.size >= 2500
+    assert plan.end_ns == 600_000_000_000
+    rates = 1e9 * plan.clocks[:, 2] / plan.clocks[:, 1]
+    assert 10 <= rates.min() <= rates.max() <= 30
+
+
+def test_folder_holds_everything(smoke: Path) -> None:
+    names = {str(p.relative_to(smoke)) for p in smoke.rglob("*") if p.is_file()}
+    assert {
+        "summary.json", "run.json", "scenario.yaml", "sensors.parquet", "series.parquet",
+        "histograms.parquet",
+    } <= names  # fmt: skip
+    for figure in ("latency_cdf", "latency_stages", "bandwidth", "power"):
+        assert {f"figures/{figure}.{kind}" for kind in ("png", "pdf", "csv")} <= names
+    summary = json.loads((smoke / "summary.json").read_text())
+    run = json.loads((smoke / "run.json").read_text())
+    assert run["fingerprint"] == summary["fingerprint"]
+    sensors = pq.read_table(smoke / "sensors.parquet")
+    assert sensors.num_rows == 2 * 12
+    captured = sum(a["frames"]["captured"] for a in summary["arms"].values())
+    assert sum(sensors["captured"].to_pylist()) == captured
+    histogram = pq.read_table(smoke / "histograms.parquet")
+    results = sum(a["frames"]["results"] for a in summary["arms"].values())
+    assert sum(histogram["results"].to_pylist()) == results
+    assert not list(smoke.parent.glob(".run-*"))
+
+
+def test_figures_embed_truetype_and_hold_what_their_csv_says(smoke: Path) -> None:
+    for pdf in (smoke / "figures").glob("*.pdf"):
+        content = pdf.read_bytes()
+        assert b"/FontFile2" in content
+        assert b"/Type3" not in content
+    with (smoke / "figures" / "power.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    summary = json.loads((smoke / "summary.json").read_text())
+    for row in rows:
+        watts = summary["arms"][row["arm"]]["power_w"][row["component"]]
+        assert float(row["mean_w"]) == pytest.approx(watts, rel=1e-5)
+
+
+def test_golden_numbers_of_the_smoke_scenario(smoke: Path) -> None:
+    """Renew with UPDATE_GOLDEN=1 and say in the commit why the numbers changed."""
+    summary = json.loads((smoke / "summary.json").read_text())
+    found = {
+        "fingerprint": summary["fingerprint"],
+        "frames": {arm: numbers["frames"] for arm, numbers in summary["arms"].items()},
+        "latency_ms": {arm: numbers["latency_ms"] for arm, numbers in summary["arms"].items()},
+        "power_w": {arm: numbers["power_w"] for arm, numbers in summary["arms"].items()},
+    }
+    path = GOLDEN / "smoke.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    assert found == json.loads(path.read_text())
+
+
+def test_json_is_the_summary(
+    smoke: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "again")
+    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "--json", "-o", out) == 0
+    printed = json.loads(capsys.readouterr().out)
+    written = json.loads((smoke / "summary.json").read_text())
+    for summary in (printed, written):
+        del summary["host"]
+    assert printed == written
+
+
+def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(tmp_path / "x")) == 0
+    shown = capsys.readouterr()
+    for words in ("Mbit/s", "ms", "W", "mJ", "frames", "p99.9", "lost: sensor crash", "Results"):
+        assert words in shown.out + shown.err
+    assert "One replication: no confidence intervals" in shown.out
+
+
+def test_missed_objective_exits_with_1(tmp_path: Path) -> None:
+    arguments = ["--executor", "local", "-o", str(tmp_path / "x"), "--set", "slo=['lost < 0 %']"]
+    assert fleet("run", "scenarios/smoke.yaml", *arguments) == 1
+    assert (tmp_path / "x" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize("engine", ["columns", "reference"])
+def test_frames_as_parquet(engine: str, tmp_path: Path) -> None:
+    arguments = ["--executor", "local", "--engine", engine, "--frames", str(tmp_path / "f")]
+    assert fleet("run", "scenarios/smoke.yaml", *arguments, "-o", str(tmp_path / "x")) == 0
+    table = pq.read_table(tmp_path / "f" / "cloud-0.parquet")
+    assert {"sensor", "frame", "capture_ns", "wan_ns", "done_ns", "fate"} <= set(table.column_names)
+    summary = json.loads((tmp_path / "x" / "summary.json").read_text())
+    frames = summary["arms"]["cloud"]["frames"]
+    assert table["fate"].to_pylist().count("result") == frames["results"]
+    assert table.num_rows == frames["captured"] - frames["in_flight"]
+
+
+def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fleet("schema") == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["additionalProperties"] is False
+    assert {"sensors", "links", "cloud", "arms"} <= set(schema["properties"])
+
+
+def test_catalogue_is_printed_with_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fleet("catalog", "sensors", "imx500", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert all(row["source"] and row["confidence"] for row in rows)
+    assert fleet("catalog", "sensors") == 0
+    assert "imx500" in capsys.readouterr().out
+    assert fleet("catalog", "sensors", "imx5000") == 2
+    assert fleet("catalog", "sensor") == 2
+
+
+def test_help_is_quick_to_import() -> None:
+    """The heavy packages wait until something is run."""
+    code = (
+        "import sys, fleet, fleet.cli;"
+        "print([m for m in ('ray', 'numba', 'matplotlib', 'pyarrow', 'numpy') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_example_script_runs() -> None:
+    found = subprocess.run(
+        [sys.executable, "scenarios/own_placement.py"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert "own" in found.stdout
+    assert "skipped while blind" in found.stdout
+
+
+@pytest.mark.ray
+def test_ray_run_from_the_shell(smoke: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "fleet", "run", str(ROOT / "scenarios/smoke.yaml"), "--json",
+        "-o", str(tmp_path / "x"), "--shards", "2",
+    ]  # fmt: skip
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    summary = json.loads(found.stdout)
+    assert summary["host"]["executor"] == "ray"
+    assert summary["fingerprint"] == json.loads((smoke / "summary.json").read_text())["fingerprint"]

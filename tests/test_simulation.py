@@ -1,0 +1,76 @@
+"""Stepping through a run: sensors by name, their state, and models written by hand."""
+
+from __future__ import annotations
+
+import pytest
+import worlds
+
+import fleet
+from fleet.engine.run import Options
+
+ENGINES = [Options(executor="local"), Options(executor="local", shards=3), Options(engine="reference")]
+
+
+@pytest.mark.parametrize("options", ENGINES, ids=["columns", "three shards", "reference"])
+def test_a_model_written_by_hand(options: Options) -> None:
+    scenario = worlds.load(worlds.scenario(duration="3 s"))
+    with fleet.Simulation(scenario, "on_sensor", options=options) as sim:
+        sensor = sim.sensor("cam-2")
+        sim.run(until="1 s")
+        before = sensor.counters
+        sensor.deploy("slow")
+        assert sensor.state.setup == "test-ai tiny"
+        blind = []
+        for ms in range(1005, 1300, 5):
+            sim.run(until=f"{ms} ms")
+            blind.append(sensor.state.blind)
+        assert 5 * sum(blind) == pytest.approx(40, abs=6)  # 5 kB at 1 Mbit/s
+        assert sensor.state.setup == "test-ai slow"
+        assert sim.sensor("cam-1").state.setup == "test-ai tiny"
+        sim.run(until="3 s")
+        after = sensor.counters
+        assert after["frames_model_write"] >= 1
+        assert after["captured"] == 75
+        assert after["compute_ns"] - before["compute_ns"] > 40_000_000 * 20
+        assert sum(v for k, v in after.items() if k.startswith("frames_")) == after["captured"]
+
+
+def test_both_engines_agree_after_a_deployment() -> None:
+    scenario = worlds.load(worlds.scenario(duration="2 s"))
+    prints = set()
+    for options in ENGINES:
+        with fleet.Simulation(scenario, "on_sensor", options=options) as sim:
+            sim.run(until="700 ms")
+            sim.sensor("cam-0").deploy("slow")
+            sim.sensor("cam-5").deploy("slow")
+            sim.run(until="2 s")
+            prints.add(sim.summary()["fingerprint"])
+    assert len(prints) == 1
+
+
+def test_numbers_up_to_now() -> None:
+    with fleet.Simulation(worlds.load(worlds.scenario()), "cloud") as sim:
+        sim.run(until="500 ms")
+        half = sim.summary()
+        sim.run(until="1 s")
+        whole = sim.summary()
+    assert 0 < half["frames"]["results"] < whole["frames"]["results"]
+    assert half["power_w"]["sensor"] == pytest.approx(whole["power_w"]["sensor"], rel=0.1)
+
+
+def test_mistakes() -> None:
+    with fleet.Simulation(worlds.load(worlds.scenario()), "cloud") as sim:
+        with pytest.raises(fleet.InputError, match=r"no sensor 'cam-9' \(did you mean 'cam-"):
+            sim.sensor("cam-9")
+        with pytest.raises(fleet.InputError, match="does not infer in arm 'cloud'"):
+            sim.deploy("cam-1", "tiny")
+        with pytest.raises(fleet.InputError, match="the scenario ends at 2 s"):
+            sim.run(until="3 s")
+        sim.run(until="1 s")
+        with pytest.raises(fleet.InputError, match="it is now 1 s"):
+            sim.run(until="1 s")
+    with fleet.Simulation(worlds.load(worlds.scenario()), "on_sensor") as sim:
+        with pytest.raises(fleet.InputError, match="no model 'tinny'"):
+            sim.deploy("cam-1", "tinny")
+        sim.deploy("cam-1", "tiny")
+        sim.run(until="2 s")
