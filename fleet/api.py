@@ -39,7 +39,8 @@ def run(
         seed: replaces the scenario's seed.
         engine: 'columns' or 'reference'.
         executor: 'ray', or 'local' for this process; the result is the same.
-        shards: number of shards; None: one for each CPU under Ray, else one.
+        shards: number of shards; None: under Ray one for each CPU that no region needs, else
+            one.
         window: length of a window, such as '2 s'; None: chosen.
         ray_address: a Ray cluster to join.
         save: folder to write the results and figures to.

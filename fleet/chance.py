@@ -57,7 +57,7 @@ def stream_keys(
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def mix64(z: int) -> int:
     """Return the SplitMix64 finaliser of a 64-bit number."""
     z = np.uint64(z)
@@ -66,19 +66,19 @@ def mix64(z: int) -> int:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def bits64(key: int, index: int) -> int:
     """Return output number `index` (from 0) of SplitMix64 seeded with `key`; uint64."""
     return mix64(np.uint64(key) + np.uint64(index + 1) * np.uint64(GOLDEN))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def uniform(key: int, index: int) -> float:
     """Return a uniform draw in [0, 1) with 53 bits; float64."""
     return float(bits64(key, index) >> np.uint64(11)) * 1.1102230246251565e-16
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def ln(x: float) -> float:
     """Return the natural logarithm of x > 0, equal to the bit on every IEEE machine.
 
@@ -97,7 +97,7 @@ def ln(x: float) -> float:
     return e * _LN2_LOW + (2.0 * s * series) + e * _LN2_HIGH
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def exp_minus(x: float) -> float:
     """Return e^(-x) for 0 <= x <= 700, equal to the bit on every IEEE machine."""
     k = math.floor(x / _LN2 + 0.5)
@@ -108,13 +108,13 @@ def exp_minus(x: float) -> float:
     return math.ldexp(series, -int(k))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def exponential(key: int, index: int) -> float:
     """Return an exponential draw with mean 1; float64."""
     return -ln(1.0 - uniform(key, index))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def spread(key: int, index: int) -> float:
     """Return a draw with mean 0 and variance 1 from one 64-bit word; float64 in (-3.47, 3.47).
 

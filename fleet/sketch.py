@@ -18,7 +18,7 @@ _SUB = 1 << SUB_BITS
 BUCKETS = (63 - SUB_BITS) * _SUB + _SUB
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def bucket_of(value_ns: int) -> int:
     """Return the bucket of a value in [0, 2**62) ns."""
     if value_ns < _SUB:

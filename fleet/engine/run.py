@@ -32,7 +32,7 @@ class Options:
     Attributes:
         engine: 'columns' or 'reference'.
         executor: 'local' or 'ray'; the reference engine runs locally.
-        shards: number of shards; None: as many as CPUs under Ray, else 1.
+        shards: number of shards; None: under Ray one for each CPU that no region needs, else 1.
         sensors_per_actor: the same, said by size.
         window_ns: length of a window; None: chosen from the frame rate.
         ray_address: a Ray cluster to join.
@@ -126,7 +126,7 @@ def start(plan: Plan, options: Options) -> tuple[Executor, int]:
     from fleet.engine import ray_executor
 
     cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
-    parts = partition(plan, _shards(plan, options, max(1, int(cpus))))
+    parts = partition(plan, _shards(plan, options, max(1, int(cpus) - len(plan.region_names))))
     executor = ray_executor.RayExecutor(plan, parts, window_ns, span_ns, keep=options.keep)
     return executor, window_ns
 

@@ -145,7 +145,7 @@ def _zeros(*shape: int) -> Ints:
     return np.zeros(shape, dtype=np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def frame_word(row: Ints, name_hash: int) -> int:
     """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
     word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
@@ -157,7 +157,7 @@ def frame_word(row: Ints, name_hash: int) -> int:
     return (word ^ np.uint64(row[FATE])) * np.uint64(0xD6E8FEB86659FD93)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def finish(
     rows: Ints,
     index: Ints,
@@ -208,14 +208,14 @@ def finish(
             stage += 1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def book_sensed(rows: Ints, index: Ints, sensors: Ints) -> None:
     """Book the time that each frame's pixels took."""
     for i in index:
         sensors[rows[i, SENSOR], SENSE_NS] += rows[i, SENSED] - rows[i, CAPTURE]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def book_computed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, fetch_ns: Ints) -> None:
     """Book the time that the DSP or the encoder spent on each frame."""
     for i in index:
@@ -224,7 +224,7 @@ def book_computed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, fetch_
         sensors[s, COMPUTE_NS] += spent
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def book_sent(rows: Ints, index: Ints, sensors: Ints) -> None:
     """Count the frames that leave their sensors, and their bytes."""
     for i in index:

@@ -21,7 +21,7 @@ from fleet.chance import mix64, spread
 MIN_FRAME_BYTES = 64
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def video_bytes(
     key: int,
     frame: int,
@@ -58,13 +58,13 @@ def video_bytes(
     return max(MIN_FRAME_BYTES, int(math.floor(size + 0.5)))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def metadata_bytes(objects: int, base: int, per_object: int, most: int) -> int:
     """Return the bytes of a metadata message about some objects."""
     return base + per_object * min(objects, most)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def wire_bits(payload: int, per_message: int, segment: int, per_segment: int) -> int:
     """Return the bits on the wire for a payload in bytes; overheads and segment in bytes."""
     segments = (payload + segment - 1) // segment

@@ -34,7 +34,7 @@ KIND, NUM, DEN, ANCHOR, FIRST, NEXT_FRAME, NEXT_NS, TRACE_END = range(8)
 CLOCK_WIDTH = 8
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def due_ns(clock: NDArray[np.int64], key: int, trace_ns: NDArray[np.int64], before_ns: int) -> int:
     """Return when the frame `clock[NEXT_FRAME]` of a sensor is due; ns.
 
@@ -53,14 +53,14 @@ def due_ns(clock: NDArray[np.int64], key: int, trace_ns: NDArray[np.int64], befo
     return trace_ns[at] if at < clock[TRACE_END] else NEVER_NS
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def begin(clocks: NDArray[np.int64], keys: NDArray[np.uint64], trace_ns: NDArray[np.int64]) -> None:
     """Set NEXT_NS of every sensor to its first frame, in place; shape (sensors, CLOCK_WIDTH)."""
     for s in range(len(clocks)):
         clocks[s, NEXT_NS] = due_ns(clocks[s], keys[s], trace_ns, 0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def change_rate(
     clock: NDArray[np.int64], key: int, phase: float, num: int, den: int, now_ns: int
 ) -> None:
@@ -78,7 +78,7 @@ def change_rate(
     clock[NEXT_NS] = due_ns(clock, key, np.empty(0, dtype=np.int64), now_ns)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def count(
     clocks: NDArray[np.int64],
     keys: NDArray[np.uint64],
@@ -105,7 +105,7 @@ def count(
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def capture(
     clocks: NDArray[np.int64],
     keys: NDArray[np.uint64],

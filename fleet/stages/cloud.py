@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fleet.stages.frames import CLOCK, DONE, FATE, INFER, LOST_CLOUD_QUEUE, START
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def occupy(free_ns: NDArray[np.int64], end_ns: int) -> None:
     """Give the server that is free first a new free time: replace the top of a binary heap."""
     size = len(free_ns)
@@ -33,7 +33,7 @@ def occupy(free_ns: NDArray[np.int64], end_ns: int) -> None:
     free_ns[at] = end_ns
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def serve(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],

@@ -142,7 +142,7 @@ def split(index: Index, mask: NDArray[np.bool_]) -> tuple[Index, Index]:
     return index[mask], index[~mask]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index, Index]:
     """Return the indices whose time in a column is before a time, and the others."""
     early = np.empty(len(index), dtype=np.int64)
@@ -158,7 +158,7 @@ def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index,
     return early[:e], late[:n]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def fated(rows: Rows, index: Index) -> tuple[Index, Index]:
     """Return the indices of frames that have met their fate, and of those that live."""
     ended = np.empty(len(index), dtype=np.int64)
@@ -174,7 +174,7 @@ def fated(rows: Rows, index: Index) -> tuple[Index, Index]:
     return ended[:e], alive[:a]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _keys(rows: Rows, index: Index, bits: int) -> tuple[NDArray[np.int64], bool]:
     """Return (clock, sensor) packed into one number for each row, and whether they ascend."""
     least = rows[index[0], CLOCK]

@@ -21,7 +21,7 @@ SECOND_NS = 1_000_000_000
 _DRAWS = 1 << 16  # indices kept for one second of one sensor
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def poisson(key: int, index: int, none: float) -> int:
     """Return a Poisson draw by multiplying uniforms, given `none` = e^(-mean)."""
     count = 0
@@ -32,7 +32,7 @@ def poisson(key: int, index: int, none: float) -> int:
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def step(key: int, second: int, present: int, stay: float, none: float) -> tuple[int, int]:
     """Return (objects in view, newcomers) of a second from the objects of the second before.
 
@@ -52,7 +52,7 @@ def step(key: int, second: int, present: int, stay: float, none: float) -> tuple
     return stayed + came, came
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def advance(
     keys: NDArray[np.uint64],
     sensors: NDArray[np.int64],
@@ -84,7 +84,7 @@ def advance(
             view[second, j] = now
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def begin(
     keys: NDArray[np.uint64],
     sensors: NDArray[np.int64],
@@ -103,7 +103,7 @@ def begin(
         present[j] = poisson(keys[sensors[j]], 0, nobody[sensors[j]])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def nobody(mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return e^-mean, the probability that a Poisson draw of each mean is 0; means up to 500."""
     out = np.empty(len(mean))

@@ -34,7 +34,7 @@ FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS = range(4)
 DSP_WIDTH = 4
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def published(dsp: NDArray[np.int64], now_ns: int, every: int, interval_ns: int) -> bool:
     """Return whether the inference that starts now is sent, and remember that it was.
 
@@ -52,7 +52,7 @@ def published(dsp: NDArray[np.int64], now_ns: int, every: int, interval_ns: int)
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def compute(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],
@@ -109,7 +109,7 @@ def compute(
         row[CLOCK] = row[READY]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def leave(rows: NDArray[np.int64], index: NDArray[np.int64]) -> None:
     """Turn inferences that are not sent into skipped frames, in place."""
     for i in index:

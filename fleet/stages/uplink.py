@@ -25,13 +25,13 @@ FREE_NS, DOWN_UNTIL_NS = range(2)
 PORT_WIDTH = 2
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def service_ns(bits: int, rate_bps: int) -> int:
     """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹."""
     return (bits * 1_000_000_000 + rate_bps - 1) // rate_bps
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def enqueue(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],
@@ -74,7 +74,7 @@ def enqueue(
     return dropped
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def outage(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],
@@ -102,7 +102,7 @@ def outage(
     ports[link, DOWN_UNTIL_NS] = until_ns
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def depart(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],
@@ -136,7 +136,7 @@ def depart(
         rows[i, CLOCK] += links[link, PROPAGATION_NS]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def radio(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],

@@ -1,0 +1,133 @@
+"""The source keeps its own rules: layers, sizes, words, exports."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import fleet
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
+
+# Later layers may import earlier ones, never back.
+LAYERS = [
+    ("errors",), ("units",), ("chance", "sketch"), ("stages",), ("catalog",), ("scenario",),
+    ("plan",), ("engine",), ("results",), ("study",), ("show",), ("simulation", "api"), ("cli",),
+    ("__init__", "__main__"),
+]  # fmt: skip
+ONLY = {"ray": "engine/ray_executor.py", "matplotlib": "show/figures.py"}
+
+
+def module(path: Path) -> str:
+    return path.relative_to(ROOT / "fleet").with_suffix("").as_posix()
+
+
+def layer(name: str) -> int:
+    head = name.split("/")[0]
+    return next(i for i, heads in enumerate(LAYERS) if head in heads)
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_imports_go_down(path: Path) -> None:
+    name = module(path)
+    if name in ("__init__", "__main__"):
+        return
+    for found in imports(path):
+        parts = found.split(".")
+        if parts[0] != "fleet" or len(parts) < 2:
+            continue
+        below = layer(parts[1]) if any(parts[1] in heads for heads in LAYERS) else -1
+        assert below <= layer(name), f"{name} imports {found}"
+
+
+def test_no_import_cycle() -> None:
+    graph = {}
+    for path in SOURCES:
+        name = "fleet." + module(path).replace("/", ".").removesuffix(".__init__")
+        graph[name] = {f for f in imports(path) if f.startswith("fleet")}
+    graph.pop("fleet.__init__", None)
+
+    def reach(start: str, seen: set[str]) -> set[str]:
+        for target in graph.get(start, ()):
+            if target not in seen:
+                seen.add(target)
+                reach(target, seen)
+        return seen
+
+    assert [name for name in graph if name != "fleet" and name in reach(name, set())] == []
+
+
+def test_heavy_packages_have_one_door() -> None:
+    for package, home in ONLY.items():
+        users = [
+            path.relative_to(ROOT / "fleet").as_posix()
+            for path in SOURCES
+            if any(found.split(".")[0] == package for found in imports(path))
+        ]
+        assert users == [home]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_modules_and_functions_are_short(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 360, "split the module"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+def test_words_that_must_not_stand_in_the_tree() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    wrong = re.compile("TO" + r"DO\b|FIX" + r"ME\b|NotImplemented" + "Error|/wo" + "rk/|/tm" + r"p/\w")
+    for name in listed:
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".yaml", ".toml"} and path.is_file():
+            assert not wrong.search(path.read_text()), name
+        if path.is_file():
+            assert path.stat().st_size < 2_000_000, name
+
+
+def test_public_names() -> None:
+    assert fleet.__all__ == sorted(fleet.__all__)
+    for name in fleet.__all__:
+        assert getattr(fleet, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        fleet.nothing  # noqa: B018
+
+
+def test_every_scenario_field_is_read() -> None:
+    """A field that no other module names would be an option that does nothing."""
+    from pydantic import BaseModel
+
+    from fleet.scenario import schema
+
+    text = "".join(p.read_text() for p in SOURCES if p.name != "schema.py")
+    for model in vars(schema).values():
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            for field in model.model_fields:
+                assert re.search(rf"\b{field}\b", text), f"{model.__name__}.{field}"
+
+
+def test_version_stands_in_one_place_only() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'version = "{fleet.__version__}"' in project
