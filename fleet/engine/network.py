@@ -22,6 +22,7 @@ from fleet.stages.frames import (
     BITS,
     CLOCK,
     LEVEL_COLUMN,
+    LEVEL_LOST,
     LEVELS,
     NOBODY,
     SENSOR,
@@ -31,14 +32,6 @@ from fleet.stages.frames import (
 
 DONE_LEVEL = LEVELS
 """Entry level of frames that have no hop left: they are at their region."""
-
-_LOST = (
-    frames.LOST_ACCESS_BUFFER,
-    frames.LOST_CELL_BUFFER,
-    frames.LOST_BACKHAUL_BUFFER,
-    frames.LOST_WAN_BUFFER,
-)
-
 
 class Network:
     """The stations of levels `first` to `last` of the paths of some sensors.
@@ -71,7 +64,8 @@ class Network:
         self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.shared = [_is_shared(plan.link_of[level]) for level in range(LEVELS)]
-        self.first_hop = [_first_hop(plan, level) for level in range(LEVELS)]
+        self.hops = [_hop(plan, level) for level in range(LEVELS)]
+        self.books = _books(tally)
 
     def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""
@@ -89,63 +83,26 @@ class Network:
             moved = self._pass_level(level, until_ns)
             if not len(moved):
                 continue
-            sensor = self.store.column(moved, SENSOR)
-            gone, on = frames.split(moved, self.leave[sensor] == level + 1)
+            gone, on = frames.leaving(self.store.rows, moved, self.leave, level + 1)
             out.append(gone)
             if len(on):
                 self.arriving[level + 1].append(on)
         return frames.join(out)
 
     def _pass_level(self, level: int, until_ns: int) -> Index:
-        rows = self.store.rows
+        plan, rows = self.plan, self.store.rows
         due, later = frames.before(rows, frames.join(self.arriving[level]), CLOCK, until_ns)
         self.arriving[level] = [later] if len(later) else []
-        linked, free = self._linked(level, due)
-        if len(linked):
-            linked = self._enqueue(level, linked)
-        waiting = frames.join([self.in_port[level], linked])
-        sent, self.in_port[level] = frames.before(rows, waiting, CLOCK, until_ns)
-        if len(sent):
-            self._depart(level, sent)
-        moved = frames.join([sent, free])
-        if level > 0:
-            rows[moved, LEVEL_COLUMN[level]] = rows[moved, CLOCK]
-        return moved
-
-    def _linked(self, level: int, index: Index) -> tuple[Index, Index]:
-        """Return the frames that have a link at a level, and those that have none there."""
-        if not len(index):
-            return index, index
-        used = self.plan.link_of[level][self.store.column(index, SENSOR)] >= 0
-        return (index, NOBODY) if used.all() else frames.split(index, used)
-
-    def _enqueue(self, level: int, index: Index) -> Index:
-        plan, counts, rows = self.plan, self.tally.links, self.store.rows
         if self.shared[level]:
-            index = frames.in_order(rows, index, plan.size)
-        dropped = uplink.enqueue(
-            rows, index, plan.link_of[level], plan.links, self.ports, counts[:, OFFERED_BITS],
-            counts[:, DROPPED_BITS], _LOST[level],
+            due = frames.in_order(rows, due, plan.size)
+        moved, self.in_port[level], lost = uplink.pass_hop(
+            rows, due, self.in_port[level], self.hops[level], self.ports, self.books, plan.bin_ns,
+            until_ns, LEVEL_LOST[level], LEVEL_COLUMN[level],
         )  # fmt: skip
-        if dropped == 0:
-            return index
-        lost, kept = frames.fated(rows, index)
-        self.tally.finish(plan, rows, lost)
-        self.store.free(lost)
-        return kept
-
-    def _depart(self, level: int, index: Index) -> None:
-        plan, counts, rows = self.plan, self.tally.links, self.store.rows
-        first = index[self.first_hop[level][self.store.column(index, SENSOR)]]
-        sensors = self.tally.sensors
-        uplink.radio(
-            rows, first, plan.first_rate_bps, plan.tail_ns, sensors[:, LAST_SENT_NS],
-            sensors[:, SENDING_NS], sensors[:, TAIL_NS],
-        )  # fmt: skip
-        uplink.depart(
-            rows, index, plan.link_of[level], plan.links, plan.class_of,
-            counts[:, SENT_LINK_BITS], counts[:, BUSY_NS], self.tally.link_bins, plan.bin_ns,
-        )  # fmt: skip
+        if len(lost):
+            self.tally.finish(plan, rows, lost)
+            self.store.free(lost)
+        return moved
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
         """Take a link down: what is in its port departs later by the length of the outage."""
@@ -176,7 +133,26 @@ def _is_shared(link_of: NDArray[np.int64]) -> bool:
     return len(np.unique(used)) < len(used)
 
 
-def _first_hop(plan: Plan, level: int) -> NDArray[np.bool_]:
-    """Return for which sensors a level is the first hop; shape (sensors,)."""
-    below: NDArray[np.bool_] = (plan.link_of[:level] >= 0).any(axis=0)
-    return ~below & (plan.link_of[level] >= 0)
+def _hop(plan: Plan, level: int) -> uplink.Hop:
+    below = (plan.link_of[:level] >= 0).any(axis=0)
+    return uplink.Hop(
+        link_of=plan.link_of[level],
+        links=plan.links,
+        class_of=plan.class_of,
+        first=~below & (plan.link_of[level] >= 0),
+        tail_ns=plan.tail_ns,
+    )
+
+
+def _books(tally: Tally) -> uplink.Books:
+    links, sensors = tally.links, tally.sensors
+    return uplink.Books(
+        offered_bits=links[:, OFFERED_BITS],
+        dropped_bits=links[:, DROPPED_BITS],
+        sent_bits=links[:, SENT_LINK_BITS],
+        busy_ns=links[:, BUSY_NS],
+        bins=tally.link_bins,
+        last_sent_ns=sensors[:, LAST_SENT_NS],
+        sending_ns=sensors[:, SENDING_NS],
+        tailing_ns=sensors[:, TAIL_NS],
+    )

@@ -40,14 +40,6 @@ from fleet.stages.frames import (
 )
 from fleet.stages.uplink import PROPAGATION_NS
 
-_LOST = (
-    frames.LOST_ACCESS_BUFFER,
-    frames.LOST_CELL_BUFFER,
-    frames.LOST_BACKHAUL_BUFFER,
-    frames.LOST_WAN_BUFFER,
-)
-
-
 class Sensor:
     """A sensor: its clock, its DSP and its radio."""
 
@@ -169,7 +161,7 @@ class Reference:
             link = plan.link_of[level][sensor.index]
             if link >= 0:
                 if not (yield self.links[link].enter(row)):
-                    return self.end(row, _LOST[level])
+                    return self.end(row, frames.LEVEL_LOST[level])
                 if first:
                     sensor.radio.sent(row[BITS], env.now)
                     first = False

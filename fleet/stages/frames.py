@@ -37,7 +37,8 @@ COLUMNS = (
 )  # fmt: skip
 
 LEVELS = 4  # hops of a path: access port, shared cell, backhaul, wan
-LEVEL_COLUMN = (UPLINK, UPLINK, BACKHAUL, WAN)
+# Where the time behind each level is kept; the access port's is overwritten by the clock's next.
+LEVEL_COLUMN = (CLOCK, UPLINK, BACKHAUL, WAN)
 
 # What became of a frame. Skipped: never inferred or never sent, by design. Lost: it should have
 # become a result.
@@ -54,6 +55,8 @@ LOST_BACKHAUL_BUFFER = 9
 LOST_WAN_BUFFER = 10
 LOST_CLOUD_QUEUE = 11
 FATES = 12
+
+LEVEL_LOST = (LOST_ACCESS_BUFFER, LOST_CELL_BUFFER, LOST_BACKHAUL_BUFFER, LOST_WAN_BUFFER)
 
 SKIP_CAUSES = {
     SKIP_SENSOR_DOWN: "sensor_down",
@@ -156,6 +159,24 @@ def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index,
             late[n] = i
             n += 1
     return early[:e], late[:n]
+
+
+@njit(cache=True, error_model="numpy")
+def leaving(
+    rows: Rows, index: Index, leave: NDArray[np.int64], level: int
+) -> tuple[Index, Index]:
+    """Return the indices whose sensor's path leaves at a level, and the others."""
+    gone = np.empty(len(index), dtype=np.int64)
+    stay = np.empty(len(index), dtype=np.int64)
+    g, s = 0, 0
+    for i in index:
+        if leave[rows[i, SENSOR]] == level:
+            gone[g] = i
+            g += 1
+        else:
+            stay[s] = i
+            s += 1
+    return gone[:g], stay[:s]
 
 
 @njit(cache=True, error_model="numpy")
