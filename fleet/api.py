@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fleet import units
+import fleet.units as units
 from fleet.engine.run import Options
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
@@ -51,7 +51,7 @@ def run(
     """
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
     if seed is not None:
-        loaded = experiment.with_seed(loaded, seed)
+        loaded = loaded.changed(f"seed={seed}")
     for name, value, known in (
         ("engine", engine, ("columns", "reference")),
         ("executor", executor, ("ray", "local")),

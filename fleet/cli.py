@@ -89,7 +89,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, no table.")] = False,
 ) -> None:
     """Run all arms of a scenario and compare them."""
-    from fleet import units
+    from fleet.units import time_ns
     from fleet.engine.run import Options
 
     options = Options(
@@ -97,7 +97,7 @@ def run(
         executor=executor.value,
         shards=shards,
         sensors_per_actor=sensors_per_actor,
-        window_ns=None if window is None else _positive(units.time_ns(window), "--window", window),
+        window_ns=None if window is None else _positive(time_ns(window), "--window", window),
         ray_address=ray_address,
         keep=frames is not None,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from fleet import units
+import fleet.units as units
 from fleet.engine.run import Options, Outcome, peak_rss_mb, start
 from fleet.engine.tally import CAPTURED, FATE_0, SENSOR_COLUMNS
 from fleet.errors import InputError
@@ -163,7 +163,13 @@ class Simulation:
         self._executor.amend(plan)
 
     def summary(self) -> dict[str, Any]:
-        """Return the numbers up to now, as the `arms` part of `summary.json`."""
+        """Return the numbers up to now, as the `arms` part of `summary.json`.
+
+        Raises:
+            InputError: nothing has been run yet.
+        """
+        if self.now_ns == 0:
+            raise InputError("nothing has been run yet; call run(until=...) first")
         outcome = Outcome(
             plan=replace(self.plan, end_ns=self.now_ns),
             tally=self._executor.tally(),

@@ -32,6 +32,7 @@ def changed(**paths: Any) -> dict[str, Any]:
 
 
 DELETE = object()
+AUTOSCALE = {"max": 4, "target": "70 %", "every": "1 s", "cooldown": "1 s"}
 LINK = {"technology": "test-cell", "shared_by": "cell", "to": "metro"}
 
 BAD = [
@@ -85,6 +86,16 @@ BAD = [
     (changed(arms__on_sensor__model="huge"), "49,100,000 B too many; take a smaller model"),
     (changed(arms__on_sensor__device="test-ai-small"), "B too many; take a smaller model"),
     (changed(sensors__cam__rate="20000 fps"), "captures at most"),
+    (
+        changed(events=[{"at": "1 s", "profile": "cam-3", "rate": "20000 fps"}]),
+        "captures at most",
+    ),
+    (changed(sensors__cam__rate="29.97002999 fps", duration="1 d"), "is too fine"),
+    (
+        changed(cloud__autoscale={**AUTOSCALE, "target": "0.01 %"}),
+        "is not 0.1 % to 100 %",
+    ),
+    (changed(cloud__autoscale={**AUTOSCALE, "min": 9}), "min 9 is above max 4"),
     (changed(links__cell__buffer="1 kB"), "never holds a frame"),
     # how many
     (changed(sensors={}), "'sensors' is empty"),

@@ -36,16 +36,46 @@ def test_a_model_written_by_hand(options: Options) -> None:
 
 
 def test_both_engines_agree_after_a_deployment() -> None:
-    scenario = worlds.load(worlds.scenario(duration="2 s"))
+    """Also where other control events fall on the very moment of the deployment."""
+    events = [
+        {"at": "700 ms", "outage": "metro", "lasts": "300 ms"},
+        {"at": "700 ms", "crash": "cam-3", "lasts": "100 ms"},
+        {"at": "1 s", "profile": "cam", "demand": "300 %"},
+    ]
+    scenario = worlds.load(worlds.scenario(duration="2 s", events=events))
     prints = set()
     for options in ENGINES:
         with fleet.Simulation(scenario, "on_sensor", options=options) as sim:
             sim.run(until="700 ms")
             sim.sensor("cam-0").deploy("slow")
             sim.sensor("cam-5").deploy("slow")
+            sim.run(until="1 s")
+            sim.sensor("cam-4").deploy("slow")
             sim.run(until="2 s")
             prints.add(sim.summary()["fingerprint"])
     assert len(prints) == 1
+
+
+def test_an_outage_at_a_stop_counts_once() -> None:
+    event = {"at": "700 ms", "outage": "metro", "lasts": "300 ms"}
+    scenario = worlds.load(worlds.scenario(duration="2 s", events=[event]))
+    whole = worlds.run(worlds.plan(worlds.scenario(duration="2 s", events=[event]), "on_sensor"))
+    with fleet.Simulation(scenario, "on_sensor") as sim:
+        sim.run(until="700 ms")
+        sim.sensor("cam-0").deploy("tiny")
+        sim.run(until="2 s")
+        delays = sim.summary()["latency_ms"]["max"]
+    longest = max(r[14] - r[6] for r in worlds.finished(whole) if r[15] == 1)
+    assert delays == pytest.approx(longest * 1e-6, abs=20)
+
+
+@pytest.mark.parametrize("window_ms", [1, 50, 300, 1000])
+def test_reference_does_not_depend_on_its_windows(window_ms: int) -> None:
+    data = {**worlds.scenario(), "city": {"demand": "demand.csv"}}
+    made = worlds.plan(data, "cloud")
+    whole = worlds.run(made).tally.fingerprint()
+    stepped = worlds.run(made, engine="reference", window_ns=window_ms * 1_000_000)
+    assert stepped.tally.fingerprint() == whole
 
 
 def test_numbers_up_to_now() -> None:
@@ -59,6 +89,9 @@ def test_numbers_up_to_now() -> None:
 
 
 def test_mistakes() -> None:
+    with fleet.Simulation(worlds.load(worlds.scenario()), "cloud") as sim:  # noqa: SIM117
+        with pytest.raises(fleet.InputError, match="nothing has been run yet"):
+            sim.summary()
     with fleet.Simulation(worlds.load(worlds.scenario()), "cloud") as sim:
         with pytest.raises(fleet.InputError, match=r"no sensor 'cam-9' \(did you mean 'cam-"):
             sim.sensor("cam-9")

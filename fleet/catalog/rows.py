@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
-from fleet import units
+import fleet.units as units
 from fleet.errors import InputError
 
 CONFIDENCES = ("measured", "vendor", "derived", "estimate")

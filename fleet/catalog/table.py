@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
-from fleet import units
+import fleet.units as units
 from fleet.catalog.rows import KINDS, TEXT, Key, Row, read, require
 from fleet.errors import InputError
 

@@ -1,7 +1,9 @@
 """Control: what is rare and stateful, as SimPy processes that both engines share.
 
-A control event at time t comes before every frame at t; SimPy breaks ties by priority and then by
-creation, so control waits with `pause`, whose events come first.
+A control event at time t comes before every frame at t. SimPy breaks ties by priority and then by
+creation, so everything waits with `pause` and says its rank. All ranks come after SimPy's own
+urgent events, of which the end of `Environment.run(until=t)` is one: what is due at t waits for
+the next run.
 """
 
 from __future__ import annotations
@@ -11,13 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import simpy
-from simpy.events import NORMAL, URGENT
+from simpy.events import URGENT
 
 from fleet.plan.columns import TIME_NS, Autoscaling, Ints
 
 # Who goes first at one time: control, then the scene, then frames, then stations, which serve
 # when every frame of that time has come.
-CONTROL, SCENE, FRAME, LAST = URGENT - 1, URGENT, NORMAL, NORMAL + 1
+CONTROL, SCENE, FRAME, LAST = range(URGENT + 1, URGENT + 5)
 Process = Generator[simpy.Event, Any, None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -14,14 +15,21 @@ from fleet.engine.window import windows
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Partition
 
+Progress = Callable[[int], None]
+"""Takes the time up to which everything is done; ns."""
+
+
+def no_progress(done_ns: int) -> None:
+    """Tell nobody."""
+
 
 class Executor(Protocol):
     """What a run needs of whoever carries it out."""
 
     shards: int
 
-    def advance(self, until_ns: int) -> None:
-        """Run everything up to a time."""
+    def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
+        """Run everything up to a time; `progress` hears of every window that is done."""
 
     def tally(self) -> Tally:
         """Return the counts up to now, merged."""
@@ -74,12 +82,13 @@ class LocalExecutor:
         ]
         self.now_ns = 0
 
-    def advance(self, until_ns: int) -> None:
+    def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
         for window in windows(self.now_ns, until_ns, self.window_ns):
             transfers = [shard.advance(window) for shard in self._shards]
             for region in self._regions:
                 region.advance(window, *transfers)
+            progress(window.end_ns)
         self.now_ns = until_ns
 
     def tally(self) -> Tally:
@@ -115,15 +124,23 @@ class LocalExecutor:
 class ReferenceExecutor:
     """Runs the reference engine, which is one process."""
 
-    def __init__(self, plan: Plan, *, keep: bool = False) -> None:
+    def __init__(self, plan: Plan, window_ns: int, *, keep: bool = False) -> None:
         """Set up the fleet at time zero; `keep` keeps the finished frames."""
         self.shards = 1
+        self.window_ns = window_ns
+        self.now_ns = 0
         self._reference = Reference(plan, keep=keep)
-        self.advance = self._reference.advance
         self.in_flight = self._reference.in_flight
         self.queued_bits = self._reference.queued_bits
         self.amend = self._reference.amend
         self.sensor_state = self._reference.sensor_state
+
+    def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
+        """Run everything up to a time."""
+        for window in windows(self.now_ns, until_ns, self.window_ns):
+            self._reference.advance(window.end_ns)
+            progress(window.end_ns)
+        self.now_ns = until_ns
 
     def tally(self) -> Tally:
         """Return the counts up to now."""

@@ -9,7 +9,6 @@ from fleet.engine.tally import (
     BUSY_NS,
     DROPPED_BITS,
     LAST_SENT_NS,
-    LINK_DOWN_NS,
     OFFERED_BITS,
     SENDING_NS,
     SENT_LINK_BITS,
@@ -111,7 +110,6 @@ class Network:
             self.store.rows, self.in_port[level], self.plan.link_of[level], self.ports, link,
             now_ns, until_ns,
         )  # fmt: skip
-        self.tally.links[link, LINK_DOWN_NS] += min(until_ns, self.plan.end_ns) - now_ns
 
     def in_flight(self) -> int:
         """Return the number of frames in ports and on wires here."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import ray
 
-from fleet.engine.executor import merged, shard_of
+from fleet.engine.executor import Progress, merged, no_progress, shard_of
 from fleet.engine.region import Region
 from fleet.engine.shard import Shard
 from fleet.engine.tally import Tally
@@ -156,20 +156,24 @@ class RayExecutor:
     def _all(self) -> list[Any]:
         return [*self._shards, *self._regions]
 
-    def advance(self, until_ns: int) -> None:
+    def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time.
 
         Raises:
             RunError: an actor failed.
         """
         under_way: deque[list[Any]] = deque()
+
+        def wait_for_one() -> None:
+            progress(min(_get(under_way.popleft())))
+
         for window in windows(self.now_ns, until_ns, self.window_ns):
             transfers = [shard.advance.remote(window) for shard in self._shards]
             under_way.append([r.advance.remote(window, *transfers) for r in self._regions])
-            if len(under_way) > AHEAD:
-                _get(under_way.popleft())
-        for ends in under_way:
-            _get(ends)
+            if len(under_way) >= AHEAD:
+                wait_for_one()
+        while under_way:
+            wait_for_one()
         self.now_ns = until_ns
 
     def tally(self) -> Tally:

@@ -40,6 +40,7 @@ from fleet.stages.frames import (
 )
 from fleet.stages.uplink import PROPAGATION_NS
 
+
 class Sensor:
     """A sensor: its clock, its DSP and its radio."""
 
@@ -253,7 +254,6 @@ class Reference:
             sensor.blind_until_ns, sensor.setup = a, b
         elif kind == columns.SENSOR_DOWN:
             sensor.down_until_ns, sensor.busy_until_ns = a, now_ns
-            sensor.counts[count.DOWN_NS] += min(a, self.plan.end_ns) - now_ns
             for process in sensor.inside:
                 process.interrupt()
 

@@ -33,9 +33,10 @@ from fleet.stages.frames import (
 class Servers:
     """The servers of a pool: which are up, and the server time that is paid for."""
 
-    def __init__(self, pool: Pool, region: int, tally: Tally, bin_ns: int) -> None:
+    def __init__(self, pool: Pool, region: int, tally: Tally, plan: Plan) -> None:
         """Take up the first servers at time zero."""
-        self.pool, self.region, self.tally, self.bin_ns = pool, region, tally, bin_ns
+        self.pool, self.region, self.tally = pool, region, tally
+        self.bin_ns, self.end_ns = plan.bin_ns, plan.end_ns
         self.free_ns = np.zeros(pool.servers, dtype=np.int64)
         self.ending_ns: list[int] = []
         self.handed_out_ns = 0
@@ -49,7 +50,8 @@ class Servers:
     def busy_ns(self, now_ns: int) -> int:
         """Return the server time spent on frames up to now."""
         ahead = int(np.maximum(self.free_ns - now_ns, 0).sum())
-        ahead += sum(end - now_ns for end in self.ending_ns if end > now_ns)
+        self.ending_ns = [end for end in self.ending_ns if end > now_ns]
+        ahead += sum(end - now_ns for end in self.ending_ns)
         return self.handed_out_ns - ahead
 
     def order_server(self, now_ns: int) -> None:
@@ -70,7 +72,8 @@ class Servers:
         self.paid -= 1
         if free[0] > now_ns:
             self.ending_ns.append(int(free[0]))
-            self.tally.pools[self.region, SERVER_NS] += int(free[0]) - now_ns
+            ends_ns = min(int(free[0]), self.end_ns)
+            self.tally.pools[self.region, SERVER_NS] += ends_ns - now_ns
 
     def accrue(self, now_ns: int) -> None:
         """Book the server time since the last change."""
@@ -109,7 +112,7 @@ class Region:
         self._walk()
         self.pool = plan.pools[region]
         if self.pool is not None:
-            self.servers = Servers(self.pool, region, self.tally, plan.bin_ns)
+            self.servers = Servers(self.pool, region, self.tally, plan)
             if self.pool.autoscaling is not None:
                 self.env.process(autoscale(self.env, self.pool.autoscaling, self.servers))
 

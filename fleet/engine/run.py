@@ -93,10 +93,7 @@ def simulate(
     began = time.perf_counter()
     executor, window_ns = start(plan, options)
     try:
-        step_ns = max(window_ns, plan.end_ns // 50)
-        for until_ns in [*range(step_ns, plan.end_ns, step_ns), plan.end_ns]:
-            executor.advance(until_ns)
-            progress(until_ns / plan.end_ns)
+        executor.advance(plan.end_ns, lambda done_ns: progress(done_ns / plan.end_ns))
         tally, in_flight = executor.tally(), executor.in_flight()
         audit(plan, tally, in_flight, executor.queued_bits(), plan.end_ns)
     finally:
@@ -119,7 +116,7 @@ def start(plan: Plan, options: Options) -> tuple[Executor, int]:
     window_ns = options.window_ns or default_window_ns(plan)
     span_ns = min(window_ns, slice_ns(plan))
     if options.engine == "reference":
-        return ReferenceExecutor(plan, keep=options.keep), window_ns
+        return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     if options.executor == "local":
         parts = partition(plan, _shards(plan, options, 1))
         return LocalExecutor(plan, parts, span_ns, keep=options.keep), window_ns

@@ -11,7 +11,6 @@ from fleet.engine.network import Network
 from fleet.engine.process import advance
 from fleet.engine.tally import (
     CAPTURED,
-    DOWN_NS,
     Tally,
     book_computed,
     book_sensed,
@@ -177,7 +176,6 @@ class Shard:
         """Lose what is in a sensor and skip its frames until it is back."""
         self.down_until_ns[target] = until_ns
         self.dsp[target, sensor.FREE_NS] = now_ns
-        self.tally.sensors[target, DOWN_NS] += min(until_ns, self.plan.end_ns) - now_ns
         rows = self.store.rows
         for name, column in (("sensing", SENSED), ("computing", READY)):
             inside = getattr(self, name)

@@ -13,7 +13,6 @@ from fleet.engine.tally import (
     BUSY_NS,
     DROPPED_BITS,
     LAST_SENT_NS,
-    LINK_DOWN_NS,
     OFFERED_BITS,
     SENDING_NS,
     SENT_LINK_BITS,
@@ -135,7 +134,6 @@ class Link(Station):
     def outage(self, until_ns: int) -> None:
         """Go down until a time."""
         self.down_until_ns = until_ns
-        self.tally.links[self.link, LINK_DOWN_NS] += min(until_ns, self.plan.end_ns) - self.env.now
         if self.sending_since_ns is not None:
             self.server.interrupt()
 
@@ -252,7 +250,7 @@ class ServerPool(Station):
             first = min(self.batches, key=lambda span: span[1])
             self.batches.remove(first)
             self.ending.append(first)
-            end_ns = first[1]
+            end_ns = min(first[1], self.plan.end_ns)
         self.counts[SERVER_NS] += end_ns - self.paid_since_ns.pop()
 
     def mark(self, now_ns: int) -> None:

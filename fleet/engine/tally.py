@@ -37,9 +37,9 @@ Ints = NDArray[np.int64]
 
 # Columns of the table of one row a sensor.
 CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS = range(6)
-LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES, DOWN_NS = range(6, 12)
-LAST_SENT_NS = 12  # end of the last transmission, 0 if there was none
-FATE_0 = 13
+LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES = range(6, 11)
+LAST_SENT_NS = 11  # end of the last transmission, 0 if there was none
+FATE_0 = 12
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_WIDTH = FATE_0 + FATES
 SENSOR_COLUMNS = (
@@ -49,8 +49,8 @@ SENSOR_COLUMNS = (
 )  # fmt: skip
 
 # Columns of the table of one row a link, and of one row a region.
-OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS, LINK_DOWN_NS = range(5)
-LINK_COUNTS = 5
+OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS = range(4)
+LINK_COUNTS = 4
 SERVED_NS, SERVER_NS, BATCHES, BOOTS = range(4)
 POOL_COUNTS = 4
 

@@ -30,6 +30,7 @@ def clock_table(scenario: Scenario, placed: list[Placed], phase: np.ndarray) -> 
     for s, sensor in enumerate(placed):
         spec = scenario.model.sensors[sensor.group]
         num, den = period(Fraction(spec.rate))
+        _check_range(scenario, sensor.group, num, den)
         table[s, [capture.NUM, capture.DEN]] = num, den
         if isinstance(spec.capture, Capture):
             table[s, capture.KIND] = capture.TRACE
@@ -40,6 +41,16 @@ def clock_table(scenario: Scenario, placed: list[Placed], phase: np.ndarray) -> 
         else:
             table[s, capture.ANCHOR] = int(phase[s] * (num / den))
     return table, traces.joined()
+
+
+def _check_range(scenario: Scenario, group: str, num: int, den: int) -> None:
+    """Refuse a rate whose frame times would leave 64 bits before the end of the run."""
+    end_ns = scenario.model.duration
+    if end_ns * den + num >= 2**62:
+        raise scenario.error(
+            ("sensors", group, "rate"),
+            f"the period {num}/{den} ns is too fine for a run of this length; round the rate",
+        )
 
 
 class _Traces:

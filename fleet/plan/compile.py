@@ -124,11 +124,16 @@ def _add_setups(parts: _Parts) -> None:
 def _setup(parts: _Parts, arm: str, group: str) -> Setup:
     scenario = parts.scenario
     chosen = equipment.choose(scenario, arm, group)
+    names = {sensor.name for sensor in parts.placed if sensor.group == group}
     fastest = max(
         Fraction(rate)
         for rate in [
             scenario.model.sensors[group].rate,
-            *(e.rate for e in scenario.model.events if e.rate is not None and e.target == group),
+            *(
+                event.rate
+                for event in scenario.model.events
+                if event.rate is not None and event.target in (group, *names)
+            ),
         ]
     )
     setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), fastest)
@@ -276,7 +281,8 @@ def _scene(parts: _Parts, demand: Demand | None) -> tuple[np.ndarray, np.ndarray
         share = float(parts.reader.number("apps", spec.app, "share"))
         apps[group] = (exp_minus(1.0 / dwell_s), share)
         busiest = 0.0 if demand is None else float(demand.people_per_h.max())
-        if busiest * share / 3600 / (1 - apps[group][0]) > MAX_MEAN:
+        factor = max([1.0, *(float(e.demand) for e in parts.scenario.model.events if e.demand)])
+        if busiest * share * factor / 3600 / (1 - apps[group][0]) > MAX_MEAN:
             raise parts.scenario.error(
                 ("sensors", group, "app"),
                 f"'{spec.app}' would see more than {MAX_MEAN:g} objects at once; lower its share"

@@ -77,7 +77,10 @@ def build(
             f" known: {', '.join(sensors + cameras)}",
         )
     kind = "sensors" if device in sensors else "cameras"
+    sense_ns = reader.time_ns(kind, device, "sense")
     most = reader.frame_rate(kind, device, "frame_rate_max")
+    if sense_ns:  # frames cannot come faster than their pixels are read out
+        most = min(most, Fraction(1_000_000_000, sense_ns))
     if fastest > most:
         raise scenario.error(
             (*keys, "device"),

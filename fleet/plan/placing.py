@@ -55,7 +55,7 @@ def place_sensors(scenario: Scenario) -> list[Placed]:
 
 def _city_sites(scenario: Scenario) -> list[Site]:
     city = scenario.model.city
-    if city is None:
+    if city is None or city.sites is None:
         return []
     return read_sites(scenario.file(city.sites, "city", "sites"))
 
@@ -75,7 +75,7 @@ def _group_sensors(
     if spec.at is None:
         chosen = _made_up_sites(group, spec)
     else:
-        if scenario.model.city is None:
+        if scenario.model.city is None or scenario.model.city.sites is None:
             raise scenario.error((*keys, "at"), "needs 'city: {sites: ...}'; or use 'count'")
         chosen = [site for site in sites if _matches(site, spec.at)]
     if not chosen:

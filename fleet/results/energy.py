@@ -6,7 +6,6 @@ import numpy as np
 
 from fleet.engine.tally import (
     COMPUTE_NS,
-    DOWN_NS,
     LAST_SENT_NS,
     SENDING_NS,
     SENSE_NS,
@@ -16,7 +15,7 @@ from fleet.engine.tally import (
     TAIL_NS,
     Tally,
 )
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.columns import KIND, SENSOR_DOWN, TARGET, TIME_NS, A, Ints, Plan
 from fleet.stages.power import StateEnergy, states
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
@@ -37,7 +36,7 @@ def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
     counts = tally.sensors
     setup = {f: getattr(plan.setups, f)[plan.setup_of] for f in plan.setups._fields}
     always = np.full(plan.size, plan.end_ns, dtype=np.int64)
-    up = always - counts[:, DOWN_NS]
+    up = always - down_ns(plan)
     return states(
         "sensor",
         {
@@ -53,6 +52,16 @@ def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
             "computing": setup["compute_uw"],
         },
     )
+
+
+def down_ns(plan: Plan) -> Ints:
+    """Return how long each sensor was down before the end; ns, shape (sensors,)."""
+    rows = plan.timetable[
+        (plan.timetable[:, KIND] == SENSOR_DOWN) & (plan.timetable[:, TIME_NS] < plan.end_ns)
+    ]
+    down = np.zeros(plan.size, dtype=np.int64)
+    np.add.at(down, rows[:, TARGET], np.minimum(rows[:, A], plan.end_ns) - rows[:, TIME_NS])
+    return down
 
 
 def radio_tail_ns(plan: Plan, tally: Tally) -> Ints:

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 from fleet.engine.run import Outcome
 from fleet.engine.tally import FATE_0, SENSOR_COLUMNS
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
+from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, WIDTH
 
@@ -64,7 +66,7 @@ def write(
     path: Path,
     summary: Mapping[str, Any],
     outcomes: Mapping[str, Sequence[Outcome]],
-    scenario_text: str,
+    scenario: Scenario,
     draw: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a result folder.
@@ -73,13 +75,14 @@ def write(
         path: the folder.
         summary: the contents of `summary.json`.
         outcomes: by arm, the outcome of each replication.
-        scenario_text: the scenario file as it was read.
+        scenario: what was run; written as YAML with its overrides in place.
         draw: draws figures into a folder.
     """
     with new_folder(path) as folder:
         _write_json(folder / "summary.json", summary)
-        _write_json(folder / "run.json", provenance(summary, outcomes))
-        (folder / "scenario.yaml").write_text(scenario_text, encoding="utf-8")
+        _write_json(folder / "run.json", provenance(summary, outcomes, scenario))
+        text = yaml.safe_dump(scenario.data, sort_keys=False, allow_unicode=True)
+        (folder / "scenario.yaml").write_text(text, encoding="utf-8")
         for name, make in (
             ("sensors", sensor_table),
             ("series", series_table),
@@ -107,12 +110,14 @@ def _tagged(table: pa.Table, arm: str, replication: int) -> pa.Table:
 
 
 def provenance(
-    summary: Mapping[str, Any], outcomes: Mapping[str, Sequence[Outcome]]
+    summary: Mapping[str, Any], outcomes: Mapping[str, Sequence[Outcome]], scenario: Scenario
 ) -> dict[str, Any]:
     """Return what made a result: what was asked, what ran it, and where."""
     return {
         "run_id": summary["run_id"],
         "scenario": summary["scenario"],
+        "scenario_file": str(scenario.document.path),
+        "overrides": list(scenario.overrides),
         "seed": summary["seed"],
         "replications": summary["replications"],
         "fingerprint": summary["fingerprint"],

@@ -26,17 +26,25 @@ class Scenario:
     Attributes:
         model: what it says.
         document: the file, for the line numbers of errors.
+        overrides: what replaced values of the file, as `key.path=value`.
+        data: what it says as plain data, with the overrides.
         digest: SHA-256 of what it says (with overrides), whatever its layout and comments.
     """
 
     model: ScenarioModel
     document: Document
+    overrides: tuple[str, ...]
+    data: dict[str, Value]
     digest: str
 
     @property
     def folder(self) -> Path:
         """Return the folder that file names in the scenario are relative to."""
         return self.document.path.parent
+
+    def changed(self, *overrides: str) -> Scenario:
+        """Return the scenario with further values replaced, each as `key.path=value`."""
+        return _checked(self.document, (*self.overrides, *overrides))
 
     def error(self, keys: Keys, problem: str) -> InputError:
         """Return an error about a place in the file."""
@@ -87,7 +95,8 @@ def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
     except ValidationError as error:
         raise _input_error(document, error) from None
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
-    return Scenario(model, document, hashlib.sha256(text.encode()).hexdigest())
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Scenario(model, document, tuple(overrides), data, digest)
 
 
 def _override(data: dict[str, Value], override: str) -> dict[str, Value]:

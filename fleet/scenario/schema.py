@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from fleet import units
+import fleet.units as units
 from fleet.errors import InputError
 
 
@@ -69,7 +69,7 @@ class City(Model):
     `attribution` is printed on maps: open data asks for it.
     """
 
-    sites: str
+    sites: str | None = None
     demand: str | None = None
     attribution: Annotated[str, StringConstraints(max_length=80)] = ""
 
@@ -154,8 +154,8 @@ class Autoscale(Model):
     def _ordered(self) -> Autoscale:
         if self.min > self.max:
             raise InputError(f"min {self.min} is above max {self.max}")
-        if self.target > 1:
-            raise InputError(f"target {float(self.target):g} is above 1; write '70 %'")
+        if not Fraction(1, 1000) <= self.target <= 1:
+            raise InputError(f"target {float(self.target):g} is not 0.1 % to 100 %; write '70 %'")
         return self
 
 

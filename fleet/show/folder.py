@@ -12,11 +12,10 @@ def write_folder(record: Record, path: Path) -> None:
     """Write tables and figures of a record; the folder appears whole or not at all."""
     from fleet.show import figures
 
-    text = record.scenario.document.path.read_text(encoding="utf-8")
     store.write(
         path,
         record.summary,
         record.outcomes,
-        text,
+        record.scenario,
         lambda folder: figures.draw_all(record, folder),
     )

@@ -60,8 +60,8 @@ def video_bytes(
 
 @njit(cache=True, error_model="numpy")
 def metadata_bytes(objects: int, base: int, per_object: int, most: int) -> int:
-    """Return the bytes of a metadata message about some objects."""
-    return base + per_object * min(objects, most)
+    """Return the bytes of a metadata message about some objects, at least one."""
+    return max(1, base + per_object * min(objects, most))
 
 
 @njit(cache=True, error_model="numpy")

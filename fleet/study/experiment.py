@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from fleet.engine.run import Options, Outcome, peak_rss_mb, simulate
@@ -113,7 +113,7 @@ def run(
         for arm, arm_plans in plans(scenario, arms, placements).items()
     }
     summary = _summary(scenario, options, outcomes, time.perf_counter() - began)
-    summary["slo"] = judge(demanded, summary["arms"])
+    summary["slo"] = judge(demanded, numbers(outcomes))
     return Record(scenario, options, outcomes, summary)
 
 
@@ -182,7 +182,10 @@ def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
     """Return the catalogue rows that any of the plans used."""
     rows = {
-        (row.item, row.parameter): {
+        row for runs in outcomes.values() for outcome in runs for row in outcome.plan.assumptions
+    }
+    return [
+        {
             "name": f"{row.item}.{row.parameter}",
             "value": row.value,
             "unit": row.unit,
@@ -192,13 +195,5 @@ def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, An
             "year": row.year,
             "confidence": row.confidence,
         }
-        for runs in outcomes.values()
-        for outcome in runs
-        for row in outcome.plan.assumptions
-    }
-    return [rows[key] for key in sorted(rows)]
-
-
-def with_seed(scenario: Scenario, seed: int) -> Scenario:
-    """Return a scenario with another seed."""
-    return replace(scenario, model=scenario.model.model_copy(update={"seed": seed}))
+        for row in sorted(rows, key=lambda row: (row.item, row.parameter, row.source))
+    ]

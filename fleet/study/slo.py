@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from fleet import units
+import fleet.units as units
 from fleet.errors import InputError
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.study.compare import value
@@ -51,6 +51,14 @@ class Objective:
         measured = self.measure(arm)
         return measured is not None and bool(_SIGNS[self.sign](measured, self.bound))
 
+    def worst(self, runs: Sequence[Mapping[str, Any]]) -> float | None:
+        """Return the measurement furthest on the wrong side; None if a run has none."""
+        measured = [self.measure(run) for run in runs]
+        known = [m for m in measured if m is not None]
+        if len(known) < len(measured):
+            return None
+        return max(known) if self.sign.startswith("<") else min(known)
+
     def measure(self, arm: Mapping[str, Any]) -> float | None:
         """Return the arm's value of the metric."""
         if self.metric not in _SHARES:
@@ -89,12 +97,22 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
 
 
 def judge(
-    objectives: list[Objective], arms: Mapping[str, Mapping[str, Any]]
+    objectives: list[Objective], arms: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """Return for each objective and arm what was measured and whether it was kept."""
+    """Return for each objective and arm the worst measurement and whether it was always kept.
+
+    Args:
+        objectives: the demands.
+        arms: by arm, the summaries of its replications.
+    """
     return [
-        {"objective": o.text, "arm": name, "measured": o.measure(arm), "kept": o.kept(arm)}
+        {
+            "objective": o.text,
+            "arm": name,
+            "measured": o.worst(runs),
+            "kept": all(o.kept(run) for run in runs),
+        }
         for o in objectives
-        for name, arm in arms.items()
+        for name, runs in arms.items()
         if o.arm in (None, name)
     ]
