@@ -74,105 +74,82 @@ class Books(NamedTuple):
 
 
 @njit(cache=True, error_model="numpy")
-def accept(row: Ints, link: int, service: int, links: Ints, ports: Ints) -> bool:
-    """Give a frame its departure time (in CLOCK) if it fits the buffer; return whether it does."""
-    now = row[CLOCK]
-    free = ports[link, FREE_NS]
-    waiting = max(0, free - max(now, ports[link, DOWN_UNTIL_NS]))
-    if waiting + service > links[link, BUFFER_NS]:
-        return False
-    row[CLOCK] = ports[link, FREE_NS] = max(now, free) + service
-    return True
-
-
-@njit(cache=True, error_model="numpy")
-def depart(row: Ints, link: int, service: int, hop: Hop, books: Books, bin_ns: int) -> None:
-    """Book a departure (in CLOCK) and put the frame on the wire: CLOCK becomes its arrival.
-
-    After a transmission the radio stays in its tail for `tail_ns` unless it sends again; all other
-    time is idle (Huang et al., "A Close Examination of Performance and Power Characteristics of 4G
-    LTE Networks", MobiSys 2012).
-    """
-    now, s = row[CLOCK], row[SENSOR]
-    books.sent_bits[link] += row[BITS]
-    books.busy_ns[link] += service
-    books.bins[hop.class_of[link], now // bin_ns] += row[BITS]
-    if hop.first[s]:
-        if books.last_sent_ns[s] > 0:
-            gap = now - service - books.last_sent_ns[s]
-            books.tailing_ns[s] += min(gap, hop.tail_ns[s])
-        books.sending_ns[s] += service
-        books.last_sent_ns[s] = now
-    row[CLOCK] = now + hop.links[link, PROPAGATION_NS]
+def departure_ns(now: int, service: int, free: int, down_until: int, buffer: int) -> int:
+    """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
+    if max(0, free - max(now, down_until)) + service > buffer:
+        return -1
+    return max(now, free) + service
 
 
 @njit(cache=True, error_model="numpy")
 def pass_hop(
-    rows: Ints,
-    due: Ints,
-    in_port: Ints,
-    hop: Hop,
-    ports: Ints,
-    books: Books,
-    bin_ns: int,
-    until_ns: int,
-    lost: int,
-    column: int,
-) -> tuple[Ints, Ints, Ints]:
-    """Take frames through a hop up to a time.
+    rows: Ints, due: Ints, in_port: Ints, hop: Hop, ports: Ints, books: Books,
+    bin_ns: int, until_ns: int, lost: int, column: int,
+) -> tuple[Ints, Ints, Ints]:  # fmt: skip
+    """Take frames through a hop up to a time; return indices (on the wire, in ports, lost).
 
     Args:
-        rows: the store's rows, changed in place.
+        rows: the store's rows, changed in place; CLOCK of a frame on the wire is its arrival.
         due: frames that arrive before the time, those of each link in order of (clock, sensor,
             frame); frames without a link at this level pass at once.
-        in_port: frames that were accepted before and have not departed, CLOCK says when they do.
-        hop: the links.
-        ports: the port table, changed in place; shape (links, PORT_WIDTH).
-        books: where to count.
-        bin_ns: width of a time bin.
-        until_ns: the time.
-        lost: fate of a frame that does not fit a buffer.
-        column: column that takes the time of arrival behind the hop.
-
-    Returns:
-        indices of the frames that departed (on the wire, CLOCK says until when), of those that
-        are in ports, and of those that were lost.
+        in_port: frames accepted before that have not departed; CLOCK says when they do.
+        hop, ports, books: the links, the port table (LINKS, PORT_WIDTH), where to count.
+        bin_ns, until_ns: width of a time bin, the time.
+        lost, column: fate of a frame that does not fit, column of the time behind the hop.
     """
+    # Taken out of their tuples once: in the loop that would cost more than the work.
+    link_of, links, first, tail_ns = hop.link_of, hop.links, hop.first, hop.tail_ns
+    class_of, bins, last_sent_ns = hop.class_of, books.bins, books.last_sent_ns
+    offered, dropped, sent = books.offered_bits, books.dropped_bits, books.sent_bits
+    busy, sending, tailing = books.busy_ns, books.sending_ns, books.tailing_ns
     moved = np.empty(len(due) + len(in_port), dtype=np.int64)
-    waiting = np.empty(len(due) + len(in_port), dtype=np.int64)
-    gone = np.empty(len(due), dtype=np.int64)
+    waiting, gone = np.empty_like(moved), np.empty(len(due), dtype=np.int64)
     m, w, g = 0, 0, 0
-    for i in in_port:
-        if rows[i, CLOCK] >= until_ns:
-            waiting[w] = i
-            w += 1
-            continue
-        link = hop.link_of[rows[i, SENSOR]]
-        depart(rows[i], link, service_ns(rows[i, BITS], hop.links[link, RATE_BPS]), hop, books, bin_ns)
-        rows[i, column] = rows[i, CLOCK]
-        moved[m] = i
-        m += 1
-    for i in due:
-        link = hop.link_of[rows[i, SENSOR]]
+    for k in range(len(moved)):
+        fresh = k >= len(in_port)
+        i = due[k - len(in_port)] if fresh else in_port[k]
+        s, bits, now = rows[i, SENSOR], rows[i, BITS], rows[i, CLOCK]
+        link = link_of[s]
         if link >= 0:
-            service = service_ns(rows[i, BITS], hop.links[link, RATE_BPS])
-            books.offered_bits[link] += rows[i, BITS]
-            if not accept(rows[i], link, service, hop.links, ports):
-                rows[i, FATE] = lost
-                rows[i, DONE] = rows[i, CLOCK]
-                books.dropped_bits[link] += rows[i, BITS]
-                gone[g] = i
-                g += 1
-                continue
-            if rows[i, CLOCK] >= until_ns:
+            service = service_ns(bits, links[link, RATE_BPS])
+            if fresh:
+                offered[link] += bits
+                free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
+                leaves = departure_ns(now, service, free, down, links[link, BUFFER_NS])
+                if leaves < 0:
+                    rows[i, FATE], rows[i, DONE] = lost, now
+                    dropped[link] += bits
+                    gone[g] = i
+                    g += 1
+                    continue
+                ports[link, FREE_NS] = rows[i, CLOCK] = now = leaves
+            if now >= until_ns:
                 waiting[w] = i
                 w += 1
                 continue
-            depart(rows[i], link, service, hop, books, bin_ns)
+            sent[link] += bits
+            busy[link] += service
+            bins[class_of[link], now // bin_ns] += bits
+            if first[s]:
+                tailing[s] += tail_before(now - service, last_sent_ns[s], tail_ns[s])
+                sending[s] += service
+                last_sent_ns[s] = now
+            rows[i, CLOCK] = now + links[link, PROPAGATION_NS]
         rows[i, column] = rows[i, CLOCK]
         moved[m] = i
         m += 1
     return moved[:m], waiting[:w], gone[:g]
+
+
+@njit(cache=True, error_model="numpy")
+def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
+    """Return how long a radio was in its tail before a transmission; ns.
+
+    After a transmission the radio stays in its tail for `tail_ns` unless it sends again; all other
+    time is idle (Huang et al., "A Close Examination of Performance and Power Characteristics of 4G
+    LTE Networks", MobiSys 2012). A radio that has not sent yet has `last_sent_ns` 0.
+    """
+    return min(begin_ns - last_sent_ns, tail_ns) if last_sent_ns > 0 else 0
 
 
 @njit(cache=True, error_model="numpy")
