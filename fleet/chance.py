@@ -58,16 +58,16 @@ def stream_keys(
 
 
 @njit(cache=True, error_model="numpy")
-def mix64(z: int) -> int:
+def mix64(word: int | np.uint64) -> np.uint64:
     """Return the SplitMix64 finaliser of a 64-bit number."""
-    z = np.uint64(z)
+    z = np.uint64(word)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
 @njit(cache=True, error_model="numpy")
-def bits64(key: int, index: int) -> int:
+def bits64(key: int, index: int) -> np.uint64:
     """Return output number `index` (from 0) of SplitMix64 seeded with `key`; uint64."""
     return mix64(np.uint64(key) + np.uint64(index + 1) * np.uint64(GOLDEN))
 

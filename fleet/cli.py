@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,14 +32,14 @@ app = typer.Typer(
 )
 
 
-class Engine(str, Enum):
+class Engine(StrEnum):
     """The two engines; they give the same result."""
 
     columns = "columns"
     reference = "reference"
 
 
-class Executor(str, Enum):
+class Executor(StrEnum):
     """Where shards run; the result is the same."""
 
     ray = "ray"
@@ -89,8 +89,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, no table.")] = False,
 ) -> None:
     """Run all arms of a scenario and compare them."""
-    from fleet.units import time_ns
     from fleet.engine.run import Options
+    from fleet.units import time_ns
 
     options = Options(
         engine=engine.value,

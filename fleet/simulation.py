@@ -7,10 +7,12 @@ from types import TracebackType
 from typing import Any
 
 import fleet.units as units
-from fleet.engine.run import Options, Outcome, peak_rss_mb, start
+from fleet.engine.run import Options, Outcome, start
 from fleet.engine.tally import CAPTURED, FATE_0, SENSOR_COLUMNS
 from fleet.errors import InputError
-from fleet.plan.compile import Deployment, catalogue, compile_plan
+from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
@@ -177,11 +179,10 @@ class Simulation:
             shards=self._executor.shards,
             window_ns=self._window_ns,
             wall_s=0.0,
-            peak_rss_mb=peak_rss_mb(),
         )
         return summarise(outcome)
 
-    def _compile(self) -> Any:
+    def _compile(self) -> Plan:
         return compile_plan(
             self._scenario,
             self._catalog,

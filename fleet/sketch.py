@@ -35,7 +35,8 @@ def upper_ns(bucket: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the largest value that falls in each bucket; ns, int64."""
     shift = np.maximum((bucket >> SUB_BITS) - 1, 0)
     top = bucket - (shift << SUB_BITS)
-    return ((top + 1) << shift) - 1
+    highest: NDArray[np.int64] = ((top + 1) << shift) - 1
+    return highest
 
 
 def quantiles_ns(counts: NDArray[np.int64], ranks: Iterable[float]) -> list[int | None]:

@@ -129,10 +129,13 @@ def explain(data: dict[str, Any]) -> str:
     from fleet.study.experiment import plans
     from fleet.study.slo import objectives
 
-    with pytest.raises(InputError) as caught:
+    def plan_all() -> None:
         loaded = worlds.load(data)
         objectives(loaded)
         plans(loaded)
+
+    with pytest.raises(InputError) as caught:
+        plan_all()
     return str(caught.value)
 
 

@@ -122,7 +122,9 @@ def test_json_is_the_summary(
 
 
 def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(tmp_path / "x")) == 0
+    assert (
+        fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(tmp_path / "x")) == 0
+    )
     shown = capsys.readouterr()
     for words in ("Mbit/s", "ms", "W", "mJ", "frames", "p99.9", "lost: sensor crash", "Results"):
         assert words in shown.out + shown.err

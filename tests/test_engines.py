@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import worlds
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
 @given(world=worlds.scenarios(), arm=st.sampled_from(["on_sensor", "cloud", "mixed"]))
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300)
 def test_engines_agree_on_every_frame(world: dict[str, Any], arm: str) -> None:
     made = worlds.plan(world, arm)
     columns = worlds.run(made)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import worlds
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.engine.audit import audit
@@ -19,11 +19,10 @@ from fleet.results.metrics import summarise
 from fleet.stages.frames import DONE, FATE, FRAME, RESULT, SENSOR
 
 ARMS = st.sampled_from(["on_sensor", "cloud", "mixed"])
-HEALTH = list(HealthCheck)
 
 
 @given(world=worlds.scenarios(), arm=ARMS)
-@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=60)
 def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
     outcome = worlds.run(worlds.plan(world, arm))
     numbers = summarise(outcome)
@@ -41,7 +40,7 @@ def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
 
 
 @given(world=worlds.scenarios(), arm=ARMS)
-@settings(max_examples=40, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=40)
 def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
     outcome = worlds.run(worlds.plan(world, arm))
     energy = account(outcome.plan, outcome.tally)

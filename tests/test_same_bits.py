@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import worlds
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.chance import Stream
@@ -24,7 +24,7 @@ ARMS = st.sampled_from(["on_sensor", "cloud", "mixed"])
     shards=st.sampled_from([2, 3, 7, 100]),
     window_ns=st.sampled_from([9_999_999, 100_000_000, 250_000_000]),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40)
 def test_shards_and_windows(world: dict[str, Any], arm: str, shards: int, window_ns: int) -> None:
     made = worlds.plan(world, arm)
     whole = worlds.run(made, shards=1, window_ns=300_000_000)
@@ -73,7 +73,7 @@ def test_too_many_actors_are_refused_with_a_number() -> None:
 
 
 @given(world=worlds.scenarios(), arm=ARMS, stops=st.lists(st.integers(1, 299), max_size=4))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25)
 def test_stepping_and_looking_change_nothing(
     world: dict[str, Any], arm: str, stops: list[int]
 ) -> None:
@@ -88,7 +88,7 @@ def test_stepping_and_looking_change_nothing(
 
 
 @given(world=worlds.scenarios(), shards=st.integers(1, 9))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60)
 def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int) -> None:
     made = worlds.plan(world, "cloud")
     parts = partition(made, shards)

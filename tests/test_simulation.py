@@ -8,7 +8,11 @@ import worlds
 import fleet
 from fleet.engine.run import Options
 
-ENGINES = [Options(executor="local"), Options(executor="local", shards=3), Options(engine="reference")]
+ENGINES = [
+    Options(executor="local"),
+    Options(executor="local", shards=3),
+    Options(engine="reference"),
+]
 
 
 @pytest.mark.parametrize("options", ENGINES, ids=["columns", "three shards", "reference"])

@@ -98,7 +98,9 @@ def test_words_that_must_not_stand_in_the_tree() -> None:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    wrong = re.compile("TO" + r"DO\b|FIX" + r"ME\b|NotImplemented" + "Error|/wo" + "rk/|/tm" + r"p/\w")
+    wrong = re.compile(
+        "TO" + r"DO\b|FIX" + r"ME\b|NotImplemented" + "Error|/wo" + "rk/|/tm" + r"p/\w"
+    )
     for name in listed:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".yaml", ".toml"} and path.is_file():

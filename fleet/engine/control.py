@@ -13,17 +13,26 @@ from typing import Any, Protocol
 
 import numpy as np
 import simpy
-from simpy.events import URGENT
+from simpy.events import URGENT, EventPriority
 
 from fleet.plan.columns import TIME_NS, Autoscaling, Ints
 
 # Who goes first at one time: control, then the scene, then frames, then stations, which serve
 # when every frame of that time has come.
-CONTROL, SCENE, FRAME, LAST = range(URGENT + 1, URGENT + 5)
+CONTROL, SCENE, FRAME, LAST = (EventPriority(URGENT + rank) for rank in range(1, 5))
 Process = Generator[simpy.Event, Any, None]
 
 
-def pause(env: simpy.Environment, delay_ns: int, priority: int = CONTROL) -> simpy.Event:
+class Environment(simpy.Environment):
+    """SimPy's environment with a clock of whole nanoseconds."""
+
+    @property
+    def now(self) -> int:
+        """Return the time; ns."""
+        return int(self._now)
+
+
+def pause(env: simpy.Environment, delay_ns: int, priority: EventPriority = CONTROL) -> simpy.Event:
     """Return an event that happens after a delay, in the given order among its peers."""
     event = simpy.Event(env)
     event._ok = True
@@ -33,7 +42,7 @@ def pause(env: simpy.Environment, delay_ns: int, priority: int = CONTROL) -> sim
 
 
 def walk(
-    env: simpy.Environment,
+    env: Environment,
     timetable: Ints,
     apply: Callable[[Ints], None],
     current: Callable[[], bool] = lambda: True,
@@ -69,7 +78,7 @@ class Servers(Protocol):
         """Give back the server that is free first; it ends its batch."""
 
 
-def autoscale(env: simpy.Environment, rule: Autoscaling, servers: Servers) -> Process:
+def autoscale(env: Environment, rule: Autoscaling, servers: Servers) -> Process:
     """Change the number of servers so that they are as busy as the rule wants.
 
     Every `every_ns`: desired = ceil(servers · utilisation / target), kept between least and most

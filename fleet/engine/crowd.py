@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.engine.tally import VISITORS, Tally
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import scene
 from fleet.stages.scene import SECOND_NS
 
 
-def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: np.ndarray) -> np.ndarray:
+def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: Floats) -> Floats:
     """Return the newcomers a second in front of some sensors; shape (len(sensors),), float64.
 
     Args:
@@ -19,7 +19,7 @@ def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: np.ndarray) -> 
         hour: column of the demand table.
         factor: demand factor of each of them.
     """
-    people = plan.demand[plan.profile_of[sensors], hour]
+    people: Floats = plan.demand[plan.profile_of[sensors], hour]
     return people * plan.share[sensors] * factor / 3600.0
 
 
@@ -39,7 +39,7 @@ class Crowd:
         mean[sensors] = rate / (1.0 - plan.stay[sensors])
         scene.begin(plan.scene_keys, sensors, scene.nobody(mean), self.present)
 
-    def set_hour(self, hour: int) -> np.ndarray:
+    def set_hour(self, hour: int) -> Floats:
         """Take the arrival rates of an hour of the demand table; return them."""
         self.hour = hour
         return self._set_rates(self.sensors)
@@ -49,7 +49,7 @@ class Crowd:
         self.factor[sensor] = factor
         self._set_rates(np.array([sensor]))
 
-    def _set_rates(self, sensors: Ints) -> np.ndarray:
+    def _set_rates(self, sensors: Ints) -> Floats:
         rate = arrivals_per_s(self.plan, sensors, self.hour, self.factor[sensors])
         self.none[sensors] = scene.nobody(rate)
         return rate

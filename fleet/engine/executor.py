@@ -60,11 +60,7 @@ def merged(plan: Plan, tallies: list[Tally]) -> Tally:
 
 def shard_of(partition: Partition, sensor: int) -> int:
     """Return which shard has a sensor."""
-    return next(
-        k
-        for k, part in enumerate(partition.shards)
-        if part.sensors[min(np.searchsorted(part.sensors, sensor), len(part.sensors) - 1)] == sensor
-    )
+    return next(k for k, part in enumerate(partition.shards) if sensor in part.sensors)
 
 
 class LocalExecutor:
@@ -82,6 +78,10 @@ class LocalExecutor:
         ]
         self.now_ns = 0
 
+    @property
+    def _all(self) -> list[Shard | Region]:
+        return [*self._shards, *self._regions]
+
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
         for window in windows(self.now_ns, until_ns, self.window_ns):
@@ -95,21 +95,22 @@ class LocalExecutor:
         """Return the counts up to now, merged."""
         for region in self._regions:
             region.close(self.now_ns)
-        return merged(self.plan, [p.tally for p in (*self._shards, *self._regions)])
+        return merged(self.plan, [process.tally for process in self._all])
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
-        return sum(p.in_flight() for p in (*self._shards, *self._regions))
+        return sum(process.in_flight() for process in self._all)
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = [p.network.queued_bits() for p in (*self._shards, *self._regions)]
-        return np.sum(parts, axis=0, dtype=np.int64)
+        parts = [process.network.queued_bits() for process in self._all]
+        bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
+        return bits
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
         self.plan = plan
-        for process in (*self._shards, *self._regions):
+        for process in self._all:
             process.amend(plan)
 
     def sensor_state(self, sensor: int) -> dict[str, int]:

@@ -32,6 +32,7 @@ from fleet.stages.frames import (
 DONE_LEVEL = LEVELS
 """Entry level of frames that have no hop left: they are at their region."""
 
+
 class Network:
     """The stations of levels `first` to `last` of the paths of some sensors.
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import simpy
-
+from fleet.engine.control import Environment
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.stages import frames
 from fleet.stages.frames import Index
 
 
-def advance(env: simpy.Environment, window: Window, flow: Callable[[int], Index]) -> Index:
+def advance(env: Environment, window: Window, flow: Callable[[int], Index]) -> Index:
     """Run a window and return the indices of the frames that left.
 
     Frames flow up to the next control event, then the events of that time happen, and so on: at
     one time control comes first.
 
     Args:
-        env: the SimPy environment of the process.
+        env: the environment of the process.
         window: must start where the process stands.
         flow: takes every frame as far as it comes before a time, returns those that leave.
 

@@ -143,11 +143,11 @@ class RayExecutor:
         share = min(1.0, cpus / (self.shards + 1))
         held = ray.put(plan)
         shard, region = ray.remote(_ShardActor), ray.remote(_RegionActor)
-        self._shards = [
+        self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
             shard.options(num_cpus=share).remote(held, part, slice_ns, keep=keep)
             for part in partition.shards
         ]
-        self._regions = [
+        self._regions: list[Any] = [
             region.options(num_cpus=0).remote(held, part, r, slice_ns, keep=keep)
             for r, part in enumerate(partition.regions)
         ]
@@ -187,7 +187,8 @@ class RayExecutor:
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
         parts = _get([a.queued_bits.remote() for a in self._all])
-        return np.sum(parts, axis=0, dtype=np.int64)
+        bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
+        return bits
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""

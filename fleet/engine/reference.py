@@ -11,22 +11,26 @@ arrivals of that time in order of (sensor, frame).
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import numpy as np
 import simpy
 
 from fleet.engine import tally as count
-from fleet.engine.control import FRAME, SCENE, Process, autoscale, pause, walk
+from fleet.engine.control import FRAME, SCENE, Environment, Process, autoscale, pause, walk
 from fleet.engine.crowd import arrivals_per_s
 from fleet.engine.stations import Link, Radio, Row, ServerPool
 from fleet.engine.tally import Tally
 from fleet.plan import columns
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import camera, capture, frames, scene
 from fleet.stages.frames import (
     BITS,
     CAPTURE,
     DONE,
     FATE,
+    IN_FLIGHT,
     LEVEL_COLUMN,
     LEVELS,
     OBJECTS,
@@ -35,10 +39,10 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
 )
-from fleet.stages.frames import (
-    FRAME as NUMBER,
-)
 from fleet.stages.uplink import PROPAGATION_NS
+
+Part = Generator[simpy.Event, Any, int]
+"""A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
 
 
 class Sensor:
@@ -64,19 +68,18 @@ class Sensor:
         self.next_publish_ns = 0
         self.inside: set[simpy.Process] = set()
 
-    def __getattr__(self, name: str) -> float:
-        """Return a column of the setup that stands at this sensor now."""
-        value = getattr(self.plan.setups, name)[self.setup]
-        return int(value) if value.dtype == np.int64 else float(value)
+    def __getattr__(self, name: str) -> Any:
+        """Return a column of the setup that stands here now: an int or a float, as its column."""
+        return getattr(self.plan.setups, name)[self.setup].item()
 
     def publishes(self, now_ns: int) -> bool:
         """Return whether the inference that starts now is sent."""
         self.inferences += 1
         if self.publish_every:
-            return (self.inferences - 1) % self.publish_every == 0
+            return bool((self.inferences - 1) % self.publish_every == 0)
         if now_ns < self.next_publish_ns:
             return False
-        self.next_publish_ns = now_ns + int(self.publish_interval_ns)
+        self.next_publish_ns = now_ns + self.publish_interval_ns
         return True
 
     def payload_bytes(self, frame: int, objects: int) -> int:
@@ -96,7 +99,7 @@ class Reference:
 
     def __init__(self, plan: Plan, *, keep: bool = False) -> None:
         """Set up the fleet at time zero; `keep` keeps the finished frames."""
-        self.plan, self.env = plan, simpy.Environment()
+        self.plan, self.env = plan, Environment()
         self.tally = Tally.empty(plan, keep=keep)
         self.sensors = [Sensor(plan, s, self.tally) for s in range(plan.size)]
         self.links = [Link(self.env, plan, i, self.tally) for i in range(len(plan.links))]
@@ -118,42 +121,69 @@ class Reference:
     # The life of a frame ----------------------------------------------------------------------
 
     def frame(self, sensor: Sensor, row: Row) -> Process:
-        """Live: sense, compute, cross the links, be inferred, go to the consumer."""
-        env, plan = self.env, self.plan
-        row[CAPTURE] = env.now
+        """Live: be sensed and computed, cross the links, be inferred, go to the consumer."""
+        row[CAPTURE] = self.env.now
         sensor.counts[count.CAPTURED] += 1
-        if env.now < sensor.down_until_ns:
-            return self.end(row, frames.SKIP_SENSOR_DOWN)
-        process = env.active_process
+        fate = yield from self.in_sensor(sensor, row)
+        if fate == IN_FLIGHT:
+            fate = yield from self.over_links(sensor, row)
+        if fate == IN_FLIGHT:
+            fate = yield from self.in_cloud(sensor, row)
+        row[DONE], row[FATE] = self.env.now, fate
+        self.ended.append(row)
+
+    def in_sensor(self, sensor: Sensor, row: Row) -> Part:
+        """Be sensed, then inferred or encoded; a crash interrupts."""
+        process = self.env.active_process
+        if self.env.now < sensor.down_until_ns:
+            return frames.SKIP_SENSOR_DOWN
+        assert process is not None
         sensor.inside.add(process)
         try:
-            yield pause(env, sensor.sense_ns, FRAME)
-            row[SENSED] = env.now
-            sensor.counts[count.SENSE_NS] += env.now - row[CAPTURE]
-            if sensor.on_sensor and env.now < sensor.blind_until_ns:
-                return self.end(row, frames.SKIP_MODEL_WRITE)
-            if sensor.on_sensor and env.now < sensor.busy_until_ns:
-                return self.end(row, frames.SKIP_DSP_BUSY)
-            compute_ns, sent = int(sensor.compute_ns), True
-            if sensor.on_sensor:
-                sensor.busy_until_ns = env.now + compute_ns
-                sent = sensor.publishes(env.now)
-            if sent:
-                row[PAYLOAD] = sensor.payload_bytes(row[NUMBER], row[OBJECTS])
-                row[BITS] = camera.wire_bits(
-                    row[PAYLOAD], sensor.per_message, sensor.segment, sensor.per_segment
-                )
-            yield pause(env, compute_ns + (sensor.fetch_ns if sensor.on_sensor else 0), FRAME)
-            row[READY] = env.now
-            sensor.counts[count.COMPUTE_NS] += compute_ns
+            fate = yield from self.sense(sensor, row)
+            if fate == IN_FLIGHT:
+                fate = yield from self.compute(sensor, row)
         except simpy.Interrupt:
-            return self.end(row, frames.LOST_SENSOR_CRASH)
+            return frames.LOST_SENSOR_CRASH
         finally:
             sensor.inside.discard(process)
+        return fate
+
+    def sense(self, sensor: Sensor, row: Row) -> Part:
+        """Have the pixels read out; the DSP may not be free to take them."""
+        env = self.env
+        yield pause(env, sensor.sense_ns, FRAME)
+        row[SENSED] = env.now
+        sensor.counts[count.SENSE_NS] += env.now - row[CAPTURE]
+        if sensor.on_sensor and env.now < sensor.blind_until_ns:
+            return frames.SKIP_MODEL_WRITE
+        if sensor.on_sensor and env.now < sensor.busy_until_ns:
+            return frames.SKIP_DSP_BUSY
+        return IN_FLIGHT
+
+    def compute(self, sensor: Sensor, row: Row) -> Part:
+        """Be inferred on the DSP, or be encoded; a result may end here."""
+        env = self.env
+        compute_ns, fetch_ns, sent = sensor.compute_ns, 0, True
+        if sensor.on_sensor:
+            sensor.busy_until_ns = env.now + compute_ns
+            fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now)
+        if sent:
+            row[PAYLOAD] = sensor.payload_bytes(row[frames.FRAME], row[OBJECTS])
+            row[BITS] = camera.wire_bits(
+                row[PAYLOAD], sensor.per_message, sensor.segment, sensor.per_segment
+            )
+        yield pause(env, compute_ns + fetch_ns, FRAME)
+        row[READY] = env.now
+        sensor.counts[count.COMPUTE_NS] += compute_ns
         if not sent:
-            return self.end(row, frames.SKIP_NOT_PUBLISHED)
-        if sensor.on_sensor and plan.to_site[sensor.index]:
-            return self.end(row, frames.RESULT)
+            return frames.SKIP_NOT_PUBLISHED
+        at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
+        return frames.RESULT if at_site else IN_FLIGHT
+
+    def over_links(self, sensor: Sensor, row: Row) -> Part:
+        """Cross the links up to the region, one queue and one wire behind the other."""
+        env, plan = self.env, self.plan
         sensor.counts[[count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS]] += (
             1, row[PAYLOAD], row[BITS],
         )  # fmt: skip
@@ -162,26 +192,26 @@ class Reference:
             link = plan.link_of[level][sensor.index]
             if link >= 0:
                 if not (yield self.links[link].enter(row)):
-                    return self.end(row, frames.LEVEL_LOST[level])
+                    return frames.LEVEL_LOST[level]
                 if first:
                     sensor.radio.sent(row[BITS], env.now)
                     first = False
                 yield pause(env, plan.links[link, PROPAGATION_NS], FRAME)
             if level > 0:
                 row[LEVEL_COLUMN[level]] = env.now
-        if not sensor.on_sensor:
-            if not (yield self.pools[plan.region_of[sensor.index]].enter(row)):
-                return self.end(row, frames.LOST_CLOUD_QUEUE)
-            yield pause(env, plan.return_ns[sensor.index], FRAME)
-        return self.end(row, frames.RESULT)
+        return frames.RESULT if sensor.on_sensor else IN_FLIGHT
 
-    def end(self, row: Row, fate: int) -> None:
-        """Meet a fate now."""
-        row[DONE], row[FATE] = self.env.now, fate
-        self.ended.append(row)
+    def in_cloud(self, sensor: Sensor, row: Row) -> Part:
+        """Be inferred by a server of the region; the result goes to its consumer."""
+        pool = self.pools[self.plan.region_of[sensor.index]]
+        assert pool is not None
+        if not (yield pool.enter(row)):
+            return frames.LOST_CLOUD_QUEUE
+        yield pause(self.env, self.plan.return_ns[sensor.index], FRAME)
+        return frames.RESULT
 
     def captures(self, sensor: Sensor, changes: int) -> Process:
-        """Capture frames until the clock has been changed again; the change starts a new process."""
+        """Capture frames until the clock is changed again; each change starts a new process."""
         plan, clock = self.plan, sensor.clock
         key = plan.capture_keys[sensor.index]
         while True:
@@ -190,7 +220,7 @@ class Reference:
             if sensor.clock_changes != changes:
                 return
             row = [-1] * frames.WIDTH
-            row[SENSOR], row[NUMBER] = sensor.index, int(clock[capture.NEXT_FRAME])
+            row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
             self.env.process(self.frame(sensor, row))
             clock[capture.NEXT_FRAME] += 1
@@ -218,7 +248,7 @@ class Reference:
             second += 1
             yield pause(self.env, scene.SECOND_NS, SCENE)
 
-    def newcomers_per_s(self) -> np.ndarray:
+    def newcomers_per_s(self) -> Floats:
         """Return the arrival rate in front of each sensor now."""
         factor = np.array([sensor.demand_factor for sensor in self.sensors])
         return arrivals_per_s(self.plan, np.arange(self.plan.size), self.hour, factor)
@@ -242,7 +272,7 @@ class Reference:
             self._apply_to_sensor(self.sensors[target], kind, a, b)
 
     def _apply_to_sensor(self, sensor: Sensor, kind: int, a: int, b: int) -> None:
-        now_ns = int(self.env.now)
+        now_ns = self.env.now
         if kind == columns.DEMAND:
             sensor.demand_factor = a / b
         elif kind == columns.RATE:
@@ -289,7 +319,7 @@ class Reference:
         """Return the state of a sensor now; times in ns."""
         sensor = self.sensors[target]
         return {
-            "now_ns": int(self.env.now),
+            "now_ns": self.env.now,
             "down_until_ns": sensor.down_until_ns,
             "blind_until_ns": sensor.blind_until_ns,
             "busy_until_ns": sensor.busy_until_ns,
@@ -297,6 +327,3 @@ class Reference:
             "next_capture_ns": int(sensor.clock[capture.NEXT_NS]),
             "setup": sensor.setup,
         }
-
-    def close(self) -> None:
-        """Let go of nothing: everything is in this process."""

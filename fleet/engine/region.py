@@ -5,9 +5,8 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
-import simpy
 
-from fleet.engine.control import autoscale, walk
+from fleet.engine.control import Environment, autoscale, walk
 from fleet.engine.network import DONE_LEVEL, Network
 from fleet.engine.process import advance
 from fleet.engine.tally import BATCHES, BOOTS, SERVED_NS, SERVER_NS, Tally
@@ -108,7 +107,7 @@ class Region:
         self.store = Store()
         self.network = Network(plan, self.tally, self.store, part.enter, part.leave)
         self.arriving, self.waiting, self.serving, self.returning = (NOBODY,) * 4
-        self.env = simpy.Environment()
+        self.env = Environment()
         self._walk()
         self.pool = plan.pools[region]
         if self.pool is not None:
@@ -160,7 +159,7 @@ class Region:
 
     def _apply(self, event: Ints) -> None:
         """Apply a timetable row: links going down are all that concerns a region."""
-        self.network.outage(int(event[TARGET]), int(self.env.now), int(event[A]))
+        self.network.outage(int(event[TARGET]), self.env.now, int(event[A]))
 
     # Frames -----------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from fleet.engine.audit import audit
 from fleet.engine.executor import Executor, LocalExecutor, ReferenceExecutor
-from fleet.engine.tally import CAPTURED, Tally
+from fleet.engine.tally import Tally
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
 from fleet.plan.partition import partition
 from fleet.stages import capture
+from fleet.stages.scene import SECOND_NS
 
-SECOND_NS = 1_000_000_000
 _FRAMES_PER_SLICE = 25_000
 _SLICES_PER_WINDOW = 10
 _LONGEST_WINDOW_NS = 60 * SECOND_NS
@@ -59,7 +59,6 @@ class Outcome:
         shards: shards in use.
         window_ns: length of a window.
         wall_s: time that the run took, without starting Ray.
-        peak_rss_mb: highest resident memory of this process so far.
     """
 
     plan: Plan
@@ -68,12 +67,6 @@ class Outcome:
     shards: int
     window_ns: int
     wall_s: float
-    peak_rss_mb: float
-
-    @property
-    def frames_per_s(self) -> float:
-        """Return frames captured per second of wall time."""
-        return float(self.tally.sensors[:, CAPTURED].sum()) / max(self.wall_s, 1e-9)
 
 
 def simulate(
@@ -99,7 +92,7 @@ def simulate(
     finally:
         executor.close()
     wall_s = time.perf_counter() - began
-    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, peak_rss_mb())
+    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s)
 
 
 def start(plan: Plan, options: Options) -> tuple[Executor, int]:

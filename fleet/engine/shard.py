@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import simpy
 
-from fleet.engine.control import walk
+from fleet.engine.control import Environment, walk
 from fleet.engine.crowd import Crowd
 from fleet.engine.network import Network
 from fleet.engine.process import advance
-from fleet.engine.tally import (
-    CAPTURED,
-    Tally,
-    book_computed,
-    book_sensed,
-    book_sent,
-)
+from fleet.engine.tally import CAPTURED, Tally, book_computed, book_sensed, book_sent
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.plan.columns import (
@@ -72,7 +65,7 @@ class Shard:
         self.sensing, self.computing = NOBODY, NOBODY
         self.flowed_ns = 0
         capture.begin(self.clocks, plan.capture_keys, plan.trace_ns)
-        self.env = simpy.Environment()
+        self.env = Environment()
         self._walk()
 
     def advance(self, window: Window) -> Rows:
@@ -163,11 +156,11 @@ class Shard:
             self.crowd.set_factor(target, a / b)
         elif kind == RATE:
             key, phase = self.plan.capture_keys[target], self.plan.phase[target]
-            capture.change_rate(self.clocks[target], key, phase, a, b, int(self.env.now))
+            capture.change_rate(self.clocks[target], key, phase, a, b, self.env.now)
         elif kind == LINK_DOWN:
-            self.network.outage(target, int(self.env.now), a)
+            self.network.outage(target, self.env.now, a)
         elif kind == SENSOR_DOWN:
-            self._crash(target, int(self.env.now), a)
+            self._crash(target, self.env.now, a)
         elif kind == MODEL_WRITE:
             self.dsp[target, sensor.BLIND_UNTIL_NS] = a
             self.setup_of[target] = b
@@ -189,9 +182,8 @@ class Shard:
 
     def sensor_state(self, target: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
-        now = int(self.env.now)
         return {
-            "now_ns": now,
+            "now_ns": self.env.now,
             "down_until_ns": int(self.down_until_ns[target]),
             "blind_until_ns": int(self.dsp[target, sensor.BLIND_UNTIL_NS]),
             "busy_until_ns": int(self.dsp[target, sensor.FREE_NS]),

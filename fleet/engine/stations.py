@@ -6,7 +6,7 @@ from collections import deque
 
 import simpy
 
-from fleet.engine.control import FRAME, LAST, Process, pause
+from fleet.engine.control import FRAME, LAST, Environment, Process, pause
 from fleet.engine.tally import (
     BATCHES,
     BOOTS,
@@ -31,7 +31,7 @@ Row = list[int]
 class Station:
     """Where frames arrive: it looks at them when all of one time have come, in total order."""
 
-    def __init__(self, env: simpy.Environment) -> None:
+    def __init__(self, env: Environment) -> None:
         """Set up a station without arrivals."""
         self.env = env
         self.arrivals: list[tuple[Row, simpy.Event]] = []
@@ -65,7 +65,7 @@ class Station:
 class Link(Station):
     """A port with a finite buffer; the wire is a timeout in the life of the frame."""
 
-    def __init__(self, env: simpy.Environment, plan: Plan, link: int, tally: Tally) -> None:
+    def __init__(self, env: Environment, plan: Plan, link: int, tally: Tally) -> None:
         """Set up an idle link."""
         super().__init__(env)
         self.plan, self.link, self.tally = plan, link, tally
@@ -121,12 +121,12 @@ class Link(Station):
         while self.left_ns > 0:
             if self.env.now < self.down_until_ns:
                 yield pause(self.env, self.down_until_ns - self.env.now, FRAME)
-            self.sending_since_ns = self.env.now
+            began_ns = self.sending_since_ns = self.env.now
             try:
                 yield pause(self.env, self.left_ns, FRAME)
                 self.left_ns = 0
             except simpy.Interrupt:
-                self.left_ns -= self.env.now - self.sending_since_ns
+                self.left_ns -= self.env.now - began_ns
                 if self.left_ns == 0:  # cut in the very last moment: it is over at the repair
                     yield pause(self.env, self.down_until_ns - self.env.now, FRAME)
             self.sending_since_ns = None
@@ -167,9 +167,7 @@ class Radio:
 class ServerPool(Station):
     """Servers with one queue, dynamic batching and a number that can change."""
 
-    def __init__(
-        self, env: simpy.Environment, plan: Plan, pool: Pool, region: int, tally: Tally
-    ) -> None:
+    def __init__(self, env: Environment, plan: Plan, pool: Pool, region: int, tally: Tally) -> None:
         """Set up a pool of idle servers."""
         super().__init__(env)
         self.plan, self.pool, self.counts = plan, pool, tally.pools[region]

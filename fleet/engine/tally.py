@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fleet.plan.columns import Plan
+from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 from fleet.stages.frames import (
     BACKHAUL,
@@ -33,8 +33,6 @@ from fleet.stages.frames import (
     Rows,
 )
 
-Ints = NDArray[np.int64]
-
 # Columns of the table of one row a sensor.
 CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS = range(6)
 LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES = range(6, 11)
@@ -44,7 +42,7 @@ _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_WIDTH = FATE_0 + FATES
 SENSOR_COLUMNS = (
     "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns",
-    "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent", "down_ns",
+    "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
     "last_sent_ns",
 )  # fmt: skip
 
@@ -146,7 +144,7 @@ def _zeros(*shape: int) -> Ints:
 
 
 @njit(cache=True, error_model="numpy")
-def frame_word(row: Ints, name_hash: int) -> int:
+def frame_word(row: Ints, name_hash: int) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
     word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
     for c in (FRAME, PAYLOAD, BITS, CAPTURE, SENSED, READY, UPLINK, BACKHAUL, WAN, START, INFER):
@@ -200,12 +198,10 @@ def finish(
         latency[g, bucket_of(spent)] += 1
         result_bins[g, row[DONE] // bin_ns] += 1
         before = row[CAPTURE]
-        stage = 0
-        for c in (SENSED, READY, UPLINK, BACKHAUL, WAN, START, INFER, DONE):
+        for stage, c in enumerate((SENSED, READY, UPLINK, BACKHAUL, WAN, START, INFER, DONE)):
             if row[c] >= 0:
                 stages_ns[g, stage] += row[c] - before
                 before = row[c]
-            stage += 1
 
 
 @njit(cache=True, error_model="numpy")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleet.catalog import Reader
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment, parse_publish
 from fleet.scenario.strict_yaml import Keys
+from fleet.stages.camera import wire_bits
 from fleet.stages.setup import Setups
 
 
@@ -221,21 +224,30 @@ def _protocol(
             (*keys, "protocol"),
             f"no protocol '{protocol}'{did_you_mean(protocol, known)}; known: {', '.join(known)}",
         )
+    return _overhead(reader, protocol)
+
+
+def _overhead(reader: Reader, protocol: str) -> dict[str, int]:
+    """Return what a protocol adds to a message: the arguments of `camera.wire_bits`; bytes."""
     return {
         parameter: reader.data_bit("protocols", protocol, parameter) // 8
         for parameter in ("per_message", "segment", "per_segment")
     }
 
 
+def message_bits(reader: Reader, payload: int) -> int:
+    """Return the bits on the wire of a message sent down by MQTT; payload in bytes."""
+    return wire_bits(payload, *_overhead(reader, "mqtt-tls").values())
+
+
 def table(setups: Sequence[Setup]) -> Setups:
     """Return the setup table of some setups."""
     floats = {f for f, kind in Setups.__annotations__.items() if "Floats" in str(kind)}
-    return Setups(
-        **{
-            field: np.array(
-                [setup.row[field] for setup in setups],
-                dtype=np.float64 if field in floats else np.int64,
-            )
-            for field in Setups._fields
-        }
-    )
+    columns: dict[str, NDArray[Any]] = {
+        field: np.array(
+            [setup.row[field] for setup in setups],
+            dtype=np.float64 if field in floats else np.int64,
+        )
+        for field in Setups._fields
+    }
+    return Setups(**columns)

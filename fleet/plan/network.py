@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,8 @@ def build(
     Raises:
         InputError: a link or region is not known, or a path does not lead up to a region.
     """
-    paths = {group: _path(scenario, reader, group, regions) for group in {s.group for s in placed}}
+    groups = dict.fromkeys(s.group for s in placed)
+    paths = {group: _path(scenario, reader, group, regions) for group in groups}
     names = [n for n in scenario.model.links if any(n in path for path, _ in paths.values())]
     classes = {name: _link_class(scenario, reader, name) for name in names}
     links: dict[str, int] = {}
@@ -163,8 +164,8 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
     spec = scenario.model.links[name]
     item = spec.technology
 
-    def own(value: int | None, read: object, parameter: str) -> int:
-        return value if value is not None else read("links", item, parameter)  # type: ignore[operator, no-any-return]
+    def own(value: int | None, read: Callable[[str, str, str], int], parameter: str) -> int:
+        return value if value is not None else read("links", item, parameter)
 
     rate_bps = own(spec.rate, reader.rate_bps, "rate")
     down_bps = own(spec.downlink_rate, reader.rate_bps, "downlink_rate")

@@ -38,7 +38,8 @@ class Part:
         mine = np.zeros(len(timetable), dtype=np.bool_)
         mine[on_link] = self.links[target[on_link]]
         mine[~on_link] = np.isin(target[~on_link], self.sensors)
-        return mine | ((kind == HOUR) & (len(self.sensors) > 0))
+        mine[kind == HOUR] = len(self.sensors) > 0
+        return mine
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fleet.errors import InputError
 from fleet.scenario.city import Demand, Site, read_demand, read_sites
@@ -45,7 +46,7 @@ def place_sensors(scenario: Scenario) -> list[Placed]:
         for sensor in _group_sensors(scenario, group, spec, sites)
     ]
     placed.sort(key=lambda sensor: sensor.name)
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         if before.name == after.name:
             raise scenario.error(
                 ("sensors", after.group), f"sensor name '{after.name}' stands twice; rename a group"

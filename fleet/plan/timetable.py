@@ -85,7 +85,8 @@ def spans(
     mtbf, mttr = event.mtbf or 1, event.mttr or 1
     name = f"{event.kind}/{target}/{mtbf}/{mttr}"
     key = stream_keys(name_hashes([name]), seed, replication, Stream.FAILURE)[0]
-    out, at, draw = [], 0, 0
+    out: list[tuple[int, int]] = []
+    at, draw = 0, 0
     while True:
         at += 1 + int(exponential(key, draw) * mtbf)
         if at >= end_ns:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -22,10 +21,9 @@ import yaml
 from fleet.engine.run import Outcome
 from fleet.engine.tally import FATE_0, SENSOR_COLUMNS
 from fleet.errors import InputError
-from fleet.plan.columns import Plan
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, WIDTH
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, WIDTH
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -57,8 +55,8 @@ def _swap(temporary: Path, path: Path) -> None:
         raise InputError(f"'{path}' is there and is not a result folder; choose another place")
     old = temporary.with_name(temporary.name + "-old")
     if path.exists():
-        os.replace(path, old)
-    os.replace(temporary, path)
+        path.replace(old)
+    temporary.replace(path)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -208,15 +206,15 @@ def histogram_table(outcome: Outcome) -> pa.Table:
 
 def write_frames(path: Path, outcome: Outcome) -> None:
     """Write every finished frame of an outcome as Parquet, in order of (sensor, frame)."""
-    pq.write_table(frame_table(outcome.plan, outcome), path)
+    pq.write_table(frame_table(outcome), path)
 
 
-def frame_table(plan: Plan, outcome: Outcome) -> pa.Table:
+def frame_table(outcome: Outcome) -> pa.Table:
     """Return every finished frame: names, times in ns (-1: not reached) and fate."""
     rows = np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(outcome.tally.kept or [])])
-    rows = rows[np.lexsort((rows[:, 1], rows[:, SENSOR]))]
+    rows = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
     columns: dict[str, Any] = {
-        "sensor": pa.array(plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()
+        "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()
     }
     columns |= {
         name: rows[:, c]

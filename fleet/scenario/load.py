@@ -104,7 +104,8 @@ def _override(data: dict[str, Value], override: str) -> dict[str, Value]:
     if not equals or not key.strip():
         raise InputError(f"--set {override}: write key.path=value, such as cloud.servers=4")
     value = strict_yaml.loads(f"value: {text}", f"--set {key}").data["value"]
-    return _replaced(data, key.strip().split("."), value, override)
+    replaced: dict[str, Value] = _replaced(data, key.strip().split("."), value, override)
+    return replaced
 
 
 def _replaced(node: Any, keys: list[str], value: Value, override: str) -> Any:
@@ -145,9 +146,11 @@ def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:
     """Yield the parts of an error's place that are keys of the file, not names of types."""
     node = data
     for part in loc:
-        if (isinstance(node, dict) and part in node) or (
-            isinstance(node, list) and isinstance(part, int) and part < len(node)
-        ):
+        if isinstance(node, dict):
+            inside = part in node
+        else:
+            inside = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if inside:
             node = node[part]
         elif part != loc[-1] or "[" in str(part):
             continue

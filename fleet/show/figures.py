@@ -1,8 +1,8 @@
 """Figures for papers: the only module that imports matplotlib.
 
 Each is one column wide (3.33 in), has 8 pt text, colours of Okabe and Ito that colour-blind people
-tell apart (with line styles and hatches beside them), and is written as PNG (300 dpi), PDF (TrueType
-fonts) and CSV of what it shows.
+tell apart (with line styles and hatches beside them), and is written as PNG (300 dpi), PDF
+(TrueType fonts) and CSV of what it shows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WIDTH_IN = 3.33
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
 _LINES = ("-", "--", "-.", ":")
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**")
-_STYLE = {
+_STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

@@ -55,7 +55,7 @@ def video_bytes(
     else:
         activity = static_share + (1.0 - static_share) * objects / reference_objects
         size = p_bytes * activity * (1.0 + p_variation * z)
-    return max(MIN_FRAME_BYTES, int(math.floor(size + 0.5)))
+    return max(MIN_FRAME_BYTES, math.floor(size + 0.5))
 
 
 @njit(cache=True, error_model="numpy")

@@ -46,7 +46,7 @@ def due_ns(clock: NDArray[np.int64], key: int, trace_ns: NDArray[np.int64], befo
     """
     frame = clock[NEXT_FRAME]
     if clock[KIND] == PERIODIC:
-        return clock[ANCHOR] + (frame - clock[FIRST]) * clock[NUM] // clock[DEN]
+        return int(clock[ANCHOR] + (frame - clock[FIRST]) * clock[NUM] // clock[DEN])
     if clock[KIND] == POISSON:
         return before_ns + 1 + int(exponential(key, frame) * (clock[NUM] / clock[DEN]))
     at = clock[FIRST] + frame

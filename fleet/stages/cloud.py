@@ -34,6 +34,17 @@ def occupy(free_ns: NDArray[np.int64], end_ns: int) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def due_ns(
+    rows: NDArray[np.int64], waiting: NDArray[np.int64], max_batch: int, wait_ns: int
+) -> int:
+    """Return when a batch of waiting frames is due: when it is full or the oldest has waited."""
+    due = rows[waiting[0], CLOCK] + wait_ns
+    if len(waiting) >= max_batch:
+        due = min(due, rows[waiting[max_batch - 1], CLOCK])
+    return int(due)
+
+
+@njit(cache=True, error_model="numpy")
 def serve(
     rows: NDArray[np.int64],
     index: NDArray[np.int64],
@@ -64,24 +75,20 @@ def serve(
         order: filled with the indices of the admitted frames; shape (len(index),).
 
     Returns:
-        (frames started, frames lost, service time handed out in ns, batches). The started frames are the
-        first of `order`, the lost ones have their FATE set, the rest still waits.
+        (frames started, frames lost, service time handed out in ns, batches). The started frames
+        are the first of `order`, the lost ones have their FATE set, the rest still waits.
     """
-    for i in range(waiting):
-        order[i] = index[i]
+    order[:waiting] = index[:waiting]
     head, tail, arriving = 0, waiting, waiting
     lost, handed_out_ns, batches = 0, 0, 0
     while True:
         launch_ns = until_ns
         if tail > head and len(free_ns) > 0:
-            due = rows[order[head], CLOCK] + wait_ns
-            if tail - head >= max_batch:
-                due = min(due, rows[order[head + max_batch - 1], CLOCK])
-            launch_ns = max(free_ns[0], due)
+            launch_ns = max(free_ns[0], due_ns(rows, order[head:tail], max_batch, wait_ns))
         if arriving < len(index) and rows[index[arriving], CLOCK] <= launch_ns:
             if tail - head >= queue_max:
-                rows[index[arriving], FATE] = LOST_CLOUD_QUEUE
-                rows[index[arriving], DONE] = rows[index[arriving], CLOCK]
+                row = rows[index[arriving]]
+                row[FATE], row[DONE] = LOST_CLOUD_QUEUE, row[CLOCK]
                 lost += 1
             else:
                 order[tail] = index[arriving]
@@ -95,7 +102,6 @@ def serve(
         occupy(free_ns, end_ns)
         handed_out_ns += service_ns[size]
         batches += 1
-        for i in range(head, head + size):
-            rows[order[i], START] = launch_ns
-            rows[order[i], INFER] = end_ns
+        for i in order[head : head + size]:
+            rows[i, START], rows[i, INFER] = launch_ns, end_ns
         head += size

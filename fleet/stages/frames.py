@@ -76,7 +76,6 @@ FATE_NAMES = {IN_FLIGHT: "in_flight", RESULT: "result"} | SKIP_CAUSES | LOST_CAU
 
 STAGES = ("sense", "compute", "uplink", "backhaul", "wan", "queue", "infer", "return")
 
-
 NOBODY: Index = np.empty(0, dtype=np.int64)
 
 
@@ -129,7 +128,8 @@ class Store:
 
     def column(self, index: Index, column: int) -> NDArray[np.int64]:
         """Return a copy of one column of some rows."""
-        return self.rows[index, column]
+        values: NDArray[np.int64] = self.rows[index, column]
+        return values
 
 
 def join(parts: list[Index]) -> Index:
@@ -162,9 +162,7 @@ def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index,
 
 
 @njit(cache=True, error_model="numpy")
-def leaving(
-    rows: Rows, index: Index, leave: NDArray[np.int64], level: int
-) -> tuple[Index, Index]:
+def leaving(rows: Rows, index: Index, leave: NDArray[np.int64], level: int) -> tuple[Index, Index]:
     """Return the indices whose sensor's path leaves at a level, and the others."""
     gone = np.empty(len(index), dtype=np.int64)
     stay = np.empty(len(index), dtype=np.int64)
@@ -179,20 +177,10 @@ def leaving(
     return gone[:g], stay[:s]
 
 
-@njit(cache=True, error_model="numpy")
 def fated(rows: Rows, index: Index) -> tuple[Index, Index]:
     """Return the indices of frames that have met their fate, and of those that live."""
-    ended = np.empty(len(index), dtype=np.int64)
-    alive = np.empty(len(index), dtype=np.int64)
-    e, a = 0, 0
-    for i in index:
-        if rows[i, FATE] != 0:
-            ended[e] = i
-            e += 1
-        else:
-            alive[a] = i
-            a += 1
-    return ended[:e], alive[:a]
+    alive, ended = before(rows, index, FATE, IN_FLIGHT + 1)
+    return ended, alive
 
 
 @njit(cache=True, error_model="numpy")

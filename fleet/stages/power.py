@@ -2,8 +2,8 @@
 
 A sensor has four parts: the host (always on), the pixel array (sensing or idle), the processor
 (DSP or encoder, computing or off) and the radio or port (sending, tail or idle). While a sensor is
-down its host and its radio draw power, its pixel array and processor do not. Energies are exact integers in femtojoule (µW · ns), so a sum over
-sensors does not depend on its order.
+down its host and its radio draw power, its pixel array and processor do not. Energies are exact
+integers in femtojoule (µW · ns), so a sum over sensors does not depend on its order.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def published(dsp: NDArray[np.int64], now_ns: int, every: int, interval_ns: int)
         interval_ns: send the first inference of each such time, or 0.
     """
     if every > 0:
-        return (dsp[INFERENCES] - 1) % every == 0
+        return bool((dsp[INFERENCES] - 1) % every == 0)
     if now_ns < dsp[NEXT_PUBLISH_NS]:
         return False
     dsp[NEXT_PUBLISH_NS] = now_ns + interval_ns

@@ -90,12 +90,15 @@ def pass_hop(
 
     Args:
         rows: the store's rows, changed in place; CLOCK of a frame on the wire is its arrival.
-        due: frames that arrive before the time, those of each link in order of (clock, sensor,
-            frame); frames without a link at this level pass at once.
+        due: frames that arrive before the time, each link's in order of (clock, sensor, frame).
         in_port: frames accepted before that have not departed; CLOCK says when they do.
-        hop, ports, books: the links, the port table (LINKS, PORT_WIDTH), where to count.
-        bin_ns, until_ns: width of a time bin, the time.
-        lost, column: fate of a frame that does not fit, column of the time behind the hop.
+        hop: the links; a frame without one passes at once.
+        ports: the port table, changed in place; shape (links, PORT_WIDTH).
+        books: where to count.
+        bin_ns: width of a time bin.
+        until_ns: the time.
+        lost: fate of a frame that does not fit a buffer.
+        column: column that takes the time behind the hop.
     """
     # Taken out of their tuples once: in the loop that would cost more than the work.
     link_of, links, first, tail_ns = hop.link_of, hop.links, hop.first, hop.tail_ns

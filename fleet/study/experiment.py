@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import time
@@ -106,10 +107,7 @@ def run(
     demanded = objectives(scenario)
     began = time.perf_counter()
     outcomes = {
-        arm: [
-            simulate(plan, options, lambda share, arm=arm: progress(arm, share))
-            for plan in arm_plans
-        ]
+        arm: [simulate(plan, options, functools.partial(progress, arm)) for plan in arm_plans]
         for arm, arm_plans in plans(scenario, arms, placements).items()
     }
     summary = _summary(scenario, options, outcomes, time.perf_counter() - began)

@@ -1,0 +1,118 @@
+"""What the steps of compiling an arm hand to each other, and the setups that its sensors share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from fleet.catalog import Reader
+from fleet.plan import equipment
+from fleet.plan.columns import Ints
+from fleet.plan.equipment import Setup
+from fleet.plan.network import Network
+from fleet.plan.placing import Placed
+from fleet.scenario.load import Scenario
+from fleet.scenario.strict_yaml import Keys
+from fleet.stages.camera import wire_bits
+
+
+@dataclass
+class Parts:
+    """An arm of a scenario on its way to a plan.
+
+    Attributes:
+        scenario: what the user says.
+        reader: what hardware does; remembers the rows in use.
+        arm: which arm.
+        replication: number of the independent repetition.
+        placed: the sensors.
+        arm_of: the arm that equips each sensor.
+        net: the links.
+        setups: what stands at the sensors, and what rewrites will make of it.
+        setup_of: setup of each sensor at the start.
+    """
+
+    scenario: Scenario
+    reader: Reader
+    arm: str
+    replication: int
+    placed: list[Placed]
+    arm_of: list[str]
+    net: Network
+    setups: list[Setup] = field(default_factory=list)
+    setup_of: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def setup(self, sensor: int) -> Setup:
+        """Return the setup of a sensor at the start."""
+        return self.setups[int(self.setup_of[sensor])]
+
+
+def add_setups(parts: Parts) -> None:
+    """Make a setup for each (arm, group) that has sensors, and find each sensor's.
+
+    Raises:
+        InputError: the equipment of an arm cannot be used.
+    """
+    known: dict[tuple[str, str], int] = {}
+    setup_of = np.empty(len(parts.placed), dtype=np.int64)
+    for s, (sensor, arm) in enumerate(zip(parts.placed, parts.arm_of, strict=True)):
+        key = (arm, sensor.group)
+        if key not in known:
+            known[key] = len(parts.setups)
+            parts.setups.append(_setup(parts, arm, sensor.group))
+        setup_of[s] = known[key]
+    parts.setup_of = setup_of
+
+
+def _setup(parts: Parts, arm: str, group: str) -> Setup:
+    scenario = parts.scenario
+    chosen = equipment.choose(scenario, arm, group)
+    names = {sensor.name for sensor in parts.placed if sensor.group == group}
+    fastest = max(
+        Fraction(rate)
+        for rate in [
+            scenario.model.sensors[group].rate,
+            *(
+                event.rate
+                for event in scenario.model.events
+                if event.rate is not None and event.target in (group, *names)
+            ),
+        ]
+    )
+    setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), fastest)
+    _check_buffers(parts, setup, group)
+    return setup
+
+
+def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
+    """Refuse a frame that can never fit into a buffer on its way."""
+    row = setup.row
+    largest = max(row["i_bytes"], row["p_bytes"], row["metadata_base"])
+    overhead = [int(row[f]) for f in ("per_message", "segment", "per_segment")]
+    bits = wire_bits(int(largest), *overhead)
+    for c in parts.net.paths[group]:
+        kind = parts.net.classes[c]
+        if bits > kind.buffer_bit:
+            raise parts.scenario.error(
+                ("links", kind.name),
+                f"its buffer of {kind.buffer_bit // 8:,} B never holds a frame of {bits // 8:,} B"
+                f" from '{group}' ({setup.name}); give it a larger 'buffer'",
+            )
+
+
+def setup_with_model(parts: Parts, old: Setup, model: str, keys: Keys) -> int:
+    """Return the index of a setup like another one with another model, made if it is new.
+
+    Raises:
+        InputError: the model is not known or does not fit.
+    """
+    chosen = old.equipment.model_copy(update={"model": model})
+    for i, setup in enumerate(parts.setups):
+        if setup.equipment == chosen:
+            return i
+    parts.setups.append(
+        equipment.build(parts.scenario, parts.reader, chosen, keys, Fraction(1, 1_000_000))
+    )
+    return len(parts.setups) - 1
