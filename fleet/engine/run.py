@@ -20,7 +20,7 @@ from fleet.stages import capture
 from fleet.stages.scene import SECOND_NS
 
 _FRAMES_PER_SLICE = 25_000
-_SLICES_PER_WINDOW = 10
+_SLICES_PER_WINDOW = 4
 _LONGEST_WINDOW_NS = 60 * SECOND_NS
 _SHORTEST_WINDOW_NS = SECOND_NS // 10
 
@@ -130,7 +130,7 @@ def _shards(plan: Plan, options: Options, default: int) -> int:
 
 
 def default_window_ns(plan: Plan) -> int:
-    """Return a window of ten slices, at most 60 s; ns.
+    """Return a window of four slices, at most 60 s; ns.
 
     So many frames make a transfer between Ray actors worth its overhead.
     """

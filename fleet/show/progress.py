@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fleet.show.terminal import console
 
@@ -19,12 +19,12 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(arm: str, share: float) -> None:
             if arm not in tasks:
-                tasks[arm] = int(bar.add_task(arm, total=1.0))
-            bar.update(tasks[arm], completed=share)  # type: ignore[arg-type]
+                tasks[arm] = bar.add_task(arm, total=1.0)
+            bar.update(tasks[arm], completed=share)
 
         yield show
 
