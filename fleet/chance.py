@@ -34,6 +34,9 @@ class Stream(Enum):
     SCENE = "scene"
     SIZE = "size"
     FAILURE = "failure"
+    RADIO = "radio"
+    LOSS = "loss"
+    SERVICE = "service"
 
 
 def name_hash(name: str) -> int:
@@ -67,13 +70,13 @@ def mix64(word: int | np.uint64) -> np.uint64:
 
 
 @njit(cache=True, error_model="numpy")
-def bits64(key: int, index: int) -> np.uint64:
+def bits64(key: int | np.uint64, index: int) -> np.uint64:
     """Return output number `index` (from 0) of SplitMix64 seeded with `key`; uint64."""
     return mix64(np.uint64(key) + np.uint64(index + 1) * np.uint64(GOLDEN))
 
 
 @njit(cache=True, error_model="numpy")
-def uniform(key: int, index: int) -> float:
+def uniform(key: int | np.uint64, index: int) -> float:
     """Return a uniform draw in [0, 1) with 53 bits; float64."""
     return float(bits64(key, index) >> np.uint64(11)) * 1.1102230246251565e-16
 
@@ -106,6 +109,13 @@ def exp_minus(x: float) -> float:
     for n in range(14, 0, -1):
         series = 1.0 + series * r / n
     return math.ldexp(series, -int(k))
+
+
+@njit(cache=True, error_model="numpy")
+def power(x: float, exponent: float) -> float:
+    """Return x^exponent, for |exponent · ln x| <= 700, equal to the bit on every IEEE machine."""
+    y = exponent * ln(x)
+    return 1.0 / exp_minus(y) if y > 0.0 else exp_minus(-y)
 
 
 @njit(cache=True, error_model="numpy")

@@ -6,10 +6,9 @@ from typing import Any
 
 import worlds
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
-@given(world=worlds.scenarios(), arm=st.sampled_from(["on_sensor", "cloud", "mixed"]))
+@given(world=worlds.scenarios(), arm=worlds.ARMS)
 @settings(max_examples=300)
 def test_engines_agree_on_every_frame(world: dict[str, Any], arm: str) -> None:
     made = worlds.plan(world, arm)

@@ -15,7 +15,7 @@ from fleet.plan.partition import partition
 from fleet.simulation import Simulation
 from fleet.stages.frames import LEVELS
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "mixed"])
+ARMS = worlds.ARMS
 
 
 @given(

@@ -92,17 +92,38 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _link(technology: str, shared: list[str], to: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+def _link(technologies: list[str], shared: list[str], to: list[str]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(
         {
-            "technology": st.just(technology),
+            "technology": st.sampled_from(technologies),
             "shared_by": st.sampled_from(shared),
             "to": st.sampled_from(to),
             "rate": st.sampled_from(["300 kbit/s", "1 Mbit/s", "3 Mbit/s", "40 Mbit/s"]),
             "propagation": st.sampled_from(["0 ns", "1 ns", "2 ms"]),
             "buffer": st.sampled_from(["14 kB", "60 kB"]),
-        }
+        },
+        optional={"loss": st.sampled_from(["2 %", "40 %"])},
     )
+
+
+def _capped(link: dict[str, Any]) -> dict[str, Any]:
+    return {**link, "cap": "20 kB", "cap_used": "30 %", "throttled_rate": "200 kbit/s"}
+
+
+def _servers(kinds: list[dict[str, int]]) -> dict[str, st.SearchStrategy[Any]]:
+    return {
+        "server": st.just("test-gpu"),
+        "servers": st.integers(1, 3),
+        "more": st.sampled_from(kinds),
+        "batch": st.fixed_dictionaries(
+            {"max": st.integers(1, 5), "wait": st.sampled_from(["0 ns", "3 ms", "40 ms"])}
+        ),
+        "queue": st.sampled_from([1, 7, 1000]),
+        "decode": st.booleans(),
+    }
+
+
+_DEADLINE = {"deadline": st.sampled_from(["1 ns", "5 ms", "50 ms"])}
 
 
 def _cloud() -> st.SearchStrategy[dict[str, Any]]:
@@ -117,29 +138,42 @@ def _cloud() -> st.SearchStrategy[dict[str, Any]]:
         }
     )
     return st.fixed_dictionaries(
+        _servers([{}, {}, {"test-npu": 2}]), optional={"autoscale": autoscale, **_DEADLINE}
+    ).map(_first_is_npu)
+
+
+def _first_is_npu(pool: dict[str, Any]) -> dict[str, Any]:
+    """Let half of the pools that decode have servers with decoders first."""
+    if pool["decode"] and not pool["more"]:
+        return {**pool, "server": "test-npu"}
+    return pool
+
+
+def _edge() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
         {
-            "server": st.just("test-gpu"),
-            "servers": st.integers(1, 3),
-            "batch": st.fixed_dictionaries(
-                {"max": st.integers(1, 5), "wait": st.sampled_from(["0 ns", "3 ms", "40 ms"])}
-            ),
-            "queue": st.sampled_from([1, 7, 1000]),
+            **_servers([{}, {"test-npu": 1}]),
+            "after": st.sampled_from(["port", "cell", "metro"]),
+            "shared_by": st.sampled_from(["site", "cell", "city"]),
         },
-        optional={"autoscale": autoscale},
-    )
+        optional=_DEADLINE,
+    ).map(_first_is_npu)
 
 
 def _event() -> st.SearchStrategy[dict[str, Any]]:
     links = st.sampled_from(["port", "cell", "metro", "wan"])
     groups = st.sampled_from(["a", "b"])
-    models = st.sampled_from(["tiny", "slow"])
+    models = st.sampled_from(["tiny", "slow", "capped"])
     means = {"mtbf": st.just("400 ms"), "mttr": st.just("60 ms")}
+    again = {"every": st.sampled_from(["210 ms", "400 ms"])}
+    waves = {"waves": st.just(2), "wave_every": st.just("130 ms")}
     return st.one_of(
-        st.fixed_dictionaries({"at": _ms, "outage": links, "lasts": _lasts}),
+        st.fixed_dictionaries({"at": _ms, "outage": links, "lasts": _lasts}, optional=again),
         st.fixed_dictionaries({"outage": links, **means}),
         st.fixed_dictionaries({"at": _ms, "crash": groups}, optional={"lasts": _lasts}),
         st.fixed_dictionaries({"crash": groups, **means}),
-        st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}),
+        st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}, optional=again),
+        st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models, **waves}),
         st.fixed_dictionaries(
             {"at": _ms, "profile": groups, "rate": st.sampled_from(_RATES)},
             optional={"demand": st.sampled_from(["0.2", "3"])},
@@ -147,37 +181,70 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+_PUBLISH = [
+    "every inference", "every 3 inferences", "every 90 ms", "on change",
+    "on change or every 200 ms",
+]  # fmt: skip
+_OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a scenario: overload, ties, drops, skips, batches, two regions, control events."""
+    """Draw a scenario: overload, ties, drops, skips, batches, edges, regions, control events."""
     uplinks = ["port", "cell"]
     region = ["cloud", "cloud", "far"]
-    publish = draw(st.sampled_from(["every inference", "every 3 inferences", "every 90 ms"]))
+    links = {
+        "port": draw(_link(["test-port", "test-radio"], ["sensor"], ["cell", "metro", "wan"])),
+        "cell": draw(_link(["test-cell", "test-radio"], ["cell", "site"], ["metro", "wan"])),
+        "metro": draw(_link(["test-backhaul"], ["cell", "city"], ["wan"])),
+        "wan": draw(_link(["test-wan"], ["city"], region)),
+    }
+    if draw(st.booleans()):
+        first = draw(st.sampled_from(uplinks))
+        links[first] = _capped(links[first])
+    edge = draw(_edge())
+    if edge["after"] == "metro":
+        links["port"]["to"], links["cell"]["to"] = "metro", "metro"
+    sensors = {"a": draw(_group(uplinks)), "b": draw(_group(uplinks))}
+    starts = {group["uplink"] for group in sensors.values()}
+    infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
+    camera = {"device": "test-camera", "codec": "test-codec"}
     return scenario(
         seed=draw(st.integers(0, 2**32)),
         duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
         start="2024-05-16T17:59",
         city={"sites": "no-sites.csv", "demand": "demand.csv"},
-        sensors={"a": draw(_group(uplinks)), "b": draw(_group(uplinks))},
-        links={
-            "port": draw(_link("test-port", ["sensor"], ["cell", "metro", "wan"])),
-            "cell": draw(_link("test-cell", ["cell", "site"], ["metro", "wan"])),
-            "metro": draw(_link("test-backhaul", ["cell", "city"], ["wan"])),
-            "wan": draw(_link("test-wan", ["city"], region)),
-        },
+        sensors=sensors,
+        links=links,
         cloud=draw(_cloud()),
         regions={"far": {"servers": 1}},
+        edges={"box": edge},
         arms={
             "on_sensor": {
                 "device": "test-ai",
-                "model": draw(st.sampled_from(["tiny", "slow"])),
-                "publish": publish,
+                "model": draw(st.sampled_from(["tiny", "slow", "capped"])),
+                "publish": draw(st.sampled_from(_PUBLISH)),
+                "output": draw(st.sampled_from(_OUTPUTS)),
+                "mode": "small",
             },
-            "cloud": {"device": "test-camera", "codec": "test-codec", "model": "cloudy"},
-            "mixed": {"place": {"a": "on_sensor", "default": "cloud"}},
+            "cloud": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"]))},
+            "edge": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"])), **infers},
+            "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },
         events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],
     )
+
+
+def _passes(links: dict[str, Any], start: str, after: str) -> bool:
+    """Return whether the way that begins at a link passes another."""
+    at, way = start, []
+    while at in links:
+        way.append(at)
+        at = links[at]["to"]
+    return after in way
+
+
+ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "mixed"])
 
 
 def _in_time(event: dict[str, Any]) -> bool:

@@ -15,10 +15,12 @@ from fleet.errors import InputError
 
 CONFIDENCES = ("measured", "vendor", "derived", "estimate")
 KINDS = (
-    "sensors", "cameras", "codecs", "links", "network", "servers", "models", "protocols", "apps",
+    "sensors", "cameras", "hosts", "codecs", "links", "network", "servers", "models", "protocols",
+    "apps", "carbon", "prices",
 )  # fmt: skip
-WHOLE_UNITS = ("px", "MAC", "count")
-PLAIN_UNITS = (*WHOLE_UNITS, "1", "MHz", "mAP")
+WHOLE_UNITS = ("px", "px/s", "MAC", "count")
+MONEY_UNITS = ("USD", "USD/h", "USD/GB", "USD/GB/month", "USD/kWh")
+PLAIN_UNITS = (*WHOLE_UNITS, *MONEY_UNITS, "1", "MHz", "V", "mAP", "top-1", "gCO2e/kWh")
 TEXT = "text"
 
 
@@ -48,8 +50,12 @@ Key = tuple[str, str, str]
 COLUMNS = tuple(f.name for f in fields(Row))
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 _YEAR = re.compile(r"(19|20)[0-9]{2}")
-# Models have one of each for every server, and a user may add servers.
-_OF_A_SERVER = ("_batch_base", "_batch_per_frame")
+# Parameters that no packaged item has, or that are named after what a user may add: models have a
+# time for every server, sensors a size and speed for every mode.
+_FREE = re.compile(
+    r".+_batch_base|.+_batch_per_frame|(width|height|readout|frame_rate_max)_[a-z0-9]+"
+    r"|size_law|service_law"
+)
 
 
 def read(
@@ -69,7 +75,7 @@ def read(
     rows: dict[Key, Row] = {}
     for place, row in _lines(text, name):
         check(row, place)
-        if parameters is not None and not row.parameter.endswith(_OF_A_SERVER):
+        if parameters is not None and not _FREE.fullmatch(row.parameter):
             require(row.parameter, parameters, f"parameter of {kind}", f"{place} ")
         key = (kind, row.item, row.parameter)
         if key in rows:

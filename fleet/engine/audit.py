@@ -47,9 +47,9 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     _within("time sending of a link", links[:, BUSY_NS], now_ns)
     radio = tally.sensors[:, SENDING_NS] + tally.sensors[:, TAIL_NS]
     _within("radio time of a sensor", radio, now_ns)
-    for region, pool in enumerate(tally.pools):
-        name = plan.region_names[region]
-        _within(f"busy server time of '{name}'", pool[SERVED_NS], int(pool[SERVER_NS]))
+    served = tally.servers[:, SERVED_NS]
+    _within("busy server time", served, int(tally.servers[:, SERVER_NS].max(initial=0)))
+    _within("idle server time", tally.servers[:, SERVER_NS] - served, 2**62)
 
 
 def _equal(what: str, have: int, sides: str, found: int) -> None:

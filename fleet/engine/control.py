@@ -62,8 +62,8 @@ def walk(
 class Servers(Protocol):
     """A pool as its autoscaler sees it; times in ns."""
 
-    def busy_ns(self, now_ns: int) -> int:
-        """Return the server time spent on frames up to now."""
+    def busy_ns(self, now_ns: int) -> tuple[int, int]:
+        """Return the time spent up to now: of servers, and of decoders for each that they have."""
 
     def running(self) -> int:
         """Return the number of servers that are up."""
@@ -82,11 +82,12 @@ def autoscale(env: Environment, rule: Autoscaling, servers: Servers) -> Process:
     """Change the number of servers so that they are as busy as the rule wants.
 
     Every `every_ns`: desired = ceil(servers · utilisation / target), kept between least and most
-    (the rule of the Kubernetes horizontal pod autoscaler). New servers boot first; servers are
+    (the rule of the Kubernetes horizontal pod autoscaler), for servers or for their decoders,
+    whichever want more. New servers boot first; servers are
     given back only when `cooldown_ns` has passed since the last change.
     """
     booting = 0
-    busy_before, changed_ns = 0, -rule.cooldown_ns
+    before, changed_ns = (0, 0), -rule.cooldown_ns
 
     def boot() -> Process:
         nonlocal booting
@@ -97,9 +98,10 @@ def autoscale(env: Environment, rule: Autoscaling, servers: Servers) -> Process:
     while True:
         yield pause(env, rule.every_ns)
         busy = servers.busy_ns(env.now)
-        wanted = -(-(busy - busy_before) * 1_000_000 // (rule.every_ns * rule.target_ppm))
+        spent = max(now - then for now, then in zip(busy, before, strict=True))
+        wanted = -(-spent * 1_000_000 // (rule.every_ns * rule.target_ppm))
         wanted = int(np.clip(wanted, rule.least, rule.most))
-        busy_before = busy
+        before = busy
         have = servers.running() + booting
         if wanted > have:
             changed_ns = env.now

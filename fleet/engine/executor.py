@@ -93,8 +93,8 @@ class LocalExecutor:
 
     def tally(self) -> Tally:
         """Return the counts up to now, merged."""
-        for region in self._regions:
-            region.close(self.now_ns)
+        for process in self._all:
+            process.close(self.now_ns)
         return merged(self.plan, [process.tally for process in self._all])
 
     def in_flight(self) -> int:

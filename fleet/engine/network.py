@@ -1,100 +1,154 @@
-"""The links that one logical process owns: four levels of FIFO stations, one behind the other."""
+"""The way of frames through one logical process: four levels of links, and servers behind them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.engine.pools import Pools
 from fleet.engine.tally import (
     BUSY_NS,
     DROPPED_BITS,
     LAST_SENT_NS,
     OFFERED_BITS,
+    RADIO_BITS,
     SENDING_NS,
     SENT_LINK_BITS,
     TAIL_NS,
     Tally,
 )
+from fleet.errors import RunError
 from fleet.plan.columns import Plan
+from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
 from fleet.stages import frames, uplink
 from fleet.stages.frames import (
     BITS,
     CLOCK,
+    DONE,
+    FATE,
+    INFER,
     LEVEL_COLUMN,
     LEVEL_LOST,
     LEVELS,
     NOBODY,
+    PAYLOAD,
+    RESULT,
     SENSOR,
     Index,
     Store,
 )
 
-DONE_LEVEL = LEVELS
-"""Entry level of frames that have no hop left: they are at their region."""
-
 
 class Network:
-    """The stations of levels `first` to `last` of the paths of some sensors.
+    """The stations on the ways of some sensors: links, and servers behind them.
 
-    Frames enter with `put` at the level where their sensor's path enters this process and come
-    out of `advance` when they have passed its last level here.
+    Frames enter with `put` at the place where their sensor's way enters this process and come out
+    of `advance` when they have passed its last place here.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        tally: Tally,
-        store: Store,
-        enter: NDArray[np.int64],
-        leave: NDArray[np.int64],
-    ) -> None:
-        """Set up idle links.
+    def __init__(self, plan: Plan, tally: Tally, store: Store, part: Part) -> None:
+        """Set up idle links and servers.
 
         Args:
             plan: the plan.
             tally: where to count.
             store: where the frames are.
-            enter: first level of each sensor's path in this process; shape (sensors,).
-            leave: level behind the last one in this process; shape (sensors,).
+            part: which of them are here.
         """
         self.plan, self.tally, self.store = plan, tally, store
-        self.enter, self.leave = enter, leave
+        self.enter, self.leave = part.enter, part.leave
         self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
         self.passing: list[Index] = []
-        self.shared = [_is_shared(plan.link_of[level]) for level in range(LEVELS)]
+        self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
         self.hops = [_hop(plan, level) for level in range(LEVELS)]
         self.books = _books(tally)
+        self.pools = [_pools(plan, part, level, store, tally) for level in range(LEVELS)]
+        self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
+        self.serves = [bool((self.reaching == level).any()) for level in range(LEVELS)]
+        self.answered: Index = NOBODY
 
     def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""
         sensor = self.store.column(index, SENSOR)
-        level = np.where(self.enter[sensor] == self.leave[sensor], -1, self.enter[sensor])
-        for at in range(-1, LEVELS):
-            chosen = index[level == at]
-            if len(chosen):
-                (self.passing if at < 0 else self.arriving[at]).append(chosen)
+        place = np.where(self.enter[sensor] == self.leave[sensor], END_PLACE, self.enter[sensor])
+        for at in np.unique(place):
+            chosen = index[place == at]
+            level, behind = divmod(int(at), 2)
+            if at == END_PLACE:
+                self.passing.append(chosen)
+            elif behind:
+                self._serve(level, chosen)
+            else:
+                self.arriving[level].append(chosen)
+
+    def _serve(self, level: int, index: Index) -> None:
+        pools = self.pools[level]
+        if pools is None:
+            raise RunError(f"frames reached servers behind level {level} that are not here")
+        pools.put(index)
 
     def advance(self, until_ns: int) -> Index:
-        """Pass frames through every level up to a time; return those that leave this process."""
+        """Pass frames through every place up to a time; return those that leave this process."""
         out, self.passing = self.passing, []
         for level in range(LEVELS):
             moved = self._pass_level(level, until_ns)
+            if self.serves[level]:
+                moved = self._pass_servers(level, moved, until_ns, out)
             if not len(moved):
                 continue
-            gone, on = frames.leaving(self.store.rows, moved, self.leave, level + 1)
+            gone, on = frames.leaving(self.store.rows, moved, self.leave, link_place(level + 1))
             out.append(gone)
             if len(on):
                 self.arriving[level + 1].append(on)
         return frames.join(out)
 
-    def _pass_level(self, level: int, until_ns: int) -> Index:
+    def _pass_servers(self, level: int, moved: Index, until_ns: int, out: list[Index]) -> Index:
+        """Have frames served behind a level; return those that go on, add to `out` what leaves."""
+        if len(moved):
+            here = self.reaching[self.store.column(moved, SENSOR)] == level
+            raw, moved = frames.split(moved, here)
+            gone, raw = frames.leaving(self.store.rows, raw, self.leave, pool_place(level))
+            out.append(gone)
+            if len(raw):
+                self._serve(level, raw)
+        pools = self.pools[level]
+        return (
+            moved if pools is None else frames.join([moved, self._answer(level, pools, until_ns)])
+        )
+
+    def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
+        """Send results back to their sites; return those that go on upwards."""
         plan, rows = self.plan, self.store.rows
-        due, later = frames.before(rows, frames.join(self.arriving[level]), CLOCK, until_ns)
-        self.arriving[level] = [later] if len(later) else []
-        if self.shared[level]:
-            due = frames.in_order(rows, due, plan.size)
+        ended = pools.advance(until_ns)
+        sensor = self.store.column(ended, SENSOR)
+        done, on = frames.split(ended, (plan.to_site[sensor] == 1) | (level == LEVELS - 1))
+        rows[done, DONE] = rows[done, INFER] + plan.return_ns[self.store.column(done, SENSOR)]
+        self.answered = frames.join([self.answered, done])
+        sensor = self.store.column(on, SENSOR)
+        rows[on, CLOCK] = rows[on, INFER]
+        rows[on, PAYLOAD], rows[on, BITS] = plan.result_bytes[sensor], plan.result_bits[sensor]
+        return on
+
+    def answer(self, until_ns: int) -> None:
+        """Count the results that are at their consumers before a time."""
+        rows = self.store.rows
+        done, self.answered = frames.before(rows, self.answered, DONE, until_ns)
+        rows[done, FATE] = RESULT
+        self.tally.finish(self.plan, rows, done)
+        self.store.free(done)
+
+    def _pass_level(self, level: int, until_ns: int) -> Index:
+        """Pass frames through the links of a level; return those that are on the wire behind."""
+        plan, rows = self.plan, self.store.rows
+        arriving = frames.join(self.arriving[level])
+        due, late = frames.before(rows, arriving, CLOCK, until_ns)
+        self.arriving[level] = [late] if len(late) else []
+        if not len(due) and not len(self.in_port[level]):
+            return NOBODY
+        if self.sorts[level]:
+            due = frames.in_order(rows, due, plan.size, ties=True)
         moved, self.in_port[level], lost = uplink.pass_hop(
             rows, due, self.in_port[level], self.hops[level], self.ports, self.books, plan.bin_ns,
             until_ns, LEVEL_LOST[level], LEVEL_COLUMN[level],
@@ -115,21 +169,41 @@ class Network:
     def in_flight(self) -> int:
         """Return the number of frames in ports and on wires here."""
         on_wires = sum(len(r) for part in (*self.arriving, self.passing) for r in part)
-        return on_wires + sum(map(len, self.in_port))
+        served = sum(pools.in_flight() for pools in self.pools if pools is not None)
+        return on_wires + sum(map(len, self.in_port)) + served + len(self.answered)
+
+    def close(self, now_ns: int) -> None:
+        """Book what is only known at the end: server time up to now."""
+        for pools in self.pools:
+            if pools is not None:
+                pools.close(now_ns)
 
     def queued_bits(self) -> NDArray[np.int64]:
         """Return the bits in each link's port; shape (links,)."""
         bits = np.zeros(len(self.plan.links), dtype=np.int64)
         for level in range(LEVELS):
-            rows = self.store.rows[self.in_port[level]]
-            np.add.at(bits, self.plan.link_of[level][rows[:, SENSOR]], rows[:, BITS])
+            uplink.queued(self.store.rows, self.in_port[level], self.hops[level], bits)
         return bits
 
 
-def _is_shared(link_of: NDArray[np.int64]) -> bool:
-    """Return whether any link of a level has several sensors, so that order matters there."""
-    used = link_of[link_of >= 0]
-    return len(np.unique(used)) < len(used)
+def _must_sort(plan: Plan, level: int) -> bool:
+    """Return whether frames may come to a link of a level in another order than they are held.
+
+    They may if several sensors share a link, or if one frame could overtake another of the same
+    sensor: where segments are sent again, or at servers.
+    """
+    used = plan.link_of[level][plan.link_of[level] >= 0]
+    below = plan.link_of[:level]
+    lossy = bool((plan.links[below[below >= 0], uplink.LOSS_PPB] > 0).any())
+    served = bool(((plan.pool_of >= 0) & (plan.pool_level < level)).any())
+    return len(np.unique(used)) < len(used) or lossy or served
+
+
+def _pools(plan: Plan, part: Part, level: int, store: Store, tally: Tally) -> Pools | None:
+    """Return the pools of a process behind a level, None if it has none there."""
+    used = np.unique(plan.pool_of[(plan.pool_of >= 0) & (plan.pool_level == level)])
+    mine = used[part.pools[used]]
+    return Pools(plan, mine, store, tally) if len(mine) else None
 
 
 def _hop(plan: Plan, level: int) -> uplink.Hop:
@@ -139,7 +213,8 @@ def _hop(plan: Plan, level: int) -> uplink.Hop:
         links=plan.links,
         class_of=plan.class_of,
         first=~below & (plan.link_of[level] >= 0),
-        tail_ns=plan.tail_ns,
+        tail_ns=plan.timers.tail_ns,
+        loss_keys=plan.loss_keys[level],
     )
 
 
@@ -154,4 +229,5 @@ def _books(tally: Tally) -> uplink.Books:
         last_sent_ns=sensors[:, LAST_SENT_NS],
         sending_ns=sensors[:, SENDING_NS],
         tailing_ns=sensors[:, TAIL_NS],
+        radio_bits=sensors[:, RADIO_BITS],
     )

@@ -103,7 +103,8 @@ class _ShardActor:
     def call(self, method: str, *args: Any) -> Any:
         return getattr(self._shard, method)(*args)
 
-    def tally(self, _now_ns: int) -> Tally:
+    def tally(self, now_ns: int) -> Tally:
+        self._shard.close(now_ns)
         return self._shard.tally
 
     def queued_bits(self) -> Ints:

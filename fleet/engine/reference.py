@@ -28,6 +28,7 @@ from fleet.stages import camera, capture, frames, scene
 from fleet.stages.frames import (
     BITS,
     CAPTURE,
+    DECODED,
     DONE,
     FATE,
     IN_FLIGHT,
@@ -39,7 +40,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
 )
-from fleet.stages.uplink import PROPAGATION_NS
+from fleet.stages.uplink import PROPAGATION_NS, RETRY_NS
 
 Part = Generator[simpy.Event, Any, int]
 """A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
@@ -66,32 +67,35 @@ class Sensor:
         self.busy_until_ns = 0
         self.inferences = 0
         self.next_publish_ns = 0
+        self.published: int | None = None  # objects in the last message
         self.inside: set[simpy.Process] = set()
 
     def __getattr__(self, name: str) -> Any:
         """Return a column of the setup that stands here now: an int or a float, as its column."""
         return getattr(self.plan.setups, name)[self.setup].item()
 
-    def publishes(self, now_ns: int) -> bool:
-        """Return whether the inference that starts now is sent."""
+    def publishes(self, now_ns: int, objects: int) -> bool:
+        """Return whether the inference that starts now and finds some objects is sent."""
         self.inferences += 1
+        objects = min(objects, self.metadata_most)
         if self.publish_every:
             return bool((self.inferences - 1) % self.publish_every == 0)
-        if now_ns < self.next_publish_ns:
-            return False
-        self.next_publish_ns = now_ns + self.publish_interval_ns
-        return True
+        due = now_ns >= self.next_publish_ns
+        if self.publish_change:
+            due = objects != self.published or (self.publish_interval_ns > 0 and due)
+        if due:
+            self.next_publish_ns, self.published = now_ns + self.publish_interval_ns, objects
+        return due
 
     def payload_bytes(self, frame: int, objects: int) -> int:
-        """Return the bytes of an encoded frame or of a metadata message."""
-        if self.on_sensor:
-            return camera.metadata_bytes(
-                objects, self.metadata_base, self.metadata_per_object, self.metadata_most
-            )
-        return camera.video_bytes(
-            self.plan.size_keys[self.index], frame, objects, self.i_bytes, self.p_bytes, self.gop,
-            self.i_variation, self.p_variation, self.static_share, self.reference_objects,
-        )  # fmt: skip
+        """Return the bytes of what is sent of a frame."""
+        return camera.payload_bytes(
+            self.plan.setups, self.setup, self.plan.size_keys[self.index], frame, objects
+        )
+
+    def message_bytes(self, objects: int) -> int:
+        """Return how many of them are metadata."""
+        return camera.message_part(self.plan.setups, self.setup, objects)
 
 
 class Reference:
@@ -102,17 +106,20 @@ class Reference:
         self.plan, self.env = plan, Environment()
         self.tally = Tally.empty(plan, keep=keep)
         self.sensors = [Sensor(plan, s, self.tally) for s in range(plan.size)]
-        self.links = [Link(self.env, plan, i, self.tally) for i in range(len(plan.links))]
-        self.pools = [
-            None if pool is None else ServerPool(self.env, plan, pool, r, self.tally)
-            for r, pool in enumerate(plan.pools)
+        self.links = [
+            Link(self.env, plan, i, int(plan.level_of[i]), self.tally)
+            for i in range(len(plan.links))
         ]
+        self.pools = {
+            int(p): ServerPool(self.env, plan, int(p), self.tally)
+            for p in np.unique(plan.pool_of[plan.pool_of >= 0])
+        }
         self.hour = plan.first_hour
         self.ended: list[Row] = []
         self.begin_scene()
         self._walk()
-        for pool in self.pools:
-            if pool is not None and pool.pool.autoscaling is not None:
+        for pool in self.pools.values():
+            if pool.pool.autoscaling is not None:
                 self.env.process(autoscale(self.env, pool.pool.autoscaling, pool))
         self.env.process(self.watch())
         for sensor in self.sensors:
@@ -121,14 +128,12 @@ class Reference:
     # The life of a frame ----------------------------------------------------------------------
 
     def frame(self, sensor: Sensor, row: Row) -> Process:
-        """Live: be sensed and computed, cross the links, be inferred, go to the consumer."""
+        """Live: be sensed and computed, cross the links, meet servers there, become a result."""
         row[CAPTURE] = self.env.now
         sensor.counts[count.CAPTURED] += 1
         fate = yield from self.in_sensor(sensor, row)
         if fate == IN_FLIGHT:
-            fate = yield from self.over_links(sensor, row)
-        if fate == IN_FLIGHT:
-            fate = yield from self.in_cloud(sensor, row)
+            fate = yield from self.on_the_way(sensor, row)
         row[DONE], row[FATE] = self.env.now, fate
         self.ended.append(row)
 
@@ -166,8 +171,8 @@ class Reference:
         env = self.env
         compute_ns, fetch_ns, sent = sensor.compute_ns, 0, True
         if sensor.on_sensor:
-            sensor.busy_until_ns = env.now + compute_ns
-            fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now)
+            sensor.busy_until_ns = env.now + sensor.occupy_ns
+            fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, row[OBJECTS])
         if sent:
             row[PAYLOAD] = sensor.payload_bytes(row[frames.FRAME], row[OBJECTS])
             row[BITS] = camera.wire_bits(
@@ -181,34 +186,65 @@ class Reference:
         at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
 
-    def over_links(self, sensor: Sensor, row: Row) -> Part:
-        """Cross the links up to the region, one queue and one wire behind the other."""
-        env, plan = self.env, self.plan
-        sensor.counts[[count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS]] += (
-            1, row[PAYLOAD], row[BITS],
-        )  # fmt: skip
+    def on_the_way(self, sensor: Sensor, row: Row) -> Part:
+        """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
+        env, plan, s = self.env, self.plan, sensor.index
+        self.leaves(sensor, row)
+        yield pause(env, sensor.radio.wait_ns(row[frames.FRAME], env.now), FRAME)
+        served = plan.pool_level[s] if plan.pool_of[s] >= 0 else None
         first = True
         for level in range(LEVELS):
-            link = plan.link_of[level][sensor.index]
+            link = plan.link_of[level][s]
             if link >= 0:
-                if not (yield self.links[link].enter(row)):
-                    return frames.LEVEL_LOST[level]
-                if first:
-                    sensor.radio.sent(row[BITS], env.now)
-                    first = False
-                yield pause(env, plan.links[link, PROPAGATION_NS], FRAME)
-            if level > 0:
-                row[LEVEL_COLUMN[level]] = env.now
-        return frames.RESULT if sensor.on_sensor else IN_FLIGHT
-
-    def in_cloud(self, sensor: Sensor, row: Row) -> Part:
-        """Be inferred by a server of the region; the result goes to its consumer."""
-        pool = self.pools[self.plan.region_of[sensor.index]]
-        assert pool is not None
-        if not (yield pool.enter(row)):
-            return frames.LOST_CLOUD_QUEUE
-        yield pause(self.env, self.plan.return_ns[sensor.index], FRAME)
+                fate = yield from self.over(self.links[link], sensor, row, first)
+                first = False
+                if fate != IN_FLIGHT:
+                    return fate
+            row[LEVEL_COLUMN[level]] = env.now
+            if level == served:
+                fate = yield from self.at_servers(self.pools[int(plan.pool_of[s])], row)
+                if fate != IN_FLIGHT:
+                    return fate
+                if plan.to_site[s] or level == LEVELS - 1:
+                    yield pause(env, plan.return_ns[s], FRAME)
+                    break
+                row[PAYLOAD], row[BITS] = int(plan.result_bytes[s]), int(plan.result_bits[s])
         return frames.RESULT
+
+    def leaves(self, sensor: Sensor, row: Row) -> None:
+        """Count what leaves a sensor."""
+        message = min(row[PAYLOAD], sensor.message_bytes(row[OBJECTS]))
+        counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
+        sensor.counts[list(counts)] += (1, row[PAYLOAD], row[BITS])
+        sensor.counts[count.SENT_METADATA] += message
+        sensor.counts[count.SENT_PIXEL_FRAMES] += row[PAYLOAD] > message
+
+    def over(self, link: Link, sensor: Sensor, row: Row, first: bool) -> Part:
+        """Cross a link: its queue, its port and its wire."""
+        sent = yield link.enter(row)
+        if not sent:
+            return frames.LEVEL_LOST[link.level]
+        if first:
+            bits, service_ns = sent
+            sensor.radio.sent(bits, service_ns, self.env.now)
+        _, rounds, good = link.sent_again(row)
+        if not good:
+            return frames.LOST_LINK
+        wait_ns = rounds * link.kind[RETRY_NS] + link.kind[PROPAGATION_NS]
+        yield pause(self.env, wait_ns, FRAME)
+        return IN_FLIGHT
+
+    def at_servers(self, pool: ServerPool, row: Row) -> Part:
+        """Be decoded, wait for a batch, be inferred."""
+        if pool.decoders.needed(row[SENSOR]) and not (yield pool.decoders.enter(row)):
+            return frames.LOST_DECODE_QUEUE
+        row[DECODED] = self.env.now
+        inferred = yield pool.enter(row)
+        if inferred is None:
+            return frames.LOST_DEADLINE
+        if not inferred:
+            return frames.LOST_EDGE_QUEUE if pool.pool.edge else frames.LOST_CLOUD_QUEUE
+        return IN_FLIGHT
 
     def captures(self, sensor: Sensor, changes: int) -> Process:
         """Capture frames until the clock is changed again; each change starts a new process."""
@@ -292,9 +328,8 @@ class Reference:
     def advance(self, until_ns: int) -> None:
         """Run up to a time and count the frames that have met their fate."""
         self.env.run(until=int(until_ns))
-        for pool in self.pools:
-            if pool is not None:
-                pool.close(int(until_ns))
+        for pool in self.pools.values():
+            pool.close(int(until_ns))
         rows = np.array(self.ended, dtype=np.int64).reshape(-1, frames.WIDTH)
         self.tally.finish(self.plan, rows, np.arange(len(rows)))
         self.ended = []

@@ -8,7 +8,7 @@ from fleet.engine.control import Environment, walk
 from fleet.engine.crowd import Crowd
 from fleet.engine.network import Network
 from fleet.engine.process import advance
-from fleet.engine.tally import CAPTURED, Tally, book_computed, book_sensed, book_sent
+from fleet.engine.tally import CAPTURED, PROMOTION_NS, Tally, book_computed, book_sensed, book_sent
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.plan.columns import (
@@ -26,7 +26,7 @@ from fleet.plan.columns import (
     Plan,
 )
 from fleet.plan.partition import Part
-from fleet.stages import capture, frames, sensor
+from fleet.stages import capture, frames, radio, sensor
 from fleet.stages.frames import (
     CLOCK,
     DONE,
@@ -56,12 +56,13 @@ class Shard:
         self.plan, self.part = plan, part
         self.tally = Tally.empty(plan, keep=keep)
         self.store = Store()
-        self.network = Network(plan, self.tally, self.store, part.enter, part.leave)
+        self.network = Network(plan, self.tally, self.store, part)
         self.crowd = Crowd(plan, part.sensors, self.tally)
         self.setup_of = plan.setup_of.copy()
         self.clocks = plan.clocks.copy()
         self.dsp = np.zeros((plan.size, sensor.DSP_WIDTH), dtype=np.int64)
         self.down_until_ns = np.zeros(plan.size, dtype=np.int64)
+        self.radio_used_ns = np.full(plan.size, radio.NEVER_NS, dtype=np.int64)
         self.sensing, self.computing = NOBODY, NOBODY
         self.flowed_ns = 0
         capture.begin(self.clocks, plan.capture_keys, plan.trace_ns)
@@ -88,6 +89,10 @@ class Shard:
         """Return the number of frames in the sensors and on the links of this shard."""
         return len(self.sensing) + len(self.computing) + self.network.in_flight()
 
+    def close(self, now_ns: int) -> None:
+        """Book what is only known at the end."""
+        self.network.close(now_ns)
+
     def _walk(self) -> None:
         mine = self.part.concerns(self.plan.timetable)
         plan = self.plan
@@ -102,7 +107,9 @@ class Shard:
         self._compute(until_ns)
         self._send(until_ns)
         self.flowed_ns = until_ns
-        return self.network.advance(until_ns)
+        gone = self.network.advance(until_ns)
+        self.network.answer(until_ns)
+        return gone
 
     def _capture(self, until_ns: int) -> None:
         plan, mine = self.plan, self.part.sensors
@@ -133,7 +140,11 @@ class Shard:
         local, away = frames.split(ready, at_site)
         rows[local, DONE], rows[local, FATE] = rows[local, READY], RESULT
         self._end(local)
-        book_sent(rows, away, self.tally.sensors)
+        book_sent(rows, away, self.tally.sensors, self.setup_of, plan.setups)
+        radio.wake(
+            rows, away, plan.timers, plan.radio_keys, self.radio_used_ns,
+            self.tally.sensors[:, PROMOTION_NS],
+        )  # fmt: skip
         self.network.put(away)
 
     def _alive(self, index: Index) -> Index:

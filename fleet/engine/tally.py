@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
+from fleet.stages.camera import message_part
 from fleet.stages.frames import (
+    ACCESS,
     BACKHAUL,
     BITS,
     CAPTURE,
+    DECODED,
     DONE,
     FATE,
     FATES,
     FRAME,
     INFER,
+    OBJECTS,
     PAYLOAD,
     READY,
     RESULT,
@@ -27,30 +31,33 @@ from fleet.stages.frames import (
     SENSOR,
     STAGES,
     START,
+    STEPS,
     UPLINK,
     WAN,
     Index,
     Rows,
 )
+from fleet.stages.setup import Setups
 
 # Columns of the table of one row a sensor.
-CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS = range(6)
-LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES = range(6, 11)
-LAST_SENT_NS = 11  # end of the last transmission, 0 if there was none
-FATE_0 = 12
+CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS, PROMOTION_NS, RADIO_BITS = range(8)
+LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES = range(8, 13)
+SENT_METADATA, SENT_PIXEL_FRAMES = 13, 14
+LAST_SENT_NS = 15  # end of the last transmission, 0 if there was none
+FATE_0 = 16
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_WIDTH = FATE_0 + FATES
 SENSOR_COLUMNS = (
-    "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns",
-    "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
-    "last_sent_ns",
+    "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns", "promotion_ns",
+    "radio_bits", "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
+    "metadata_bytes", "sent_with_pixels", "last_sent_ns",
 )  # fmt: skip
 
-# Columns of the table of one row a link, and of one row a region.
+# Columns of the table of one row a link, and of one row a kind of servers in a pool.
 OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS = range(4)
 LINK_COUNTS = 4
-SERVED_NS, SERVER_NS, BATCHES, BOOTS = range(4)
-POOL_COUNTS = 4
+SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS = range(5)
+SERVER_COUNTS = 5
 
 
 @dataclass
@@ -60,10 +67,11 @@ class Tally:
     Attributes:
         sensors: one row a sensor; shape (sensors, SENSOR_WIDTH).
         links: one row a link; shape (links, LINK_COUNTS).
-        pools: one row a region; shape (regions, POOL_COUNTS).
+        servers: one row a kind of servers in a pool; shape (plan.server_rows, SERVER_COUNTS).
         link_bins: bits sent by link class and time bin; shape (classes, bins).
         result_bins: results by group and time bin of their completion; shape (groups, bins).
-        server_bins: highest number of servers by region and time bin; shape (regions, bins).
+        server_bins: highest number of servers of each region that changes it, by time bin; shape
+            (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
@@ -73,7 +81,7 @@ class Tally:
 
     sensors: Ints
     links: Ints
-    pools: Ints
+    servers: Ints
     link_bins: Ints
     result_bins: Ints
     server_bins: Ints
@@ -90,7 +98,7 @@ class Tally:
         return Tally(
             sensors=_zeros(plan.size, SENSOR_WIDTH),
             links=_zeros(len(plan.link_names), LINK_COUNTS),
-            pools=_zeros(regions, POOL_COUNTS),
+            servers=_zeros(plan.server_rows, SERVER_COUNTS),
             link_bins=_zeros(len(plan.class_names), bins),
             result_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
@@ -101,7 +109,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally of the same plan."""
-        for name in ("links", "pools", "link_bins", "result_bins", "latency", "stages_ns"):
+        for name in ("links", "servers", "link_bins", "result_bins", "latency", "stages_ns"):
             getattr(self, name).__iadd__(getattr(other, name))
         latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
         self.sensors += other.sensors
@@ -119,7 +127,7 @@ class Tally:
         """
         digest = hashlib.sha256(str(self.stages_ns.tolist()).encode())
         for name in (
-            "print_sum", "sensors", "links", "pools", "link_bins", "result_bins", "server_bins",
+            "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
             "latency",
         ):  # fmt: skip
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
@@ -133,8 +141,8 @@ class Tally:
             self.kept.append(rows[index])
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
-            rows, index, plan.name_hash, plan.group_of, self.sensors, self.latency, stages_ns,
-            self.result_bins, plan.bin_ns, self.print_sum,
+            rows, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors, self.latency,
+            stages_ns, self.result_bins, plan.bin_ns, self.print_sum,
         )  # fmt: skip
         self.stages_ns += stages_ns
 
@@ -147,7 +155,8 @@ def _zeros(*shape: int) -> Ints:
 def frame_word(row: Ints, name_hash: int) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
     word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
-    for c in (FRAME, PAYLOAD, BITS, CAPTURE, SENSED, READY, UPLINK, BACKHAUL, WAN, START, INFER):
+    for c in (FRAME, PAYLOAD, BITS, CAPTURE, SENSED, READY, ACCESS, UPLINK, BACKHAUL, WAN, DECODED,
+              START, INFER):  # fmt: skip
         word = (word ^ np.uint64(row[c] + 1)) * np.uint64(0xBF58476D1CE4E5B9)
         word ^= word >> np.uint64(29)
     word = (word ^ np.uint64(row[DONE] + 1)) * np.uint64(0x94D049BB133111EB)
@@ -161,6 +170,7 @@ def finish(
     index: Ints,
     name_hash: NDArray[np.uint64],
     group_of: Ints,
+    pool_level: Ints,
     sensors: Ints,
     latency: Ints,
     stages_ns: Ints,
@@ -175,6 +185,7 @@ def finish(
         index: the finished frames.
         name_hash: hash of each sensor's name; shape (all sensors,).
         group_of: group of each sensor; shape (all sensors,).
+        pool_level: level behind which each sensor's servers are; shape (all sensors,).
         sensors: see `Tally`; changed in place, as are the next three.
         latency: see `Tally`.
         stages_ns: time by stage is added; shape (groups, stages).
@@ -198,9 +209,11 @@ def finish(
         latency[g, bucket_of(spent)] += 1
         result_bins[g, row[DONE] // bin_ns] += 1
         before = row[CAPTURE]
-        for stage, c in enumerate((SENSED, READY, UPLINK, BACKHAUL, WAN, START, INFER, DONE)):
+        steps = STEPS[pool_level[s]]
+        for step in range(len(steps)):
+            c = steps[step, 0]
             if row[c] >= 0:
-                stages_ns[g, stage] += row[c] - before
+                stages_ns[g, steps[step, 1]] += row[c] - before
                 before = row[c]
 
 
@@ -221,10 +234,22 @@ def book_computed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, fetch_
 
 
 @njit(cache=True, error_model="numpy")
-def book_sent(rows: Ints, index: Ints, sensors: Ints) -> None:
-    """Count the frames that leave their sensors, and their bytes."""
+def book_sent(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, setups: Setups) -> None:
+    """Count the frames that leave their sensors, and their bytes by kind.
+
+    Args:
+        rows: the store's rows.
+        index: frames that are ready to leave.
+        sensors: see `Tally`; changed in place.
+        setup_of: setup of each sensor now; shape (all sensors,).
+        setups: the setup table.
+    """
     for i in index:
         s = rows[i, SENSOR]
+        payload = rows[i, PAYLOAD]
+        message = min(payload, message_part(setups, setup_of[s], rows[i, OBJECTS]))
         sensors[s, SENT_FRAMES] += 1
-        sensors[s, SENT_PAYLOAD] += rows[i, PAYLOAD]
+        sensors[s, SENT_PAYLOAD] += payload
         sensors[s, SENT_BITS] += rows[i, BITS]
+        sensors[s, SENT_METADATA] += message
+        sensors[s, SENT_PIXEL_FRAMES] += payload > message

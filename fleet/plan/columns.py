@@ -1,7 +1,8 @@
 """The plan: everything that a run needs and nothing else, as read-only columns.
 
 Index spaces: *sensor* (sorted by name), *group*, *setup*, *link* (one shared queue each), *class*
-(the links of one name in the scenario), *region* (a pool each).
+(the links of one name in the scenario), *region*, *pool* (servers with one queue: one for each
+region, then those at the edge).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Row
-from fleet.stages.frames import LEVELS
+from fleet.stages.radio import Timers
 from fleet.stages.setup import Setups
 
 Ints = NDArray[np.int64]
@@ -45,30 +46,112 @@ class Autoscaling:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """A region's servers: batching in ns and frames, power in µW per server."""
+class ServerKind:
+    """Like servers of a pool: times in ns, power in µW for each server or decoder.
+
+    Attributes:
+        server: catalogue item.
+        count: how many at the start.
+        service_ns: t(b) for b = 0..max_batch.
+        idle_uw: paid and not serving; host included.
+        busy_uw: while a batch runs; host included.
+        decoders: of each server; 0 if decoding is left out.
+        decode_px_s: pixels a second of each decoder.
+        decode_uw: more, for each decoder that works.
+        pue_ppm: energy of the building over that of its servers, in parts per million.
+        hourly_usd: price of an hour.
+        monthly_usd: purchase, spread over its life; for each month of 30 days.
+    """
 
     server: str
-    model: str
-    servers: int
-    max_batch: int
-    wait_ns: int
-    queue_max: int
+    count: int
     service_ns: Ints
     idle_uw: int
     busy_uw: int
+    decoders: int
+    decode_px_s: int
+    decode_uw: int
     pue_ppm: int
+    hourly_usd: float
+    monthly_usd: float
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Servers with one queue, or all such pools of an edge.
+
+    Attributes:
+        name: of the region or edge.
+        edge: whether it is at the edge.
+        model: what it runs.
+        kinds: its servers; autoscaling changes the number of the first.
+        max_batch: frames in a batch.
+        wait_ns: longest time that an incomplete batch waits.
+        queue_max: frames that may wait.
+        deadline_ns: longest time that a frame may wait, 0 without limit.
+        law: how service times vary (`fleet.stages.cloud`).
+        variation: coefficient of variation of the service time, for the law near normal.
+        autoscaling: the rule, if it has one.
+    """
+
+    name: str
+    edge: bool
+    model: str
+    kinds: tuple[ServerKind, ...]
+    max_batch: int
+    wait_ns: int
+    queue_max: int
+    deadline_ns: int
+    law: int
+    variation: float
     autoscaling: Autoscaling | None
 
 
 @dataclass(frozen=True)
 class Radio:
-    """What the first hop of a sensor draws by state; power in µW, tail in ns."""
+    """The radio or port at the first hop of a sensor: power in µW by state, times in ns.
+
+    Sending draws `active_uw` and `fj_per_bit` femtojoule for each bit.
+    """
 
     idle_uw: int
-    sending_uw: int
+    promotion_uw: int
+    active_uw: int
+    fj_per_bit: int
     tail_uw: int
     tail_ns: int
+    promotion_ns: int
+    drx_after_ns: int
+    drx_wait_ns: int
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost; US dollars.
+
+    Attributes:
+        book: name of the price book.
+        kwh: of electricity.
+        mobile_gb: of data over mobile access.
+        fixed_gb: of data over a fixed line.
+        stored_gb_month: of storage for a month.
+        retention_ns: how long pictures are kept in the cloud.
+        device_month: of each setup, its price spread over its life; shape (setups,).
+    """
+
+    book: str
+    kwh: float
+    mobile_gb: float
+    fixed_gb: float
+    stored_gb_month: float
+    retention_ns: int
+    device_month: Floats
+
+
+# Columns of the table of model rewrites: when asked for, of which sensor, when its bytes had
+# arrived, from when until when the model was written, bits on the wire (0 from the cache).
+ASKED_NS, SENSOR_WRITTEN, ARRIVED_NS, WRITE_FROM_NS, WRITTEN_NS, DOWN_BITS = range(6)
+ROLLOUT_WIDTH = 6
 
 
 @dataclass(frozen=True)
@@ -80,6 +163,7 @@ class Plan:
         bin_ns: width of the time bins of the series.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
+        loss_keys: by level too; shape (LEVELS, sensors).
         group_of: group of each sensor.
         lon, lat: where each sensor stands; NaN for sites made up.
         setup_of: setup of each sensor at the start.
@@ -95,12 +179,23 @@ class Plan:
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
         region_of: region of each sensor.
+        pools: regions' pools (None where no frame is sent), then one entry for each edge.
+        pool_names: of every pool: the regions, then each edge's pools.
+        pool_entry: entry in `pools` of every pool.
+        pool_row: row of the first kind of servers of every pool in the table of servers.
+        pool_of: pool of each sensor, -1 for none.
+        pool_level: level behind which it is: LEVELS - 1 is at the region.
+        decode_px: pixels that a server must decode of each frame, by sensor.
         to_site: 1 if the consumer of the result is at the site.
-        return_ns: way back from the cloud to the consumer.
+        return_ns: way back from the servers to the consumer.
+        result_bytes, result_bits: what an edge sends on to the region for each result.
         timetable: control events, sorted; shape (events, EVENT_WIDTH).
+        rollout: model rewrites; shape (rewrites, ROLLOUT_WIDTH).
         lookahead_ns: how far a shard may run ahead of the regions: to the end, as nothing flows
             back within a run.
         fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).
+        carbon_g_per_kwh: CO2-equivalent of electricity.
+        prices: what things cost, if the scenario names a price book.
     """
 
     scenario: str
@@ -115,6 +210,9 @@ class Plan:
     capture_keys: Keys
     scene_keys: Keys
     size_keys: Keys
+    radio_keys: Keys
+    service_keys: Keys
+    loss_keys: Keys
     group_names: tuple[str, ...]
     group_of: Ints
     site_of: tuple[str, ...]
@@ -143,12 +241,23 @@ class Plan:
     region_names: tuple[str, ...]
     region_of: Ints
     pools: tuple[Pool | None, ...]
+    pool_names: tuple[str, ...]
+    pool_entry: Ints
+    pool_row: Ints
+    pool_of: Ints
+    pool_level: Ints
+    decode_px: Ints
     to_site: Ints
     return_ns: Ints
+    result_bytes: Ints
+    result_bits: Ints
     timetable: Ints
+    rollout: Ints
     lookahead_ns: int
     fixed_pj_per_bit: int
     mobile_pj_per_bit: int
+    carbon_g_per_kwh: float
+    prices: Prices | None
     accuracy: tuple[tuple[str, float], ...]
     assumptions: tuple[Row, ...]
 
@@ -179,18 +288,25 @@ class Plan:
         return ends
 
     @cached_property
-    def first_rate_bps(self) -> Ints:
-        """Return the rate of each sensor's first hop; bit/s, 1 where it has none."""
-        rate = np.ones(self.size, dtype=np.int64)
-        for level in reversed(range(LEVELS)):
-            used = self.link_of[level] >= 0
-            rate[used] = self.links[self.link_of[level][used], 0]
-        return rate
+    def timers(self) -> Timers:
+        """Return the timers of each sensor's radio."""
+        return Timers(
+            *(
+                np.array([getattr(r, f) for r in self.radios], dtype=np.int64)[self.radio_of]
+                for f in Timers._fields
+            )
+        )
+
+    def pool(self, index: int) -> Pool:
+        """Return the entry of a pool that has sensors."""
+        found = self.pools[int(self.pool_entry[index])]
+        assert found is not None
+        return found
 
     @cached_property
-    def tail_ns(self) -> Ints:
-        """Return the length of each sensor's radio tail; ns."""
-        return np.array([r.tail_ns for r in self.radios], dtype=np.int64)[self.radio_of]
+    def server_rows(self) -> int:
+        """Return the number of rows of the table of servers."""
+        return sum(len(e.kinds) for i in self.pool_entry if (e := self.pools[i]) is not None)
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that a run depends on."""

@@ -13,8 +13,7 @@ from fleet.chance import Stream, exp_minus, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.plan import equipment, events, network, placing, pools, timetable
 from fleet.plan.clocks import clock_table
-from fleet.plan.columns import Floats, Ints, Keys, Plan
-from fleet.plan.equipment import Setup
+from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
 from fleet.plan.parts import Parts, add_setups
 from fleet.plan.placing import Placement
@@ -80,6 +79,11 @@ def compile_plan(
 
 def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
     scenario, model = parts.scenario, parts.scenario.model
+    found = events.build(parts, deployments)  # first: rewrites add setups
+    served = pools.build(
+        scenario, parts.reader, parts.placed, parts.net,
+        [parts.setup(s) for s in range(len(parts.placed))],
+    )  # fmt: skip
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -89,14 +93,53 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         end_ns=model.duration,
         bin_ns=1_000_000_000,
         lookahead_ns=model.duration,
-        timetable=events.build(parts, deployments),  # first: rewrites add setups
+        timetable=found.timetable,
+        rollout=found.rollout,
         **_sensor_columns(parts),
         **_scene_columns(parts),
         **_region_columns(parts),
+        **vars(served),
         **_link_columns(parts),
-        return_ns=_return_ns(parts),
+        **_results(parts, served.pool_level),
+        carbon_g_per_kwh=_carbon(parts),
+        prices=_prices(parts),
         accuracy=_accuracy(parts),
         assumptions=tuple(parts.reader.used),
+    )
+
+
+def _carbon(parts: Parts) -> float:
+    """Return the CO2-equivalent of a kilowatt hour of the scenario's grid; g."""
+    grid, known = parts.scenario.model.grid, parts.reader.items("carbon")
+    if grid not in known:
+        raise parts.scenario.error(
+            ("grid",), f"no grid '{grid}'{did_you_mean(grid, known)}; known: {', '.join(known)}"
+        )
+    return float(parts.reader.number("carbon", grid, "intensity"))
+
+
+def _prices(parts: Parts) -> Prices | None:
+    """Return the price book of the scenario, if it names one."""
+    book, known = parts.scenario.model.prices, parts.reader.items("prices")
+    if book is None:
+        return None
+    if book not in known:
+        raise parts.scenario.error(
+            ("prices",), f"no price book '{book}'{did_you_mean(book, known)}; known:"
+            f" {', '.join(known)}"
+        )  # fmt: skip
+
+    def price(parameter: str) -> float:
+        return float(parts.reader.number("prices", book, parameter))
+
+    return Prices(
+        book=book,
+        kwh=price("electricity"),
+        mobile_gb=price("mobile_data"),
+        fixed_gb=price("fixed_data"),
+        stored_gb_month=price("storage"),
+        retention_ns=parts.scenario.model.retention or 0,
+        device_month=np.array([equipment.monthly_usd(parts.reader, s) for s in parts.setups]),
     )
 
 
@@ -115,6 +158,9 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
         "capture_keys": keys[Stream.CAPTURE],
         "scene_keys": keys[Stream.SCENE],
         "size_keys": keys[Stream.SIZE],
+        "radio_keys": keys[Stream.RADIO],
+        "service_keys": keys[Stream.SERVICE],
+        "loss_keys": np.array([keys[Stream.LOSS] ^ np.uint64(level) for level in range(LEVELS)]),
         "group_names": groups,
         "group_of": np.array([groups.index(s.group) for s in placed], dtype=np.int64),
         "site_of": tuple(s.site.id for s in placed),
@@ -123,6 +169,9 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
         "setup_names": tuple(s.name for s in parts.setups),
         "setup_of": parts.setup_of,
         "setups": equipment.table(parts.setups),
+        "decode_px": np.array(
+            [parts.setup(s).row["decode_px"] for s in range(len(placed))], dtype=np.int64
+        ),
         "clocks": clocks,
         "phase": phase,
         "trace_ns": trace_ns,
@@ -151,7 +200,6 @@ def _region_columns(parts: Parts) -> dict[str, Any]:
     return {
         "region_names": pools.region_names(scenario),
         "region_of": parts.net.region_of,
-        "pools": tuple(pools.build(scenario, parts.reader, _camera_setups(parts))),
         "to_site": np.array(
             [groups[s.group].consumer == "site" for s in parts.placed], dtype=np.int64
         ),
@@ -178,18 +226,6 @@ def _link_columns(parts: Parts) -> dict[str, Any]:
         "fixed_pj_per_bit": fixed,
         "mobile_pj_per_bit": mobile,
     }
-
-
-def _camera_setups(parts: Parts) -> dict[str, list[Setup]]:
-    """Return by region the setups of the sensors that send frames there."""
-    used: dict[str, dict[int, Setup]] = {}
-    regions = pools.region_names(parts.scenario)
-    for s in range(len(parts.placed)):
-        setup = parts.setup(s)
-        if not setup.on_sensor:
-            region = regions[parts.net.region_of[s]]
-            used.setdefault(region, {})[int(parts.setup_of[s])] = setup
-    return {region: list(setups.values()) for region, setups in used.items()}
 
 
 def _accuracy(parts: Parts) -> tuple[tuple[str, float], ...]:
@@ -243,24 +279,26 @@ def _scene(parts: Parts, demand: Demand | None) -> tuple[Floats, Floats]:
     return both[:, 0].copy(), both[:, 1].copy()
 
 
-def _return_ns(parts: Parts) -> Ints:
-    """Return the way back to the site: the result's service and propagation on each hop down.
+def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
+    """Return the way back to the site, and what an edge sends on for each frame.
 
-    Results are some hundred bytes and do not queue (`docs/MODEL.md`); 0 where the consumer is in
-    the cloud.
+    To the site: the result's service and propagation on each hop down; 0 where the consumer is in
+    the cloud. Results are some hundred bytes and do not queue downwards (`docs/MODEL.md`).
     """
-    out = np.zeros(len(parts.placed), dtype=np.int64)
+    size = len(parts.placed)
+    back, payload, wire = (np.zeros(size, dtype=np.int64) for _ in range(3))
     groups = parts.scenario.model.sensors
     for s, sensor in enumerate(parts.placed):
         setup = parts.setup(s)
-        if groups[sensor.group].consumer == "cloud" or setup.on_sensor:
+        if setup.on_sensor:
             continue
-        bits = equipment.message_bits(
-            parts.reader, parts.reader.data_bit("models", setup.model, "result") // 8
-        )
-        for level in range(LEVELS):
+        payload[s] = parts.reader.data_bit("models", setup.model, "result") // 8
+        wire[s] = equipment.message_bits(parts.reader, int(payload[s]))
+        if groups[sensor.group].consumer == "cloud":
+            continue
+        for level in range(int(pool_level[s]) + 1):
             link = parts.net.link_of[level][s]
             if link >= 0:
                 kind = parts.net.classes[parts.net.class_of[link]]
-                out[s] += service_ns(bits, kind.downlink_rate_bps) + kind.propagation_ns
-    return out
+                back[s] += service_ns(int(wire[s]), kind.downlink_rate_bps) + kind.propagation_ns
+    return {"return_ns": back, "result_bytes": payload, "result_bits": wire}

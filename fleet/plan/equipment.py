@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,11 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Reader
+from fleet.chance import power
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment, parse_publish
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.camera import wire_bits
 from fleet.stages.setup import Setups
+from fleet.stages.uplink import service_ns
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a group asks of its equipment.
+
+    Attributes:
+        rate: frames per second.
+        fastest: the same, the highest of the run.
+        app: what it looks for.
+    """
+
+    rate: Fraction
+    fastest: Fraction
+    app: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,7 @@ class Setup:
         device: catalogue item.
         model: catalogue item: on the sensor, or in the cloud.
         equipment: the complete choice; a rewrite changes its model.
+        use: what it is asked to do.
         keys: where the scenario chose it.
         row: values by column of `fleet.stages.setup.Setups`.
     """
@@ -35,6 +54,7 @@ class Setup:
     device: str
     model: str
     equipment: Equipment
+    use: Use
     keys: Keys
     row: dict[str, int | float]
 
@@ -54,9 +74,7 @@ def choose(scenario: Scenario, arm: str, group: str) -> Equipment:
     return Equipment.model_construct(**base)
 
 
-def build(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, fastest: Fraction
-) -> Setup:
+def build(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, use: Use) -> Setup:
     """Return the setup row of some equipment.
 
     Args:
@@ -64,7 +82,7 @@ def build(
         reader: the catalogue.
         equipment: what was chosen.
         keys: where.
-        fastest: highest frame rate asked of it, frames per second.
+        use: what it is asked to do.
 
     Raises:
         InputError: something is not in the catalogue, does not go together or does not fit.
@@ -80,62 +98,195 @@ def build(
             f" known: {', '.join(sensors + cameras)}",
         )
     kind = "sensors" if device in sensors else "cameras"
-    sense_ns = reader.time_ns(kind, device, "sense")
-    most = reader.frame_rate(kind, device, "frame_rate_max")
-    if sense_ns:  # frames cannot come faster than their pixels are read out
-        most = min(most, Fraction(1_000_000_000, sense_ns))
+    mode = _mode(scenario, reader, equipment, keys) if kind == "sensors" else ""
+    _check_rate(scenario, reader, kind, device, mode, keys, use.fastest)
+    if kind == "sensors":
+        return _ai_sensor(scenario, reader, equipment, keys, mode, use)
+    return _camera(scenario, reader, equipment, keys, use)
+
+
+def _mode(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> str:
+    """Return how an AI sensor is read out, as the suffix of its parameters."""
+    device = str(equipment.device)
+    modes = reader.text("sensors", device, "modes").split()
+    mode = equipment.mode or reader.text("sensors", device, "default_mode")
+    if mode not in modes:
+        raise scenario.error(
+            (*keys, "mode"),
+            f"'{device}' has no mode '{mode}'{did_you_mean(mode, modes)};"
+            f" modes: {', '.join(modes)}",
+        )
+    return f"_{mode}"
+
+
+def sense_ns(reader: Reader, kind: str, device: str, mode: str) -> int:
+    """Return the time from the end of exposure to processed pixels: readout + processing; ns."""
+    if kind == "cameras":
+        return reader.time_ns(kind, device, "sense")
+    return reader.time_ns(kind, device, f"readout{mode}") + reader.time_ns(kind, device, "process")
+
+
+def _check_rate(
+    scenario: Scenario, reader: Reader, kind: str, device: str, mode: str, keys: Keys,
+    fastest: Fraction,
+) -> None:  # fmt: skip
+    most = reader.frame_rate(kind, device, f"frame_rate_max{mode}")
+    read_ns = reader.time_ns(kind, device, f"readout{mode}" if mode else "sense")
+    if read_ns:  # frames cannot come faster than their pixels are read out
+        most = min(most, Fraction(1_000_000_000, read_ns))
     if fastest > most:
+        how = f" in mode '{mode[1:]}'" if mode else ""
         raise scenario.error(
             (*keys, "device"),
-            f"'{device}' captures at most {float(most):g} fps, asked {float(fastest):g} fps;"
+            f"'{device}' captures at most {float(most):g} fps{how}, asked {float(fastest):g} fps;"
             " lower the rate or take another device",
         )
-    build_kind = _ai_sensor if kind == "sensors" else _camera
-    return build_kind(scenario, reader, equipment, keys)
 
 
-def _ai_sensor(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> Setup:
-    device, model = str(equipment.device), equipment.model
-    if equipment.codec is not None:
-        raise scenario.error((*keys, "codec"), f"'{device}' infers on the sensor; remove the codec")
-    model = _known_model(scenario, reader, model, keys)
+def _ai_sensor(
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, mode: str, use: Use
+) -> Setup:
+    device = str(equipment.device)
+    output = equipment.output or "message"
+    for field in ("bitrate", "infer"):
+        if getattr(equipment, field) is not None:
+            raise scenario.error(
+                (*keys, field), f"'{device}' infers on the sensor; remove '{field}'"
+            )
+    if equipment.codec is not None and not output.startswith("image"):
+        raise scenario.error(
+            (*keys, "codec"), f"output '{output}' of '{device}' is not encoded; remove the codec"
+        )
+    model = _known_model(scenario, reader, equipment.model, keys)
     _check_fit(scenario, reader, device, model, (*keys, "model"))
-    every, interval_ns = parse_publish(equipment.publish or "every inference")
-    tensor = (equipment.format or "message") == "tensor"
-    base = "tensor" if tensor else "message_base"
-    row = _row(reader, "sensors", device) | _protocol(scenario, reader, equipment, keys, "mqtt-tls")
+    every, interval_ns, change = parse_publish(equipment.publish or "every inference")
+    compute = compute_ns(reader, device, model)
+    row = _row(scenario, reader, "sensors", equipment, keys, mode)
+    row |= _protocol(scenario, reader, equipment, keys, "mqtt-tls")
     row |= {
         "on_sensor": 1,
-        "compute_ns": compute_ns(reader, device, model),
-        "fetch_ns": reader.time_ns("sensors", device, "fetch"),
+        "compute_ns": compute,
+        "compute_uw": dsp_uw(reader, device, model, compute),
+        "occupy_ns": max(compute, _least_gap_ns(reader, model)),
         "publish_every": every,
         "publish_interval_ns": interval_ns,
-        "metadata_base": reader.data_bit("models", model, base) // 8,
-        "metadata_per_object": (
-            0 if tensor else reader.data_bit("models", model, "message_per_object") // 8
-        ),
+        "publish_change": int(change),
         "metadata_most": reader.count("models", model, "max_detections"),
     }
-    return Setup(f"{device} {model}", device, model, equipment, keys, row)
+    if output in ("message", "image + message"):
+        row |= message_row(reader, model)
+    elif output == "tensor":
+        row["metadata_base"] = reader.data_bit("models", model, "tensor") // 8
+    row |= _pixels(scenario, reader, equipment, keys, mode, use)
+    row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + _transfer_ns(reader, device, row)
+    return Setup(f"{device} {model}", device, model, equipment, use, keys, row)
+
+
+def message_row(reader: Reader, model: str) -> dict[str, int | float]:
+    """Return the columns of a model's message: FlatBuffers in base64 inside a JSON envelope."""
+    return {
+        "metadata_envelope": reader.data_bit("models", model, "envelope") // 8,
+        "metadata_base": reader.data_bit("models", model, "flatbuffer_base") // 8,
+        "metadata_per_object": reader.data_bit("models", model, "flatbuffer_per_object") // 8,
+        "metadata_base64": 1,
+    }
+
+
+_RAW_BITS = 10  # of a pixel of the sensor (Sony: RAW10)
+_YUV420_BITS = 12  # luma of each pixel, chroma of every fourth
+
+
+def _pixels(
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, mode: str, use: Use
+) -> dict[str, int | float]:
+    """Return the columns of the pixels that an AI sensor puts out."""
+    device, output = str(equipment.device), equipment.output or "message"
+    pixels = _pixel_count(reader, "sensors", device, mode)
+    if output == "raw":
+        return {"pixels_base": pixels * _RAW_BITS // 8}
+    if output == "roi":
+        crop = reader.number("apps", use.app, "crop_share") * pixels * _YUV420_BITS / 8
+        return {"pixels_per_object": int(crop)}
+    if not output.startswith("image"):
+        return {}
+    if equipment.codec is None:
+        return {"pixels_base": pixels * _YUV420_BITS // 8}
+    return _codec(scenario, reader, equipment, keys, pixels, use.rate)
+
+
+def _transfer_ns(reader: Reader, device: str, row: dict[str, int | float]) -> int:
+    """Return how long a picture crosses the sensor's MIPI lanes; ns, 0 without one."""
+    lanes_bps = reader.count("sensors", device, "mipi_lanes") * reader.rate_bps(
+        "sensors", device, "mipi_lane_rate"
+    )
+    pixels = int(row["pixels_base"]) * 8 or int(row["decode_px"]) * _YUV420_BITS
+    return service_ns(pixels, lanes_bps)
+
+
+def _pixel_count(reader: Reader, kind: str, device: str, mode: str) -> int:
+    width = reader.count(kind, device, f"width{mode}")
+    return width * reader.count(kind, device, f"height{mode}")
 
 
 def compute_ns(reader: Reader, device: str, model: str) -> int:
-    """Return the DSP time of a model: MACs / (MAC units · clock · utilisation), rounded up; ns."""
+    """Return the time that the DSP takes for a model, rounded up; ns.
+
+        MACs / (MAC units · clock · efficiency) + bytes moved / bandwidth
+        + bytes resized / resize bandwidth + layers · time of a layer
+
+    The constants are the device's, the features the model's (`docs/MODEL.md`, section 4).
+    """
+
+    def constant(parameter: str) -> Fraction:
+        return reader.number("sensors", device, parameter)
+
     macs = reader.number("models", model, "macs")
+    macs_per_s = constant("mac_units") * constant("dsp_clock") * 1_000_000
+    seconds = macs / (macs_per_s * constant("dsp_efficiency"))
+    for feature, bandwidth in (("moved", "dsp_bandwidth"), ("resized", "resize_bandwidth")):
+        seconds += Fraction(
+            reader.data_bit("models", model, feature), reader.rate_bps("sensors", device, bandwidth)
+        )
+    layers_ns = reader.count("models", model, "layers") * reader.time_ns(
+        "sensors", device, "layer_time"
+    )
+    return math.ceil(seconds * 1_000_000_000) + layers_ns
+
+
+def _least_gap_ns(reader: Reader, model: str) -> int:
+    """Return the time between inferences at the highest rate that is published for a model; ns."""
+    if not reader.has_parameter("models", model, "rate_max"):
+        return 0
+    return math.ceil(1_000_000_000 / reader.frame_rate("models", model, "rate_max"))
+
+
+def dsp_uw(reader: Reader, device: str, model: str, spent_ns: int) -> int:
+    """Return the power of the DSP while it runs a model; µW.
+
+    base + (peak - base) · MACs / (MAC units · clock · time): it grows with the share of the MAC
+    units that work.
+    """
     units = reader.number("sensors", device, "mac_units")
-    clock_hz = reader.number("sensors", device, "dsp_clock") * 1_000_000
-    utilisation = reader.number("models", model, "utilisation")
-    return -(-macs * 1_000_000_000 // (units * clock_hz * utilisation)).__floor__()
+    clock = reader.number("sensors", device, "dsp_clock") * 1_000_000
+    used = reader.number("models", model, "macs") * 1_000_000_000 / (units * clock * spent_ns)
+    base = reader.power_uw("sensors", device, "dsp_power_base")
+    return base + int((reader.power_uw("sensors", device, "dsp_power_peak") - base) * used)
 
 
 def _check_fit(scenario: Scenario, reader: Reader, device: str, model: str, keys: Keys) -> None:
+    if not reader.has_parameter("models", model, "moved"):
+        raise scenario.error(keys, f"'{model}' is a cloud model: its time on a sensor is not known")
     memory = reader.data_bit("sensors", device, "memory") // 8
-    needed = sum(reader.data_bit("models", model, part) // 8 for part in ("weights", "working"))
+    weights, working = (
+        reader.data_bit("models", model, part) // 8 for part in ("weights", "working")
+    )
+    needed = weights + working
     if needed > memory:
         raise scenario.error(
             keys,
-            f"'{model}' needs {needed:,} B (weights and working memory) and '{device}' has"
-            f" {memory:,} B: {needed - memory:,} B too many; take a smaller model",
+            f"'{model}' needs {needed:,} B (weights {weights:,} B, working memory {working:,} B)"
+            f" and '{device}' has {memory:,} B: {needed - memory:,} B too many; take a smaller"
+            " model",
         )
     side, most = (
         reader.count("models", model, "input"),
@@ -145,8 +296,6 @@ def _check_fit(scenario: Scenario, reader: Reader, device: str, model: str, keys
         raise scenario.error(
             keys, f"'{model}' takes {side} px and '{device}' gives at most {most} px"
         )
-    if not reader.has_parameter("models", model, "utilisation"):
-        raise scenario.error(keys, f"'{model}' is a cloud model: its rate on a sensor is not known")
 
 
 def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Keys) -> str:
@@ -161,58 +310,126 @@ def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Ke
     return model
 
 
-def _camera(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> Setup:
-    device, codec = str(equipment.device), equipment.codec
-    for field in ("publish", "format"):
+def _camera(
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, use: Use
+) -> Setup:
+    device = str(equipment.device)
+    for field in ("publish", "output", "mode"):
         if getattr(equipment, field) is not None:
             raise scenario.error(
                 (*keys, field), f"'{device}' sends video; '{field}' is for AI sensors, remove it"
             )
-    known = reader.items("codecs")
-    if codec is None or codec not in known:
-        hint = did_you_mean(codec, known) if codec else ""
-        raise scenario.error(
-            (*keys, "codec") if codec else keys,
-            f"'{device}' needs a codec, got {codec!r}{hint}; known: {', '.join(known)}",
-        )
     model = _known_model(scenario, reader, equipment.model, keys)
-    row = _row(reader, "cameras", device) | _protocol(scenario, reader, equipment, keys, "rtp")
-    row |= _codec(reader, device, codec)
-    row["compute_ns"] = reader.time_ns("cameras", device, "encode")
-    return Setup(f"{device} {codec}", device, model, equipment, keys, row)
+    pixels = _pixel_count(reader, "cameras", device, "")
+    row = _row(scenario, reader, "cameras", equipment, keys, "")
+    row |= _protocol(scenario, reader, equipment, keys, "rtp")
+    row |= _codec(scenario, reader, equipment, keys, pixels, use.rate)
+    family = reader.text("codecs", str(equipment.codec), "family")
+    row["compute_ns"] = reader.time_ns("cameras", device, f"encode_{family}")
+    row["compute_uw"] = reader.power_uw("cameras", device, f"power_{family}")
+    return Setup(f"{device} {equipment.codec}", device, model, equipment, use, keys, row)
 
 
-def _codec(reader: Reader, device: str, codec: str) -> dict[str, int | float]:
-    """Return the codec columns: bytes measured at the reference size, scaled by pixels."""
-    pixels = reader.count("cameras", device, "width") * reader.count("cameras", device, "height")
-    measured = reader.count("codecs", codec, "reference_width") * reader.count(
-        "codecs", codec, "reference_height"
-    )
-    scale = Fraction(pixels, measured)
-    return {
-        "i_bytes": float(scale * reader.data_bit("codecs", codec, "i_frame") / 8),
-        "p_bytes": float(scale * reader.data_bit("codecs", codec, "p_frame") / 8),
-        "gop": reader.count("codecs", codec, "gop"),
-        "i_variation": float(reader.number("codecs", codec, "i_variation")),
-        "p_variation": float(reader.number("codecs", codec, "p_variation")),
-        "static_share": float(reader.number("codecs", codec, "static_share")),
-        "reference_objects": float(reader.number("codecs", codec, "reference_objects")),
+def _codec(
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, pixels: int,
+    rate: Fraction,
+) -> dict[str, int | float]:  # fmt: skip
+    """Return the codec columns: bytes as measured, scaled by pixels and frame rate.
+
+    A P frame holds what moved since the one before: its bytes grow with the time between frames,
+    to a measured power. An encoder that is held to a bitrate spends it whatever is in view.
+    """
+    codec, known = equipment.codec, reader.items("codecs")
+    if codec is None:
+        raise scenario.error(keys, f"'{equipment.device}' needs a codec; known: {', '.join(known)}")
+    if codec not in known:
+        raise scenario.error(
+            (*keys, "codec"),
+            f"no codec '{codec}'{did_you_mean(codec, known)}; known: {', '.join(known)}",
+        )
+
+    def number(parameter: str) -> float:
+        return float(reader.number("codecs", codec, parameter))
+
+    scale = pixels / _reference_pixels(reader, codec)
+    gop = reader.count("codecs", codec, "gop")
+    interval = float(reader.frame_rate("codecs", codec, "reference_rate") / rate)
+    row: dict[str, int | float] = {
+        "decode_px": pixels,
+        "gop": gop,
+        "i_bytes": scale * reader.data_bit("codecs", codec, "i_frame") / 8,
+        "p_bytes": (
+            scale
+            * reader.data_bit("codecs", codec, "p_frame")
+            / 8
+            * power(interval, number("rate_exponent"))
+        ),
+        "i_variation": number("i_variation"),
+        "p_variation": number("p_variation"),
+        "static_share": number("static_share"),
+        "reference_objects": number("reference_objects"),
+        "exponential_sizes": int(
+            reader.has_parameter("codecs", codec, "size_law")
+            and reader.text("codecs", codec, "size_law") == "exponential"
+        ),
+    }
+    if equipment.bitrate is not None:
+        mean = (row["i_bytes"] + (gop - 1) * row["p_bytes"]) / gop
+        held = float(equipment.bitrate / rate) / 8 / mean
+        row |= {
+            "i_bytes": row["i_bytes"] * held, "p_bytes": row["p_bytes"] * held, "static_share": 1.0,
+        }  # fmt: skip
+    return row
+
+
+def _reference_pixels(reader: Reader, codec: str) -> int:
+    width = reader.count("codecs", codec, "reference_width")
+    return width * reader.count("codecs", codec, "reference_height")
+
+
+_NOTHING: dict[str, int | float] = {
+    "on_sensor": 0, "occupy_ns": 0, "fetch_ns": 0, "publish_every": 1, "publish_interval_ns": 0,
+    "publish_change": 0, "metadata_most": 0, "metadata_base": 0, "metadata_per_object": 0,
+    "metadata_base64": 0, "metadata_envelope": 0, "pixels_base": 0, "pixels_per_object": 0,
+    "gop": 1, "exponential_sizes": 0, "decode_px": 0, "i_bytes": 0.0, "p_bytes": 0.0,
+    "i_variation": 0.0, "p_variation": 0.0, "static_share": 1.0, "reference_objects": 1.0,
+}  # fmt: skip
+"""Columns that change nothing: those that do not apply to a device keep these values."""
+
+
+def _row(
+    scenario: Scenario, reader: Reader, kind: str, equipment: Equipment, keys: Keys, mode: str
+) -> dict[str, int | float]:
+    """Return the columns that every device has, on top of those that change nothing."""
+    device = str(equipment.device)
+    host = equipment.host or reader.text(kind, device, "host")
+    known = reader.items("hosts")
+    if host not in known:
+        raise scenario.error(
+            (*keys, "host"),
+            f"no host '{host}'{did_you_mean(host, known)}; known: {', '.join(known)}",
+        )
+    return _NOTHING | {
+        "sense_ns": sense_ns(reader, kind, device, mode),
+        "base_uw": (
+            reader.power_uw(kind, device, "base_power") + reader.power_uw("hosts", host, "power")
+        ),
+        "sense_uw": reader.power_uw(kind, device, "sense_power"),
+        "sense_idle_uw": reader.power_uw(kind, device, "sense_idle_power"),
     }
 
 
-def _row(reader: Reader, kind: str, device: str) -> dict[str, int | float]:
-    """Return the columns that every device has; the others hold what changes nothing."""
-    return {
-        "on_sensor": 0, "fetch_ns": 0, "publish_every": 1, "publish_interval_ns": 0,
-        "metadata_base": 0, "metadata_per_object": 0, "metadata_most": 0, "gop": 1,
-        "i_bytes": 0.0, "p_bytes": 0.0, "i_variation": 0.0, "p_variation": 0.0,
-        "static_share": 1.0, "reference_objects": 1.0,
-        "sense_ns": reader.time_ns(kind, device, "sense"),
-        "base_uw": reader.power_uw(kind, device, "base_power"),
-        "sense_uw": reader.power_uw(kind, device, "sense_power"),
-        "sense_idle_uw": reader.power_uw(kind, device, "sense_idle_power"),
-        "compute_uw": reader.power_uw(kind, device, "compute_power"),
-    }  # fmt: skip
+def monthly_usd(reader: Reader, setup: Setup) -> float:
+    """Return the price of what stands at a sensor, spread over its life; US dollars a month."""
+    kind = "sensors" if setup.on_sensor else "cameras"
+    host = setup.equipment.host or reader.text(kind, setup.device, "host")
+    return sum(
+        float(reader.number(k, item, "price") * MONTH_NS / reader.time_ns(k, item, "lifetime"))
+        for k, item in ((kind, setup.device), ("hosts", host))
+    )
+
+
+MONTH_NS = 30 * 86_400 * 10**9
 
 
 def _protocol(

@@ -9,7 +9,7 @@ from fleet.errors import InputError
 from fleet.plan import equipment, timetable
 from fleet.plan.columns import Ints
 from fleet.plan.parts import Parts, setup_with_model
-from fleet.plan.rollout import Request, Spans
+from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.schema import Event
 from fleet.scenario.strict_yaml import Keys
@@ -17,6 +17,14 @@ from fleet.stages.uplink import service_ns
 
 Down = dict[int, list[tuple[int, int]]]
 """Spans in which links or sensors are down, in any order; ns."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """The timetable of an arm and its model rewrites; see `fleet.plan.columns.Plan`."""
+
+    timetable: Ints
+    rollout: Ints
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,8 @@ class Deployment:
     model: str
 
 
-def build(parts: Parts, deployments: Sequence[Deployment]) -> Ints:
-    """Return the timetable of an arm; rewrites add their setups to its parts.
+def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
+    """Return the control events of an arm; rewrites add their setups to its parts.
 
     Raises:
         InputError: an event comes too late, or what it names does not exist or fit.
@@ -40,24 +48,49 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Ints:
     requests: list[Request] = []
     for i, event in enumerate(model.events):
         keys = ("events", i)
-        if event.at is not None and event.at >= model.duration:
+        moments = model.moments_ns(event)
+        if moments and moments[0] >= model.duration:
             raise parts.scenario.error(
                 (*keys, "at"), "is not before the end of the run; make it earlier"
             )
         found = timetable.targets(parts.scenario, event, keys, parts.placed, net)
         if event.kind == "profile":
-            rows += timetable.profile_rows(event, found)
+            rows += [row for at in moments for row in timetable.profile_rows(event, at, found)]
         elif event.kind == "rewrite":
-            requests += _requests(parts, event.at or 0, found, event.model or "", keys)
+            requests += _rollout(parts, event, moments, found, keys)
         else:
-            _add_spans(parts, event, found, down[event.kind])
+            _add_spans(parts, event, moments, found, down[event.kind])
     requests += _deployed(parts, deployments)
-    return timetable.assemble(
-        rows, _merged(down["outage"]), _merged(down["crash"]), requests, net, model.duration
+    links, sensors = _merged(down["outage"]), _merged(down["crash"])
+    written = written_in(requests, net, links, sensors)
+    return Events(
+        timetable.assemble(rows, links, sensors, written, model.duration),
+        rollout_table(written),
     )
 
 
-def _add_spans(parts: Parts, event: Event, found: Sequence[int], down: Down) -> None:
+def _rollout(
+    parts: Parts, event: Event, moments: Sequence[int], found: Sequence[int], keys: Keys
+) -> list[Request]:
+    """Return the rewrites of an event: in each of its moments, wave after wave."""
+    waves = min(event.waves, max(1, len(found)))
+    return [
+        request
+        for at in moments
+        for wave in range(waves)
+        for request in _requests(
+            parts,
+            at + wave * (event.wave_every or 0),
+            found[len(found) * wave // waves : len(found) * (wave + 1) // waves],
+            event.model or "",
+            keys,
+        )
+    ]
+
+
+def _add_spans(
+    parts: Parts, event: Event, moments: Sequence[int], found: Sequence[int], down: Down
+) -> None:
     """Add when links or sensors are down because of an event."""
     model = parts.scenario.model
     for target in found:
@@ -65,7 +98,9 @@ def _add_spans(parts: Parts, event: Event, found: Sequence[int], down: Down) -> 
         name = parts.placed[target].name if crash else parts.net.names[target]
         lasts_ns = event.lasts or (_reboot_ns(parts, target) if crash else 0)
         down.setdefault(target, []).extend(
-            timetable.spans(event, name, lasts_ns, model.duration, model.seed, parts.replication)
+            timetable.stated(moments, lasts_ns, model.duration)
+            if event.at is not None
+            else timetable.drawn(event, name, model.duration, model.seed, parts.replication)
         )
 
 
@@ -97,13 +132,29 @@ def _requests(
 ) -> list[Request]:
     """Return the rewrites of some sensors; cameras hold no model and are passed over."""
     out = []
+    read = parts.reader
     for sensor in found:
         old = parts.setup(sensor)
         if not old.on_sensor:
             continue
         new = setup_with_model(parts, old, model, keys)
-        firmware_bit = parts.reader.data_bit("models", model, "firmware")
-        rate_bps = parts.reader.rate_bps("sensors", old.device, "model_write_rate")
-        bits = equipment.message_bits(parts.reader, firmware_bit // 8)
-        out.append(Request(at_ns, sensor, new, bits, service_ns(firmware_bit, rate_bps)))
+        firmware_bit = read.data_bit("models", model, "firmware")
+
+        def write_ns(parameter: str, device: str = old.device, bits: int = firmware_bit) -> int:
+            return service_ns(bits, read.rate_bps("sensors", device, parameter))
+
+        out.append(
+            Request(
+                at_ns=at_ns,
+                sensor=sensor,
+                setup=new,
+                model=model,
+                old_model=old.model,
+                firmware_bits=firmware_bit,
+                bits=equipment.message_bits(read, firmware_bit // 8),
+                write_ns=write_ns("model_write_rate"),
+                cached_write_ns=write_ns("cached_write_rate"),
+                cache_bits=read.data_bit("sensors", old.device, "cache"),
+            )
+        )
     return out

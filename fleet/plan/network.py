@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -11,12 +12,13 @@ from fleet.catalog import Reader
 from fleet.plan.columns import Ints, Radio
 from fleet.plan.placing import Placed
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Link
 from fleet.stages.frames import LEVELS
-from fleet.stages.uplink import BUFFER_NS, LINK_WIDTH, PROPAGATION_NS, RATE_BPS
+from fleet.stages.uplink import LINK_WIDTH
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
 _STAGE_LEVEL = {"backhaul": 2, "wan": 3}
+LARGEST_BPS = 10**15
+"""A rate at which sending takes no time worth counting."""
 
 
 @dataclass(frozen=True)
@@ -24,24 +26,44 @@ class LinkClass:
     """The links of one name: their technology in numbers.
 
     Attributes:
+        shared_by: what has a link of its own: sensor, site, cell or city.
         level: place on the path, 0..LEVELS-1.
         rate_bps: up.
         downlink_rate_bps: down.
         propagation_ns: one way.
         buffer_bit: what waits and what is being sent.
+        air_bps: of the radios below a shared cell, else 0.
+        cap_bits: data after which a sender gets `throttled_bps`; 0 without a cap.
+        loss_ppb: probability that a segment must be sent again, in 10⁻⁹.
+        retries: how often at most.
+        retry_ns: what a round of that takes.
         mobile: whether the operator's network energy is that of a mobile network.
         radio: what the sensor's end draws.
     """
 
     name: str
-    spec: Link
+    shared_by: str
     level: int
     rate_bps: int
     downlink_rate_bps: int
     propagation_ns: int
     buffer_bit: int
+    air_bps: int
+    cap_bits: int
+    throttled_bps: int
+    loss_ppb: int
+    retries: int
+    retry_ns: int
     mobile: bool
     radio: Radio
+
+    def row(self) -> list[int]:
+        """Return the row of a link in the link table (`fleet.stages.uplink`)."""
+        buffer_ns = self.buffer_bit * 1_000_000_000 // self.rate_bps
+        return [
+            self.rate_bps, buffer_ns, self.propagation_ns, self.air_bps, self.cap_bits,
+            self.throttled_bps, self.loss_ppb, self.retries, self.retry_ns,
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,13 +83,8 @@ class Network:
 
     def table(self) -> Ints:
         """Return the link table; shape (links, LINK_WIDTH)."""
-        table = np.zeros((len(self.names), LINK_WIDTH), dtype=np.int64)
-        for i, c in enumerate(self.class_of):
-            kind = self.classes[c]
-            table[i, RATE_BPS] = kind.rate_bps
-            table[i, BUFFER_NS] = kind.buffer_bit * 1_000_000_000 // kind.rate_bps
-            table[i, PROPAGATION_NS] = kind.propagation_ns
-        return table
+        rows = np.array([kind.row() for kind in self.classes], dtype=np.int64)
+        return rows.reshape(-1, LINK_WIDTH)[self.class_of]
 
     def level_of(self) -> Ints:
         """Return the level of each link; shape (links,)."""
@@ -84,26 +101,58 @@ def build(
         InputError: a link or region is not known, or a path does not lead up to a region.
     """
     groups = dict.fromkeys(s.group for s in placed)
-    paths = {group: _path(scenario, reader, group, regions) for group in groups}
-    names = [n for n in scenario.model.links if any(n in path for path, _ in paths.values())]
-    classes = {name: _link_class(scenario, reader, name) for name in names}
+    ways = {group: _path(scenario, reader, group, regions) for group in groups}
+    used = [n for n in scenario.model.links if any(n in path for path, _ in ways.values())]
+    classes = {name: _link_class(scenario, reader, name) for name in used}
+    paths = {
+        group: _with_radio(scenario, reader, classes, path) for group, (path, _) in ways.items()
+    }
+    names = list(classes)
     links: dict[str, int] = {}
     link_of = np.full((LEVELS, len(placed)), -1, dtype=np.int64)
     class_of: list[int] = []
     for s, sensor in enumerate(placed):
-        for name in paths[sensor.group][0]:
+        for name in paths[sensor.group]:
             instance = _instance(classes[name], sensor)
             if instance not in links:
                 links[instance] = len(links)
                 class_of.append(names.index(name))
             link_of[classes[name].level, s] = links[instance]
-    region_of = [regions.index(paths[s.group][1]) for s in placed]
-    radio_of = [names.index(paths[s.group][0][0]) for s in placed]
+    region_of = [regions.index(ways[s.group][1]) for s in placed]
+    radio_of = [names.index(paths[s.group][0]) for s in placed]
     return Network(
         tuple(classes.values()), tuple(links), link_of, np.array(class_of, dtype=np.int64),
         np.array(region_of, dtype=np.int64), np.array(radio_of, dtype=np.int64),
-        {group: tuple(names.index(name) for name in path) for group, (path, _) in paths.items()},
+        {group: tuple(names.index(name) for name in path) for group, path in paths.items()},
     )  # fmt: skip
+
+
+def _with_radio(
+    scenario: Scenario, reader: Reader, classes: dict[str, LinkClass], path: list[str]
+) -> list[str]:
+    """Return a path that begins with the sensor's own radio, where it has one.
+
+    A radio cell that sensors share is two hops: each sensor's radio, which is as fast as one user
+    can be, and the cell, which has the rate of all together. Adds the class of the radios.
+    """
+    first = classes[path[0]]
+    user_bps = _user_rate(scenario, reader, path[0])
+    if first.level == 0 or user_bps == 0:
+        return path
+    name = radio_name(path[0])
+    if name not in classes:
+        user_bps = min(user_bps, first.rate_bps)
+        classes[name] = replace(
+            first, name=name, shared_by="sensor", level=0, rate_bps=user_bps,
+            downlink_rate_bps=LARGEST_BPS, propagation_ns=0, mobile=False,
+        )  # fmt: skip
+        classes[path[0]] = replace(first, air_bps=user_bps, cap_bits=0, throttled_bps=0, loss_ppb=0)
+    return [name, *path]
+
+
+def radio_name(link: str) -> str:
+    """Return the name of the class of radios below a shared radio cell."""
+    return f"{link} radio"
 
 
 def _instance(kind: LinkClass, sensor: Placed) -> str:
@@ -112,7 +161,7 @@ def _instance(kind: LinkClass, sensor: Placed) -> str:
         "site": sensor.site.id,
         "cell": sensor.site.cell,
         "city": "",
-    }[kind.spec.shared_by]
+    }[kind.shared_by]
     return f"{kind.name}/{key}" if key else kind.name
 
 
@@ -160,6 +209,14 @@ def _level(scenario: Scenario, reader: Reader, name: str) -> int:
     return _STAGE_LEVEL.get(stage, 0 if spec.shared_by == "sensor" else 1)
 
 
+def _user_rate(scenario: Scenario, reader: Reader, name: str) -> int:
+    """Return what one sender's radio can do; bit/s, 0 without a limit of its own."""
+    spec = scenario.model.links[name]
+    if spec.user_rate is not None:
+        return spec.user_rate
+    return reader.rate_bps("links", spec.technology, "user_rate")
+
+
 def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
     spec = scenario.model.links[name]
     item = spec.technology
@@ -167,27 +224,48 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
     def own(value: int | None, read: Callable[[str, str, str], int], parameter: str) -> int:
         return value if value is not None else read("links", item, parameter)
 
+    level = _level(scenario, reader, name)
     rate_bps = own(spec.rate, reader.rate_bps, "rate")
-    down_bps = own(spec.downlink_rate, reader.rate_bps, "downlink_rate")
+    user_bps = _user_rate(scenario, reader, name)
+    if level == 0 and user_bps:
+        rate_bps = min(rate_bps, user_bps)
+    loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
+    cap = spec.cap or 0
     return LinkClass(
         name=name,
-        spec=spec,
-        level=_level(scenario, reader, name),
+        shared_by=spec.shared_by,
+        level=level,
         rate_bps=rate_bps,
-        downlink_rate_bps=down_bps,
+        downlink_rate_bps=own(spec.downlink_rate, reader.rate_bps, "downlink_rate"),
         propagation_ns=own(spec.propagation, reader.time_ns, "propagation"),
         buffer_bit=own(spec.buffer, reader.data_bit, "buffer"),
+        air_bps=0,
+        cap_bits=max(1, int(cap * (1 - spec.cap_used))) if cap else 0,
+        throttled_bps=spec.throttled_rate or 0,
+        loss_ppb=int(loss * 10**9),
+        retries=reader.count("links", item, "retries"),
+        retry_ns=reader.time_ns("links", item, "retry_time"),
         mobile=reader.text("links", item, "access") == "mobile",
-        radio=_radio(reader, item, rate_bps),
+        radio=_radio(reader, item),
     )
 
 
-def _radio(reader: Reader, item: str, rate_bps: int) -> Radio:
-    slope_nj_per_bit = reader.energy_nj_per_bit("links", item, "active_power_per_rate")
-    rate_uw = int(slope_nj_per_bit * rate_bps / 1000)  # nJ/bit · bit/s = nW
+def _radio(reader: Reader, item: str) -> Radio:
+    def power(parameter: str) -> int:
+        return reader.power_uw("links", item, parameter)
+
+    def time(parameter: str) -> int:
+        return reader.time_ns("links", item, parameter)
+
+    nj_per_bit = reader.energy_nj_per_bit("links", item, "active_power_per_rate")
     return Radio(
-        idle_uw=reader.power_uw("links", item, "idle_power"),
-        sending_uw=reader.power_uw("links", item, "active_base_power") + rate_uw,
-        tail_uw=reader.power_uw("links", item, "tail_power"),
-        tail_ns=reader.time_ns("links", item, "tail"),
+        idle_uw=power("idle_power"),
+        promotion_uw=power("promotion_power"),
+        active_uw=power("active_base_power"),
+        fj_per_bit=int(nj_per_bit * 1_000_000),
+        tail_uw=power("tail_power"),
+        tail_ns=time("tail"),
+        promotion_ns=time("promotion"),
+        drx_after_ns=time("drx_after"),
+        drx_wait_ns=time("drx_uplink"),
     )

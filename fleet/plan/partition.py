@@ -1,7 +1,11 @@
 """Who simulates what: sensors are dealt to shards, each link goes to the lowest process that can.
 
-A link that only sensors of one shard use is simulated there; a link that several shards share is
-simulated by its region. Any split gives the same results.
+A link or an edge pool that only sensors of one shard use is simulated there; one that several
+shards share is simulated by its region, and so are the region's own servers. Any split gives the
+same results.
+
+The way of a frame is a row of places: link 0, servers behind it, link 1, servers behind it, and so
+on: `link_place` and `pool_place` count them, and `END_PLACE` is behind the last.
 """
 
 from __future__ import annotations
@@ -14,6 +18,18 @@ from numpy.typing import NDArray
 from fleet.plan.columns import HOUR, KIND, LINK_DOWN, TARGET, Ints, Plan
 from fleet.stages.frames import LEVELS
 
+END_PLACE = 2 * LEVELS
+
+
+def link_place(level: int) -> int:
+    """Return the place of a link of a level on the way of a frame."""
+    return 2 * level
+
+
+def pool_place(level: int) -> int:
+    """Return the place of servers behind a level on the way of a frame."""
+    return 2 * level + 1
+
 
 @dataclass(frozen=True)
 class Part:
@@ -22,12 +38,14 @@ class Part:
     Attributes:
         sensors: indices of its sensors, sorted; none for a region.
         links: whether each link is its own; shape (links,).
-        enter: level at which each sensor's path enters the process; shape (sensors,).
-        leave: level at which it leaves again, LEVELS at the region; shape (sensors,).
+        pools: whether each pool is its own; shape (pools,).
+        enter: place at which each sensor's way enters the process; shape (sensors,).
+        leave: place at which it leaves again; shape (sensors,).
     """
 
     sensors: Ints
     links: NDArray[np.bool_]
+    pools: NDArray[np.bool_]
     enter: Ints
     leave: Ints
 
@@ -57,19 +75,31 @@ def partition(plan: Plan, shards: int) -> Partition:
     """
     shard_of = _deal(plan, min(shards, plan.size))
     count = int(shard_of.max()) + 1
-    owner = _owners(plan, shard_of)
-    handover = _handover(plan, shard_of, owner)
+    link_owner = _owners(plan.link_of, len(plan.links), shard_of)
+    pool_owner = _owners(plan.pool_of[None], len(plan.pool_names), shard_of)
+    regions = len(plan.region_names)
+    pool_owner[:regions] = -1
+    handover = _handover(plan, shard_of, link_owner, pool_owner)
     nowhere = np.zeros(plan.size, dtype=np.int64)
-    at_region = np.full(plan.size, LEVELS, dtype=np.int64)
+    at_end = np.full(plan.size, END_PLACE, dtype=np.int64)
     none = np.empty(0, dtype=np.int64)
-    link_region = _link_region(plan)
+    link_region = _regions_of(plan, plan.link_of, len(plan.links))
+    pool_region = _regions_of(plan, plan.pool_of[None], len(plan.pool_names))
+    pool_region[:regions] = np.arange(regions)
     return Partition(
         shards=tuple(
-            Part(np.flatnonzero(shard_of == k), owner == k, nowhere, handover) for k in range(count)
+            Part(np.flatnonzero(shard_of == k), link_owner == k, pool_owner == k, nowhere, handover)
+            for k in range(count)
         ),
         regions=tuple(
-            Part(none, (owner < 0) & (link_region == r), handover, at_region)
-            for r in range(len(plan.region_names))
+            Part(
+                none,
+                (link_owner < 0) & (link_region == r),
+                (pool_owner < 0) & (pool_region == r),
+                handover,
+                at_end,
+            )
+            for r in range(regions)
         ),
     )
 
@@ -82,30 +112,40 @@ def _deal(plan: Plan, shards: int) -> Ints:
     return shard_of
 
 
-def _owners(plan: Plan, shard_of: Ints) -> Ints:
-    """Return the shard that has all sensors of a link, -1 if several have some."""
-    lowest = np.full(len(plan.links), plan.size, dtype=np.int64)
-    highest = np.full(len(plan.links), -1, dtype=np.int64)
-    for level in range(LEVELS):
-        used = plan.link_of[level] >= 0
-        np.minimum.at(lowest, plan.link_of[level][used], shard_of[used])
-        np.maximum.at(highest, plan.link_of[level][used], shard_of[used])
+def _owners(used_by: Ints, count: int, shard_of: Ints) -> Ints:
+    """Return the shard that has all users of a link or pool, -1 if several have some.
+
+    Args:
+        used_by: the one that each sensor uses, -1 for none; shape (any, sensors).
+        count: how many there are.
+        shard_of: shard of each sensor.
+    """
+    lowest = np.full(count, len(shard_of), dtype=np.int64)
+    highest = np.full(count, -1, dtype=np.int64)
+    for row in used_by:
+        used = row >= 0
+        np.minimum.at(lowest, row[used], shard_of[used])
+        np.maximum.at(highest, row[used], shard_of[used])
     return np.where(lowest == highest, lowest, -1)
 
 
-def _handover(plan: Plan, shard_of: Ints, owner: Ints) -> Ints:
-    """Return the first level of each sensor's path that its shard does not own."""
-    handover = np.full(plan.size, LEVELS, dtype=np.int64)
+def _handover(plan: Plan, shard_of: Ints, link_owner: Ints, pool_owner: Ints) -> Ints:
+    """Return the first place of each sensor's way that its shard does not own."""
+    handover = np.full(plan.size, END_PLACE, dtype=np.int64)
+    foreign_pool = (plan.pool_of >= 0) & (pool_owner[plan.pool_of] != shard_of)
     for level in reversed(range(LEVELS)):
+        here = foreign_pool & (plan.pool_level == level)
+        handover[here] = pool_place(level)
         link = plan.link_of[level]
-        foreign = (link >= 0) & (owner[link] != shard_of)
-        handover[foreign] = level
+        foreign = (link >= 0) & (link_owner[link] != shard_of)
+        handover[foreign] = link_place(level)
     return handover
 
 
-def _link_region(plan: Plan) -> Ints:
-    region = np.full(len(plan.links), -1, dtype=np.int64)
-    for level in range(LEVELS):
-        used = plan.link_of[level] >= 0
-        region[plan.link_of[level][used]] = plan.region_of[used]
+def _regions_of(plan: Plan, used_by: Ints, count: int) -> Ints:
+    """Return the region to which the users of each link or pool send."""
+    region = np.full(count, -1, dtype=np.int64)
+    for row in used_by:
+        used = row >= 0
+        region[row[used]] = plan.region_of[used]
     return region

@@ -10,7 +10,7 @@ import numpy as np
 from fleet.catalog import Reader
 from fleet.plan import equipment
 from fleet.plan.columns import Ints
-from fleet.plan.equipment import Setup
+from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
 from fleet.scenario.load import Scenario
@@ -81,7 +81,9 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
             ),
         ]
     )
-    setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), fastest)
+    spec = scenario.model.sensors[group]
+    use = Use(Fraction(spec.rate), fastest, spec.app)
+    setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), use)
     _check_buffers(parts, setup, group)
     return setup
 
@@ -89,7 +91,10 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
 def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
     """Refuse a frame that can never fit into a buffer on its way."""
     row = setup.row
-    largest = max(row["i_bytes"], row["p_bytes"], row["metadata_base"])
+    message = row["metadata_envelope"] + row["metadata_base"] * (
+        4 / 3 if row["metadata_base64"] else 1
+    )
+    largest = max(row["i_bytes"], row["p_bytes"]) + row["pixels_base"] + message
     overhead = [int(row[f]) for f in ("per_message", "segment", "per_segment")]
     bits = wire_bits(int(largest), *overhead)
     for c in parts.net.paths[group]:
@@ -110,9 +115,7 @@ def setup_with_model(parts: Parts, old: Setup, model: str, keys: Keys) -> int:
     """
     chosen = old.equipment.model_copy(update={"model": model})
     for i, setup in enumerate(parts.setups):
-        if setup.equipment == chosen:
+        if setup.equipment == chosen and setup.use == old.use:
             return i
-    parts.setups.append(
-        equipment.build(parts.scenario, parts.reader, chosen, keys, Fraction(1, 1_000_000))
-    )
+    parts.setups.append(equipment.build(parts.scenario, parts.reader, chosen, keys, old.use))
     return len(parts.setups) - 1

@@ -3,6 +3,9 @@
 Downlinks are FIFOs like uplinks, used by rewrites alone: results sent back are some hundred bytes
 and are not queued (`docs/MODEL.md`). So the whole roll-out is known from its requests and the
 outages of the links, and is computed before the frames.
+
+A sensor's module keeps the networks that were written last in its flash, as many as fit. A rewrite
+with one of those takes no download and is read from the flash.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fleet.plan.columns import MODEL_WRITE
+import numpy as np
+
+from fleet.plan.columns import MODEL_WRITE, ROLLOUT_WIDTH, Ints
 from fleet.plan.network import Network
 from fleet.stages.frames import LEVELS
 
@@ -20,13 +25,41 @@ Spans = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Request:
-    """A model to be written into a sensor: from when, how many bits, how long it takes there."""
+    """A model to be written into a sensor.
+
+    Attributes:
+        at_ns: from when.
+        sensor: index of the sensor.
+        setup: setup with the new model.
+        model: its name.
+        old_model: name of the model that the sensor has at time zero.
+        firmware_bits: what is written and cached.
+        bits: on the wire, if it is not cached.
+        write_ns: how long writing takes.
+        cached_write_ns: the same from the cache.
+        cache_bits: what the cache holds.
+    """
 
     at_ns: int
     sensor: int
     setup: int
+    model: str
+    old_model: str
+    firmware_bits: int
     bits: int
     write_ns: int
+    cached_write_ns: int
+    cache_bits: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a request went: its bytes on the way down, the attempts to write it; ns."""
+
+    request: Request
+    down_bits: int
+    arrived_ns: int
+    attempts: tuple[tuple[int, int], ...]
 
 
 def finish_ns(start_ns: int, service_ns: int, down: Spans) -> int:
@@ -42,13 +75,29 @@ def finish_ns(start_ns: int, service_ns: int, down: Spans) -> int:
     return at + left
 
 
+def cached(requests: Sequence[Request]) -> list[bool]:
+    """Return for each request whether its model is in the sensor's cache when it is asked for."""
+    held: dict[int, dict[str, int]] = {}
+    out = [False] * len(requests)
+    for i in sorted(range(len(requests)), key=lambda i: (requests[i].at_ns, i)):
+        request = requests[i]
+        flash = held.setdefault(request.sensor, {request.old_model: 0})
+        out[i] = request.model in flash and request.firmware_bits <= request.cache_bits
+        flash.pop(request.model, None)
+        flash[request.model] = request.firmware_bits
+        while sum(flash.values()) > request.cache_bits:
+            flash.pop(next(iter(flash)))  # the one that was written longest ago
+    return out
+
+
 def arrivals_ns(
-    requests: Sequence[Request], network: Network, down: Mapping[int, Spans]
+    requests: Sequence[Request], bits: Sequence[int], network: Network, down: Mapping[int, Spans]
 ) -> list[int]:
     """Return when each request's bytes have reached their sensor; ns.
 
     Args:
         requests: the requests.
+        bits: of each on the wire; 0: nothing is sent.
         network: the links; the way down is the way up reversed.
         down: outages by link.
     """
@@ -58,41 +107,65 @@ def arrivals_ns(
         order = sorted(range(len(requests)), key=lambda i: (clock[i], requests[i].sensor, i))
         for i in order:
             link = int(network.link_of[level][requests[i].sensor])
-            if link < 0:
+            if link < 0 or bits[i] == 0:
                 continue
             kind = network.classes[network.class_of[link]]
-            service_ns = -(-requests[i].bits * 1_000_000_000 // kind.downlink_rate_bps)
+            service_ns = -(-bits[i] * 1_000_000_000 // kind.downlink_rate_bps)
             start = max(clock[i], free.get(link, 0))
             free[link] = finish_ns(start, service_ns, down.get(link, ()))
             clock[i] = free[link] + kind.propagation_ns
     return clock
 
 
-def blind_events(
+def written_in(
     requests: Sequence[Request],
     network: Network,
     link_down: Mapping[int, Spans],
     sensor_down: Mapping[int, Spans],
-) -> list[tuple[int, int, int, int, int]]:
-    """Return the timetable rows of some rewrites: a sensor is blind while it is written.
+) -> list[Written]:
+    """Return how some rewrites go, in the order in which their bytes arrive.
 
     A write waits for the one before it and for a sensor that is down; a crash during a write
     makes it start again after the reboot.
     """
-    rows = []
-    written: dict[int, int] = {}
-    arrived = arrivals_ns(requests, network, link_down)
+    out = []
+    free: dict[int, int] = {}
+    hits = cached(requests)
+    bits = [0 if hit else r.bits for r, hit in zip(requests, hits, strict=True)]
+    arrived = arrivals_ns(requests, bits, network, link_down)
     for i in sorted(range(len(requests)), key=lambda i: (arrived[i], i)):
         request = requests[i]
-        at = max(arrived[i], written.get(request.sensor, 0))
+        write_ns = request.cached_write_ns if hits[i] else request.write_ns
+        at = max(arrived[i], free.get(request.sensor, 0))
+        attempts = []
         for begin, end in sensor_down.get(request.sensor, ()):
             if end <= at:
                 continue
-            if begin >= at + request.write_ns:
+            if begin >= at + write_ns:
                 break
             if begin > at:
-                rows.append((at, MODEL_WRITE, request.sensor, begin, request.setup))
+                attempts.append((at, begin))
             at = end
-        written[request.sensor] = at + request.write_ns
-        rows.append((at, MODEL_WRITE, request.sensor, at + request.write_ns, request.setup))
-    return rows
+        free[request.sensor] = at + write_ns
+        attempts.append((at, at + write_ns))
+        out.append(Written(request, bits[i], arrived[i], tuple(attempts)))
+    return out
+
+
+def blind_rows(written: Sequence[Written]) -> list[tuple[int, int, int, int, int]]:
+    """Return the timetable rows of some rewrites: a sensor is blind while it is written."""
+    return [
+        (begin, MODEL_WRITE, w.request.sensor, end, w.request.setup)
+        for w in written
+        for begin, end in w.attempts
+    ]
+
+
+def rollout_table(written: Sequence[Written]) -> Ints:
+    """Return the table of model rewrites; shape (rewrites, ROLLOUT_WIDTH)."""
+    rows = [
+        (w.request.at_ns, w.request.sensor, w.arrived_ns, w.attempts[0][0], w.attempts[-1][1],
+         w.down_bits)
+        for w in written
+    ]  # fmt: skip
+    return np.array(rows, dtype=np.int64).reshape(-1, ROLLOUT_WIDTH)

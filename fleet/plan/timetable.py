@@ -24,7 +24,7 @@ from fleet.plan.columns import (
 )
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
-from fleet.plan.rollout import Request, Spans, blind_events
+from fleet.plan.rollout import Spans, Written, blind_rows
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Event
 from fleet.scenario.strict_yaml import Keys
@@ -67,6 +67,12 @@ def targets(
         owner = [sensor.group for sensor in placed]
         words = "sensor or group"
     found = [i for i, n in enumerate(names) if name in (n, owner[i])]
+    if event.cell is not None:
+        cells = {sensor.site.cell for sensor in placed}
+        if event.cell not in cells:
+            hint = did_you_mean(event.cell, sorted(cells))
+            raise scenario.error((*keys, "cell"), f"no cell '{event.cell}'{hint}")
+        found = [i for i in found if placed[i].site.cell == event.cell]
     declared = scenario.model.links if event.kind == "outage" else scenario.model.sensors
     if not found and name not in declared:
         hint = did_you_mean(name, [*classes, *names])
@@ -76,12 +82,15 @@ def targets(
     return found
 
 
-def spans(
-    event: Event, target: str, lasts_ns: int, end_ns: int, seed: int, replication: int
+def stated(moments: Iterable[int], lasts_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    """Return when a target is down because of an event at stated times before the end; ns."""
+    return [(at, at + lasts_ns) for at in moments if at < end_ns]
+
+
+def drawn(
+    event: Event, target: str, end_ns: int, seed: int, replication: int
 ) -> list[tuple[int, int]]:
-    """Return when a target is down because of an event: stated, or drawn until the end."""
-    if event.at is not None:
-        return [(event.at, event.at + lasts_ns)] if event.at < end_ns else []
+    """Return when a target is down because of drawn failures and repairs up to the end; ns."""
     mtbf, mttr = event.mtbf or 1, event.mttr or 1
     name = f"{event.kind}/{target}/{mtbf}/{mttr}"
     key = stream_keys(name_hashes([name]), seed, replication, Stream.FAILURE)[0]
@@ -113,16 +122,16 @@ def down_rows(kind: int, down: dict[int, Spans], end_ns: int) -> list[EventRow]:
     return [(b, kind, i, e, 0) for i, parts in down.items() for b, e in parts if b < end_ns]
 
 
-def profile_rows(event: Event, found: Iterable[int]) -> list[EventRow]:
-    """Return the rows of a change of frame rate or demand."""
+def profile_rows(event: Event, at_ns: int, found: Iterable[int]) -> list[EventRow]:
+    """Return the rows of a change of frame rate or demand at a time."""
     rows: list[EventRow] = []
     for i in found:
         if event.rate is not None:
             num, den = period(event.rate)
-            rows.append((event.at or 0, RATE, i, num, den))
+            rows.append((at_ns, RATE, i, num, den))
         if event.demand is not None:
             share = Fraction(event.demand)
-            rows.append((event.at or 0, DEMAND, i, share.numerator, share.denominator))
+            rows.append((at_ns, DEMAND, i, share.numerator, share.denominator))
     return rows
 
 
@@ -136,8 +145,7 @@ def assemble(
     rows: list[EventRow],
     link_down: dict[int, Spans],
     sensor_down: dict[int, Spans],
-    requests: Sequence[Request],
-    network: Network,
+    written: Sequence[Written],
     end_ns: int,
 ) -> Ints:
     """Return the timetable: all rows before the end, sorted; shape (events, EVENT_WIDTH)."""
@@ -145,7 +153,7 @@ def assemble(
         *rows,
         *down_rows(LINK_DOWN, link_down, end_ns),
         *down_rows(SENSOR_DOWN, sensor_down, end_ns),
-        *blind_events(requests, network, link_down, sensor_down),
+        *blind_rows(written),
     ]
     rows = sorted(row for row in rows if row[0] < end_ns)
     return np.array(rows, dtype=np.int64).reshape(-1, EVENT_WIDTH)

@@ -6,7 +6,10 @@ import numpy as np
 
 from fleet.engine.tally import (
     COMPUTE_NS,
+    DECODING_NS,
     LAST_SENT_NS,
+    PROMOTION_NS,
+    RADIO_BITS,
     SENDING_NS,
     SENSE_NS,
     SENT_LINK_BITS,
@@ -15,8 +18,8 @@ from fleet.engine.tally import (
     TAIL_NS,
     Tally,
 )
-from fleet.plan.columns import KIND, SENSOR_DOWN, TARGET, TIME_NS, A, Ints, Plan
-from fleet.stages.power import StateEnergy, states
+from fleet.plan.columns import DOWN_BITS, KIND, SENSOR_DOWN, TARGET, TIME_NS, A, Ints, Plan
+from fleet.stages.power import StateEnergy, dot, states
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
 _WAN_LEVEL = 3
@@ -28,7 +31,7 @@ def account(plan: Plan, tally: Tally) -> list[StateEnergy]:
         *_sensors(plan, tally),
         *_radios(plan, tally),
         *_network(plan, tally),
-        *_cloud(plan, tally),
+        *_servers(plan, tally),
     ]
 
 
@@ -64,48 +67,69 @@ def down_ns(plan: Plan) -> Ints:
     return down
 
 
-def radio_tail_ns(plan: Plan, tally: Tally) -> Ints:
-    """Return the time in tails, the last one cut off at the end; ns, shape (sensors,)."""
-    last = tally.sensors[:, LAST_SENT_NS]
+def radio_ns(plan: Plan, tally: Tally) -> dict[str, Ints]:
+    """Return the time of each sensor's radio by state; ns, shape (sensors,); they cover the run.
+
+    The last tail is cut off at the end. A frame that waits in a shared cell can be promoted while
+    the tail of the one before it runs: that time counts as promotion.
+    """
+    counts = tally.sensors
+    last, sending = counts[:, LAST_SENT_NS], counts[:, SENDING_NS]
     open_ns = np.where(last == 0, 0, plan.end_ns - last)
-    return tally.sensors[:, TAIL_NS] + np.minimum(open_ns, plan.tail_ns)
+    promotion = np.minimum(counts[:, PROMOTION_NS], plan.end_ns - sending)
+    tail = counts[:, TAIL_NS] + np.minimum(open_ns, plan.timers.tail_ns)
+    tail = np.minimum(tail, plan.end_ns - sending - promotion)
+    idle = plan.end_ns - sending - promotion - tail
+    return {"sending": sending, "promotion": promotion, "tail": tail, "idle": idle}
 
 
 def _radios(plan: Plan, tally: Tally) -> list[StateEnergy]:
-    counts = tally.sensors
-    sending, tail = counts[:, SENDING_NS], radio_tail_ns(plan, tally)
+    spent = radio_ns(plan, tally)
+
+    def column(field: str) -> Ints:
+        return np.array([getattr(r, field) for r in plan.radios], dtype=np.int64)[plan.radio_of]
+
     power = {
-        f: np.array([getattr(r, f) for r in plan.radios], dtype=np.int64)[plan.radio_of]
-        for f in ("idle_uw", "sending_uw", "tail_uw")
-    }
-    return states(
-        "uplink",
-        {"sending": sending, "tail": tail, "idle": plan.end_ns - sending - tail},
-        {"sending": power["sending_uw"], "tail": power["tail_uw"], "idle": power["idle_uw"]},
-    )
+        "sending": "active_uw", "promotion": "promotion_uw", "tail": "tail_uw", "idle": "idle_uw",
+    }  # fmt: skip
+    bits = dot(tally.sensors[:, RADIO_BITS], column("fj_per_bit"))
+    return [
+        *states("uplink", spent, {state: column(field) for state, field in power.items()}),
+        StateEnergy("uplink", "bits sent", 0, bits),
+    ]
 
 
 def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
-    """Return the operator's energy: per bit over the fixed network, and over mobile access."""
+    """Return the operator's energy: per bit over the fixed network, and over mobile access.
+
+    Model rewrites cross the fixed network downwards.
+    """
     sent = tally.links[:, SENT_LINK_BITS]
     mobile_bits = int(sent[plan.mobile_class[plan.class_of] == 1].sum())
-    fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum())
+    fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum()) + int(
+        plan.rollout[:, DOWN_BITS].sum()
+    )
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),
         StateEnergy("network", "mobile access", 0, mobile_bits * plan.mobile_pj_per_bit * 1000),
     ]
 
 
-def _cloud(plan: Plan, tally: Tally) -> list[StateEnergy]:
+def _servers(plan: Plan, tally: Tally) -> list[StateEnergy]:
     out = []
-    for pool, counts in zip(plan.pools, tally.pools, strict=True):
+    for index in range(len(plan.pool_names)):
+        pool = plan.pools[int(plan.pool_entry[index])]
         if pool is None:
             continue
-        busy, paid = int(counts[SERVED_NS]), int(counts[SERVER_NS])
-        for state, spent, power in (
-            ("busy", busy, pool.busy_uw),
-            ("idle", paid - busy, pool.idle_uw),
-        ):
-            energy = spent * power * pool.pue_ppm // 1_000_000
-            out.append(StateEnergy("cloud", state, spent, energy))
+        part = "edge" if pool.edge else "cloud"
+        for row, kind in enumerate(pool.kinds, int(plan.pool_row[index])):
+            counts = tally.servers[row]
+            busy, paid = int(counts[SERVED_NS]), int(counts[SERVER_NS])
+            for state, spent, power in (
+                ("busy", busy, kind.busy_uw),
+                ("idle", paid - busy, kind.idle_uw),
+                ("decoding", int(counts[DECODING_NS]), kind.decode_uw),
+            ):
+                energy = spent * power * kind.pue_ppm // 1_000_000
+                out.append(StateEnergy(part, state, spent, energy))
     return out

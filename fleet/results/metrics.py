@@ -15,17 +15,21 @@ from fleet.engine.tally import (
     BUSY_NS,
     CAPTURED,
     COMPUTE_NS,
+    DECODING_NS,
     FATE_0,
     LATENCY_MAX_NS,
     SENT_BITS,
-    SENT_FRAMES,
+    SENT_METADATA,
     SENT_PAYLOAD,
+    SENT_PIXEL_FRAMES,
     SERVED_NS,
     SERVER_NS,
 )
+from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, WRITTEN_NS, Floats
+from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account
 from fleet.sketch import quantiles_ns
-from fleet.stages.frames import LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
+from fleet.stages.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
 
 RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
@@ -42,8 +46,12 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "power_w": power_w(outcome),
         "power_states_w": power_states_w(outcome),
         "energy_mj_per_result": energy_mj_per_result(outcome),
+        "carbon_kg_per_sensor_year": carbon_kg_per_sensor_year(outcome),
+        "cost_usd_per_sensor_month": cost_usd_per_sensor_month(outcome.plan, outcome.tally),
+        "rollout": rollout(outcome),
         "accuracy": {"map_coco": dict(outcome.plan.accuracy)},
         "pixels_leaving_sensor_frames": pixels_leaving(outcome),
+        "pixels_to_cloud_frames": pixels_to_cloud(outcome),
         "groups": groups(outcome),
         "fingerprint": outcome.tally.fingerprint(),
     }
@@ -102,15 +110,16 @@ def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
 
 
 def sent_bytes(outcome: Outcome) -> dict[str, int]:
-    """Return the bytes that left the sensors, by kind."""
+    """Return the bytes that left the sensors, by kind: metadata, pixels (crops or pictures)."""
     plan, counts = outcome.plan, outcome.tally.sensors
-    payload, infers = counts[:, SENT_PAYLOAD], plan.on_sensor == 1
+    crops = plan.setups.pixels_per_object[plan.setup_of] > 0
+    pixels = counts[:, SENT_PAYLOAD] - counts[:, SENT_METADATA]
     total = int(counts[:, SENT_BITS].sum()) // 8
     return {
-        "metadata": int(payload[infers].sum()),
-        "roi": 0,
-        "image": int(payload[~infers].sum()),
-        "protocol": total - int(payload.sum()),
+        "metadata": int(counts[:, SENT_METADATA].sum()),
+        "roi": int(pixels[crops].sum()),
+        "image": int(pixels[~crops].sum()),
+        "protocol": total - int(counts[:, SENT_PAYLOAD].sum()),
     }
 
 
@@ -120,17 +129,61 @@ def utilisation(outcome: Outcome) -> dict[str, float | None]:
     busy = tally.links[:, BUSY_NS] / plan.end_ns
     out: dict[str, float | None] = {}
     for c, name in enumerate(plan.class_names):
-        mine = busy[plan.class_of == c]
-        out[name] = float(mine.mean())
-        if len(mine) > 1:
-            out[f"{name} (busiest)"] = float(mine.max())
+        _mean_and_most(out, name, busy[plan.class_of == c])
     infers = plan.on_sensor == 1
     if infers.any():
         out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.end_ns)
-    for r, pool in enumerate(plan.pools):
-        if pool is not None:
-            counts = tally.pools[r]
-            out[f"servers of {plan.region_names[r]}"] = float(counts[SERVED_NS] / counts[SERVER_NS])
+    for entry, pool in enumerate(plan.pools):
+        if pool is None:
+            continue
+        mine = np.flatnonzero(plan.pool_entry == entry)
+        for k, kind in enumerate(pool.kinds):
+            what = "servers" if len(pool.kinds) == 1 else kind.server
+            counts = tally.servers[plan.pool_row[mine] + k]
+            paid = np.maximum(counts[:, SERVER_NS], 1)
+            _mean_and_most(out, f"{what} of {pool.name}", counts[:, SERVED_NS] / paid)
+            if kind.decoders and counts[:, DECODING_NS].any():
+                decoding = counts[:, DECODING_NS] / (paid * kind.decoders)
+                _mean_and_most(out, f"decoders of {pool.name}", decoding)
+    return out
+
+
+def _mean_and_most(out: dict[str, float | None], name: str, values: Floats) -> None:
+    """Add the mean of some utilisations, and the highest if there are several."""
+    out[name] = float(values.mean())
+    if len(values) > 1:
+        out[f"{name} (busiest)"] = float(values.max())
+
+
+def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
+    """Return the CO2-equivalent of the electricity, were every hour like these; kg."""
+    watts = power_w(outcome)["total"]
+    return watts * 8766 / 1000 * outcome.plan.carbon_g_per_kwh / 1000 / outcome.plan.size
+
+
+def rollout(outcome: Outcome) -> dict[str, Any]:
+    """Return how the model rewrites went that were written before the end.
+
+    `blind_s` is how long a sensor sees nothing while it is written, `wait_s` from the request to
+    the arrival of the bytes, `complete_s` from the first request to the last model in place.
+    """
+    table = outcome.plan.rollout
+    done = table[table[:, WRITTEN_NS] <= outcome.plan.end_ns]
+    out: dict[str, Any] = {
+        "requests": len(table),
+        "written": len(done),
+        "from_cache": int((done[:, DOWN_BITS] == 0).sum()),
+        "downlink_bytes": int(table[:, DOWN_BITS].sum()) // 8,
+    }
+    if len(done):
+        blind = (done[:, WRITTEN_NS] - done[:, WRITE_FROM_NS]) * 1e-9
+        waits = (done[:, ARRIVED_NS] - done[:, ASKED_NS]) * 1e-9
+        complete = int(done[:, WRITTEN_NS].max() - done[:, ASKED_NS].min())
+        out |= {
+            "blind_s": {"mean": float(blind.mean()), "max": float(blind.max())},
+            "wait_s": {"mean": float(waits.mean()), "max": float(waits.max())},
+            "complete_s": complete * 1e-9,
+        }
     return out
 
 
@@ -161,8 +214,15 @@ def energy_mj_per_result(outcome: Outcome) -> float | None:
 
 
 def pixels_leaving(outcome: Outcome) -> int:
-    """Return the frames whose pixels left their sensor."""
-    return int(outcome.tally.sensors[outcome.plan.on_sensor == 0, SENT_FRAMES].sum())
+    """Return the frames of which pixels left their sensor."""
+    return int(outcome.tally.sensors[:, SENT_PIXEL_FRAMES].sum())
+
+
+def pixels_to_cloud(outcome: Outcome) -> int:
+    """Return the frames of which pixels were sent on beyond the edge, to the cloud."""
+    plan = outcome.plan
+    ends_at_edge = (plan.pool_of >= 0) & (plan.pool_level < LEVELS - 1)
+    return int(outcome.tally.sensors[~ends_at_edge, SENT_PIXEL_FRAMES].sum())
 
 
 def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:

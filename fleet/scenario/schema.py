@@ -56,6 +56,27 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,
 Target = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
+MAX_LOSS = Fraction(1, 2)
+
+
+def _moment(value: object) -> int | dt.time:
+    if isinstance(value, str) and _CLOCK.match(value):
+        try:
+            return dt.time.fromisoformat(value)
+        except ValueError:
+            raise InputError(f"{value!r} is not a time of day; write such as '18:30'") from None
+    return units.time_ns(value)
+
+
+_CLOCK = re.compile(r"^\d{2}:\d{2}$")
+_MOMENT = {
+    "type": "string",
+    "examples": ["5 min", "18:30"],
+    "description": "a time or a clock time",
+}
+Moment = Annotated[int | dt.time, BeforeValidator(_moment), WithJsonSchema(_MOMENT)]
+"""When something happens: ns from the start, or a time of day."""
+
 
 class Model(BaseModel):
     """Base of every scenario model: frozen, strict, no unknown keys."""
@@ -122,7 +143,12 @@ class SensorGroup(Model):
 
 
 class Link(Model):
-    """One hop of the way up: a catalogue technology, what overrides it, and where it leads."""
+    """One hop of the way up: a catalogue technology, what overrides it, and where it leads.
+
+    `rate` is what all who share the link have, `user_rate` what one sender's radio can do. After
+    `cap` of data (less the share `cap_used` that is spent at the start) a sender gets
+    `throttled_rate`.
+    """
 
     technology: Name
     shared_by: Literal["sensor", "site", "cell", "city"]
@@ -131,6 +157,21 @@ class Link(Model):
     downlink_rate: RateBps | None = None
     propagation: OffsetNs | None = None
     buffer: DataBit | None = None
+    user_rate: RateBps | None = None
+    loss: Share | None = None
+    cap: DataBit | None = None
+    cap_used: Share = Fraction(0)
+    throttled_rate: RateBps | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Link:
+        if (self.cap is None) != (self.throttled_rate is None):
+            raise InputError("'cap' and 'throttled_rate' go together; give both or none")
+        if self.cap_used > 1 or (self.cap_used and self.cap is None):
+            raise InputError("'cap_used' is a share of 'cap', from 0 to 100 %")
+        if self.loss is not None and self.loss > MAX_LOSS:
+            raise InputError(f"loss {float(self.loss):g} is above {float(MAX_LOSS):g}; lower it")
+        return self
 
 
 class Batch(Model):
@@ -159,15 +200,45 @@ class Autoscale(Model):
         return self
 
 
-class Cloud(Model):
-    """A pool of like servers in a region."""
+class Servers(Model):
+    """A pool of servers with one queue.
 
-    region: Name = "cloud"
+    `more` adds further kinds of servers to the pool. A frame that no batch has taken after
+    `deadline` is lost. `decode: false` leaves out the decoding of video.
+    """
+
     server: Name
     servers: Count = 1
+    more: dict[Name, Count] = {}
     batch: Batch = Batch()
     queue: Count = 100_000
+    deadline: TimeNs | None = None
+    decode: bool = True
+
+    @model_validator(mode="after")
+    def _kinds(self) -> Servers:
+        if self.server in self.more:
+            raise InputError(f"'more' names '{self.server}' again; add to 'servers' instead")
+        if len(self.more) >= MAX_KINDS:
+            raise InputError(f"a pool has at most {MAX_KINDS} kinds of servers")
+        return self
+
+
+MAX_KINDS = 8
+
+
+class Cloud(Servers):
+    """The pool of the main region."""
+
+    region: Name = "cloud"
     autoscale: Autoscale | None = None
+
+
+class Edge(Servers):
+    """Servers close to the sensors: a pool for each site, cell or the city, behind a link."""
+
+    after: Name
+    shared_by: Literal["site", "cell", "city"]
 
 
 class Region(Model):
@@ -175,20 +246,31 @@ class Region(Model):
 
     server: Name | None = None
     servers: Count | None = None
+    more: dict[Name, Count] | None = None
     batch: Batch | None = None
     queue: Count | None = None
+    deadline: TimeNs | None = None
+    decode: bool | None = None
     autoscale: Autoscale | None = None
 
 
 class Equipment(Model):
-    """What looks and infers for a sensor; a field left out is taken from the arm."""
+    """What looks and infers for a sensor; a field left out is taken from the arm.
+
+    `mode` is how the sensor is read out, `output` what an AI sensor puts out, `bitrate` the mean
+    that an encoder is held to, `infer` where the frames of a camera are inferred.
+    """
 
     device: Name | None = None
     model: Name | None = None
     codec: Name | None = None
     publish: str | None = None
-    format: Literal["message", "tensor"] | None = None
     protocol: Name | None = None
+    mode: Name | None = None
+    output: Literal["message", "tensor", "roi", "image", "raw", "image + message"] | None = None
+    host: Name | None = None
+    bitrate: RateBps | None = None
+    infer: Literal["cloud", "edge"] | None = None
 
     @model_validator(mode="after")
     def _published(self) -> Equipment:
@@ -219,10 +301,15 @@ class Event(Model):
 
     Exactly one of `outage` (a link), `crash`, `rewrite` and `profile` (a sensor or a group) says
     what; `at`, or `mtbf` and `mttr` (mean times to failure and to repair, both exponential),
-    says when.
+    says when. `at` is a time from the start or a time of day; `every` repeats it. A rewrite can be
+    rolled out in `waves`, one `wave_every` after the other. `cell` narrows a group to one cell.
     """
 
-    at: OffsetNs | None = None
+    at: Moment | None = None
+    every: TimeNs | None = None
+    waves: Count = 1
+    wave_every: TimeNs | None = None
+    cell: Name | None = None
     lasts: TimeNs | None = None
     mtbf: TimeNs | None = None
     mttr: TimeNs | None = None
@@ -257,12 +344,12 @@ class Event(Model):
 
 _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     # kind: (fields needed with 'at', fields allowed with 'at')
-    "outage": ({"lasts"}, {"lasts"}),
-    "crash": (set(), {"lasts"}),
-    "rewrite": ({"model"}, {"model"}),
-    "profile": (set(), {"rate", "demand"}),
+    "outage": ({"lasts"}, {"lasts", "every"}),
+    "crash": (set(), {"lasts", "every", "cell"}),
+    "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
+    "profile": (set(), {"rate", "demand", "every", "cell"}),
 }
-_DETAILS = {"lasts", "mtbf", "mttr", "model", "rate", "demand"}
+_DETAILS = {"lasts", "mtbf", "mttr", "model", "rate", "demand", "wave_every", "cell", "every"}
 
 
 def _check_fields(event: Event, kind: str) -> None:
@@ -276,8 +363,10 @@ def _check_fields(event: Event, kind: str) -> None:
         raise InputError(f"{kind} needs {', '.join(sorted(needed - given))}")
     if given - allowed:
         raise InputError(f"{kind} at a stated time takes no {', '.join(sorted(given - allowed))}")
-    if kind == "profile" and not given:
+    if kind == "profile" and not given & {"rate", "demand"}:
         raise InputError("profile needs rate, demand or both")
+    if (event.waves > 1) != (event.wave_every is not None):
+        raise InputError("'waves' of a rewrite and 'wave_every' go together; give both or none")
 
 
 _OR_MTBF = {"outage": ", or 'mtbf' and 'mttr' alone", "crash": ", or 'mtbf' and 'mttr' alone"}
@@ -294,13 +383,30 @@ class ScenarioModel(Model):
     city: City | None = None
     catalogue: str | None = None
     network_energy: Literal["marginal", "average", "convention"] = "average"
+    grid: Name = "world"
+    prices: Name | None = None
+    retention: TimeNs | None = None
     sensors: dict[Name, SensorGroup]
     links: dict[Name, Link]
     cloud: Cloud
     regions: dict[Name, Region] = {}
+    edges: dict[Name, Edge] = {}
     arms: dict[Name, Arm]
     events: list[Event] = []
     slo: list[str] = []
+
+    def moments_ns(self, event: Event) -> list[int]:
+        """Return when an event with `at` happens, up to the end of the run; ns."""
+        if event.at is None:
+            return []
+        if isinstance(event.at, dt.time):
+            first = dt.datetime.combine(self.start_time, event.at) - self.start_time
+            at = int(first.total_seconds()) % 86_400 * 1_000_000_000
+        else:
+            at = event.at
+        if event.every is None:
+            return [at]
+        return list(range(at, max(self.duration, at + 1), event.every))
 
     @property
     def start_time(self) -> dt.datetime:
@@ -319,24 +425,32 @@ class ScenarioModel(Model):
         return self
 
 
-_PUBLISH = re.compile(r"^every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))$")
+_PUBLISH = re.compile(
+    r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
+    r"|(?P<change>on change)(?: or every (?P<silence>\d.*))?)$"
+)
 
 
-def parse_publish(text: str) -> tuple[int, int]:
-    """Return (every n inferences, interval in ns) of a publishing rule; one of them is 0.
+def parse_publish(text: str) -> tuple[int, int, bool]:
+    """Return (every n inferences, interval in ns, on change) of a publishing rule.
+
+    With `on change` the interval is the longest silence, 0 if there is none; else one of the two
+    numbers is 0.
 
     Raises:
-        InputError: the text is not 'every inference', 'every N inferences' or 'every TIME'.
+        InputError: the text is not such a rule.
     """
     match = _PUBLISH.match(text)
     if match is None:
         raise InputError(
-            f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences' or"
-            " 'every 2 s'"
+            f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences',"
+            " 'every 2 s', 'on change' or 'on change or every 60 s'"
         )
     if match["all"]:
-        return 1, 0
+        return 1, 0, False
+    if match["change"]:
+        return 0, units.time_ns(match["silence"]) if match["silence"] else 0, True
     count, interval_ns = (int(match["n"]), 0) if match["n"] else (0, units.time_ns(match["time"]))
     if count == 0 and interval_ns == 0:
         raise InputError(f"{text!r}: publish at least every 1 inferences or every 1 ns")
-    return count, interval_ns
+    return count, interval_ns, False

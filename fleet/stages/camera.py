@@ -1,11 +1,14 @@
-"""How many bytes a frame takes: encoded video, metadata, and the protocol around both.
+"""How many bytes a frame takes: encoded video, metadata, pixels, and the protocol around them.
 
 Encoded video: every `gop`-th frame is an I frame, the others are P frames. Both vary about their
 measured mean by a draw of the frame; a P frame grows with what moves in view:
 
     P bytes = p · (static + (1 - static) · objects / reference objects) · (1 + variation · z)
 
-Metadata: base + per object · min(objects, most objects that the model reports).
+where z is near normal, or exponential less 1.
+
+Metadata: base + per object · min(objects, most objects that the model reports), as such or in
+base64, and an envelope around it. Pixels: a whole picture, or a crop for each object.
 
 On the wire: payload + per message + ceil(payload / segment) · per segment.
 """
@@ -16,7 +19,8 @@ import math
 
 from numba import njit
 
-from fleet.chance import mix64, spread
+from fleet.chance import exponential, mix64, spread
+from fleet.stages.setup import Setups
 
 MIN_FRAME_BYTES = 64
 
@@ -33,6 +37,7 @@ def video_bytes(
     p_variation: float,
     static_share: float,
     reference_objects: float,
+    exponential_sizes: int,
 ) -> int:
     """Return the bytes of an encoded frame.
 
@@ -47,9 +52,10 @@ def video_bytes(
         p_variation: the same of P frames.
         static_share: share of a P frame's bytes that an empty scene needs too, 0..1.
         reference_objects: objects in view when `p_bytes` was measured.
+        exponential_sizes: 1 if the draw is exponential, 0 if near normal.
     """
     start = int(mix64(key) >> 33) % gop
-    z = spread(key, frame)
+    z = exponential(key, frame) - 1.0 if exponential_sizes else spread(key, frame)
     if (frame + start) % gop == 0:
         size = i_bytes * (1.0 + i_variation * z)
     else:
@@ -59,9 +65,42 @@ def video_bytes(
 
 
 @njit(cache=True, error_model="numpy")
-def metadata_bytes(objects: int, base: int, per_object: int, most: int) -> int:
-    """Return the bytes of a metadata message about some objects, at least one."""
-    return max(1, base + per_object * min(objects, most))
+def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelope: int) -> int:
+    """Return the bytes of a message about some objects; 0 if all sizes are 0."""
+    content = base + per_object * objects
+    return envelope + (4 * ((content + 2) // 3) if base64 else content)
+
+
+@njit(cache=True, error_model="numpy")
+def message_part(setups: Setups, k: int, objects: int) -> int:
+    """Return the bytes of metadata that setup `k` sends about some objects."""
+    return metadata_bytes(
+        min(objects, setups.metadata_most[k]), setups.metadata_base[k],
+        setups.metadata_per_object[k], setups.metadata_base64[k], setups.metadata_envelope[k],
+    )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def payload_bytes(setups: Setups, k: int, key: int, frame: int, objects: int) -> int:
+    """Return the bytes that setup `k` sends of a frame, at least one.
+
+    Args:
+        setups: the setup table.
+        k: row of the table.
+        key: the sensor's size key.
+        frame: frame number.
+        objects: objects in view.
+    """
+    seen = min(objects, setups.metadata_most[k])
+    size = message_part(setups, k, objects)
+    size += setups.pixels_base[k] + setups.pixels_per_object[k] * seen
+    if setups.i_bytes[k] > 0.0:
+        size += video_bytes(
+            key, frame, objects, setups.i_bytes[k], setups.p_bytes[k], setups.gop[k],
+            setups.i_variation[k], setups.p_variation[k], setups.static_share[k],
+            setups.reference_objects[k], setups.exponential_sizes[k],
+        )  # fmt: skip
+    return int(max(1, size))
 
 
 @njit(cache=True, error_model="numpy")

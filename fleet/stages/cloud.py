@@ -1,9 +1,13 @@
-"""A pool of like servers with one queue and dynamic batching.
+"""Pools of servers, in the cloud or at the edge: decoding, then one queue with dynamic batching.
+
+Decoding is a FIFO in front of `decoders` alike, each of which takes `pixels / decode rate` for a
+frame. It is done at once where a frame is not encoded or nothing is said about decoders.
 
 A batch starts at the earliest time at which a server is free and either `max_batch` frames wait
 or the oldest has waited `wait`; it takes the first min(waiting, max_batch) frames in order, those
-that arrive at that very time among them, and keeps its server for t(b) = a + c·b. A frame that
-arrives when `queue` frames wait is lost.
+that arrive at that very time among them, and keeps its server for t(b) = a + c·b, times a draw if
+the service varies. The server that has been free longest takes it. A frame that arrives when
+`queue` frames wait is lost; one that has waited `deadline` when no batch takes it is lost too.
 """
 
 from __future__ import annotations
@@ -12,31 +16,107 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fleet.stages.frames import CLOCK, DONE, FATE, INFER, LOST_CLOUD_QUEUE, START
+from fleet.chance import exponential, spread
+from fleet.stages.frames import (
+    CLOCK,
+    DECODED,
+    DONE,
+    FATE,
+    FRAME,
+    IN_FLIGHT,
+    INFER,
+    LOST_DEADLINE,
+    LOST_DECODE_QUEUE,
+    SENSOR,
+    START,
+)
+from fleet.stages.uplink import service_ns
+
+Ints = NDArray[np.int64]
+
+# Columns of the table of pools, one row a pool. QUEUE_LOST is the fate of a frame that finds the
+# queue full; DEADLINE_NS is 0 without one.
+MAX_BATCH, WAIT_NS, QUEUE, DEADLINE_NS, LAW, QUEUE_LOST = range(6)
+POOL_WIDTH = 6
+CONSTANT, NEAR_NORMAL, EXPONENTIAL = range(3)  # LAW: how service times vary
+LARGEST_VARIATION = 0.25
+"""Of a near normal service time: a draw is at most 3.47 deviations below its mean."""
+
+KINDS = 8
+"""Kinds of servers in a pool at most. A free time and a kind are kept as one number."""
 
 
 @njit(cache=True, error_model="numpy")
-def occupy(free_ns: NDArray[np.int64], end_ns: int) -> None:
-    """Give the server that is free first a new free time: replace the top of a binary heap."""
-    size = len(free_ns)
+def replace_first(heap: Ints, size: int, value: int) -> None:
+    """Replace the smallest number of a binary heap."""
     at = 0
     while True:
         child = 2 * at + 1
         if child >= size:
             break
-        if child + 1 < size and free_ns[child + 1] < free_ns[child]:
+        if child + 1 < size and heap[child + 1] < heap[child]:
             child += 1
-        if free_ns[child] >= end_ns:
+        if heap[child] >= value:
             break
-        free_ns[at] = free_ns[child]
+        heap[at] = heap[child]
         at = child
-    free_ns[at] = end_ns
+    heap[at] = value
 
 
 @njit(cache=True, error_model="numpy")
-def due_ns(
-    rows: NDArray[np.int64], waiting: NDArray[np.int64], max_batch: int, wait_ns: int
-) -> int:
+def decode(
+    rows: Ints, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rates: Ints,
+    pixels: Ints, queue: int, order: Ints, decoding_ns: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Run the decoders of a pool up to a time.
+
+        start = max(arrival, first decoder free),  decoded = start + ceil(pixels · 10⁹ / rate)
+
+    Args:
+        rows: the store's rows; DECODED and CLOCK of frames that start, FATE and DONE of lost ones
+            are set in place.
+        index: the frames that wait already, then arrivals before `until_ns` in order of (clock,
+            sensor, frame).
+        waiting: how many of them wait already.
+        until_ns: what would start at or after this time stays undecided.
+        heap: when decoders are free, times `KINDS`, plus their kind; changed in place.
+        size: number of decoders.
+        rates: pixels a second of a decoder by kind.
+        pixels: to decode of a frame, by sensor.
+        queue: frames that may wait.
+        order: filled with the indices of the admitted frames; shape (len(index),).
+        decoding_ns: time handed out by kind, added to in place.
+
+    Returns:
+        (frames of `order` that have started, frames admitted); the others wait.
+    """
+    order[:waiting] = index[:waiting]
+    head, tail, arriving = 0, waiting, waiting
+    while True:
+        start_ns = until_ns
+        if tail > head and size > 0:
+            start_ns = max(heap[0] // KINDS, rows[order[head], CLOCK])
+        if arriving < len(index) and rows[index[arriving], CLOCK] <= start_ns:
+            if tail - head >= queue:
+                row = rows[index[arriving]]
+                row[FATE], row[DONE] = LOST_DECODE_QUEUE, row[CLOCK]
+            else:
+                order[tail] = index[arriving]
+                tail += 1
+            arriving += 1
+        elif start_ns >= until_ns:
+            return head, tail
+        else:
+            kind, row = heap[0] % KINDS, rows[order[head]]
+            spent = service_ns(pixels[row[SENSOR]], rates[kind])
+            row[DECODED] = row[CLOCK] = start_ns + spent
+            decoding_ns[kind] += spent
+            replace_first(heap, size, row[CLOCK] * KINDS + kind)
+            head += 1
+
+
+@njit(cache=True, error_model="numpy")
+def due_ns(rows: Ints, waiting: Ints, max_batch: int, wait_ns: int) -> int:
     """Return when a batch of waiting frames is due: when it is full or the oldest has waited."""
     due = rows[waiting[0], CLOCK] + wait_ns
     if len(waiting) >= max_batch:
@@ -45,19 +125,22 @@ def due_ns(
 
 
 @njit(cache=True, error_model="numpy")
+def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
+    """Return how long a batch takes, given its mean and the first of its frames; at least 1 ns."""
+    if law == NEAR_NORMAL:
+        return max(1, int(mean_ns * (1.0 + variation * spread(key, frame))))
+    if law == EXPONENTIAL:
+        return max(1, int(mean_ns * exponential(key, frame)))
+    return mean_ns
+
+
+@njit(cache=True, error_model="numpy")
 def serve(
-    rows: NDArray[np.int64],
-    index: NDArray[np.int64],
-    waiting: int,
-    until_ns: int,
-    free_ns: NDArray[np.int64],
-    max_batch: int,
-    wait_ns: int,
-    queue_max: int,
-    service_ns: NDArray[np.int64],
-    order: NDArray[np.int64],
-) -> tuple[int, int, int, int]:
-    """Run the pool up to a time.
+    rows: Ints, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rule: Ints,
+    variation: float, mean_ns: Ints, keys: NDArray[np.uint64], order: Ints, served_ns: Ints,
+    batches: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Run the servers of a pool up to a time.
 
     Args:
         rows: the store's rows; START and INFER of frames that start, FATE and DONE of lost ones
@@ -66,42 +149,115 @@ def serve(
             sensor, frame).
         waiting: how many of them wait already.
         until_ns: batches that would start at or after this time stay undecided.
-        free_ns: binary heap of the times at which the servers become free, changed in place;
-            shape (servers,).
-        max_batch: frames in a batch at most.
-        wait_ns: longest time that an incomplete batch waits.
-        queue_max: frames that may wait.
-        service_ns: t(b) for b = 0..max_batch; shape (max_batch + 1,).
+        heap: when servers are free, times `KINDS`, plus their kind; a binary heap, changed in
+            place.
+        size: number of servers.
+        rule: the pool's row of the table of pools.
+        variation: of the service time.
+        mean_ns: t(b) by kind for b = 0..; shape (kinds, at least max_batch + 1).
+        keys: service keys by sensor.
         order: filled with the indices of the admitted frames; shape (len(index),).
+        served_ns: service time handed out by kind, added to in place.
+        batches: by kind, added to in place.
 
     Returns:
-        (frames started, frames lost, service time handed out in ns, batches). The started frames
-        are the first of `order`, the lost ones have their FATE set, the rest still waits.
+        (frames of `order` that have started or passed their deadline, frames admitted); those
+        between wait. Frames that are lost have their FATE set.
     """
+    max_batch, wait_ns, deadline_ns = rule[MAX_BATCH], rule[WAIT_NS], rule[DEADLINE_NS]
     order[:waiting] = index[:waiting]
     head, tail, arriving = 0, waiting, waiting
-    lost, handed_out_ns, batches = 0, 0, 0
     while True:
-        launch_ns = until_ns
-        if tail > head and len(free_ns) > 0:
-            launch_ns = max(free_ns[0], due_ns(rows, order[head:tail], max_batch, wait_ns))
-        if arriving < len(index) and rows[index[arriving], CLOCK] <= launch_ns:
-            if tail - head >= queue_max:
+        launch_ns, expiry_ns = until_ns, until_ns
+        if tail > head:
+            if size > 0:
+                due = due_ns(rows, order[head:tail], max_batch, wait_ns)
+                launch_ns = max(heap[0] // KINDS, due)
+            if deadline_ns > 0:
+                expiry_ns = min(until_ns, rows[order[head], CLOCK] + deadline_ns)
+        arrival_ns = rows[index[arriving], CLOCK] if arriving < len(index) else until_ns
+        if expiry_ns < min(launch_ns, arrival_ns):
+            row = rows[order[head]]
+            row[START], row[FATE], row[DONE] = -1, LOST_DEADLINE, expiry_ns
+            head += 1
+        elif arrival_ns <= launch_ns and arriving < len(index):
+            if tail - head >= rule[QUEUE]:
                 row = rows[index[arriving]]
-                row[FATE], row[DONE] = LOST_CLOUD_QUEUE, row[CLOCK]
-                lost += 1
+                row[START], row[FATE], row[DONE] = -1, rule[QUEUE_LOST], row[CLOCK]
             else:
                 order[tail] = index[arriving]
                 tail += 1
             arriving += 1
-            continue
-        if launch_ns >= until_ns:
-            return head, lost, handed_out_ns, batches
-        size = min(max_batch, tail - head)
-        end_ns = launch_ns + service_ns[size]
-        occupy(free_ns, end_ns)
-        handed_out_ns += service_ns[size]
-        batches += 1
-        for i in order[head : head + size]:
-            rows[i, START], rows[i, INFER] = launch_ns, end_ns
-        head += size
+        elif launch_ns >= until_ns:
+            return head, tail
+        else:
+            kind = heap[0] % KINDS
+            count = min(max_batch, tail - head)
+            lead = rows[order[head]]
+            spent = batch_ns(
+                mean_ns[kind, count], rule[LAW], variation, keys[lead[SENSOR]], lead[FRAME]
+            )
+            replace_first(heap, size, (launch_ns + spent) * KINDS + kind)
+            served_ns[kind] += spent
+            batches[kind] += 1
+            for i in order[head : head + count]:
+                rows[i, START], rows[i, INFER] = launch_ns, launch_ns + spent
+            head += count
+
+
+@njit(cache=True, error_model="numpy")
+def decode_all(
+    rows: Ints, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints, sizes: Ints,
+    rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
+    decoding_ns: Ints,
+) -> None:  # fmt: skip
+    """Run `decode` for each of several pools.
+
+    `index` holds the frames of the first pool, then of the second, and so on; `ends` says where
+    each pool's frames end, `waiting` how many of them wait already. `order` is like `index`.
+    `heads` and `tails` take what `decode` returns for each pool. All else is as in `decode`, with
+    one row a pool; `table` is the table of pools.
+    """
+    begin = 0
+    for p in range(len(ends)):
+        end = ends[p]
+        heads[p], tails[p] = decode(
+            rows, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], rates[p], pixels,
+            table[p, QUEUE], order[begin:end], decoding_ns[p],
+        )  # fmt: skip
+        begin = end
+
+
+@njit(cache=True, error_model="numpy")
+def serve_all(
+    rows: Ints, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints, sizes: Ints,
+    table: Ints, variation: NDArray[np.float64], mean_ns: Ints, keys: NDArray[np.uint64],
+    order: Ints, heads: Ints, tails: Ints, served_ns: Ints, batches: Ints,
+) -> None:  # fmt: skip
+    """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
+    begin = 0
+    for p in range(len(ends)):
+        end = ends[p]
+        heads[p], tails[p] = serve(
+            rows, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], table[p],
+            variation[p], mean_ns[p], keys, order[begin:end], served_ns[p], batches[p],
+        )  # fmt: skip
+        begin = end
+
+
+@njit(cache=True, error_model="numpy")
+def sort_out(rows: Ints, order: Ints, ends: Ints, heads: Ints, tails: Ints) -> tuple[Ints, Ints]:
+    """Return (frames that started, frames that wait), pool by pool, after a run of all pools."""
+    started, wait = np.empty_like(order), np.empty_like(order)
+    n, w, begin = 0, 0, 0
+    for p in range(len(ends)):
+        for k in range(begin, begin + tails[p]):
+            i = order[k]
+            if k - begin >= heads[p]:
+                wait[w] = i
+                w += 1
+            elif rows[i, FATE] == IN_FLIGHT:
+                started[n] = i
+                n += 1
+        begin = ends[p]
+    return started[:n], wait[:w]

@@ -1,6 +1,6 @@
 """A frame is a row of int64: who, what, and when it passed each stage.
 
-Rows are C-contiguous, 16 numbers of 8 bytes: two cache lines. A time that has not come is -1.
+Rows are C-contiguous, 18 numbers of 8 bytes. A time that has not come is -1.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ CLOCK = 5  # when the frame enters the next stage
 CAPTURE = 6  # end of exposure
 SENSED = 7  # pixels read out and processed
 READY = 8  # inferred (on the sensor) or encoded (in the camera)
-UPLINK = 9  # at the far end of the access links
-BACKHAUL = 10
-WAN = 11  # at the region
-START = 12  # its batch starts
-INFER = 13  # its batch ends
-DONE = 14  # result at its consumer, or the time at which the frame was skipped or lost
-FATE = 15
-WIDTH = 16
+ACCESS = 9  # at the far end of its own port or radio
+UPLINK = 10  # at the far end of the access links
+BACKHAUL = 11
+WAN = 12  # at the region
+DECODED = 13  # decoded, at a server
+START = 14  # its batch starts
+INFER = 15  # its batch ends
+DONE = 16  # result at its consumer, or the time at which the frame was skipped or lost
+FATE = 17
+WIDTH = 18
 
 COLUMNS = (
     "sensor", "frame", "objects", "payload_bytes", "wire_bits", "clock_ns", "capture_ns",
-    "sensed_ns", "ready_ns", "uplink_ns", "backhaul_ns", "wan_ns", "start_ns", "infer_ns",
-    "done_ns", "fate",
+    "sensed_ns", "ready_ns", "access_ns", "uplink_ns", "backhaul_ns", "wan_ns", "decoded_ns",
+    "start_ns", "infer_ns", "done_ns", "fate",
 )  # fmt: skip
 
 LEVELS = 4  # hops of a path: access port, shared cell, backhaul, wan
-# Where the time behind each level is kept; the access port's is overwritten by the clock's next.
-LEVEL_COLUMN = (CLOCK, UPLINK, BACKHAUL, WAN)
+LEVEL_COLUMN = (ACCESS, UPLINK, BACKHAUL, WAN)  # the time behind each of them
 
 # What became of a frame. Skipped: never inferred or never sent, by design. Lost: it should have
 # become a result.
@@ -53,8 +54,12 @@ LOST_ACCESS_BUFFER = 7
 LOST_CELL_BUFFER = 8
 LOST_BACKHAUL_BUFFER = 9
 LOST_WAN_BUFFER = 10
-LOST_CLOUD_QUEUE = 11
-FATES = 12
+LOST_LINK = 11
+LOST_DECODE_QUEUE = 12
+LOST_CLOUD_QUEUE = 13
+LOST_EDGE_QUEUE = 14
+LOST_DEADLINE = 15
+FATES = 16
 
 LEVEL_LOST = (LOST_ACCESS_BUFFER, LOST_CELL_BUFFER, LOST_BACKHAUL_BUFFER, LOST_WAN_BUFFER)
 
@@ -70,11 +75,31 @@ LOST_CAUSES = {
     LOST_CELL_BUFFER: "cell_buffer",
     LOST_BACKHAUL_BUFFER: "backhaul_buffer",
     LOST_WAN_BUFFER: "wan_buffer",
+    LOST_LINK: "link_errors",
+    LOST_DECODE_QUEUE: "decode_queue",
     LOST_CLOUD_QUEUE: "cloud_queue",
+    LOST_EDGE_QUEUE: "edge_queue",
+    LOST_DEADLINE: "deadline",
 }
 FATE_NAMES = {IN_FLIGHT: "in_flight", RESULT: "result"} | SKIP_CAUSES | LOST_CAUSES
 
-STAGES = ("sense", "compute", "uplink", "backhaul", "wan", "queue", "infer", "return")
+STAGES = (
+    "sense", "compute", "uplink", "backhaul", "wan", "decode", "queue", "infer", "return",
+)  # fmt: skip
+_SENSE, _COMPUTE, _UPLINK, _BACKHAUL, _WAN, _DECODE, _QUEUE, _INFER, _RETURN = range(len(STAGES))
+_POOL = [(DECODED, _DECODE), (START, _QUEUE), (INFER, _INFER)]
+_HOPS = [(ACCESS, _UPLINK), (UPLINK, _UPLINK), (BACKHAUL, _BACKHAUL), (WAN, _WAN)]
+
+STEPS: NDArray[np.int64] = np.array(
+    [
+        [(SENSED, _SENSE), (READY, _COMPUTE), *_HOPS[: level + 1], *_POOL, *_HOPS[level + 1 :],
+         (DONE, _RETURN)]
+        for level in range(LEVELS)
+    ],
+    dtype=np.int64,
+)  # fmt: skip
+"""(column, stage that ends there) in the order in which a frame passes them, by the level behind
+which its servers are; shape (LEVELS, columns, 2)."""
 
 NOBODY: Index = np.empty(0, dtype=np.int64)
 
@@ -82,7 +107,7 @@ NOBODY: Index = np.empty(0, dtype=np.int64)
 class Store:
     """Rows of the frames in one logical process: a frame stays where it is, its index moves.
 
-    Stations hand indices to each other, 8 bytes a frame instead of 128. Rows of finished frames
+    Stations hand indices to each other, 8 bytes a frame instead of 144. Rows of finished frames
     are used again; the table doubles when it is full.
     """
 
@@ -199,13 +224,19 @@ def _keys(rows: Rows, index: Index, bits: int) -> tuple[NDArray[np.int64], bool]
     return keys, ascending
 
 
-def in_order(rows: Rows, index: Index, sensors: int) -> Index:
+def in_order(rows: Rows, index: Index, sensors: int, *, ties: bool = False) -> Index:
     """Return indices sorted by (clock, sensor, frame), the total order of every station.
 
-    One sensor cannot enter a station twice at one time, so (clock, sensor) is a key; both fit one
-    int64 because the clock is taken from the earliest row.
+    Mostly one sensor cannot enter a station twice at one time, so (clock, sensor) is a key; both
+    fit one int64 because the clock is taken from the earliest row. With `ties` it can: frames of
+    one batch go on together.
     """
     if len(index) < 2:
         return index
     keys, ascending = _keys(rows, index, sensors.bit_length())
-    return index if ascending else index[np.argsort(keys)]
+    if ascending:
+        return index
+    order = np.argsort(keys)
+    if ties and (np.diff(keys[order]) == 0).any():
+        order = np.lexsort((rows[index, FRAME], keys))
+    return index[order]

@@ -45,7 +45,7 @@ def states(
     """
     return [
         StateEnergy(
-            component, state, _total(spent_ns[state]), _dot(spent_ns[state], power_uw[state])
+            component, state, _total(spent_ns[state]), dot(spent_ns[state], power_uw[state])
         )
         for state in spent_ns
     ]
@@ -56,8 +56,8 @@ def _total(values: Ints) -> int:
     return sum(int(v) for v in values)
 
 
-def _dot(spent_ns: Ints, power_uw: Ints) -> int:
-    """Return the exact sum of products, grouped by power so that it stays fast."""
+def dot(spent_ns: Ints, power_uw: Ints) -> int:
+    """Return the exact sum of amounts times power (or energy each), grouped so that it is fast."""
     total = 0
     for power in np.unique(power_uw):
         total += int(power) * _total(spent_ns[power_uw == power])

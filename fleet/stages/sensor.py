@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fleet.stages.camera import metadata_bytes, video_bytes, wire_bits
+from fleet.stages.camera import payload_bytes, wire_bits
 from fleet.stages.frames import (
     BITS,
     CLOCK,
@@ -29,27 +29,35 @@ from fleet.stages.frames import (
 )
 from fleet.stages.setup import Setups
 
-# Columns of the DSP table, one row a sensor.
-FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS = range(4)
-DSP_WIDTH = 4
+# Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published.
+FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN = range(5)
+DSP_WIDTH = 5
 
 
 @njit(cache=True, error_model="numpy")
-def published(dsp: NDArray[np.int64], now_ns: int, every: int, interval_ns: int) -> bool:
+def published(
+    dsp: NDArray[np.int64], now_ns: int, objects: int, every: int, interval_ns: int, change: int
+) -> bool:
     """Return whether the inference that starts now is sent, and remember that it was.
 
     Args:
         dsp: the sensor's row of the DSP table, changed in place; INFERENCES counts this one too.
         now_ns: start of the inference.
+        objects: objects that it finds.
         every: send every n-th inference, or 0.
-        interval_ns: send the first inference of each such time, or 0.
+        interval_ns: send the first inference of each such time, or 0; with `change` the longest
+            silence, or 0.
+        change: 1: send when the number of objects is not the one sent last.
     """
     if every > 0:
         return bool((dsp[INFERENCES] - 1) % every == 0)
-    if now_ns < dsp[NEXT_PUBLISH_NS]:
-        return False
-    dsp[NEXT_PUBLISH_NS] = now_ns + interval_ns
-    return True
+    due = now_ns >= dsp[NEXT_PUBLISH_NS]
+    if change == 1:
+        due = dsp[SEEN] != objects + 1 or (interval_ns > 0 and due)
+    if due:
+        dsp[NEXT_PUBLISH_NS] = now_ns + interval_ns
+        dsp[SEEN] = objects + 1
+    return bool(due)
 
 
 @njit(cache=True, error_model="numpy")
@@ -79,13 +87,9 @@ def compute(
         s = row[SENSOR]
         k = setup_of[s]
         now = row[SENSED]
+        sent = True
         if setups.on_sensor[k] == 0:
             row[READY] = now + setups.compute_ns[k]
-            row[PAYLOAD] = video_bytes(
-                size_keys[s], row[FRAME], row[OBJECTS], setups.i_bytes[k], setups.p_bytes[k],
-                setups.gop[k], setups.i_variation[k], setups.p_variation[k],
-                setups.static_share[k], setups.reference_objects[k],
-            )  # fmt: skip
         else:
             if now < dsp[s, BLIND_UNTIL_NS]:
                 row[FATE] = SKIP_MODEL_WRITE
@@ -94,15 +98,15 @@ def compute(
             if row[FATE] != 0:
                 row[DONE] = now
                 continue
-            dsp[s, FREE_NS] = now + setups.compute_ns[k]
+            dsp[s, FREE_NS] = now + setups.occupy_ns[k]
             dsp[s, INFERENCES] += 1
-            row[READY] = dsp[s, FREE_NS] + setups.fetch_ns[k]
-            if published(dsp[s], now, setups.publish_every[k], setups.publish_interval_ns[k]):
-                row[PAYLOAD] = metadata_bytes(
-                    row[OBJECTS], setups.metadata_base[k], setups.metadata_per_object[k],
-                    setups.metadata_most[k],
-                )  # fmt: skip
-        if row[PAYLOAD] > 0:
+            row[READY] = now + setups.compute_ns[k] + setups.fetch_ns[k]
+            sent = published(
+                dsp[s], now, min(row[OBJECTS], setups.metadata_most[k]), setups.publish_every[k],
+                setups.publish_interval_ns[k], setups.publish_change[k],
+            )  # fmt: skip
+        if sent:
+            row[PAYLOAD] = payload_bytes(setups, k, size_keys[s], row[FRAME], row[OBJECTS])
             row[BITS] = wire_bits(
                 row[PAYLOAD], setups.per_message[k], setups.segment[k], setups.per_segment[k]
             )

@@ -15,19 +15,27 @@ class Setups(NamedTuple):
     """Columns of the setup table; every field has shape (setups,).
 
     A named tuple of arrays, so that kernels take it whole. Columns that do not apply (the codec
-    of an AI sensor, the model of a camera) hold harmless constants.
+    of a sensor without pictures, the message of a camera) hold what changes nothing.
     """
 
-    on_sensor: Ints  # 1 if inference runs on the sensor, 0 if the frame goes to the cloud
+    on_sensor: Ints  # 1 if inference runs on the sensor, 0 if the frame goes to servers
     sense_ns: Ints  # end of exposure to pixels processed
     compute_ns: Ints  # DSP or encoder time of a frame
+    occupy_ns: Ints  # from one inference to the next at least
     fetch_ns: Ints  # reading the result out of the sensor
-    publish_every: Ints  # publish every n-th inference; 0 if by interval
-    publish_interval_ns: Ints  # publish at most once in this time; 0 if by count
-    metadata_base: Ints  # bytes
+    publish_every: Ints  # publish every n-th inference; 0 if by time or change
+    publish_interval_ns: Ints  # publish at most once in this time; 0 if by count or change
+    publish_change: Ints  # 1: publish when the number of objects changes
+    metadata_most: Ints  # objects that a message can hold
+    metadata_base: Ints  # bytes of a message or tensor about nothing
     metadata_per_object: Ints  # bytes
-    metadata_most: Ints  # objects
+    metadata_base64: Ints  # 1 if these bytes travel as base64: 4 characters for 3 bytes
+    metadata_envelope: Ints  # bytes around them
+    pixels_base: Ints  # bytes of a whole picture that is not encoded
+    pixels_per_object: Ints  # bytes of an object's crop
     gop: Ints  # frames
+    exponential_sizes: Ints  # 1 if frame sizes are exponential, 0 if near normal
+    decode_px: Ints  # pixels that a server must decode; 0 if the picture is not encoded
     per_message: Ints  # bytes
     segment: Ints  # bytes
     per_segment: Ints  # bytes
@@ -35,7 +43,7 @@ class Setups(NamedTuple):
     sense_uw: Ints  # while sensing
     sense_idle_uw: Ints  # pixel array between frames
     compute_uw: Ints  # while the DSP or the encoder runs
-    i_bytes: Floats
+    i_bytes: Floats  # 0 if nothing is encoded
     p_bytes: Floats
     i_variation: Floats
     p_variation: Floats

@@ -8,6 +8,11 @@ The buffer holds bits not yet sent. In nanoseconds of sending, a frame fits if
 
 and is dropped otherwise (drop-tail, the whole frame). While a link is down nothing is sent and
 nothing is forgotten: what has not left resumes after the repair (preempt-resume).
+
+Three things may be added. A *shared radio cell* takes bits while the sender's own radio sends them:
+its service counts from `arrival - air`, where air is the time on that radio (cut-through). A *data
+cap* slows a port down to another rate once it has carried so many bits. On a link with *loss*
+segments are sent again (`resent`): that takes the port's time, and a round trip on the wire.
 """
 
 from __future__ import annotations
@@ -18,21 +23,79 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fleet.stages.frames import BITS, CLOCK, DONE, FATE, SENSOR
+from fleet.chance import ln, mix64, uniform
+from fleet.stages.frames import BITS, CLOCK, DONE, FATE, FRAME, LOST_LINK, SENSOR
 
 Ints = NDArray[np.int64]
 
-# Columns of the link table (constants) and of the port table (state), one row a link.
-RATE_BPS, BUFFER_NS, PROPAGATION_NS = range(3)
-LINK_WIDTH = 3
-FREE_NS, DOWN_UNTIL_NS = range(2)
-PORT_WIDTH = 2
+SEGMENT_BITS = 12_000
+"""What is lost and sent again as one piece: an Ethernet frame of 1500 B."""
+
+# Columns of the link table (constants) and of the port table (state), one row a link. AIR_BPS is
+# the rate of the radio below a shared cell, else 0; CAP_BITS is 0 without a cap.
+RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
+CAP_BITS, THROTTLED_BPS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 9)
+LINK_WIDTH = 9
+FREE_NS, DOWN_UNTIL_NS, ACCEPTED_BITS, DEPARTED_BITS = range(4)
+PORT_WIDTH = 4
 
 
 @njit(cache=True, error_model="numpy")
 def service_ns(bits: int, rate_bps: int) -> int:
     """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹."""
     return (bits * 1_000_000_000 + rate_bps - 1) // rate_bps
+
+
+@njit(cache=True, error_model="numpy")
+def rate_bps(link: Ints, carried_bits: int) -> int:
+    """Return the rate of a link (a row of the link table) that has carried so many bits."""
+    if 0 < link[CAP_BITS] <= carried_bits:
+        return int(link[THROTTLED_BPS])
+    return int(link[RATE_BPS])
+
+
+@njit(cache=True, error_model="numpy")
+def buffer_ns(link: Ints, rate: int) -> int:
+    """Return what the buffer of a link holds, in nanoseconds of sending at a rate."""
+    if rate == link[RATE_BPS]:
+        return int(link[BUFFER_NS])
+    return int(link[BUFFER_NS] * (link[RATE_BPS] / rate))
+
+
+@njit(cache=True, error_model="numpy")
+def resent(
+    key: int | np.uint64, frame: int, bits: int, loss_ppb: int, retries: int
+) -> tuple[int, int, bool]:
+    """Return (bits sent again, rounds that took, whether the frame came through).
+
+    Each segment is lost with the same probability whenever it is sent, and sent again up to
+    `retries` times. How many go well before the next loss is geometric: floor(ln u / ln(1 - p)).
+
+    Args:
+        key: the sensor's loss key for this level of its path.
+        frame: frame number.
+        bits: of the frame.
+        loss_ppb: probability of a loss in 10⁻⁹.
+        retries: how often a segment is sent again at most.
+    """
+    segments = (bits + SEGMENT_BITS - 1) // SEGMENT_BITS
+    piece = (bits + segments - 1) // segments
+    scale = 1.0 / ln(1.0 - loss_ppb * 1e-9)
+    own = mix64(np.uint64(key) ^ mix64(frame))
+    through, again, rounds, extra, draw = 0, 0, 0, 0, 0
+    while True:
+        well = min(segments, int(ln(1.0 - uniform(own, draw)) * scale))
+        if well > 0:
+            again = 0
+        through += well
+        if through >= segments:
+            return extra * piece, rounds, True
+        if again == retries:
+            return extra * piece, rounds, False
+        again += 1
+        extra += 1
+        rounds = max(rounds, again)
+        draw += 1
 
 
 class Hop(NamedTuple):
@@ -44,6 +107,7 @@ class Hop(NamedTuple):
         class_of: class of each link; shape (links,).
         first: whether this is the sensor's first hop, where its radio is; shape (all sensors,).
         tail_ns: length of the sensor's radio tail; shape (all sensors,).
+        loss_keys: loss keys of the sensors for this level; shape (all sensors,).
     """
 
     link_of: Ints
@@ -51,6 +115,7 @@ class Hop(NamedTuple):
     class_of: Ints
     first: NDArray[np.bool_]
     tail_ns: Ints
+    loss_keys: NDArray[np.uint64]
 
 
 class Books(NamedTuple):
@@ -61,6 +126,7 @@ class Books(NamedTuple):
         bins: bits sent by class and time bin; shape (classes, bins).
         last_sent_ns: end of each sensor's last transmission, 0 if none; shape (all sensors,).
         sending_ns, tailing_ns: time of each sensor's radio in these states; shape (all sensors,).
+        radio_bits: what each sensor's radio has sent; shape (all sensors,).
     """
 
     offered_bits: Ints
@@ -71,14 +137,28 @@ class Books(NamedTuple):
     last_sent_ns: Ints
     sending_ns: Ints
     tailing_ns: Ints
+    radio_bits: Ints
 
 
 @njit(cache=True, error_model="numpy")
-def departure_ns(now: int, service: int, free: int, down_until: int, buffer: int) -> int:
+def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
     """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
     if max(0, free - max(now, down_until)) + service > buffer:
         return -1
+    if air > 0:
+        return max(now + 1, max(now - air, free) + service)
     return max(now, free) + service
+
+
+@njit(cache=True, error_model="numpy")
+def on_air(row: Ints, link: Ints, carried: int, loss_key: int) -> tuple[int, int, int, bool]:
+    """Return (bits with what is sent again, service in ns, wait for that in ns, came through?)."""
+    bits, wait, good = row[BITS], 0, True
+    if link[LOSS_PPB] > 0:
+        extra, rounds, good = resent(loss_key, row[FRAME], bits, link[LOSS_PPB], link[RETRIES])
+        bits += extra
+        wait = rounds * link[RETRY_NS]
+    return bits, service_ns(bits, rate_bps(link, carried)), wait, good
 
 
 @njit(cache=True, error_model="numpy")
@@ -105,43 +185,68 @@ def pass_hop(
     class_of, bins, last_sent_ns = hop.class_of, books.bins, books.last_sent_ns
     offered, dropped, sent = books.offered_bits, books.dropped_bits, books.sent_bits
     busy, sending, tailing = books.busy_ns, books.sending_ns, books.tailing_ns
+    radio_bits, loss_keys = books.radio_bits, hop.loss_keys
     moved = np.empty(len(due) + len(in_port), dtype=np.int64)
-    waiting, gone = np.empty_like(moved), np.empty(len(due), dtype=np.int64)
+    waiting, gone = np.empty_like(moved), np.empty(len(moved), dtype=np.int64)
     m, w, g = 0, 0, 0
     for k in range(len(moved)):
         fresh = k >= len(in_port)
         i = due[k - len(in_port)] if fresh else in_port[k]
-        s, bits, now = rows[i, SENSOR], rows[i, BITS], rows[i, CLOCK]
+        s, now = rows[i, SENSOR], rows[i, CLOCK]
         link = link_of[s]
         if link >= 0:
-            service = service_ns(bits, links[link, RATE_BPS])
+            kind = links[link]
             if fresh:
+                carried = ports[link, ACCEPTED_BITS]
+                bits, service, _, _ = on_air(rows[i], kind, carried, loss_keys[s])
                 offered[link] += bits
+                room = buffer_ns(kind, rate_bps(kind, carried))
+                air = service_ns(bits, kind[AIR_BPS]) if kind[AIR_BPS] > 0 else 0
                 free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
-                leaves = departure_ns(now, service, free, down, links[link, BUFFER_NS])
+                leaves = departure_ns(now, service, air, free, down, room)
                 if leaves < 0:
                     rows[i, FATE], rows[i, DONE] = lost, now
                     dropped[link] += bits
                     gone[g] = i
                     g += 1
                     continue
+                ports[link, ACCEPTED_BITS] += bits
                 ports[link, FREE_NS] = rows[i, CLOCK] = now = leaves
             if now >= until_ns:
                 waiting[w] = i
                 w += 1
                 continue
+            bits, service, wait, good = on_air(
+                rows[i], kind, ports[link, DEPARTED_BITS], loss_keys[s]
+            )
+            ports[link, DEPARTED_BITS] += bits
             sent[link] += bits
             busy[link] += service
             bins[class_of[link], now // bin_ns] += bits
             if first[s]:
                 tailing[s] += tail_before(now - service, last_sent_ns[s], tail_ns[s])
                 sending[s] += service
+                radio_bits[s] += bits
                 last_sent_ns[s] = now
-            rows[i, CLOCK] = now + links[link, PROPAGATION_NS]
+            if not good:
+                rows[i, FATE], rows[i, DONE] = LOST_LINK, now
+                gone[g] = i
+                g += 1
+                continue
+            rows[i, CLOCK] = now + wait + kind[PROPAGATION_NS]
         rows[i, column] = rows[i, CLOCK]
         moved[m] = i
         m += 1
     return moved[:m], waiting[:w], gone[:g]
+
+
+@njit(cache=True, error_model="numpy")
+def queued(rows: Ints, in_port: Ints, hop: Hop, bits: Ints) -> None:
+    """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
+    for i in in_port:
+        s = rows[i, SENSOR]
+        link = hop.link_of[s]
+        bits[link] += on_air(rows[i], hop.links[link], 0, hop.loss_keys[s])[0]
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,0 +1,279 @@
+"""The pools of servers that one logical process owns behind one level of links."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, Tally
+from fleet.plan.columns import Ints, Plan
+from fleet.stages import cloud, frames
+from fleet.stages.cloud import KINDS
+from fleet.stages.frames import (
+    CLOCK,
+    DECODED,
+    INFER,
+    LOST_CLOUD_QUEUE,
+    LOST_EDGE_QUEUE,
+    NOBODY,
+    SENSOR,
+    Index,
+    Store,
+)
+
+
+class Pools:
+    """Pools as arrays with one row a pool, so that a kernel runs them all.
+
+    Free times of servers and of decoders are kept as `time · KINDS + kind` in binary heaps.
+    """
+
+    def __init__(self, plan: Plan, ids: Ints, store: Store, tally: Tally) -> None:
+        """Take up all servers at time zero.
+
+        Args:
+            plan: the plan.
+            ids: which pools.
+            store: where the frames are.
+            tally: where to count.
+        """
+        self.plan, self.ids, self.store, self.tally = plan, ids, store, tally
+        self.row_of = np.full(len(plan.pool_names), -1, dtype=np.int64)
+        self.row_of[ids] = np.arange(len(ids))
+        self.spec = [plan.pool(int(p)) for p in ids]
+        self.table = np.array(
+            [
+                [p.max_batch, p.wait_ns, p.queue_max, p.deadline_ns, p.law,
+                 LOST_EDGE_QUEUE if p.edge else LOST_CLOUD_QUEUE]
+                for p in self.spec
+            ],
+            dtype=np.int64,
+        )  # fmt: skip
+        self.variation = np.array([p.variation for p in self.spec])
+        self._speeds()
+        self.heaps, self.sizes = _heaps([[k.count for k in p.kinds] for p in self.spec])
+        self.decoders, self.decoder_sizes = _heaps(
+            [[k.count * k.decoders for k in p.kinds] for p in self.spec]
+        )
+        self.served_ns, self.decoding_ns, self.batches = (
+            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(3)
+        )
+        self.arriving: list[Index] = []
+        self.pending, self.decoding, self.waiting, self.serving = (NOBODY,) * 4
+        self.decodes = (plan.decode_px > 0) & (self.row_of[plan.pool_of] >= 0)
+        self.decodes &= self.decoder_sizes[self.row_of[plan.pool_of]] > 0
+
+    def _speeds(self) -> None:
+        """Lay out t(b) and decode rates by pool and kind."""
+        largest = max(p.max_batch for p in self.spec)
+        self.mean_ns = np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64)
+        self.rates = np.ones((len(self.spec), KINDS), dtype=np.int64)
+        for p, pool in enumerate(self.spec):
+            for k, kind in enumerate(pool.kinds):
+                self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
+                self.rates[p, k] = kind.decode_px_s
+
+    def put(self, index: Index) -> None:
+        """Take frames that reach the pools; CLOCK says when."""
+        if len(index):
+            self.arriving.append(index)
+
+    def advance(self, until_ns: int) -> Index:
+        """Decode and serve up to a time; return the frames whose batches have ended."""
+        self._serve(self._decode(until_ns), until_ns)
+        ended, self.serving = frames.before(self.store.rows, self.serving, INFER, until_ns)
+        return ended
+
+    def _decode(self, until_ns: int) -> Index:
+        """Take arrivals through the decoders; return the frames that are decoded before a time."""
+        rows, size = self.store.rows, self.plan.size
+        due, late = frames.before(rows, frames.join(self.arriving), CLOCK, until_ns)
+        self.arriving = [late] if len(late) else []
+        due = frames.in_order(rows, due, size, ties=True)
+        coded, plain = frames.split(due, self.decodes[self.store.column(due, SENSOR)])
+        rows[plain, DECODED] = rows[plain, CLOCK]
+        if not len(coded) and not len(self.pending) and not len(self.decoding):
+            return plain
+        index, ends, waiting = self._by_pool(self.pending, coded)
+        order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
+        cloud.decode_all(
+            rows, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
+            self.plan.decode_px, self.table, order, heads, tails, self.decoding_ns,
+        )  # fmt: skip
+        started, self.pending = cloud.sort_out(rows, order, ends, heads, tails)
+        self._end(frames.fated(rows, index)[0])
+        decoding = frames.join([self.decoding, started])
+        decoded, self.decoding = frames.before(rows, decoding, DECODED, until_ns)
+        return frames.in_order(rows, frames.join([plain, decoded]), size, ties=True)
+
+    def _serve(self, decoded: Index, until_ns: int) -> None:
+        rows = self.store.rows
+        index, ends, waiting = self._by_pool(self.waiting, decoded)
+        order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
+        cloud.serve_all(
+            rows, index, ends, waiting, until_ns, self.heaps, self.sizes, self.table,
+            self.variation, self.mean_ns, self.plan.service_keys, order, heads, tails,
+            self.served_ns, self.batches,
+        )  # fmt: skip
+        started, self.waiting = cloud.sort_out(rows, order, ends, heads, tails)
+        self.serving = frames.join([self.serving, started])
+        self._end(frames.fated(rows, index)[0])
+
+    def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:
+        """Return (frames pool by pool, where each pool's end, how many of each were before).
+
+        In a pool the frames of `before` come first, and each part keeps its order.
+        """
+        index, count = frames.join([before, fresh]), len(self.ids)
+        if count == 1:
+            return index, np.array([len(index)]), np.array([len(before)])
+        pool = self.row_of[self.plan.pool_of[self.store.column(index, SENSOR)]]
+        ends = np.cumsum(np.bincount(pool, minlength=count))
+        held = np.bincount(pool[: len(before)], minlength=count)
+        return index[np.argsort(pool, kind="stable")], ends, held
+
+    def _end(self, index: Index) -> None:
+        self.tally.finish(self.plan, self.store.rows, index)
+        self.store.free(index)
+
+    def in_flight(self) -> int:
+        """Return the number of frames here."""
+        held = (*self.arriving, self.pending, self.decoding, self.waiting, self.serving)
+        return sum(map(len, held))
+
+    def close(self, now_ns: int) -> None:
+        """Book what is only known at the end: time spent and paid up to now."""
+        for p, pool in enumerate(self.spec):
+            row = int(self.plan.pool_row[self.ids[p]])
+            ahead = _ahead(self.heaps[p, : self.sizes[p]], now_ns)
+            decoding = _ahead(self.decoders[p, : self.decoder_sizes[p]], now_ns)
+            for k, kind in enumerate(pool.kinds):
+                counts = self.tally.servers[row + k]
+                counts[SERVED_NS] = self.served_ns[p, k] - ahead[k]
+                counts[DECODING_NS] = self.decoding_ns[p, k] - decoding[k]
+                counts[BATCHES] = self.batches[p, k]
+                counts[SERVER_NS] = kind.count * now_ns
+
+
+def _heaps(counts: list[list[int]]) -> tuple[Ints, Ints]:
+    """Return (heaps of what is free at time zero, their sizes) from counts by pool and kind."""
+    sizes = np.array([sum(kinds) for kinds in counts], dtype=np.int64)
+    heaps = np.zeros((len(counts), max(1, int(sizes.max()))), dtype=np.int64)
+    for heap, kinds in zip(heaps, counts, strict=True):
+        heap[: sum(kinds)] = np.repeat(np.arange(len(kinds)), kinds)  # sorted: a heap
+    return heaps, sizes
+
+
+def _ahead(heap: Ints, now_ns: int) -> Ints:
+    """Return how long servers are still busy after now, by kind; ns, shape (KINDS,)."""
+    left = np.maximum(heap // KINDS - now_ns, 0)
+    return np.bincount(heap % KINDS, weights=left, minlength=KINDS).astype(np.int64)
+
+
+class Scaled:
+    """One pool whose first kind of servers an autoscaler changes (`fleet.engine.control`)."""
+
+    def __init__(self, pools: Pools, row: int) -> None:
+        """Take up the first servers at time zero.
+
+        Args:
+            pools: the pools.
+            row: which of them.
+        """
+        self.pools, self.row = pools, row
+        self.first = pools.spec[row].kinds[0]
+        self.region = int(pools.ids[row])
+        self.counts = pools.tally.servers[int(pools.plan.pool_row[self.region])]
+        self.up, self.paid = self.first.count, self.first.count
+        self.paid_ns, self.accrued_ns = 0, 0
+        self.leaving: list[int] = []  # until when servers that were given back still work
+        self.decoders_leaving: list[int] = []
+
+    def running(self) -> int:
+        """Return the number of servers that are up."""
+        return self.up
+
+    def busy_ns(self, now_ns: int) -> tuple[int, int]:
+        """Return the time spent up to now: of servers, and of decoders for each that they have."""
+        pools, p = self.pools, self.row
+        served = int(pools.served_ns[p, 0]) - self._ahead(pools.heaps, pools.sizes, now_ns)
+        served -= _left(self.leaving, now_ns)
+        decoding = int(pools.decoding_ns[p, 0]) - _left(self.decoders_leaving, now_ns)
+        decoding -= self._ahead(pools.decoders, pools.decoder_sizes, now_ns)
+        return served, decoding // max(1, self.first.decoders)
+
+    def _ahead(self, heaps: Ints, sizes: Ints, now_ns: int) -> int:
+        return int(_ahead(heaps[self.row, : sizes[self.row]], now_ns)[0])
+
+    def order_server(self, now_ns: int) -> None:
+        """Start to pay for a server; it boots."""
+        self.accrue(now_ns)
+        self.paid += 1
+        self.counts[BOOTS] += 1
+
+    def add_server(self, now_ns: int) -> None:
+        """Take up a server that has booted, with its decoders."""
+        pools, p = self.pools, self.row
+        self.up += 1
+        pools.heaps = _pushed(pools.heaps, pools.sizes, p, now_ns * KINDS, 1)
+        pools.decoders = _pushed(
+            pools.decoders, pools.decoder_sizes, p, now_ns * KINDS, self.first.decoders
+        )
+
+    def retire_server(self, now_ns: int) -> None:
+        """Give back the server that is free first, and decoders; they end what they are at."""
+        pools, p = self.pools, self.row
+        self.accrue(now_ns)
+        self.up -= 1
+        self.paid -= 1
+        ends = _pulled(pools.heaps[p], pools.sizes, p, 1)[0]
+        if ends > now_ns:
+            self.leaving.append(ends)
+            self.paid_ns += min(ends, pools.plan.end_ns) - now_ns
+        gone = _pulled(pools.decoders[p], pools.decoder_sizes, p, self.first.decoders)
+        self.decoders_leaving += [at for at in gone if at > now_ns]
+
+    def accrue(self, now_ns: int) -> None:
+        """Book the server time since the last change."""
+        plan = self.pools.plan
+        if now_ns > self.accrued_ns:
+            bins = self.pools.tally.server_bins[self.region]
+            span = slice(self.accrued_ns // plan.bin_ns, -(-now_ns // plan.bin_ns))
+            bins[span] = np.maximum(bins[span], self.paid)
+        self.paid_ns += self.paid * (now_ns - self.accrued_ns)
+        self.accrued_ns = now_ns
+
+    def close(self, now_ns: int) -> None:
+        """Book the time spent and paid up to now."""
+        self.accrue(now_ns)
+        served, _ = self.busy_ns(now_ns)
+        decoding = int(self.pools.decoding_ns[self.row, 0]) - _left(self.decoders_leaving, now_ns)
+        decoding -= self._ahead(self.pools.decoders, self.pools.decoder_sizes, now_ns)
+        self.counts[SERVED_NS], self.counts[DECODING_NS] = served, decoding
+        self.counts[SERVER_NS] = self.paid_ns
+
+
+def _left(ends_ns: list[int], now_ns: int) -> int:
+    return sum(max(0, end - now_ns) for end in ends_ns)
+
+
+def _pushed(heaps: Ints, sizes: Ints, row: int, value: int, count: int) -> Ints:
+    """Return heaps with a number added to one of them so many times; its size grows in place."""
+    size = int(sizes[row])
+    if size + count > heaps.shape[1]:
+        wider = np.zeros((len(heaps), 2 * (size + count)), dtype=np.int64)
+        wider[:, : heaps.shape[1]] = heaps
+        heaps = wider
+    heaps[row, size : size + count] = value
+    sizes[row] += count
+    heaps[row, : sizes[row]].sort()
+    return heaps
+
+
+def _pulled(heap: Ints, sizes: Ints, row: int, count: int) -> list[int]:
+    """Return the times of the numbers of the first kind that are free first; they are taken out."""
+    size = int(sizes[row])
+    numbers = np.sort(heap[:size])
+    gone = np.flatnonzero(numbers % KINDS == 0)[:count]
+    heap[: size - len(gone)] = np.delete(numbers, gone)
+    sizes[row] -= len(gone)
+    return [int(at) for at in numbers[gone] // KINDS]

@@ -1,0 +1,89 @@
+"""What an arm costs: US dollars for each sensor and month, were every hour like those simulated.
+
+device    price of camera, sensor and host over their life, and that of servers at the edge
+data      GB over mobile access, and over the fixed line, times the price of a GB
+compute   paid hours of cloud servers times the price of an hour
+storage   GB of pictures a month that reach the cloud, kept for the retention time
+energy    kWh of sensors, uplinks and edge; the cloud's is in its price of an hour
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.engine.tally import (
+    SENT_LINK_BITS,
+    SENT_METADATA,
+    SENT_PAYLOAD,
+    SERVER_NS,
+    Tally,
+)
+from fleet.plan.columns import Plan, Prices
+from fleet.plan.equipment import MONTH_NS
+from fleet.results.energy import account
+from fleet.stages.frames import LEVELS
+
+_GB_BITS = 8e9
+_KWH_FJ = 3.6e21
+
+
+def cost_usd_per_sensor_month(plan: Plan, tally: Tally) -> dict[str, float] | None:
+    """Return the cost of each sensor and month by part, None without a price book; USD."""
+    prices = plan.prices
+    if prices is None:
+        return None
+    months = plan.end_ns / MONTH_NS
+    parts = {
+        "device": _devices(plan, prices),
+        "data": _data(plan, tally, prices) / months,
+        "compute": _compute(plan, tally) / months,
+        "storage": _stored_gb(plan, tally) / months * _kept_months(prices) * prices.stored_gb_month,
+        "energy": _kwh(plan, tally) / months * prices.kwh,
+    }
+    parts = {name: usd / plan.size for name, usd in parts.items()}
+    return {**parts, "total": sum(parts.values())}
+
+
+def _devices(plan: Plan, prices: Prices) -> float:
+    """Return what stands at the sensors and at the edge, for a month; USD."""
+    edge = sum(
+        kind.count * kind.monthly_usd
+        for entry in plan.pool_entry
+        if (pool := plan.pools[entry]) is not None
+        for kind in pool.kinds
+    )
+    return float(prices.device_month[plan.setup_of].sum()) + float(edge)
+
+
+def _data(plan: Plan, tally: Tally, prices: Prices) -> float:
+    sent = tally.links[:, SENT_LINK_BITS]
+    mobile = sent[plan.mobile_class[plan.class_of] == 1].sum() / _GB_BITS
+    wan = sent[plan.level_of == LEVELS - 1].sum() / _GB_BITS
+    return float(mobile * prices.mobile_gb + wan * prices.fixed_gb)
+
+
+def _compute(plan: Plan, tally: Tally) -> float:
+    """Return what the hours of rented servers cost; USD."""
+    total = 0.0
+    for index, entry in enumerate(plan.pool_entry):
+        pool = plan.pools[entry]
+        for row, kind in enumerate(() if pool is None else pool.kinds, int(plan.pool_row[index])):
+            total += float(tally.servers[row, SERVER_NS]) / 3.6e12 * kind.hourly_usd
+    return total
+
+
+def _stored_gb(plan: Plan, tally: Tally) -> float:
+    """Return the pictures that reach the cloud; GB."""
+    at_edge = (plan.pool_of >= 0) & (plan.pool_level < LEVELS - 1)
+    pixels = tally.sensors[:, SENT_PAYLOAD] - tally.sensors[:, SENT_METADATA]
+    return float(np.where(at_edge, 0, pixels).sum()) / 1e9
+
+
+def _kept_months(prices: Prices) -> float:
+    return prices.retention_ns / MONTH_NS
+
+
+def _kwh(plan: Plan, tally: Tally) -> float:
+    """Return the electricity that whoever owns the sensors pays; kWh."""
+    own = ("sensor", "uplink", "edge")
+    return sum(s.energy_fj for s in account(plan, tally) if s.component in own) / _KWH_FJ
