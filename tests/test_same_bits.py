@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet.chance import Stream
 from fleet.engine import ray_executor
-from fleet.plan.partition import partition
+from fleet.plan.partition import link_place, partition, pool_place
 from fleet.simulation import Simulation
 from fleet.stages.frames import LEVELS
 
@@ -90,17 +90,21 @@ def test_stepping_and_looking_change_nothing(
 @given(world=worlds.scenarios(), shards=st.integers(1, 9))
 @settings(max_examples=60)
 def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int) -> None:
-    made = worlds.plan(world, "cloud")
+    made = worlds.plan(world, "edge")
     parts = partition(made, shards)
     sensors = sorted(s for part in parts.shards for s in part.sensors)
     assert sensors == list(range(made.size))
     owners = sum(part.links.astype(int) for part in (*parts.shards, *parts.regions))
     assert (owners == 1).all()
+    pools = sum(part.pools.astype(int) for part in (*parts.shards, *parts.regions))
+    assert (pools == 1).all()
     for part in parts.shards:
         for s in part.sensors:
             for level in range(LEVELS):
                 link = made.link_of[level][s]
-                assert link < 0 or part.links[link] == (level < part.leave[s])
+                assert link < 0 or part.links[link] == (link_place(level) < part.leave[s])
+            pool, level = made.pool_of[s], int(made.pool_level[s])
+            assert pool < 0 or part.pools[pool] == (pool_place(level) < part.leave[s])
 
 
 def test_adding_a_sensor_changes_no_other_draw() -> None:
@@ -109,9 +113,9 @@ def test_adding_a_sensor_changes_no_other_draw() -> None:
     more["sensors"]["aaa"] = {**more["sensors"]["cam"], "count": 3}
     large = worlds.plan(more, "cloud")
     shift = large.size - small.size
-    for keys in ("capture_keys", "scene_keys", "size_keys", "phase", "name_hash"):
+    for keys in ("capture_keys", "scene_keys", "size_keys", "radio_keys", "phase", "name_hash"):
         assert (getattr(large, keys)[shift:] == getattr(small, keys)).all()
-    assert len(set(Stream)) == 5
+    assert len(set(Stream)) == 8
 
 
 def test_arms_share_their_scene() -> None:

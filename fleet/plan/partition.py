@@ -75,11 +75,16 @@ def partition(plan: Plan, shards: int) -> Partition:
     """
     shard_of = _deal(plan, min(shards, plan.size))
     count = int(shard_of.max()) + 1
-    link_owner = _owners(plan.link_of, len(plan.links), shard_of)
-    pool_owner = _owners(plan.pool_of[None], len(plan.pool_names), shard_of)
     regions = len(plan.region_names)
-    pool_owner[:regions] = -1
-    handover = _handover(plan, shard_of, link_owner, pool_owner)
+    link_owner = np.full(len(plan.links), -1, dtype=np.int64)
+    pool_owner = np.full(len(plan.pool_names), -1, dtype=np.int64)
+    handover = np.full(plan.size, END_PLACE, dtype=np.int64)
+    for level in range(LEVELS):
+        _own(plan.link_of[level], link_owner, handover, shard_of, link_place(level))
+        behind = np.where(plan.pool_level == level, plan.pool_of, -1)
+        at_region = (behind >= 0) & (behind < regions)
+        handover[at_region] = np.minimum(handover[at_region], pool_place(level))
+        _own(np.where(at_region, -1, behind), pool_owner, handover, shard_of, pool_place(level))
     nowhere = np.zeros(plan.size, dtype=np.int64)
     at_end = np.full(plan.size, END_PLACE, dtype=np.int64)
     none = np.empty(0, dtype=np.int64)
@@ -112,34 +117,30 @@ def _deal(plan: Plan, shards: int) -> Ints:
     return shard_of
 
 
-def _owners(used_by: Ints, count: int, shard_of: Ints) -> Ints:
-    """Return the shard that has all users of a link or pool, -1 if several have some.
+def _own(used: Ints, owner: Ints, handover: Ints, shard_of: Ints, place: int) -> None:
+    """Give the links or pools of a place to the shards that have all their users, in place.
+
+    One that several shards use belongs to a region, and so does one that frames of a region reach.
 
     Args:
-        used_by: the one that each sensor uses, -1 for none; shape (any, sensors).
-        count: how many there are.
+        used: the one that each sensor uses, -1 for none; shape (sensors,).
+        owner: shard of each, -1 for a region; those of this place are filled.
+        handover: first place of each sensor's way that its shard does not own; lowered.
         shard_of: shard of each sensor.
+        place: the place.
     """
-    lowest = np.full(count, len(shard_of), dtype=np.int64)
-    highest = np.full(count, -1, dtype=np.int64)
-    for row in used_by:
-        used = row >= 0
-        np.minimum.at(lowest, row[used], shard_of[used])
-        np.maximum.at(highest, row[used], shard_of[used])
-    return np.where(lowest == highest, lowest, -1)
-
-
-def _handover(plan: Plan, shard_of: Ints, link_owner: Ints, pool_owner: Ints) -> Ints:
-    """Return the first place of each sensor's way that its shard does not own."""
-    handover = np.full(plan.size, END_PLACE, dtype=np.int64)
-    foreign_pool = (plan.pool_of >= 0) & (pool_owner[plan.pool_of] != shard_of)
-    for level in reversed(range(LEVELS)):
-        here = foreign_pool & (plan.pool_level == level)
-        handover[here] = pool_place(level)
-        link = plan.link_of[level]
-        foreign = (link >= 0) & (link_owner[link] != shard_of)
-        handover[foreign] = link_place(level)
-    return handover
+    users = np.flatnonzero(used >= 0)
+    if not len(users):
+        return
+    unit, shard = used[users], np.where(handover[users] < place, -1, shard_of[users])
+    lowest = np.full(len(owner), len(shard_of), dtype=np.int64)
+    highest = np.full(len(owner), -1, dtype=np.int64)
+    np.minimum.at(lowest, unit, shard)
+    np.maximum.at(highest, unit, shard)
+    here = np.unique(unit)
+    owner[here] = np.where(lowest == highest, lowest, -1)[here]
+    foreign = users[owner[unit] < 0]
+    handover[foreign] = np.minimum(handover[foreign], place)
 
 
 def _regions_of(plan: Plan, used_by: Ints, count: int) -> Ints:
