@@ -54,7 +54,7 @@ _YEAR = re.compile(r"(19|20)[0-9]{2}")
 # time for every server, sensors a size and speed for every mode.
 _FREE = re.compile(
     r".+_batch_base|.+_batch_per_frame|(width|height|readout|frame_rate_max)_[a-z0-9]+"
-    r"|size_law|service_law"
+    r"|[ip]_pixel_exponent|size_law|service_law"
 )
 
 

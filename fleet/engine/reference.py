@@ -20,8 +20,10 @@ import simpy
 from fleet.engine import tally as count
 from fleet.engine.control import FRAME, SCENE, Environment, Process, autoscale, pause, walk
 from fleet.engine.crowd import arrivals_per_s
-from fleet.engine.stations import Link, Radio, Row, ServerPool
+from fleet.engine.reference_sensor import Sensor
+from fleet.engine.stations import Link, Row
 from fleet.engine.tally import Tally
+from fleet.engine.workplaces import ServerPool
 from fleet.plan import columns
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import camera, capture, frames, scene
@@ -44,58 +46,6 @@ from fleet.stages.uplink import PROPAGATION_NS, RETRY_NS
 
 Part = Generator[simpy.Event, Any, int]
 """A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
-
-
-class Sensor:
-    """A sensor: its clock, its DSP and its radio."""
-
-    def __init__(self, plan: Plan, index: int, tally: Tally) -> None:
-        """Set up a sensor at time zero."""
-        self.plan, self.index = plan, index
-        self.counts = tally.sensors[index]
-        self.radio = Radio(plan, index, tally)
-        self.setup = int(plan.setup_of[index])
-        self.clock = plan.clocks[index].copy()
-        self.clock[capture.NEXT_NS] = capture.due_ns(
-            self.clock, plan.capture_keys[index], plan.trace_ns, 0
-        )
-        self.present = 0
-        self.demand_factor = 1.0
-        self.clock_changes = 0
-        self.down_until_ns = 0
-        self.blind_until_ns = 0
-        self.busy_until_ns = 0
-        self.inferences = 0
-        self.next_publish_ns = 0
-        self.published: int | None = None  # objects in the last message
-        self.inside: set[simpy.Process] = set()
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a column of the setup that stands here now: an int or a float, as its column."""
-        return getattr(self.plan.setups, name)[self.setup].item()
-
-    def publishes(self, now_ns: int, objects: int) -> bool:
-        """Return whether the inference that starts now and finds some objects is sent."""
-        self.inferences += 1
-        objects = min(objects, self.metadata_most)
-        if self.publish_every:
-            return bool((self.inferences - 1) % self.publish_every == 0)
-        due = now_ns >= self.next_publish_ns
-        if self.publish_change:
-            due = objects != self.published or (self.publish_interval_ns > 0 and due)
-        if due:
-            self.next_publish_ns, self.published = now_ns + self.publish_interval_ns, objects
-        return due
-
-    def payload_bytes(self, frame: int, objects: int) -> int:
-        """Return the bytes of what is sent of a frame."""
-        return camera.payload_bytes(
-            self.plan.setups, self.setup, self.plan.size_keys[self.index], frame, objects
-        )
-
-    def message_bytes(self, objects: int) -> int:
-        """Return how many of them are metadata."""
-        return camera.message_part(self.plan.setups, self.setup, objects)
 
 
 class Reference:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Reader
-from fleet.chance import power
+from fleet.plan import dsp, pictures
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Equipment, parse_publish
+from fleet.scenario.publish import parse_publish
+from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.camera import wire_bits
 from fleet.stages.setup import Setups
-from fleet.stages.uplink import service_ns
 
 
 @dataclass(frozen=True)
@@ -158,16 +157,16 @@ def _ai_sensor(
             (*keys, "codec"), f"output '{output}' of '{device}' is not encoded; remove the codec"
         )
     model = _known_model(scenario, reader, equipment.model, keys)
-    _check_fit(scenario, reader, device, model, (*keys, "model"))
+    dsp.check_fit(scenario, reader, device, model, (*keys, "model"))
     every, interval_ns, change = parse_publish(equipment.publish or "every inference")
-    compute = compute_ns(reader, device, model)
+    compute = dsp.compute_ns(reader, device, model)
     row = _row(scenario, reader, "sensors", equipment, keys, mode)
     row |= _protocol(scenario, reader, equipment, keys, "mqtt-tls")
     row |= {
         "on_sensor": 1,
         "compute_ns": compute,
-        "compute_uw": dsp_uw(reader, device, model, compute),
-        "occupy_ns": max(compute, _least_gap_ns(reader, model)),
+        "compute_uw": dsp.dsp_uw(reader, device, model, compute),
+        "occupy_ns": max(compute, dsp.least_gap_ns(reader, model)),
         "publish_every": every,
         "publish_interval_ns": interval_ns,
         "publish_change": int(change),
@@ -177,8 +176,10 @@ def _ai_sensor(
         row |= message_row(reader, model)
     elif output == "tensor":
         row["metadata_base"] = reader.data_bit("models", model, "tensor") // 8
-    row |= _pixels(scenario, reader, equipment, keys, mode, use)
-    row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + _transfer_ns(reader, device, row)
+    row |= pictures.pixels_row(scenario, reader, equipment, keys, mode, use.rate, use.app)
+    row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + pictures.transfer_ns(
+        reader, device, row
+    )
     return Setup(f"{device} {model}", device, model, equipment, use, keys, row)
 
 
@@ -190,112 +191,6 @@ def message_row(reader: Reader, model: str) -> dict[str, int | float]:
         "metadata_per_object": reader.data_bit("models", model, "flatbuffer_per_object") // 8,
         "metadata_base64": 1,
     }
-
-
-_RAW_BITS = 10  # of a pixel of the sensor (Sony: RAW10)
-_YUV420_BITS = 12  # luma of each pixel, chroma of every fourth
-
-
-def _pixels(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, mode: str, use: Use
-) -> dict[str, int | float]:
-    """Return the columns of the pixels that an AI sensor puts out."""
-    device, output = str(equipment.device), equipment.output or "message"
-    pixels = _pixel_count(reader, "sensors", device, mode)
-    if output == "raw":
-        return {"pixels_base": pixels * _RAW_BITS // 8}
-    if output == "roi":
-        crop = reader.number("apps", use.app, "crop_share") * pixels * _YUV420_BITS / 8
-        return {"pixels_per_object": int(crop)}
-    if not output.startswith("image"):
-        return {}
-    if equipment.codec is None:
-        return {"pixels_base": pixels * _YUV420_BITS // 8}
-    return _codec(scenario, reader, equipment, keys, pixels, use.rate)
-
-
-def _transfer_ns(reader: Reader, device: str, row: dict[str, int | float]) -> int:
-    """Return how long a picture crosses the sensor's MIPI lanes; ns, 0 without one."""
-    lanes_bps = reader.count("sensors", device, "mipi_lanes") * reader.rate_bps(
-        "sensors", device, "mipi_lane_rate"
-    )
-    pixels = int(row["pixels_base"]) * 8 or int(row["decode_px"]) * _YUV420_BITS
-    return service_ns(pixels, lanes_bps)
-
-
-def _pixel_count(reader: Reader, kind: str, device: str, mode: str) -> int:
-    width = reader.count(kind, device, f"width{mode}")
-    return width * reader.count(kind, device, f"height{mode}")
-
-
-def compute_ns(reader: Reader, device: str, model: str) -> int:
-    """Return the time that the DSP takes for a model, rounded up; ns.
-
-        MACs / (MAC units · clock · efficiency) + bytes moved / bandwidth
-        + bytes resized / resize bandwidth + layers · time of a layer
-
-    The constants are the device's, the features the model's (`docs/MODEL.md`, section 4).
-    """
-
-    def constant(parameter: str) -> Fraction:
-        return reader.number("sensors", device, parameter)
-
-    macs = reader.number("models", model, "macs")
-    macs_per_s = constant("mac_units") * constant("dsp_clock") * 1_000_000
-    seconds = macs / (macs_per_s * constant("dsp_efficiency"))
-    for feature, bandwidth in (("moved", "dsp_bandwidth"), ("resized", "resize_bandwidth")):
-        seconds += Fraction(
-            reader.data_bit("models", model, feature), reader.rate_bps("sensors", device, bandwidth)
-        )
-    layers_ns = reader.count("models", model, "layers") * reader.time_ns(
-        "sensors", device, "layer_time"
-    )
-    return math.ceil(seconds * 1_000_000_000) + layers_ns
-
-
-def _least_gap_ns(reader: Reader, model: str) -> int:
-    """Return the time between inferences at the highest rate that is published for a model; ns."""
-    if not reader.has_parameter("models", model, "rate_max"):
-        return 0
-    return math.ceil(1_000_000_000 / reader.frame_rate("models", model, "rate_max"))
-
-
-def dsp_uw(reader: Reader, device: str, model: str, spent_ns: int) -> int:
-    """Return the power of the DSP while it runs a model; µW.
-
-    base + (peak - base) · MACs / (MAC units · clock · time): it grows with the share of the MAC
-    units that work.
-    """
-    units = reader.number("sensors", device, "mac_units")
-    clock = reader.number("sensors", device, "dsp_clock") * 1_000_000
-    used = reader.number("models", model, "macs") * 1_000_000_000 / (units * clock * spent_ns)
-    base = reader.power_uw("sensors", device, "dsp_power_base")
-    return base + int((reader.power_uw("sensors", device, "dsp_power_peak") - base) * used)
-
-
-def _check_fit(scenario: Scenario, reader: Reader, device: str, model: str, keys: Keys) -> None:
-    if not reader.has_parameter("models", model, "moved"):
-        raise scenario.error(keys, f"'{model}' is a cloud model: its time on a sensor is not known")
-    memory = reader.data_bit("sensors", device, "memory") // 8
-    weights, working = (
-        reader.data_bit("models", model, part) // 8 for part in ("weights", "working")
-    )
-    needed = weights + working
-    if needed > memory:
-        raise scenario.error(
-            keys,
-            f"'{model}' needs {needed:,} B (weights {weights:,} B, working memory {working:,} B)"
-            f" and '{device}' has {memory:,} B: {needed - memory:,} B too many; take a smaller"
-            " model",
-        )
-    side, most = (
-        reader.count("models", model, "input"),
-        reader.count("sensors", device, "input_max"),
-    )
-    if side > most:
-        raise scenario.error(
-            keys, f"'{model}' takes {side} px and '{device}' gives at most {most} px"
-        )
 
 
 def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Keys) -> str:
@@ -320,71 +215,14 @@ def _camera(
                 (*keys, field), f"'{device}' sends video; '{field}' is for AI sensors, remove it"
             )
     model = _known_model(scenario, reader, equipment.model, keys)
-    pixels = _pixel_count(reader, "cameras", device, "")
+    pixels = pictures.pixel_count(reader, "cameras", device, "")
     row = _row(scenario, reader, "cameras", equipment, keys, "")
     row |= _protocol(scenario, reader, equipment, keys, "rtp")
-    row |= _codec(scenario, reader, equipment, keys, pixels, use.rate)
+    row |= pictures.codec_row(scenario, reader, equipment, keys, pixels, use.rate)
     family = reader.text("codecs", str(equipment.codec), "family")
     row["compute_ns"] = reader.time_ns("cameras", device, f"encode_{family}")
     row["compute_uw"] = reader.power_uw("cameras", device, f"power_{family}")
     return Setup(f"{device} {equipment.codec}", device, model, equipment, use, keys, row)
-
-
-def _codec(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, pixels: int,
-    rate: Fraction,
-) -> dict[str, int | float]:  # fmt: skip
-    """Return the codec columns: bytes as measured, scaled by pixels and frame rate.
-
-    A P frame holds what moved since the one before: its bytes grow with the time between frames,
-    to a measured power. An encoder that is held to a bitrate spends it whatever is in view.
-    """
-    codec, known = equipment.codec, reader.items("codecs")
-    if codec is None:
-        raise scenario.error(keys, f"'{equipment.device}' needs a codec; known: {', '.join(known)}")
-    if codec not in known:
-        raise scenario.error(
-            (*keys, "codec"),
-            f"no codec '{codec}'{did_you_mean(codec, known)}; known: {', '.join(known)}",
-        )
-
-    def number(parameter: str) -> float:
-        return float(reader.number("codecs", codec, parameter))
-
-    scale = pixels / _reference_pixels(reader, codec)
-    gop = reader.count("codecs", codec, "gop")
-    interval = float(reader.frame_rate("codecs", codec, "reference_rate") / rate)
-    row: dict[str, int | float] = {
-        "decode_px": pixels,
-        "gop": gop,
-        "i_bytes": scale * reader.data_bit("codecs", codec, "i_frame") / 8,
-        "p_bytes": (
-            scale
-            * reader.data_bit("codecs", codec, "p_frame")
-            / 8
-            * power(interval, number("rate_exponent"))
-        ),
-        "i_variation": number("i_variation"),
-        "p_variation": number("p_variation"),
-        "static_share": number("static_share"),
-        "reference_objects": number("reference_objects"),
-        "exponential_sizes": int(
-            reader.has_parameter("codecs", codec, "size_law")
-            and reader.text("codecs", codec, "size_law") == "exponential"
-        ),
-    }
-    if equipment.bitrate is not None:
-        mean = (row["i_bytes"] + (gop - 1) * row["p_bytes"]) / gop
-        held = float(equipment.bitrate / rate) / 8 / mean
-        row |= {
-            "i_bytes": row["i_bytes"] * held, "p_bytes": row["p_bytes"] * held, "static_share": 1.0,
-        }  # fmt: skip
-    return row
-
-
-def _reference_pixels(reader: Reader, codec: str) -> int:
-    width = reader.count("codecs", codec, "reference_width")
-    return width * reader.count("codecs", codec, "reference_height")
 
 
 _NOTHING: dict[str, int | float] = {

@@ -10,8 +10,8 @@ from fleet.plan import equipment, timetable
 from fleet.plan.columns import Ints
 from fleet.plan.parts import Parts, setup_with_model
 from fleet.plan.rollout import Request, Spans, rollout_table, written_in
+from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
-from fleet.scenario.schema import Event
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.uplink import service_ns
 

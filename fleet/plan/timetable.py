@@ -25,8 +25,8 @@ from fleet.plan.columns import (
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
 from fleet.plan.rollout import Spans, Written, blind_rows
+from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Event
 from fleet.scenario.strict_yaml import Keys
 
 HOUR_NS = 3_600_000_000_000

@@ -7,81 +7,27 @@ bit/s, exact fractions. Nothing here looks anything up: names are resolved by `f
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, StringConstraints, model_validator
+
+from fleet.errors import InputError
+from fleet.scenario.event import Event
+from fleet.scenario.publish import parse_publish
+from fleet.scenario.words import (
+    Count,
+    DataBit,
+    FrameRate,
+    Model,
+    Name,
+    OffsetNs,
+    RateBps,
+    Share,
+    TimeNs,
 )
 
-import fleet.units as units
-from fleet.errors import InputError
-
-
-def _quantity(parse: Callable[[object], Any], example: str, *, positive: bool = True) -> Any:
-    """Return pydantic metadata for a string with a unit."""
-
-    def read(value: object) -> Any:
-        number = parse(value)
-        if positive and number <= 0:
-            raise InputError(f"{value!r} must be more than zero, such as '{example}'")
-        return number
-
-    schema = {"type": "string", "examples": [example], "description": f"such as '{example}'"}
-    return BeforeValidator(read), WithJsonSchema(schema)
-
-
-_time, _time_schema = _quantity(units.time_ns, "10 s")
-_time0, _time0_schema = _quantity(units.time_ns, "10 s", positive=False)
-_data, _data_schema = _quantity(units.data_bit, "2 MB")
-_rate, _rate_schema = _quantity(units.rate_bps, "20 Mbit/s")
-_fps, _fps_schema = _quantity(units.frame_rate, "30 fps")
-_share, _share_schema = _quantity(units.fraction, "5 %")
-
-TimeNs = Annotated[int, _time, _time_schema]
-OffsetNs = Annotated[int, _time0, _time0_schema]
-DataBit = Annotated[int, _data, _data_schema]
-RateBps = Annotated[int, _rate, _rate_schema]
-FrameRate = Annotated[Any, _fps, _fps_schema]
-Share = Annotated[Any, _share, _share_schema]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
-Target = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$")]
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-
 MAX_LOSS = Fraction(1, 2)
-
-
-def _moment(value: object) -> int | dt.time:
-    if isinstance(value, str) and _CLOCK.match(value):
-        try:
-            return dt.time.fromisoformat(value)
-        except ValueError:
-            raise InputError(f"{value!r} is not a time of day; write such as '18:30'") from None
-    return units.time_ns(value)
-
-
-_CLOCK = re.compile(r"^\d{2}:\d{2}$")
-_MOMENT = {
-    "type": "string",
-    "examples": ["5 min", "18:30"],
-    "description": "a time or a clock time",
-}
-Moment = Annotated[int | dt.time, BeforeValidator(_moment), WithJsonSchema(_MOMENT)]
-"""When something happens: ns from the start, or a time of day."""
-
-
-class Model(BaseModel):
-    """Base of every scenario model: frozen, strict, no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class City(Model):
@@ -296,82 +242,6 @@ class Arm(Equipment):
         return self
 
 
-class Event(Model):
-    """Something that happens to the fleet at a stated time or again and again.
-
-    Exactly one of `outage` (a link), `crash`, `rewrite` and `profile` (a sensor or a group) says
-    what; `at`, or `mtbf` and `mttr` (mean times to failure and to repair, both exponential),
-    says when. `at` is a time from the start or a time of day; `every` repeats it. A rewrite can be
-    rolled out in `waves`, one `wave_every` after the other. `cell` narrows a group to one cell.
-    """
-
-    at: Moment | None = None
-    every: TimeNs | None = None
-    waves: Count = 1
-    wave_every: TimeNs | None = None
-    cell: Name | None = None
-    lasts: TimeNs | None = None
-    mtbf: TimeNs | None = None
-    mttr: TimeNs | None = None
-    outage: Target | None = None
-    crash: Target | None = None
-    rewrite: Target | None = None
-    model: Name | None = None
-    profile: Target | None = None
-    rate: FrameRate | None = None
-    demand: Share | None = None
-
-    @property
-    def kind(self) -> str:
-        """Return which of outage, crash, rewrite and profile this event is."""
-        return next(k for k in _EVENT_FIELDS if getattr(self, k) is not None)
-
-    @property
-    def target(self) -> str:
-        """Return the name that the event is about."""
-        return str(getattr(self, self.kind))
-
-    @model_validator(mode="after")
-    def _complete(self) -> Event:
-        kinds = [k for k in _EVENT_FIELDS if getattr(self, k) is not None]
-        if len(kinds) != 1:
-            raise InputError(
-                f"give exactly one of {', '.join(_EVENT_FIELDS)}; got {kinds or 'none'}"
-            )
-        _check_fields(self, kinds[0])
-        return self
-
-
-_EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
-    # kind: (fields needed with 'at', fields allowed with 'at')
-    "outage": ({"lasts"}, {"lasts", "every"}),
-    "crash": (set(), {"lasts", "every", "cell"}),
-    "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
-    "profile": (set(), {"rate", "demand", "every", "cell"}),
-}
-_DETAILS = {"lasts", "mtbf", "mttr", "model", "rate", "demand", "wave_every", "cell", "every"}
-
-
-def _check_fields(event: Event, kind: str) -> None:
-    given = {name for name in _DETAILS if getattr(event, name) is not None}
-    if event.at is None:
-        if kind not in ("outage", "crash") or given != {"mtbf", "mttr"}:
-            raise InputError(f"{kind} needs 'at'" + _OR_MTBF.get(kind, ""))
-        return
-    needed, allowed = _EVENT_FIELDS[kind]
-    if needed - given:
-        raise InputError(f"{kind} needs {', '.join(sorted(needed - given))}")
-    if given - allowed:
-        raise InputError(f"{kind} at a stated time takes no {', '.join(sorted(given - allowed))}")
-    if kind == "profile" and not given & {"rate", "demand"}:
-        raise InputError("profile needs rate, demand or both")
-    if (event.waves > 1) != (event.wave_every is not None):
-        raise InputError("'waves' of a rewrite and 'wave_every' go together; give both or none")
-
-
-_OR_MTBF = {"outage": ", or 'mtbf' and 'mttr' alone", "crash": ", or 'mtbf' and 'mttr' alone"}
-
-
 class ScenarioModel(Model):
     """A whole scenario."""
 
@@ -423,34 +293,3 @@ class ScenarioModel(Model):
         except ValueError as error:
             raise InputError(f"start {self.start!r} is not a date and time: {error}") from None
         return self
-
-
-_PUBLISH = re.compile(
-    r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
-    r"|(?P<change>on change)(?: or every (?P<silence>\d.*))?)$"
-)
-
-
-def parse_publish(text: str) -> tuple[int, int, bool]:
-    """Return (every n inferences, interval in ns, on change) of a publishing rule.
-
-    With `on change` the interval is the longest silence, 0 if there is none; else one of the two
-    numbers is 0.
-
-    Raises:
-        InputError: the text is not such a rule.
-    """
-    match = _PUBLISH.match(text)
-    if match is None:
-        raise InputError(
-            f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences',"
-            " 'every 2 s', 'on change' or 'on change or every 60 s'"
-        )
-    if match["all"]:
-        return 1, 0, False
-    if match["change"]:
-        return 0, units.time_ns(match["silence"]) if match["silence"] else 0, True
-    count, interval_ns = (int(match["n"]), 0) if match["n"] else (0, units.time_ns(match["time"]))
-    if count == 0 and interval_ns == 0:
-        raise InputError(f"{text!r}: publish at least every 1 inferences or every 1 ns")
-    return count, interval_ns, False

@@ -142,23 +142,9 @@ def serve(
 ) -> tuple[int, int]:  # fmt: skip
     """Run the servers of a pool up to a time.
 
-    Args:
-        rows: the store's rows; START and INFER of frames that start, FATE and DONE of lost ones
-            are set in place.
-        index: the frames that wait already, then arrivals before `until_ns` in order of (clock,
-            sensor, frame).
-        waiting: how many of them wait already.
-        until_ns: batches that would start at or after this time stay undecided.
-        heap: when servers are free, times `KINDS`, plus their kind; a binary heap, changed in
-            place.
-        size: number of servers.
-        rule: the pool's row of the table of pools.
-        variation: of the service time.
-        mean_ns: t(b) by kind for b = 0..; shape (kinds, at least max_batch + 1).
-        keys: service keys by sensor.
-        order: filled with the indices of the admitted frames; shape (len(index),).
-        served_ns: service time handed out by kind, added to in place.
-        batches: by kind, added to in place.
+    The arguments are those of `decode`, with servers for decoders; `rule` is the pool's row of the
+    table of pools, `variation` that of its service time, `mean_ns` t(b) by kind for b = 0..,
+    `keys` the service keys by sensor. `served_ns` and `batches` are added to in place, by kind.
 
     Returns:
         (frames of `order` that have started or passed their deadline, frames admitted); those
@@ -178,12 +164,12 @@ def serve(
         arrival_ns = rows[index[arriving], CLOCK] if arriving < len(index) else until_ns
         if expiry_ns < min(launch_ns, arrival_ns):
             row = rows[order[head]]
-            row[START], row[FATE], row[DONE] = -1, LOST_DEADLINE, expiry_ns
+            row[FATE], row[DONE] = LOST_DEADLINE, expiry_ns
             head += 1
         elif arrival_ns <= launch_ns and arriving < len(index):
             if tail - head >= rule[QUEUE]:
                 row = rows[index[arriving]]
-                row[START], row[FATE], row[DONE] = -1, rule[QUEUE_LOST], row[CLOCK]
+                row[FATE], row[DONE] = rule[QUEUE_LOST], row[CLOCK]
             else:
                 order[tail] = index[arriving]
                 tail += 1

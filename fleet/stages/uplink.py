@@ -162,23 +162,37 @@ def on_air(row: Ints, link: Ints, carried: int, loss_key: int) -> tuple[int, int
 
 
 @njit(cache=True, error_model="numpy")
+def _accept(
+    row: Ints, link: int, links: Ints, ports: Ints, offered: Ints, dropped: Ints, loss_key: int
+) -> int:
+    """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns."""
+    kind, now, carried = links[link], row[CLOCK], ports[link, ACCEPTED_BITS]
+    bits, service, _, _ = on_air(row, kind, carried, loss_key)
+    offered[link] += bits
+    air = service_ns(row[BITS], kind[AIR_BPS]) if kind[AIR_BPS] > 0 else 0
+    room = buffer_ns(kind, rate_bps(kind, carried))
+    free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
+    leaves = departure_ns(now, service, air, free, down, room)
+    if leaves < 0:
+        dropped[link] += bits
+    else:
+        ports[link, ACCEPTED_BITS] = carried + bits
+        ports[link, FREE_NS] = leaves
+    return leaves
+
+
+@njit(cache=True, error_model="numpy")
 def pass_hop(
     rows: Ints, due: Ints, in_port: Ints, hop: Hop, ports: Ints, books: Books,
     bin_ns: int, until_ns: int, lost: int, column: int,
 ) -> tuple[Ints, Ints, Ints]:  # fmt: skip
     """Take frames through a hop up to a time; return indices (on the wire, in ports, lost).
 
-    Args:
-        rows: the store's rows, changed in place; CLOCK of a frame on the wire is its arrival.
-        due: frames that arrive before the time, each link's in order of (clock, sensor, frame).
-        in_port: frames accepted before that have not departed; CLOCK says when they do.
-        hop: the links; a frame without one passes at once.
-        ports: the port table, changed in place; shape (links, PORT_WIDTH).
-        books: where to count.
-        bin_ns: width of a time bin.
-        until_ns: the time.
-        lost: fate of a frame that does not fit a buffer.
-        column: column that takes the time behind the hop.
+    Changes `rows`, `ports` (shape (links, PORT_WIDTH)) and `books` in place; bins are `bin_ns`
+    wide. `due` are frames that arrive before `until_ns`, each link's in order of (clock, sensor,
+    frame); `in_port` those accepted before that have not departed: CLOCK says when they do, and of
+    a frame on the wire when it arrives. A frame without a link passes at once, one that does not
+    fit a buffer meets the fate `lost`; `column` takes the time behind the hop.
     """
     # Taken out of their tuples once: in the loop that would cost more than the work.
     link_of, links, first, tail_ns = hop.link_of, hop.links, hop.first, hop.tail_ns
@@ -187,7 +201,7 @@ def pass_hop(
     busy, sending, tailing = books.busy_ns, books.sending_ns, books.tailing_ns
     radio_bits, loss_keys = books.radio_bits, hop.loss_keys
     moved = np.empty(len(due) + len(in_port), dtype=np.int64)
-    waiting, gone = np.empty_like(moved), np.empty(len(moved), dtype=np.int64)
+    waiting, gone = np.empty_like(moved), np.empty_like(moved)
     m, w, g = 0, 0, 0
     for k in range(len(moved)):
         fresh = k >= len(in_port)
@@ -195,29 +209,20 @@ def pass_hop(
         s, now = rows[i, SENSOR], rows[i, CLOCK]
         link = link_of[s]
         if link >= 0:
-            kind = links[link]
             if fresh:
-                carried = ports[link, ACCEPTED_BITS]
-                bits, service, _, _ = on_air(rows[i], kind, carried, loss_keys[s])
-                offered[link] += bits
-                room = buffer_ns(kind, rate_bps(kind, carried))
-                air = service_ns(bits, kind[AIR_BPS]) if kind[AIR_BPS] > 0 else 0
-                free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
-                leaves = departure_ns(now, service, air, free, down, room)
+                leaves = _accept(rows[i], link, links, ports, offered, dropped, loss_keys[s])
                 if leaves < 0:
                     rows[i, FATE], rows[i, DONE] = lost, now
-                    dropped[link] += bits
                     gone[g] = i
                     g += 1
                     continue
-                ports[link, ACCEPTED_BITS] += bits
-                ports[link, FREE_NS] = rows[i, CLOCK] = now = leaves
+                rows[i, CLOCK] = now = leaves
             if now >= until_ns:
                 waiting[w] = i
                 w += 1
                 continue
             bits, service, wait, good = on_air(
-                rows[i], kind, ports[link, DEPARTED_BITS], loss_keys[s]
+                rows[i], links[link], ports[link, DEPARTED_BITS], loss_keys[s]
             )
             ports[link, DEPARTED_BITS] += bits
             sent[link] += bits
@@ -233,7 +238,7 @@ def pass_hop(
                 gone[g] = i
                 g += 1
                 continue
-            rows[i, CLOCK] = now + wait + kind[PROPAGATION_NS]
+            rows[i, CLOCK] = now + wait + links[link, PROPAGATION_NS]
         rows[i, column] = rows[i, CLOCK]
         moved[m] = i
         m += 1

@@ -1,0 +1,232 @@
+"""Decoders and servers of the reference engine: crews with a queue, as SimPy processes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import simpy
+
+from fleet.engine.control import FRAME as FRAME_RANK
+from fleet.engine.control import Environment, Process, pause
+from fleet.engine.stations import Row, Station
+from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, Tally
+from fleet.plan.columns import Plan, Pool
+from fleet.stages.cloud import batch_ns
+from fleet.stages.frames import CLOCK, FRAME, INFER, SENSOR, START
+
+
+class Crew:
+    """Servers or decoders of some kinds: who is idle, who is busy until when.
+
+    `idle` holds (since when, kind) and `busy` (until when, kind). The one that has been idle
+    longest works first; among those, the kind that is named first.
+    """
+
+    def __init__(self, counts: list[int]) -> None:
+        """Set up a crew that is idle from time zero; `counts` says how many there are by kind."""
+        self.idle = [(0, kind) for kind, count in enumerate(counts) for _ in range(count)]
+        self.busy: list[tuple[int, int]] = []
+        self.leaving: list[tuple[int, int]] = []
+        self.spent_ns = [0] * len(counts)
+
+    def take(self) -> int:
+        """Have somebody begin to work; return the kind."""
+        first = min(self.idle)
+        self.idle.remove(first)
+        return first[1]
+
+    def work(self, kind: int, until_ns: int) -> tuple[int, int]:
+        """Remember until when somebody works."""
+        job = (until_ns, kind)
+        self.busy.append(job)
+        return job
+
+    def end(self, job: tuple[int, int], began_ns: int) -> None:
+        """End a job; the worker is idle, or gone if it was given back."""
+        until_ns, kind = job
+        self.spent_ns[kind] += until_ns - began_ns
+        if job in self.busy:
+            self.busy.remove(job)
+            self.idle.append(job)
+        else:
+            self.leaving.remove(job)
+
+    def add(self, now_ns: int, count: int) -> None:
+        """Add workers of the first kind."""
+        self.idle += [(now_ns, 0)] * count
+
+    def retire(self) -> int | None:
+        """Let the one of the first kind go that is free first; return until when it works."""
+        idle = [worker for worker in self.idle if worker[1] == 0]
+        if idle:
+            self.idle.remove(min(idle))
+            return None
+        job = min(job for job in self.busy if job[1] == 0)
+        self.busy.remove(job)
+        self.leaving.append(job)
+        return job[0]
+
+
+class Workplace(Station):
+    """A station with a queue and a crew: what decoders and servers have in common."""
+
+    def __init__(self, env: Environment, queue_max: int, counts: list[int]) -> None:
+        """Set up an idle station."""
+        super().__init__(env)
+        self.queue_max, self.crew = queue_max, Crew(counts)
+        self.waiting: deque[tuple[Row, simpy.Event]] = deque()
+        self.under_way: dict[int, tuple[int, int]] = {}  # by job number: (began, kind)
+        self.jobs = 0
+
+    def admit(self, row: Row, through: simpy.Event) -> None:
+        """Queue a frame if there is room."""
+        if len(self.waiting) >= self.queue_max:
+            through.succeed(False)
+        else:
+            self.waiting.append((row, through))
+
+    def work(self, kind: int, spent_ns: int) -> Process:
+        """Work for a time, then look at the queue again."""
+        self.jobs += 1
+        number, began_ns = self.jobs, self.env.now
+        self.under_way[number] = (began_ns, kind)
+        job = self.crew.work(kind, began_ns + spent_ns)
+        yield pause(self.env, spent_ns, FRAME_RANK)
+        del self.under_way[number]
+        self.crew.end(job, began_ns)
+        self.look_after(0)
+
+    def spent_ns(self, kind: int, now_ns: int) -> int:
+        """Return the time that one kind has worked up to now."""
+        so_far = sum(now_ns - began for began, of in self.under_way.values() if of == kind)
+        return self.crew.spent_ns[kind] + so_far
+
+
+class Decoders(Workplace):
+    """The decoders of a pool."""
+
+    def __init__(self, env: Environment, plan: Plan, pool: Pool) -> None:
+        """Set up idle decoders."""
+        super().__init__(env, pool.queue_max, [k.count * k.decoders for k in pool.kinds])
+        self.plan, self.pool = plan, pool
+
+    def needed(self, sensor: int) -> bool:
+        """Return whether a sensor's frames must be decoded here."""
+        any_here = any(k.count * k.decoders for k in self.pool.kinds)
+        return any_here and bool(self.plan.decode_px[sensor])
+
+    def start(self) -> None:
+        """Have idle decoders begin."""
+        while self.crew.idle and self.waiting:
+            row, through = self.waiting.popleft()
+            self.env.process(self._decode(self.crew.take(), row, through))
+
+    def _decode(self, kind: int, row: Row, through: simpy.Event) -> Process:
+        pixels = int(self.plan.decode_px[row[SENSOR]])
+        yield from self.work(kind, -(-pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s))
+        through.succeed(True)
+
+
+class ServerPool(Workplace):
+    """Servers with one queue, dynamic batching and a number that can change."""
+
+    def __init__(self, env: Environment, plan: Plan, index: int, tally: Tally) -> None:
+        """Set up a pool of idle servers."""
+        pool = plan.pool(index)
+        super().__init__(env, pool.queue_max, [k.count for k in pool.kinds])
+        self.plan, self.pool, self.index = plan, pool, index
+        self.decoders = Decoders(env, plan, pool)
+        row = int(plan.pool_row[index])
+        self.counts = tally.servers[row : row + len(pool.kinds)]
+        self.bins = tally.server_bins[index] if pool.autoscaling else None
+        self.paid_since_ns = [0] * pool.kinds[0].count
+        self.marked_ns = 0
+
+    def admit(self, row: Row, through: simpy.Event) -> None:
+        """Queue a frame if there is room, and look again at its deadline."""
+        super().admit(row, through)
+        if self.pool.deadline_ns and not through.triggered:
+            self.look_after(self.pool.deadline_ns)
+
+    def start(self) -> None:
+        """Start batches while a server is idle and a batch is full or due; then drop the late."""
+        while self.crew.idle and self.waiting:
+            due_ns = self.waiting[0][0][CLOCK] + self.pool.wait_ns
+            if len(self.waiting) < self.pool.max_batch and self.env.now < due_ns:
+                self.look_after(due_ns - self.env.now)
+                break
+            size = min(self.pool.max_batch, len(self.waiting))
+            batch = [self.waiting.popleft() for _ in range(size)]
+            self.env.process(self._batch(self.crew.take(), batch))
+        deadline_ns = self.pool.deadline_ns
+        while deadline_ns and self.waiting:
+            if self.waiting[0][0][CLOCK] + deadline_ns > self.env.now:
+                break
+            self.waiting.popleft()[1].succeed(None)
+
+    def _batch(self, kind: int, batch: list[tuple[Row, simpy.Event]]) -> Process:
+        self.counts[kind, BATCHES] += 1
+        for row, _ in batch:
+            row[START] = self.env.now
+        yield from self.work(kind, self._batch_ns(kind, batch))
+        for row, through in batch:
+            row[INFER] = self.env.now
+            through.succeed(True)
+
+    def _batch_ns(self, kind: int, batch: list[tuple[Row, simpy.Event]]) -> int:
+        mean_ns = int(self.pool.kinds[kind].service_ns[len(batch)])
+        first = batch[0][0]
+        key = self.plan.service_keys[first[SENSOR]]
+        return batch_ns(mean_ns, self.pool.law, self.pool.variation, key, first[FRAME])
+
+    # What the autoscaler sees (fleet.engine.control.Servers) ----------------------------------
+
+    def busy_ns(self, now_ns: int) -> tuple[int, int]:
+        """Return the time spent up to now: of servers, and of decoders for each that they have."""
+        decoding = self.decoders.spent_ns(0, now_ns)
+        return self.spent_ns(0, now_ns), decoding // max(1, self.pool.kinds[0].decoders)
+
+    def running(self) -> int:
+        """Return the number of servers of the first kind that are up."""
+        return sum(kind == 0 for _, kind in self.crew.idle + self.crew.busy)
+
+    def order_server(self, now_ns: int) -> None:
+        """Start to pay for a server; it boots."""
+        self.mark(now_ns)
+        self.paid_since_ns.append(now_ns)
+        self.counts[0, BOOTS] += 1
+
+    def add_server(self, now_ns: int) -> None:
+        """Take up a server that has booted, with its decoders."""
+        self.crew.add(now_ns, 1)
+        self.decoders.crew.add(now_ns, self.pool.kinds[0].decoders)
+        self.look_after(0)
+        self.decoders.look_after(0)
+
+    def retire_server(self, now_ns: int) -> None:
+        """Give back an idle server, or the one whose batch ends first when it ends."""
+        self.mark(now_ns)
+        end_ns = self.crew.retire() or now_ns
+        self.counts[0, SERVER_NS] += min(end_ns, max(now_ns, self.plan.end_ns))
+        self.counts[0, SERVER_NS] -= self.paid_since_ns.pop()
+        for _ in range(self.pool.kinds[0].decoders):
+            self.decoders.crew.retire()
+
+    def mark(self, now_ns: int) -> None:
+        """Write the number of servers into the time bins since the last change."""
+        if self.bins is not None and now_ns > self.marked_ns:
+            bin_ns = self.plan.bin_ns
+            for time_bin in range(self.marked_ns // bin_ns, -(-now_ns // bin_ns)):
+                self.bins[time_bin] = max(self.bins[time_bin], len(self.paid_since_ns))
+        self.marked_ns = now_ns
+
+    def close(self, now_ns: int) -> None:
+        """Book the server time up to now."""
+        self.mark(now_ns)
+        for k, kind in enumerate(self.pool.kinds):
+            self.counts[k, SERVED_NS] = self.spent_ns(k, now_ns)
+            self.counts[k, DECODING_NS] = self.decoders.spent_ns(k, now_ns)
+            if k > 0:
+                self.counts[k, SERVER_NS] = kind.count * now_ns
+        self.counts[0, SERVER_NS] += sum(now_ns - since for since in self.paid_since_ns)
+        self.paid_since_ns = [now_ns] * len(self.paid_since_ns)

@@ -1,0 +1,38 @@
+"""When an AI sensor sends what it found: the rule that a scenario states in words."""
+
+from __future__ import annotations
+
+import re
+
+import fleet.units as units
+from fleet.errors import InputError
+
+_PUBLISH = re.compile(
+    r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
+    r"|(?P<change>on change)(?: or every (?P<silence>\d.*))?)$"
+)
+
+
+def parse_publish(text: str) -> tuple[int, int, bool]:
+    """Return (every n inferences, interval in ns, on change) of a publishing rule.
+
+    With `on change` the interval is the longest silence, 0 if there is none; else one of the two
+    numbers is 0.
+
+    Raises:
+        InputError: the text is not such a rule.
+    """
+    match = _PUBLISH.match(text)
+    if match is None:
+        raise InputError(
+            f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences',"
+            " 'every 2 s', 'on change' or 'on change or every 60 s'"
+        )
+    if match["all"]:
+        return 1, 0, False
+    if match["change"]:
+        return 0, units.time_ns(match["silence"]) if match["silence"] else 0, True
+    count, interval_ns = (int(match["n"]), 0) if match["n"] else (0, units.time_ns(match["time"]))
+    if count == 0 and interval_ns == 0:
+        raise InputError(f"{text!r}: publish at least every 1 inferences or every 1 ns")
+    return count, interval_ns, False
