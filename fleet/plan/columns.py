@@ -123,6 +123,8 @@ class Radio:
     promotion_ns: int
     drx_after_ns: int
     drx_wait_ns: int
+    drx_cycle_ns: int
+    paging_cycle_ns: int
 
 
 @dataclass(frozen=True)

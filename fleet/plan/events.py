@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.plan import equipment, timetable
 from fleet.plan.columns import Ints
+from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts, setup_with_model
 from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.event import Event
@@ -155,6 +157,29 @@ def _requests(
                 write_ns=write_ns("model_write_rate"),
                 cached_write_ns=write_ns("cached_write_rate"),
                 cache_bits=read.data_bit("sensors", old.device, "cache"),
+                page_ns=_page_ns(parts, sensor, old),
             )
         )
     return out
+
+
+def _page_ns(parts: Parts, sensor: int, setup: Setup) -> int:
+    """Return how long a rewrite waits for a sensor's radio to listen; ns.
+
+    A sensor that publishes more often than its radio's tail is long keeps it connected: the wait
+    is uniform in a DRX cycle, or none if it never dozes. Else it is uniform in a paging cycle, and
+    the radio is promoted.
+    """
+    radio = parts.net.classes[parts.net.radio_of[sensor]].radio
+    quiet_ns = max(
+        setup.row["publish_interval_ns"],
+        max(1, setup.row["publish_every"]) * 1_000_000_000 / float(setup.use.rate),
+    )
+    key = stream_keys(
+        name_hashes([parts.placed[sensor].name]), parts.scenario.model.seed, parts.replication,
+        Stream.RADIO,
+    )[0]  # fmt: skip
+    listens = uniform(mix64(key), 0)
+    if quiet_ns > radio.tail_ns:
+        return int(listens * radio.paging_cycle_ns) + int(radio.promotion_ns)
+    return int(listens * radio.drx_cycle_ns) if quiet_ns > radio.drx_after_ns else 0

@@ -268,4 +268,6 @@ def _radio(reader: Reader, item: str) -> Radio:
         promotion_ns=time("promotion"),
         drx_after_ns=time("drx_after"),
         drx_wait_ns=time("drx_uplink"),
+        drx_cycle_ns=time("drx_cycle"),
+        paging_cycle_ns=time("paging_cycle"),
     )

@@ -4,8 +4,9 @@ Downlinks are FIFOs like uplinks, used by rewrites alone: results sent back are 
 and are not queued (`docs/MODEL.md`). So the whole roll-out is known from its requests and the
 outages of the links, and is computed before the frames.
 
-A sensor's module keeps the networks that were written last in its flash, as many as fit. A rewrite
-with one of those takes no download and is read from the flash.
+A radio that sleeps is paged first: it listens once in a paging cycle when idle, and once in a DRX
+cycle in its tail. A module keeps the networks that were written last in its flash, as many as fit;
+a rewrite with one of those takes no download and is read from the flash.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Request:
         write_ns: how long writing takes.
         cached_write_ns: the same from the cache.
         cache_bits: what the cache holds.
+        page_ns: how long the network takes to reach a radio that sleeps.
     """
 
     at_ns: int
@@ -50,6 +52,7 @@ class Request:
     write_ns: int
     cached_write_ns: int
     cache_bits: int
+    page_ns: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def arrivals_ns(
         network: the links; the way down is the way up reversed.
         down: outages by link.
     """
-    clock = [request.at_ns for request in requests]
+    clock = [r.at_ns + (r.page_ns if sent else 0) for r, sent in zip(requests, bits, strict=True)]
     for level in reversed(range(LEVELS)):
         free: dict[int, int] = {}
         order = sorted(range(len(requests)), key=lambda i: (clock[i], requests[i].sensor, i))
