@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.plan import equipment, timetable
@@ -179,7 +181,7 @@ def _page_ns(parts: Parts, sensor: int, setup: Setup) -> int:
         name_hashes([parts.placed[sensor].name]), parts.scenario.model.seed, parts.replication,
         Stream.RADIO,
     )[0]  # fmt: skip
-    listens = uniform(mix64(key), 0)
+    listens = uniform(np.uint64(mix64(key)), 0)
     if quiet_ns > radio.tail_ns:
         return int(listens * radio.paging_cycle_ns) + int(radio.promotion_ns)
     return int(listens * radio.drx_cycle_ns) if quiet_ns > radio.drx_after_ns else 0
