@@ -236,23 +236,34 @@ def schema() -> None:
 @app.command()
 def catalog(
     kind: Annotated[
-        str | None, typer.Argument(help="sensors, cameras, links, servers, models, ...")
+        str | None, typer.Argument(help="sensors, links, servers, models, ..., or 'show'")
     ] = None,
     item: Annotated[str | None, typer.Argument(help="One item, with its sources.")] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="SCENARIO", help="With the rows of this scenario.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print what the catalogue knows, with sources."""
+    """Print what the catalogue knows, with sources: 'fleet catalog show imx500'."""
     from fleet.catalog import Catalog
+    from fleet.plan.compile import catalogue
     from fleet.show import catalog as show
     from fleet.show.terminal import console
 
-    known = Catalog.load()
+    known = Catalog.load() if scenario is None else catalogue(_load(scenario, None))
+    kinds: list[str | None] = [kind]
+    if kind == "show":
+        if item is None:
+            raise InputError("name an item: fleet catalog show imx500")
+        kinds = list(known.kinds_of(item))
     if as_json:
-        typer.echo(json.dumps(show.as_data(known, kind, item), indent=1, ensure_ascii=False))
+        data = [row for k in kinds for row in show.as_data(known, k, item)]
+        typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
     out = console()
-    for table in show.tables(known, kind, item):
-        out.print(table)
+    for of in kinds:
+        for table in show.tables(known, of, item):
+            out.print(table, soft_wrap=False, markup=False)
 
 
 def main(arguments: list[str] | None = None) -> None:

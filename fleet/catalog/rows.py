@@ -6,7 +6,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
@@ -72,8 +72,19 @@ def read(
     Raises:
         InputError: the text is not such a table; says file and line.
     """
+    return collect(kind, _lines(text, name), parameters)
+
+
+def collect(
+    kind: str, lines: Iterable[tuple[str, Row]], parameters: Collection[str] | None = None
+) -> dict[Key, Row]:
+    """Return checked rows of a kind by item and parameter, given each with its place.
+
+    Raises:
+        InputError: a row is not sound or stands twice; says its place.
+    """
     rows: dict[Key, Row] = {}
-    for place, row in _lines(text, name):
+    for place, row in lines:
         check(row, place)
         if parameters is not None and not _FREE.fullmatch(row.parameter):
             require(row.parameter, parameters, f"parameter of {kind}", f"{place} ")

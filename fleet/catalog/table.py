@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from fractions import Fraction
 from importlib import resources
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import fleet.units as units
-from fleet.catalog.rows import KINDS, TEXT, Key, Row, read, require
+from fleet.catalog.rows import KINDS, TEXT, Key, Row, collect, read, require
 from fleet.errors import InputError
 
 T = TypeVar("T")
+Lines = Iterable[tuple[str, Row]]
 
 
 class Catalog:
@@ -25,11 +26,12 @@ class Catalog:
         self._rows = dict(rows)
 
     @staticmethod
-    def load(extra: Sequence[Path] = ()) -> Catalog:
+    def load(extra: Sequence[Path] = (), own: Mapping[str, Lines] | None = None) -> Catalog:
         """Read the packaged tables, then a user's own, whose rows replace or add.
 
         Args:
             extra: CSV files named like the packaged ones: `links.csv` holds links.
+            own: further rows by kind, each with the place where it was written.
 
         Raises:
             InputError: a file is not such a table; names file and line.
@@ -43,6 +45,8 @@ class Catalog:
         for path in extra:
             text = _user_text(path)
             rows |= read(path.stem, text, str(path), known[path.stem])
+        for kind, lines in (own or {}).items():
+            rows |= collect(kind, lines, known[kind])
         return Catalog(rows)
 
     def kinds(self) -> list[str]:
@@ -66,6 +70,17 @@ class Catalog:
         """
         require(item, self.items(kind), f"item in {kind}")
         return [row for (k, i, _), row in self._rows.items() if (k, i) == (kind, item)]
+
+    def kinds_of(self, item: str) -> list[str]:
+        """Return the kinds that have an item of a name.
+
+        Raises:
+            InputError: none has; says what was perhaps meant.
+        """
+        found = [kind for kind in KINDS if item in self.items(kind)]
+        if not found:
+            require(item, [i for kind in KINDS for i in self.items(kind)], "item")
+        return found
 
     def row(self, kind: str, item: str, parameter: str) -> Row:
         """Return one row.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
 from fleet.plan.parts import Parts, add_setups
 from fleet.plan.placing import Placement
+from fleet.scenario import own_rows
 from fleet.scenario.city import HOURS, Demand
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.stages.frames import LEVELS
@@ -36,7 +36,8 @@ def catalogue(scenario: Scenario) -> Catalog:
     path = scenario.folder / folder
     if not path.is_dir():
         raise scenario.error(("catalogue",), f"folder '{folder}' not found beside the scenario")
-    return Catalog.load(sorted(Path(path).glob("*.csv")))
+    own = dict(own_rows.read(file) for file in sorted(path.glob("*.yaml")))
+    return Catalog.load(sorted(path.glob("*.csv")), own)
 
 
 def compile_plan(

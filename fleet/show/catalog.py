@@ -4,50 +4,94 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from fleet.catalog import Catalog
+from fleet.catalog import Catalog, Row
+from fleet.catalog.rows import CONFIDENCES, TEXT
+
+_HEADLINES = {
+    "sensors": ("modes", "memory", "sense_power", "host", "price"),
+    "cameras": ("width", "frame_rate_max", "base_power", "power_h264", "encode_h264", "price"),
+    "hosts": ("power", "price"),
+    "codecs": ("family", "i_frame", "p_frame", "gop", "static_share"),
+    "links": ("stage", "rate", "user_rate", "propagation", "tail", "promotion"),
+    "network": ("fixed_energy_per_bit", "mobile_energy_per_bit"),
+    "servers": ("kind", "idle_power", "busy_power", "decoders", "price", "purchase"),
+    "models": ("task", "input", "macs", "weights", "map", "top1", "rate_max"),
+    "protocols": ("per_message", "segment", "per_segment"),
+    "apps": ("share", "dwell", "crop_share"),
+    "carbon": ("intensity",),
+    "prices": ("electricity", "mobile_data", "storage"),
+}
 
 
-def tables(known: Catalog, kind: str | None, item: str | None) -> Iterator[Table]:
-    """Yield a table for each kind, or one kind's, or one item's with its sources."""
+def tables(known: Catalog, kind: str | None, item: str | None) -> Iterator[Table | Text]:
+    """Yield a table for each kind, or one kind's, or one item's and its sources."""
     if kind is not None and item is not None:
-        yield _item_table(known, kind, item)
+        yield from _item(known, kind, item)
         return
     for name in [kind] if kind else known.kinds():
-        table = Table(title=name, box=box.SIMPLE_HEAD, title_style="bold", title_justify="left")
-        table.add_column("item")
-        table.add_column("parameters", justify="right")
-        table.add_column("confidence")
-        for found in known.items(name):
-            rows = known.rows(name, found)
-            shares = {c: sum(r.confidence == c for r in rows) for c in _CONFIDENCE}
-            text = ", ".join(f"{n} {c}" for c, n in shares.items() if n)
-            table.add_row(found, str(len(rows)), text)
-        yield table
+        yield _table_of(name, known)
 
 
-_CONFIDENCE = ("measured", "vendor", "derived", "estimate")
-
-
-def _item_table(known: Catalog, kind: str, item: str) -> Table:
-    table = Table(
-        title=f"{kind}: {item}", box=box.SIMPLE_HEAD, title_style="bold", title_justify="left"
-    )
-    for name in ("parameter", "value", "unit", "range", "confidence", "source", "year"):
-        table.add_column(name, justify="right" if name == "value" else "left")
-    for row in known.rows(kind, item):
-        span = f"{row.low} – {row.high}" if row.low or row.high else ""
-        table.add_row(
-            row.parameter, str(row.value), row.unit, span, row.confidence, row.source, str(row.year)
-        )
+def _table_of(kind: str, known: Catalog) -> Table:
+    items = known.items(kind)
+    chosen = [p for p in _HEADLINES[kind] if any(known.has(kind, i, p) for i in items)]
+    table = Table(title=kind, box=box.SIMPLE_HEAD, title_style="bold", title_justify="left")
+    table.add_column("item", no_wrap=True)
+    for parameter in chosen:
+        table.add_column(parameter.replace("_", " "), justify="right", no_wrap=parameter != "modes")
+    table.add_column("sure", justify="right", no_wrap=True)
+    for item in items:
+        rows = known.rows(kind, item)
+        cells = [
+            _short(known.row(kind, item, p)) if known.has(kind, item, p) else "–" for p in chosen
+        ]
+        sure = sum(row.confidence != "estimate" for row in rows)
+        table.add_row(item, *cells, f"{sure} of {len(rows)}")
+    table.caption = "sure: values that are not estimates"
+    table.caption_justify = "left"
     return table
 
 
-def as_data(known: Catalog, kind: str | None, item: str | None) -> list[dict[str, Any]]:
+def _item(known: Catalog, kind: str, item: str) -> Iterator[Table | Text]:
+    table = Table(
+        title=f"{kind}: {item}", box=box.SIMPLE_HEAD, title_style="bold", title_justify="left"
+    )
+    for name in ("parameter", "value", "range", "confidence", "source"):
+        table.add_column(name, justify="right" if name in ("value", "source") else "left")
+    rows = known.rows(kind, item)
+    sources = list(dict.fromkeys(f"{row.source} ({row.year})" for row in rows))
+    for row in rows:
+        span = f"{row.low} – {row.high}" if row.low != row.high else ""
+        number = sources.index(f"{row.source} ({row.year})") + 1
+        table.add_row(row.parameter, _value(row), span, row.confidence, f"[{number}]")
+    yield table
+    for number, source in enumerate(sources, 1):
+        yield Text(f"[{number}] {source}")
+    counts = ((c, sum(row.confidence == c for row in rows)) for c in CONFIDENCES)
+    yield Text("\n" + ", ".join(f"{n} {c}" for c, n in counts if n), style="dim")
+
+
+def _value(row: Row) -> str:
+    """Return a value with its unit, long numbers in groups of three."""
+    number = f"{int(row.value):,}" if row.value.isdigit() and len(row.value) > 4 else row.value
+    if row.unit in ("1", TEXT, "count"):
+        return number
+    return f"{number} {row.unit}"
+
+
+def _short(row: Row) -> str:
+    """Return a value in few digits, for a column of its like."""
+    if row.unit in ("MAC", "B") and float(row.value) >= 1e5:
+        return f"{float(row.value) / 1e6:,.3g} M{row.unit}"
+    return _value(row)
+
+
+def as_data(known: Catalog, kind: str | None, item: str | None) -> list[dict[str, str]]:
     """Return the rows of everything, of a kind or of an item."""
     return [
         {"kind": k, **dataclasses.asdict(row)}
