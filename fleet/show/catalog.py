@@ -13,14 +13,14 @@ from fleet.catalog import Catalog, Row
 from fleet.catalog.rows import CONFIDENCES, TEXT
 
 _HEADLINES = {
-    "sensors": ("modes", "memory", "sense_power", "host", "price"),
-    "cameras": ("width", "frame_rate_max", "base_power", "power_h264", "encode_h264", "price"),
+    "sensors": ("memory", "host", "price", "modes"),
+    "cameras": ("width", "base_power", "power_h264", "encode_h264", "price"),
     "hosts": ("power", "price"),
     "codecs": ("family", "i_frame", "p_frame", "gop", "static_share"),
-    "links": ("stage", "rate", "user_rate", "propagation", "tail", "promotion"),
+    "links": ("rate", "user_rate", "propagation", "tail", "promotion"),
     "network": ("fixed_energy_per_bit", "mobile_energy_per_bit"),
-    "servers": ("kind", "idle_power", "busy_power", "decoders", "price", "purchase"),
-    "models": ("task", "input", "macs", "weights", "map", "top1", "rate_max"),
+    "servers": ("idle_power", "busy_power", "decoders", "price", "purchase"),
+    "models": ("task", "macs", "map", "top1", "rate_max"),
     "protocols": ("per_message", "segment", "per_segment"),
     "apps": ("share", "dwell", "crop_share"),
     "carbon": ("intensity",),
@@ -40,10 +40,13 @@ def tables(known: Catalog, kind: str | None, item: str | None) -> Iterator[Table
 def _table_of(kind: str, known: Catalog) -> Table:
     items = known.items(kind)
     chosen = [p for p in _HEADLINES[kind] if any(known.has(kind, i, p) for i in items)]
-    table = Table(title=kind, box=box.SIMPLE_HEAD, title_style="bold", title_justify="left")
+    table = Table(
+        title=kind, box=box.SIMPLE_HEAD, title_style="bold", title_justify="left", pad_edge=False,
+        collapse_padding=True,
+    )  # fmt: skip
     table.add_column("item", no_wrap=True)
     for parameter in chosen:
-        table.add_column(parameter.replace("_", " "), justify="right", no_wrap=parameter != "modes")
+        table.add_column(parameter.replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("sure", justify="right", no_wrap=True)
     for item in items:
         rows = known.rows(kind, item)
@@ -51,8 +54,8 @@ def _table_of(kind: str, known: Catalog) -> Table:
             _short(known.row(kind, item, p)) if known.has(kind, item, p) else "–" for p in chosen
         ]
         sure = sum(row.confidence != "estimate" for row in rows)
-        table.add_row(item, *cells, f"{sure} of {len(rows)}")
-    table.caption = "sure: values that are not estimates"
+        table.add_row(item, *cells, f"{sure / len(rows):.0%}")
+    table.caption = "sure: share of the values that are not estimates"
     table.caption_justify = "left"
     return table
 
@@ -86,8 +89,8 @@ def _value(row: Row) -> str:
 
 def _short(row: Row) -> str:
     """Return a value in few digits, for a column of its like."""
-    if row.unit in ("MAC", "B") and float(row.value) >= 1e5:
-        return f"{float(row.value) / 1e6:,.3g} M{row.unit}"
+    if row.unit in ("MAC", "B") and float(row.value) >= 1e6:
+        return f"{float(row.value) / 1e6:,.0f} M{row.unit}"
     return _value(row)
 
 

@@ -22,10 +22,13 @@ from fleet.stages.frames import FATE, FRAME, RESULT, SENSOR, WIDTH
 from fleet.stages.power import StateEnergy
 
 Ints = NDArray[np.int64]
+Key = tuple[str, str, str]
+"""Kind, item and parameter of a number of the catalogue."""
+
 Value = tuple[str, str, str, str]
 """Kind, item, parameter and value of a number of the catalogue, in the unit that it has there."""
 
-WIDE = {"rate": "1 Tbit/s", "propagation": "0 ns", "buffer": "1 GB", "loss": "0"}
+WIDE = {"rate": "1 Tbit/s", "propagation": "0 ns", "buffer": "1 GB"}
 """What makes a link take no time worth counting."""
 
 QUERY = {"device": "load-generator", "codec": "query"}
@@ -41,11 +44,11 @@ class Bench:
     """A catalogue to measure with.
 
     Attributes:
-        catalog: what hardware does.
+        rows: what hardware does: the rows of the catalogue.
         objects: how many objects are in view on average.
     """
 
-    catalog: Catalog
+    rows: Mapping[Key, Row]
     objects: float = 0.0
 
     @staticmethod
@@ -55,7 +58,7 @@ class Bench:
         The load generator is a camera without limits, as MLPerf's LoadGen is; its codec makes all
         frames alike. The clip camera takes pictures of the size of the encoded clip.
         """
-        bench = Bench(Catalog.load(list(extra)))
+        bench = Bench(_rows(Catalog.load(list(extra))))
         bench = bench.copied(
             "cameras", "ip-camera-1080p", "load-generator", sense="0", encode_h264="0",
             frame_rate_max="10000",
@@ -66,20 +69,21 @@ class Bench:
 
     def copied(self, kind: str, item: str, name: str, **values: str) -> Bench:
         """Return a bench that knows a copy of an item under another name, with other values."""
-        rows = {
+        copies = {
             (kind, name, row.parameter): replace(row, item=name)
-            for row in self.catalog.rows(kind, item)
+            for (k, i, _), row in self.rows.items()
+            if (k, i) == (kind, item)
         }
-        bench = replace(self, catalog=Catalog(_all_rows(self.catalog) | rows))
+        bench = replace(self, rows={**self.rows, **copies})
         return bench.having(*((kind, name, p, value) for p, value in values.items()))
 
     def having(self, *values: Value) -> Bench:
         """Return a bench with other values in its catalogue."""
-        rows = _all_rows(self.catalog)
-        for kind, item, parameter, value in values:
-            old = self.catalog.row(kind, item, parameter)
-            rows[kind, item, parameter] = replace(old, value=value, low="", high="")
-        return replace(self, catalog=Catalog(rows))
+        changed = {
+            (kind, item, parameter): replace(self.rows[kind, item, parameter], value=value)
+            for kind, item, parameter, value in values
+        }
+        return replace(self, rows={**self.rows, **changed})
 
     def seeing(self, objects: float) -> Bench:
         """Return a bench where so many objects are in view on average."""
@@ -102,7 +106,9 @@ class Bench:
                 Path(folder, "demand.csv").write_text(_demand(), "utf-8")
                 city = {"city": {"demand": "demand.csv"}}
             text = json.dumps({**data, **city})
-            return compile_plan(loads(text, str(Path(folder, "bench"))), self.catalog, "test")
+            return compile_plan(
+                loads(text, str(Path(folder, "bench"))), Catalog(dict(self.rows)), "test"
+            )
 
     def run(self, data: Mapping[str, Any]) -> Measured:
         """Return what running the only arm of a scenario gave."""
@@ -175,7 +181,7 @@ Measure = Callable[[Bench, str], float]
 """Returns what the model gives for a published figure, named by its id."""
 
 
-def _all_rows(catalog: Catalog) -> dict[tuple[str, str, str], Row]:
+def _rows(catalog: Catalog) -> dict[Key, Row]:
     return {
         (kind, item, row.parameter): row
         for kind in catalog.kinds()

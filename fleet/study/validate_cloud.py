@@ -1,0 +1,265 @@
+"""Servers against MLPerf Inference and others: rates, latencies under load, energy of a frame.
+
+The times a and c of t(b) = a + c·b are fitted on the Offline rate and the SingleStream latency.
+All between and beyond (batches in between, queues, several servers, power) is prediction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fleet.stages.frames import CAPTURE, INFER, START, WAN
+from fleet.study.validate_bench import QUERY, Bench, Ints, Measured, Value, scenario
+
+_MODELS = {
+    "r50": "resnet50", "ssd": "ssd-mobilenet-v1", "r34": "ssd-resnet34", "retina": "retinanet",
+    "tf": "resnet50-tf", "yolo11m": "yolo11m",
+}  # fmt: skip
+_LARGEST_BATCH = 1024
+_FRAMES = 60_000  # of a run under Poisson load
+
+
+@dataclass(frozen=True)
+class Load:
+    """A Server test: frames by a Poisson process at several servers.
+
+    Attributes:
+        server: catalogue item.
+        servers: how many.
+        model: short name.
+        rate: frames per second.
+        batch: frames in a batch at most.
+        wait_ms: how long the oldest frame waits for a batch to fill.
+        limit_ms: what the 99th percentile may be.
+        own: batch base and time per frame of that very machine in ms, if not the catalogue's.
+    """
+
+    server: str
+    servers: int
+    model: str
+    rate: float
+    batch: int
+    wait_ms: float
+    limit_ms: float
+    own: tuple[str, str] | None = None
+
+
+_LOADS = {
+    "r34-t4x8": Load("t4", 8, "r34", 1030, 4, 30, 100),
+    "r34-t4x8-own": Load("t4", 8, "r34", 1030, 4, 30, 100, ("1.0631", "7.1954")),
+    "r34-t4x20": Load("t4", 20, "r34", 2520, 4, 30, 100),
+    "r34-a10x8": Load("a10", 8, "r34", 2000, 8, 30, 100),
+    "r34-a2x2": Load("a2", 2, "r34", 110, 2, 20, 100),
+    "r34-a100x8": Load("a100", 8, "r34", 6468, 8, 30, 100),
+    "retina-l4": Load("l4", 1, "retina", 200, 2, 30, 100),
+    "r50-t4x8": Load("t4", 8, "r50", 44_500, 26, 2, 15),
+    "r50-t4x20": Load("t4", 20, "r50", 111_500, 52, 2, 15),
+    "r50-a10x8": Load("a10", 8, "r50", 88_000, 128, 2, 15),
+    "r50-a2x2": Load("a2", 2, "r50", 5000, 16, 2, 15),
+    "r50-a100x8": Load("a100", 8, "r50", 200_000, 128, 2, 15),
+    "r50-l4": Load("l4", 1, "r50", 12_200, 16, 2, 15),
+}
+
+
+@dataclass(frozen=True)
+class Burst:
+    """A MultiStream test: so many cameras capture at one time, again and again."""
+
+    server: str
+    model: str
+    frames: int
+    batch: int
+
+
+_BURSTS = {
+    "r50-t4": Burst("t4", "r50", 272, 136),
+    "ssd-t4": Burst("t4", "ssd", 368, 92),
+    "r34-t4": Burst("t4", "r34", 8, 4),
+    "r50-agx-xavier": Burst("agx-xavier", "r50", 96, 96),
+    "ssd-agx-xavier": Burst("agx-xavier", "ssd", 107, 107),
+    "r34-agx-xavier": Burst("agx-xavier", "r34", 2, 2),
+    "r50-xavier-nx": Burst("xavier-nx", "r50", 50, 10),
+    "ssd-xavier-nx": Burst("xavier-nx", "ssd", 60, 5),
+}
+
+
+@dataclass(frozen=True)
+class Power:
+    """An energy test: a server that always works, on batches of a size.
+
+    `values` are the machine's own numbers where they are not the catalogue's: MLPerf measures
+    power at a lower clock (MaxQ) than speed.
+    """
+
+    server: str
+    model: str
+    rate: float
+    batch: int | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+_MAXQ_ORIN = {"busy_power": "42.5"}
+_MAXQ_A100 = {"busy_power": "200", "host_power": "33.1", "pue": "1"}
+_POWERS = {
+    "r50-agx-orin-off": Power("agx-orin", "r50", 6139),
+    "ssd-agx-orin-off": Power("agx-orin", "ssd", 5331, None, {**_MAXQ_ORIN, "c": "0.1876"}),
+    "r34-agx-orin-off": Power("agx-orin", "r34", 163, None, {**_MAXQ_ORIN, "c": "6.135"}),
+    "r50-agx-orin-ss": Power(
+        "agx-orin", "r50", 1096, 1, {**_MAXQ_ORIN, "a": "0.7014", "c": "0.2105"}
+    ),
+    "ssd-agx-orin-ss": Power(
+        "agx-orin", "ssd", 1724, 1, {**_MAXQ_ORIN, "a": "0.3924", "c": "0.1876"}
+    ),
+    "ssd-xavier-nx-off": Power("xavier-nx", "ssd", 1539),
+    "ssd-xavier-nx-ss": Power("xavier-nx", "ssd", 585, 1, {"a": "1.0402", "c": "0.6698"}),
+    "r50-a100x8": Power("a100", "r50", 26_383, None, {**_MAXQ_A100, "c": "0.0379"}),
+    "r34-a100x8": Power("a100", "r34", 722, None, {**_MAXQ_A100, "c": "1.3846"}),
+    "r50-hailo": Power("hailo-8", "r50", 1328.8, 1, {"host_power": "0"}),
+}
+
+
+def measure(bench: Bench, name: str, published: float) -> float:
+    """Return what the model gives for a figure, by its id: what is tested, then on what."""
+    test, _, rest = name.partition("-")
+    return _TESTS[test](bench, rest, published)
+
+
+def _offline(bench: Bench, rest: str, published: float) -> float:
+    model, _, server = rest.partition("-")
+    return _rate(saturated(bench, server, _MODELS[model], published))
+
+
+def _fixed_batch(bench: Bench, rest: str, published: float) -> float:
+    """Return the rate with batches of a stated size, as `MODEL-SERVER-bSIZE`."""
+    model, _, more = rest.partition("-")
+    server, _, size = more.rpartition("-b")
+    return _rate(saturated(bench, server, _MODELS[model], published, int(size)))
+
+
+def saturated(
+    bench: Bench, server: str, model: str, rate: float, batch: int | None = None
+) -> Measured:
+    """Return a run in which one server always has frames to work on, at a rate it is known for."""
+    size = batch or int(min(max(rate, 16), _LARGEST_BATCH))
+    seconds = 24 * size / rate if size < 16 else 8 * size / rate
+    sensors = {"count": 20, "rate": f"{1.5 * rate / 20:.6f} fps", "phase": "staggered"}
+    cloud = {"server": server, "batch": {"max": size}, "queue": 1_000_000}
+    return bench.run(scenario(seconds, sensors, {**QUERY, "model": model}, cloud=cloud))
+
+
+def _rate(run: Measured) -> float:
+    """Return frames per second of a saturated server, without the first third of the run."""
+    rows = run.rows[run.rows[:, START] >= run.outcome.plan.end_ns // 3]
+    return len(rows) * 1e9 / float(rows[:, INFER].max() - rows[:, START].min())
+
+
+def _single(bench: Bench, rest: str, _: float) -> float:
+    model, _, server = rest.partition("-")
+    cloud = {"server": server}
+    arm = {**QUERY, "model": _MODELS[model]}
+    run = bench.run(scenario(20, {"rate": "10 fps"}, arm, cloud=cloud))
+    return float(run.ms(WAN, INFER).mean())
+
+
+def _own_times(load: Load) -> list[Value]:
+    if load.own is None:
+        return []
+    keys = (f"{load.server}_batch_base", f"{load.server}_batch_per_frame")
+    return [
+        ("models", _MODELS[load.model], k, v) for k, v in zip(keys, load.own, strict=True)
+    ]
+
+
+def loaded(bench: Bench, load: Load, rate: float, frames: int = _FRAMES) -> Ints:
+    """Return the sorted latencies of a Server test, without the first tenth; ns."""
+    count = max(20, math.ceil(rate / 500))
+    sensors = {"count": count, "rate": f"{rate / count:.6f} fps", "capture": "poisson"}
+    cloud = {
+        "server": load.server, "servers": load.servers, "queue": 1_000_000,
+        "batch": {"max": load.batch, "wait": f"{load.wait_ms} ms"},
+    }  # fmt: skip
+    arm = {**QUERY, "model": _MODELS[load.model]}
+    own = bench.having(*_own_times(load))
+    run = own.run(scenario(frames / rate, sensors, arm, cloud=cloud))
+    rows = run.rows[run.rows[:, CAPTURE] >= run.outcome.plan.end_ns // 10]
+    return np.sort(rows[:, INFER] - rows[:, WAN])
+
+
+def _server(bench: Bench, rest: str, _: float) -> float:
+    name, _, what = rest.rpartition("-")
+    load = _LOADS[name]
+    if what == "rate":
+        return _largest_rate(bench, load)
+    latencies = loaded(bench, load, load.rate)
+    return float(np.percentile(latencies, {"p50": 50, "p99": 99}[what])) * 1e-6
+
+
+def _largest_rate(bench: Bench, load: Load) -> float:
+    """Return the largest rate whose 99th percentile is within the limit, to about 0.5 %."""
+    low, high = 0.6 * load.rate, 1.4 * load.rate
+    while high - low > 0.01 * load.rate:
+        rate = (low + high) / 2
+        p99_ms = float(np.percentile(loaded(bench, load, rate, _FRAMES // 2), 99)) * 1e-6
+        low, high = (rate, high) if p99_ms <= load.limit_ms else (low, rate)
+    return (low + high) / 2
+
+
+def _multi(bench: Bench, rest: str, _: float) -> float:
+    return float(np.median(_bursts(bench, _BURSTS[rest])))
+
+
+def _multi8(bench: Bench, rest: str, _: float) -> float:
+    model, _, server = rest.partition("-")
+    return float(np.median(_bursts(bench, Burst(server, model, 8, 8))))
+
+
+def _curve(bench: Bench, rest: str, _: float) -> float:
+    """Return the time of one batch, as `MODEL-SERVER-bSIZE`."""
+    model, _, more = rest.partition("-")
+    server, _, size = more.rpartition("-b")
+    return float(_bursts(bench, Burst(server, model, int(size), int(size))).mean())
+
+
+def _bursts(bench: Bench, burst: Burst) -> Any:
+    """Return how long each burst took until its last frame was done; ms, shape (bursts,)."""
+    sensors = {"count": burst.frames, "rate": "2 fps", "phase": "synchronised"}
+    cloud = {"server": burst.server, "batch": {"max": burst.batch}}
+    arm = {**QUERY, "model": _MODELS[burst.model]}
+    run = bench.run(scenario(20, sensors, arm, cloud=cloud))
+    rows = run.rows[np.argsort(run.rows[:, CAPTURE], kind="stable")]
+    firsts = np.flatnonzero(np.diff(rows[:, CAPTURE], prepend=-1))
+    return (np.maximum.reduceat(rows[:, INFER], firsts) - rows[firsts, WAN]) * 1e-6
+
+
+def _energy(bench: Bench, rest: str, _: float) -> float:
+    """Return the energy of a frame of a server that always works; mJ."""
+    test = _POWERS[rest]
+    model = _MODELS[test.model]
+    parameters = {"a": f"{test.server}_batch_base", "c": f"{test.server}_batch_per_frame"}
+    own = bench.having(
+        *(
+            ("models", model, parameters[p], v)
+            if p in parameters
+            else ("servers", test.server, p, v)
+            for p, v in test.values.items()
+        )
+    )
+    run = saturated(own, test.server, model, test.rate, test.batch)
+    return run.watts("cloud") / _rate(run) * 1e3
+
+
+_TESTS: dict[str, Callable[[Bench, str, float], float]] = {
+    "off": _offline,
+    "batch": _fixed_batch,
+    "ss": _single,
+    "srv": _server,
+    "ms": _multi,
+    "ms8": _multi8,
+    "curve": _curve,
+    "pw": _energy,
+}
