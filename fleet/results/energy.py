@@ -111,6 +111,7 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     )
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),
+        StateEnergy("network", "model rewrites", 0, written_bits * plan.fixed_pj_per_bit * 1000),
         StateEnergy("network", "mobile access", 0, mobile_bits * plan.mobile_pj_per_bit * 1000),
     ]
 

@@ -18,7 +18,7 @@ Row = tuple[str, str, list[str]]
 
 _TITLES = {
     "sense": "sense", "compute": "compute / encode", "uplink": "uplink", "backhaul": "backhaul",
-    "wan": "wan", "queue": "server queue", "infer": "server inference", "return": "way back",
+    "wan": "wan", "decode": "decoding", "queue": "server queue", "infer": "server inference", "return": "way back",
 }  # fmt: skip
 _EMPTY = "–"
 
@@ -78,8 +78,21 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
             for part in ("sensor", "uplink", "network", "edge", "cloud", "total")
             if part == "total" or any(value(arm, f"power_w.{part}") for arm in arms.values())
         ]
-        + [_row(arms, "energy_mj_per_result", "energy per result", "mJ", _number)],
+        + [
+            _row(arms, "energy_mj_per_result", "energy per result", "mJ", _number),
+            _row(arms, "carbon_kg_per_sensor_year", "CO2e of a sensor", "kg/year", _number),
+        ],
     )
+    if all(arm["cost_usd_per_sensor_month"] for arm in arms.values()):
+        yield (
+            "Cost of a sensor and month",
+            [
+                _row(arms, f"cost_usd_per_sensor_month.{part}", part, "USD", _number)
+                for part in ("device", "data", "compute", "storage", "energy", "total")
+            ],
+        )
+    if any(arm["rollout"]["requests"] for arm in arms.values()):
+        yield "Model rewrites", _rollout(arms)
     yield "Frames by fate", _frames(arms)
     yield "Busiest resources", _busiest(arms)
 
@@ -122,9 +135,22 @@ def _frames(arms: Arms) -> list[Row]:
             if any(arm["frames"][part][cause] for arm in arms.values())
         ]
     rows.append(_row(arms, "frames.in_flight", "in flight at the end", "frames", _count))
-    rows.append(
-        _row(arms, "pixels_leaving_sensor_frames", "pixels left the sensor", "frames", _count)
-    )
+    rows += [
+        _row(arms, "pixels_leaving_sensor_frames", "pixels left the sensor", "frames", _count),
+        _row(arms, "pixels_to_cloud_frames", "pixels went to the cloud", "frames", _count),
+    ]
+    return rows
+
+
+def _rollout(arms: Arms) -> list[Row]:
+    rows = [
+        _row(arms, f"rollout.{key}", label, "rewrites", _count)
+        for key, label in (("written", "written"), ("from_cache", "of them from the cache"))
+    ]
+    rows.append(_row(arms, "rollout.downlink_bytes", "sent down", "B", _count))
+    for key, label in (("wait_s", "longest wait for the bytes"), ("blind_s", "longest blind time")):
+        longest = [arm["rollout"].get(key) for arm in arms.values()]
+        rows.append((label, "s", [_number(found["max"]) if found else _EMPTY for found in longest]))
     return rows
 
 
@@ -168,6 +194,12 @@ def remarks(record: Record) -> Iterator[str]:
         )
     else:
         yield from _differences(record.summary["comparison"])
+    network = record.summary["network_energy"]
+    yield (
+        f"Network energy is {network['boundary']}: {network['fixed_kwh_per_gb']:.2g} kWh/GB over the"
+        f" fixed network, {network['mobile_kwh_per_gb']:.2g} more over mobile access; published values"
+        " differ a thousandfold (--set network_energy=marginal)."
+    )
     weak = [a for a in record.summary["assumptions"] if a["confidence"] == "estimate"]
     total = len(record.summary["assumptions"])
     yield (

@@ -24,7 +24,8 @@ COMPARED = (
     "latency_ms.mean", "latency_ms.p50", "latency_ms.p99", "frames.results", "frames.lost",
     "frames.skipped", "bytes", "power_w.sensor", "power_w.uplink", "power_w.network",
     "power_w.edge", "power_w.cloud", "power_w.total", "energy_mj_per_result",
-    "pixels_leaving_sensor_frames",
+    "carbon_kg_per_sensor_year", "cost_usd_per_sensor_month.total",
+    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames",
 )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def value(arm: Mapping[str, Any], path: str) -> float | None:
     """Return a number of an arm's summary by its dotted path; a mapping counts as its sum."""
     node: Any = arm
     for key in path.split("."):
-        node = node[key]
+        node = None if node is None else node[key]
     if isinstance(node, Mapping):
         return float(sum(node.values()))
     return None if node is None else float(node)

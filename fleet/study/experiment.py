@@ -21,6 +21,7 @@ from fleet.study.compare import compare
 from fleet.study.slo import judge, objectives
 
 SCHEMA = "fleet-summary/1"
+_KWH_PER_GB = 8e9 * 1e-12 / 3.6e6  # of 1 pJ/bit
 Progress = Callable[[str, float], None]
 
 
@@ -148,6 +149,16 @@ def _summary(
             "python": platform.python_version(),
             "machine": platform.machine(),
         },
+        "network_energy": {
+            "boundary": scenario.model.network_energy,
+            "fixed_kwh_per_gb": first.plan.fixed_pj_per_bit * _KWH_PER_GB,
+            "mobile_kwh_per_gb": first.plan.mobile_pj_per_bit * _KWH_PER_GB,
+        },
+        "grid": {
+            "name": scenario.model.grid,
+            "co2e_g_per_kwh": first.plan.carbon_g_per_kwh,
+        },
+        "prices": scenario.model.prices,
         "assumptions": _assumptions(outcomes),
         "arms": {arm: runs[0] for arm, runs in found.items()},
         "comparison": compare(found, baseline),
