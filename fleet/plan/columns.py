@@ -196,6 +196,7 @@ class Plan:
         lookahead_ns: how far a shard may run ahead of the regions: to the end, as nothing flows
             back within a run.
         fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).
+        boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
         carbon_g_per_kwh: CO2-equivalent of electricity.
         prices: what things cost, if the scenario names a price book.
     """
@@ -258,6 +259,7 @@ class Plan:
     lookahead_ns: int
     fixed_pj_per_bit: int
     mobile_pj_per_bit: int
+    boundaries: tuple[tuple[str, int, int], ...]
     carbon_g_per_kwh: float
     prices: Prices | None
     accuracy: tuple[tuple[str, float], ...]

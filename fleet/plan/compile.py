@@ -209,11 +209,12 @@ def _region_columns(parts: Parts) -> dict[str, Any]:
 
 def _link_columns(parts: Parts) -> dict[str, Any]:
     """Return the links on the way, and the energy of what crosses them."""
-    net, energy = parts.net, parts.scenario.model.network_energy
-    fixed, mobile = (
-        int(parts.reader.energy_nj_per_bit("network", energy, f"{kind}_energy_per_bit") * 1000)
-        for kind in ("fixed", "mobile")
+    net, chosen = parts.net, parts.scenario.model.network_energy
+    boundaries = tuple(
+        (name, *(_pj_per_bit(parts, name, kind) for kind in ("fixed", "mobile")))
+        for name in parts.reader.items("network")
     )
+    fixed, mobile = next((f, m) for name, f, m in boundaries if name == chosen)
     return {
         "class_names": tuple(c.name for c in net.classes),
         "link_names": net.names,
@@ -224,9 +225,15 @@ def _link_columns(parts: Parts) -> dict[str, Any]:
         "mobile_class": np.array([c.mobile for c in net.classes], dtype=np.int64),
         "radios": tuple(c.radio for c in net.classes),
         "radio_of": net.radio_of,
+        "boundaries": boundaries,
         "fixed_pj_per_bit": fixed,
         "mobile_pj_per_bit": mobile,
     }
+
+
+def _pj_per_bit(parts: Parts, boundary: str, kind: str) -> int:
+    nj = parts.reader.energy_nj_per_bit("network", boundary, f"{kind}_energy_per_bit")
+    return int(nj * 1000)
 
 
 def _accuracy(parts: Parts) -> tuple[tuple[str, float], ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fleet.engine.tally import (
@@ -99,6 +101,12 @@ def _radios(plan: Plan, tally: Tally) -> list[StateEnergy]:
     ]
 
 
+def network_fj(plan: Plan, tally: Tally, fixed_pj: int, mobile_pj: int) -> int:
+    """Return the operator's energy at other energies per bit than the plan's; fJ."""
+    other = replace(plan, fixed_pj_per_bit=fixed_pj, mobile_pj_per_bit=mobile_pj)
+    return sum(s.energy_fj for s in _network(other, tally))
+
+
 def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     """Return the operator's energy: per bit over the fixed network, and over mobile access.
 
@@ -106,9 +114,8 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     """
     sent = tally.links[:, SENT_LINK_BITS]
     mobile_bits = int(sent[plan.mobile_class[plan.class_of] == 1].sum())
-    fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum()) + int(
-        plan.rollout[:, DOWN_BITS].sum()
-    )
+    fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum())
+    written_bits = int(plan.rollout[:, DOWN_BITS].sum())
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),
         StateEnergy("network", "model rewrites", 0, written_bits * plan.fixed_pj_per_bit * 1000),

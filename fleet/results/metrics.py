@@ -27,7 +27,7 @@ from fleet.engine.tally import (
 )
 from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, WRITTEN_NS, Floats
 from fleet.results.cost import cost_usd_per_sensor_month
-from fleet.results.energy import COMPONENTS, account
+from fleet.results.energy import COMPONENTS, account, network_fj
 from fleet.sketch import quantiles_ns
 from fleet.stages.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
 
@@ -45,6 +45,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "utilisation": utilisation(outcome),
         "power_w": power_w(outcome),
         "power_states_w": power_states_w(outcome),
+        "power_by_boundary_w": power_by_boundary_w(outcome),
         "energy_mj_per_result": energy_mj_per_result(outcome),
         "carbon_kg_per_sensor_year": carbon_kg_per_sensor_year(outcome),
         "cost_usd_per_sensor_month": cost_usd_per_sensor_month(outcome.plan, outcome.tally),
@@ -203,6 +204,26 @@ def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     for s in account(outcome.plan, outcome.tally):
         states = out.setdefault(s.component, {})
         states[s.state] = states.get(s.state, 0.0) + s.energy_fj / outcome.plan.end_ns * 1e-6
+    return out
+
+
+def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Return the mean power inside wider and wider boundaries, for each value of network energy; W.
+
+    Claims of savings differ by what they count: the network alone, servers too, the sender's radio
+    or port too, or everything, cameras included.
+    """
+    plan, parts = outcome.plan, power_w(outcome)
+    servers = parts["edge"] + parts["cloud"]
+    out = {}
+    for name, fixed_pj, mobile_pj in plan.boundaries:
+        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.end_ns * 1e-6
+        out[name] = {
+            "network": network,
+            "network and servers": network + servers,
+            "uplink, network and servers": network + servers + parts["uplink"],
+            "everything": network + servers + parts["uplink"] + parts["sensor"],
+        }
     return out
 
 

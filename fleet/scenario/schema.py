@@ -242,6 +242,13 @@ class Arm(Equipment):
         return self
 
 
+class Claim(Model):
+    """What somebody says the baseline's power is, over that of another arm; drawn, not used."""
+
+    text: Annotated[str, StringConstraints(max_length=80)]
+    ratio: Annotated[float, Field(gt=0)]
+
+
 class ScenarioModel(Model):
     """A whole scenario."""
 
@@ -264,6 +271,7 @@ class ScenarioModel(Model):
     arms: dict[Name, Arm]
     events: list[Event] = []
     slo: list[str] = []
+    claim: Claim | None = None
 
     def moments_ns(self, event: Event) -> list[int]:
         """Return when an event with `at` happens, up to the end of the run; ns."""

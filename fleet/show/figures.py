@@ -63,7 +63,10 @@ def draw_all(record: Record, folder: Path) -> None:
             ("latency_stages", latency_stages),
             ("bandwidth", bandwidth),
             ("power", power),
+            ("boundaries", boundaries),
         ):
+            if name == "boundaries" and len(outcomes) < 2:
+                continue
             figure, table = draw(record, outcomes)
             save(figure, table, folder / name)
         for arm, outcome in outcomes.items():
@@ -224,6 +227,49 @@ def power(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
 
 def _totals(record: Record) -> list[float]:
     return [arm["power_w"]["total"] for arm in record.arms.values()]
+
+
+_MARKERS = ("o", "s", "^", "D", "v")
+
+
+def boundaries(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+    """Return how many times the other arms' power the baseline needs, by what is counted."""
+    base = record.summary["comparison"]["baseline"]
+    others = [arm for arm in outcomes if arm != base]
+    scopes = list(next(iter(record.arms[base]["power_by_boundary_w"].values())))
+    figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.95 * len(others)))
+    panels = figure.subplots(len(others), 1, sharex=True, squeeze=False)[:, 0]
+    table: Table = [("arm", "counted", "network_energy", "baseline_w", "arm_w", "ratio")]
+    for axes, arm in zip(panels, others, strict=True):
+        for i, (name, mine) in enumerate(record.arms[arm]["power_by_boundary_w"].items()):
+            theirs = record.arms[base]["power_by_boundary_w"][name]
+            ratios = [theirs[s] / mine[s] if mine[s] > 0 else np.nan for s in scopes]
+            axes.plot(
+                ratios, range(len(scopes)), _MARKERS[i], color=COLOURS[i], markersize=4.5,
+                label=f"network energy: {name}", fillstyle="none", markeredgewidth=1.0,
+            )  # fmt: skip
+            table += [
+                (arm, s, name, f"{theirs[s]:.6g}", f"{mine[s]:.6g}", f"{r:.6g}")
+                for s, r in zip(scopes, ratios, strict=True)
+            ]
+        axes.set_yticks(range(len(scopes)), scopes)
+        axes.set_ylim(len(scopes) - 0.5, -0.5)
+        axes.set_xscale("log")
+        axes.axvline(1, color="#444444", linewidth=0.8)
+        axes.set_title(f"{base} over {arm}", loc="left")
+    _draw_claim(record, list(panels))
+    panels[-1].set_xlabel(f"power of {base} / power of the arm\n(more than 1: the arm saves)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=1)
+    return figure, table
+
+
+def _draw_claim(record: Record, panels: Sequence[Axes]) -> None:
+    claim = record.scenario.model.claim
+    if claim is None:
+        return
+    for axes in panels:
+        axes.axvline(claim.ratio, color="#444444", linestyle="--", linewidth=0.9, label=claim.text)
 
 
 def city_map(arm: str, outcome: Outcome, credit: str) -> tuple[Figure, Table]:

@@ -18,7 +18,8 @@ Row = tuple[str, str, list[str]]
 
 _TITLES = {
     "sense": "sense", "compute": "compute / encode", "uplink": "uplink", "backhaul": "backhaul",
-    "wan": "wan", "decode": "decoding", "queue": "server queue", "infer": "server inference", "return": "way back",
+    "wan": "wan", "decode": "decoding", "queue": "server queue", "infer": "server inference",
+    "return": "way back",
 }  # fmt: skip
 _EMPTY = "–"
 
@@ -196,9 +197,9 @@ def remarks(record: Record) -> Iterator[str]:
         yield from _differences(record.summary["comparison"])
     network = record.summary["network_energy"]
     yield (
-        f"Network energy is {network['boundary']}: {network['fixed_kwh_per_gb']:.2g} kWh/GB over the"
-        f" fixed network, {network['mobile_kwh_per_gb']:.2g} more over mobile access; published values"
-        " differ a thousandfold (--set network_energy=marginal)."
+        f"Network energy is {network['boundary']}: {network['fixed_kwh_per_gb']:.2g} kWh/GB over"
+        f" the fixed network and {network['mobile_kwh_per_gb']:.2g} more over mobile access;"
+        " published values differ a thousandfold (--set network_energy=marginal)."
     )
     weak = [a for a in record.summary["assumptions"] if a["confidence"] == "estimate"]
     total = len(record.summary["assumptions"])
