@@ -109,7 +109,7 @@ class Reference:
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
         row[SENSED] = env.now
-        sensor.counts[count.SENSE_NS] += env.now - row[CAPTURE]
+        sensor.counts[count.SENSE_NS] += sensor.read_ns
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
         if sensor.on_sensor and env.now < sensor.busy_until_ns:

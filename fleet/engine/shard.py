@@ -126,7 +126,7 @@ class Shard:
     def _compute(self, until_ns: int) -> None:
         plan, rows = self.plan, self.store.rows
         sensed, self.sensing = frames.before(rows, self.sensing, SENSED, until_ns)
-        book_sensed(rows, sensed, self.tally.sensors)
+        book_sensed(rows, sensed, self.tally.sensors, self.setup_of, plan.setups.read_ns)
         sensor.compute(rows, sensed, self.setup_of, plan.setups, plan.size_keys, self.dsp)
         self.computing = frames.join([self.computing, self._alive(sensed)])
 

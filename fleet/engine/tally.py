@@ -218,10 +218,11 @@ def finish(
 
 
 @njit(cache=True, error_model="numpy")
-def book_sensed(rows: Ints, index: Ints, sensors: Ints) -> None:
-    """Book the time that each frame's pixels took."""
+def book_sensed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, read_ns: Ints) -> None:
+    """Book the time that reading out each frame's pixels took."""
     for i in index:
-        sensors[rows[i, SENSOR], SENSE_NS] += rows[i, SENSED] - rows[i, CAPTURE]
+        s = rows[i, SENSOR]
+        sensors[s, SENSE_NS] += read_ns[setup_of[s]]
 
 
 @njit(cache=True, error_model="numpy")

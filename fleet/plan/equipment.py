@@ -249,6 +249,7 @@ def _row(
         )
     return _NOTHING | {
         "sense_ns": sense_ns(reader, kind, device, mode),
+        "read_ns": reader.time_ns(kind, device, f"readout{mode}" if mode else "sense"),
         "base_uw": (
             reader.power_uw(kind, device, "base_power") + reader.power_uw("hosts", host, "power")
         ),

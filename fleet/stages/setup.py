@@ -20,6 +20,7 @@ class Setups(NamedTuple):
 
     on_sensor: Ints  # 1 if inference runs on the sensor, 0 if the frame goes to servers
     sense_ns: Ints  # end of exposure to pixels processed
+    read_ns: Ints  # of it, reading the pixel array out
     compute_ns: Ints  # DSP or encoder time of a frame
     occupy_ns: Ints  # from one inference to the next at least
     fetch_ns: Ints  # reading the result out of the sensor
@@ -40,8 +41,8 @@ class Setups(NamedTuple):
     segment: Ints  # bytes
     per_segment: Ints  # bytes
     base_uw: Ints  # host and interface, always on
-    sense_uw: Ints  # while sensing
-    sense_idle_uw: Ints  # pixel array between frames
+    sense_uw: Ints  # while the pixel array is read out
+    sense_idle_uw: Ints  # between readouts
     compute_uw: Ints  # while the DSP or the encoder runs
     i_bytes: Floats  # 0 if nothing is encoded
     p_bytes: Floats
