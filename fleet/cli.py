@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -264,6 +265,52 @@ def catalog(
     for of in kinds:
         for table in show.tables(known, of, item):
             out.print(table, soft_wrap=False, markup=False)
+
+
+@app.command()
+def selftest(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check both engines against queueing theory; exit code 1 on a miss."""
+    from fleet.show import proof
+    from fleet.show.progress import progress_bar
+    from fleet.show.terminal import console
+    from fleet.study import selftest as theory
+
+    with progress_bar() as progress:
+        checks = theory.run(progress=progress)
+    if as_json:
+        typer.echo(json.dumps([asdict(c) for c in checks], indent=1, ensure_ascii=False))
+    else:
+        console().print(proof.selftest_table(checks), markup=False)
+        console().print(proof.verdict("Laws and identities", [c.passed for c in checks]))
+    if not all(c.passed for c in checks):
+        raise typer.Exit(MISSED)
+
+
+@app.command()
+def validate(
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only this group of figures; may be given again.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the model with what others published; exit code 1 on a miss."""
+    from fleet.show import proof
+    from fleet.show.progress import progress_bar
+    from fleet.show.terminal import console
+    from fleet.study import validate as published
+
+    with progress_bar() as progress:
+        rows = published.run(group, lambda share: progress("validate", share))
+    if as_json:
+        typer.echo(json.dumps([asdict(r) for r in rows], indent=1, ensure_ascii=False))
+    else:
+        for part in proof.validate_table(rows):
+            console().print(part, markup=False)
+        console().print(proof.verdict("Published figures", [r.passed for r in rows]))
+    if not all(r.passed for r in rows):
+        raise typer.Exit(MISSED)
 
 
 def main(arguments: list[str] | None = None) -> None:

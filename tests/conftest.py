@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +16,21 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("fleet")
+
+
+def drop_stale_kernels(package: Path) -> int:
+    """Delete numba's cached kernels of a package if a source is newer; return how many.
+
+    numba looks at the file of a function only. A constant or function that it takes from another
+    file is compiled into the kernel, so that the kernel must go when any source changes.
+    """
+    edited = max((path.stat().st_mtime_ns for path in package.rglob("*.py")), default=0)
+    kernels = [path for kind in ("*.nbi", "*.nbc") for path in package.rglob(kind)]
+    if all(path.stat().st_mtime_ns > edited for path in kernels):
+        return 0
+    for path in kernels:
+        path.unlink(missing_ok=True)
+    return len(kernels)
+
+
+drop_stale_kernels(Path(__file__).parents[1] / "fleet")

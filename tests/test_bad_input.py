@@ -34,6 +34,15 @@ def changed(**paths: Any) -> dict[str, Any]:
 DELETE = object()
 AUTOSCALE = {"max": 4, "target": "70 %", "every": "1 s", "cooldown": "1 s"}
 LINK = {"technology": "test-cell", "shared_by": "cell", "to": "metro"}
+CAPPED = {**LINK, "cap": "1 MB", "throttled_rate": "1 Mbit/s"}
+BOX = {"after": "cell", "shared_by": "cell", "server": "test-gpu"}
+REWRITE = {"at": "1 s", "rewrite": "cam", "model": "tiny"}
+
+
+def at_edge(**edges: Any) -> dict[str, Any]:
+    """Return the small scenario with cameras that want to be inferred at an edge."""
+    return changed(edges=edges, arms__cloud__infer="edge")
+
 
 BAD = [
     # unknown keys and missing keys
@@ -121,6 +130,143 @@ BAD = [
     (changed(catalogue="nowhere"), "catalogue: folder 'nowhere' not found"),
     (changed(city={"sites": "../pyproject.toml"}), "is outside the scenario's folder"),
     (changed(city={"sites": "nowhere.csv"}), "file 'nowhere.csv' not found"),
+    # how a sensor is read out, what it puts out, what stands beside it
+    (
+        changed(arms__on_sensor__mode="smal"),
+        "arms.on_sensor.mode: 'test-ai' has no mode 'smal' (did you mean 'small'?);"
+        " modes: full, small",
+    ),
+    (
+        changed(arms__cloud__mode="full"),
+        "arms.cloud.mode: 'test-camera' sends video; 'mode' is for AI sensors, remove it",
+    ),
+    (
+        changed(arms__on_sensor__host="test-hots"),
+        "arms.on_sensor.host: no host 'test-hots' (did you mean 'test-host'?); known: none",
+    ),
+    (changed(arms__cloud__host="pi-5"), "arms.cloud.host: no host 'pi-5'"),
+    (
+        changed(arms__on_sensor__output="jpeg"),
+        "arms.on_sensor.output: 'jpeg': input should be 'message', 'tensor', 'roi', 'image'",
+    ),
+    (changed(arms__cloud__output="raw"), "arms.cloud.output: 'test-camera' sends video; 'output'"),
+    (
+        changed(arms__on_sensor__output="tensor", arms__on_sensor__codec="test-codec"),
+        "arms.on_sensor.codec: output 'tensor' of 'test-ai' is not encoded; remove the codec",
+    ),
+    (
+        changed(arms__on_sensor__output="image", arms__on_sensor__codec="test-codek"),
+        "arms.on_sensor.codec: no codec 'test-codek' (did you mean 'test-codec'?)",
+    ),
+    (
+        changed(arms__on_sensor__bitrate="1 Mbit/s"),
+        "arms.on_sensor.bitrate: 'test-ai' infers on the sensor; remove 'bitrate'",
+    ),
+    (changed(arms__cloud__bitrate="1 MB"), "arms.cloud.bitrate: '1 MB' is data, not a rate"),
+    (changed(arms__cloud__bitrate="0 bit/s"), "arms.cloud.bitrate: '0 bit/s' must be more than"),
+    (
+        changed(
+            catalogue=None,
+            sensors__cam__rate="60 fps",
+            sensors__cam__uplink="lucid",
+            links={"lucid": {"technology": "poe", "shared_by": "sensor", "to": "cloud"}},
+            cloud={"server": "t4"},
+            arms={"a": {"device": "lucid-triton", "mode": "binned4", "model": "tinytracker"}},
+        ),
+        "'lucid-triton' captures at most 30 fps in mode 'binned4', asked 60 fps",
+    ),
+    (changed(arms__on_sensor__publish="on changes"), "'on change' or 'on change or every 60 s'"),
+    (changed(arms__on_sensor__publish="on change or every 5"), "'5' has no unit"),
+    # edges
+    (
+        changed(arms__on_sensor__infer="edge", edges={"box": BOX}),
+        "arms.on_sensor.infer: 'test-ai' infers on the sensor; remove 'infer'",
+    ),
+    (
+        changed(arms__cloud__infer="sensor"),
+        "arms.cloud.infer: 'sensor': input should be 'cloud' or 'edge'",
+    ),
+    (
+        at_edge(),
+        "arms.cloud.infer: the way of 'cam' (cell → metro → wan) passes 0 edges and must pass one;"
+        " edges: none",
+    ),
+    (at_edge(a=BOX, b={**BOX, "after": "metro"}), "passes 2 edges and must pass one; edges: a, b"),
+    (at_edge(a={**BOX, "after": "cel"}), "passes 0 edges and must pass one; edges: a"),
+    (at_edge(a={**BOX, "after": "wan"}), "edges.a.after: lies behind a wan link"),
+    (
+        at_edge(a={**BOX, "shared_by": "sensor"}),
+        "edges.a.shared_by: 'sensor': input should be 'site', 'cell' or 'city'",
+    ),
+    (at_edge(a={**BOX, "server": "test-gpo"}), "edges.a.server: no server 'test-gpo'"),
+    (at_edge(a={**BOX, "autoscale": AUTOSCALE}), "edges.a.autoscale: unknown key 'autoscale'"),
+    # servers
+    (changed(cloud__more={"test-gpu": 1}), "cloud: 'more' names 'test-gpu' again; add to"),
+    (changed(cloud__more={"test-gpi": 1}), "cloud.more: no server 'test-gpi' (did you mean"),
+    (changed(cloud__more={"test-npu": 0}), "cloud.more.test-npu"),
+    (
+        changed(cloud__more={f"s{i}": 1 for i in range(8)}),
+        "cloud: a pool has at most 8 kinds of servers",
+    ),
+    (
+        changed(cloud__more={"coral": 1}),
+        "arms.cloud.model: the time of 'cloudy' on server 'coral' is not known",
+    ),
+    (changed(cloud__decode="sometimes"), "cloud.decode: 'sometimes'"),
+    (changed(cloud__deadline="5"), "cloud.deadline: '5' has no unit"),
+    (changed(cloud__deadline="0 s"), "cloud.deadline: '0 s' must be more than zero"),
+    (changed(regions={"far": {"deadline": "-1 s"}}), "regions.far.deadline"),
+    # links
+    (
+        changed(links__cell__cap="1 MB"),
+        "links.cell: 'cap' and 'throttled_rate' go together; give both or none",
+    ),
+    (changed(links__cell__throttled_rate="1 Mbit/s"), "links.cell: 'cap' and 'throttled_rate' go"),
+    (changed(links__cell__cap_used="5 %"), "links.cell: 'cap_used' is a share of 'cap'"),
+    (
+        changed(links__cell={**CAPPED, "cap_used": "120 %"}),
+        "links.cell: 'cap_used' is a share of 'cap', from 0 to 100 %",
+    ),
+    (changed(links__cell__loss="51 %"), "links.cell: loss 0.51 is above 0.5; lower it"),
+    (changed(links__cell__loss="2 ms"), "links.cell.loss: '2 ms' is a time, not a fraction"),
+    (changed(links__cell__user_rate="3 MB"), "links.cell.user_rate: '3 MB' is data, not a rate"),
+    # grid and prices
+    (
+        changed(grid="test-gird"),
+        "grid: no grid 'test-gird' (did you mean 'test-grid'?); known: jpn",
+    ),
+    (
+        changed(prices="test-bok"),
+        "prices: no price book 'test-bok' (did you mean 'test-book'?); known: usa-2025",
+    ),
+    (changed(retention="a month"), "retention: 'a month' is not a time"),
+    # when things happen
+    (
+        changed(events=[{**REWRITE, "waves": 3}]),
+        "events[0]: 'waves' of a rewrite and 'wave_every' go together; give both or none",
+    ),
+    (changed(events=[{**REWRITE, "wave_every": "1 s"}]), "events[0]: 'waves' of a rewrite and"),
+    (changed(events=[{**REWRITE, "waves": 0}]), "events[0].waves"),
+    (changed(events=[{**REWRITE, "at": "25:10"}]), "events[0].at: '25:10' is not a time of day"),
+    (changed(events=[{**REWRITE, "at": "18:30"}]), "events[0].at: is not before the end"),
+    (changed(events=[{**REWRITE, "at": "noon"}]), "events[0].at: 'noon' is not a time"),
+    (changed(events=[{**REWRITE, "every": "0 s"}]), "events[0].every: '0 s' must be more than"),
+    (
+        changed(events=[{**REWRITE, "cell": "cell-9"}]),
+        "events[0].cell: no cell 'cell-9' (did you mean 'cell-",
+    ),
+    (
+        changed(events=[{"at": "1 s", "outage": "cell", "lasts": "1 s", "cell": "cell-0"}]),
+        "events[0]: outage at a stated time takes no cell",
+    ),
+    (
+        changed(events=[{"crash": "cam", "mtbf": "1 s", "mttr": "1 s", "every": "1 s"}]),
+        "events[0]: crash needs 'at', or 'mtbf' and 'mttr' alone",
+    ),
+    (
+        changed(events=[{"at": "1 s", "crash": "cam", "waves": 2, "wave_every": "1 s"}]),
+        "events[0]: crash at a stated time takes no wave_every",
+    ),
 ]
 
 

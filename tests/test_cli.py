@@ -126,7 +126,7 @@ def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Pat
         fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(tmp_path / "x")) == 0
     )
     shown = capsys.readouterr()
-    for words in ("Mbit/s", "ms", "W", "mJ", "frames", "p99.9", "lost: sensor crash", "Results"):
+    for words in ("Mbit/s", "ms", "W", "mJ", "frames", "p99.9", "skipped: sensor down", "Results"):
         assert words in shown.out + shown.err
     assert "One replication: no confidence intervals" in shown.out
 

@@ -9,19 +9,26 @@ import numpy as np
 import pytest
 import worlds
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fleet.engine.audit import audit
 from fleet.engine.tally import CAPTURED, FATE_0
 from fleet.errors import RunError
-from fleet.results.energy import account
+from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
-from fleet.stages.frames import DONE, FATE, FRAME, RESULT, SENSOR
+from fleet.stages.frames import (
+    DONE,
+    FATE,
+    FRAME,
+    OBJECTS,
+    READY,
+    RESULT,
+    SENSED,
+    SENSOR,
+    SKIP_MODEL_WRITE,
+)
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "mixed"])
 
-
-@given(world=worlds.scenarios(), arm=ARMS)
+@given(world=worlds.scenarios(), arm=worlds.ARMS)
 @settings(max_examples=60)
 def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
     outcome = worlds.run(worlds.plan(world, arm))
@@ -39,15 +46,18 @@ def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
         assert state.energy_fj >= 0
 
 
-@given(world=worlds.scenarios(), arm=ARMS)
+@given(world=worlds.scenarios(), arm=worlds.ARMS)
 @settings(max_examples=40)
 def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
     outcome = worlds.run(worlds.plan(world, arm))
     energy = account(outcome.plan, outcome.tally)
     states = {s.state: s for s in energy if s.component == "uplink"}
-    assert set(states) == {"sending", "tail", "idle"}
+    assert set(states) == {"sending", "promotion", "tail", "idle", "bits sent"}
+    assert states["bits sent"].time_ns == 0
     total = sum(s.time_ns for s in states.values())
     assert total == outcome.plan.size * outcome.plan.end_ns
+    for spent in radio_ns(outcome.plan, outcome.tally).values():
+        assert (spent >= 0).all()
 
 
 def test_a_lost_frame_is_noticed() -> None:
@@ -111,14 +121,14 @@ def test_a_blind_sensor_skips_and_then_uses_the_new_model() -> None:
     data = worlds.scenario(events=[{"at": "500 ms", "rewrite": "cam", "model": "slow"}])
     outcome = worlds.run(worlds.plan(data, "on_sensor"))
     rows = np.array(worlds.finished(outcome))
-    blind = rows[rows[:, FATE] == 4]
+    blind = rows[rows[:, FATE] == SKIP_MODEL_WRITE]
     assert len(blind) > 0
     # Writing 5 kB at 1 Mbit/s takes 40 ms; the models take 10 ms and 40 ms.
-    compute = rows[:, 8] - rows[:, 7] - 100_000
+    compute = rows[:, READY] - rows[:, SENSED] - 100_000
     done = rows[:, FATE] == RESULT
-    first_blind = blind[:, 7].min()
-    assert set(compute[done & (rows[:, 7] < first_blind)]) == {10_000_000}
-    assert set(compute[done & (rows[:, 7] > first_blind + 2e8)]) == {40_000_000}
+    first_blind = blind[:, SENSED].min()
+    assert set(compute[done & (rows[:, SENSED] < first_blind)]) == {10_000_000}
+    assert set(compute[done & (rows[:, SENSED] > first_blind + 2e8)]) == {40_000_000}
 
 
 def test_autoscaling_follows_the_load() -> None:
@@ -141,5 +151,5 @@ def test_autoscaling_follows_the_load() -> None:
 
 def test_zero_demand_sees_nobody() -> None:
     outcome = worlds.run(worlds.plan(worlds.scenario(), "on_sensor"))
-    assert {row[2] for row in worlds.finished(outcome)} == {0}
+    assert {row[OBJECTS] for row in worlds.finished(outcome)} == {0}
     assert outcome.tally.sensors[:, FATE_0 + RESULT].sum() > 0

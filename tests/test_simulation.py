@@ -7,6 +7,7 @@ import worlds
 
 import fleet
 from fleet.engine.run import Options
+from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT
 
 ENGINES = [
     Options(executor="local"),
@@ -69,7 +70,7 @@ def test_an_outage_at_a_stop_counts_once() -> None:
         sim.sensor("cam-0").deploy("tiny")
         sim.run(until="2 s")
         delays = sim.summary()["latency_ms"]["max"]
-    longest = max(r[14] - r[6] for r in worlds.finished(whole) if r[15] == 1)
+    longest = max(r[DONE] - r[CAPTURE] for r in worlds.finished(whole) if r[FATE] == RESULT)
     assert delays == pytest.approx(longest * 1e-6, abs=20)
 
 

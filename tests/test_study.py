@@ -51,12 +51,20 @@ def test_replications_give_intervals(record: fleet.Record) -> None:
     comparison = record.summary["comparison"]
     assert comparison["baseline"] == "cloud"
     rows = comparison["arms"]["on_sensor"]
-    assert set(rows) == set(COMPARED)
+    assert set(rows) == set(COMPARED) - {"cost_usd_per_sensor_month.total"}  # no price book
     for row in rows.values():
         low, high = row["ci95"]
         assert low <= row["difference"] <= high
     assert rows["pixels_leaving_sensor_frames"]["ratio"] == 0.0
     assert rows["bytes"]["difference"] < 0
+
+
+def test_costs_are_compared_where_there_are_prices() -> None:
+    data = worlds.scenario(duration="500 ms", prices="test-book", replications=2)
+    found = run(worlds.load(data), options=Options(executor="local"))
+    row = found.summary["comparison"]["arms"]["on_sensor"]["cost_usd_per_sensor_month.total"]
+    low, high = row["ci95"]
+    assert low <= row["difference"] <= high < 0  # two servers cost more than six hosts
 
 
 def test_another_baseline(record: fleet.Record) -> None:
@@ -101,14 +109,20 @@ def test_summary_keeps_its_contract(record: fleet.Record) -> None:
     assert set(arm["frames"]) == {"captured", "results", "in_flight", "skipped", "lost"}
     assert list(arm["latency_ms"]) == ["mean", "p50", "p95", "p99", "p999", "max"]
     assert list(arm["stages_ms"]) == [
-        "sense", "compute", "uplink", "backhaul", "wan", "queue", "infer", "return",
+        "sense", "compute", "uplink", "backhaul", "wan", "decode", "queue", "infer", "return",
     ]  # fmt: skip
     assert set(arm["bytes"]) == {"metadata", "roi", "image", "protocol"}
     assert list(arm["power_w"]) == ["sensor", "uplink", "network", "edge", "cloud", "total"]
     assert all(set(rate) == {"mean", "peak_1s"} for rate in arm["bandwidth_mbit_s"].values())
-    assert {"utilisation", "energy_mj_per_result", "accuracy", "pixels_leaving_sensor_frames"} <= (
-        set(arm)
-    )
+    assert {
+        "utilisation", "energy_mj_per_result", "accuracy", "pixels_leaving_sensor_frames",
+        "pixels_to_cloud_frames", "power_states_w", "carbon_kg_per_sensor_year",
+        "cost_usd_per_sensor_month", "rollout", "groups",
+    } <= set(arm)  # fmt: skip
+    assert set(arm["frames"]["lost"]) == {
+        "sensor_crash", "access_buffer", "cell_buffer", "backhaul_buffer", "wan_buffer",
+        "link_errors", "decode_queue", "cloud_queue", "edge_queue", "deadline",
+    }  # fmt: skip
 
 
 def test_own_placement_is_between_the_arms() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import worlds
 
-from fleet.stages.frames import CAPTURE, INFER, START, UPLINK, WAN
+from fleet.stages.frames import BITS, CAPTURE, INFER, START, UPLINK, WAN
+from fleet.stages.uplink import SEGMENT_BITS, resent
 
-FRAME_BITS = 8 * (1250 + 2 * 12)  # a fixed frame and the headers of its two segments
+FRAME_BITS = worlds.FRAME_BITS
 BATCHES = 40
 
 
@@ -89,7 +90,7 @@ def test_pool_keeps_the_utilisation_law_and_littles_law(servers: int, load: floa
     rows = np.array(worlds.finished(outcome))
     assert (rows[:, INFER] - rows[:, START] == 1_000_000).all()
     rate_per_ns = len(rows) / outcome.plan.end_ns
-    served_ns, paid_ns = outcome.tally.pools[0][:2]
+    served_ns, paid_ns = outcome.tally.servers[0][:2]
     assert served_ns / paid_ns == pytest.approx(rate_per_ns * 1e6 / servers, rel=1e-3)
     spent = (rows[:, INFER] - rows[:, WAN]).mean()
     moments = np.concatenate([rows[:, WAN], rows[:, INFER]])
@@ -108,3 +109,80 @@ def test_pool_is_m_d_1() -> None:
     theory = 0.7 / (2 * 0.3)
     assert error < 0.12 * theory
     assert abs(measured - theory) < 4 * error
+
+
+def test_pool_is_m_m_1() -> None:
+    """Exponential service: W = ρ S / (1 - ρ), twice that of constant service."""
+    data = lone_link("poisson", 0.6)
+    data["links"]["cell"]["rate"] = "100 Gbit/s"
+    data["cloud"] = {"server": "test-gpu", "servers": 1}
+    data["arms"]["cloud"]["model"] = "memoryless"
+    rows = np.array(worlds.finished(worlds.run(worlds.plan(data, "cloud"))))
+    rows = rows[np.argsort(rows[:, WAN], kind="stable")]
+    measured, error = mean_and_error((rows[:, START] - rows[:, WAN]) * 1e-6)
+    theory = 0.6 / 0.4
+    assert error < 0.12 * theory
+    assert abs(measured - theory) < 4 * error
+    spent = (rows[:, INFER] - rows[:, START]) * 1e-6
+    assert abs(spent.mean() - 1) < 4 / math.sqrt(len(spent))
+    assert spent.std() == pytest.approx(1, rel=0.05)
+
+
+def test_link_with_exponential_frames_is_m_g_1() -> None:
+    """Pollaczek and Khinchine: W = λ E[S²] / (2 (1 - ρ)), with the moments of what was sent."""
+    data = lone_link("poisson", 0.6)
+    data["arms"]["cloud"]["codec"] = "wild-codec"
+    data["links"]["cell"]["rate"] = f"{8 * 126_500 * 1000} bit/s"
+    rows = np.array(worlds.finished(worlds.run(worlds.plan(data, "cloud"))))
+    rows = rows[np.argsort(rows[:, CAPTURE], kind="stable")]
+    service_ms = rows[:, BITS] / (8 * 126_500)
+    assert service_ms.std() == pytest.approx(service_ms.mean(), rel=0.03)
+    rate_per_ms = len(rows) / 60_000
+    load = rate_per_ms * service_ms.mean()
+    theory = rate_per_ms * (service_ms**2).mean() / (2 * (1 - load))
+    measured, error = mean_and_error((rows[:, UPLINK] - rows[:, CAPTURE]) * 1e-6 - service_ms)
+    assert error < 0.12 * theory
+    assert abs(measured - theory) < 4 * error
+
+
+LOST = [(0.01, 50), (0.1, 50), (0.1, 2), (0.3, 1), (0.5, 0)]
+
+
+@pytest.mark.parametrize(("loss", "retries"), LOST)
+def test_segments_are_sent_again_as_often_as_they_are_lost(loss: float, retries: int) -> None:
+    """Each of n segments: p + p² + ... + p^r times again, p / (1 - p) without a limit.
+
+    A frame is lost if one of them is lost r + 1 times: 1 - (1 - p^(r+1))^n, about n · p^(r+1).
+    """
+    segments, frames = 4, 20_000
+    bits = segments * SEGMENT_BITS
+    key, ppb = np.uint64(0x1234_5678_9ABC_DEF1), int(loss * 1e9)
+    again, good = np.empty(frames), np.empty(frames, dtype=bool)
+    for frame in range(frames):
+        extra, rounds, came = resent(key, frame, bits, ppb, retries)
+        again[frame], good[frame] = extra / SEGMENT_BITS, came
+        assert extra % SEGMENT_BITS == 0
+        assert (rounds == 0) == (extra == 0)
+        assert rounds <= min(retries, extra // SEGMENT_BITS)
+        assert came or rounds == retries
+    lost = 1 - (1 - loss ** (retries + 1)) ** segments
+    bound = segments * loss ** (retries + 1)
+    assert lost <= bound
+    assert lost == pytest.approx(bound, rel=0.002, abs=1e-12) or loss > 0.1
+    error = math.sqrt(max(lost * (1 - lost), 1e-12) / frames)
+    assert abs((~good).mean() - lost) <= 4 * error
+    # What follows a segment that never comes through is not sent: look at whole frames alone.
+    if retries == 50:
+        assert good.all()
+        error = float(again.std(ddof=1)) / math.sqrt(frames)
+        assert error < 0.05 * again.mean()
+        assert abs(again.mean() / segments - loss / (1 - loss)) < 4 * error / segments
+
+
+def test_loss_depends_on_key_and_frame_alone() -> None:
+    bits = 10 * SEGMENT_BITS
+    key = np.uint64(77)
+    first = [resent(key, frame, bits, 300_000_000, 9) for frame in range(50)]
+    assert first == [resent(key, frame, bits, 300_000_000, 9) for frame in range(50)]
+    assert first != [resent(np.uint64(78), frame, bits, 300_000_000, 9) for frame in range(50)]
+    assert len(set(first)) > 5

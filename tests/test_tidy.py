@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import drop_stale_kernels
 
 import fleet
 
@@ -133,3 +135,18 @@ def test_every_scenario_field_is_read() -> None:
 def test_version_stands_in_one_place_only() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert f'version = "{fleet.__version__}"' in project
+
+
+def test_kernels_older_than_a_source_are_dropped(tmp_path: Path) -> None:
+    source, kernels = tmp_path / "a" / "b.py", [tmp_path / "a" / f"b.{k}" for k in ("nbi", "nbc")]
+    source.parent.mkdir()
+    for path in (source, *kernels):
+        path.touch()
+    for path in kernels:
+        os.utime(path, ns=(2_000, 2_000))
+    os.utime(source, ns=(1_000, 1_000))
+    assert drop_stale_kernels(tmp_path) == 0
+    os.utime(source, ns=(3_000, 3_000))
+    assert drop_stale_kernels(tmp_path) == 2
+    assert source.exists()
+    assert not any(path.exists() for path in kernels)

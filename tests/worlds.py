@@ -69,6 +69,52 @@ def finished(outcome: Outcome) -> list[list[int]]:
     return rows.tolist()  # type: ignore[no-any-return]
 
 
+def table(outcome: Outcome) -> np.ndarray:
+    """Return what `finished` does as an array; shape (frames, WIDTH)."""
+    return np.array(finished(outcome), dtype=np.int64).reshape(-1, frames.WIDTH)
+
+
+ENGINES = ["columns", "reference"]
+NO_LOSS = "0.00000001 %"
+"""Less than one segment in 10⁹, which counts as none."""
+
+FRAME_BITS = 8 * (1250 + 2 * 12)  # of `fixed-codec`, with the headers of its two segments
+WIDE = {"rate": "100 Gbit/s", "propagation": "0 ns", "buffer": "1 GB"}
+
+
+def lone(folder: Path, times_ns: list[int], uplink: dict[str, Any], **changes: Any) -> Plan:
+    """Return the plan of one instant camera that captures at given times.
+
+    Frames have FRAME_BITS. They cross the uplink, the link under test, then a wide one.
+    """
+    (folder / "catalogue").symlink_to(HERE / "catalogue")
+    (folder / "times.csv").write_text("t_ns\n" + "".join(f"{t}\n" for t in times_ns))
+    trace = {"trace": {"file": "times.csv", "column": "t_ns"}}
+    data = scenario(
+        sensors={"cam": {"count": 1, "capture": trace, "app": "watch", "uplink": "first"}},
+        links={
+            "first": {"shared_by": "sensor", "to": "wan", **uplink},
+            "wan": {"technology": "test-wan", "shared_by": "city", "to": "cloud", **WIDE},
+        },
+        arms={"cloud": {"device": "instant-camera", "codec": "fixed-codec", "model": "single"}},
+    )
+    loaded = loads(json.dumps({**data, **changes}), str(folder / "made-up.yaml"))
+    return compile_plan(loaded, catalogue(loaded), "cloud")
+
+
+def pool_of_instant_cameras(count: int, rate: str, **changes: Any) -> dict[str, Any]:
+    """Return instant cameras that send frames of FRAME_BITS to servers over wide links."""
+    cam = {"count": count, "rate": rate, "app": "watch", "uplink": "cell"}
+    cell = {"technology": "test-cell", "shared_by": "cell", "to": "wan"}
+    wan = {"technology": "test-wan", "shared_by": "city", "to": "cloud"}
+    data = scenario(
+        sensors={"cam": cam},
+        links={"cell": {**cell, **WIDE}, "wan": {**wan, **WIDE}},
+        arms={"cloud": {"device": "instant-camera", "codec": "fixed-codec", "model": "cloudy"}},
+    )
+    return {**data, **changes}
+
+
 # Random scenarios -----------------------------------------------------------------------------
 
 _RATES = ["7 fps", "25 fps", "30 fps", "50 fps"]

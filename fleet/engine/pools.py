@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, Tally
+from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED, Tally
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import cloud, frames
 from fleet.stages.cloud import KINDS
@@ -54,8 +54,8 @@ class Pools:
         self.decoders, self.decoder_sizes = _heaps(
             [[k.count * k.decoders for k in p.kinds] for p in self.spec]
         )
-        self.served_ns, self.decoding_ns, self.batches = (
-            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(3)
+        self.served_ns, self.decoding_ns, self.batches, self.started = (
+            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(4)
         )
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NOBODY,) * 4
@@ -112,7 +112,7 @@ class Pools:
         cloud.serve_all(
             rows, index, ends, waiting, until_ns, self.heaps, self.sizes, self.table,
             self.variation, self.mean_ns, self.plan.service_keys, order, heads, tails,
-            self.served_ns, self.batches,
+            self.served_ns, self.batches, self.started,
         )  # fmt: skip
         started, self.waiting = cloud.sort_out(rows, order, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
@@ -150,7 +150,7 @@ class Pools:
                 counts = self.tally.servers[row + k]
                 counts[SERVED_NS] = self.served_ns[p, k] - ahead[k]
                 counts[DECODING_NS] = self.decoding_ns[p, k] - decoding[k]
-                counts[BATCHES] = self.batches[p, k]
+                counts[BATCHES], counts[STARTED] = self.batches[p, k], self.started[p, k]
                 counts[SERVER_NS] = kind.count * now_ns
 
 

@@ -163,7 +163,7 @@ class Reference:
 
     def leaves(self, sensor: Sensor, row: Row) -> None:
         """Count what leaves a sensor."""
-        message = min(row[PAYLOAD], sensor.message_bytes(row[OBJECTS]))
+        message = count.metadata_part(row[PAYLOAD], sensor.message_bytes(row[OBJECTS]))
         counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
         sensor.counts[list(counts)] += (1, row[PAYLOAD], row[BITS])
         sensor.counts[count.SENT_METADATA] += message

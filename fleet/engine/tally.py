@@ -56,8 +56,8 @@ SENSOR_COLUMNS = (
 # Columns of the table of one row a link, and of one row a kind of servers in a pool.
 OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS = range(4)
 LINK_COUNTS = 4
-SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS = range(5)
-SERVER_COUNTS = 5
+SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED = range(6)
+SERVER_COUNTS = 6
 
 
 @dataclass
@@ -235,6 +235,12 @@ def book_computed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, fetch_
 
 
 @njit(cache=True, error_model="numpy")
+def metadata_part(payload: int, message: int) -> int:
+    """Return how many of the bytes sent are no pixels: a frame without any is one byte at least."""
+    return payload if payload <= max(message, 1) else message
+
+
+@njit(cache=True, error_model="numpy")
 def book_sent(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, setups: Setups) -> None:
     """Count the frames that leave their sensors, and their bytes by kind.
 
@@ -248,7 +254,7 @@ def book_sent(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, setups: Se
     for i in index:
         s = rows[i, SENSOR]
         payload = rows[i, PAYLOAD]
-        message = min(payload, message_part(setups, setup_of[s], rows[i, OBJECTS]))
+        message = metadata_part(payload, message_part(setups, setup_of[s], rows[i, OBJECTS]))
         sensors[s, SENT_FRAMES] += 1
         sensors[s, SENT_PAYLOAD] += payload
         sensors[s, SENT_BITS] += rows[i, BITS]

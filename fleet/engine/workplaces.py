@@ -9,7 +9,7 @@ import simpy
 from fleet.engine.control import FRAME as FRAME_RANK
 from fleet.engine.control import Environment, Process, pause
 from fleet.engine.stations import Row, Station
-from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, Tally
+from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED, Tally
 from fleet.plan.columns import Plan, Pool
 from fleet.stages.cloud import batch_ns
 from fleet.stages.frames import CLOCK, FRAME, INFER, SENSOR, START
@@ -166,6 +166,7 @@ class ServerPool(Workplace):
 
     def _batch(self, kind: int, batch: list[tuple[Row, simpy.Event]]) -> Process:
         self.counts[kind, BATCHES] += 1
+        self.counts[kind, STARTED] += len(batch)
         for row, _ in batch:
             row[START] = self.env.now
         yield from self.work(kind, self._batch_ns(kind, batch))

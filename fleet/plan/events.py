@@ -52,6 +52,7 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
     requests: list[Request] = []
     for i, event in enumerate(model.events):
         keys = ("events", i)
+        _check_repeats(parts, event, keys)
         moments = model.moments_ns(event)
         if moments and moments[0] >= model.duration:
             raise parts.scenario.error(
@@ -71,6 +72,19 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
         timetable.assemble(rows, links, sensors, written, model.duration),
         rollout_table(written),
     )
+
+
+MAX_REPEATS = 10_000
+"""How often one event may happen: each time is a row of the timetable for every sensor."""
+
+
+def _check_repeats(parts: Parts, event: Event, keys: Keys) -> None:
+    times = parts.scenario.model.duration // event.every if event.every else 1
+    if times > MAX_REPEATS:
+        raise parts.scenario.error(
+            (*keys, "every"),
+            f"would happen {times:,} times, more than {MAX_REPEATS:,}; make it longer",
+        )
 
 
 def _rollout(
@@ -154,6 +168,7 @@ def _requests(
                 setup=new,
                 model=model,
                 old_model=old.model,
+                old_bits=read.data_bit("models", old.model, "firmware"),
                 firmware_bits=firmware_bit,
                 bits=equipment.message_bits(read, firmware_bit // 8),
                 write_ns=write_ns("model_write_rate"),

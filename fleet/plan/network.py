@@ -229,6 +229,11 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
     user_bps = _user_rate(scenario, reader, name)
     if level == 0 and user_bps:
         rate_bps = min(rate_bps, user_bps)
+    if spec.throttled_rate is not None and spec.throttled_rate > rate_bps:
+        raise scenario.error(
+            ("links", name, "throttled_rate"),
+            f"{spec.throttled_rate} bit/s is above the rate of {rate_bps} bit/s; lower it",
+        )
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     cap = spec.cap or 0
     return LinkClass(

@@ -34,6 +34,7 @@ class Request:
         setup: setup with the new model.
         model: its name.
         old_model: name of the model that the sensor has at time zero.
+        old_bits: its size in the cache.
         firmware_bits: what is written and cached.
         bits: on the wire, if it is not cached.
         write_ns: how long writing takes.
@@ -47,6 +48,7 @@ class Request:
     setup: int
     model: str
     old_model: str
+    old_bits: int
     firmware_bits: int
     bits: int
     write_ns: int
@@ -84,7 +86,7 @@ def cached(requests: Sequence[Request]) -> list[bool]:
     out = [False] * len(requests)
     for i in sorted(range(len(requests)), key=lambda i: (requests[i].at_ns, i)):
         request = requests[i]
-        flash = held.setdefault(request.sensor, {request.old_model: 0})
+        flash = held.setdefault(request.sensor, {request.old_model: request.old_bits})
         out[i] = request.model in flash and request.firmware_bits <= request.cache_bits
         flash.pop(request.model, None)
         flash[request.model] = request.firmware_bits

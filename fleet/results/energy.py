@@ -17,10 +17,21 @@ from fleet.engine.tally import (
     SENT_LINK_BITS,
     SERVED_NS,
     SERVER_NS,
+    STARTED,
     TAIL_NS,
     Tally,
 )
-from fleet.plan.columns import DOWN_BITS, KIND, SENSOR_DOWN, TARGET, TIME_NS, A, Ints, Plan
+from fleet.plan.columns import (
+    ARRIVED_NS,
+    DOWN_BITS,
+    KIND,
+    SENSOR_DOWN,
+    TARGET,
+    TIME_NS,
+    A,
+    Ints,
+    Plan,
+)
 from fleet.stages.power import StateEnergy, dot, states
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
@@ -115,7 +126,8 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     sent = tally.links[:, SENT_LINK_BITS]
     mobile_bits = int(sent[plan.mobile_class[plan.class_of] == 1].sum())
     fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum())
-    written_bits = int(plan.rollout[:, DOWN_BITS].sum())
+    arrived = plan.rollout[:, ARRIVED_NS] < plan.end_ns
+    written_bits = int(plan.rollout[arrived, DOWN_BITS].sum())
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),
         StateEnergy("network", "model rewrites", 0, written_bits * plan.fixed_pj_per_bit * 1000),
@@ -124,6 +136,11 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
 
 
 def _servers(plan: Plan, tally: Tally) -> list[StateEnergy]:
+    """Return the energy of servers: they draw their full power for the part c · b of t(b).
+
+    In the part `a` they wait for copies and launches. So a batch of one, which leaves most of a
+    GPU idle, does not draw the power of a full one.
+    """
     out = []
     for index in range(len(plan.pool_names)):
         pool = plan.pools[int(plan.pool_entry[index])]
@@ -132,10 +149,11 @@ def _servers(plan: Plan, tally: Tally) -> list[StateEnergy]:
         part = "edge" if pool.edge else "cloud"
         for row, kind in enumerate(pool.kinds, int(plan.pool_row[index])):
             counts = tally.servers[row]
-            busy, paid = int(counts[SERVED_NS]), int(counts[SERVER_NS])
+            per_frame_ns = int(kind.service_ns[-1] - kind.service_ns[0]) // pool.max_batch
+            busy = min(int(counts[SERVED_NS]), int(counts[STARTED]) * per_frame_ns)
             for state, spent, power in (
                 ("busy", busy, kind.busy_uw),
-                ("idle", paid - busy, kind.idle_uw),
+                ("idle", int(counts[SERVER_NS]) - busy, kind.idle_uw),
                 ("decoding", int(counts[DECODING_NS]), kind.decode_uw),
             ):
                 energy = spent * power * kind.pue_ppm // 1_000_000

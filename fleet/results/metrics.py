@@ -145,7 +145,8 @@ def utilisation(outcome: Outcome) -> dict[str, float | None]:
             _mean_and_most(out, f"{what} of {pool.name}", counts[:, SERVED_NS] / paid)
             if kind.decoders and counts[:, DECODING_NS].any():
                 decoding = counts[:, DECODING_NS] / (paid * kind.decoders)
-                _mean_and_most(out, f"decoders of {pool.name}", decoding)
+                what = "decoders" if len(pool.kinds) == 1 else f"{kind.server} decoders"
+                _mean_and_most(out, f"{what} of {pool.name}", decoding)
     return out
 
 
@@ -169,6 +170,7 @@ def rollout(outcome: Outcome) -> dict[str, Any]:
     the arrival of the bytes, `complete_s` from the first request to the last model in place.
     """
     table = outcome.plan.rollout
+    table = table[table[:, ASKED_NS] < outcome.plan.end_ns]
     done = table[table[:, WRITTEN_NS] <= outcome.plan.end_ns]
     out: dict[str, Any] = {
         "requests": len(table),

@@ -24,6 +24,7 @@ from fleet.scenario.words import (
     OffsetNs,
     RateBps,
     Share,
+    ShareOrNone,
     TimeNs,
 )
 
@@ -104,9 +105,9 @@ class Link(Model):
     propagation: OffsetNs | None = None
     buffer: DataBit | None = None
     user_rate: RateBps | None = None
-    loss: Share | None = None
+    loss: ShareOrNone | None = None
     cap: DataBit | None = None
-    cap_used: Share = Fraction(0)
+    cap_used: ShareOrNone = Fraction(0)
     throttled_rate: RateBps | None = None
 
     @model_validator(mode="after")
@@ -237,8 +238,12 @@ class Arm(Equipment):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Arm:
-        if self.place is not None and (self.device or self.model or self.per):
-            raise InputError("an arm with 'place' takes its equipment from the arms it names")
+        own = [f for f in (*Equipment.model_fields, "per") if getattr(self, f)]
+        if self.place is not None and own:
+            raise InputError(
+                f"an arm with 'place' takes its equipment from the arms it names; remove"
+                f" {', '.join(own)}"
+            )
         return self
 
 
@@ -296,6 +301,11 @@ class ScenarioModel(Model):
         for field in ("sensors", "links", "arms"):
             if not getattr(self, field):
                 raise InputError(f"'{field}' is empty; name at least one")
+        both = set(self.edges) & {self.cloud.region, *self.regions}
+        if both:
+            raise InputError(f"'{min(both)}' names an edge and a region; rename one")
+        if self.retention is not None and self.prices is None:
+            raise InputError("'retention' says what storage costs and needs 'prices'")
         try:
             dt.datetime.fromisoformat(self.start)
         except ValueError as error:

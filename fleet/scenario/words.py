@@ -39,6 +39,7 @@ _data, _data_schema = _quantity(units.data_bit, "2 MB")
 _rate, _rate_schema = _quantity(units.rate_bps, "20 Mbit/s")
 _fps, _fps_schema = _quantity(units.frame_rate, "30 fps")
 _share, _share_schema = _quantity(units.fraction, "5 %")
+_share0, _share0_schema = _quantity(units.fraction, "5 %", positive=False)
 
 TimeNs = Annotated[int, _time, _time_schema]
 OffsetNs = Annotated[int, _time0, _time0_schema]
@@ -46,6 +47,7 @@ DataBit = Annotated[int, _data, _data_schema]
 RateBps = Annotated[int, _rate, _rate_schema]
 FrameRate = Annotated[Any, _fps, _fps_schema]
 Share = Annotated[Any, _share, _share_schema]
+ShareOrNone = Annotated[Any, _share0, _share0_schema]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 Target = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$")]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]

@@ -138,13 +138,14 @@ def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> 
 def serve(
     rows: Ints, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rule: Ints,
     variation: float, mean_ns: Ints, keys: NDArray[np.uint64], order: Ints, served_ns: Ints,
-    batches: Ints,
+    batches: Ints, started: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the servers of a pool up to a time.
 
     The arguments are those of `decode`, with servers for decoders; `rule` is the pool's row of the
     table of pools, `variation` that of its service time, `mean_ns` t(b) by kind for b = 0..,
-    `keys` the service keys by sensor. `served_ns` and `batches` are added to in place, by kind.
+    `keys` the service keys by sensor. `served_ns`, `batches` and `started` (frames) are added to in
+    place, by kind.
 
     Returns:
         (frames of `order` that have started or passed their deadline, frames admitted); those
@@ -186,6 +187,7 @@ def serve(
             replace_first(heap, size, (launch_ns + spent) * KINDS + kind)
             served_ns[kind] += spent
             batches[kind] += 1
+            started[kind] += count
             for i in order[head : head + count]:
                 rows[i, START], rows[i, INFER] = launch_ns, launch_ns + spent
             head += count
@@ -218,7 +220,7 @@ def decode_all(
 def serve_all(
     rows: Ints, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints, sizes: Ints,
     table: Ints, variation: NDArray[np.float64], mean_ns: Ints, keys: NDArray[np.uint64],
-    order: Ints, heads: Ints, tails: Ints, served_ns: Ints, batches: Ints,
+    order: Ints, heads: Ints, tails: Ints, served_ns: Ints, batches: Ints, started: Ints,
 ) -> None:  # fmt: skip
     """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
     begin = 0
@@ -226,7 +228,7 @@ def serve_all(
         end = ends[p]
         heads[p], tails[p] = serve(
             rows, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], table[p],
-            variation[p], mean_ns[p], keys, order[begin:end], served_ns[p], batches[p],
+            variation[p], mean_ns[p], keys, order[begin:end], served_ns[p], batches[p], started[p],
         )  # fmt: skip
         begin = end
 

@@ -22,6 +22,7 @@ from fleet.stages.frames import FATE, FRAME, RESULT, SENSOR, WIDTH
 from fleet.stages.power import StateEnergy
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Key = tuple[str, str, str]
 """Kind, item and parameter of a number of the catalogue."""
 
@@ -100,15 +101,15 @@ class Bench:
         Raises:
             InputError: the catalogue or a check does not allow it.
         """
+        if not self.objects:
+            return self._compiled(data, "bench")
         with tempfile.TemporaryDirectory() as folder:
-            city = {}
-            if self.objects:
-                Path(folder, "demand.csv").write_text(_demand(), "utf-8")
-                city = {"city": {"demand": "demand.csv"}}
-            text = json.dumps({**data, **city})
-            return compile_plan(
-                loads(text, str(Path(folder, "bench"))), Catalog(dict(self.rows)), "test"
-            )
+            Path(folder, "demand.csv").write_text(_demand(), "utf-8")
+            city = {"demand": "demand.csv"}
+            return self._compiled({**data, "city": city}, str(Path(folder, "bench")))
+
+    def _compiled(self, data: Mapping[str, Any], name: str) -> Plan:
+        return compile_plan(loads(json.dumps(data), name), Catalog(dict(self.rows)), "test")
 
     def run(self, data: Mapping[str, Any]) -> Measured:
         """Return what running the only arm of a scenario gave."""
@@ -136,9 +137,9 @@ class Measured:
         """Return the simulated time."""
         return self.outcome.plan.end_ns * 1e-9
 
-    def ms(self, begin: int, end: int) -> NDArray[np.float64]:
+    def ms(self, begin: int, end: int) -> Floats:
         """Return the time of each result between two columns; ms."""
-        return (self.rows[:, end] - self.rows[:, begin]) * 1e-6
+        return np.asarray((self.rows[:, end] - self.rows[:, begin]) * 1e-6, dtype=np.float64)
 
     def state(self, component: str, *states: str) -> StateEnergy:
         """Return time and energy of some states of a component, of all if none is named."""
@@ -177,8 +178,8 @@ def scenario(
     }
 
 
-Measure = Callable[[Bench, str], float]
-"""Returns what the model gives for a published figure, named by its id."""
+Measure = Callable[[Bench, str, float], float]
+"""Returns what the model gives for a figure, given a bench, its id and the published value."""
 
 
 def _rows(catalog: Catalog) -> dict[Key, Row]:

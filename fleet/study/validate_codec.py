@@ -1,0 +1,98 @@
+"""Encoded video against a clip that was encoded, and against vendors' bitrates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.chance import mix64
+from fleet.stages.frames import FRAME, PAYLOAD, SENSOR
+from fleet.study.validate_bench import Bench, Measured, scenario
+
+_IN_VIEW = {"first": 6.02, "second": 6.99, "empty": 0.0}  # persons in the clip
+_FRAMES = 60_000
+_GUIDES = {  # camera, codec, frames per second, persons in view
+    "unifore-30": ("ip-camera-1080p", "h264-crf28", 30, 6),
+    "unifore-5": ("ip-camera-1080p", "h264-crf28", 5, 6),
+    "unifore-1": ("ip-camera-1080p", "h264-crf28", 1, 6),
+    "iviport-25": ("ip-camera-1080p", "h264-crf23", 25, 6),
+    "aws-30": ("ip-camera-1080p", "h264-crf28", 30, 6),
+    "aws-720p-15": ("camera-720p", "h264-crf28", 15, 6),
+    "wyze-20": ("ip-camera-1080p", "h264-crf33", 20, 0),
+    "4k-25": ("ip-camera-4k", "h264-crf28", 25, 6),
+}
+
+
+def measure(bench: Bench, name: str, _published: float) -> float:
+    """Return what the model gives for a figure, by its id: what is measured, then of what."""
+    test, _, rest = name.partition("-")
+    return _TESTS[test](bench, rest)
+
+
+def _i_bytes(bench: Bench, rest: str) -> float:
+    sizes, is_i = _sizes(_clip(bench, rest))
+    return float(sizes[is_i].mean())
+
+
+def _p_bytes(bench: Bench, rest: str) -> float:
+    sizes, is_i = _sizes(_clip(bench, rest))
+    return float(sizes[~is_i].mean())
+
+
+def _mean_bytes(bench: Bench, rest: str) -> float:
+    sizes, is_i = _sizes(_clip(bench, rest))
+    gop = float(bench.rows["codecs", _parts(rest)[0], "gop"].value)
+    if gop == 1:
+        return float(sizes.mean())
+    # Runs are short, so the share of I frames is taken from the codec and not counted.
+    return float((sizes[is_i].mean() + (gop - 1) * sizes[~is_i].mean()) / gop)
+
+
+def _parts(rest: str) -> tuple[str, str, str]:
+    """Return (codec, half of the clip, frames per second) of `CODEC-HALF-FPS`."""
+    codec, half, rate = rest.rsplit("-", 2)
+    return codec, half, rate
+
+
+def _clip(bench: Bench, rest: str) -> Measured:
+    """Return a run of cameras that look at what the clip shows."""
+    codec, half, rate = _parts(rest)
+    return _video(bench, "clip", codec, float(rate), _IN_VIEW[half])
+
+
+def _video(bench: Bench, device: str, codec: str, rate: float, objects: float) -> Measured:
+    count = 300
+    seconds = math.ceil(_FRAMES / count / rate)
+    arm = {"device": device, "codec": codec, "model": "yolo11n"}
+    cloud = {"server": "l4", "servers": 10_000}
+    data = scenario(seconds, {"count": count, "rate": f"{rate} fps"}, arm, cloud=cloud)
+    return bench.seeing(objects).run(data)
+
+
+def _sizes(run: Measured) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the bytes of each frame, and whether it is an I frame, as the cameras decide it."""
+    plan = run.outcome.plan
+    gops = plan.setups.gop[plan.setup_of]
+    starts = np.array(
+        [(int(mix64(key)) >> 33) % int(gop) for key, gop in zip(plan.size_keys, gops, strict=True)]
+    )
+    s = run.rows[:, SENSOR]
+    return run.rows[:, PAYLOAD], (run.rows[:, FRAME] + starts[s]) % gops[s] == 0
+
+
+def _mbit_s(bench: Bench, rest: str) -> float:
+    """Return the mean bit rate of a camera."""
+    device, codec, rate, objects = _GUIDES[rest]
+    run = _video(bench, device, codec, rate, objects)
+    return float(run.rows[:, PAYLOAD].mean()) * 8e-6 * rate
+
+
+_TESTS: dict[str, Callable[[Bench, str], float]] = {
+    "i": _i_bytes,
+    "p": _p_bytes,
+    "mean": _mean_bytes,
+    "bitrate": _mbit_s,
+}

@@ -1,0 +1,223 @@
+"""Radios that sleep, cells that are shared, data caps: times and energy by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import worlds
+
+from fleet.chance import uniform
+from fleet.engine.tally import PROMOTION_NS
+from fleet.plan.columns import Plan
+from fleet.results.energy import account, radio_ns
+from fleet.stages.frames import ACCESS, FATE, FRAME, LOST_LINK, READY, RESULT, UPLINK
+
+MS = 1_000_000
+# The made-up radio: what `tests/catalogue/links.csv` says.
+PROMOTION, DRX_AFTER, DRX, TAIL, WIRE = (n * MS for n in (30, 15, 8, 60, 1))
+SERVICE = -(-worlds.FRAME_BITS * 1_000_000_000 // 2_000_000)  # 5.096 ms at its 2 Mbit/s
+RADIO = {"technology": "test-radio", "loss": worlds.NO_LOSS}
+PORT = {"technology": "test-port"}
+
+
+def waits_ns(plan: Plan, engine: str) -> list[int]:
+    """Return how long each frame took to its radio's far end, beyond sending and the wire."""
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    return [int(w) for w in rows[:, ACCESS] - rows[:, READY] - SERVICE - WIRE]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_message_after_silence_waits_for_the_promotion(engine: str, tmp_path: Path) -> None:
+    # The radio takes the first frame at 30 ms: 90 ms is the very end of its tail.
+    times = [0, 90 * MS + 1, 300 * MS, 310 * MS + PROMOTION, 1000 * MS]
+    plan = worlds.lone(tmp_path, times, RADIO)
+    assert waits_ns(plan, engine) == [PROMOTION, PROMOTION, PROMOTION, 0, PROMOTION]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_dozing_radio_wakes_within_its_cycle(engine: str, tmp_path: Path) -> None:
+    awake, doze, end_of_tail = 30 * MS + DRX_AFTER, 30 * MS + DRX_AFTER + 1, 30 * MS + TAIL
+    for number, (second, draws) in enumerate([(awake, False), (doze, True), (end_of_tail, True)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        plan = worlds.lone(folder, [0, second], RADIO)
+        drawn = int(uniform(plan.radio_keys[0], 1) * DRX)
+        assert 0 < drawn < DRX
+        assert waits_ns(plan, engine) == [PROMOTION, drawn if draws else 0]
+
+
+def test_draws_of_the_cycle_are_uniform(tmp_path: Path) -> None:
+    times = [k * 25 * MS for k in range(2000)]
+    plan = worlds.lone(tmp_path, times, RADIO, duration="60 s")
+    waits = np.array(waits_ns(plan, "columns")[2:])  # the second frame comes during the promotion
+    assert waits.min() >= 0
+    assert waits.max() < DRX
+    error = waits.std(ddof=1) / np.sqrt(len(waits))
+    assert abs(waits.mean() - DRX / 2) < 4 * error
+    assert abs(waits.std() - DRX / np.sqrt(12)) < 0.05 * DRX
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_second_frame_never_overtakes(engine: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    gaps = rng.choice([1, 100_000, 14 * MS, 20 * MS, 61 * MS, 95 * MS], 200)
+    plan = worlds.lone(tmp_path, [int(t) for t in np.cumsum(gaps)], RADIO, duration="20 s")
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    assert len(rows) == 200
+    assert (np.diff(rows[:, FRAME]) == 1).all()
+    assert (np.diff(rows[:, ACCESS]) >= SERVICE).all()
+
+
+def test_a_frame_during_the_promotion_follows_at_once(tmp_path: Path) -> None:
+    rows = worlds.table(worlds.run(worlds.lone(tmp_path, [0, 10 * MS], RADIO)))
+    assert rows[0, ACCESS] == PROMOTION + SERVICE + WIRE
+    assert rows[1, ACCESS] == rows[0, ACCESS] + SERVICE
+
+
+# Energy ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_states_of_a_radio_by_hand(engine: str, tmp_path: Path) -> None:
+    """Frames at 0, 40 and 200 ms of 2 s: powers of 500, 700, 100 and 10 mW."""
+    outcome = worlds.run(worlds.lone(tmp_path, [0, 40 * MS, 200 * MS], RADIO), engine=engine)
+    tails = (40 * MS - (PROMOTION + SERVICE)) + TAIL + TAIL
+    spent = {
+        "sending": 3 * SERVICE,
+        "promotion": 2 * PROMOTION,
+        "tail": tails,
+        "idle": 2000 * MS - 3 * SERVICE - 2 * PROMOTION - tails,
+    }
+    milliwatts = {"sending": 500, "promotion": 700, "tail": 100, "idle": 10}
+    states = {s.state: s for s in account(outcome.plan, outcome.tally) if s.component == "uplink"}
+    assert {n: states[n].time_ns for n in spent} == spent
+    assert {n: states[n].energy_fj for n in spent} == {
+        n: time * milliwatts[n] * 1000 for n, time in spent.items()
+    }
+    assert outcome.tally.sensors[0, PROMOTION_NS] == 2 * PROMOTION
+    assert {k: int(v.sum()) for k, v in radio_ns(outcome.plan, outcome.tally).items()} == spent
+
+
+def test_sending_costs_energy_for_each_bit_too(tmp_path: Path) -> None:
+    """LTE: 80.2 nJ a bit beside its base power."""
+    uplink = {"technology": "lte", "loss": worlds.NO_LOSS}
+    outcome = worlds.run(worlds.lone(tmp_path, [0, 500 * MS, 600 * MS], uplink))
+    states = {s.state: s for s in account(outcome.plan, outcome.tally) if s.component == "uplink"}
+    assert states["bits sent"].energy_fj == 3 * worlds.FRAME_BITS * 80_200_000
+    assert states["promotion"].time_ns == 270 * MS
+
+
+def test_a_tail_is_cut_at_the_end(tmp_path: Path) -> None:
+    plan = worlds.lone(tmp_path, [0], RADIO, duration="50 ms")
+    outcome = worlds.run(plan)
+    assert radio_ns(plan, outcome.tally)["tail"][0] == 50 * MS - PROMOTION - SERVICE
+    assert radio_ns(plan, outcome.tally)["idle"][0] == 0
+
+
+# Loss on the way ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_what_is_sent_again_takes_the_port_and_a_round_trip(engine: str, tmp_path: Path) -> None:
+    """One segment, lost with 40 %, sent again twice at most: 3 ms and a service for each."""
+    times = [k * 500 * MS for k in range(300)]
+    uplink = {"technology": "test-radio", "loss": "40 %"}
+    plan = worlds.lone(tmp_path, times, uplink, duration="160 s")
+    outcome = worlds.run(plan, engine=engine)
+    rows = worlds.table(outcome)
+    good = rows[rows[:, FATE] == RESULT]
+    extra = good[:, ACCESS] - good[:, READY] - SERVICE - WIRE - PROMOTION
+    assert set(extra) == {0, SERVICE + 3 * MS, 2 * (SERVICE + 3 * MS)}
+    lost = int((rows[:, FATE] == LOST_LINK).sum())
+    assert lost == 300 - len(good)
+    again = int(extra.sum()) // (SERVICE + 3 * MS) + 2 * lost
+    links = dict(zip(plan.link_names, outcome.tally.links[:, 1], strict=True))
+    assert links["first/cam-0"] == worlds.FRAME_BITS * (300 + again)
+    share, theory = lost / 300, 0.4**3
+    assert abs(share - theory) < 4 * np.sqrt(theory * (1 - theory) / 300)
+
+
+# Data caps ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+@pytest.mark.parametrize(("used", "full"), [(None, 16), ("30 %", 11)])
+def test_a_spent_cap_slows_the_sender_down(
+    engine: str, used: str | None, full: int, tmp_path: Path
+) -> None:
+    """160,000 bit are 15.7 frames, 70 % of them 10.99: whoever has some left sends a whole one."""
+    uplink = {**PORT, "cap": "20 kB", "throttled_rate": "200 kbit/s"}
+    if used:
+        uplink["cap_used"] = used
+    plan = worlds.lone(tmp_path, [k * 100 * MS for k in range(20)], uplink, duration="3 s")
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    service = rows[:, ACCESS] - rows[:, READY] - WIRE
+    fast = -(-worlds.FRAME_BITS * 1_000_000_000 // 10_000_000)
+    slow = -(-worlds.FRAME_BITS * 1_000_000_000 // 200_000)
+    assert service.tolist() == [fast] * full + [slow] * (20 - full)
+
+
+def test_a_cap_belongs_to_each_sender_of_a_shared_cell() -> None:
+    data = shared_cell(3, cap="20 kB", throttled_rate="100 kbit/s")
+    plan = worlds.plan(data, "cloud")
+    caps = dict(zip(plan.link_names, plan.links[:, 4], strict=True))
+    assert {name: int(cap) for name, cap in caps.items() if cap} == {
+        f"cell radio/cam-{i}": 160_000 for i in range(3)
+    }
+    rows = worlds.table(worlds.run(plan))
+    slow = -(-worlds.FRAME_BITS * 1_000_000_000 // 100_000)
+    gaps = [np.diff(rows[rows[:, 0] == s, ACCESS])[-1] for s in range(3)]
+    assert gaps == [slow] * 3
+
+
+# Shared radio cells ---------------------------------------------------------------------------
+
+
+def shared_cell(count: int, **cell: Any) -> dict[str, Any]:
+    """Return instant cameras in phase, on radios of 2 Mbit/s below a cell of 10 Mbit/s."""
+    data = worlds.pool_of_instant_cameras(count, "40 fps")
+    data["sensors"]["cam"]["phase"] = "synchronised"
+    data["links"]["cell"] = {
+        "technology": "test-radio", "loss": worlds.NO_LOSS, "shared_by": "cell", "to": "wan",
+        **cell,
+    }  # fmt: skip
+    return data
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_lone_sender_has_only_its_own_radio_to_wait_for(engine: str) -> None:
+    """The cell has taken the bits while the radio sent them: what is left is 1 ns."""
+    rows = worlds.table(worlds.run(worlds.plan(shared_cell(1), "cloud"), engine=engine))
+    assert len(rows) > 50
+    assert set(rows[:, UPLINK] - rows[:, ACCESS]) == {WIRE + 1}
+    first = rows[0]
+    assert first[ACCESS] - first[READY] == PROMOTION + SERVICE
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_many_senders_share_the_rate_of_the_cell(engine: str) -> None:
+    """Twenty frames leave their radios at once; one follows the other at the cell's 10 Mbit/s."""
+    data = shared_cell(20)
+    data["duration"], data["sensors"]["cam"]["rate"] = "100 ms", "1 fps"
+    rows = worlds.table(worlds.run(worlds.plan(data, "cloud"), engine=engine))
+    assert len(rows) == 20
+    assert set(rows[:, ACCESS]) == {PROMOTION + SERVICE}
+    each = -(-worlds.FRAME_BITS * 1_000_000_000 // 10_000_000)
+    after = np.sort(rows[:, UPLINK]) - (PROMOTION + SERVICE + WIRE + 1)
+    assert after.tolist() == [k * each for k in range(20)]
+
+
+def test_a_full_cell_carries_its_rate() -> None:
+    """Twenty-four senders of 0.41 Mbit/s ask for 9.8, thirty for 12.2 of 10 Mbit/s."""
+    carried = {}
+    for count in (24, 30):
+        data = shared_cell(count, buffer="1 MB")
+        data["duration"] = "4 s"
+        outcome = worlds.run(worlds.plan(data, "cloud"))
+        cell = outcome.plan.link_names.index("cell/cell-0")
+        carried[count] = outcome.tally.links[cell, 1] / 4
+    assert carried[24] == pytest.approx(24 * 40 * worlds.FRAME_BITS, rel=0.02)
+    assert 0.98 * 10e6 < carried[30] <= 10e6

@@ -1,0 +1,254 @@
+"""Servers: at the edge, with decoders, of several kinds, with deadlines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import worlds
+
+from fleet.engine.run import Outcome
+from fleet.engine.tally import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS
+from fleet.results.metrics import summarise
+from fleet.stages.frames import (
+    BACKHAUL,
+    BITS,
+    DECODED,
+    DONE,
+    FATE,
+    INFER,
+    LOST_CLOUD_QUEUE,
+    LOST_DEADLINE,
+    LOST_DECODE_QUEUE,
+    LOST_EDGE_QUEUE,
+    PAYLOAD,
+    RESULT,
+    SENSOR,
+    START,
+    UPLINK,
+    WAN,
+)
+
+MS = 1_000_000
+RESULT_BITS = 8 * (300 + 20 + 4)  # a result and what MQTT adds to it
+DECODE = 8_333_334  # 10,000 px at 1.2 Mpx/s
+
+
+def results(outcome: Outcome) -> np.ndarray:
+    rows = worlds.table(outcome)
+    return rows[rows[:, FATE] == RESULT]  # type: ignore[no-any-return]
+
+
+# Edge -----------------------------------------------------------------------------------------
+
+
+def edge(**changes: Any) -> dict[str, Any]:
+    """Return the small scenario with a server behind each cell."""
+    camera = {"device": "test-camera", "codec": "test-codec", "model": "cloudy"}
+    box = {"after": "cell", "shared_by": "cell", "server": "test-gpu", "servers": 1}
+    return worlds.scenario(
+        edges={"box": {**box, **changes}}, arms={"edge": {**camera, "infer": "edge"}}
+    )
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_frames_end_at_the_edge_and_results_go_on(engine: str) -> None:
+    plan = worlds.plan(edge(), "edge")
+    assert plan.pool_names == ("cloud", "box/cell-0", "box/cell-1")
+    assert plan.pools[0] is None
+    outcome = worlds.run(plan, engine=engine)
+    rows = results(outcome)
+    assert len(rows) > 200
+    assert set(rows[:, PAYLOAD]) == {300}
+    assert set(rows[:, BITS]) == {RESULT_BITS}
+    way = [UPLINK, DECODED, START, INFER, BACKHAUL, WAN, DONE]
+    assert (np.diff(rows[:, way], axis=1) >= 0).all()
+    assert (rows[:, WAN] == rows[:, DONE]).all()
+    sent = dict(zip(plan.link_names, outcome.tally.links[:, SENT_LINK_BITS], strict=True))
+    for link in ("metro", "wan"):
+        crossed, part = divmod(int(sent[link]), RESULT_BITS)
+        assert part == 0
+        assert len(rows) <= crossed <= len(rows) + outcome.in_flight
+
+
+def test_an_edge_keeps_pixels_and_power_from_the_cloud() -> None:
+    numbers = summarise(worlds.run(worlds.plan(edge(), "edge")))
+    assert numbers["pixels_leaving_sensor_frames"] >= numbers["frames"]["results"] > 0
+    assert numbers["pixels_to_cloud_frames"] == 0
+    assert numbers["power_w"]["cloud"] == 0 < numbers["power_w"]["edge"]
+    stages = numbers["stages_ms"]
+    assert sum(stages.values()) == pytest.approx(numbers["latency_ms"]["mean"], rel=1e-12)
+    assert stages["infer"] >= 3  # a batch of one takes 2 + 1 ms
+    assert stages["backhaul"] == pytest.approx(1 + RESULT_BITS / 1e4, rel=0.1)  # 1 ms of wire
+    assert set(numbers["utilisation"]) >= {"servers of box", "servers of box (busiest)"}
+    there = summarise(worlds.run(worlds.plan(worlds.scenario(), "cloud")))
+    assert there["pixels_to_cloud_frames"] == there["pixels_leaving_sensor_frames"] > 0
+    assert there["power_w"]["edge"] == 0 < there["power_w"]["cloud"]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_consumer_at_the_site_gets_the_result_from_the_edge(engine: str) -> None:
+    data = edge()
+    data["sensors"]["cam"]["consumer"] = "site"
+    outcome = worlds.run(worlds.plan(data, "edge"), engine=engine)
+    rows = results(outcome)
+    down = -(-RESULT_BITS * 1_000_000_000 // 5_000_000) + MS  # over the cell's 5 Mbit/s
+    assert set(rows[:, DONE] - rows[:, INFER]) == {down}
+    assert set(rows[:, BACKHAUL]) == set(rows[:, WAN]) == {-1}
+    sent = dict(zip(outcome.plan.link_names, outcome.tally.links[:, SENT_LINK_BITS], strict=True))
+    assert sent["metro"] == sent["wan"] == 0
+
+
+def test_a_full_queue_at_the_edge_is_its_own_fate() -> None:
+    data = edge(queue=1, shared_by="city")
+    data["sensors"]["cam"].update(count=40, cells=20, rate="20 fps")
+    rows = worlds.table(worlds.run(worlds.plan(data, "edge")))
+    assert (rows[:, FATE] == LOST_EDGE_QUEUE).sum() > 0
+    assert (rows[:, FATE] == LOST_CLOUD_QUEUE).sum() == 0
+
+
+# Decoding -------------------------------------------------------------------------------------
+
+
+def decoding(cams: int, rate: str, **pool: Any) -> dict[str, Any]:
+    """Return cameras in front of one server with two decoders."""
+    cloud = {"server": "test-npu", "servers": 1, "batch": {"max": 16, "wait": "0 ns"}}
+    return worlds.pool_of_instant_cameras(cams, rate, duration="4 s", cloud={**cloud, **pool})
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_lone_frame_is_decoded_in_pixels_over_rate(engine: str) -> None:
+    rows = results(worlds.run(worlds.plan(decoding(1, "5 fps"), "cloud"), engine=engine))
+    assert set(rows[:, DECODED] - rows[:, WAN]) == {DECODE}
+    off = decoding(1, "5 fps", decode=False)
+    rows = results(worlds.run(worlds.plan(off, "cloud"), engine=engine))
+    assert set(rows[:, DECODED] - rows[:, WAN]) == {0}
+
+
+def test_decoders_limit_the_throughput() -> None:
+    """Two decoders take 240 frames a second; the server itself would take 355 of 300."""
+    rates, busy = {}, {}
+    for on in (True, False):
+        outcome = worlds.run(worlds.plan(decoding(6, "50 fps", decode=on), "cloud"))
+        rows = worlds.table(outcome)
+        there = rows[(rows[:, DECODED] > MS * 1000) & (rows[:, DECODED] <= MS * 3000)]
+        rates[on] = len(there) / 2
+        busy[on] = summarise(outcome)["utilisation"].get("decoders of cloud")
+    assert rates[True] == pytest.approx(2e9 / DECODE, abs=1)
+    assert rates[False] == pytest.approx(300, abs=1)
+    assert 0.99 < busy[True] <= 1
+    assert busy[False] is None
+
+
+def test_time_of_decoders_adds_up() -> None:
+    """Utilisation is the time of what was decoded over the time of two decoders."""
+    outcome = worlds.run(worlds.plan(decoding(4, "20 fps"), "cloud"))
+    decoded = int((worlds.table(outcome)[:, DECODED] >= 0).sum())
+    spent = int(outcome.tally.servers[0, DECODING_NS])
+    assert decoded * DECODE <= spent <= (decoded + outcome.in_flight) * DECODE
+    used = summarise(outcome)["utilisation"]["decoders of cloud"]
+    assert used == pytest.approx(spent / (2 * outcome.plan.end_ns))
+    assert used == pytest.approx(80 * DECODE / 2e9, rel=0.02)
+    states = summarise(outcome)["power_states_w"]["cloud"]
+    assert states["decoding"] == pytest.approx(2 * used)  # 1 W for each decoder at work
+
+
+def test_a_full_queue_of_decoders_loses_frames() -> None:
+    outcome = worlds.run(worlds.plan(decoding(6, "50 fps", queue=3), "cloud"))
+    rows = worlds.table(outcome)
+    lost = rows[rows[:, FATE] == LOST_DECODE_QUEUE]
+    assert len(lost) == summarise(outcome)["frames"]["lost"]["decode_queue"] > 0
+    assert (lost[:, DONE] == lost[:, WAN]).all()
+    assert set(lost[:, DECODED]) == {-1}
+    waits = results(outcome)[:, DECODED] - results(outcome)[:, WAN]
+    assert waits.max() <= 3 * DECODE  # two ahead at each decoder, and itself
+
+
+# Deadlines ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_no_result_has_waited_longer_than_the_deadline(engine: str) -> None:
+    """One server takes 1000 frames a second of 1200."""
+    longest = {}
+    for deadline in ("5 ms", None):
+        cloud = {"server": "test-gpu", "servers": 1} | ({"deadline": deadline} if deadline else {})
+        data = worlds.pool_of_instant_cameras(20, "60 fps", duration="1 s", cloud=cloud)
+        data["arms"]["cloud"]["model"] = "single"
+        outcome = worlds.run(worlds.plan(data, "cloud"), engine=engine)
+        rows = worlds.table(outcome)
+        done = rows[rows[:, START] >= 0]
+        longest[deadline] = int((done[:, START] - done[:, DECODED]).max())
+        lost = rows[rows[:, FATE] == LOST_DEADLINE]
+        assert len(lost) == summarise(outcome)["frames"]["lost"]["deadline"]
+        if deadline:
+            assert 150 < len(lost) < 220
+            assert set(lost[:, DONE] - lost[:, DECODED]) == {5 * MS}
+            assert set(lost[:, START]) == {-1}
+        else:
+            assert len(lost) == 0
+    assert 4 * MS < longest["5 ms"] <= 5 * MS
+    assert longest[None] > 50 * MS
+
+
+# Kinds of servers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_kinds_of_servers_share_a_queue_and_keep_their_times(engine: str) -> None:
+    """Batches take 2 + b ms on the one and 5 + 2.5 b ms on the other."""
+    cloud = {
+        "server": "test-gpu", "servers": 1, "more": {"test-npu": 2}, "decode": False,
+        "batch": {"max": 4, "wait": "3 ms"},
+    }  # fmt: skip
+    data = worlds.pool_of_instant_cameras(30, "40 fps", cloud=cloud)
+    plan = worlds.plan(data, "cloud")
+    outcome = worlds.run(plan, engine=engine)
+    rows = worlds.table(outcome)
+    rows = rows[rows[:, START] >= 0]
+    spans, counts = np.unique(rows[:, [START, INFER]], axis=0, return_counts=True)
+    size_of = {(2 + b) * MS: (0, b) for b in range(1, 5)}
+    size_of |= {5 * MS + b * 5 * MS // 2: (1, b) for b in range(1, 5)}
+    assert len(size_of) == 8  # the time of a batch says where it ran and how large it was
+    batches, served = [0, 0], [0, 0]
+    for (start, end), count in zip(spans, counts, strict=True):
+        kind, size = size_of[int(end - start)]
+        assert count % size == 0  # two like batches may start at one time
+        assert count // size <= (1, 2)[kind]
+        batches[kind] += count // size
+        served[kind] += int(end - start) * (count // size)
+    running = outcome.tally.servers[:, BATCHES] - batches
+    assert min(batches) > 50
+    assert (running >= 0).all()
+    assert running[0] <= 1
+    assert running[1] <= 2
+    for kind, longest in enumerate((6 * MS, 15 * MS)):
+        left = int(outcome.tally.servers[kind, SERVED_NS]) - served[kind]
+        assert 0 <= left <= running[kind] * longest
+    used = summarise(outcome)["utilisation"]
+    assert used["test-gpu of cloud"] > 0.9
+    assert used["test-npu of cloud"] > 0.9
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_the_kind_named_first_works_first(engine: str) -> None:
+    cloud = {"server": "test-gpu", "servers": 1, "more": {"test-npu": 1}, "decode": False}
+    data = worlds.pool_of_instant_cameras(2, "10 fps", duration="400 ms", cloud=cloud)
+    data["sensors"]["cam"]["phase"] = "synchronised"
+    rows = worlds.table(worlds.run(worlds.plan(data, "cloud"), engine=engine))
+    spent = {(int(r[SENSOR]), int(r[INFER] - r[START])) for r in rows if r[1] == 0}
+    assert spent == {(0, 3 * MS), (1, 7_500_000)}
+
+
+def test_service_times_vary_as_the_model_says() -> None:
+    """`shaky`: deviation of a fifth, near normal; `cloudy`: none."""
+    for model, deviation in (("cloudy", 0.0), ("shaky", 0.2)):
+        data = worlds.pool_of_instant_cameras(20, "20 fps", duration="10 s")
+        data["cloud"] = {"server": "test-gpu", "servers": 20}
+        data["arms"]["cloud"]["model"] = model
+        rows = worlds.table(worlds.run(worlds.plan(data, "cloud")))
+        spent = (rows[:, INFER] - rows[:, START]) / (3 * MS)
+        assert len(spent) > 3900
+        assert spent.mean() == pytest.approx(1, abs=4 * 0.2 / np.sqrt(len(spent)))
+        assert spent.std() == pytest.approx(deviation, rel=0.05, abs=1e-9)

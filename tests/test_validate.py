@@ -1,0 +1,107 @@
+"""The model against published figures: all are measured, and a wrong number is noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleet.errors import InputError
+from fleet.study import validate
+from fleet.study.validate import Published, Row
+
+CONSTANTS = "item,parameter,value,unit,low,high,source,year,confidence\n"
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return validate.run()
+
+
+def figure(kind: str, tolerance: float | None) -> Published:
+    return Published("x-y", "sensor", "", 100.0, "ms", kind, tolerance, "", 2020, "")
+
+
+def test_every_published_figure_is_measured_once(rows: list[Row]) -> None:
+    assert [row.id for row in rows] == [figure.id for figure in validate.published()]
+    assert len({row.id for row in rows}) == len(rows) >= 80
+    assert {row.group for row in rows} == set(validate.GROUPS)
+    assert all(row.simulated > 0 for row in rows)
+
+
+def test_no_figure_is_further_off_than_it_may_be(rows: list[Row]) -> None:
+    assert [(row.id, row.simulated) for row in rows if not row.passed] == []
+
+
+def test_calibration_and_prediction_are_told_apart(rows: list[Row]) -> None:
+    kinds = [row.kind for row in rows]
+    assert set(kinds) == set(validate.KINDS)
+    assert kinds.count(validate.CALIBRATION) >= 30
+    assert kinds.count(validate.PREDICTION) >= 30
+    for group in ("sensor", "cloud", "radio", "codec"):
+        of_group = {row.kind for row in rows if row.group == group}
+        assert {validate.CALIBRATION, validate.PREDICTION} <= of_group
+
+
+def test_what_is_not_held_to_a_tolerance_says_why(rows: list[Row]) -> None:
+    for row in rows:
+        assert row.source, row.id
+        assert row.what, row.id
+        if row.kind in (validate.MISS, validate.INFORMATION):
+            assert row.note, row.id
+        assert (row.tolerance_percent is None) == (row.kind == validate.INFORMATION), row.id
+        if row.kind == validate.MISS:
+            assert row.tolerance_percent is not None
+            # The limit is near the error: a miss that grows shows.
+            assert abs(row.error_percent) > 0.5 * row.tolerance_percent, row.id
+
+
+def test_the_same_rows_come_again(rows: list[Row]) -> None:
+    again = validate.run(["radio", "codec"])
+    assert again == [row for row in rows if row.group in ("radio", "codec")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "parameter", "value", "group", "failing"),
+    [
+        ("sensors", "imx500", "readout_full", "20 ms", "sensor", "readout-full"),
+        ("sensors", "imx500", "sense_power", "340 mW", "sensor", "end_energy-tinytracker"),
+        ("models", "ssd-mobilenet-v2", "envelope", "200 B", "messages",
+         "message-ssd-mobilenet-v2-2"),
+        ("links", "lte", "active_base_power", "2 W", "radio", "phone-lte-1"),
+        ("network", "average", "fixed_energy_per_bit", "0.01 kWh/GB", "network",
+         "energy-average-fixed"),
+        ("codecs", "h264-crf28", "p_frame", "5000 B", "codec", "p-h264-crf28-second-10"),
+    ],
+)  # fmt: skip
+def test_a_wrong_number_is_noticed(
+    tmp_path: Path, kind: str, item: str, parameter: str, value: str, group: str, failing: str
+) -> None:
+    number, unit = value.split()
+    own = tmp_path / f"{kind}.csv"
+    own.write_text(f"{CONSTANTS}{item},{parameter},{number},{unit},,,a guess,2024,estimate\n")
+    failed = {row.id: row for row in validate.run([group], catalogue=[own]) if not row.passed}
+    assert failing in failed
+    if parameter == "readout_full":  # 60 fps are not possible then
+        assert "at most 50 fps" in failed["chip_power-full-60"].note
+
+
+def test_judging() -> None:
+    assert validate.judged(figure(validate.PREDICTION, 5), 95.1).passed
+    assert not validate.judged(figure(validate.PREDICTION, 5), 106).passed
+    assert validate.judged(figure(validate.BOUND, 0), 20).passed
+    assert not validate.judged(figure(validate.BOUND, 0), 100.5).passed
+    assert validate.judged(figure(validate.MISS, 60), 45).passed
+    assert not validate.judged(figure(validate.MISS, 60), 35).passed
+    assert validate.judged(figure(validate.INFORMATION, None), 900).passed
+    assert not validate.judged(figure(validate.PREDICTION, 5), float("nan")).passed
+
+
+def test_progress_and_unknown_groups() -> None:
+    seen: list[float] = []
+    assert len(validate.run(["messages"], seen.append)) > 3
+    assert seen[0] == 0
+    assert seen[-1] == 1
+    assert seen == sorted(seen)
+    with pytest.raises(InputError, match=r"no group 'sensors' \(did you mean 'sensor'\?\)"):
+        validate.run(["sensors"])
