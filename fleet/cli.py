@@ -272,10 +272,10 @@ def selftest(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check both engines against queueing theory; exit code 1 on a miss."""
+    from fleet.proof import selftest as theory
     from fleet.show import proof
     from fleet.show.progress import progress_bar
     from fleet.show.terminal import console
-    from fleet.study import selftest as theory
 
     with progress_bar() as progress:
         checks = theory.run(progress=progress)
@@ -296,10 +296,10 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the model with what others published; exit code 1 on a miss."""
+    from fleet.proof import validate as published
     from fleet.show import proof
     from fleet.show.progress import progress_bar
     from fleet.show.terminal import console
-    from fleet.study import validate as published
 
     with progress_bar() as progress:
         rows = published.run(group, lambda share: progress("validate", share))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from fleet.proof import selftest, validate
 from fleet.show.proof import page
-from fleet.study import selftest, validate
 
 PAGE = Path(__file__).parents[1] / "docs" / "VALIDATION.md"
 

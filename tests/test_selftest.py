@@ -11,9 +11,9 @@ import pytest
 
 from fleet.chance import spread
 from fleet.errors import RunError
-from fleet.study import selftest, theory
-from fleet.study.selftest_run import Case, Identity, plans
-from fleet.study.selftest_run import run as run_plan
+from fleet.proof import selftest, theory
+from fleet.proof.selftest_run import Case, Identity, plans
+from fleet.proof.selftest_run import run as run_plan
 
 CASES = {case.name: case for case in selftest.CASES}
 FAST = [

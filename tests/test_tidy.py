@@ -19,7 +19,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 # Later layers may import earlier ones, never back.
 LAYERS = [
     ("errors",), ("units",), ("chance", "sketch"), ("stages",), ("catalog",), ("scenario",),
-    ("plan",), ("engine",), ("results",), ("study",), ("show",), ("simulation", "api"), ("cli",),
+    ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("show",),
+    ("simulation", "api"), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {"ray": "engine/ray_executor.py", "matplotlib": "show/figures.py"}

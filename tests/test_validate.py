@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import InputError
-from fleet.study import validate
-from fleet.study.validate import Published, Row
+from fleet.proof import validate
+from fleet.proof.validate import Published, Row
 
 CONSTANTS = "item,parameter,value,unit,low,high,source,year,confidence\n"
 

@@ -9,8 +9,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from fleet.study.selftest import ABOUT, Check
-from fleet.study.validate import KINDS, Row
+from fleet.proof.selftest import ABOUT, Check
+from fleet.proof.validate import KINDS, Row
 
 _VERDICT = {True: "ok", False: "MISS"}
 
@@ -110,9 +110,9 @@ def page(checks: Sequence[Check], rows: Sequence[Row]) -> str:
         "",
         "# Against what others measured",
         "",
-        "Figures are split by what they are to the model. *Predictions* are what counts: no constant",
-        "was fitted on them, though their tolerances were chosen after their errors were seen.",
-        "A *miss* is a failure of the model that is known; its tolerance is the size that it has.",
+        "Figures are split by what they are to the model. *Predictions* are what counts: no",
+        "constant was fitted on them, though their tolerances were chosen after their errors were",
+        "seen. A *miss* is a failure of the model that is known; its tolerance is the size it has.",
         "",
     ]
     for kind in KINDS:

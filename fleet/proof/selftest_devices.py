@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.engine.tally import SENT_FRAMES, SENT_LINK_BITS
-from fleet.stages.frames import ACCESS, CAPTURE, LOST_LINK, READY, SENSOR, SKIP_DSP_BUSY
-from fleet.study import theory
-from fleet.study.selftest_run import (
+from fleet.proof import theory
+from fleet.proof.selftest_run import (
     MS,
     Case,
     Ints,
@@ -20,6 +19,7 @@ from fleet.study.selftest_run import (
     sender,
     world,
 )
+from fleet.stages.frames import ACCESS, CAPTURE, LOST_LINK, READY, SENSOR, SKIP_DSP_BUSY
 
 SEGMENT_BITS = 12_000
 

@@ -1,6 +1,6 @@
 """The selftest: both engines against queueing theory.
 
-Each case is a made-up world on the catalogue in `fleet/study/bare` that is a textbook queue. A law
+Each case is a made-up world on the catalogue in `fleet/proof/bare` that is a textbook queue. A law
 is estimated in independent replications (`ABOUT` says how); an identity must hold to the unit.
 """
 
@@ -14,12 +14,12 @@ import numpy as np
 
 from fleet.engine.tally import CAPTURED, FATE_0
 from fleet.plan.columns import Plan
+from fleet.proof.selftest_devices import CASES as DEVICES
+from fleet.proof.selftest_exact import CASES as EXACT
+from fleet.proof.selftest_queues import CASES as QUEUES
+from fleet.proof.selftest_run import Case, Identity, Law, Run, plans
+from fleet.proof.selftest_run import run as run_plan
 from fleet.stages.frames import FATE, FATES, SENSOR
-from fleet.study.selftest_devices import CASES as DEVICES
-from fleet.study.selftest_exact import CASES as EXACT
-from fleet.study.selftest_queues import CASES as QUEUES
-from fleet.study.selftest_run import Case, Identity, Law, Run, plans
-from fleet.study.selftest_run import run as run_plan
 
 ABOUT = """\
 Each law is measured once in each of 20 or more independent replications (other random numbers,

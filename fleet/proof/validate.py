@@ -16,9 +16,9 @@ from importlib import resources
 from pathlib import Path
 
 from fleet.errors import InputError
+from fleet.proof import validate_cloud, validate_codec, validate_radio, validate_sensor
+from fleet.proof.validate_bench import Bench, Measure
 from fleet.scenario.load import did_you_mean
-from fleet.study import validate_cloud, validate_codec, validate_radio, validate_sensor
-from fleet.study.validate_bench import Bench, Measure
 
 CALIBRATION, PREDICTION, BOUND, MISS, INFORMATION = KINDS = (
     "calibration", "prediction", "bound", "miss", "information",

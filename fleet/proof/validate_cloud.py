@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleet.proof.validate_bench import QUERY, Bench, Floats, Ints, Measured, Value, scenario
 from fleet.stages.frames import CAPTURE, INFER, START, WAN
-from fleet.study.validate_bench import QUERY, Bench, Floats, Ints, Measured, Value, scenario
 
 _MODELS = {
     "r50": "resnet50", "ssd": "ssd-mobilenet-v1", "r34": "ssd-resnet34", "retina": "retinanet",

@@ -8,21 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.engine.tally import BUSY_NS
-from fleet.stages.frames import (
-    DECODED,
-    INFER,
-    LOST_CELL_BUFFER,
-    LOST_CLOUD_QUEUE,
-    LOST_DEADLINE,
-    PAYLOAD,
-    READY,
-    SENSOR,
-    START,
-    UPLINK,
-    WAN,
-)
-from fleet.study import theory
-from fleet.study.selftest_run import (
+from fleet.proof import theory
+from fleet.proof.selftest_run import (
     MS,
     Case,
     Identity,
@@ -43,6 +30,19 @@ from fleet.study.selftest_run import (
     sender,
     serving,
     world,
+)
+from fleet.stages.frames import (
+    DECODED,
+    INFER,
+    LOST_CELL_BUFFER,
+    LOST_CLOUD_QUEUE,
+    LOST_DEADLINE,
+    PAYLOAD,
+    READY,
+    SENSOR,
+    START,
+    UPLINK,
+    WAN,
 )
 
 SIZES = theory.whole_exponential(1e6, 64, 0.5)  # bytes, and nanoseconds on a line

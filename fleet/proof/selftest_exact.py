@@ -10,19 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fleet.results.energy import account
-from fleet.stages.frames import (
-    ACCESS,
-    BITS,
-    DECODED,
-    INFER,
-    READY,
-    SENSED,
-    SENSOR,
-    START,
-)
-from fleet.study import theory
-from fleet.study.selftest_run import (
+from fleet.proof import theory
+from fleet.proof.selftest_run import (
     MS,
     Case,
     Data,
@@ -35,6 +24,17 @@ from fleet.study.selftest_run import (
     port_ms,
     sender,
     world,
+)
+from fleet.results.energy import account
+from fleet.stages.frames import (
+    ACCESS,
+    BITS,
+    DECODED,
+    INFER,
+    READY,
+    SENSED,
+    SENSOR,
+    START,
 )
 
 MW, W = 1_000, 1_000_000  # µW; a µW for a nanosecond is a femtojoule

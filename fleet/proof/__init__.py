@@ -1,0 +1,1 @@
+"""The model against theory (selftest) and against published measurements (validate)."""
