@@ -79,7 +79,7 @@ def _row_cells(row: Row) -> list[str]:
         row.what,
         f"{_number(row.published)} {row.unit}",
         _number(row.simulated),
-        "–" if math.isnan(row.error_percent) else f"{row.error_percent:+.1f} %",
+        "–" if math.isnan(row.error_percent) else f"{round(row.error_percent, 1) + 0.0:+.1f} %",
         "–" if row.tolerance_percent is None else f"{row.tolerance_percent:g} %",
         _VERDICT[row.passed] if row.kind != "information" else "",
     ]
@@ -91,7 +91,7 @@ def _number(value: float) -> str:
         return "–"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def verdict(what: str, passed: Sequence[bool]) -> str:
