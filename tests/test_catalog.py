@@ -334,12 +334,18 @@ def test_whole_poe_camera_with_its_port_and_host_draws_what_the_vendor_says(
     catalog: Catalog,
 ) -> None:
     """LUCID: 3.1 W over PoE, and the sum is all that is known."""
-    own, sense = (
-        value(catalog, "sensors", "lucid-triton", p) for p in ("base_power", "sense_power")
-    )
+    own, sense, idle, read, rate = (
+        value(catalog, "sensors", "lucid-triton", p)
+        for p in (
+            "base_power", "sense_power", "sense_idle_power", "readout_binned",
+            "frame_rate_max_binned",
+        )
+    )  # fmt: skip
+    reading = read * rate / 1000
+    pixels = reading * sense + (1 - reading) * idle
     host = value(catalog, "hosts", catalog.row("sensors", "lucid-triton", "host").value, "power")
     port = value(catalog, "links", "poe", "idle_power")
-    assert (own + sense + host + port) / 1000 == pytest.approx(3.1)
+    assert (own + pixels + host + port) / 1000 == pytest.approx(3.1, abs=0.002)
     row = setups(catalog, "lucid-triton", "mobilenet-v1")
     assert row.base_uw[0] == round((own + host) * 1000)
 

@@ -8,7 +8,7 @@ import pytest
 import worlds
 
 from fleet.engine.run import Outcome
-from fleet.engine.tally import COMPUTE_NS, SENSE_NS, SENT_LINK_BITS, SERVED_NS
+from fleet.engine.tally import BATCHES, COMPUTE_NS, SENSE_NS, SENT_LINK_BITS, SERVED_NS, STARTED
 from fleet.results.energy import account
 from fleet.results.metrics import summarise
 
@@ -133,10 +133,12 @@ def test_a_host_of_ones_own_draws_its_own_power() -> None:
 
 
 def test_energy_of_servers_is_power_times_time_and_pue() -> None:
-    """Idle 10 + 5 W, busy 70 + 5 W, a tenth more for the building."""
+    """Idle 10 + 5 W, busy 70 + 5 W, a tenth more for the building; t(b) = 2 ms + 1 ms · b."""
     outcome = worlds.run(worlds.plan(worlds.scenario(), "cloud"))
     found = states(outcome)
-    busy = int(outcome.tally.servers[0, SERVED_NS])
+    busy = int(outcome.tally.servers[0, STARTED]) * 1_000_000
+    batches_ns = int(outcome.tally.servers[0, BATCHES]) * 2_000_000
+    assert busy + batches_ns == pytest.approx(int(outcome.tally.servers[0, SERVED_NS]), rel=0.05)
     assert found["cloud", "busy"] == (busy, busy * 75_000_000 * 11 // 10)
     idle = 2 * END - busy
     assert found["cloud", "idle"] == (idle, idle * 15_000_000 * 11 // 10)
@@ -151,7 +153,7 @@ def test_energy_of_decoders_is_that_of_those_at_work() -> None:
     found = states(outcome)
     assert found["cloud", "decoding"] == (20 * 8_333_334, 20 * 8_333_334 * 1_000_000)
     busy, idle = found["cloud", "busy"], found["cloud", "idle"]
-    assert busy == (20 * 7_500_000, 20 * 7_500_000 * 16_000_000)
+    assert busy == (20 * 2_500_000, 20 * 2_500_000 * 16_000_000)  # of t(1) = 5 ms + 2.5 ms
     assert idle == (2 * END - busy[0], (2 * END - busy[0]) * 4_000_000)
 
 
