@@ -25,9 +25,19 @@ from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
 
 WIDTH_IN = 3.33
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#F0E442")
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#999999",
+    "#F0E442",
+    "#222222",
+)
 _LINES = ("-", "--", "-.", ":")
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**")
+_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--")
 _STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
     "font.size": 8,
     "axes.titlesize": 8,
@@ -99,7 +109,7 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
             continue
         ms = upper_ns(used.astype(np.int64)) * 1e-6
         share = np.cumsum(counts[used]) / counts.sum()
-        axes.step(ms, share, where="post", label=arm, color=COLOURS[i % 8], linestyle=_LINES[i % 4])
+        axes.step(ms, share, where="post", label=arm, color=COLOURS[i % 9], linestyle=_LINES[i % 4])
         table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
     axes.set_xscale("log")
     _show_bulk(axes, outcomes)
@@ -164,8 +174,8 @@ def _stack(
         left=left,
         label=name,
         height=0.6,
-        color=COLOURS[i % 8],
-        hatch=_HATCHES[i % 8],
+        color=COLOURS[i % 9],
+        hatch=_HATCHES[i % 9],
         edgecolor="white",
         linewidth=0.4,
     )
@@ -184,7 +194,7 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
             rate = bins[c] * 1e3 / plan.bin_ns
             i = names.index(name)
             axes.plot(
-                start_s, rate, label=name, color=COLOURS[i % 8], linestyle=_LINES[i % 4],
+                start_s, rate, label=name, color=COLOURS[i % 9], linestyle=_LINES[i % 4],
                 linewidth=0.9,
             )  # fmt: skip
             table += [(arm, name, f"{t:g}", f"{r:.6g}") for t, r in zip(start_s, rate, strict=True)]
@@ -237,7 +247,7 @@ def boundaries(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Ta
     base = record.summary["comparison"]["baseline"]
     others = [arm for arm in outcomes if arm != base]
     scopes = list(next(iter(record.arms[base]["power_by_boundary_w"].values())))
-    figure = Figure(figsize=(WIDTH_IN, 0.75 + 0.95 * len(others)))
+    figure = Figure(figsize=(WIDTH_IN, 1.3 + 0.95 * len(others)))
     panels = figure.subplots(len(others), 1, sharex=True, squeeze=False)[:, 0]
     table: Table = [("arm", "counted", "network_energy", "baseline_w", "arm_w", "ratio")]
     for axes, arm in zip(panels, others, strict=True):
