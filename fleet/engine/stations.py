@@ -70,7 +70,7 @@ class Link(Station):
         super().__init__(env)
         self.plan, self.link, self.level, self.tally = plan, link, level, tally
         self.kind = plan.links[link]
-        self.queue: deque[tuple[Row, simpy.Event, int, int]] = deque()
+        self.queue: deque[tuple[Row, simpy.Event, int, int, int]] = deque()
         self.in_service_bits = 0
         self.accepted_bits = 0
         self.free_ns = 0  # when it last became free, or came up
@@ -83,11 +83,11 @@ class Link(Station):
     def backlog_ns(self) -> int:
         """Return how long sending what is in the buffer takes."""
         sent = 0 if self.sending_since_ns is None else self.env.now - self.sending_since_ns
-        return self.left_ns - sent + sum(service for _, _, service, _ in self.queue)
+        return self.left_ns - sent + sum(left for _, _, left, _, _ in self.queue)
 
     def queued_bits(self) -> int:
         """Return the bits of the frames that wait or are being sent."""
-        return self.in_service_bits + sum(bits for _, _, _, bits in self.queue)
+        return self.in_service_bits + sum(bits for _, _, _, _, bits in self.queue)
 
     def sent_again(self, row: Row) -> tuple[int, int, bool]:
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
@@ -107,7 +107,8 @@ class Link(Station):
             through.succeed(False)
         else:
             self.accepted_bits += bits
-            self.queue.append((row, through, service_ns, bits))
+            left_ns = self._ahead(row, service_ns)
+            self.queue.append((row, through, left_ns, service_ns, bits))
 
     def start(self) -> None:
         """Wake the server."""
@@ -119,23 +120,24 @@ class Link(Station):
             if not self.queue:
                 self.work = self.env.event()
                 yield self.work
-            row, through, service_ns, bits = self.queue.popleft()
+            _, through, left_ns, service_ns, bits = self.queue.popleft()
             self.in_service_bits = bits
-            yield from self._send(self._ahead(row, service_ns))
+            yield from self._send(left_ns)
             self.free_ns = self.env.now
             self.in_service_bits = 0
             self._book(bits, service_ns)
             through.succeed((bits, service_ns))
 
     def _ahead(self, row: Row, service_ns: int) -> int:
-        """Return the service that is left when a frame's turn comes.
+        """Return the service that is left when a frame arrives.
 
-        A shared radio cell has taken bits since the radio below began to send, if it was free.
+        A shared radio cell that is free has taken its bits since the radio below began to send.
         """
-        if not self.kind[AIR_BPS]:
+        busy = self.in_service_bits or self.queue
+        if busy or not self.kind[AIR_BPS]:
             return service_ns
         air_ns = -(-row[BITS] * 1_000_000_000 // int(self.kind[AIR_BPS]))
-        began_ns = max(row[CLOCK] - air_ns, self.free_ns)
+        began_ns = max(self.env.now - air_ns, self.free_ns)
         return max(1, service_ns - max(0, self.env.now - began_ns))
 
     def _send(self, service_ns: int) -> Process:
