@@ -99,10 +99,10 @@ class Link(Station):
     def admit(self, row: Row, through: simpy.Event) -> None:
         """Queue a frame if it fits the buffer."""
         bits = row[BITS] + self.sent_again(row)[0]
-        rate = rate_bps(self.kind, self.accepted_bits)
+        rate = rate_bps(self.plan.links, self.link, self.accepted_bits)
         service_ns = -(-bits * 1_000_000_000 // rate)
         self.tally.links[self.link, OFFERED_BITS] += bits
-        if self.backlog_ns() + service_ns > buffer_ns(self.kind, rate):
+        if self.backlog_ns() + service_ns > buffer_ns(self.plan.links, self.link, rate):
             self.tally.links[self.link, DROPPED_BITS] += bits
             through.succeed(False)
         else:

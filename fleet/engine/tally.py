@@ -152,16 +152,16 @@ def _zeros(*shape: int) -> Ints:
 
 
 @njit(cache=True, error_model="numpy")
-def frame_word(row: Ints, name_hash: int) -> np.uint64:
+def frame_word(rows: Ints, i: int, name_hash: int) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
     word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
     for c in (FRAME, PAYLOAD, BITS, CAPTURE, SENSED, READY, ACCESS, UPLINK, BACKHAUL, WAN, DECODED,
               START, INFER):  # fmt: skip
-        word = (word ^ np.uint64(row[c] + 1)) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ np.uint64(rows[i, c] + 1)) * np.uint64(0xBF58476D1CE4E5B9)
         word ^= word >> np.uint64(29)
-    word = (word ^ np.uint64(row[DONE] + 1)) * np.uint64(0x94D049BB133111EB)
+    word = (word ^ np.uint64(rows[i, DONE] + 1)) * np.uint64(0x94D049BB133111EB)
     word ^= word >> np.uint64(32)
-    return (word ^ np.uint64(row[FATE])) * np.uint64(0xD6E8FEB86659FD93)
+    return (word ^ np.uint64(rows[i, FATE])) * np.uint64(0xD6E8FEB86659FD93)
 
 
 @njit(cache=True, error_model="numpy")
@@ -197,7 +197,7 @@ def finish(
         row = rows[i]
         s = row[SENSOR]
         sensors[s, FATE_0 + row[FATE]] += 1
-        word = frame_word(row, name_hash[s])
+        word = frame_word(rows, i, name_hash[s])
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
         if row[FATE] != RESULT:

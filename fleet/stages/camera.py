@@ -81,6 +81,26 @@ def message_part(setups: Setups, k: int, objects: int) -> int:
 
 
 @njit(cache=True, error_model="numpy")
+def payload_of(
+    key: int, frame: int, objects: int, most: int, base: int, per_object: int, base64: int,
+    envelope: int, pixels: int, crop: int, i_bytes: float, p_bytes: float, gop: int,
+    i_variation: float, p_variation: float, static_share: float, reference_objects: float,
+    exponential_sizes: int,
+) -> int:  # fmt: skip
+    """Return the bytes that are sent of a frame, at least one; sizes as in `Setups`.
+
+    Takes numbers, not the table: handing on a tuple of arrays costs a kernel more than all else.
+    """
+    seen = min(objects, most)
+    size = metadata_bytes(seen, base, per_object, base64, envelope) + pixels + crop * seen
+    if i_bytes > 0.0:
+        size += video_bytes(
+            key, frame, objects, i_bytes, p_bytes, gop, i_variation, p_variation, static_share,
+            reference_objects, exponential_sizes,
+        )  # fmt: skip
+    return int(max(1, size))
+
+
 def payload_bytes(setups: Setups, k: int, key: int, frame: int, objects: int) -> int:
     """Return the bytes that setup `k` sends of a frame, at least one.
 
@@ -91,16 +111,13 @@ def payload_bytes(setups: Setups, k: int, key: int, frame: int, objects: int) ->
         frame: frame number.
         objects: objects in view.
     """
-    seen = min(objects, setups.metadata_most[k])
-    size = message_part(setups, k, objects)
-    size += setups.pixels_base[k] + setups.pixels_per_object[k] * seen
-    if setups.i_bytes[k] > 0.0:
-        size += video_bytes(
-            key, frame, objects, setups.i_bytes[k], setups.p_bytes[k], setups.gop[k],
-            setups.i_variation[k], setups.p_variation[k], setups.static_share[k],
-            setups.reference_objects[k], setups.exponential_sizes[k],
-        )  # fmt: skip
-    return int(max(1, size))
+    return payload_of(
+        key, frame, objects, setups.metadata_most[k], setups.metadata_base[k],
+        setups.metadata_per_object[k], setups.metadata_base64[k], setups.metadata_envelope[k],
+        setups.pixels_base[k], setups.pixels_per_object[k], setups.i_bytes[k], setups.p_bytes[k],
+        setups.gop[k], setups.i_variation[k], setups.p_variation[k], setups.static_share[k],
+        setups.reference_objects[k], setups.exponential_sizes[k],
+    )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fleet.stages.camera import payload_bytes, wire_bits
+from fleet.stages.camera import payload_of, wire_bits
 from fleet.stages.frames import (
     BITS,
     CLOCK,
@@ -82,35 +82,45 @@ def compute(
         size_keys: keys of the frame sizes; shape (all sensors,).
         dsp: the DSP table, changed in place; shape (all sensors, DSP_WIDTH).
     """
+    # Taken out of the tuple once: in the loop that would cost more than the work.
+    on_sensor, compute_ns, occupy_ns = setups.on_sensor, setups.compute_ns, setups.occupy_ns
+    fetch_ns, most, every = setups.fetch_ns, setups.metadata_most, setups.publish_every
+    interval_ns, change = setups.publish_interval_ns, setups.publish_change
+    per_message, segment, per_segment = setups.per_message, setups.segment, setups.per_segment
+    envelope, base = setups.metadata_envelope, setups.metadata_base
+    per_object, base64 = setups.metadata_per_object, setups.metadata_base64
+    pixels, crop = setups.pixels_base, setups.pixels_per_object
+    i_bytes, p_bytes, gop = setups.i_bytes, setups.p_bytes, setups.gop
+    i_variation, p_variation = setups.i_variation, setups.p_variation
+    static, reference, law = setups.static_share, setups.reference_objects, setups.exponential_sizes
     for i in index:
-        row = rows[i]
-        s = row[SENSOR]
+        s, now = rows[i, SENSOR], rows[i, SENSED]
         k = setup_of[s]
-        now = row[SENSED]
         sent = True
-        if setups.on_sensor[k] == 0:
-            row[READY] = now + setups.compute_ns[k]
+        if on_sensor[k] == 0:
+            rows[i, READY] = now + compute_ns[k]
         else:
             if now < dsp[s, BLIND_UNTIL_NS]:
-                row[FATE] = SKIP_MODEL_WRITE
+                rows[i, FATE] = SKIP_MODEL_WRITE
             elif now < dsp[s, FREE_NS]:
-                row[FATE] = SKIP_DSP_BUSY
-            if row[FATE] != 0:
-                row[DONE] = now
+                rows[i, FATE] = SKIP_DSP_BUSY
+            if rows[i, FATE] != 0:
+                rows[i, DONE] = now
                 continue
-            dsp[s, FREE_NS] = now + setups.occupy_ns[k]
+            dsp[s, FREE_NS] = now + occupy_ns[k]
             dsp[s, INFERENCES] += 1
-            row[READY] = now + setups.compute_ns[k] + setups.fetch_ns[k]
-            sent = published(
-                dsp[s], now, min(row[OBJECTS], setups.metadata_most[k]), setups.publish_every[k],
-                setups.publish_interval_ns[k], setups.publish_change[k],
-            )  # fmt: skip
+            rows[i, READY] = now + compute_ns[k] + fetch_ns[k]
+            seen = min(rows[i, OBJECTS], most[k])
+            sent = published(dsp[s], now, seen, every[k], interval_ns[k], change[k])
         if sent:
-            row[PAYLOAD] = payload_bytes(setups, k, size_keys[s], row[FRAME], row[OBJECTS])
-            row[BITS] = wire_bits(
-                row[PAYLOAD], setups.per_message[k], setups.segment[k], setups.per_segment[k]
-            )
-        row[CLOCK] = row[READY]
+            payload = payload_of(
+                size_keys[s], rows[i, FRAME], rows[i, OBJECTS], most[k], base[k], per_object[k],
+                base64[k], envelope[k], pixels[k], crop[k], i_bytes[k], p_bytes[k], gop[k],
+                i_variation[k], p_variation[k], static[k], reference[k], law[k],
+            )  # fmt: skip
+            rows[i, PAYLOAD] = payload
+            rows[i, BITS] = wire_bits(payload, per_message[k], segment[k], per_segment[k])
+        rows[i, CLOCK] = rows[i, READY]
 
 
 @njit(cache=True, error_model="numpy")

@@ -46,20 +46,20 @@ def service_ns(bits: int, rate_bps: int) -> int:
     return (bits * 1_000_000_000 + rate_bps - 1) // rate_bps
 
 
-@njit(cache=True, error_model="numpy")
-def rate_bps(link: Ints, carried_bits: int) -> int:
-    """Return the rate of a link (a row of the link table) that has carried so many bits."""
-    if 0 < link[CAP_BITS] <= carried_bits:
-        return int(link[THROTTLED_BPS])
-    return int(link[RATE_BPS])
+@njit(cache=True, error_model="numpy", inline="always")
+def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
+    """Return the rate of a link of the link table that has carried so many bits."""
+    if 0 < links[link, CAP_BITS] <= carried_bits:
+        return int(links[link, THROTTLED_BPS])
+    return int(links[link, RATE_BPS])
 
 
-@njit(cache=True, error_model="numpy")
-def buffer_ns(link: Ints, rate: int) -> int:
+@njit(cache=True, error_model="numpy", inline="always")
+def buffer_ns(links: Ints, link: int, rate: int) -> int:
     """Return what the buffer of a link holds, in nanoseconds of sending at a rate."""
-    if rate == link[RATE_BPS]:
-        return int(link[BUFFER_NS])
-    return int(link[BUFFER_NS] * (link[RATE_BPS] / rate))
+    if rate == links[link, RATE_BPS]:
+        return int(links[link, BUFFER_NS])
+    return int(links[link, BUFFER_NS] * (links[link, RATE_BPS] / rate))
 
 
 @njit(cache=True, error_model="numpy")
@@ -150,27 +150,33 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
     return max(now, free) + service
 
 
-@njit(cache=True, error_model="numpy")
-def on_air(row: Ints, link: Ints, carried: int, loss_key: int) -> tuple[int, int, int, bool]:
+@njit(cache=True, error_model="numpy", inline="always")
+def on_air(
+    rows: Ints, i: int, links: Ints, link: int, carried: int, loss_key: int
+) -> tuple[int, int, int, bool]:
     """Return (bits with what is sent again, service in ns, wait for that in ns, came through?)."""
-    bits, wait, good = row[BITS], 0, True
-    if link[LOSS_PPB] > 0:
-        extra, rounds, good = resent(loss_key, row[FRAME], bits, link[LOSS_PPB], link[RETRIES])
+    bits, wait, good = rows[i, BITS], 0, True
+    if links[link, LOSS_PPB] > 0:
+        extra, rounds, good = resent(
+            loss_key, rows[i, FRAME], bits, links[link, LOSS_PPB], links[link, RETRIES]
+        )
         bits += extra
-        wait = rounds * link[RETRY_NS]
-    return bits, service_ns(bits, rate_bps(link, carried)), wait, good
+        wait = rounds * links[link, RETRY_NS]
+    return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def _accept(
-    row: Ints, link: int, links: Ints, ports: Ints, offered: Ints, dropped: Ints, loss_key: int
-) -> int:
+    rows: Ints, i: int, link: int, links: Ints, ports: Ints, offered: Ints, dropped: Ints,
+    loss_key: int,
+) -> int:  # fmt: skip
     """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns."""
-    kind, now, carried = links[link], row[CLOCK], ports[link, ACCEPTED_BITS]
-    bits, service, _, _ = on_air(row, kind, carried, loss_key)
+    now, carried = rows[i, CLOCK], ports[link, ACCEPTED_BITS]
+    bits, service, _, _ = on_air(rows, i, links, link, carried, loss_key)
     offered[link] += bits
-    air = service_ns(row[BITS], kind[AIR_BPS]) if kind[AIR_BPS] > 0 else 0
-    room = buffer_ns(kind, rate_bps(kind, carried))
+    air_bps = links[link, AIR_BPS]
+    air = service_ns(rows[i, BITS], air_bps) if air_bps > 0 else 0
+    room = buffer_ns(links, link, rate_bps(links, link, carried))
     free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
     leaves = departure_ns(now, service, air, free, down, room)
     if leaves < 0:
@@ -210,7 +216,7 @@ def pass_hop(
         link = link_of[s]
         if link >= 0:
             if fresh:
-                leaves = _accept(rows[i], link, links, ports, offered, dropped, loss_keys[s])
+                leaves = _accept(rows, i, link, links, ports, offered, dropped, loss_keys[s])
                 if leaves < 0:
                     rows[i, FATE], rows[i, DONE] = lost, now
                     gone[g] = i
@@ -222,7 +228,7 @@ def pass_hop(
                 w += 1
                 continue
             bits, service, wait, good = on_air(
-                rows[i], links[link], ports[link, DEPARTED_BITS], loss_keys[s]
+                rows, i, links, link, ports[link, DEPARTED_BITS], loss_keys[s]
             )
             ports[link, DEPARTED_BITS] += bits
             sent[link] += bits
@@ -251,7 +257,7 @@ def queued(rows: Ints, in_port: Ints, hop: Hop, bits: Ints) -> None:
     for i in in_port:
         s = rows[i, SENSOR]
         link = hop.link_of[s]
-        bits[link] += on_air(rows[i], hop.links[link], 0, hop.loss_keys[s])[0]
+        bits[link] += on_air(rows, i, hop.links, link, 0, hop.loss_keys[s])[0]
 
 
 @njit(cache=True, error_model="numpy")
