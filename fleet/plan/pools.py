@@ -97,6 +97,7 @@ def build(
 def _edge_of(scenario: Scenario, network: Network, group: str, setup: Setup) -> tuple[str, int]:
     """Return the edge on the way of a group, and the level of the link in front of it."""
     way = {network.classes[c].name: network.classes[c].level for c in network.paths[group]}
+    way = {name: level for name, level in way.items() if name in scenario.model.links}
     found = [name for name, edge in scenario.model.edges.items() if edge.after in way]
     if len(found) != 1:
         names = ", ".join(scenario.model.edges) or "none"
