@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich import box
 from rich.table import Table
@@ -16,19 +17,37 @@ _VERDICT = {True: "ok", False: "MISS"}
 
 
 def selftest_table(checks: Sequence[Check]) -> Table:
-    """Return the selftest as a table."""
+    """Return the selftest as a table: a line for each quantity, both engines side by side."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("case", "quantity", "engine", "theory", "measured", "SE", "off by", ""):
-        right = name in ("theory", "measured", "SE", "off by")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "quantity")
-    case = ""
-    for check in checks:
-        if case and check.case != case:
-            table.add_section()
-        cells = _check_cells(check)
-        table.add_row(check.case if check.case != case else "", *cells[1:])
-        case = check.case
+    table.add_column("quantity")
+    for name in ("theory", "columns", "off by", "reference", "off by"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for case, of_case in groupby(checks, key=lambda check: check.case):
+        table.add_section()
+        table.add_row(Text(case, style="bold"))
+        lines: dict[str, list[Check]] = {}
+        for check in of_case:
+            lines.setdefault(check.quantity, []).append(check)
+        for quantity, found in lines.items():
+            table.add_row(f"  {quantity}", *_line_cells(found))
     return table
+
+
+def _line_cells(found: Sequence[Check]) -> list[str]:
+    """Return theory, what each engine gave and how far off, and the verdict."""
+    by_engine = {check.engine: check for check in found}
+    exact = all(check.standard_error is None for check in found)
+    cells = ["exact" if exact else _number(found[0].theory)]
+    for engine in ("columns", "reference"):
+        check = by_engine.get(engine, by_engine.get("both"))
+        if check is None:
+            cells += ["–", ""]
+        elif check.standard_error is None:
+            cells += ["holds" if check.passed else _number(check.measured - check.theory), ""]
+        else:
+            cells += [_number(check.measured), f"{check.deviations or 0:.1f} SE"]
+    return [*cells, _VERDICT[all(check.passed for check in found)]]
 
 
 def _check_cells(check: Check) -> list[str]:
