@@ -8,7 +8,7 @@ from typing import Any
 
 import fleet.units as units
 from fleet.engine.run import Options, Outcome, start
-from fleet.engine.tally import CAPTURED, FATE_0, SENSOR_COLUMNS
+from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
@@ -16,6 +16,7 @@ from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.stages.books import CAPTURED, FATE_0
 from fleet.stages.frames import FATE_NAMES
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import worlds
 
-from fleet.engine.tally import SENT_FRAMES
 from fleet.results.metrics import summarise
+from fleet.stages.books import SENT_FRAMES
 from fleet.stages.frames import (
     FATE,
     FRAME,

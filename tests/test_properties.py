@@ -11,10 +11,10 @@ import worlds
 from hypothesis import given, settings
 
 from fleet.engine.audit import audit
-from fleet.engine.tally import CAPTURED, FATE_0
 from fleet.errors import RunError
 from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
+from fleet.stages.books import CAPTURED, FATE_0
 from fleet.stages.frames import (
     DONE,
     FATE,

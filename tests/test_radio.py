@@ -10,9 +10,9 @@ import pytest
 import worlds
 
 from fleet.chance import uniform
-from fleet.engine.tally import PROMOTION_NS
 from fleet.plan.columns import Plan
 from fleet.results.energy import account, radio_ns
+from fleet.stages.books import PROMOTION_NS
 from fleet.stages.frames import ACCESS, FATE, FRAME, LOST_LINK, READY, RESULT, UPLINK
 
 MS = 1_000_000

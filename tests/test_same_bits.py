@@ -120,7 +120,7 @@ def test_adding_a_sensor_changes_no_other_draw() -> None:
 
 def test_arms_share_their_scene() -> None:
     data = worlds.scenario(duration="30 s")
-    from fleet.engine.tally import CAPTURED, VISITORS
+    from fleet.stages.books import CAPTURED, VISITORS
 
     seen = []
     for arm in ("on_sensor", "cloud"):

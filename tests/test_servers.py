@@ -9,8 +9,8 @@ import pytest
 import worlds
 
 from fleet.engine.run import Outcome
-from fleet.engine.tally import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS
 from fleet.results.metrics import summarise
+from fleet.stages.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS
 from fleet.stages.frames import (
     BACKHAUL,
     BITS,

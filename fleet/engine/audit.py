@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.tally import (
+from fleet.engine.tally import Tally
+from fleet.errors import RunError
+from fleet.plan.columns import Ints, Plan
+from fleet.stages.books import (
     BUSY_NS,
     CAPTURED,
     DROPPED_BITS,
@@ -15,10 +18,7 @@ from fleet.engine.tally import (
     SERVED_NS,
     SERVER_NS,
     TAIL_NS,
-    Tally,
 )
-from fleet.errors import RunError
-from fleet.plan.columns import Ints, Plan
 
 
 def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: int) -> None:

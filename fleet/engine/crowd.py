@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.tally import VISITORS, Tally
+from fleet.engine.tally import Tally
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import scene
+from fleet.stages.books import VISITORS
 from fleet.stages.scene import SECOND_NS
 
 

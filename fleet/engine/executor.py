@@ -86,8 +86,8 @@ class LocalExecutor:
         """Run everything up to a time."""
         for window in windows(self.now_ns, until_ns, self.window_ns):
             transfers = [shard.advance(window) for shard in self._shards]
-            for region in self._regions:
-                region.advance(window, *transfers)
+            for r, region in enumerate(self._regions):
+                region.advance(window, *(handed[r] for handed in transfers))
             progress(window.end_ns)
         self.now_ns = until_ns
 
@@ -103,7 +103,7 @@ class LocalExecutor:
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = [process.network.queued_bits() for process in self._all]
+        parts = [process.queued_bits() for process in self._all]
         bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
         return bits
 

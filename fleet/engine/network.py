@@ -6,44 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.engine.pools import Pools
-from fleet.engine.tally import (
-    BUSY_NS,
-    DROPPED_BITS,
-    LAST_SENT_NS,
-    OFFERED_BITS,
-    RADIO_BITS,
-    SENDING_NS,
-    SENT_LINK_BITS,
-    TAIL_NS,
-    Tally,
-)
+from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.plan.columns import Plan
 from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
-from fleet.stages import frames, uplink
+from fleet.stages import cloud, frames, uplink
 from fleet.stages.frames import (
-    BITS,
     CLOCK,
-    DONE,
-    FATE,
-    INFER,
     LEVEL_COLUMN,
     LEVEL_LOST,
     LEVELS,
     NOBODY,
-    PAYLOAD,
-    RESULT,
     SENSOR,
     Index,
     Store,
 )
+from fleet.stages.order import in_order
 
 
 class Network:
     """The stations on the ways of some sensors: links, and servers behind them.
 
-    Frames enter with `put` at the place where their sensor's way enters this process and come out
-    of `advance` when they have passed its last place here.
+    Frames come in with `put` at the place where their sensor's way enters this process, or straight
+    from the sensors, and go out of `advance` when they have passed its last place here. Frames that
+    meet their fate are left to the store.
     """
 
     def __init__(self, plan: Plan, tally: Tally, store: Store, part: Part) -> None:
@@ -57,13 +43,14 @@ class Network:
         """
         self.plan, self.tally, self.store = plan, tally, store
         self.enter, self.leave = part.enter, part.leave
+        mine = part.sensors if len(part.sensors) else slice(None)
+        self.ends = set(np.unique(part.leave[mine]).tolist())
         self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
         self.hops = [_hop(plan, level) for level in range(LEVELS)]
-        self.books = _books(tally)
         self.pools = [_pools(plan, part, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
         self.serves = [bool((self.reaching == level).any()) for level in range(LEVELS)]
@@ -73,7 +60,7 @@ class Network:
         """Take frames that enter; CLOCK says when."""
         sensor = self.store.column(index, SENSOR)
         place = np.where(self.enter[sensor] == self.leave[sensor], END_PLACE, self.enter[sensor])
-        for at in np.unique(place):
+        for at in np.flatnonzero(np.bincount(place, minlength=END_PLACE + 1)):
             chosen = index[place == at]
             level, behind = divmod(int(at), 2)
             if at == END_PLACE:
@@ -89,27 +76,40 @@ class Network:
             raise RunError(f"frames reached servers behind level {level} that are not here")
         pools.put(index)
 
-    def advance(self, until_ns: int) -> Index:
-        """Pass frames through every place up to a time; return those that leave this process."""
+    def advance(self, until_ns: int, from_sensors: Index = NOBODY) -> Index:
+        """Pass frames through every place up to a time; return those that leave this process.
+
+        Args:
+            until_ns: the time.
+            from_sensors: frames that the sensors of this process have sent, on the wire behind
+                their own ports.
+        """
         out, self.passing = self.passing, []
+        moved = from_sensors
         for level in range(LEVELS):
-            moved = self._pass_level(level, until_ns)
+            if level > 0:
+                moved = self._pass_level(level, until_ns)
             if self.serves[level]:
                 moved = self._pass_servers(level, moved, until_ns, out)
-            if not len(moved):
-                continue
-            gone, on = frames.leaving(self.store.rows, moved, self.leave, link_place(level + 1))
+            gone, on = self._leaving(moved, link_place(level + 1))
             out.append(gone)
             if len(on):
                 self.arriving[level + 1].append(on)
         return frames.join(out)
 
+    def _leaving(self, index: Index, place: int) -> tuple[Index, Index]:
+        """Return the frames that leave this process before a place, and the others."""
+        if not len(index) or place not in self.ends:
+            return NOBODY, index
+        if len(self.ends) == 1:
+            return index, NOBODY
+        return frames.leaving(self.store.columns, index, self.leave, place)
+
     def _pass_servers(self, level: int, moved: Index, until_ns: int, out: list[Index]) -> Index:
         """Have frames served behind a level; return those that go on, add to `out` what leaves."""
         if len(moved):
-            here = self.reaching[self.store.column(moved, SENSOR)] == level
-            raw, moved = frames.split(moved, here)
-            gone, raw = frames.leaving(self.store.rows, raw, self.leave, pool_place(level))
+            raw, moved = frames.leaving(self.store.columns, moved, self.reaching, level)
+            gone, raw = self._leaving(raw, pool_place(level))
             out.append(gone)
             if len(raw):
                 self._serve(level, raw)
@@ -120,49 +120,43 @@ class Network:
 
     def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
         """Send results back to their sites; return those that go on upwards."""
-        plan, rows = self.plan, self.store.rows
-        ended = pools.advance(until_ns)
-        sensor = self.store.column(ended, SENSOR)
-        done, on = frames.split(ended, (plan.to_site[sensor] == 1) | (level == LEVELS - 1))
-        rows[done, DONE] = rows[done, INFER] + plan.return_ns[self.store.column(done, SENSOR)]
+        plan = self.plan
+        done, on = cloud.send_back(
+            self.store.columns, pools.advance(until_ns), plan.to_site, level == LEVELS - 1,
+            plan.return_ns, plan.result_bytes, plan.result_bits,
+        )  # fmt: skip
         self.answered = frames.join([self.answered, done])
-        sensor = self.store.column(on, SENSOR)
-        rows[on, CLOCK] = rows[on, INFER]
-        rows[on, PAYLOAD], rows[on, BITS] = plan.result_bytes[sensor], plan.result_bits[sensor]
         return on
 
     def answer(self, until_ns: int) -> None:
-        """Count the results that are at their consumers before a time."""
-        rows = self.store.rows
-        done, self.answered = frames.before(rows, self.answered, DONE, until_ns)
-        rows[done, FATE] = RESULT
-        self.tally.finish(self.plan, rows, done)
-        self.store.free(done)
+        """Make results of what is at its consumer before a time."""
+        self.answered = frames.conclude(self.store.columns, self.answered, until_ns)
 
     def _pass_level(self, level: int, until_ns: int) -> Index:
         """Pass frames through the links of a level; return those that are on the wire behind."""
-        plan, rows = self.plan, self.store.rows
+        columns = self.store.columns
         arriving = frames.join(self.arriving[level])
-        due, late = frames.before(rows, arriving, CLOCK, until_ns)
-        self.arriving[level] = [late] if len(late) else []
-        if not len(due) and not len(self.in_port[level]):
+        if not len(arriving) and not len(self.in_port[level]):
             return NOBODY
+        due, late = frames.before(columns, arriving, CLOCK, until_ns)
+        self.arriving[level] = [late] if len(late) else []
         if self.sorts[level]:
-            due = frames.in_order(rows, due, plan.size, ties=True)
-        moved, self.in_port[level], lost = uplink.pass_hop(
-            rows, due, self.in_port[level], self.hops[level], self.ports, self.books, plan.bin_ns,
-            until_ns, LEVEL_LOST[level], LEVEL_COLUMN[level],
+            due = in_order(columns, due)
+        moved, self.in_port[level] = uplink.pass_hop(
+            columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
+            self.tally.link_bins, self.tally.sensors, self.plan.bin_ns, until_ns,
+            LEVEL_LOST[level], LEVEL_COLUMN[level],
         )  # fmt: skip
-        if len(lost):
-            self.tally.finish(plan, rows, lost)
-            self.store.free(lost)
         return moved
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
-        """Take a link down: what is in its port departs later by the length of the outage."""
+        """Take a link down: what is in its port departs later by the length of the outage.
+
+        The frames in the sensors' own ports are with their sensors (`fleet.engine.devices`).
+        """
         level = int(self.plan.level_of[link])
         uplink.outage(
-            self.store.rows, self.in_port[level], self.plan.link_of[level], self.ports, link,
+            self.store.columns, self.in_port[level], self.plan.link_of[level], self.ports, link,
             now_ns, until_ns,
         )  # fmt: skip
 
@@ -182,7 +176,7 @@ class Network:
         """Return the bits in each link's port; shape (links,)."""
         bits = np.zeros(len(self.plan.links), dtype=np.int64)
         for level in range(LEVELS):
-            uplink.queued(self.store.rows, self.in_port[level], self.hops[level], bits)
+            uplink.queued(self.store.columns, self.in_port[level], self.hops[level], bits)
         return bits
 
 
@@ -215,19 +209,4 @@ def _hop(plan: Plan, level: int) -> uplink.Hop:
         first=~below & (plan.link_of[level] >= 0),
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.loss_keys[level],
-    )
-
-
-def _books(tally: Tally) -> uplink.Books:
-    links, sensors = tally.links, tally.sensors
-    return uplink.Books(
-        offered_bits=links[:, OFFERED_BITS],
-        dropped_bits=links[:, DROPPED_BITS],
-        sent_bits=links[:, SENT_LINK_BITS],
-        busy_ns=links[:, BUSY_NS],
-        bins=tally.link_bins,
-        last_sent_ns=sensors[:, LAST_SENT_NS],
-        sending_ns=sensors[:, SENDING_NS],
-        tailing_ns=sensors[:, TAIL_NS],
-        radio_bits=sensors[:, RADIO_BITS],
     )

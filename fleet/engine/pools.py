@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED, Tally
+from fleet.engine.tally import Tally
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import cloud, frames
+from fleet.stages.books import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
 from fleet.stages.cloud import KINDS
 from fleet.stages.frames import (
     CLOCK,
@@ -19,6 +20,7 @@ from fleet.stages.frames import (
     Index,
     Store,
 )
+from fleet.stages.order import in_order
 
 
 class Pools:
@@ -80,43 +82,41 @@ class Pools:
     def advance(self, until_ns: int) -> Index:
         """Decode and serve up to a time; return the frames whose batches have ended."""
         self._serve(self._decode(until_ns), until_ns)
-        ended, self.serving = frames.before(self.store.rows, self.serving, INFER, until_ns)
+        ended, self.serving = frames.before(self.store.columns, self.serving, INFER, until_ns)
         return ended
 
     def _decode(self, until_ns: int) -> Index:
         """Take arrivals through the decoders; return the frames that are decoded before a time."""
-        rows, size = self.store.rows, self.plan.size
-        due, late = frames.before(rows, frames.join(self.arriving), CLOCK, until_ns)
+        columns = self.store.columns
+        due, late = frames.before(columns, frames.join(self.arriving), CLOCK, until_ns)
         self.arriving = [late] if len(late) else []
-        due = frames.in_order(rows, due, size, ties=True)
+        due = in_order(columns, due)
         coded, plain = frames.split(due, self.decodes[self.store.column(due, SENSOR)])
-        rows[plain, DECODED] = rows[plain, CLOCK]
+        columns[DECODED, plain] = columns[CLOCK, plain]
         if not len(coded) and not len(self.pending) and not len(self.decoding):
             return plain
         index, ends, waiting = self._by_pool(self.pending, coded)
         order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.decode_all(
-            rows, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
+            columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
             self.plan.decode_px, self.table, order, heads, tails, self.decoding_ns,
         )  # fmt: skip
-        started, self.pending = cloud.sort_out(rows, order, ends, heads, tails)
-        self._end(frames.fated(rows, index)[0])
+        started, self.pending = cloud.sort_out(columns, order, ends, heads, tails)
         decoding = frames.join([self.decoding, started])
-        decoded, self.decoding = frames.before(rows, decoding, DECODED, until_ns)
-        return frames.in_order(rows, frames.join([plain, decoded]), size, ties=True)
+        decoded, self.decoding = frames.before(columns, decoding, DECODED, until_ns)
+        return in_order(columns, frames.join([plain, decoded]))
 
     def _serve(self, decoded: Index, until_ns: int) -> None:
-        rows = self.store.rows
+        columns = self.store.columns
         index, ends, waiting = self._by_pool(self.waiting, decoded)
         order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.serve_all(
-            rows, index, ends, waiting, until_ns, self.heaps, self.sizes, self.table,
+            columns, index, ends, waiting, until_ns, self.heaps, self.sizes, self.table,
             self.variation, self.mean_ns, self.plan.service_keys, order, heads, tails,
             self.served_ns, self.batches, self.started,
         )  # fmt: skip
-        started, self.waiting = cloud.sort_out(rows, order, ends, heads, tails)
+        started, self.waiting = cloud.sort_out(columns, order, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
-        self._end(frames.fated(rows, index)[0])
 
     def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:
         """Return (frames pool by pool, where each pool's end, how many of each were before).
@@ -130,10 +130,6 @@ class Pools:
         ends = np.cumsum(np.bincount(pool, minlength=count))
         held = np.bincount(pool[: len(before)], minlength=count)
         return index[np.argsort(pool, kind="stable")], ends, held
-
-    def _end(self, index: Index) -> None:
-        self.tally.finish(self.plan, self.store.rows, index)
-        self.store.free(index)
 
     def in_flight(self) -> int:
         """Return the number of frames here."""

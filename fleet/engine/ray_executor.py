@@ -22,7 +22,7 @@ from fleet.engine.window import Window, windows
 from fleet.errors import InputError, RunError
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Part, Partition
-from fleet.stages.frames import Rows
+from fleet.stages.frames import Columns
 
 AHEAD = 3
 _OBJECT_STORE_BYTES = 512 * 1024 * 1024
@@ -97,7 +97,7 @@ class _ShardActor:
     def __init__(self, plan: Plan, part: Part, slice_ns: int, *, keep: bool) -> None:
         self._shard, self._slice_ns = Shard(plan, part, keep=keep), slice_ns
 
-    def advance(self, window: Window) -> list[Rows]:
+    def advance(self, window: Window) -> list[list[Columns]]:
         return [self._shard.advance(part) for part in windows(*window, self._slice_ns)]
 
     def call(self, method: str, *args: Any) -> Any:
@@ -108,7 +108,7 @@ class _ShardActor:
         return self._shard.tally
 
     def queued_bits(self) -> Ints:
-        return self._shard.network.queued_bits()
+        return self._shard.queued_bits()
 
 
 class _RegionActor:
@@ -117,9 +117,11 @@ class _RegionActor:
     def __init__(self, plan: Plan, part: Part, region: int, slice_ns: int, *, keep: bool) -> None:
         self._region, self._slice_ns = Region(plan, part, region, keep=keep), slice_ns
 
-    def advance(self, window: Window, *transfers: list[Rows]) -> int:
+    def advance(self, window: Window, *transfers: list[list[Columns]]) -> int:
         for k, part in enumerate(windows(*window, self._slice_ns)):
-            self._region.advance(part, *(transfer[k] for transfer in transfers))
+            self._region.advance(
+                part, *(transfer[k][self._region.region] for transfer in transfers)
+            )
         return window.end_ns
 
     def call(self, method: str, *args: Any) -> Any:
@@ -130,7 +132,7 @@ class _RegionActor:
         return self._region.tally
 
     def queued_bits(self) -> Ints:
-        return self._region.network.queued_bits()
+        return self._region.queued_bits()
 
 
 class RayExecutor:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import simpy
 
-from fleet.engine import tally as count
 from fleet.engine.control import FRAME, SCENE, Environment, Process, autoscale, pause, walk
 from fleet.engine.crowd import arrivals_per_s
 from fleet.engine.reference_sensor import Sensor
@@ -26,6 +25,7 @@ from fleet.engine.tally import Tally
 from fleet.engine.workplaces import ServerPool
 from fleet.plan import columns
 from fleet.plan.columns import Floats, Ints, Plan
+from fleet.stages import books as count
 from fleet.stages import camera, capture, frames, scene
 from fleet.stages.frames import (
     BITS,
@@ -163,7 +163,7 @@ class Reference:
 
     def leaves(self, sensor: Sensor, row: Row) -> None:
         """Count what leaves a sensor."""
-        message = count.metadata_part(row[PAYLOAD], sensor.message_bytes(row[OBJECTS]))
+        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(row[OBJECTS]))
         counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
         sensor.counts[list(counts)] += (1, row[PAYLOAD], row[BITS])
         sensor.counts[count.SENT_METADATA] += message
@@ -210,7 +210,9 @@ class Reference:
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
             self.env.process(self.frame(sensor, row))
             clock[capture.NEXT_FRAME] += 1
-            clock[capture.NEXT_NS] = capture.due_ns(clock, key, plan.trace_ns, self.env.now)
+            clock[capture.NEXT_NS] = capture.due_ns(
+                sensor.clocks, 0, key, plan.trace_ns, self.env.now
+            )
 
     def begin_scene(self) -> None:
         """Draw who is in view of each sensor at time zero."""
@@ -263,7 +265,7 @@ class Reference:
             sensor.demand_factor = a / b
         elif kind == columns.RATE:
             key, phase = self.plan.capture_keys[sensor.index], self.plan.phase[sensor.index]
-            capture.change_rate(sensor.clock, key, phase, a, b, now_ns)
+            capture.change_rate(sensor.clocks, 0, key, phase, a, b, now_ns)
             sensor.clock_changes += 1
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == columns.MODEL_WRITE:
@@ -281,7 +283,7 @@ class Reference:
         for pool in self.pools.values():
             pool.close(int(until_ns))
         rows = np.array(self.ended, dtype=np.int64).reshape(-1, frames.WIDTH)
-        self.tally.finish(self.plan, rows, np.arange(len(rows)))
+        self.tally.finish(self.plan, np.ascontiguousarray(rows.T), np.arange(len(rows)))
         self.ended = []
 
     def amend(self, plan: Plan) -> None:

@@ -21,10 +21,9 @@ class Sensor:
         self.counts = tally.sensors[index]
         self.radio = Radio(plan, index, tally)
         self.setup = int(plan.setup_of[index])
-        self.clock = plan.clocks[index].copy()
-        self.clock[capture.NEXT_NS] = capture.due_ns(
-            self.clock, plan.capture_keys[index], plan.trace_ns, 0
-        )
+        self.clocks = plan.clocks[index : index + 1].copy()
+        self.clock = self.clocks[0]
+        capture.begin(self.clocks, plan.capture_keys[index : index + 1], plan.trace_ns)
         self.present = 0
         self.demand_factor = 1.0
         self.clock_changes = 0
@@ -55,10 +54,10 @@ class Sensor:
 
     def payload_bytes(self, frame: int, objects: int) -> int:
         """Return the bytes of what is sent of a frame."""
-        return camera.payload_bytes(
-            self.plan.setups, self.setup, self.plan.size_keys[self.index], frame, objects
-        )
+        ints, floats = self.plan.setup_tables
+        key = self.plan.size_keys[self.index]
+        return camera.payload_bytes(ints, floats, self.setup, key, frame, objects)
 
     def message_bytes(self, objects: int) -> int:
         """Return how many of them are metadata."""
-        return camera.message_part(self.plan.setups, self.setup, objects)
+        return camera.message_part(self.plan.setup_tables[0], self.setup, objects)

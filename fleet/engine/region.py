@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fleet.engine.control import Environment, autoscale, walk
 from fleet.engine.network import Network
 from fleet.engine.pools import Scaled
@@ -14,7 +12,7 @@ from fleet.errors import RunError
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
-from fleet.stages.frames import CLOCK, DONE, LEVELS, NOBODY, SENSOR, Index, Rows, Store
+from fleet.stages.frames import CLOCK, DONE, LEVELS, NOBODY, Columns, Index, Store
 
 
 class Region:
@@ -47,33 +45,35 @@ class Region:
         self.env.process(autoscale(self.env, pool.autoscaling, scaled))
         return scaled
 
-    def advance(self, window: Window, *transfers: Rows) -> None:
-        """Run a window, given the frames that the shards sent in it, one array a shard.
+    def advance(self, window: Window, *transfers: Columns) -> None:
+        """Run a window, given the frames that the shards sent in it, one table a shard.
 
         Raises:
             RunError: a shard handed over a frame from before the window (lookahead broken).
         """
-        self._receive(np.concatenate(transfers), window)
+        for handed in transfers:
+            self._receive(handed, window)
         advance(self.env, window, self._flow)
 
-    def _receive(self, rows: Rows, window: Window) -> None:
-        if len(self.plan.region_names) > 1:
-            rows = rows[self.plan.region_of[rows[:, SENSOR]] == self.region]
-        if not len(rows):
+    def _receive(self, handed: Columns, window: Window) -> None:
+        if not handed.shape[1]:
             return
-        # In order of time the stations find the frames one behind the other in memory.
-        rows = rows[np.argsort(rows[:, CLOCK])]
-        if rows[0, CLOCK] < window.start_ns:
+        first_ns = handed[CLOCK].min()
+        if first_ns < window.start_ns:
             raise RunError(
                 f"a frame reached region '{self.plan.region_names[self.region]}' at"
-                f" {rows[0, CLOCK]} ns, before its window at {window.start_ns} ns"
+                f" {first_ns} ns, before its window at {window.start_ns} ns"
             )
-        self.network.put(self.store.adopt(rows))
+        self.network.put(self.store.adopt(handed))
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with other control events after now."""
         self.plan = self.network.plan = plan
         self._walk()
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        return self.network.queued_bits()
 
     def in_flight(self) -> int:
         """Return the number of frames on links, at servers and on their way back."""
@@ -94,12 +94,13 @@ class Region:
     def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; none leaves a region."""
         results = self.network.advance(until_ns)
-        rows = self.store.rows
-        rows[results, DONE] = rows[results, CLOCK]
+        columns = self.store.columns
+        columns[DONE, results] = columns[CLOCK, results]
         self.network.answered = frames.join([self.network.answered, results])
         if self.scaled is not None:
             self.scaled.accrue(until_ns)
         self.network.answer(until_ns)
+        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
         return NOBODY
 
     def close(self, now_ns: int) -> None:

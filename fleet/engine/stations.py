@@ -9,7 +9,9 @@ import simpy
 from fleet.chance import uniform
 from fleet.engine.control import FRAME as FRAME_RANK
 from fleet.engine.control import LAST, Environment, Process, pause
-from fleet.engine.tally import (
+from fleet.engine.tally import Tally
+from fleet.plan.columns import Plan
+from fleet.stages.books import (
     BUSY_NS,
     DROPPED_BITS,
     LAST_SENT_NS,
@@ -19,9 +21,7 @@ from fleet.engine.tally import (
     SENDING_NS,
     SENT_LINK_BITS,
     TAIL_NS,
-    Tally,
 )
-from fleet.plan.columns import Plan
 from fleet.stages.frames import BITS, CLOCK, FRAME, SENSOR
 from fleet.stages.uplink import AIR_BPS, LOSS_PPB, RETRIES, buffer_ns, rate_bps, resent
 

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
-from fleet.stages.camera import message_part
+from fleet.stages.books import (
+    FATE_0,
+    LAST_SENT_NS,
+    LATENCY_MAX_NS,
+    LATENCY_SUM_NS,
+    LINK_COUNTS,
+    SENSOR_WIDTH,
+    SERVER_COUNTS,
+)
 from fleet.stages.frames import (
     ACCESS,
     BACKHAUL,
@@ -20,10 +28,8 @@ from fleet.stages.frames import (
     DECODED,
     DONE,
     FATE,
-    FATES,
     FRAME,
     INFER,
-    OBJECTS,
     PAYLOAD,
     READY,
     RESULT,
@@ -34,30 +40,17 @@ from fleet.stages.frames import (
     STEPS,
     UPLINK,
     WAN,
+    Columns,
     Index,
     Rows,
 )
-from fleet.stages.setup import Setups
 
-# Columns of the table of one row a sensor.
-CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS, PROMOTION_NS, RADIO_BITS = range(8)
-LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES = range(8, 13)
-SENT_METADATA, SENT_PIXEL_FRAMES = 13, 14
-LAST_SENT_NS = 15  # end of the last transmission, 0 if there was none
-FATE_0 = 16
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
-SENSOR_WIDTH = FATE_0 + FATES
 SENSOR_COLUMNS = (
     "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns", "promotion_ns",
     "radio_bits", "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
     "metadata_bytes", "sent_with_pixels", "last_sent_ns",
 )  # fmt: skip
-
-# Columns of the table of one row a link, and of one row a kind of servers in a pool.
-OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS = range(4)
-LINK_COUNTS = 4
-SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED = range(6)
-SERVER_COUNTS = 6
 
 
 @dataclass
@@ -133,15 +126,13 @@ class Tally:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 
-    def finish(self, plan: Plan, rows: Rows, index: Index) -> None:
-        """Count the frames of some rows, which have met their fate."""
-        if not len(index):
-            return
+    def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
+        """Count some frames that have met their fate."""
         if self.kept is not None:
-            self.kept.append(rows[index])
+            self.kept.append(columns[:, index].T)
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
-            rows, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors, self.latency,
+            columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors, self.latency,
             stages_ns, self.result_bins, plan.bin_ns, self.print_sum,
         )  # fmt: skip
         self.stages_ns += stages_ns
@@ -151,23 +142,23 @@ def _zeros(*shape: int) -> Ints:
     return np.zeros(shape, dtype=np.int64)
 
 
-@njit(cache=True, error_model="numpy")
-def frame_word(rows: Ints, i: int, name_hash: int) -> np.uint64:
+@njit(cache=True, error_model="numpy", inline="always")
+def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
     word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
     for c in (FRAME, PAYLOAD, BITS, CAPTURE, SENSED, READY, ACCESS, UPLINK, BACKHAUL, WAN, DECODED,
               START, INFER):  # fmt: skip
-        word = (word ^ np.uint64(rows[i, c] + 1)) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ np.uint64(columns[c, i] + 1)) * np.uint64(0xBF58476D1CE4E5B9)
         word ^= word >> np.uint64(29)
-    word = (word ^ np.uint64(rows[i, DONE] + 1)) * np.uint64(0x94D049BB133111EB)
+    word = (word ^ np.uint64(columns[DONE, i] + 1)) * np.uint64(0x94D049BB133111EB)
     word ^= word >> np.uint64(32)
-    return (word ^ np.uint64(rows[i, FATE])) * np.uint64(0xD6E8FEB86659FD93)
+    return (word ^ np.uint64(columns[FATE, i])) * np.uint64(0xD6E8FEB86659FD93)
 
 
 @njit(cache=True, error_model="numpy")
 def finish(
-    rows: Ints,
-    index: Ints,
+    columns: Columns,
+    index: Index,
     name_hash: NDArray[np.uint64],
     group_of: Ints,
     pool_level: Ints,
@@ -181,7 +172,7 @@ def finish(
     """Count frames that have met their fate.
 
     Args:
-        rows: the store's rows.
+        columns: the store's columns.
         index: the finished frames.
         name_hash: hash of each sensor's name; shape (all sensors,).
         group_of: group of each sensor; shape (all sensors,).
@@ -194,69 +185,22 @@ def finish(
         print_sum: see `Tally`; changed in place.
     """
     for i in index:
-        row = rows[i]
-        s = row[SENSOR]
-        sensors[s, FATE_0 + row[FATE]] += 1
-        word = frame_word(rows, i, name_hash[s])
+        s, fate = columns[SENSOR, i], columns[FATE, i]
+        sensors[s, FATE_0 + fate] += 1
+        word = frame_word(columns, i, name_hash[s])
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
-        if row[FATE] != RESULT:
+        if fate != RESULT:
             continue
-        g = group_of[s]
-        spent = row[DONE] - row[CAPTURE]
+        g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]
+        spent = done - before
         sensors[s, LATENCY_SUM_NS] += spent
         sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
         latency[g, bucket_of(spent)] += 1
-        result_bins[g, row[DONE] // bin_ns] += 1
-        before = row[CAPTURE]
-        steps = STEPS[pool_level[s]]
-        for step in range(len(steps)):
-            c = steps[step, 0]
-            if row[c] >= 0:
-                stages_ns[g, steps[step, 1]] += row[c] - before
-                before = row[c]
-
-
-@njit(cache=True, error_model="numpy")
-def book_sensed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, read_ns: Ints) -> None:
-    """Book the time that reading out each frame's pixels took."""
-    for i in index:
-        s = rows[i, SENSOR]
-        sensors[s, SENSE_NS] += read_ns[setup_of[s]]
-
-
-@njit(cache=True, error_model="numpy")
-def book_computed(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, fetch_ns: Ints) -> None:
-    """Book the time that the DSP or the encoder spent on each frame."""
-    for i in index:
-        s = rows[i, SENSOR]
-        spent = rows[i, READY] - rows[i, SENSED] - fetch_ns[setup_of[s]]
-        sensors[s, COMPUTE_NS] += spent
-
-
-@njit(cache=True, error_model="numpy")
-def metadata_part(payload: int, message: int) -> int:
-    """Return how many of the bytes sent are no pixels: a frame without any is one byte at least."""
-    return payload if payload <= max(message, 1) else message
-
-
-@njit(cache=True, error_model="numpy")
-def book_sent(rows: Ints, index: Ints, sensors: Ints, setup_of: Ints, setups: Setups) -> None:
-    """Count the frames that leave their sensors, and their bytes by kind.
-
-    Args:
-        rows: the store's rows.
-        index: frames that are ready to leave.
-        sensors: see `Tally`; changed in place.
-        setup_of: setup of each sensor now; shape (all sensors,).
-        setups: the setup table.
-    """
-    for i in index:
-        s = rows[i, SENSOR]
-        payload = rows[i, PAYLOAD]
-        message = metadata_part(payload, message_part(setups, setup_of[s], rows[i, OBJECTS]))
-        sensors[s, SENT_FRAMES] += 1
-        sensors[s, SENT_PAYLOAD] += payload
-        sensors[s, SENT_BITS] += rows[i, BITS]
-        sensors[s, SENT_METADATA] += message
-        sensors[s, SENT_PIXEL_FRAMES] += payload > message
+        result_bins[g, np.uint64(done) // np.uint64(bin_ns)] += 1
+        level = pool_level[s]
+        for step in range(STEPS.shape[1]):
+            at = columns[STEPS[level, step, 0], i]
+            if at >= 0:
+                stages_ns[g, STEPS[level, step, 1]] += at - before
+                before = at

@@ -9,8 +9,9 @@ import simpy
 from fleet.engine.control import FRAME as FRAME_RANK
 from fleet.engine.control import Environment, Process, pause
 from fleet.engine.stations import Row, Station
-from fleet.engine.tally import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED, Tally
+from fleet.engine.tally import Tally
 from fleet.plan.columns import Plan, Pool
+from fleet.stages.books import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
 from fleet.stages.cloud import batch_ns
 from fleet.stages.frames import CLOCK, FRAME, INFER, SENSOR, START
 

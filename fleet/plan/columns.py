@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Row
+from fleet.stages.frames import LEVELS
 from fleet.stages.radio import Timers
-from fleet.stages.setup import Setups
+from fleet.stages.setup import Setups, tables
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -292,6 +293,11 @@ class Plan:
         return ends
 
     @cached_property
+    def has_edges(self) -> bool:
+        """Return whether any frame is served before it is at its region."""
+        return bool(((self.pool_of >= 0) & (self.pool_level < LEVELS - 1)).any())
+
+    @cached_property
     def timers(self) -> Timers:
         """Return the timers of each sensor's radio."""
         return Timers(
@@ -300,6 +306,11 @@ class Plan:
                 for f in Timers._fields
             )
         )
+
+    @cached_property
+    def setup_tables(self) -> tuple[Ints, Floats]:
+        """Return the setups as kernels take them (`fleet.stages.setup.tables`)."""
+        return tables(self.setups)
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.engine.tally import CAPTURED, FATE_0
 from fleet.plan.columns import Plan
 from fleet.proof.selftest_devices import CASES as DEVICES
 from fleet.proof.selftest_exact import CASES as EXACT
 from fleet.proof.selftest_queues import CASES as QUEUES
 from fleet.proof.selftest_run import Case, Identity, Law, Run, plans
 from fleet.proof.selftest_run import run as run_plan
+from fleet.stages.books import CAPTURED, FATE_0
 from fleet.stages.frames import FATE, FATES, SENSOR
 
 ABOUT = """\

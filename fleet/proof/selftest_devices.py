@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.tally import SENT_FRAMES, SENT_LINK_BITS
 from fleet.proof import theory
 from fleet.proof.selftest_run import (
     MS,
@@ -19,6 +18,7 @@ from fleet.proof.selftest_run import (
     sender,
     world,
 )
+from fleet.stages.books import SENT_FRAMES, SENT_LINK_BITS
 from fleet.stages.frames import ACCESS, CAPTURE, LOST_LINK, READY, SENSOR, SKIP_DSP_BUSY
 
 SEGMENT_BITS = 12_000

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.tally import BUSY_NS
 from fleet.proof import theory
 from fleet.proof.selftest_run import (
     MS,
@@ -31,6 +30,7 @@ from fleet.proof.selftest_run import (
     serving,
     world,
 )
+from fleet.stages.books import BUSY_NS
 from fleet.stages.frames import (
     DECODED,
     INFER,

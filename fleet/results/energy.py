@@ -6,7 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from fleet.engine.tally import (
+from fleet.engine.tally import Tally
+from fleet.plan.columns import (
+    ARRIVED_NS,
+    DOWN_BITS,
+    KIND,
+    SENSOR_DOWN,
+    TARGET,
+    TIME_NS,
+    A,
+    Ints,
+    Plan,
+)
+from fleet.stages.books import (
     COMPUTE_NS,
     DECODING_NS,
     LAST_SENT_NS,
@@ -19,18 +31,6 @@ from fleet.engine.tally import (
     SERVER_NS,
     STARTED,
     TAIL_NS,
-    Tally,
-)
-from fleet.plan.columns import (
-    ARRIVED_NS,
-    DOWN_BITS,
-    KIND,
-    SENSOR_DOWN,
-    TARGET,
-    TIME_NS,
-    A,
-    Ints,
-    Plan,
 )
 from fleet.stages.power import StateEnergy, dot, states
 

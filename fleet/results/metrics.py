@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 
 from fleet.engine.run import Outcome
-from fleet.engine.tally import (
+from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, WRITTEN_NS, Floats
+from fleet.results.cost import cost_usd_per_sensor_month
+from fleet.results.energy import COMPONENTS, account, network_fj
+from fleet.sketch import quantiles_ns
+from fleet.stages.books import (
     BUSY_NS,
     CAPTURED,
     COMPUTE_NS,
@@ -25,10 +29,6 @@ from fleet.engine.tally import (
     SERVED_NS,
     SERVER_NS,
 )
-from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, WRITTEN_NS, Floats
-from fleet.results.cost import cost_usd_per_sensor_month
-from fleet.results.energy import COMPONENTS, account, network_fj
-from fleet.sketch import quantiles_ns
 from fleet.stages.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
 
 RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}

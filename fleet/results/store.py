@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 import yaml
 
 from fleet.engine.run import Outcome
-from fleet.engine.tally import FATE_0, SENSOR_COLUMNS
+from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
+from fleet.stages.books import FATE_0
 from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, WIDTH
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")

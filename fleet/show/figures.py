@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from fleet.engine.run import Outcome
-from fleet.engine.tally import FATE_0, LATENCY_SUM_NS
 from fleet.sketch import quantiles_ns, upper_ns
+from fleet.stages.books import FATE_0, LATENCY_SUM_NS
 from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
 

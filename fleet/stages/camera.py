@@ -17,17 +17,36 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
 
 from fleet.chance import exponential, mix64, spread
-from fleet.stages.setup import Setups
+from fleet.stages.setup import (
+    EXPONENTIAL_SIZES,
+    GOP,
+    I_BYTES,
+    I_VARIATION,
+    METADATA_BASE,
+    METADATA_BASE64,
+    METADATA_ENVELOPE,
+    METADATA_MOST,
+    METADATA_PER_OBJECT,
+    P_BYTES,
+    P_VARIATION,
+    PIXELS_BASE,
+    PIXELS_PER_OBJECT,
+    REFERENCE_OBJECTS,
+    STATIC_SHARE,
+    Floats,
+    Ints,
+)
 
 MIN_FRAME_BYTES = 64
 
 
 @njit(cache=True, error_model="numpy")
 def video_bytes(
-    key: int,
+    key: int | np.uint64,
     frame: int,
     objects: int,
     i_bytes: float,
@@ -71,57 +90,60 @@ def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelo
     return envelope + (4 * ((content + 2) // 3) if base64 else content)
 
 
-@njit(cache=True, error_model="numpy")
-def message_part(setups: Setups, k: int, objects: int) -> int:
+@njit(cache=True, error_model="numpy", inline="always")
+def message_part(ints: Ints, k: int, objects: int) -> int:
     """Return the bytes of metadata that setup `k` sends about some objects."""
     return metadata_bytes(
-        min(objects, setups.metadata_most[k]), setups.metadata_base[k],
-        setups.metadata_per_object[k], setups.metadata_base64[k], setups.metadata_envelope[k],
+        min(objects, ints[k, METADATA_MOST]), ints[k, METADATA_BASE],
+        ints[k, METADATA_PER_OBJECT], ints[k, METADATA_BASE64], ints[k, METADATA_ENVELOPE],
     )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
+def metadata_part(payload: int, message: int) -> int:
+    """Return how many of the bytes sent are no pixels: a frame without any is one byte at least."""
+    return payload if payload <= max(message, 1) else message
+
+
+@njit(cache=True, error_model="numpy", inline="always")
 def payload_of(
-    key: int, frame: int, objects: int, most: int, base: int, per_object: int, base64: int,
-    envelope: int, pixels: int, crop: int, i_bytes: float, p_bytes: float, gop: int,
-    i_variation: float, p_variation: float, static_share: float, reference_objects: float,
-    exponential_sizes: int,
-) -> int:  # fmt: skip
-    """Return the bytes that are sent of a frame, at least one; sizes as in `Setups`.
-
-    Takes numbers, not the table: handing on a tuple of arrays costs a kernel more than all else.
-    """
-    seen = min(objects, most)
-    size = metadata_bytes(seen, base, per_object, base64, envelope) + pixels + crop * seen
-    if i_bytes > 0.0:
-        size += video_bytes(
-            key, frame, objects, i_bytes, p_bytes, gop, i_variation, p_variation, static_share,
-            reference_objects, exponential_sizes,
-        )  # fmt: skip
-    return int(max(1, size))
-
-
-def payload_bytes(setups: Setups, k: int, key: int, frame: int, objects: int) -> int:
+    ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
+) -> int:
     """Return the bytes that setup `k` sends of a frame, at least one.
 
     Args:
-        setups: the setup table.
-        k: row of the table.
+        ints: table of setups, integers.
+        floats: table of setups, numbers.
+        k: row of both.
         key: the sensor's size key.
         frame: frame number.
         objects: objects in view.
     """
-    return payload_of(
-        key, frame, objects, setups.metadata_most[k], setups.metadata_base[k],
-        setups.metadata_per_object[k], setups.metadata_base64[k], setups.metadata_envelope[k],
-        setups.pixels_base[k], setups.pixels_per_object[k], setups.i_bytes[k], setups.p_bytes[k],
-        setups.gop[k], setups.i_variation[k], setups.p_variation[k], setups.static_share[k],
-        setups.reference_objects[k], setups.exponential_sizes[k],
+    seen = min(objects, ints[k, METADATA_MOST])
+    size = metadata_bytes(
+        seen, ints[k, METADATA_BASE], ints[k, METADATA_PER_OBJECT], ints[k, METADATA_BASE64],
+        ints[k, METADATA_ENVELOPE],
     )  # fmt: skip
+    size += ints[k, PIXELS_BASE] + ints[k, PIXELS_PER_OBJECT] * seen
+    if floats[k, I_BYTES] > 0.0:
+        size += video_bytes(
+            key, frame, objects, floats[k, I_BYTES], floats[k, P_BYTES], ints[k, GOP],
+            floats[k, I_VARIATION], floats[k, P_VARIATION], floats[k, STATIC_SHARE],
+            floats[k, REFERENCE_OBJECTS], ints[k, EXPONENTIAL_SIZES],
+        )  # fmt: skip
+    return max(1, size)
 
 
 @njit(cache=True, error_model="numpy")
+def payload_bytes(
+    ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
+) -> int:
+    """Return what `payload_of` does, called rather than written in place."""
+    return payload_of(ints, floats, k, key, frame, objects)
+
+
+@njit(cache=True, error_model="numpy", inline="always")
 def wire_bits(payload: int, per_message: int, segment: int, per_segment: int) -> int:
     """Return the bits on the wire for a payload in bytes; overheads and segment in bytes."""
-    segments = (payload + segment - 1) // segment
+    segments = np.int64(np.uint64(payload + segment - 1) // np.uint64(segment))
     return 8 * (payload + per_message + segments * per_segment)

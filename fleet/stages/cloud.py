@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fleet.chance import exponential, spread
 from fleet.stages.frames import (
+    BITS,
     CLOCK,
     DECODED,
     DONE,
@@ -27,8 +28,10 @@ from fleet.stages.frames import (
     INFER,
     LOST_DEADLINE,
     LOST_DECODE_QUEUE,
+    PAYLOAD,
     SENSOR,
     START,
+    Columns,
 )
 from fleet.stages.uplink import service_ns
 
@@ -65,7 +68,7 @@ def replace_first(heap: Ints, size: int, value: int) -> None:
 
 @njit(cache=True, error_model="numpy")
 def decode(
-    rows: Ints, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rates: Ints,
+    columns: Columns, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rates: Ints,
     pixels: Ints, queue: int, order: Ints, decoding_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the decoders of a pool up to a time.
@@ -73,8 +76,8 @@ def decode(
         start = max(arrival, first decoder free),  decoded = start + ceil(pixels · 10⁹ / rate)
 
     Args:
-        rows: the store's rows; DECODED and CLOCK of frames that start, FATE and DONE of lost ones
-            are set in place.
+        columns: the store's columns; DECODED and CLOCK of frames that start, FATE and DONE of lost
+            ones are set in place.
         index: the frames that wait already, then arrivals before `until_ns` in order of (clock,
             sensor, frame).
         waiting: how many of them wait already.
@@ -95,11 +98,11 @@ def decode(
     while True:
         start_ns = until_ns
         if tail > head and size > 0:
-            start_ns = max(heap[0] // KINDS, rows[order[head], CLOCK])
-        if arriving < len(index) and rows[index[arriving], CLOCK] <= start_ns:
+            start_ns = max(heap[0] // KINDS, columns[CLOCK, order[head]])
+        if arriving < len(index) and columns[CLOCK, index[arriving]] <= start_ns:
             if tail - head >= queue:
-                row = rows[index[arriving]]
-                row[FATE], row[DONE] = LOST_DECODE_QUEUE, row[CLOCK]
+                i = index[arriving]
+                columns[FATE, i], columns[DONE, i] = LOST_DECODE_QUEUE, columns[CLOCK, i]
             else:
                 order[tail] = index[arriving]
                 tail += 1
@@ -107,20 +110,20 @@ def decode(
         elif start_ns >= until_ns:
             return head, tail
         else:
-            kind, row = heap[0] % KINDS, rows[order[head]]
-            spent = service_ns(pixels[row[SENSOR]], rates[kind])
-            row[DECODED] = row[CLOCK] = start_ns + spent
+            kind, i = heap[0] % KINDS, order[head]
+            spent = service_ns(pixels[columns[SENSOR, i]], rates[kind])
+            columns[DECODED, i] = columns[CLOCK, i] = start_ns + spent
             decoding_ns[kind] += spent
-            replace_first(heap, size, row[CLOCK] * KINDS + kind)
+            replace_first(heap, size, (start_ns + spent) * KINDS + kind)
             head += 1
 
 
 @njit(cache=True, error_model="numpy")
-def due_ns(rows: Ints, waiting: Ints, max_batch: int, wait_ns: int) -> int:
+def due_ns(columns: Columns, waiting: Ints, max_batch: int, wait_ns: int) -> int:
     """Return when a batch of waiting frames is due: when it is full or the oldest has waited."""
-    due = rows[waiting[0], CLOCK] + wait_ns
+    due = columns[CLOCK, waiting[0]] + wait_ns
     if len(waiting) >= max_batch:
-        due = min(due, rows[waiting[max_batch - 1], CLOCK])
+        due = min(due, columns[CLOCK, waiting[max_batch - 1]])
     return int(due)
 
 
@@ -136,7 +139,7 @@ def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> 
 
 @njit(cache=True, error_model="numpy")
 def serve(
-    rows: Ints, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rule: Ints,
+    columns: Columns, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rule: Ints,
     variation: float, mean_ns: Ints, keys: NDArray[np.uint64], order: Ints, served_ns: Ints,
     batches: Ints, started: Ints,
 ) -> tuple[int, int]:  # fmt: skip
@@ -158,19 +161,19 @@ def serve(
         launch_ns, expiry_ns = until_ns, until_ns
         if tail > head:
             if size > 0:
-                due = due_ns(rows, order[head:tail], max_batch, wait_ns)
+                due = due_ns(columns, order[head:tail], max_batch, wait_ns)
                 launch_ns = max(heap[0] // KINDS, due)
             if deadline_ns > 0:
-                expiry_ns = min(until_ns, rows[order[head], CLOCK] + deadline_ns)
-        arrival_ns = rows[index[arriving], CLOCK] if arriving < len(index) else until_ns
+                expiry_ns = min(until_ns, columns[CLOCK, order[head]] + deadline_ns)
+        arrival_ns = columns[CLOCK, index[arriving]] if arriving < len(index) else until_ns
         if expiry_ns < min(launch_ns, arrival_ns):
-            row = rows[order[head]]
-            row[FATE], row[DONE] = LOST_DEADLINE, expiry_ns
+            i = order[head]
+            columns[FATE, i], columns[DONE, i] = LOST_DEADLINE, expiry_ns
             head += 1
         elif arrival_ns <= launch_ns and arriving < len(index):
             if tail - head >= rule[QUEUE]:
-                row = rows[index[arriving]]
-                row[FATE], row[DONE] = rule[QUEUE_LOST], row[CLOCK]
+                i = index[arriving]
+                columns[FATE, i], columns[DONE, i] = rule[QUEUE_LOST], columns[CLOCK, i]
             else:
                 order[tail] = index[arriving]
                 tail += 1
@@ -180,23 +183,24 @@ def serve(
         else:
             kind = heap[0] % KINDS
             count = min(max_batch, tail - head)
-            lead = rows[order[head]]
+            lead = order[head]
             spent = batch_ns(
-                mean_ns[kind, count], rule[LAW], variation, keys[lead[SENSOR]], lead[FRAME]
-            )
+                mean_ns[kind, count], rule[LAW], variation, keys[columns[SENSOR, lead]],
+                columns[FRAME, lead],
+            )  # fmt: skip
             replace_first(heap, size, (launch_ns + spent) * KINDS + kind)
             served_ns[kind] += spent
             batches[kind] += 1
             started[kind] += count
             for i in order[head : head + count]:
-                rows[i, START], rows[i, INFER] = launch_ns, launch_ns + spent
+                columns[START, i], columns[INFER, i] = launch_ns, launch_ns + spent
             head += count
 
 
 @njit(cache=True, error_model="numpy")
 def decode_all(
-    rows: Ints, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints, sizes: Ints,
-    rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
+    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints,
+    sizes: Ints, rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
     decoding_ns: Ints,
 ) -> None:  # fmt: skip
     """Run `decode` for each of several pools.
@@ -210,7 +214,7 @@ def decode_all(
     for p in range(len(ends)):
         end = ends[p]
         heads[p], tails[p] = decode(
-            rows, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], rates[p], pixels,
+            columns, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], rates[p], pixels,
             table[p, QUEUE], order[begin:end], decoding_ns[p],
         )  # fmt: skip
         begin = end
@@ -218,8 +222,8 @@ def decode_all(
 
 @njit(cache=True, error_model="numpy")
 def serve_all(
-    rows: Ints, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints, sizes: Ints,
-    table: Ints, variation: NDArray[np.float64], mean_ns: Ints, keys: NDArray[np.uint64],
+    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints,
+    sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints, keys: NDArray[np.uint64],
     order: Ints, heads: Ints, tails: Ints, served_ns: Ints, batches: Ints, started: Ints,
 ) -> None:  # fmt: skip
     """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
@@ -227,14 +231,16 @@ def serve_all(
     for p in range(len(ends)):
         end = ends[p]
         heads[p], tails[p] = serve(
-            rows, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], table[p],
+            columns, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], table[p],
             variation[p], mean_ns[p], keys, order[begin:end], served_ns[p], batches[p], started[p],
         )  # fmt: skip
         begin = end
 
 
 @njit(cache=True, error_model="numpy")
-def sort_out(rows: Ints, order: Ints, ends: Ints, heads: Ints, tails: Ints) -> tuple[Ints, Ints]:
+def sort_out(
+    columns: Columns, order: Ints, ends: Ints, heads: Ints, tails: Ints
+) -> tuple[Ints, Ints]:
     """Return (frames that started, frames that wait), pool by pool, after a run of all pools."""
     started, wait = np.empty_like(order), np.empty_like(order)
     n, w, begin = 0, 0, 0
@@ -244,8 +250,44 @@ def sort_out(rows: Ints, order: Ints, ends: Ints, heads: Ints, tails: Ints) -> t
             if k - begin >= heads[p]:
                 wait[w] = i
                 w += 1
-            elif rows[i, FATE] == IN_FLIGHT:
+            elif columns[FATE, i] == IN_FLIGHT:
                 started[n] = i
                 n += 1
         begin = ends[p]
     return started[:n], wait[:w]
+
+
+@njit(cache=True, error_model="numpy")
+def send_back(
+    columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
+    result_bits: Ints,
+) -> tuple[Ints, Ints]:  # fmt: skip
+    """Send the results of batches to their consumers; return (those under way, those that go on).
+
+    A result whose consumer is at its site, and every one behind the `last` level, is done after the
+    way back; the others go on upwards, as large as a result is.
+
+    Args:
+        columns: the store's columns; DONE of the first, CLOCK, PAYLOAD and BITS of the others are
+            set in place.
+        ended: frames whose batches have ended.
+        to_site: 1 if the consumer is at the site, by sensor; so are the next three.
+        last: whether these servers are at the region.
+        return_ns: way back.
+        result_bytes: payload of a result.
+        result_bits: the same on the wire.
+    """
+    done, on = np.empty_like(ended), np.empty_like(ended)
+    d, n = 0, 0
+    for i in ended:
+        s = columns[SENSOR, i]
+        if last or to_site[s] == 1:
+            columns[DONE, i] = columns[INFER, i] + return_ns[s]
+            done[d] = i
+            d += 1
+        else:
+            columns[CLOCK, i] = columns[INFER, i]
+            columns[PAYLOAD, i], columns[BITS, i] = result_bytes[s], result_bits[s]
+            on[n] = i
+            n += 1
+    return done[:d], on[:n]

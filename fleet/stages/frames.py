@@ -1,14 +1,19 @@
-"""A frame is a row of int64: who, what, and when it passed each stage.
+"""A frame is 18 numbers of int64: who, what, and when it passed each stage; -1 is not yet.
 
-Rows are C-contiguous, 18 numbers of 8 bytes. A time that has not come is -1.
+At work frames are columns: a table of shape (WIDTH, capacity), in which a frame has a slot. A
+station reads three or four columns of the frames before it, and these stay in the cache. Frames
+that are kept to be looked at are rows, of shape (frames, WIDTH).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+Columns = NDArray[np.int64]
 Rows = NDArray[np.int64]
 Index = NDArray[np.int64]
 
@@ -43,6 +48,7 @@ LEVEL_COLUMN = (ACCESS, UPLINK, BACKHAUL, WAN)  # the time behind each of them
 
 # What became of a frame. Skipped: never inferred or never sent, by design. Lost: it should have
 # become a result.
+FREE = -1  # no frame is in this slot
 IN_FLIGHT = 0
 RESULT = 1
 SKIP_SENSOR_DOWN = 2
@@ -103,58 +109,118 @@ which its servers are; shape (LEVELS, columns, 2)."""
 
 NOBODY: Index = np.empty(0, dtype=np.int64)
 
+_PAGE, _STEP = 512, 72  # numbers of 8 bytes
+
+
+def _table(slots: int) -> Columns:
+    """Return an empty table of at least so many slots.
+
+    Columns do not begin a multiple of a page apart: they would push each other out of the cache.
+    """
+    capacity = -(-slots // _PAGE) * _PAGE + _STEP
+    columns = np.empty((WIDTH, capacity), dtype=np.int64)
+    columns[FATE] = FREE
+    return columns
+
 
 class Store:
-    """Rows of the frames in one logical process: a frame stays where it is, its index moves.
+    """The frames in one logical process: a frame keeps its slot, its index moves.
 
-    Stations hand indices to each other, 8 bytes a frame instead of 144. Rows of finished frames
-    are used again; the table doubles when it is full.
+    Stations hand indices to each other, 8 bytes a frame instead of 144. One that decides a frame's
+    fate writes it down and forgets the frame; `sweep` collects these. The table grows when full.
     """
 
-    def __init__(self, capacity: int = 1024) -> None:
-        """Set up a store without frames."""
-        self.rows: Rows = np.empty((capacity, WIDTH), dtype=np.int64)
-        self._free: Index = np.arange(capacity - 1, -1, -1, dtype=np.int64)
-        self._left = capacity
+    def __init__(self, handed: int = DONE) -> None:
+        """Set up a store without frames.
+
+        Args:
+            handed: how many columns of a frame are handed from process to process; those behind
+                are -1 until then.
+        """
+        self.handed = handed
+        self.columns = _table(1024)
+        self._free: Index = np.arange(self.columns.shape[1], dtype=np.int64)[::-1].copy()
+        self._ended = np.empty_like(self._free)
+        self._left = len(self._free)
 
     def take(self, count: int) -> Index:
-        """Return the indices of unused rows; their contents are old."""
+        """Return unused slots in ascending order; they hold old numbers."""
         if count > self._left:
             self._grow(count)
         self._left -= count
         return self._free[self._left : self._left + count][::-1].copy()
 
     def _grow(self, count: int) -> None:
-        old = len(self.rows)
-        new = max(2 * old, old + count)
-        rows = np.empty((new, WIDTH), dtype=np.int64)
-        rows[:old] = self.rows
-        free = np.empty(new, dtype=np.int64)
-        free[: new - old] = np.arange(new - 1, old - 1, -1)
-        free[new - old : new - old + self._left] = self._free[: self._left]
-        self.rows, self._free, self._left = rows, free, self._left + new - old
+        old, columns = self.columns, _table(2 * self.columns.shape[1] + count)
+        size, more = old.shape[1], columns.shape[1] - old.shape[1]
+        columns[:, :size] = old
+        free = np.empty(columns.shape[1], dtype=np.int64)
+        free[:more] = np.arange(columns.shape[1] - 1, size - 1, -1)
+        free[more : more + self._left] = self._free[: self._left]
+        self.columns, self._free, self._left = columns, free, self._left + more
+        self._ended = np.empty_like(free)
 
-    def adopt(self, rows: Rows) -> Index:
-        """Copy rows from elsewhere into the store; return their indices."""
-        index = self.take(len(rows))
-        self.rows[index] = rows
+    def adopt(self, handed: Columns) -> Index:
+        """Copy handed-over frames into the store; return their slots."""
+        index = self.take(handed.shape[1])
+        _adopt(self.columns, index, handed)
         return index
 
-    def give_up(self, index: Index) -> Rows:
-        """Return a copy of some rows and free their places."""
-        rows = self.rows[index]
-        self.free(index)
-        return rows
+    def give_up(self, index: Index) -> Columns:
+        """Return some frames, which are no more here; shape (handed, n)."""
+        return _give_up(self.columns, index, self.handed)
 
-    def free(self, index: Index) -> None:
-        """Let rows be used again."""
-        self._free[self._left : self._left + len(index)] = index
-        self._left += len(index)
+    def sweep(self, count: Callable[[Index], None]) -> None:
+        """Count the frames that have met their fate, and let all free slots be taken again.
+
+        Args:
+            count: takes their slots, ascending, before they are free.
+        """
+        self._left, ended = _sweep(self.columns[FATE], self._free, self._ended)
+        if ended:
+            found = self._ended[len(self._ended) - ended :]
+            count(found)
+            self.columns[FATE, found] = FREE
 
     def column(self, index: Index, column: int) -> NDArray[np.int64]:
-        """Return a copy of one column of some rows."""
-        values: NDArray[np.int64] = self.rows[index, column]
+        """Return a copy of one column of some frames."""
+        values: NDArray[np.int64] = self.columns[column][index]
         return values
+
+
+@njit(cache=True, error_model="numpy")
+def _adopt(columns: Columns, index: Index, handed: Columns) -> None:
+    for c in range(len(handed)):
+        for k in range(len(index)):
+            columns[c, index[k]] = handed[c, k]
+    for c in range(len(handed), WIDTH):
+        for i in index:
+            columns[c, i] = IN_FLIGHT if c == FATE else -1
+
+
+@njit(cache=True, error_model="numpy")
+def _give_up(columns: Columns, index: Index, width: int) -> Columns:
+    handed = np.empty((width, len(index)), dtype=np.int64)
+    for c in range(width):
+        for k in range(len(index)):
+            handed[c, k] = columns[c, index[k]]
+    for i in index:
+        columns[FATE, i] = FREE
+    return handed
+
+
+@njit(cache=True, error_model="numpy")
+def _sweep(fates: Index, free: Index, ended: Index) -> tuple[int, int]:
+    """Collect free slots, the last first, and ended frames, at the back; return their numbers."""
+    f, e = 0, 0
+    for i in range(len(fates) - 1, -1, -1):
+        if fates[i] != IN_FLIGHT:
+            free[f] = i
+            f += 1
+            if fates[i] != FREE:
+                e += 1
+                ended[len(ended) - e] = i
+    return f, e
 
 
 def join(parts: list[Index]) -> Index:
@@ -171,13 +237,13 @@ def split(index: Index, mask: NDArray[np.bool_]) -> tuple[Index, Index]:
 
 
 @njit(cache=True, error_model="numpy")
-def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index, Index]:
+def before(columns: Columns, index: Index, column: int, until_ns: int) -> tuple[Index, Index]:
     """Return the indices whose time in a column is before a time, and the others."""
     early = np.empty(len(index), dtype=np.int64)
     late = np.empty(len(index), dtype=np.int64)
     e, n = 0, 0
     for i in index:
-        if rows[i, column] < until_ns:
+        if columns[column, i] < until_ns:
             early[e] = i
             e += 1
         else:
@@ -187,13 +253,15 @@ def before(rows: Rows, index: Index, column: int, until_ns: int) -> tuple[Index,
 
 
 @njit(cache=True, error_model="numpy")
-def leaving(rows: Rows, index: Index, leave: NDArray[np.int64], level: int) -> tuple[Index, Index]:
-    """Return the indices whose sensor's path leaves at a level, and the others."""
+def leaving(
+    columns: Columns, index: Index, leave: NDArray[np.int64], place: int
+) -> tuple[Index, Index]:
+    """Return the indices whose sensor's way leaves at a place, and the others."""
     gone = np.empty(len(index), dtype=np.int64)
     stay = np.empty(len(index), dtype=np.int64)
     g, s = 0, 0
     for i in index:
-        if leave[rows[i, SENSOR]] == level:
+        if leave[columns[SENSOR, i]] == place:
             gone[g] = i
             g += 1
         else:
@@ -202,41 +270,20 @@ def leaving(rows: Rows, index: Index, leave: NDArray[np.int64], level: int) -> t
     return gone[:g], stay[:s]
 
 
-def fated(rows: Rows, index: Index) -> tuple[Index, Index]:
-    """Return the indices of frames that have met their fate, and of those that live."""
-    alive, ended = before(rows, index, FATE, IN_FLIGHT + 1)
-    return ended, alive
+def alive(columns: Columns, index: Index) -> Index:
+    """Return the indices of frames that have not met their fate."""
+    return before(columns, index, FATE, IN_FLIGHT + 1)[0]
 
 
 @njit(cache=True, error_model="numpy")
-def _keys(rows: Rows, index: Index, bits: int) -> tuple[NDArray[np.int64], bool]:
-    """Return (clock, sensor) packed into one number for each row, and whether they ascend."""
-    least = rows[index[0], CLOCK]
+def conclude(columns: Columns, index: Index, until_ns: int) -> Index:
+    """Make results of the frames that are done before a time; return the others."""
+    late = np.empty(len(index), dtype=np.int64)
+    n = 0
     for i in index:
-        least = min(least, rows[i, CLOCK])
-    keys = np.empty(len(index), dtype=np.int64)
-    ascending = True
-    last = -1
-    for k in range(len(index)):
-        key = ((rows[index[k], CLOCK] - least) << bits) | rows[index[k], SENSOR]
-        ascending = ascending and key > last
-        keys[k] = last = key
-    return keys, ascending
-
-
-def in_order(rows: Rows, index: Index, sensors: int, *, ties: bool = False) -> Index:
-    """Return indices sorted by (clock, sensor, frame), the total order of every station.
-
-    Mostly one sensor cannot enter a station twice at one time, so (clock, sensor) is a key; both
-    fit one int64 because the clock is taken from the earliest row. With `ties` it can: frames of
-    one batch go on together.
-    """
-    if len(index) < 2:
-        return index
-    keys, ascending = _keys(rows, index, sensors.bit_length())
-    if ascending:
-        return index
-    order = np.argsort(keys)
-    if ties and (np.diff(keys[order]) == 0).any():
-        order = np.lexsort((rows[index, FRAME], keys))
-    return index[order]
+        if columns[DONE, i] < until_ns:
+            columns[FATE, i] = RESULT
+        else:
+            late[n] = i
+            n += 1
+    return late[:n]

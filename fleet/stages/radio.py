@@ -20,7 +20,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import uniform
-from fleet.stages.frames import CLOCK, FRAME, SENSOR
 
 Ints = NDArray[np.int64]
 
@@ -57,29 +56,15 @@ def wait_ns(
 
 
 @njit(cache=True, error_model="numpy")
-def wake(
-    rows: Ints, index: Ints, timers: Timers, keys: NDArray[np.uint64], last: Ints, promoting: Ints
-) -> None:
-    """Move the CLOCK of frames on to when their radios take them, in place.
+def awake_ns(
+    now: int, last: int, key: int | np.uint64, frame: int, promotion: int, drx_after: int,
+    drx_cycle: int, tail: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Return (when a radio takes a frame, how long it is in promotion for that); ns.
 
-    Args:
-        rows: the store's rows.
-        index: frames that are ready, each sensor's in time order.
-        timers: of all radios.
-        keys: radio keys; shape (sensors,).
-        last: when each radio took its last frame, changed in place; shape (sensors,).
-        promoting: time in promotion is added; shape (sensors,).
+    The arguments are those of `wait_ns`, with `key`, the sensor's radio key, and the frame's number
+    for the draw.
     """
-    promotion_ns, drx_after_ns = timers.promotion_ns, timers.drx_after_ns
-    drx_wait_ns, tail_ns = timers.drx_wait_ns, timers.tail_ns
-    for i in index:
-        s, now = rows[i, SENSOR], rows[i, CLOCK]
-        if promotion_ns[s] == 0 and drx_wait_ns[s] == 0:
-            continue
-        waits = wait_ns(
-            now, last[s], uniform(keys[s], rows[i, FRAME]), promotion_ns[s], drx_after_ns[s],
-            drx_wait_ns[s], tail_ns[s],
-        )  # fmt: skip
-        if last[s] == NEVER_NS or now - last[s] > tail_ns[s]:
-            promoting[s] += waits
-        last[s] = rows[i, CLOCK] = max(now + waits, last[s] + 1)
+    waits = wait_ns(now, last, uniform(key, frame), promotion, drx_after, drx_cycle, tail)
+    asleep = last == NEVER_NS or now - last > tail
+    return max(now + waits, last + 1), waits if asleep else 0

@@ -21,6 +21,12 @@ SECOND_NS = 1_000_000_000
 _DRAWS = 1 << 16  # indices kept for one second of one sensor
 
 
+@njit(cache=True, error_model="numpy", inline="always")
+def second_of(time_ns: int) -> int:
+    """Return the whole second in which a time is."""
+    return np.int64(np.uint64(time_ns) // np.uint64(SECOND_NS))
+
+
 @njit(cache=True, error_model="numpy")
 def poisson(key: int, index: int, none: float) -> int:
     """Return a Poisson draw by multiplying uniforms, given `none` = e^(-mean)."""

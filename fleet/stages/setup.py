@@ -50,3 +50,23 @@ class Setups(NamedTuple):
     p_variation: Floats
     static_share: Floats
     reference_objects: Floats
+
+
+# Columns of the two tables of setups: the integers and the numbers of `Setups`, in its order.
+(
+    ON_SENSOR, SENSE_NS, READ_NS, COMPUTE_NS, OCCUPY_NS, FETCH_NS, PUBLISH_EVERY,
+    PUBLISH_INTERVAL_NS, PUBLISH_CHANGE, METADATA_MOST, METADATA_BASE, METADATA_PER_OBJECT,
+    METADATA_BASE64, METADATA_ENVELOPE, PIXELS_BASE, PIXELS_PER_OBJECT, GOP, EXPONENTIAL_SIZES,
+    DECODE_PX, PER_MESSAGE, SEGMENT, PER_SEGMENT, BASE_UW, SENSE_UW, SENSE_IDLE_UW, COMPUTE_UW,
+) = range(26)  # fmt: skip
+I_BYTES, P_BYTES, I_VARIATION, P_VARIATION, STATIC_SHARE, REFERENCE_OBJECTS = range(6)
+
+
+def tables(setups: Setups) -> tuple[Ints, Floats]:
+    """Return setups as (table of integers, table of numbers), one row a setup.
+
+    What a kernel needs of one setup lies together, and a kernel takes two arrays, not thirty.
+    """
+    whole = [column for column in setups if column.dtype == np.int64]
+    real = [column for column in setups if column.dtype != np.int64]
+    return np.stack(whole, axis=1), np.stack(real, axis=1)

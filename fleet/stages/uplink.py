@@ -24,7 +24,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import ln, mix64, uniform
-from fleet.stages.frames import BITS, CLOCK, DONE, FATE, FRAME, LOST_LINK, SENSOR
+from fleet.stages.books import (
+    BUSY_NS,
+    DROPPED_BITS,
+    LAST_SENT_NS,
+    OFFERED_BITS,
+    RADIO_BITS,
+    SENDING_NS,
+    SENT_LINK_BITS,
+    TAIL_NS,
+)
+from fleet.stages.frames import BITS, CLOCK, DONE, FATE, FRAME, LOST_LINK, SENSOR, Columns
 
 Ints = NDArray[np.int64]
 
@@ -42,8 +52,12 @@ PORT_WIDTH = 4
 
 @njit(cache=True, error_model="numpy")
 def service_ns(bits: int, rate_bps: int) -> int:
-    """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹."""
-    return (bits * 1_000_000_000 + rate_bps - 1) // rate_bps
+    """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹.
+
+    Divides without signs, which is what a processor does fastest.
+    """
+    scaled = np.uint64(bits * 1_000_000_000 + rate_bps - 1)
+    return np.int64(scaled // np.uint64(rate_bps))
 
 
 @njit(cache=True, error_model="numpy", inline="always")
@@ -118,28 +132,6 @@ class Hop(NamedTuple):
     loss_keys: NDArray[np.uint64]
 
 
-class Books(NamedTuple):
-    """Where a hop counts; all are changed in place.
-
-    Attributes:
-        offered_bits, dropped_bits, sent_bits, busy_ns: by link; shape (links,).
-        bins: bits sent by class and time bin; shape (classes, bins).
-        last_sent_ns: end of each sensor's last transmission, 0 if none; shape (all sensors,).
-        sending_ns, tailing_ns: time of each sensor's radio in these states; shape (all sensors,).
-        radio_bits: what each sensor's radio has sent; shape (all sensors,).
-    """
-
-    offered_bits: Ints
-    dropped_bits: Ints
-    sent_bits: Ints
-    busy_ns: Ints
-    bins: Ints
-    last_sent_ns: Ints
-    sending_ns: Ints
-    tailing_ns: Ints
-    radio_bits: Ints
-
-
 @njit(cache=True, error_model="numpy")
 def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
     """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
@@ -152,13 +144,13 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
 
 @njit(cache=True, error_model="numpy", inline="always")
 def on_air(
-    rows: Ints, i: int, links: Ints, link: int, carried: int, loss_key: int
+    columns: Columns, i: int, links: Ints, link: int, carried: int, loss_key: int | np.uint64
 ) -> tuple[int, int, int, bool]:
     """Return (bits with what is sent again, service in ns, wait for that in ns, came through?)."""
-    bits, wait, good = rows[i, BITS], 0, True
+    bits, wait, good = columns[BITS, i], 0, True
     if links[link, LOSS_PPB] > 0:
         extra, rounds, good = resent(
-            loss_key, rows[i, FRAME], bits, links[link, LOSS_PPB], links[link, RETRIES]
+            loss_key, columns[FRAME, i], bits, links[link, LOSS_PPB], links[link, RETRIES]
         )
         bits += extra
         wait = rounds * links[link, RETRY_NS]
@@ -166,98 +158,114 @@ def on_air(
 
 
 @njit(cache=True, error_model="numpy", inline="always")
-def _accept(
-    rows: Ints, i: int, link: int, links: Ints, ports: Ints, offered: Ints, dropped: Ints,
-    loss_key: int,
+def accept(
+    columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
+    bits: int, service: int,
 ) -> int:  # fmt: skip
-    """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns."""
-    now, carried = rows[i, CLOCK], ports[link, ACCEPTED_BITS]
-    bits, service, _, _ = on_air(rows, i, links, link, carried, loss_key)
-    offered[link] += bits
-    air_bps = links[link, AIR_BPS]
-    air = service_ns(rows[i, BITS], air_bps) if air_bps > 0 else 0
+    """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns.
+
+    `bits` and `service` are those of `on_air` with what the port has accepted so far.
+    """
+    carried = ports[link, ACCEPTED_BITS]
+    counts[link, OFFERED_BITS] += bits
+    air = 0
+    if links[link, AIR_BPS] > 0:
+        air = service_ns(columns[BITS, i], links[link, AIR_BPS])
     room = buffer_ns(links, link, rate_bps(links, link, carried))
     free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
     leaves = departure_ns(now, service, air, free, down, room)
     if leaves < 0:
-        dropped[link] += bits
+        counts[link, DROPPED_BITS] += bits
     else:
         ports[link, ACCEPTED_BITS] = carried + bits
         ports[link, FREE_NS] = leaves
     return leaves
 
 
+@njit(cache=True, error_model="numpy", inline="always")
+def depart(
+    ports: Ints, counts: Ints, bins: Ints, link: int, kind: int, now: int, bits: int, service: int,
+    bin_ns: int,
+) -> None:  # fmt: skip
+    """Count a frame that has been sent by a link of a class."""
+    ports[link, DEPARTED_BITS] += bits
+    counts[link, SENT_LINK_BITS] += bits
+    counts[link, BUSY_NS] += service
+    bins[kind, np.uint64(now) // np.uint64(bin_ns)] += bits
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
+    """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
+    sensors[s, TAIL_NS] += tail_before(now - service, sensors[s, LAST_SENT_NS], tail_ns)
+    sensors[s, SENDING_NS] += service
+    sensors[s, RADIO_BITS] += bits
+    sensors[s, LAST_SENT_NS] = now
+
+
 @njit(cache=True, error_model="numpy")
 def pass_hop(
-    rows: Ints, due: Ints, in_port: Ints, hop: Hop, ports: Ints, books: Books,
-    bin_ns: int, until_ns: int, lost: int, column: int,
-) -> tuple[Ints, Ints, Ints]:  # fmt: skip
-    """Take frames through a hop up to a time; return indices (on the wire, in ports, lost).
+    columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, bin_ns: int, until_ns: int, lost: int, column: int,
+) -> tuple[Ints, Ints]:  # fmt: skip
+    """Take frames through a hop up to a time; return indices (on the wire, in ports).
 
-    Changes `rows`, `ports` (shape (links, PORT_WIDTH)) and `books` in place; bins are `bin_ns`
-    wide. `due` are frames that arrive before `until_ns`, each link's in order of (clock, sensor,
-    frame); `in_port` those accepted before that have not departed: CLOCK says when they do, and of
-    a frame on the wire when it arrives. A frame without a link passes at once, one that does not
-    fit a buffer meets the fate `lost`; `column` takes the time behind the hop.
+    `due` are frames that arrive before `until_ns`, each link's in order of (clock, sensor, frame);
+    `in_port` those accepted before that have not departed: CLOCK says when they do, and of a frame
+    on the wire when it arrives. A frame without a link passes at once, one that does not fit a
+    buffer meets the fate `lost`, one that is lost on the wire LOST_LINK; neither is returned.
+    `column` takes the time behind the hop. `columns`, `ports` (shape (links, PORT_WIDTH)) and the
+    books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
+    `bins`, the bits by link class and time bin of `bin_ns`.
+
+    A frame that departs in the call in which it is accepted has had as many bits before it at both
+    ends of the port, so its service is computed once.
     """
-    # Taken out of their tuples once: in the loop that would cost more than the work.
+    # Taken out of the tuple once: in the loop that would cost more than the work.
     link_of, links, first, tail_ns = hop.link_of, hop.links, hop.first, hop.tail_ns
-    class_of, bins, last_sent_ns = hop.class_of, books.bins, books.last_sent_ns
-    offered, dropped, sent = books.offered_bits, books.dropped_bits, books.sent_bits
-    busy, sending, tailing = books.busy_ns, books.sending_ns, books.tailing_ns
-    radio_bits, loss_keys = books.radio_bits, hop.loss_keys
+    class_of, loss_keys = hop.class_of, hop.loss_keys
     moved = np.empty(len(due) + len(in_port), dtype=np.int64)
-    waiting, gone = np.empty_like(moved), np.empty_like(moved)
-    m, w, g = 0, 0, 0
+    waiting = np.empty(len(moved), dtype=np.int64)
+    m, w = 0, 0
     for k in range(len(moved)):
         fresh = k >= len(in_port)
         i = due[k - len(in_port)] if fresh else in_port[k]
-        s, now = rows[i, SENSOR], rows[i, CLOCK]
+        s, now = columns[SENSOR, i], columns[CLOCK, i]
         link = link_of[s]
         if link >= 0:
+            carried = ports[link, ACCEPTED_BITS if fresh else DEPARTED_BITS]
+            bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys[s])
             if fresh:
-                leaves = _accept(rows, i, link, links, ports, offered, dropped, loss_keys[s])
+                leaves = accept(columns, i, link, links, ports, counts, now, bits, service)
                 if leaves < 0:
-                    rows[i, FATE], rows[i, DONE] = lost, now
-                    gone[g] = i
-                    g += 1
+                    columns[FATE, i], columns[DONE, i] = lost, now
                     continue
-                rows[i, CLOCK] = now = leaves
+                now = leaves
             if now >= until_ns:
+                columns[CLOCK, i] = now
                 waiting[w] = i
                 w += 1
                 continue
-            bits, service, wait, good = on_air(
-                rows, i, links, link, ports[link, DEPARTED_BITS], loss_keys[s]
-            )
-            ports[link, DEPARTED_BITS] += bits
-            sent[link] += bits
-            busy[link] += service
-            bins[class_of[link], now // bin_ns] += bits
+            depart(ports, counts, bins, link, class_of[link], now, bits, service, bin_ns)
             if first[s]:
-                tailing[s] += tail_before(now - service, last_sent_ns[s], tail_ns[s])
-                sending[s] += service
-                radio_bits[s] += bits
-                last_sent_ns[s] = now
+                sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
             if not good:
-                rows[i, FATE], rows[i, DONE] = LOST_LINK, now
-                gone[g] = i
-                g += 1
+                columns[FATE, i], columns[DONE, i] = LOST_LINK, now
                 continue
-            rows[i, CLOCK] = now + wait + links[link, PROPAGATION_NS]
-        rows[i, column] = rows[i, CLOCK]
+            now += wait + links[link, PROPAGATION_NS]
+        columns[CLOCK, i] = columns[column, i] = now
         moved[m] = i
         m += 1
-    return moved[:m], waiting[:w], gone[:g]
+    return moved[:m], waiting[:w]
 
 
 @njit(cache=True, error_model="numpy")
-def queued(rows: Ints, in_port: Ints, hop: Hop, bits: Ints) -> None:
+def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
     for i in in_port:
-        s = rows[i, SENSOR]
+        s = columns[SENSOR, i]
         link = hop.link_of[s]
-        bits[link] += on_air(rows, i, hop.links, link, 0, hop.loss_keys[s])[0]
+        bits[link] += on_air(columns, i, hop.links, link, 0, hop.loss_keys[s])[0]
 
 
 @njit(cache=True, error_model="numpy")
@@ -273,7 +281,7 @@ def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
 
 @njit(cache=True, error_model="numpy")
 def outage(
-    rows: NDArray[np.int64],
+    columns: Columns,
     index: NDArray[np.int64],
     link_of: NDArray[np.int64],
     ports: NDArray[np.int64],
@@ -284,7 +292,7 @@ def outage(
     """Take a link down from now until a time: what has not departed departs that much later.
 
     Args:
-        rows: the store's rows, changed in place.
+        columns: the store's columns, changed in place.
         index: the frames in ports, with their departure times in CLOCK.
         link_of: the link that each sensor's frames take; shape (all sensors,).
         ports: the port table, changed in place; shape (links, PORT_WIDTH).
@@ -293,7 +301,7 @@ def outage(
         until_ns: end of the outage.
     """
     for i in index:
-        if link_of[rows[i, SENSOR]] == link:
-            rows[i, CLOCK] += until_ns - now_ns
+        if link_of[columns[SENSOR, i]] == link:
+            columns[CLOCK, i] += until_ns - now_ns
     ports[link, FREE_NS] = max(ports[link, FREE_NS], now_ns) + until_ns - now_ns
     ports[link, DOWN_UNTIL_NS] = until_ns

@@ -1,0 +1,128 @@
+"""The sensors of a shard: what is in them, and what control does to them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.engine.crowd import Crowd
+from fleet.engine.network import Network
+from fleet.plan.columns import Ints, Plan
+from fleet.stages import capture, device, frames, radio, sensor, uplink
+from fleet.stages.device import COMPUTING, EMPTY, IN_PORT, SENSING, Held, Sensors, States
+from fleet.stages.frames import DONE, FATE, READY, SENSED, SENSOR, Index
+
+
+class Devices:
+    """Some sensors, each with its scene, its clock, its DSP or encoder, its radio and its port."""
+
+    def __init__(self, plan: Plan, mine: Ints, network: Network) -> None:
+        """Set up sensors at time zero.
+
+        Args:
+            plan: the plan.
+            mine: their indices.
+            network: where they send to; their ports are among its links.
+        """
+        self.plan, self.mine, self.network = plan, mine, network
+        self.crowd = Crowd(plan, mine, network.tally)
+        self.about = _about(plan)
+        self.states = States(
+            setup_of=plan.setup_of.copy(),
+            clocks=plan.clocks.copy(),
+            dsp=np.zeros((plan.size, sensor.DSP_WIDTH), dtype=np.int64),
+            down_until_ns=np.zeros(plan.size, dtype=np.int64),
+            radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
+        )
+        self.held = EMPTY
+        self.flowed_ns = 0
+        capture.begin(self.states.clocks, plan.capture_keys, plan.trace_ns)
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups."""
+        self.plan = self.crowd.plan = plan
+        self.about = _about(plan)
+
+    def advance(self, until_ns: int) -> Index:
+        """Run the sensors up to a time; return the frames that are on the wire behind them."""
+        plan, states, network = self.plan, self.states, self.network
+        first_second, view = self.crowd.look(self.flowed_ns, until_ns)
+        self.flowed_ns = until_ns
+        due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
+        fresh, tally = network.store.take(due), network.tally
+        moved, *held = device.advance(
+            network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
+            self.about, states, network.hops[0], network.ports, tally.links, tally.link_bins,
+            tally.sensors, plan.bin_ns,
+        )  # fmt: skip
+        self.held = Held(*held)
+        return moved
+
+    def in_flight(self) -> int:
+        """Return the number of frames here."""
+        return len(self.held.index)
+
+    def _in_ports(self) -> Index:
+        return self.held.index[self.held.stage == IN_PORT]
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        bits = np.zeros(len(self.plan.links), dtype=np.int64)
+        uplink.queued(self.network.store.columns, self._in_ports(), self.network.hops[0], bits)
+        return bits
+
+    # Control ----------------------------------------------------------------------------------
+
+    def change_rate(self, target: int, num: int, den: int, now_ns: int) -> None:
+        """Let a sensor capture every num/den ns from now on."""
+        key, phase = self.plan.capture_keys[target], self.plan.phase[target]
+        capture.change_rate(self.states.clocks, target, key, phase, num, den, now_ns)
+
+    def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
+        """Give a sensor another setup; it infers nothing until a time."""
+        self.states.dsp[target, sensor.BLIND_UNTIL_NS] = until_ns
+        self.states.setup_of[target] = setup_row
+
+    def outage(self, link: int, now_ns: int, until_ns: int) -> None:
+        """Take a sensor's own port down: what is in it departs later by the length of that."""
+        uplink.outage(
+            self.network.store.columns, self._in_ports(), self.plan.link_of[0],
+            self.network.ports, link, now_ns, until_ns,
+        )  # fmt: skip
+
+    def crash(self, target: int, now_ns: int, until_ns: int) -> None:
+        """Lose what is in a sensor and skip its frames until it is back."""
+        self.states.down_until_ns[target] = until_ns
+        self.states.dsp[target, sensor.FREE_NS] = now_ns
+        columns, (index, stage) = self.network.store.columns, self.held
+        inside = (columns[SENSOR][index] == target) & (stage <= COMPUTING)
+        for at, column in ((SENSING, SENSED), (COMPUTING, READY)):
+            columns[column, index[inside & (stage == at)]] = -1
+        columns[DONE, index[inside]] = now_ns
+        columns[FATE, index[inside]] = frames.LOST_SENSOR_CRASH
+        self.held = Held(index[~inside], stage[~inside])
+
+    def state(self, target: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        states = self.states
+        return {
+            "down_until_ns": int(states.down_until_ns[target]),
+            "blind_until_ns": int(states.dsp[target, sensor.BLIND_UNTIL_NS]),
+            "busy_until_ns": int(states.dsp[target, sensor.FREE_NS]),
+            "inferences": int(states.dsp[target, sensor.INFERENCES]),
+            "next_capture_ns": int(states.clocks[target, capture.NEXT_NS]),
+            "setup": int(states.setup_of[target]),
+        }
+
+
+def _about(plan: Plan) -> Sensors:
+    ints, floats = plan.setup_tables
+    return Sensors(
+        capture_keys=plan.capture_keys,
+        size_keys=plan.size_keys,
+        radio_keys=plan.radio_keys,
+        ends_at_site=plan.ends_at_site,
+        timers=plan.timers,
+        trace_ns=plan.trace_ns,
+        ints=ints,
+        floats=floats,
+    )

@@ -1,0 +1,319 @@
+"""All that a frame meets at its sensor: exposure, readout, DSP or encoder, radio, and its own port.
+
+Nothing here is shared between sensors, so that a kernel takes one sensor after another through a
+span of time, and each frame through all these stages at once. A frame that would do something at or
+after the end of the span is *held*, with the stage in which it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from fleet.stages.books import (
+    CAPTURED,
+    COMPUTE_NS,
+    PROMOTION_NS,
+    SENSE_NS,
+    SENT_BITS,
+    SENT_FRAMES,
+    SENT_METADATA,
+    SENT_PAYLOAD,
+    SENT_PIXEL_FRAMES,
+)
+from fleet.stages.camera import message_part, metadata_part, payload_of, wire_bits
+from fleet.stages.capture import NEXT_FRAME, NEXT_NS, due_at, expose
+from fleet.stages.frames import (
+    ACCESS,
+    BITS,
+    CLOCK,
+    DONE,
+    FATE,
+    FRAME,
+    IN_FLIGHT,
+    LOST_ACCESS_BUFFER,
+    LOST_LINK,
+    NOBODY,
+    OBJECTS,
+    PAYLOAD,
+    READY,
+    RESULT,
+    SENSED,
+    SENSOR,
+    SKIP_NOT_PUBLISHED,
+    SKIP_SENSOR_DOWN,
+    Columns,
+    Index,
+)
+from fleet.stages.radio import Timers, awake_ns
+from fleet.stages.scene import second_of
+from fleet.stages.sensor import occupy, published
+from fleet.stages.setup import (
+    COMPUTE_NS as SETUP_COMPUTE_NS,
+)
+from fleet.stages.setup import (
+    FETCH_NS,
+    METADATA_MOST,
+    OCCUPY_NS,
+    ON_SENSOR,
+    PER_MESSAGE,
+    PER_SEGMENT,
+    PUBLISH_CHANGE,
+    PUBLISH_EVERY,
+    PUBLISH_INTERVAL_NS,
+    READ_NS,
+    SEGMENT,
+    Floats,
+    Ints,
+)
+from fleet.stages.setup import (
+    SENSE_NS as SETUP_SENSE_NS,
+)
+from fleet.stages.uplink import (
+    ACCEPTED_BITS,
+    DEPARTED_BITS,
+    PROPAGATION_NS,
+    Hop,
+    accept,
+    depart,
+    on_air,
+    sent_by_radio,
+)
+
+Keys = NDArray[np.uint64]
+
+SENSING, COMPUTING, ARRIVING, IN_PORT, ON_WIRE, ENDED = range(6)
+"""Where a frame is: its pixels are read, it is inferred or encoded, it waits for its radio, it is in
+the port; or it has left the sensor, or has met its fate. The first four are held."""
+
+
+class Held(NamedTuple):
+    """Frames held at their sensors, sensor by sensor, and the oldest first; fields (frames,)."""
+
+    index: Index
+    stage: Index
+
+
+EMPTY = Held(NOBODY, NOBODY)
+
+
+class Sensors(NamedTuple):
+    """What a plan says of its sensors, as kernels take it; fields (sensors,) but the last three.
+
+    Attributes:
+        capture_keys, size_keys, radio_keys: keys of the draws.
+        ends_at_site: whether results are made and used at the site.
+        timers: of the sensors' radios.
+        trace_ns: capture times of all traces.
+        ints, floats: the tables of setups.
+    """
+
+    capture_keys: Keys
+    size_keys: Keys
+    radio_keys: Keys
+    ends_at_site: NDArray[np.bool_]
+    timers: Timers
+    trace_ns: Ints
+    ints: Ints
+    floats: Floats
+
+
+class States(NamedTuple):
+    """What changes at sensors, in place; one row a sensor.
+
+    Attributes:
+        setup_of: setup that stands there now.
+        clocks: clock table (`fleet.stages.capture`).
+        dsp: DSP table (`fleet.stages.sensor`).
+        down_until_ns: until when the sensor is down.
+        radio_used_ns: when its radio took its last frame (`fleet.stages.radio`).
+    """
+
+    setup_of: Ints
+    clocks: Ints
+    dsp: Ints
+    down_until_ns: Ints
+    radio_used_ns: Ints
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _compute(
+    columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, key: np.uint64, dsp: Ints
+) -> int:
+    """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
+
+    Sets FATE and DONE if the DSP skips it, else READY, CLOCK, PAYLOAD and BITS. An inference that
+    will not be sent keeps BITS 0: it costs its energy and then is skipped.
+    """
+    now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
+    if ints[k, ON_SENSOR] == 0:
+        columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS]
+    else:
+        fate = occupy(dsp, s, now, ints[k, OCCUPY_NS])
+        columns[FATE, i] = fate
+        if fate != IN_FLIGHT:
+            columns[DONE, i] = now
+            return ENDED
+        columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
+        sent = published(
+            dsp, s, now, min(objects, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
+            ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
+        )  # fmt: skip
+    if sent:
+        payload = payload_of(ints, floats, k, key, columns[FRAME, i], objects)
+        columns[PAYLOAD, i] = payload
+        columns[BITS, i] = wire_bits(
+            payload, ints[k, PER_MESSAGE], ints[k, SEGMENT], ints[k, PER_SEGMENT]
+        )
+    columns[CLOCK, i] = columns[READY, i]
+    return COMPUTING
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _leave(
+    columns: Columns, i: int, s: int, k: int, ints: Ints, at_site: bool, sensors: Ints
+) -> int:
+    """Count what was spent on a frame that is ready, and whether it is sent; return its stage."""
+    ready = columns[READY, i]
+    sensors[s, COMPUTE_NS] += ready - columns[SENSED, i] - ints[k, FETCH_NS]
+    bits, payload = columns[BITS, i], columns[PAYLOAD, i]
+    if bits == 0 or at_site:
+        columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
+        columns[DONE, i] = ready
+        return ENDED
+    message = metadata_part(payload, message_part(ints, k, columns[OBJECTS, i]))
+    sensors[s, SENT_FRAMES] += 1
+    sensors[s, SENT_PAYLOAD] += payload
+    sensors[s, SENT_BITS] += bits
+    sensors[s, SENT_METADATA] += message
+    sensors[s, SENT_PIXEL_FRAMES] += payload > message
+    return ARRIVING
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _wake(
+    columns: Columns, i: int, s: int, key: np.uint64, promotion: int, drx_after: int,
+    drx_wait: int, tail: int, used: Ints, sensors: Ints,
+) -> None:  # fmt: skip
+    """Have a frame wait for its radio, if that sleeps."""
+    if promotion > 0 or drx_wait > 0:
+        now, promoting = awake_ns(
+            columns[CLOCK, i], used[s], key, columns[FRAME, i], promotion, drx_after, drx_wait, tail
+        )
+        columns[CLOCK, i] = used[s] = now
+        sensors[s, PROMOTION_NS] += promoting
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _capture(
+    columns: Columns, i: int, s: int, objects: int, key: np.uint64, trace_ns: Ints, clocks: Ints,
+    down_until_ns: int, sense_ns: int, sensors: Ints,
+) -> int:  # fmt: skip
+    """Capture the frame that is due, and move the clock of the sensor on; return its stage."""
+    now = clocks[s, NEXT_NS]
+    expose(columns, i, s, clocks[s, NEXT_FRAME], objects, now)
+    sensors[s, CAPTURED] += 1
+    clocks[s, NEXT_FRAME] += 1
+    clocks[s, NEXT_NS] = due_at(clocks, s, key, trace_ns, now)
+    if now < down_until_ns:
+        columns[FATE, i], columns[DONE, i] = SKIP_SENSOR_DOWN, now
+        return ENDED
+    columns[SENSED, i] = now + sense_ns
+    return SENSING
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _cross(
+    columns: Columns, i: int, s: int, stage: int, until_ns: int, link: int, kind: int,
+    links: Ints, key: np.uint64, tail_ns: int, ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, bin_ns: int,
+) -> int:  # fmt: skip
+    """Take a frame through the sensor's own port up to a time; return its stage."""
+    now = columns[CLOCK, i]
+    carried = ports[link, ACCEPTED_BITS if stage == ARRIVING else DEPARTED_BITS]
+    bits, service, wait, good = on_air(columns, i, links, link, carried, key)
+    if stage == ARRIVING:
+        leaves = accept(columns, i, link, links, ports, counts, now, bits, service)
+        if leaves < 0:
+            columns[FATE, i], columns[DONE, i] = LOST_ACCESS_BUFFER, now
+            return ENDED
+        columns[CLOCK, i] = now = leaves
+    if now >= until_ns:
+        return IN_PORT
+    depart(ports, counts, bins, link, kind, now, bits, service, bin_ns)
+    sent_by_radio(sensors, s, now, bits, service, tail_ns)
+    if not good:
+        columns[FATE, i], columns[DONE, i] = LOST_LINK, now
+        return ENDED
+    columns[CLOCK, i] = columns[ACCESS, i] = now + wait + links[link, PROPAGATION_NS]
+    return ON_WIRE
+
+
+@njit(cache=True, error_model="numpy")
+def advance(
+    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
+    view: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, bin_ns: int,
+) -> tuple[Index, Index, Index]:  # fmt: skip
+    """Take the frames of some sensors up to a time; return (those on the wire, held, their stages).
+
+    Frames that meet their fate have FATE and DONE set and are not returned. All frames come in
+    order of sensors, and of each sensor the oldest first. `fresh` are free slots for the frames
+    due, as many as `capture.count` says; `before` those held before, `mine` the sensors to advance,
+    `view` their objects in view, by second from `first_second`, of shape (seconds, n); `hop` the
+    first level of links, each one sensor's own. `counts`, `bins` of `bin_ns` and `sensors` are the
+    books of `uplink.pass_hop`. Columns, states, ports and books are changed in place.
+    """
+    # Taken out of their tuples once: in the loop that would cost more than the work.
+    setup_of, clocks, dsp, down, used = states
+    capture_keys, size_keys, radio_keys, at_site, timers, trace_ns, ints, floats = about
+    promotion, drx_after, drx_wait, tail = timers
+    link_of, links, class_of, _, tail_ns, loss_keys = hop
+    older, stage_of = before
+    most = len(older) + len(fresh)
+    moved, held = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    stages = np.empty(most, dtype=np.int64)
+    f, h, m, n = 0, 0, 0, 0
+    for j in range(len(mine)):
+        s = mine[j]
+        k, link = setup_of[s], link_of[s]
+        while True:
+            if h < len(older) and columns[SENSOR, older[h]] == s:
+                i, stage = older[h], stage_of[h]
+                h += 1
+            elif clocks[s, NEXT_NS] < until_ns:
+                i, second = fresh[f], second_of(clocks[s, NEXT_NS]) - first_second
+                f += 1
+                stage = _capture(
+                    columns, i, s, view[second, j], capture_keys[s], trace_ns, clocks, down[s],
+                    ints[k, SETUP_SENSE_NS], sensors,
+                )  # fmt: skip
+            else:
+                break
+            if stage == SENSING and columns[SENSED, i] < until_ns:
+                sensors[s, SENSE_NS] += ints[k, READ_NS]
+                stage = _compute(columns, i, s, k, ints, floats, size_keys[s], dsp)
+            if stage == COMPUTING and columns[READY, i] < until_ns:
+                stage = _leave(columns, i, s, k, ints, at_site[s], sensors)
+                if stage == ARRIVING:
+                    _wake(
+                        columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
+                        tail[s], used, sensors,
+                    )  # fmt: skip
+            if link < 0 and stage == ARRIVING and columns[CLOCK, i] < until_ns:
+                columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
+            elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
+                stage = _cross(
+                    columns, i, s, stage, until_ns, link, class_of[link], links, loss_keys[s],
+                    tail_ns[s], ports, counts, bins, sensors, bin_ns,
+                )  # fmt: skip
+            if stage == ON_WIRE:
+                moved[m] = i
+                m += 1
+            elif stage != ENDED:
+                held[n], stages[n] = i, stage
+                n += 1
+    return moved[:m], held[:n], stages[:n]
