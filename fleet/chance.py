@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from enum import Enum
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from fleet.kernel import kernel
 
 GOLDEN = 0x9E3779B97F4A7C15
 _LN2 = 0.6931471805599453
@@ -60,7 +61,7 @@ def stream_keys(
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def mix64(word: int | np.uint64) -> np.uint64:
     """Return the SplitMix64 finaliser of a 64-bit number."""
     z = np.uint64(word)
@@ -69,19 +70,19 @@ def mix64(word: int | np.uint64) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def bits64(key: int | np.uint64, index: int) -> np.uint64:
     """Return output number `index` (from 0) of SplitMix64 seeded with `key`; uint64."""
     return mix64(np.uint64(key) + np.uint64(index + 1) * np.uint64(GOLDEN))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def uniform(key: int | np.uint64, index: int) -> float:
     """Return a uniform draw in [0, 1) with 53 bits; float64."""
     return float(bits64(key, index) >> np.uint64(11)) * 1.1102230246251565e-16
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def ln(x: float) -> float:
     """Return the natural logarithm of x > 0, equal to the bit on every IEEE machine.
 
@@ -100,7 +101,7 @@ def ln(x: float) -> float:
     return e * _LN2_LOW + (2.0 * s * series) + e * _LN2_HIGH
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def exp_minus(x: float) -> float:
     """Return e^(-x) for 0 <= x <= 700, equal to the bit on every IEEE machine."""
     k = math.floor(x / _LN2 + 0.5)
@@ -111,20 +112,20 @@ def exp_minus(x: float) -> float:
     return math.ldexp(series, -int(k))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def power(x: float, exponent: float) -> float:
     """Return x^exponent, for |exponent · ln x| <= 700, equal to the bit on every IEEE machine."""
     y = exponent * ln(x)
     return 1.0 / exp_minus(y) if y > 0.0 else exp_minus(-y)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def exponential(key: int, index: int) -> float:
     """Return an exponential draw with mean 1; float64."""
     return -ln(1.0 - uniform(key, index))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def spread(key: int, index: int) -> float:
     """Return a draw with mean 0 and variance 1 from one 64-bit word; float64 in (-3.47, 3.47).
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from fleet.kernel import kernel
 
 SUB_BITS = 7
 _SUB = 1 << SUB_BITS
 BUCKETS = (63 - SUB_BITS) * _SUB + _SUB
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def bucket_of(value_ns: int) -> int:
     """Return the bucket of a value in [0, 2**62) ns."""
     if value_ns < _SUB:

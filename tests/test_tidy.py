@@ -18,7 +18,7 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("units",), ("chance", "sketch"), ("stages",), ("catalog",), ("scenario",),
+    ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",), ("scenario",),
     ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("show",),
     ("simulation", "api"), ("cli",),
     ("__init__", "__main__"),

@@ -49,12 +49,11 @@ class Devices:
         self.flowed_ns = until_ns
         due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
         fresh, tally = network.store.take(due), network.tally
-        moved, *held = device.advance(
+        moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
             self.about, states, network.hops[0], network.ports, tally.links, tally.link_bins,
             tally.sensors, plan.bin_ns,
         )  # fmt: skip
-        self.held = Held(*held)
         return moved
 
     def in_flight(self) -> int:
@@ -75,7 +74,9 @@ class Devices:
     def change_rate(self, target: int, num: int, den: int, now_ns: int) -> None:
         """Let a sensor capture every num/den ns from now on."""
         key, phase = self.plan.capture_keys[target], self.plan.phase[target]
-        capture.change_rate(self.states.clocks, target, key, phase, num, den, now_ns)
+        capture.change_rate(
+            self.states.clocks, target, key, phase, num, den, now_ns, self.plan.trace_ns
+        )
 
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
         """Give a sensor another setup; it infers nothing until a time."""

@@ -103,12 +103,12 @@ class Network:
             return NOBODY, index
         if len(self.ends) == 1:
             return index, NOBODY
-        return frames.leaving(self.store.columns, index, self.leave, place)
+        return frames.where(self.store.columns, index, self.leave, place)
 
     def _pass_servers(self, level: int, moved: Index, until_ns: int, out: list[Index]) -> Index:
         """Have frames served behind a level; return those that go on, add to `out` what leaves."""
         if len(moved):
-            raw, moved = frames.leaving(self.store.columns, moved, self.reaching, level)
+            raw, moved = frames.where(self.store.columns, moved, self.reaching, level)
             gone, raw = self._leaving(raw, pool_place(level))
             out.append(gone)
             if len(raw):

@@ -61,8 +61,9 @@ class Pools:
         )
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NOBODY,) * 4
-        self.decodes = (plan.decode_px > 0) & (self.row_of[plan.pool_of] >= 0)
-        self.decodes &= self.decoder_sizes[self.row_of[plan.pool_of]] > 0
+        row = self.row_of[plan.pool_of]
+        decodes = (plan.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
+        self.decodes = decodes.astype(np.int64)
 
     def _speeds(self) -> None:
         """Lay out t(b) and decode rates by pool and kind."""
@@ -91,7 +92,7 @@ class Pools:
         due, late = frames.before(columns, frames.join(self.arriving), CLOCK, until_ns)
         self.arriving = [late] if len(late) else []
         due = in_order(columns, due)
-        coded, plain = frames.split(due, self.decodes[self.store.column(due, SENSOR)])
+        coded, plain = frames.where(columns, due, self.decodes, 1)
         columns[DECODED, plain] = columns[CLOCK, plain]
         if not len(coded) and not len(self.pending) and not len(self.decoding):
             return plain

@@ -265,7 +265,7 @@ class Reference:
             sensor.demand_factor = a / b
         elif kind == columns.RATE:
             key, phase = self.plan.capture_keys[sensor.index], self.plan.phase[sensor.index]
-            capture.change_rate(sensor.clocks, 0, key, phase, a, b, now_ns)
+            capture.change_rate(sensor.clocks, 0, key, phase, a, b, now_ns, self.plan.trace_ns)
             sensor.clock_changes += 1
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == columns.MODEL_WRITE:

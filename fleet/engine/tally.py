@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 from fleet.stages.books import (
@@ -132,8 +132,8 @@ class Tally:
             self.kept.append(columns[:, index].T)
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
-            columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors, self.latency,
-            stages_ns, self.result_bins, plan.bin_ns, self.print_sum,
+            columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
+            self.latency, stages_ns, self.result_bins, plan.bin_ns, self.print_sum,
         )  # fmt: skip
         self.stages_ns += stages_ns
 
@@ -142,7 +142,7 @@ def _zeros(*shape: int) -> Ints:
     return np.zeros(shape, dtype=np.int64)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
     word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
@@ -155,7 +155,7 @@ def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     return (word ^ np.uint64(columns[FATE, i])) * np.uint64(0xD6E8FEB86659FD93)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def finish(
     columns: Columns,
     index: Index,

@@ -18,9 +18,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from fleet.chance import exponential, mix64, spread
+from fleet.kernel import kernel, part
 from fleet.stages.setup import (
     EXPONENTIAL_SIZES,
     GOP,
@@ -44,7 +44,7 @@ from fleet.stages.setup import (
 MIN_FRAME_BYTES = 64
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def video_bytes(
     key: int | np.uint64,
     frame: int,
@@ -83,14 +83,14 @@ def video_bytes(
     return max(MIN_FRAME_BYTES, math.floor(size + 0.5))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelope: int) -> int:
     """Return the bytes of a message about some objects; 0 if all sizes are 0."""
     content = base + per_object * objects
     return envelope + (4 * ((content + 2) // 3) if base64 else content)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def message_part(ints: Ints, k: int, objects: int) -> int:
     """Return the bytes of metadata that setup `k` sends about some objects."""
     return metadata_bytes(
@@ -99,13 +99,13 @@ def message_part(ints: Ints, k: int, objects: int) -> int:
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def metadata_part(payload: int, message: int) -> int:
     """Return how many of the bytes sent are no pixels: a frame without any is one byte at least."""
     return payload if payload <= max(message, 1) else message
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def payload_of(
     ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
 ) -> int:
@@ -134,7 +134,7 @@ def payload_of(
     return max(1, size)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def payload_bytes(
     ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
 ) -> int:
@@ -142,7 +142,7 @@ def payload_bytes(
     return payload_of(ints, floats, k, key, frame, objects)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def wire_bits(payload: int, per_message: int, segment: int, per_segment: int) -> int:
     """Return the bits on the wire for a payload in bytes; overheads and segment in bytes."""
     segments = np.int64(np.uint64(payload + segment - 1) // np.uint64(segment))

@@ -7,10 +7,10 @@ as a fraction: 30 fps drifts by nothing in a day. A change of rate moves the anc
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import exponential
+from fleet.kernel import kernel, part
 from fleet.stages.frames import (
     BITS,
     CAPTURE,
@@ -33,7 +33,7 @@ KIND, NUM, DEN, ANCHOR, FIRST, NEXT_FRAME, NEXT_NS, TRACE_END = range(8)
 CLOCK_WIDTH = 8
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def due_at(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
     before_ns: int,
@@ -58,7 +58,7 @@ def due_at(
     return int(trace_ns[at]) if at < clocks[s, TRACE_END] else NEVER_NS
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def due_ns(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
     before_ns: int,
@@ -67,17 +67,17 @@ def due_ns(
     return due_at(clocks, s, key, trace_ns, before_ns)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def begin(clocks: NDArray[np.int64], keys: NDArray[np.uint64], trace_ns: NDArray[np.int64]) -> None:
     """Set NEXT_NS of every sensor to its first frame, in place; shape (sensors, CLOCK_WIDTH)."""
     for s in range(len(clocks)):
         clocks[s, NEXT_NS] = due_at(clocks, s, keys[s], trace_ns, 0)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def change_rate(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, phase: float, num: int, den: int,
-    now_ns: int,
+    now_ns: int, trace_ns: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Give a sensor a new (mean) period num/den from `now_ns` on; its next frame keeps its number.
 
@@ -90,10 +90,10 @@ def change_rate(
     clocks[s, DEN] = den
     clocks[s, FIRST] = clocks[s, NEXT_FRAME]
     clocks[s, ANCHOR] = now_ns + int(phase * (num / den))
-    clocks[s, NEXT_NS] = due_at(clocks, s, key, np.empty(0, dtype=np.int64), now_ns)
+    clocks[s, NEXT_NS] = due_at(clocks, s, key, trace_ns, now_ns)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def count(
     clocks: NDArray[np.int64],
     keys: NDArray[np.uint64],
@@ -101,7 +101,10 @@ def count(
     sensors: NDArray[np.int64],
     until_ns: int,
 ) -> int:
-    """Return how many frames of some sensors are due before a time."""
+    """Return how many frames of some sensors are due before a time.
+
+    Clocks that have no period are run ahead, and set back.
+    """
     total = 0
     for s in sensors:
         if clocks[s, NEXT_NS] >= until_ns:
@@ -112,15 +115,16 @@ def count(
             past = (span * den + num - np.uint64(1)) // num
             total += clocks[s, FIRST] + np.int64(past) - clocks[s, NEXT_FRAME]
         else:
-            ahead = clocks[s : s + 1].copy()
-            while ahead[0, NEXT_NS] < until_ns:
+            frame, at = clocks[s, NEXT_FRAME], clocks[s, NEXT_NS]
+            while clocks[s, NEXT_NS] < until_ns:
                 total += 1
-                ahead[0, NEXT_FRAME] += 1
-                ahead[0, NEXT_NS] = due_at(ahead, 0, keys[s], trace_ns, ahead[0, NEXT_NS])
+                clocks[s, NEXT_FRAME] += 1
+                clocks[s, NEXT_NS] = due_at(clocks, s, keys[s], trace_ns, clocks[s, NEXT_NS])
+            clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
     return total
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def expose(columns: Columns, i: int, s: int, frame: int, objects: int, now: int) -> None:
     """Write the frame that sensor `s` captures now into slot `i`."""
     columns[SENSOR, i] = s

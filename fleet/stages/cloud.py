@@ -13,10 +13,10 @@ the service varies. The server that has been free longest takes it. A frame that
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import exponential, spread
+from fleet.kernel import kernel, part
 from fleet.stages.frames import (
     BITS,
     CLOCK,
@@ -49,7 +49,7 @@ KINDS = 8
 """Kinds of servers in a pool at most. A free time and a kind are kept as one number."""
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def replace_first(heap: Ints, size: int, value: int) -> None:
     """Replace the smallest number of a binary heap."""
     at = 0
@@ -66,7 +66,7 @@ def replace_first(heap: Ints, size: int, value: int) -> None:
     heap[at] = value
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def decode(
     columns: Columns, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rates: Ints,
     pixels: Ints, queue: int, order: Ints, decoding_ns: Ints,
@@ -93,7 +93,8 @@ def decode(
     Returns:
         (frames of `order` that have started, frames admitted); the others wait.
     """
-    order[:waiting] = index[:waiting]
+    for k in range(waiting):
+        order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
     while True:
         start_ns = until_ns
@@ -118,16 +119,21 @@ def decode(
             head += 1
 
 
-@njit(cache=True, error_model="numpy")
-def due_ns(columns: Columns, waiting: Ints, max_batch: int, wait_ns: int) -> int:
-    """Return when a batch of waiting frames is due: when it is full or the oldest has waited."""
-    due = columns[CLOCK, waiting[0]] + wait_ns
-    if len(waiting) >= max_batch:
-        due = min(due, columns[CLOCK, waiting[max_batch - 1]])
+@part
+def due_ns(
+    columns: Columns, order: Ints, head: int, tail: int, max_batch: int, wait_ns: int
+) -> int:
+    """Return when a batch is due: when it is full or the oldest has waited.
+
+    Frames `order[head:tail]` wait.
+    """
+    due = columns[CLOCK, order[head]] + wait_ns
+    if tail - head >= max_batch:
+        due = min(due, columns[CLOCK, order[head + max_batch - 1]])
     return int(due)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
     """Return how long a batch takes, given its mean and the first of its frames; at least 1 ns."""
     if law == NEAR_NORMAL:
@@ -137,7 +143,7 @@ def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> 
     return mean_ns
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def serve(
     columns: Columns, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rule: Ints,
     variation: float, mean_ns: Ints, keys: NDArray[np.uint64], order: Ints, served_ns: Ints,
@@ -155,13 +161,14 @@ def serve(
         between wait. Frames that are lost have their FATE set.
     """
     max_batch, wait_ns, deadline_ns = rule[MAX_BATCH], rule[WAIT_NS], rule[DEADLINE_NS]
-    order[:waiting] = index[:waiting]
+    for k in range(waiting):
+        order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
     while True:
         launch_ns, expiry_ns = until_ns, until_ns
         if tail > head:
             if size > 0:
-                due = due_ns(columns, order[head:tail], max_batch, wait_ns)
+                due = due_ns(columns, order, head, tail, max_batch, wait_ns)
                 launch_ns = max(heap[0] // KINDS, due)
             if deadline_ns > 0:
                 expiry_ns = min(until_ns, columns[CLOCK, order[head]] + deadline_ns)
@@ -192,12 +199,12 @@ def serve(
             served_ns[kind] += spent
             batches[kind] += 1
             started[kind] += count
-            for i in order[head : head + count]:
-                columns[START, i], columns[INFER, i] = launch_ns, launch_ns + spent
+            for k in range(head, head + count):
+                columns[START, order[k]], columns[INFER, order[k]] = launch_ns, launch_ns + spent
             head += count
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def decode_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints,
     sizes: Ints, rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
@@ -220,11 +227,12 @@ def decode_all(
         begin = end
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def serve_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints,
-    sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints, keys: NDArray[np.uint64],
-    order: Ints, heads: Ints, tails: Ints, served_ns: Ints, batches: Ints, started: Ints,
+    sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints,
+    keys: NDArray[np.uint64], order: Ints, heads: Ints, tails: Ints, served_ns: Ints,
+    batches: Ints, started: Ints,
 ) -> None:  # fmt: skip
     """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
     begin = 0
@@ -237,12 +245,19 @@ def serve_all(
         begin = end
 
 
-@njit(cache=True, error_model="numpy")
 def sort_out(
     columns: Columns, order: Ints, ends: Ints, heads: Ints, tails: Ints
 ) -> tuple[Ints, Ints]:
     """Return (frames that started, frames that wait), pool by pool, after a run of all pools."""
-    started, wait = np.empty_like(order), np.empty_like(order)
+    started, wait = np.empty((2, len(order)), dtype=np.int64)
+    s, w = _sort_out(columns, order, ends, heads, tails, started, wait)
+    return started[:s], wait[:w]
+
+
+@kernel
+def _sort_out(
+    columns: Columns, order: Ints, ends: Ints, heads: Ints, tails: Ints, started: Ints, wait: Ints
+) -> tuple[int, int]:
     n, w, begin = 0, 0, 0
     for p in range(len(ends)):
         for k in range(begin, begin + tails[p]):
@@ -254,10 +269,9 @@ def sort_out(
                 started[n] = i
                 n += 1
         begin = ends[p]
-    return started[:n], wait[:w]
+    return n, w
 
 
-@njit(cache=True, error_model="numpy")
 def send_back(
     columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
     result_bits: Ints,
@@ -277,7 +291,18 @@ def send_back(
         result_bytes: payload of a result.
         result_bits: the same on the wire.
     """
-    done, on = np.empty_like(ended), np.empty_like(ended)
+    done, on = np.empty((2, len(ended)), dtype=np.int64)
+    count = _send_back(
+        columns, ended, to_site, last, return_ns, result_bytes, result_bits, done, on
+    )
+    return done[:count], on[: len(ended) - count]
+
+
+@kernel
+def _send_back(
+    columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
+    result_bits: Ints, done: Ints, on: Ints,
+) -> int:  # fmt: skip
     d, n = 0, 0
     for i in ended:
         s = columns[SENSOR, i]
@@ -290,4 +315,4 @@ def send_back(
             columns[PAYLOAD, i], columns[BITS, i] = result_bytes[s], result_bits[s]
             on[n] = i
             n += 1
-    return done[:d], on[:n]
+    return d

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from fleet.kernel import kernel, part
 from fleet.stages.books import (
     CAPTURED,
     COMPUTE_NS,
@@ -86,8 +86,8 @@ from fleet.stages.uplink import (
 Keys = NDArray[np.uint64]
 
 SENSING, COMPUTING, ARRIVING, IN_PORT, ON_WIRE, ENDED = range(6)
-"""Where a frame is: its pixels are read, it is inferred or encoded, it waits for its radio, it is in
-the port; or it has left the sensor, or has met its fate. The first four are held."""
+"""Where a frame is: its pixels are read, it is inferred or encoded, it waits for its radio, it is
+in the port; or it has left the sensor, or has met its fate. The first four are held."""
 
 
 class Held(NamedTuple):
@@ -139,7 +139,7 @@ class States(NamedTuple):
     radio_used_ns: Ints
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, key: np.uint64, dsp: Ints
 ) -> int:
@@ -172,7 +172,7 @@ def _compute(
     return COMPUTING
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def _leave(
     columns: Columns, i: int, s: int, k: int, ints: Ints, at_site: bool, sensors: Ints
 ) -> int:
@@ -193,7 +193,7 @@ def _leave(
     return ARRIVING
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def _wake(
     columns: Columns, i: int, s: int, key: np.uint64, promotion: int, drx_after: int,
     drx_wait: int, tail: int, used: Ints, sensors: Ints,
@@ -207,7 +207,7 @@ def _wake(
         sensors[s, PROMOTION_NS] += promoting
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def _capture(
     columns: Columns, i: int, s: int, objects: int, key: np.uint64, trace_ns: Ints, clocks: Ints,
     down_until_ns: int, sense_ns: int, sensors: Ints,
@@ -225,7 +225,7 @@ def _capture(
     return SENSING
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def _cross(
     columns: Columns, i: int, s: int, stage: int, until_ns: int, link: int, kind: int,
     links: Ints, key: np.uint64, tail_ns: int, ports: Ints, counts: Ints, bins: Ints,
@@ -252,30 +252,54 @@ def _cross(
     return ON_WIRE
 
 
-@njit(cache=True, error_model="numpy")
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
     sensors: Ints, bin_ns: int,
-) -> tuple[Index, Index, Index]:  # fmt: skip
-    """Take the frames of some sensors up to a time; return (those on the wire, held, their stages).
+) -> tuple[Index, Held]:  # fmt: skip
+    """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
     Frames that meet their fate have FATE and DONE set and are not returned. All frames come in
-    order of sensors, and of each sensor the oldest first. `fresh` are free slots for the frames
-    due, as many as `capture.count` says; `before` those held before, `mine` the sensors to advance,
-    `view` their objects in view, by second from `first_second`, of shape (seconds, n); `hop` the
-    first level of links, each one sensor's own. `counts`, `bins` of `bin_ns` and `sensors` are the
-    books of `uplink.pass_hop`. Columns, states, ports and books are changed in place.
+    order of sensors, and of each sensor the oldest first. Columns, states, ports and books are
+    changed in place.
+
+    Args:
+        columns: the store's columns.
+        fresh: free slots for the frames due; `capture.count(...)` of them.
+        before: those held before.
+        mine: the sensors to advance; shape (n,).
+        until_ns: end of the span (not in it).
+        first_second: second of `view[0]`.
+        view: objects in view by second; shape (seconds, n).
+        about: the sensors.
+        states: their states.
+        hop: the first level of links: each is one sensor's own.
+        ports: port table; shape (links, PORT_WIDTH).
+        counts: book of links, as in `uplink.pass_hop`; so are the next three.
+        bins: book of time bins.
+        sensors: book of sensors.
+        bin_ns: width of a bin.
     """
-    # Taken out of their tuples once: in the loop that would cost more than the work.
+    moved, held, stages = np.empty((3, len(before.index) + len(fresh)), dtype=np.int64)
+    m, n = _advance(
+        columns, fresh, before, mine, until_ns, first_second, view, about, states, hop, ports,
+        counts, bins, sensors, bin_ns, moved, held, stages,
+    )  # fmt: skip
+    return moved[:m], Held(held[:n], stages[:n])
+
+
+@kernel
+def _advance(
+    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
+    view: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, bin_ns: int, moved: Index, held: Index, stages: Index,
+) -> tuple[int, int]:  # fmt: skip
+    """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, at_site, timers, trace_ns, ints, floats = about
     promotion, drx_after, drx_wait, tail = timers
     link_of, links, class_of, _, tail_ns, loss_keys = hop
     older, stage_of = before
-    most = len(older) + len(fresh)
-    moved, held = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
-    stages = np.empty(most, dtype=np.int64)
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
         s = mine[j]
@@ -316,4 +340,4 @@ def advance(
             elif stage != ENDED:
                 held[n], stages[n] = i, stage
                 n += 1
-    return moved[:m], held[:n], stages[:n]
+    return m, n

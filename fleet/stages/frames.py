@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from fleet.kernel import kernel
 
 Columns = NDArray[np.int64]
 Rows = NDArray[np.int64]
@@ -168,7 +169,9 @@ class Store:
 
     def give_up(self, index: Index) -> Columns:
         """Return some frames, which are no more here; shape (handed, n)."""
-        return _give_up(self.columns, index, self.handed)
+        handed = np.empty((self.handed, len(index)), dtype=np.int64)
+        _give_up(self.columns, index, handed)
+        return handed
 
     def sweep(self, count: Callable[[Index], None]) -> None:
         """Count the frames that have met their fate, and let all free slots be taken again.
@@ -188,7 +191,7 @@ class Store:
         return values
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _adopt(columns: Columns, index: Index, handed: Columns) -> None:
     for c in range(len(handed)):
         for k in range(len(index)):
@@ -198,18 +201,16 @@ def _adopt(columns: Columns, index: Index, handed: Columns) -> None:
             columns[c, i] = IN_FLIGHT if c == FATE else -1
 
 
-@njit(cache=True, error_model="numpy")
-def _give_up(columns: Columns, index: Index, width: int) -> Columns:
-    handed = np.empty((width, len(index)), dtype=np.int64)
-    for c in range(width):
+@kernel
+def _give_up(columns: Columns, index: Index, handed: Columns) -> None:
+    for c in range(len(handed)):
         for k in range(len(index)):
             handed[c, k] = columns[c, index[k]]
     for i in index:
         columns[FATE, i] = FREE
-    return handed
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _sweep(fates: Index, free: Index, ended: Index) -> tuple[int, int]:
     """Collect free slots, the last first, and ended frames, at the back; return their numbers."""
     f, e = 0, 0
@@ -231,16 +232,19 @@ def join(parts: list[Index]) -> Index:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def split(index: Index, mask: NDArray[np.bool_]) -> tuple[Index, Index]:
-    """Return the indices where the mask holds, and the others."""
-    return index[mask], index[~mask]
-
-
-@njit(cache=True, error_model="numpy")
 def before(columns: Columns, index: Index, column: int, until_ns: int) -> tuple[Index, Index]:
     """Return the indices whose time in a column is before a time, and the others."""
-    early = np.empty(len(index), dtype=np.int64)
-    late = np.empty(len(index), dtype=np.int64)
+    if not len(index):
+        return NOBODY, NOBODY
+    early, late = np.empty((2, len(index)), dtype=np.int64)
+    count = _before(columns, index, column, until_ns, early, late)
+    return early[:count], late[: len(index) - count]
+
+
+@kernel
+def _before(
+    columns: Columns, index: Index, column: int, until_ns: int, early: Index, late: Index
+) -> int:
     e, n = 0, 0
     for i in index:
         if columns[column, i] < until_ns:
@@ -249,41 +253,35 @@ def before(columns: Columns, index: Index, column: int, until_ns: int) -> tuple[
         else:
             late[n] = i
             n += 1
-    return early[:e], late[:n]
+    return e
 
 
-@njit(cache=True, error_model="numpy")
-def leaving(
-    columns: Columns, index: Index, leave: NDArray[np.int64], place: int
+def where(
+    columns: Columns, index: Index, of_sensor: NDArray[np.int64], value: int
 ) -> tuple[Index, Index]:
-    """Return the indices whose sensor's way leaves at a place, and the others."""
-    gone = np.empty(len(index), dtype=np.int64)
-    stay = np.empty(len(index), dtype=np.int64)
-    g, s = 0, 0
+    """Return the indices whose sensor has a value in a column of sensors, and the others."""
+    chosen, others = np.empty((2, len(index)), dtype=np.int64)
+    count = _where(columns, index, of_sensor, value, chosen, others)
+    return chosen[:count], others[: len(index) - count]
+
+
+@kernel
+def _where(
+    columns: Columns, index: Index, of_sensor: Index, value: int, chosen: Index, others: Index
+) -> int:
+    c, n = 0, 0
     for i in index:
-        if leave[columns[SENSOR, i]] == place:
-            gone[g] = i
-            g += 1
+        if of_sensor[columns[SENSOR, i]] == value:
+            chosen[c] = i
+            c += 1
         else:
-            stay[s] = i
-            s += 1
-    return gone[:g], stay[:s]
+            others[n] = i
+            n += 1
+    return c
 
 
-def alive(columns: Columns, index: Index) -> Index:
-    """Return the indices of frames that have not met their fate."""
-    return before(columns, index, FATE, IN_FLIGHT + 1)[0]
-
-
-@njit(cache=True, error_model="numpy")
 def conclude(columns: Columns, index: Index, until_ns: int) -> Index:
     """Make results of the frames that are done before a time; return the others."""
-    late = np.empty(len(index), dtype=np.int64)
-    n = 0
-    for i in index:
-        if columns[DONE, i] < until_ns:
-            columns[FATE, i] = RESULT
-        else:
-            late[n] = i
-            n += 1
-    return late[:n]
+    done, late = before(columns, index, DONE, until_ns)
+    columns[FATE, done] = RESULT
+    return late

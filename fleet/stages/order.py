@@ -8,17 +8,17 @@ number of times, whatever their order, and costs nothing but a look if they are 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from fleet.kernel import kernel, part
 from fleet.stages.frames import CLOCK, FRAME, SENSOR, Columns, Index
 
 _BITS = 11
 _DIGITS = 1 << _BITS
 _FEW = 48
-"""So many frames are sorted by insertion: clearing the digits would cost more."""
+"""So many frames are sorted by comparing them: clearing the digits would cost more."""
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def _after(columns: Columns, i: int, j: int) -> bool:
     """Return whether frame i comes after frame j of the same clock."""
     if columns[SENSOR, i] != columns[SENSOR, j]:
@@ -26,23 +26,40 @@ def _after(columns: Columns, i: int, j: int) -> bool:
     return bool(columns[FRAME, i] > columns[FRAME, j])
 
 
-@njit(cache=True, error_model="numpy")
-def _insert(columns: Columns, index: Index, begin: int, end: int) -> None:
-    """Sort a part of some indices by insertion, in place."""
-    for k in range(begin + 1, end):
-        i = index[k]
-        at = columns[CLOCK, i]
-        j = k - 1
-        while j >= begin:
-            other = columns[CLOCK, index[j]]
-            if other < at or (other == at and _after(columns, i, index[j])):
-                break
-            index[j + 1] = index[j]
-            j -= 1
-        index[j + 1] = i
+@kernel
+def _in_order(columns: Columns, index: Index) -> bool:
+    """Return whether indices are in the total order already."""
+    for k in range(1, len(index)):
+        i, j = index[k], index[k - 1]
+        if columns[CLOCK, i] < columns[CLOCK, j]:
+            return False
+        if columns[CLOCK, i] == columns[CLOCK, j] and not _after(columns, i, j):
+            return False
+    return True
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
+def _shell_sort(columns: Columns, index: Index, begin: int, end: int) -> None:
+    """Sort a part of some indices in place; a first pass by insertion if it is short."""
+    gap = 1
+    while 3 * gap + 1 < (end - begin) // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for k in range(begin + gap, end):
+            i = index[k]
+            at = columns[CLOCK, i]
+            j = k - gap
+            while j >= begin:
+                other = columns[CLOCK, index[j]]
+                if other < at or (other == at and _after(columns, i, index[j])):
+                    break
+                index[j + gap] = index[j]
+                j -= gap
+            index[j + gap] = i
+        gap //= 3
+
+
+@kernel
 def _settle_ties(columns: Columns, index: Index, clocks: Index) -> None:
     """Put frames of one clock in order of sensor and frame, in place; `clocks` ascend."""
     begin = 0
@@ -51,24 +68,24 @@ def _settle_ties(columns: Columns, index: Index, clocks: Index) -> None:
         while end < len(index) and clocks[end] == clocks[begin]:
             ordered = ordered and _after(columns, index[end], index[end - 1])
             end += 1
-        if not ordered and end - begin <= _FEW:
-            _insert(columns, index, begin, end)
-        elif not ordered:
-            tied = index[begin:end].copy()
-            who = np.empty(len(tied), dtype=np.int64)
-            for k in range(len(tied)):
-                who[k] = (columns[SENSOR, tied[k]] << 32) | columns[FRAME, tied[k]]
-            index[begin:end] = tied[np.argsort(who)]
+        if not ordered:
+            _shell_sort(columns, index, begin, end)
         begin = end
 
 
-@njit(cache=True, error_model="numpy")
-def _radix(index: Index, clocks: Index, least: int, span: int) -> tuple[Index, Index]:
-    """Return indices and clocks sorted by clock; equal ones stay in their order."""
-    moved, times = np.empty_like(index), np.empty_like(clocks)
-    starts = np.empty(_DIGITS, dtype=np.int64)
-    shift = 0
-    while span >> shift > 0:
+@kernel
+def _radix_sort(columns: Columns, index: Index, room: Columns, starts: Index) -> int:
+    """Sort indices by clock; return the row of `room`, of shape (4, frames), in which they are."""
+    found, other, clocks, times = room[0], room[1], room[2], room[3]
+    least = columns[CLOCK, index[0]]
+    most = least
+    for k in range(len(index)):
+        found[k] = index[k]
+        clocks[k] = columns[CLOCK, index[k]]
+        least, most = min(least, clocks[k]), max(most, clocks[k])
+    passes = 0
+    while (most - least) >> (_BITS * passes) > 0:
+        shift = _BITS * passes
         starts[:] = 0
         for clock in clocks:
             starts[((clock - least) >> shift) & (_DIGITS - 1)] += 1
@@ -81,15 +98,14 @@ def _radix(index: Index, clocks: Index, least: int, span: int) -> tuple[Index, I
             digit = ((clocks[k] - least) >> shift) & (_DIGITS - 1)
             to = starts[digit]
             starts[digit] = to + 1
-            moved[to] = index[k]
+            other[to] = found[k]
             times[to] = clocks[k]
-        index, moved = moved, index
-        clocks, times = times, clocks
-        shift += _BITS
-    return index, clocks
+        found, other, clocks, times = other, found, times, clocks
+        passes += 1
+    _settle_ties(columns, found, clocks)
+    return passes & 1
 
 
-@njit(cache=True, error_model="numpy")
 def in_order(columns: Columns, index: Index) -> Index:
     """Return indices sorted by (clock, sensor, frame).
 
@@ -97,23 +113,11 @@ def in_order(columns: Columns, index: Index) -> Index:
         columns: the store's columns.
         index: frames at a station, in any order; it is not changed.
     """
-    ordered = True
-    for k in range(1, len(index)):
-        i, j = index[k], index[k - 1]
-        if columns[CLOCK, i] <= columns[CLOCK, j]:
-            if columns[CLOCK, i] < columns[CLOCK, j] or not _after(columns, i, j):
-                ordered = False
-                break
-    if ordered:
+    if len(index) < 2 or _in_order(columns, index):
         return index
     if len(index) <= _FEW:
         few = index.copy()
-        _insert(columns, few, 0, len(few))
+        _shell_sort(columns, few, 0, len(few))
         return few
-    clocks = np.empty(len(index), dtype=np.int64)
-    for k in range(len(index)):
-        clocks[k] = columns[CLOCK, index[k]]
-    least = clocks.min()
-    found, clocks = _radix(index.copy(), clocks, least, clocks.max() - least)
-    _settle_ties(columns, found, clocks)
-    return found
+    room = np.empty((4, len(index)), dtype=np.int64)
+    return room[_radix_sort(columns, index, room, np.empty(_DIGITS, dtype=np.int64))]

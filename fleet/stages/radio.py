@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import uniform
+from fleet.kernel import kernel
 
 Ints = NDArray[np.int64]
 
@@ -35,7 +35,7 @@ class Timers(NamedTuple):
     tail_ns: Ints
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def wait_ns(
     now: int, last: int, drx: float, promotion: int, drx_after: int, drx_cycle: int, tail: int
 ) -> int:
@@ -55,7 +55,7 @@ def wait_ns(
     return int(drx * drx_cycle) if now - last > drx_after else 0
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def awake_ns(
     now: int, last: int, key: int | np.uint64, frame: int, promotion: int, drx_after: int,
     drx_cycle: int, tail: int,

@@ -9,10 +9,10 @@ arrivals per second / (1 - stay).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import exp_minus, uniform
+from fleet.kernel import kernel, part
 
 MAX_MEAN = 500.0
 """Largest mean of a Poisson draw: its inversion needs e^-mean as a normal float."""
@@ -21,13 +21,13 @@ SECOND_NS = 1_000_000_000
 _DRAWS = 1 << 16  # indices kept for one second of one sensor
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def second_of(time_ns: int) -> int:
     """Return the whole second in which a time is."""
     return np.int64(np.uint64(time_ns) // np.uint64(SECOND_NS))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def poisson(key: int, index: int, none: float) -> int:
     """Return a Poisson draw by multiplying uniforms, given `none` = e^(-mean)."""
     count = 0
@@ -38,7 +38,7 @@ def poisson(key: int, index: int, none: float) -> int:
     return count
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def step(key: int, second: int, present: int, stay: float, none: float) -> tuple[int, int]:
     """Return (objects in view, newcomers) of a second from the objects of the second before.
 
@@ -58,7 +58,7 @@ def step(key: int, second: int, present: int, stay: float, none: float) -> tuple
     return stayed + came, came
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def advance(
     keys: NDArray[np.uint64],
     sensors: NDArray[np.int64],
@@ -90,7 +90,7 @@ def advance(
             view[second, j] = now
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def begin(
     keys: NDArray[np.uint64],
     sensors: NDArray[np.int64],
@@ -109,10 +109,14 @@ def begin(
         present[j] = poisson(keys[sensors[j]], 0, nobody[sensors[j]])
 
 
-@njit(cache=True, error_model="numpy")
 def nobody(mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return e^-mean, the probability that a Poisson draw of each mean is 0; means up to 500."""
     out = np.empty(len(mean))
+    _nobody(mean, out)
+    return out
+
+
+@kernel
+def _nobody(mean: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     for i in range(len(mean)):
         out[i] = exp_minus(min(mean[i], MAX_MEAN))
-    return out

@@ -8,9 +8,9 @@ An encoder is a pipeline: it delays every frame by the same time and skips none.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from fleet.kernel import part
 from fleet.stages.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
 # Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published.
@@ -18,7 +18,7 @@ FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN = range(5)
 DSP_WIDTH = 5
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     """Give a frame to the DSP of sensor `s`, for a time, if it is free; return the frame's fate.
 
@@ -37,7 +37,7 @@ def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     return IN_FLIGHT
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def published(
     dsp: NDArray[np.int64], s: int, now_ns: int, objects: int, every: int, interval_ns: int,
     change: int,

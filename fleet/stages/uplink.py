@@ -20,10 +20,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fleet.chance import ln, mix64, uniform
+from fleet.kernel import kernel, part
 from fleet.stages.books import (
     BUSY_NS,
     DROPPED_BITS,
@@ -50,7 +50,7 @@ FREE_NS, DOWN_UNTIL_NS, ACCEPTED_BITS, DEPARTED_BITS = range(4)
 PORT_WIDTH = 4
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def service_ns(bits: int, rate_bps: int) -> int:
     """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹.
 
@@ -60,7 +60,7 @@ def service_ns(bits: int, rate_bps: int) -> int:
     return np.int64(scaled // np.uint64(rate_bps))
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
     """Return the rate of a link of the link table that has carried so many bits."""
     if 0 < links[link, CAP_BITS] <= carried_bits:
@@ -68,7 +68,7 @@ def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
     return int(links[link, RATE_BPS])
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def buffer_ns(links: Ints, link: int, rate: int) -> int:
     """Return what the buffer of a link holds, in nanoseconds of sending at a rate."""
     if rate == links[link, RATE_BPS]:
@@ -76,7 +76,7 @@ def buffer_ns(links: Ints, link: int, rate: int) -> int:
     return int(links[link, BUFFER_NS] * (links[link, RATE_BPS] / rate))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def resent(
     key: int | np.uint64, frame: int, bits: int, loss_ppb: int, retries: int
 ) -> tuple[int, int, bool]:
@@ -132,7 +132,7 @@ class Hop(NamedTuple):
     loss_keys: NDArray[np.uint64]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
     """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
     if max(0, free - max(now, down_until)) + service > buffer:
@@ -142,7 +142,7 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
     return max(now, free) + service
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def on_air(
     columns: Columns, i: int, links: Ints, link: int, carried: int, loss_key: int | np.uint64
 ) -> tuple[int, int, int, bool]:
@@ -157,7 +157,7 @@ def on_air(
     return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def accept(
     columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
     bits: int, service: int,
@@ -182,7 +182,7 @@ def accept(
     return leaves
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def depart(
     ports: Ints, counts: Ints, bins: Ints, link: int, kind: int, now: int, bits: int, service: int,
     bin_ns: int,
@@ -194,7 +194,7 @@ def depart(
     bins[kind, np.uint64(now) // np.uint64(bin_ns)] += bits
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@part
 def sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
     """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
     sensors[s, TAIL_NS] += tail_before(now - service, sensors[s, LAST_SENT_NS], tail_ns)
@@ -203,7 +203,6 @@ def sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail
     sensors[s, LAST_SENT_NS] = now
 
 
-@njit(cache=True, error_model="numpy")
 def pass_hop(
     columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
     sensors: Ints, bin_ns: int, until_ns: int, lost: int, column: int,
@@ -217,15 +216,27 @@ def pass_hop(
     `column` takes the time behind the hop. `columns`, `ports` (shape (links, PORT_WIDTH)) and the
     books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
     `bins`, the bits by link class and time bin of `bin_ns`.
+    """
+    moved, waiting = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
+    m, w = _pass_hop(
+        columns, due, in_port, *hop, ports, counts, bins, sensors, bin_ns, until_ns, lost, column,
+        moved, waiting,
+    )  # fmt: skip
+    return moved[:m], waiting[:w]
+
+
+@kernel
+def _pass_hop(
+    columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: Ints, class_of: Ints,
+    first: NDArray[np.bool_], tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, bin_ns: int, until_ns: int, lost: int, column: int,
+    moved: Ints, waiting: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Do what `pass_hop` says; return how many are on the wire and in ports.
 
     A frame that departs in the call in which it is accepted has had as many bits before it at both
     ends of the port, so its service is computed once.
     """
-    # Taken out of the tuple once: in the loop that would cost more than the work.
-    link_of, links, first, tail_ns = hop.link_of, hop.links, hop.first, hop.tail_ns
-    class_of, loss_keys = hop.class_of, hop.loss_keys
-    moved = np.empty(len(due) + len(in_port), dtype=np.int64)
-    waiting = np.empty(len(moved), dtype=np.int64)
     m, w = 0, 0
     for k in range(len(moved)):
         fresh = k >= len(in_port)
@@ -256,10 +267,10 @@ def pass_hop(
         columns[CLOCK, i] = columns[column, i] = now
         moved[m] = i
         m += 1
-    return moved[:m], waiting[:w]
+    return m, w
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
     for i in in_port:
@@ -268,7 +279,7 @@ def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
         bits[link] += on_air(columns, i, hop.links, link, 0, hop.loss_keys[s])[0]
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
     """Return how long a radio was in its tail before a transmission; ns.
 
@@ -279,7 +290,7 @@ def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
     return min(begin_ns - last_sent_ns, tail_ns) if last_sent_ns > 0 else 0
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def outage(
     columns: Columns,
     index: NDArray[np.int64],
