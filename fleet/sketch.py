@@ -12,14 +12,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import kernel
+from fleet.kernel import part
 
 SUB_BITS = 7
 _SUB = 1 << SUB_BITS
 BUCKETS = (63 - SUB_BITS) * _SUB + _SUB
 
 
-@kernel
+@part
 def bucket_of(value_ns: int) -> int:
     """Return the bucket of a value in [0, 2**62) ns."""
     if value_ns < _SUB:

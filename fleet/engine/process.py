@@ -27,9 +27,11 @@ def advance(env: Environment, window: Window, flow: Callable[[int], Index]) -> I
     """
     if window.start_ns != env.now:
         raise RunError(f"the process is at {env.now} ns, the window starts at {window.start_ns} ns")
-    out = []
+    out, reached_ns = [], window.start_ns
     while (at := env.peek()) < window.end_ns:
-        out.append(flow(int(at)))
+        if at > reached_ns:
+            reached_ns = int(at)
+            out.append(flow(reached_ns))
         while env.peek() == at:
             env.step()
     out.append(flow(window.end_ns))

@@ -44,7 +44,7 @@ from fleet.stages.setup import (
 MIN_FRAME_BYTES = 64
 
 
-@kernel
+@part
 def video_bytes(
     key: int | np.uint64,
     frame: int,
@@ -83,7 +83,7 @@ def video_bytes(
     return max(MIN_FRAME_BYTES, math.floor(size + 0.5))
 
 
-@kernel
+@part
 def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelope: int) -> int:
     """Return the bytes of a message about some objects; 0 if all sizes are 0."""
     content = base + per_object * objects
@@ -99,7 +99,7 @@ def message_part(ints: Ints, k: int, objects: int) -> int:
     )  # fmt: skip
 
 
-@kernel
+@part
 def metadata_part(payload: int, message: int) -> int:
     """Return how many of the bytes sent are no pixels: a frame without any is one byte at least."""
     return payload if payload <= max(message, 1) else message

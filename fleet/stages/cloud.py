@@ -49,7 +49,7 @@ KINDS = 8
 """Kinds of servers in a pool at most. A free time and a kind are kept as one number."""
 
 
-@kernel
+@part
 def replace_first(heap: Ints, size: int, value: int) -> None:
     """Replace the smallest number of a binary heap."""
     at = 0
@@ -133,7 +133,7 @@ def due_ns(
     return int(due)
 
 
-@kernel
+@part
 def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
     """Return how long a batch takes, given its mean and the first of its frames; at least 1 ns."""
     if law == NEAR_NORMAL:

@@ -228,13 +228,13 @@ def _capture(
 @part
 def _cross(
     columns: Columns, i: int, s: int, stage: int, until_ns: int, link: int, kind: int,
-    links: Ints, key: np.uint64, tail_ns: int, ports: Ints, counts: Ints, bins: Ints,
+    links: Ints, loss_keys: Keys, tail_ns: int, ports: Ints, counts: Ints, bins: Ints,
     sensors: Ints, bin_ns: int,
 ) -> int:  # fmt: skip
     """Take a frame through the sensor's own port up to a time; return its stage."""
     now = columns[CLOCK, i]
     carried = ports[link, ACCEPTED_BITS if stage == ARRIVING else DEPARTED_BITS]
-    bits, service, wait, good = on_air(columns, i, links, link, carried, key)
+    bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
     if stage == ARRIVING:
         leaves = accept(columns, i, link, links, ports, counts, now, bits, service)
         if leaves < 0:
@@ -331,7 +331,7 @@ def _advance(
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = _cross(
-                    columns, i, s, stage, until_ns, link, class_of[link], links, loss_keys[s],
+                    columns, i, s, stage, until_ns, link, class_of[link], links, loss_keys,
                     tail_ns[s], ports, counts, bins, sensors, bin_ns,
                 )  # fmt: skip
             if stage == ON_WIRE:

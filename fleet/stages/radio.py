@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import uniform
-from fleet.kernel import kernel
+from fleet.kernel import part
 
 Ints = NDArray[np.int64]
 
@@ -35,7 +35,7 @@ class Timers(NamedTuple):
     tail_ns: Ints
 
 
-@kernel
+@part
 def wait_ns(
     now: int, last: int, drx: float, promotion: int, drx_after: int, drx_cycle: int, tail: int
 ) -> int:
@@ -55,7 +55,7 @@ def wait_ns(
     return int(drx * drx_cycle) if now - last > drx_after else 0
 
 
-@kernel
+@part
 def awake_ns(
     now: int, last: int, key: int | np.uint64, frame: int, promotion: int, drx_after: int,
     drx_cycle: int, tail: int,

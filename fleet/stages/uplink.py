@@ -50,7 +50,7 @@ FREE_NS, DOWN_UNTIL_NS, ACCEPTED_BITS, DEPARTED_BITS = range(4)
 PORT_WIDTH = 4
 
 
-@kernel
+@part
 def service_ns(bits: int, rate_bps: int) -> int:
     """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹.
 
@@ -132,7 +132,7 @@ class Hop(NamedTuple):
     loss_keys: NDArray[np.uint64]
 
 
-@kernel
+@part
 def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
     """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
     if max(0, free - max(now, down_until)) + service > buffer:
@@ -144,13 +144,13 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
 
 @part
 def on_air(
-    columns: Columns, i: int, links: Ints, link: int, carried: int, loss_key: int | np.uint64
+    columns: Columns, i: int, links: Ints, link: int, carried: int, loss_keys: NDArray[np.uint64], s: int
 ) -> tuple[int, int, int, bool]:
     """Return (bits with what is sent again, service in ns, wait for that in ns, came through?)."""
     bits, wait, good = columns[BITS, i], 0, True
     if links[link, LOSS_PPB] > 0:
         extra, rounds, good = resent(
-            loss_key, columns[FRAME, i], bits, links[link, LOSS_PPB], links[link, RETRIES]
+            loss_keys[s], columns[FRAME, i], bits, links[link, LOSS_PPB], links[link, RETRIES]
         )
         bits += extra
         wait = rounds * links[link, RETRY_NS]
@@ -245,7 +245,7 @@ def _pass_hop(
         link = link_of[s]
         if link >= 0:
             carried = ports[link, ACCEPTED_BITS if fresh else DEPARTED_BITS]
-            bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys[s])
+            bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
             if fresh:
                 leaves = accept(columns, i, link, links, ports, counts, now, bits, service)
                 if leaves < 0:
@@ -276,10 +276,10 @@ def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     for i in in_port:
         s = columns[SENSOR, i]
         link = hop.link_of[s]
-        bits[link] += on_air(columns, i, hop.links, link, 0, hop.loss_keys[s])[0]
+        bits[link] += on_air(columns, i, hop.links, link, 0, hop.loss_keys, s)[0]
 
 
-@kernel
+@part
 def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
     """Return how long a radio was in its tail before a transmission; ns.
 
