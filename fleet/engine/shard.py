@@ -26,7 +26,7 @@ from fleet.plan.columns import (
     Plan,
 )
 from fleet.plan.partition import Part
-from fleet.stages.frames import CLOCK, DECODED, DONE, SENSOR, Columns, Index, Store
+from fleet.stages.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index, Store
 
 
 class Shard:
@@ -42,7 +42,7 @@ class Shard:
         """
         self.plan, self.part = plan, part
         self.tally = Tally.empty(plan, keep=keep)
-        self.store = Store(handed=DONE if plan.has_edges else DECODED)
+        self.store = Store(handed=_handed(plan, part))
         self.network = Network(plan, self.tally, self.store, part)
         self.devices = Devices(plan, part.sensors, self.network)
         self.env = Environment()
@@ -117,3 +117,11 @@ class Shard:
     def sensor_state(self, target: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
         return {"now_ns": self.env.now, **self.devices.state(target)}
+
+
+def _handed(plan: Plan, part: Part) -> int:
+    """Return how many columns of a frame a shard fills before it hands the frame over."""
+    if plan.has_edges:
+        return DONE
+    levels_passed = (int(part.leave[part.sensors].max()) + 1) // 2
+    return LEVEL_COLUMN[levels_passed - 1] + 1

@@ -37,7 +37,6 @@ from fleet.stages.frames import (
     SENSOR,
     STAGES,
     START,
-    STEPS,
     UPLINK,
     WAN,
     Columns,
@@ -51,6 +50,9 @@ SENSOR_COLUMNS = (
     "radio_bits", "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
     "metadata_bytes", "sent_with_pixels", "last_sent_ns",
 )  # fmt: skip
+
+
+SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
 
 @dataclass
@@ -155,6 +157,32 @@ def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     return (word ^ np.uint64(columns[FATE, i])) * np.uint64(0xD6E8FEB86659FD93)
 
 
+@part
+def _step(
+    columns: Columns, i: int, column: int, stages_ns: Ints, g: int, stage: int, before: int
+) -> int:
+    """Add the time up to a column to a stage, if the frame was there; return the last time."""
+    at = columns[column, i]
+    if at < 0:
+        return before
+    stages_ns[g, stage] += at - before
+    return at
+
+
+@part
+def _hop(
+    columns: Columns, i: int, level: int, stages_ns: Ints, g: int, stage: int, before: int,
+    pool_level: int,
+) -> int:  # fmt: skip
+    """Do what `_step` does for a level of links, and for servers behind it, if they are there."""
+    before = _step(columns, i, ACCESS + level, stages_ns, g, stage, before)
+    if level == pool_level:
+        before = _step(columns, i, DECODED, stages_ns, g, DECODE, before)
+        before = _step(columns, i, START, stages_ns, g, QUEUE, before)
+        before = _step(columns, i, INFER, stages_ns, g, SERVE, before)
+    return before
+
+
 @kernel
 def finish(
     columns: Columns,
@@ -198,9 +226,10 @@ def finish(
         sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
         latency[g, bucket_of(spent)] += 1
         result_bins[g, np.uint64(done) // np.uint64(bin_ns)] += 1
-        level = pool_level[s]
-        for step in range(STEPS.shape[1]):
-            at = columns[STEPS[level, step, 0], i]
-            if at >= 0:
-                stages_ns[g, STEPS[level, step, 1]] += at - before
-                before = at
+        before = _step(columns, i, SENSED, stages_ns, g, SENSE, before)
+        before = _step(columns, i, READY, stages_ns, g, COMPUTE, before)
+        before = _hop(columns, i, 0, stages_ns, g, UP, before, pool_level[s])
+        before = _hop(columns, i, 1, stages_ns, g, UP, before, pool_level[s])
+        before = _hop(columns, i, 2, stages_ns, g, BACK, before, pool_level[s])
+        before = _hop(columns, i, 3, stages_ns, g, FAR, before, pool_level[s])
+        stages_ns[g, RETURN] += done - before

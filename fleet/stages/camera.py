@@ -44,9 +44,16 @@ from fleet.stages.setup import (
 MIN_FRAME_BYTES = 64
 
 
+@kernel
+def gop_start(key: int | np.uint64, gop: int) -> int:
+    """Return where in a group of pictures a sensor starts; `key` is its size key."""
+    return int(mix64(key) >> 33) % gop
+
+
 @part
 def video_bytes(
     key: int | np.uint64,
+    start: int,
     frame: int,
     objects: int,
     i_bytes: float,
@@ -61,7 +68,8 @@ def video_bytes(
     """Return the bytes of an encoded frame.
 
     Args:
-        key: the sensor's size key; its hash also says where in the group of pictures it starts.
+        key: the sensor's size key.
+        start: number that frame 0 has in its group of pictures.
         frame: frame number.
         objects: objects in view.
         i_bytes: mean bytes of an I frame.
@@ -73,9 +81,8 @@ def video_bytes(
         reference_objects: objects in view when `p_bytes` was measured.
         exponential_sizes: 1 if the draw is exponential, 0 if near normal.
     """
-    start = int(mix64(key) >> 33) % gop
     z = exponential(key, frame) - 1.0 if exponential_sizes else spread(key, frame)
-    if (frame + start) % gop == 0:
+    if np.uint64(frame + start) % np.uint64(gop) == 0:
         size = i_bytes * (1.0 + i_variation * z)
     else:
         activity = static_share + (1.0 - static_share) * objects / reference_objects
@@ -107,7 +114,7 @@ def metadata_part(payload: int, message: int) -> int:
 
 @part
 def payload_of(
-    ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
+    ints: Ints, floats: Floats, k: int, key: int | np.uint64, start: int, frame: int, objects: int
 ) -> int:
     """Return the bytes that setup `k` sends of a frame, at least one.
 
@@ -116,6 +123,7 @@ def payload_of(
         floats: table of setups, numbers.
         k: row of both.
         key: the sensor's size key.
+        start: `gop_start` of it.
         frame: frame number.
         objects: objects in view.
     """
@@ -127,7 +135,7 @@ def payload_of(
     size += ints[k, PIXELS_BASE] + ints[k, PIXELS_PER_OBJECT] * seen
     if floats[k, I_BYTES] > 0.0:
         size += video_bytes(
-            key, frame, objects, floats[k, I_BYTES], floats[k, P_BYTES], ints[k, GOP],
+            key, start, frame, objects, floats[k, I_BYTES], floats[k, P_BYTES], ints[k, GOP],
             floats[k, I_VARIATION], floats[k, P_VARIATION], floats[k, STATIC_SHARE],
             floats[k, REFERENCE_OBJECTS], ints[k, EXPONENTIAL_SIZES],
         )  # fmt: skip
@@ -138,8 +146,8 @@ def payload_of(
 def payload_bytes(
     ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
 ) -> int:
-    """Return what `payload_of` does, called rather than written in place."""
-    return payload_of(ints, floats, k, key, frame, objects)
+    """Return what `payload_of` does, for one frame."""
+    return payload_of(ints, floats, k, key, gop_start(key, ints[k, GOP]), frame, objects)
 
 
 @part

@@ -24,7 +24,7 @@ from fleet.stages.books import (
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
 )
-from fleet.stages.camera import message_part, metadata_part, payload_of, wire_bits
+from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.stages.capture import NEXT_FRAME, NEXT_NS, due_at, expose
 from fleet.stages.frames import (
     ACCESS,
@@ -56,6 +56,7 @@ from fleet.stages.setup import (
 )
 from fleet.stages.setup import (
     FETCH_NS,
+    GOP,
     METADATA_MOST,
     OCCUPY_NS,
     ON_SENSOR,
@@ -141,8 +142,9 @@ class States(NamedTuple):
 
 @part
 def _compute(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, key: np.uint64, dsp: Ints
-) -> int:
+    columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, key: np.uint64,
+    start: int, dsp: Ints,
+) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
     Sets FATE and DONE if the DSP skips it, else READY, CLOCK, PAYLOAD and BITS. An inference that
@@ -163,7 +165,7 @@ def _compute(
             ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
         )  # fmt: skip
     if sent:
-        payload = payload_of(ints, floats, k, key, columns[FRAME, i], objects)
+        payload = payload_of(ints, floats, k, key, start, columns[FRAME, i], objects)
         columns[PAYLOAD, i] = payload
         columns[BITS, i] = wire_bits(
             payload, ints[k, PER_MESSAGE], ints[k, SEGMENT], ints[k, PER_SEGMENT]
@@ -304,6 +306,7 @@ def _advance(
     for j in range(len(mine)):
         s = mine[j]
         k, link = setup_of[s], link_of[s]
+        start = gop_start(size_keys[s], ints[k, GOP])
         while True:
             if h < len(older) and columns[SENSOR, older[h]] == s:
                 i, stage = older[h], stage_of[h]
@@ -319,7 +322,7 @@ def _advance(
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
                 sensors[s, SENSE_NS] += ints[k, READ_NS]
-                stage = _compute(columns, i, s, k, ints, floats, size_keys[s], dsp)
+                stage = _compute(columns, i, s, k, ints, floats, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, k, ints, at_site[s], sensors)
                 if stage == ARRIVING:

@@ -93,20 +93,6 @@ FATE_NAMES = {IN_FLIGHT: "in_flight", RESULT: "result"} | SKIP_CAUSES | LOST_CAU
 STAGES = (
     "sense", "compute", "uplink", "backhaul", "wan", "decode", "queue", "infer", "return",
 )  # fmt: skip
-_SENSE, _COMPUTE, _UPLINK, _BACKHAUL, _WAN, _DECODE, _QUEUE, _INFER, _RETURN = range(len(STAGES))
-_POOL = [(DECODED, _DECODE), (START, _QUEUE), (INFER, _INFER)]
-_HOPS = [(ACCESS, _UPLINK), (UPLINK, _UPLINK), (BACKHAUL, _BACKHAUL), (WAN, _WAN)]
-
-STEPS: NDArray[np.int64] = np.array(
-    [
-        [(SENSED, _SENSE), (READY, _COMPUTE), *_HOPS[: level + 1], *_POOL, *_HOPS[level + 1 :],
-         (DONE, _RETURN)]
-        for level in range(LEVELS)
-    ],
-    dtype=np.int64,
-)  # fmt: skip
-"""(column, stage that ends there) in the order in which a frame passes them, by the level behind
-which its servers are; shape (LEVELS, columns, 2)."""
 
 NOBODY: Index = np.empty(0, dtype=np.int64)
 
@@ -142,17 +128,20 @@ class Store:
         self.columns = _table(1024)
         self._free: Index = np.arange(self.columns.shape[1], dtype=np.int64)[::-1].copy()
         self._ended = np.empty_like(self._free)
-        self._left = len(self._free)
+        self._left, self._top = len(self._free), 0
 
     def take(self, count: int) -> Index:
         """Return unused slots in ascending order; they hold old numbers."""
         if count > self._left:
             self._grow(count)
         self._left -= count
-        return self._free[self._left : self._left + count][::-1].copy()
+        slots = self._free[self._left : self._left + count][::-1].copy()
+        if count:
+            self._top = max(self._top, int(slots[-1]) + 1)
+        return slots
 
     def _grow(self, count: int) -> None:
-        old, columns = self.columns, _table(2 * self.columns.shape[1] + count)
+        old, columns = self.columns, _table(self.columns.shape[1] * 3 // 2 + count)
         size, more = old.shape[1], columns.shape[1] - old.shape[1]
         columns[:, :size] = old
         free = np.empty(columns.shape[1], dtype=np.int64)
@@ -179,7 +168,11 @@ class Store:
         Args:
             count: takes their slots, ascending, before they are free.
         """
-        self._left, ended = _sweep(self.columns[FATE], self._free, self._ended)
+        never = (
+            len(self._free) - self._top
+        )  # slots that no frame has had yet; the list begins there
+        more, ended = _sweep(self.columns[FATE, : self._top], self._free[never:], self._ended)
+        self._left = never + more
         if ended:
             found = self._ended[len(self._ended) - ended :]
             count(found)

@@ -144,7 +144,13 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
 
 @part
 def on_air(
-    columns: Columns, i: int, links: Ints, link: int, carried: int, loss_keys: NDArray[np.uint64], s: int
+    columns: Columns,
+    i: int,
+    links: Ints,
+    link: int,
+    carried: int,
+    loss_keys: NDArray[np.uint64],
+    s: int,
 ) -> tuple[int, int, int, bool]:
     """Return (bits with what is sent again, service in ns, wait for that in ns, came through?)."""
     bits, wait, good = columns[BITS, i], 0, True
