@@ -120,13 +120,13 @@ def power(x: float, exponent: float) -> float:
 
 
 @kernel
-def exponential(key: int, index: int) -> float:
+def exponential(key: int | np.uint64, index: int) -> float:
     """Return an exponential draw with mean 1; float64."""
     return -ln(1.0 - uniform(key, index))
 
 
 @part
-def spread(key: int, index: int) -> float:
+def spread(key: int | np.uint64, index: int) -> float:
     """Return a draw with mean 0 and variance 1 from one 64-bit word; float64 in (-3.47, 3.47).
 
     The sum of the word's four 16-bit lanes: close to a normal, and a quarter of its cost.

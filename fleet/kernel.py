@@ -17,13 +17,18 @@ from numba import njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _compiled(function: F, **options: Any) -> F:
+    # `_nrt` is numba's name for the run time that counts references; the option has no other.
+    everywhere: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+    compiled: F = njit(**everywhere, **options)(function)
+    return compiled
+
+
 def kernel(function: F) -> F:
     """Compile a function on numbers and arrays, which allocates nothing; it is kept on disk."""
-    compiled: F = njit(cache=True, error_model="numpy", _nrt=False)(function)
-    return compiled
+    return _compiled(function)
 
 
 def part(function: F) -> F:
     """Compile a function that is written in place into the kernels that call it."""
-    compiled: F = njit(cache=True, error_model="numpy", _nrt=False, inline="always")(function)
-    return compiled
+    return _compiled(function, inline="always")

@@ -18,8 +18,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",), ("scenario",),
-    ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("show",),
+    ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",),
+    ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("show",),
     ("simulation", "api"), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip

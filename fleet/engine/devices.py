@@ -58,10 +58,11 @@ class Devices:
 
     def in_flight(self) -> int:
         """Return the number of frames here."""
-        return len(self.held.index)
+        return len(self.held.slots)
 
     def _in_ports(self) -> Index:
-        return self.held.index[self.held.stage == IN_PORT]
+        found: Index = self.held.slots[self.held.stages == IN_PORT]
+        return found
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
@@ -94,13 +95,13 @@ class Devices:
         """Lose what is in a sensor and skip its frames until it is back."""
         self.states.down_until_ns[target] = until_ns
         self.states.dsp[target, sensor.FREE_NS] = now_ns
-        columns, (index, stage) = self.network.store.columns, self.held
-        inside = (columns[SENSOR][index] == target) & (stage <= COMPUTING)
+        columns, (slots, stages) = self.network.store.columns, self.held
+        inside = (columns[SENSOR][slots] == target) & (stages <= COMPUTING)
         for at, column in ((SENSING, SENSED), (COMPUTING, READY)):
-            columns[column, index[inside & (stage == at)]] = -1
-        columns[DONE, index[inside]] = now_ns
-        columns[FATE, index[inside]] = frames.LOST_SENSOR_CRASH
-        self.held = Held(index[~inside], stage[~inside])
+            columns[column, slots[inside & (stages == at)]] = -1
+        columns[DONE, slots[inside]] = now_ns
+        columns[FATE, slots[inside]] = frames.LOST_SENSOR_CRASH
+        self.held = Held(slots[~inside], stages[~inside])
 
     def state(self, target: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""

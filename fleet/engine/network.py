@@ -45,6 +45,7 @@ class Network:
         self.enter, self.leave = part.enter, part.leave
         mine = part.sensors if len(part.sensors) else slice(None)
         self.ends = set(np.unique(part.leave[mine]).tolist())
+        self.entries = set(np.unique(part.enter[mine]).tolist())
         self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
@@ -58,17 +59,22 @@ class Network:
 
     def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""
+        if len(self.entries) == 1 and not self.entries & self.ends:
+            self._enter(next(iter(self.entries)), index)
+            return
         sensor = self.store.column(index, SENSOR)
         place = np.where(self.enter[sensor] == self.leave[sensor], END_PLACE, self.enter[sensor])
         for at in np.flatnonzero(np.bincount(place, minlength=END_PLACE + 1)):
-            chosen = index[place == at]
-            level, behind = divmod(int(at), 2)
-            if at == END_PLACE:
-                self.passing.append(chosen)
-            elif behind:
-                self._serve(level, chosen)
-            else:
-                self.arriving[level].append(chosen)
+            self._enter(int(at), index[place == at])
+
+    def _enter(self, place: int, index: Index) -> None:
+        level, behind = divmod(place, 2)
+        if place == END_PLACE:
+            self.passing.append(index)
+        elif behind:
+            self._serve(level, index)
+        else:
+            self.arriving[level].append(index)
 
     def _serve(self, level: int, index: Index) -> None:
         pools = self.pools[level]
@@ -202,11 +208,15 @@ def _pools(plan: Plan, part: Part, level: int, store: Store, tally: Tally) -> Po
 
 def _hop(plan: Plan, level: int) -> uplink.Hop:
     below = (plan.link_of[:level] >= 0).any(axis=0)
+    first = ~below & (plan.link_of[level] >= 0)
+    here = plan.links[plan.level_of == level]
+    extras = (here[:, [uplink.AIR_BPS, uplink.CAP_BITS, uplink.LOSS_PPB]] > 0).any()
     return uplink.Hop(
         link_of=plan.link_of[level],
         links=plan.links,
         class_of=plan.class_of,
-        first=~below & (plan.link_of[level] >= 0),
+        first=first if first.any() else None,
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.loss_keys[level],
+        extras=1 if extras else None,
     )

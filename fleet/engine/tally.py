@@ -166,7 +166,7 @@ def _step(
     if at < 0:
         return before
     stages_ns[g, stage] += at - before
-    return at
+    return int(at)
 
 
 @part

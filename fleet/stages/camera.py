@@ -139,7 +139,7 @@ def payload_of(
             floats[k, I_VARIATION], floats[k, P_VARIATION], floats[k, STATIC_SHARE],
             floats[k, REFERENCE_OBJECTS], ints[k, EXPONENTIAL_SIZES],
         )  # fmt: skip
-    return max(1, size)
+    return int(max(1, size))
 
 
 @kernel
@@ -153,5 +153,5 @@ def payload_bytes(
 @part
 def wire_bits(payload: int, per_message: int, segment: int, per_segment: int) -> int:
     """Return the bits on the wire for a payload in bytes; overheads and segment in bytes."""
-    segments = np.int64(np.uint64(payload + segment - 1) // np.uint64(segment))
+    segments = int(np.uint64(payload + segment - 1) // np.uint64(segment))
     return 8 * (payload + per_message + segments * per_segment)

@@ -77,11 +77,13 @@ from fleet.stages.uplink import (
     ACCEPTED_BITS,
     DEPARTED_BITS,
     PROPAGATION_NS,
+    RATE_BPS,
     Hop,
     accept,
     depart,
     on_air,
     sent_by_radio,
+    service_ns,
 )
 
 Keys = NDArray[np.uint64]
@@ -94,8 +96,8 @@ in the port; or it has left the sensor, or has met its fate. The first four are 
 class Held(NamedTuple):
     """Frames held at their sensors, sensor by sensor, and the oldest first; fields (frames,)."""
 
-    index: Index
-    stage: Index
+    slots: Index
+    stages: Index
 
 
 EMPTY = Held(NOBODY, NOBODY)
@@ -231,14 +233,18 @@ def _capture(
 def _cross(
     columns: Columns, i: int, s: int, stage: int, until_ns: int, link: int, kind: int,
     links: Ints, loss_keys: Keys, tail_ns: int, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, bin_ns: int,
+    sensors: Ints, bin_ns: int, plain: bool,
 ) -> int:  # fmt: skip
     """Take a frame through the sensor's own port up to a time; return its stage."""
     now = columns[CLOCK, i]
-    carried = ports[link, ACCEPTED_BITS if stage == ARRIVING else DEPARTED_BITS]
-    bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
+    if plain:
+        bits, wait, good = columns[BITS, i], 0, True
+        service = service_ns(bits, links[link, RATE_BPS])
+    else:
+        carried = ports[link, ACCEPTED_BITS if stage == ARRIVING else DEPARTED_BITS]
+        bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
     if stage == ARRIVING:
-        leaves = accept(columns, i, link, links, ports, counts, now, bits, service)
+        leaves = accept(columns, i, link, links, ports, counts, now, bits, service, plain)
         if leaves < 0:
             columns[FATE, i], columns[DONE, i] = LOST_ACCESS_BUFFER, now
             return ENDED
@@ -282,7 +288,7 @@ def advance(
         sensors: book of sensors.
         bin_ns: width of a bin.
     """
-    moved, held, stages = np.empty((3, len(before.index) + len(fresh)), dtype=np.int64)
+    moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
         columns, fresh, before, mine, until_ns, first_second, view, about, states, hop, ports,
         counts, bins, sensors, bin_ns, moved, held, stages,
@@ -300,7 +306,7 @@ def _advance(
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, at_site, timers, trace_ns, ints, floats = about
     promotion, drx_after, drx_wait, tail = timers
-    link_of, links, class_of, _, tail_ns, loss_keys = hop
+    link_of, links, class_of, _, tail_ns, loss_keys, extras = hop
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
@@ -335,7 +341,7 @@ def _advance(
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = _cross(
                     columns, i, s, stage, until_ns, link, class_of[link], links, loss_keys,
-                    tail_ns[s], ports, counts, bins, sensors, bin_ns,
+                    tail_ns[s], ports, counts, bins, sensors, bin_ns, extras is None,
                 )  # fmt: skip
             if stage == ON_WIRE:
                 moved[m] = i

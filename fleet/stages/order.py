@@ -120,4 +120,5 @@ def in_order(columns: Columns, index: Index) -> Index:
         _shell_sort(columns, few, 0, len(few))
         return few
     room = np.empty((4, len(index)), dtype=np.int64)
-    return room[_radix_sort(columns, index, room, np.empty(_DIGITS, dtype=np.int64))]
+    found: Index = room[_radix_sort(columns, index, room, np.empty(_DIGITS, dtype=np.int64))]
+    return found

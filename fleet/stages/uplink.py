@@ -57,7 +57,7 @@ def service_ns(bits: int, rate_bps: int) -> int:
     Divides without signs, which is what a processor does fastest.
     """
     scaled = np.uint64(bits * 1_000_000_000 + rate_bps - 1)
-    return np.int64(scaled // np.uint64(rate_bps))
+    return int(scaled // np.uint64(rate_bps))
 
 
 @part
@@ -119,17 +119,21 @@ class Hop(NamedTuple):
         link_of: link of each sensor at this level, -1 for none; shape (all sensors,).
         links: the link table; shape (links, LINK_WIDTH).
         class_of: class of each link; shape (links,).
-        first: whether this is the sensor's first hop, where its radio is; shape (all sensors,).
+        first: whether this is the sensor's first hop, where its radio is; shape (all sensors,),
+            None if it is for no sensor.
         tail_ns: length of the sensor's radio tail; shape (all sensors,).
         loss_keys: loss keys of the sensors for this level; shape (all sensors,).
+        extras: None if none of its links loses segments, has a cap or a radio below it. What is
+            None is left out of the kernel when it is compiled.
     """
 
     link_of: Ints
     links: Ints
     class_of: Ints
-    first: NDArray[np.bool_]
+    first: NDArray[np.bool_] | None
     tail_ns: Ints
     loss_keys: NDArray[np.uint64]
+    extras: int | None
 
 
 @part
@@ -166,24 +170,27 @@ def on_air(
 @part
 def accept(
     columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
-    bits: int, service: int,
+    bits: int, service: int, plain: bool,
 ) -> int:  # fmt: skip
     """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns.
 
-    `bits` and `service` are those of `on_air` with what the port has accepted so far.
+    `bits` and `service` are those of `on_air` with what the port has accepted so far; `plain` says
+    that the link has no radio below it and no cap.
     """
-    carried = ports[link, ACCEPTED_BITS]
     counts[link, OFFERED_BITS] += bits
-    air = 0
-    if links[link, AIR_BPS] > 0:
-        air = service_ns(columns[BITS, i], links[link, AIR_BPS])
-    room = buffer_ns(links, link, rate_bps(links, link, carried))
     free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
-    leaves = departure_ns(now, service, air, free, down, room)
+    if plain:
+        leaves = departure_ns(now, service, 0, free, down, links[link, BUFFER_NS])
+    else:
+        air = 0
+        if links[link, AIR_BPS] > 0:
+            air = service_ns(columns[BITS, i], links[link, AIR_BPS])
+        room = buffer_ns(links, link, rate_bps(links, link, ports[link, ACCEPTED_BITS]))
+        leaves = departure_ns(now, service, air, free, down, room)
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
     else:
-        ports[link, ACCEPTED_BITS] = carried + bits
+        ports[link, ACCEPTED_BITS] += bits
         ports[link, FREE_NS] = leaves
     return leaves
 
@@ -234,9 +241,9 @@ def pass_hop(
 @kernel
 def _pass_hop(
     columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: Ints, class_of: Ints,
-    first: NDArray[np.bool_], tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, bin_ns: int, until_ns: int, lost: int, column: int,
-    moved: Ints, waiting: Ints,
+    first: NDArray[np.bool_] | None, tail_ns: Ints, loss_keys: NDArray[np.uint64],
+    extras: int | None, ports: Ints, counts: Ints, bins: Ints, sensors: Ints, bin_ns: int,
+    until_ns: int, lost: int, column: int, moved: Ints, waiting: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `pass_hop` says; return how many are on the wire and in ports.
 
@@ -250,10 +257,16 @@ def _pass_hop(
         s, now = columns[SENSOR, i], columns[CLOCK, i]
         link = link_of[s]
         if link >= 0:
-            carried = ports[link, ACCEPTED_BITS if fresh else DEPARTED_BITS]
-            bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
+            if extras is None:
+                bits, wait, good = columns[BITS, i], 0, True
+                service = service_ns(bits, links[link, RATE_BPS])
+            else:
+                carried = ports[link, ACCEPTED_BITS if fresh else DEPARTED_BITS]
+                bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
             if fresh:
-                leaves = accept(columns, i, link, links, ports, counts, now, bits, service)
+                leaves = accept(
+                    columns, i, link, links, ports, counts, now, bits, service, extras is None
+                )
                 if leaves < 0:
                     columns[FATE, i], columns[DONE, i] = lost, now
                     continue
@@ -264,7 +277,7 @@ def _pass_hop(
                 w += 1
                 continue
             depart(ports, counts, bins, link, class_of[link], now, bits, service, bin_ns)
-            if first[s]:
+            if first is not None and first[s]:
                 sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
             if not good:
                 columns[FATE, i], columns[DONE, i] = LOST_LINK, now
@@ -276,13 +289,20 @@ def _pass_hop(
     return m, w
 
 
-@kernel
 def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
+    _queued(columns, in_port, hop.link_of, hop.links, hop.loss_keys, bits)
+
+
+@kernel
+def _queued(
+    columns: Columns, in_port: Ints, link_of: Ints, links: Ints, loss_keys: NDArray[np.uint64],
+    bits: Ints,
+) -> None:  # fmt: skip
     for i in in_port:
         s = columns[SENSOR, i]
-        link = hop.link_of[s]
-        bits[link] += on_air(columns, i, hop.links, link, 0, hop.loss_keys, s)[0]
+        link = link_of[s]
+        bits[link] += on_air(columns, i, links, link, 0, loss_keys, s)[0]
 
 
 @part
