@@ -78,38 +78,66 @@ class Servers(Protocol):
         """Give back the server that is free first; it ends its batch."""
 
 
-def autoscale(env: Environment, rule: Autoscaling, servers: Servers) -> Process:
-    """Change the number of servers so that they are as busy as the rule wants.
+class Autoscaler:
+    """Changes the number of servers so that they are as busy as a rule wants.
 
     Every `every_ns`: desired = ceil(servers · utilisation / target), kept between least and most
     (the rule of the Kubernetes horizontal pod autoscaler), for servers or for their decoders,
-    whichever want more. New servers boot first; servers are
-    given back only when `cooldown_ns` has passed since the last change.
+    whichever want more. New servers boot first; servers are given back only when `cooldown_ns` has
+    passed since the last change.
     """
-    booting = 0
-    before, changed_ns = (0, 0), -rule.cooldown_ns
 
-    def boot() -> Process:
-        nonlocal booting
-        yield pause(env, rule.boot_ns)
-        booting -= 1
-        servers.add_server(env.now)
+    def __init__(self, env: Environment, rule: Autoscaling, servers: Servers) -> None:
+        """Look for the first time one interval from now; `start` begins that."""
+        self.env, self.rule, self.servers = env, rule, servers
+        self.next_ns = env.now + rule.every_ns
+        self.changed_ns = -rule.cooldown_ns
+        self.before = (0, 0)  # busy times at the last look
+        self.booting: list[int] = []  # when servers that were ordered will be up
 
-    while True:
-        yield pause(env, rule.every_ns)
-        busy = servers.busy_ns(env.now)
-        spent = max(now - then for now, then in zip(busy, before, strict=True))
+    def start(self) -> None:
+        """Wait for what is to come; at one time what began to wait first comes first."""
+        rule = self.rule
+        waits = [(self.next_ns - rule.every_ns, 0, self.next_ns)]
+        waits += [(up_ns - rule.boot_ns, 1, up_ns) for up_ns in self.booting]
+        for _, boots, at_ns in sorted(waits):
+            self.env.process(self._boot(at_ns) if boots else self._watch())
+
+    def save(self) -> Ints:
+        """Return the state as numbers, for `load`."""
+        return np.array([self.next_ns, self.changed_ns, *self.before, *self.booting], np.int64)
+
+    def load(self, saved: Ints) -> None:
+        """Take a state up again, before `start`."""
+        self.next_ns, self.changed_ns, served, decoding, *self.booting = (int(v) for v in saved)
+        self.before = (served, decoding)
+
+    def _watch(self) -> Process:
+        while True:
+            yield pause(self.env, self.next_ns - self.env.now)
+            self._look()
+            self.next_ns += self.rule.every_ns
+
+    def _boot(self, up_ns: int) -> Process:
+        yield pause(self.env, up_ns - self.env.now)
+        self.booting.remove(up_ns)
+        self.servers.add_server(self.env.now)
+
+    def _look(self) -> None:
+        rule, now_ns = self.rule, self.env.now
+        busy = self.servers.busy_ns(now_ns)
+        spent = max(now - then for now, then in zip(busy, self.before, strict=True))
         wanted = -(-spent * 1_000_000 // (rule.every_ns * rule.target_ppm))
         wanted = int(np.clip(wanted, rule.least, rule.most))
-        before = busy
-        have = servers.running() + booting
+        self.before = busy
+        have = self.servers.running() + len(self.booting)
         if wanted > have:
-            changed_ns = env.now
-            booting += wanted - have
+            self.changed_ns = now_ns
             for _ in range(wanted - have):
-                servers.order_server(env.now)
-                env.process(boot())
-        elif wanted < have and booting == 0 and env.now - changed_ns >= rule.cooldown_ns:
-            changed_ns = env.now
+                self.servers.order_server(now_ns)
+                self.booting.append(now_ns + rule.boot_ns)
+                self.env.process(self._boot(now_ns + rule.boot_ns))
+        elif wanted < have and not self.booting and now_ns - self.changed_ns >= rule.cooldown_ns:
+            self.changed_ns = now_ns
             for _ in range(have - wanted):
-                servers.retire_server(env.now)
+                self.servers.retire_server(now_ns)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import scene
 from fleet.stages.books import VISITORS
 from fleet.stages.scene import SECOND_NS
+
+_FIELDS = ("factor", "none", "present", "second", "view", "hour")
 
 
 def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: Floats) -> Floats:
@@ -54,6 +57,14 @@ class Crowd:
         rate = arrivals_per_s(self.plan, sensors, self.hour, self.factor[sensors])
         self.none[sensors] = scene.nobody(rate)
         return rate
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`."""
+        return fields(self, _FIELDS)
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        set_fields(self, state, _FIELDS)
 
     def look(self, from_ns: int, until_ns: int) -> tuple[int, Ints]:
         """Return (first second, objects by second and sensor) covering from <= t < until."""

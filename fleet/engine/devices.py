@@ -6,6 +6,7 @@ import numpy as np
 
 from fleet.engine.crowd import Crowd
 from fleet.engine.network import Network
+from fleet.engine.snapshot import State, below, nest
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import capture, device, frames, radio, sensor, uplink
 from fleet.stages.device import COMPUTING, EMPTY, IN_PORT, SENSING, Held, Sensors, States
@@ -55,6 +56,20 @@ class Devices:
             tally.sensors, plan.bin_ns,
         )  # fmt: skip
         return moved
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`."""
+        flowed = {"flowed_ns": np.asarray(self.flowed_ns)}
+        parts = {"states": self.states._asdict(), "held": self.held._asdict()}
+        parts["crowd"] = self.crowd.save()
+        return flowed | {k: v for name, part in parts.items() for k, v in nest(name, part).items()}
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        self.flowed_ns = int(state["flowed_ns"])
+        self.states = States(**{k: v.copy() for k, v in below("states", state).items()})
+        self.held = Held(**{k: v.copy() for k, v in below("held", state).items()})
+        self.crowd.load(below("crowd", state))
 
     def in_flight(self) -> int:
         """Return the number of frames here."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fleet.engine.checkpoint import Checkpoints
 from fleet.engine.reference import Reference
 from fleet.engine.region import Region
 from fleet.engine.shard import Shard
@@ -58,6 +59,12 @@ def merged(plan: Plan, tallies: list[Tally]) -> Tally:
     return total
 
 
+def names(partition: Partition) -> list[str]:
+    """Return the names of the logical processes: shards, then regions."""
+    shards = [f"shard-{k}" for k in range(len(partition.shards))]
+    return shards + [f"region-{r}" for r in range(len(partition.regions))]
+
+
 def shard_of(partition: Partition, sensor: int) -> int:
     """Return which shard has a sensor."""
     return next(k for k, part in enumerate(partition.shards) if sensor in part.sensors)
@@ -67,20 +74,38 @@ class LocalExecutor:
     """Runs shards and regions in this process, window by window."""
 
     def __init__(
-        self, plan: Plan, partition: Partition, window_ns: int, *, keep: bool = False
+        self,
+        plan: Plan,
+        partition: Partition,
+        window_ns: int,
+        *,
+        keep: bool = False,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
-        """Set up shards and regions at time zero; `keep` keeps the finished frames."""
+        """Set up shards and regions at time zero, or at the last checkpoint.
+
+        Args:
+            plan: the plan.
+            partition: who has what.
+            window_ns: length of a window.
+            keep: keep the finished frames.
+            checkpoints: where to keep the state from time to time.
+        """
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
-        self.shards = len(partition.shards)
+        self.shards, self.checkpoints = len(partition.shards), checkpoints
         self._shards = [Shard(plan, part, keep=keep) for part in partition.shards]
         self._regions = [
             Region(plan, part, r, keep=keep) for r, part in enumerate(partition.regions)
         ]
         self.now_ns = 0
+        if checkpoints is not None and (last := checkpoints.latest(plan)) is not None:
+            self.now_ns, states = last
+            for name, process in self._all.items():
+                process.load(states[name])
 
     @property
-    def _all(self) -> list[Shard | Region]:
-        return [*self._shards, *self._regions]
+    def _all(self) -> dict[str, Shard | Region]:
+        return dict(zip(names(self.partition), [*self._shards, *self._regions], strict=True))
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
@@ -88,29 +113,32 @@ class LocalExecutor:
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))
+            self.now_ns = window.end_ns
             progress(window.end_ns)
-        self.now_ns = until_ns
+            if self.checkpoints is not None and self.checkpoints.due():
+                states = {name: process.save() for name, process in self._all.items()}
+                self.checkpoints.keep(self.plan, self.now_ns, states)
 
     def tally(self) -> Tally:
         """Return the counts up to now, merged."""
-        for process in self._all:
+        for process in self._all.values():
             process.close(self.now_ns)
-        return merged(self.plan, [process.tally for process in self._all])
+        return merged(self.plan, [process.tally for process in self._all.values()])
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
-        return sum(process.in_flight() for process in self._all)
+        return sum(process.in_flight() for process in self._all.values())
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = [process.queued_bits() for process in self._all]
+        parts = [process.queued_bits() for process in self._all.values()]
         bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
         return bits
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
         self.plan = plan
-        for process in self._all:
+        for process in self._all.values():
             process.amend(plan)
 
     def sensor_state(self, sensor: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.engine.pools import Pools
+from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.plan.columns import Plan
@@ -154,6 +155,27 @@ class Network:
             LEVEL_LOST[level], LEVEL_COLUMN[level],
         )  # fmt: skip
         return moved
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`."""
+        state: State = {"ports": self.ports, "answered": self.answered}
+        state["passing"] = frames.join(self.passing)
+        for level, pools in enumerate(self.pools):
+            state[f"arriving/{level}"] = frames.join(self.arriving[level])
+            state[f"in_port/{level}"] = self.in_port[level]
+            state |= {} if pools is None else nest(f"pools/{level}", pools.save())
+        return state
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        self.ports = state["ports"].copy()
+        self.answered = state["answered"].copy()
+        self.passing = [state["passing"].copy()]
+        for level, pools in enumerate(self.pools):
+            self.arriving[level] = [state[f"arriving/{level}"].copy()]
+            self.in_port[level] = state[f"in_port/{level}"].copy()
+            if pools is not None:
+                pools.load(below(f"pools/{level}", state))
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
         """Take a link down: what is in its port departs later by the length of the outage.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import cloud, frames
@@ -21,6 +22,11 @@ from fleet.stages.frames import (
     Store,
 )
 from fleet.stages.order import in_order
+
+_FIELDS = (
+    "heaps", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
+    "started", "pending", "decoding", "waiting", "serving",
+)  # fmt: skip
 
 
 class Pools:
@@ -132,6 +138,15 @@ class Pools:
         held = np.bincount(pool[: len(before)], minlength=count)
         return index[np.argsort(pool, kind="stable")], ends, held
 
+    def save(self) -> State:
+        """Return the state as arrays, for `load`."""
+        return {**fields(self, _FIELDS), "arriving": frames.join(self.arriving)}
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        set_fields(self, state, _FIELDS)
+        self.arriving = [state["arriving"].copy()]
+
     def in_flight(self) -> int:
         """Return the number of frames here."""
         held = (*self.arriving, self.pending, self.decoding, self.waiting, self.serving)
@@ -166,6 +181,9 @@ def _ahead(heap: Ints, now_ns: int) -> Ints:
     return np.bincount(heap % KINDS, weights=left, minlength=KINDS).astype(np.int64)
 
 
+_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "leaving", "decoders_leaving")
+
+
 class Scaled:
     """One pool whose first kind of servers an autoscaler changes (`fleet.engine.control`)."""
 
@@ -184,6 +202,17 @@ class Scaled:
         self.paid_ns, self.accrued_ns = 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work
         self.decoders_leaving: list[int] = []
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`; the pools save the servers themselves."""
+        return fields(self, _SCALED)
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        set_fields(self, state, _SCALED)
+        self.leaving, self.decoders_leaving = (
+            [int(ns) for ns in state[name]] for name in ("leaving", "decoders_leaving")
+        )
 
     def running(self) -> int:
         """Return the number of servers that are up."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from fleet.engine.control import FRAME, SCENE, Environment, Process, autoscale, pause, walk
+from fleet.engine.control import FRAME, SCENE, Autoscaler, Environment, Process, pause, walk
 from fleet.engine.crowd import arrivals_per_s
 from fleet.engine.reference_sensor import Sensor
 from fleet.engine.stations import Link, Row
@@ -70,7 +70,7 @@ class Reference:
         self._walk()
         for pool in self.pools.values():
             if pool.pool.autoscaling is not None:
-                self.env.process(autoscale(self.env, pool.pool.autoscaling, pool))
+                Autoscaler(self.env, pool.pool.autoscaling, pool).start()
         self.env.process(self.watch())
         for sensor in self.sensors:
             self.env.process(self.captures(sensor, 0))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from fleet.engine.control import Environment, autoscale, walk
+import numpy as np
+
+from fleet.engine.control import Autoscaler, Environment, walk
 from fleet.engine.network import Network
 from fleet.engine.pools import Scaled
 from fleet.engine.process import advance
+from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
@@ -33,17 +36,41 @@ class Region:
         self.network = Network(plan, self.tally, self.store, part)
         self.env = Environment()
         self._walk()
-        self.scaled = self._autoscale()
+        self.scaling = self._scaling()
+        if self.scaling is not None:
+            self.scaling[1].start()
 
-    def _autoscale(self) -> Scaled | None:
-        """Start the autoscaler of the region's servers, if it has one."""
+    def _scaling(self) -> tuple[Scaled, Autoscaler] | None:
+        """Return the region's servers as their autoscaler sees them, and that, if it has one."""
         pools = self.network.pools[LEVELS - 1]
         pool = self.plan.pools[self.region]
         if pools is None or pool is None or pool.autoscaling is None:
             return None
         scaled = Scaled(pools, int(pools.row_of[self.region]))
-        self.env.process(autoscale(self.env, pool.autoscaling, scaled))
-        return scaled
+        return scaled, Autoscaler(self.env, pool.autoscaling, scaled)
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`; only between windows."""
+        state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
+        state |= nest("tally", self.tally.save()) | nest("network", self.network.save())
+        if self.scaling is not None:
+            scaled, scaler = self.scaling
+            state |= nest("scaled", scaled.save()) | {"scaler": scaler.save()}
+        return state
+
+    def load(self, state: State) -> None:
+        """Go on from a state of the same plan and part."""
+        self.store.load(state["store"])
+        self.tally.load(below("tally", state))
+        self.network.load(below("network", state))
+        self.env = Environment(int(state["now_ns"]))
+        self._walk()
+        self.scaling = self._scaling()
+        if self.scaling is not None:
+            scaled, scaler = self.scaling
+            scaled.load(below("scaled", state))
+            scaler.load(state["scaler"])
+            scaler.start()
 
     def advance(self, window: Window, *transfers: Columns) -> None:
         """Run a window, given the frames that the shards sent in it, one table a shard.
@@ -97,8 +124,8 @@ class Region:
         columns = self.store.columns
         columns[DONE, results] = columns[CLOCK, results]
         self.network.answered = frames.join([self.network.answered, results])
-        if self.scaled is not None:
-            self.scaled.accrue(until_ns)
+        if self.scaling is not None:
+            self.scaling[0].accrue(until_ns)
         self.network.answer(until_ns)
         self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
         return NOBODY
@@ -106,5 +133,5 @@ class Region:
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end: server time up to now."""
         self.network.close(now_ns)
-        if self.scaled is not None:
-            self.scaled.close(now_ns)
+        if self.scaling is not None:
+            self.scaling[0].close(now_ns)

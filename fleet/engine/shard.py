@@ -8,6 +8,7 @@ from fleet.engine.control import Environment, walk
 from fleet.engine.devices import Devices
 from fleet.engine.network import Network
 from fleet.engine.process import advance
+from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
@@ -64,6 +65,21 @@ class Shard:
             return [self.store.give_up(index)]
         region = self.plan.region_of[self.store.column(index, SENSOR)]
         return [self.store.give_up(index[region == r]) for r in range(regions)]
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`; only between windows."""
+        state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
+        state |= nest("tally", self.tally.save()) | nest("network", self.network.save())
+        return state | nest("devices", self.devices.save())
+
+    def load(self, state: State) -> None:
+        """Go on from a state of the same plan and part."""
+        self.store.load(state["store"])
+        self.tally.load(below("tally", state))
+        self.network.load(below("network", state))
+        self.devices.load(below("devices", state))
+        self.env = Environment(int(state["now_ns"]))
+        self._walk()
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.engine.snapshot import State, fields
 from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
@@ -39,6 +40,7 @@ from fleet.stages.frames import (
     START,
     UPLINK,
     WAN,
+    WIDTH,
     Columns,
     Index,
     Rows,
@@ -52,6 +54,10 @@ SENSOR_COLUMNS = (
 )  # fmt: skip
 
 
+_ARRAYS = (
+    "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
+    "latency",
+)  # fmt: skip
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
 
@@ -114,6 +120,22 @@ class Tally:
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
+    def save(self) -> State:
+        """Return the counts as arrays, for `load`."""
+        kept = [] if self.kept is None else self.kept
+        rows = np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *kept])
+        text = np.array([[str(ns) for ns in row] for row in self.stages_ns])
+        return {**fields(self, _ARRAYS), "stages_ns": text, "kept": rows}
+
+    def load(self, state: State) -> None:
+        """Take counts over, in place: others hold on to these arrays."""
+        for name in _ARRAYS:
+            getattr(self, name)[...] = state[name]
+        for g, row in enumerate(state["stages_ns"]):
+            self.stages_ns[g] = [int(text) for text in row]
+        if self.kept is not None:
+            self.kept[:] = [state["kept"]]
+
     def fingerprint(self) -> str:
         """Return a SHA-256 of every finished frame's every time and fate, and of all counts.
 
@@ -121,10 +143,7 @@ class Tally:
         depend on who counted the frame, nor on when.
         """
         digest = hashlib.sha256(str(self.stages_ns.tolist()).encode())
-        for name in (
-            "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
-            "latency",
-        ):  # fmt: skip
+        for name in _ARRAYS:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 

@@ -178,6 +178,20 @@ class Store:
             count(found)
             self.columns[FATE, found] = FREE
 
+    def save(self) -> Columns:
+        """Return all that slots hold, up to the last that was ever taken; shape (WIDTH, slots)."""
+        return self.columns[:, : self._top].copy()
+
+    def load(self, saved: Columns) -> None:
+        """Take up frames that `save` returned, in the same slots."""
+        slots = saved.shape[1]
+        self.columns = _table(max(slots, 1024))
+        self.columns[:, :slots] = saved
+        self._free = np.arange(self.columns.shape[1], dtype=np.int64)[::-1].copy()
+        self._ended = np.empty_like(self._free)
+        self._top = slots
+        self.sweep(lambda ended: None)
+
     def column(self, index: Index, column: int) -> NDArray[np.int64]:
         """Return a copy of one column of some frames."""
         values: NDArray[np.int64] = self.columns[column][index]

@@ -1,0 +1,86 @@
+"""Checkpoints: from time to time a run writes down where it is, to go on there after a crash.
+
+A checkpoint is a folder with one file of arrays for each logical process and one that says of which
+plan they are. It is written under another name and renamed, and the one before it is removed then:
+there is always one whole checkpoint, and never more than two.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from fleet.engine.snapshot import State, read, write
+from fleet.errors import InputError
+from fleet.plan.columns import Plan
+
+ABOUT = "about.json"
+
+
+class Checkpoints:
+    """The checkpoints of the run of one plan, in a folder."""
+
+    def __init__(self, folder: Path, every_s: float) -> None:
+        """Remember where they are; nothing is written before the first is due.
+
+        Args:
+            folder: where; made when needed.
+            every_s: wall time from one to the next; 0 for one after every window.
+        """
+        self.folder, self.every_s = folder, every_s
+        self._last_s = time.monotonic()
+
+    def due(self) -> bool:
+        """Return whether it is time for the next."""
+        return time.monotonic() - self._last_s >= self.every_s
+
+    def keep(self, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
+        """Write down the states of all processes at a time, and forget those before."""
+        before = self._all()
+        draft, path = self.folder / ".draft", self.folder / f"at-{now_ns}"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        for name, state in states.items():
+            write(draft / f"{name}.npz", state)
+        about = {"plan": plan.digest(), "now_ns": now_ns, "processes": sorted(states)}
+        (draft / ABOUT).write_text(json.dumps(about))
+        if path.exists():
+            shutil.rmtree(path)
+        draft.rename(path)
+        for old in before:
+            if old != path:
+                shutil.rmtree(old, ignore_errors=True)
+        self._last_s = time.monotonic()
+
+    def latest(self, plan: Plan) -> tuple[int, dict[str, State]] | None:
+        """Return (time, states by process) of the last one of a plan, None if there is none.
+
+        Raises:
+            InputError: it is of another plan, or damaged.
+        """
+        found = self._all()
+        if not found:
+            return None
+        path = found[-1]
+        try:
+            about = json.loads((path / ABOUT).read_text())
+            digest, now_ns, names = about["plan"], int(about["now_ns"]), about["processes"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: this checkpoint is damaged: {error}; remove it") from None
+        if digest != plan.digest():
+            raise InputError(
+                f"{path} is of another plan than arm '{plan.arm}' has now: the scenario, its files"
+                " or fleet itself have changed; run it anew"
+            )
+        return now_ns, {name: read(path / f"{name}.npz") for name in names}
+
+    def forget(self) -> None:
+        """Remove all of them."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _all(self) -> list[Path]:
+        found = [p for p in self.folder.glob("at-*") if p.name[3:].isdigit()]
+        return sorted(found, key=lambda p: int(p.name[3:]))

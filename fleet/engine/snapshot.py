@@ -1,0 +1,66 @@
+"""The state of a run as named arrays: what a process must remember to go on where it was.
+
+Everything is plain arrays, so a state can be written to a file without pickle and read by anybody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.errors import InputError
+
+State = dict[str, NDArray[Any]]
+
+
+def nest(name: str, state: Mapping[str, NDArray[Any]]) -> State:
+    """Return a state with its names below another name."""
+    return {f"{name}/{key}": value for key, value in state.items()}
+
+
+def below(name: str, state: Mapping[str, NDArray[Any]]) -> State:
+    """Return what `nest` put below a name."""
+    start = f"{name}/"
+    return {key[len(start) :]: value for key, value in state.items() if key.startswith(start)}
+
+
+def fields(thing: object, names: tuple[str, ...]) -> State:
+    """Return some attributes of a thing, arrays or whole numbers, as a state."""
+    return {name: np.asarray(getattr(thing, name)) for name in names}
+
+
+def set_fields(thing: object, state: State, names: tuple[str, ...]) -> None:
+    """Set what `fields` returned; arrays become the thing's own."""
+    for name in names:
+        value = state[name]
+        setattr(thing, name, value.copy() if value.ndim else int(value))
+
+
+def write(path: Path, state: State) -> None:
+    """Write a state to a file, all or nothing."""
+    draft = path.with_name(f".{path.name}")
+    with draft.open("wb") as file:
+        np.savez(file, allow_pickle=False, **state)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def read(path: Path) -> State:
+    """Read a state from a file.
+
+    Raises:
+        InputError: the file is not there or not whole.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{path}: cannot read this checkpoint: {error}") from None
+    except Exception as error:  # zipfile has its own kinds
+        raise InputError(f"{path}: this checkpoint is damaged: {error}") from None
