@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,20 +19,32 @@ from fleet.errors import InputError
 from fleet.plan.columns import Plan
 
 ABOUT = "about.json"
+EVERY_S = 60.0
+"""Wall time from one checkpoint to the next, if nothing else is said."""
+
+
+def passing() -> Checkpoints:
+    """Return checkpoints in a place of their own, which goes when they do."""
+    return Checkpoints(Path(tempfile.mkdtemp(prefix="fleet-")), EVERY_S, passing=True)
 
 
 class Checkpoints:
     """The checkpoints of the run of one plan, in a folder."""
 
-    def __init__(self, folder: Path, every_s: float) -> None:
+    def __init__(self, folder: Path, every_s: float, *, passing: bool = False) -> None:
         """Remember where they are; nothing is written before the first is due.
 
         Args:
             folder: where; made when needed.
             every_s: wall time from one to the next; 0 for one after every window.
+            passing: they go with this object.
         """
-        self.folder, self.every_s = folder, every_s
+        self.folder, self.every_s, self.passing = folder, every_s, passing
         self._last_s = time.monotonic()
+
+    def __del__(self) -> None:
+        if self.passing:
+            self.forget()
 
     def due(self) -> bool:
         """Return whether it is time for the next."""

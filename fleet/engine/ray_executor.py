@@ -1,7 +1,6 @@
 """Shards and regions as Ray actors: the only module that imports Ray.
 
-A window is what actors exchange; inside they work in slices, so that the frames at hand stay in the
-cache. Shards run ahead: while the regions take window k, the shards compute window k + 1. At most
+Shards run ahead: while the regions take window k, the shards compute window k + 1. At most
 `AHEAD` windows are under way, so the object store holds a bounded number of transfers.
 """
 
@@ -9,22 +8,27 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import ray
 
-from fleet.engine.executor import Progress, merged, no_progress, shard_of
-from fleet.engine.region import Region
-from fleet.engine.shard import Shard
+from fleet.engine.actors import RegionActor, ShardActor, Spent
+from fleet.engine.checkpoint import Checkpoints
+from fleet.engine.executor import Progress, merged, names, no_progress, shard_of
 from fleet.engine.tally import Tally
-from fleet.engine.window import Window, windows
+from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.plan.columns import Ints, Plan
-from fleet.plan.partition import Part, Partition
-from fleet.stages.frames import Columns
+from fleet.plan.partition import Partition
 
 AHEAD = 3
+"""Windows under way at most: what bounds the transfers in the object store."""
+
+MOST_RESTARTS = 3
+"""How often actors are restarted without getting as far as a further checkpoint."""
+
 _OBJECT_STORE_BYTES = 512 * 1024 * 1024
 # The C library gives large blocks back to the system at once, and each window takes them again: the
 # page faults cost a third of an actor's time. These let its processes keep what they have had.
@@ -91,52 +95,15 @@ def check_memory(actors: int) -> None:
         )
 
 
-class _ShardActor:
-    """A shard in a process of its own."""
-
-    def __init__(self, plan: Plan, part: Part, slice_ns: int, *, keep: bool) -> None:
-        self._shard, self._slice_ns = Shard(plan, part, keep=keep), slice_ns
-
-    def advance(self, window: Window) -> list[list[Columns]]:
-        return [self._shard.advance(part) for part in windows(*window, self._slice_ns)]
-
-    def call(self, method: str, *args: Any) -> Any:
-        return getattr(self._shard, method)(*args)
-
-    def tally(self, now_ns: int) -> Tally:
-        self._shard.close(now_ns)
-        return self._shard.tally
-
-    def queued_bits(self) -> Ints:
-        return self._shard.queued_bits()
-
-
-class _RegionActor:
-    """A region in a process of its own."""
-
-    def __init__(self, plan: Plan, part: Part, region: int, slice_ns: int, *, keep: bool) -> None:
-        self._region, self._slice_ns = Region(plan, part, region, keep=keep), slice_ns
-
-    def advance(self, window: Window, *transfers: list[list[Columns]]) -> int:
-        for k, part in enumerate(windows(*window, self._slice_ns)):
-            self._region.advance(
-                part, *(transfer[k][self._region.region] for transfer in transfers)
-            )
-        return window.end_ns
-
-    def call(self, method: str, *args: Any) -> Any:
-        return getattr(self._region, method)(*args)
-
-    def tally(self, now_ns: int) -> Tally:
-        self._region.close(now_ns)
-        return self._region.tally
-
-    def queued_bits(self) -> Ints:
-        return self._region.queued_bits()
+T = TypeVar("T")
 
 
 class RayExecutor:
-    """Runs shards and regions as Ray actors, windows in a pipeline."""
+    """Runs shards and regions as Ray actors, windows in a pipeline.
+
+    When an actor dies all of them go back to the last checkpoint, or to the start, and do the
+    windows since then again: the same state and the same windows give the same bits.
+    """
 
     def __init__(
         self,
@@ -146,23 +113,44 @@ class RayExecutor:
         slice_ns: int,
         *,
         keep: bool = False,
+        checkpoints: Checkpoints,
     ) -> None:
-        """Start one actor for each shard and region, at time zero."""
+        """Start one actor for each shard and region, at time zero or at the last checkpoint.
+
+        Args:
+            plan: the plan.
+            partition: who has what.
+            window_ns: length of a window.
+            slice_ns: length of the spans in which actors work through a window.
+            keep: keep the finished frames.
+            checkpoints: where to keep the state from time to time.
+        """
         check_memory(len(partition.shards) + len(partition.regions))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
-        self.shards = len(partition.shards)
-        self.now_ns = 0
+        self.shards, self.checkpoints = len(partition.shards), checkpoints
+        self.restarts, self.peak_transfer_bytes = 0, 0
+        self._slice_ns, self._keep = slice_ns, keep
+        self._start()
+
+    def _start(self) -> None:
+        """Start the actors where the last checkpoint is."""
+        last = self.checkpoints.latest(self.plan)
+        self.now_ns, states = last or (0, {})
         cpus = float(ray.cluster_resources().get("CPU", 1.0))
-        share = min(1.0, cpus / (self.shards + 1))
-        held = ray.put(plan)
-        shard, region = ray.remote(_ShardActor), ray.remote(_RegionActor)
+        plan = ray.put(self.plan)
+        parts = (*self.partition.shards, *self.partition.regions)
+        held = {
+            name: (plan, part, self._slice_ns, states.get(name))
+            for name, part in zip(names(self.partition), parts, strict=True)
+        }
+        shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / (self.shards + 1)))
+        region = ray.remote(RegionActor).options(num_cpus=0)
         self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
-            shard.options(num_cpus=share).remote(held, part, slice_ns, keep=keep)
-            for part in partition.shards
+            shard.remote(*held[f"shard-{k}"], keep=self._keep) for k in range(self.shards)
         ]
         self._regions: list[Any] = [
-            region.options(num_cpus=0).remote(held, part, r, slice_ns, keep=keep)
-            for r, part in enumerate(partition.regions)
+            region.remote(*held[f"region-{r}"], r, keep=self._keep)
+            for r in range(len(self.partition.regions))
         ]
 
     @property
@@ -173,60 +161,133 @@ class RayExecutor:
         """Run everything up to a time.
 
         Raises:
-            RunError: an actor failed.
+            RunError: an actor failed, or actors died again and again.
         """
+        self._surviving(lambda: self._advance(until_ns, progress), 0)
+
+    def _advance(self, until_ns: int, progress: Progress) -> None:
         under_way: deque[list[Any]] = deque()
+        sizes: deque[int] = deque(maxlen=AHEAD)
 
         def wait_for_one() -> None:
-            progress(min(_get(under_way.popleft())))
+            ends, bytes_sent = zip(*ray.get(under_way.popleft()), strict=True)
+            sizes.append(max(bytes_sent))
+            self.peak_transfer_bytes = max(self.peak_transfer_bytes, sum(sizes))
+            self.now_ns = min(ends)
+            progress(self.now_ns)
 
         for window in windows(self.now_ns, until_ns, self.window_ns):
             transfers = [shard.advance.remote(window) for shard in self._shards]
             under_way.append([r.advance.remote(window, *transfers) for r in self._regions])
             if len(under_way) >= AHEAD:
                 wait_for_one()
+            if self.checkpoints.due():
+                while under_way:
+                    wait_for_one()
+                self._checkpoint()
         while under_way:
             wait_for_one()
-        self.now_ns = until_ns
+
+    def _checkpoint(self) -> None:
+        states = ray.get([a.call.remote("save") for a in self._all])
+        by_name = dict(zip(names(self.partition), states, strict=True))
+        self.checkpoints.keep(self.plan, self.now_ns, by_name)
+
+    def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
+        """Do something with the actors; after a crash restart them, run up to a time, and retry.
+
+        Raises:
+            RunError: an actor failed, or actors died again and again.
+        """
+        tries, from_ns = 0, -1
+        while True:
+            try:
+                if self.now_ns < until_ns and tries > 0:
+                    self._advance(until_ns, no_progress)
+                return work()
+            except ray.exceptions.RayError as error:
+                if not _is_a_crash(error):
+                    raise RunError(f"an actor failed: {_cause(error)}") from error
+                self._kill()
+                last = self.checkpoints.latest(self.plan)
+                tries = tries + 1 if last is None or last[0] <= from_ns else 1
+                from_ns = from_ns if last is None else last[0]
+                if tries > MOST_RESTARTS:
+                    raise RunError(
+                        f"actors died {tries} times in the same place, the last time because:"
+                        f" {_cause(error)}"
+                    ) from error
+                self.restarts += 1
+                self._start()
+
+    def _ask(self, ask: Callable[[Any], Any], actors: Callable[[], list[Any]]) -> list[Any]:
+        """Return the answers of some actors; they are asked again if one dies."""
+        found: list[Any] = self._surviving(
+            lambda: ray.get([ask(actor) for actor in actors()]), self.now_ns
+        )
+        return found
 
     def tally(self) -> Tally:
         """Return the counts up to now, merged."""
-        return merged(self.plan, _get([a.tally.remote(self.now_ns) for a in self._all]))
+        return merged(self.plan, self._ask(lambda a: a.tally.remote(self.now_ns), self._everyone))
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
-        return sum(_get([a.call.remote("in_flight") for a in self._all]))
+        return sum(self._ask(lambda a: a.call.remote("in_flight"), self._everyone))
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = _get([a.queued_bits.remote() for a in self._all])
+        parts = self._ask(lambda a: a.call.remote("queued_bits"), self._everyone)
         bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
         return bits
 
+    def spent(self) -> dict[str, Spent]:
+        """Return how each process spent its time since it was started."""
+        spent = self._ask(lambda a: a.spent.remote(), self._everyone)
+        return dict(zip(names(self.partition), spent, strict=True))
+
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
-        self.plan = plan
         held = ray.put(plan)
-        _get([a.call.remote("amend", held) for a in self._all])
+        self._ask(lambda a: a.call.remote("amend", held), self._everyone)
+        self.plan = plan
+        if self.now_ns:  # what was is of another plan: this is where to begin again
+            self._checkpoint()
 
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
-        shard = self._shards[shard_of(self.partition, sensor)]
-        state: dict[str, int] = _get([shard.call.remote("sensor_state", sensor)])[0]
+        shard = shard_of(self.partition, sensor)
+        states = self._ask(
+            lambda a: a.call.remote("sensor_state", sensor), lambda: [self._shards[shard]]
+        )
+        state: dict[str, int] = states[0]
         return state
 
-    def close(self) -> None:
-        """End the actors."""
+    def _everyone(self) -> list[Any]:
+        return self._all
+
+    def _kill(self) -> None:
         for actor in self._all:
             ray.kill(actor)
         self._shards, self._regions = [], []
 
+    def close(self) -> None:
+        """End the actors."""
+        self._kill()
 
-def _get(refs: list[Any]) -> Any:
-    """Return results, with an actor's own error rather than Ray's wrapping of it."""
-    try:
-        return ray.get(refs)
-    except ray.exceptions.RayTaskError as error:
-        raise RunError(f"an actor failed: {error.cause!r}") from error
-    except ray.exceptions.RayActorError as error:
-        raise RunError(f"an actor died: {str(error).splitlines()[0]}") from error
+
+def _is_a_crash(error: ray.exceptions.RayError) -> bool:
+    """Return whether a process or a node died, rather than that our own code failed."""
+    died = (
+        ray.exceptions.RayActorError,
+        ray.exceptions.WorkerCrashedError,
+        ray.exceptions.ObjectLostError,
+        ray.exceptions.OutOfMemoryError,
+        ray.exceptions.NodeDiedError,
+    )
+    return isinstance(error, died) or isinstance(getattr(error, "cause", None), died)
+
+
+def _cause(error: ray.exceptions.RayError) -> str:
+    cause = getattr(error, "cause", None)
+    return repr(cause) if cause is not None else str(error).splitlines()[0]

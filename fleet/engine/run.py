@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet.engine.audit import audit
+from fleet.engine.checkpoint import Checkpoints, passing
 from fleet.engine.executor import Executor, LocalExecutor, ReferenceExecutor
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
@@ -70,21 +71,26 @@ class Outcome:
 
 
 def simulate(
-    plan: Plan, options: Options, progress: Callable[[float], None] = lambda _: None
+    plan: Plan,
+    options: Options,
+    progress: Callable[[float], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
 ) -> Outcome:
-    """Run a plan to its end and check its books.
+    """Run a plan to its end, from the start or the last checkpoint, and check its books.
 
     Args:
         plan: what to run.
         options: how.
         progress: is called with the share of simulated time that is done.
+        checkpoints: where to keep the state from time to time; under Ray, None is a place that is
+            removed in the end.
 
     Raises:
         InputError: the options do not go together.
         RunError: the run broke a promise.
     """
     began = time.perf_counter()
-    executor, window_ns = start(plan, options)
+    executor, window_ns = start(plan, options, checkpoints)
     try:
         executor.advance(plan.end_ns, lambda done_ns: progress(done_ns / plan.end_ns))
         tally, in_flight = executor.tally(), executor.in_flight()
@@ -95,8 +101,10 @@ def simulate(
     return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s)
 
 
-def start(plan: Plan, options: Options) -> tuple[Executor, int]:
-    """Return an executor at time zero and its window length.
+def start(
+    plan: Plan, options: Options, checkpoints: Checkpoints | None = None
+) -> tuple[Executor, int]:
+    """Return an executor, at time zero or at the last checkpoint, and its window length.
 
     Raises:
         InputError: the options do not go together.
@@ -112,12 +120,15 @@ def start(plan: Plan, options: Options) -> tuple[Executor, int]:
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     if options.executor == "local":
         parts = partition(plan, _shards(plan, options, 1))
-        return LocalExecutor(plan, parts, span_ns, keep=options.keep), window_ns
+        local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
+        return local, window_ns
     from fleet.engine import ray_executor
 
     cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
     parts = partition(plan, _shards(plan, options, max(1, int(cpus) - len(plan.region_names))))
-    executor = ray_executor.RayExecutor(plan, parts, window_ns, span_ns, keep=options.keep)
+    executor = ray_executor.RayExecutor(
+        plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
+    )
     return executor, window_ns
 
 

@@ -325,6 +325,10 @@ class Plan:
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that a run depends on."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         sha = hashlib.sha256()
         for field in dataclasses.fields(self):
             sha.update(field.name.encode())

@@ -1,0 +1,103 @@
+"""What runs in the processes of a cluster: a shard or a region, window by window.
+
+A window is what actors exchange; inside they work in slices, so that the frames at hand stay in the
+cache.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, NamedTuple
+
+from fleet.engine.region import Region
+from fleet.engine.shard import Shard
+from fleet.engine.snapshot import State
+from fleet.engine.tally import Tally
+from fleet.engine.window import Window, windows
+from fleet.plan.columns import Plan
+from fleet.plan.partition import Part
+from fleet.stages.frames import Columns
+
+
+class Spent(NamedTuple):
+    """How a process has spent its time: seconds in kernels, of CPU in all, and of wall time."""
+
+    kernels_s: float
+    cpu_s: float
+    wall_s: float
+
+    def more(self, kernels_s: float) -> Spent:
+        """Return this with more time in kernels."""
+        return self._replace(kernels_s=self.kernels_s + kernels_s)
+
+
+class Actor:
+    """A logical process in a process of its own."""
+
+    process: Shard | Region
+
+    def __init__(self, slice_ns: int, state: State | None) -> None:
+        """Take up a state, if there is one."""
+        self._slice_ns = slice_ns
+        self._spent = Spent(0.0, 0.0, 0.0)
+        self._began = time.perf_counter(), time.process_time()
+        if state is not None:
+            self.process.load(state)
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Return what a method of the process returns."""
+        return getattr(self.process, method)(*args)
+
+    def tally(self, now_ns: int) -> Tally:
+        """Return the counts up to now."""
+        self.process.close(now_ns)
+        return self.process.tally
+
+    def pid(self) -> int:
+        """Return the number of the operating system's process."""
+        return os.getpid()
+
+    def spent(self) -> Spent:
+        """Return how the time since the start was spent."""
+        wall_s, cpu_s = self._began
+        whole = time.perf_counter() - wall_s, time.process_time() - cpu_s
+        return Spent(self._spent.kernels_s, whole[1], whole[0])
+
+
+class ShardActor(Actor):
+    """A shard in a process of its own."""
+
+    def __init__(
+        self, plan: Plan, part: Part, slice_ns: int, state: State | None, *, keep: bool
+    ) -> None:
+        """Set up a shard at time zero, or in a state."""
+        self.process: Shard = Shard(plan, part, keep=keep)
+        super().__init__(slice_ns, state)
+
+    def advance(self, window: Window) -> list[list[Columns]]:
+        """Run a window; return what leaves, slice by slice, one table a region."""
+        began = time.process_time()
+        handed = [self.process.advance(part) for part in windows(*window, self._slice_ns)]
+        self._spent = self._spent.more(time.process_time() - began)
+        return handed
+
+
+class RegionActor(Actor):
+    """A region in a process of its own."""
+
+    def __init__(
+        self, plan: Plan, part: Part, slice_ns: int, state: State | None, region: int, *, keep: bool
+    ) -> None:
+        """Set up a region at time zero, or in a state."""
+        self.process: Region = Region(plan, part, region, keep=keep)
+        super().__init__(slice_ns, state)
+
+    def advance(self, window: Window, *transfers: list[list[Columns]]) -> tuple[int, int]:
+        """Run a window; return its end and how many bytes all shards sent in it."""
+        began, region = time.process_time(), self.process.region
+        for k, part in enumerate(windows(*window, self._slice_ns)):
+            self.process.advance(part, *(transfer[k][region] for transfer in transfers))
+        self._spent = self._spent.more(time.process_time() - began)
+        sizes = (t.nbytes for transfer in transfers for tables in transfer for t in tables)
+        return window.end_ns, sum(sizes)
