@@ -20,7 +20,7 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 LAYERS = [
     ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",),
     ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("show",),
-    ("simulation", "api"), ("cli",),
+    ("simulation", "api"), ("cli_run",), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {"ray": "engine/ray_executor.py", "matplotlib": "show/figures.py"}

@@ -90,6 +90,11 @@ class Checkpoints:
             )
         return now_ns, {name: read(path / f"{name}.npz") for name in names}
 
+    def shards(self) -> int | None:
+        """Return how many shards the last one is of, None if there is none."""
+        found = self._all()
+        return sum(1 for _ in found[-1].glob("shard-*.npz")) or None if found else None
+
     def forget(self) -> None:
         """Remove all of them."""
         shutil.rmtree(self.folder, ignore_errors=True)

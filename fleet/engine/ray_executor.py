@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import ray
+from ray._private import ray_constants
 
 from fleet.engine.actors import RegionActor, ShardActor, Spent
 from fleet.engine.checkpoint import Checkpoints
@@ -52,6 +53,9 @@ def connect(address: str | None) -> dict[str, float]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault(
+        "RAY_IGNORE_UNHANDLED_ERRORS", "1"
+    )  # the errors that we wait for are ours
     os.environ.setdefault("RAY_worker_niceness", "0")  # the actors are the run, not its background
     for name, size in _KEEP_MEMORY.items():
         os.environ.setdefault(name, size)
@@ -62,16 +66,21 @@ def connect(address: str | None) -> dict[str, float]:
             if address:
                 ray.init(address=address, **common)
             else:
-                ray.init(
-                    include_dashboard=False,
-                    _node_ip_address="127.0.0.1",
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    **common,
-                )
+                _stay_on_loopback()
+                ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **common)
         except (ConnectionError, ValueError, RuntimeError) as error:
             first = str(error).splitlines()[0]
             raise InputError(f"--ray-address {address}: cannot join Ray: {first}") from None
     return dict(ray.cluster_resources())
+
+
+def _stay_on_loopback() -> None:
+    """Let a Ray that starts here listen on 127.0.0.1 only, as it does on a Mac.
+
+    Its processes read the variable, and this process has read it when it imported Ray.
+    """
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def disconnect() -> None:

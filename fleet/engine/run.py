@@ -118,14 +118,16 @@ def start(
     span_ns = min(window_ns, slice_ns(plan))
     if options.engine == "reference":
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
+    held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
     if options.executor == "local":
-        parts = partition(plan, _shards(plan, options, 1))
+        parts = partition(plan, held or _shards(plan, options, 1))
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
         return local, window_ns
     from fleet.engine import ray_executor
 
     cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
-    parts = partition(plan, _shards(plan, options, max(1, int(cpus) - len(plan.region_names))))
+    wanted = _shards(plan, options, max(1, int(cpus) - len(plan.region_names)))
+    parts = partition(plan, held or wanted)
     executor = ray_executor.RayExecutor(
         plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
     )

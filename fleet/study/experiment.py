@@ -19,6 +19,7 @@ from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.study.compare import compare
 from fleet.study.slo import judge, objectives
+from fleet.study.unfinished import Unfinished
 
 SCHEMA = "fleet-summary/1"
 _KWH_PER_GB = 8e9 * 1e-12 / 3.6e6  # of 1 pJ/bit
@@ -90,6 +91,7 @@ def run(
     placements: Mapping[str, Placement] | None = None,
     options: Options | None = None,
     progress: Progress = lambda arm, share: None,
+    unfinished: Callable[[str], Unfinished] | None = None,
 ) -> Record:
     """Run all arms and replications of a scenario.
 
@@ -99,6 +101,8 @@ def run(
         placements: further arms, see `plans`.
         options: how to run.
         progress: is called with the name of the arm and the share that is done.
+        unfinished: takes the id of the run and returns the folder in which what is done is kept
+            until all is; None: a crash of this process loses it.
 
     Raises:
         InputError: something in the scenario or the options cannot be used.
@@ -107,13 +111,29 @@ def run(
     options = options or Options()
     demanded = objectives(scenario)
     began = time.perf_counter()
+    made = plans(scenario, arms, placements)
+    folder = None if unfinished is None else unfinished(run_id(scenario, made))
     outcomes = {
-        arm: [simulate(plan, options, functools.partial(progress, arm)) for plan in arm_plans]
-        for arm, arm_plans in plans(scenario, arms, placements).items()
+        arm: [_outcome(plan, options, functools.partial(progress, arm), folder) for plan in each]
+        for arm, each in made.items()
     }
     summary = _summary(scenario, options, outcomes, time.perf_counter() - began)
     summary["slo"] = judge(demanded, numbers(outcomes))
     return Record(scenario, options, outcomes, summary)
+
+
+def _outcome(
+    plan: Plan, options: Options, progress: Callable[[float], None], folder: Unfinished | None
+) -> Outcome:
+    """Run a plan, or return what was found before."""
+    if folder is None:
+        return simulate(plan, options, progress)
+    done = folder.finished(plan, keep=options.keep)
+    if done is None:
+        checkpoints = folder.checkpoints(plan.arm, plan.replication)
+        done = simulate(plan, options, progress, checkpoints)
+        folder.finish(done)
+    return done
 
 
 def _summary(
@@ -127,10 +147,10 @@ def _summary(
     baseline = "cloud" if "cloud" in found else next(iter(found))
     captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
     engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
-    digest = run_digest(outcomes)
+    made = {arm: [outcome.plan for outcome in runs] for arm, runs in outcomes.items()}
     return {
         "schema": SCHEMA,
-        "run_id": f"{scenario.model.name}-s{scenario.model.seed}-{digest[:10]}",
+        "run_id": run_id(scenario, made),
         "scenario": {"name": scenario.model.name, "digest": scenario.digest},
         "seed": scenario.model.seed,
         "replications": scenario.model.replications,
@@ -170,13 +190,13 @@ def numbers(outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, list[dict[st
     return {arm: [summarise(o) for o in runs] for arm, runs in outcomes.items()}
 
 
-def run_digest(outcomes: Mapping[str, Sequence[Outcome]]) -> str:
-    """Return the SHA-256 of all plans of a run: what was asked, whatever ran it."""
+def run_id(scenario: Scenario, made: Mapping[str, Sequence[Plan]]) -> str:
+    """Return a name for a run from what was asked, whatever runs it."""
     sha = hashlib.sha256()
-    for arm in sorted(outcomes):
-        for outcome in outcomes[arm]:
-            sha.update(f"{arm}:{outcome.plan.digest()};".encode())
-    return sha.hexdigest()
+    for arm in sorted(made):
+        for plan in made[arm]:
+            sha.update(f"{arm}:{plan.digest()};".encode())
+    return f"{scenario.model.name}-s{scenario.model.seed}-{sha.hexdigest()[:10]}"
 
 
 def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

@@ -1,0 +1,290 @@
+"""`fleet run`: from a command line to a result folder, or on from where a run was cut short."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fleet.errors import InputError
+
+if TYPE_CHECKING:
+    from fleet.engine.run import Options
+    from fleet.scenario.load import Scenario
+    from fleet.study.experiment import Record
+    from fleet.study.unfinished import Asked, Unfinished
+
+MISSED = 1
+MAX_FRAMES = 20_000_000
+NEVER = "never"
+
+
+class Engine(StrEnum):
+    """The two engines; they give the same result."""
+
+    columns = "columns"
+    reference = "reference"
+
+
+class Executor(StrEnum):
+    """Where shards run; the result is the same."""
+
+    ray = "ray"
+    local = "local"
+
+
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value, such as cloud.servers=4."),
+]
+Arms = Annotated[list[str] | None, typer.Option(help="Run this arm only; may be given again.")]
+Replications = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Replace the number of replications.")
+]
+PerActor = Annotated[int | None, typer.Option(min=1, help="The number of shards, said by size.")]
+Window = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Length of a window, such as '2 s'.")
+]
+Address = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Result folder [results/<run-id>]."),
+]
+Frames = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write every frame's times there as Parquet.")
+]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Go on with the unfinished run of this folder.")
+]
+
+
+def run(
+    scenario: Annotated[
+        Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file (YAML).")
+    ] = None,
+    arm: Arms = None,
+    set_: Sets = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replace the seed.")] = None,
+    replications: Replications = None,
+    engine: Annotated[Engine, typer.Option(help="columns is fast, reference is plain SimPy.")] = (
+        Engine.columns
+    ),
+    executor: Annotated[Executor, typer.Option(help="Ray actors, or this process.")] = Executor.ray,
+    shards: Annotated[int | None, typer.Option(min=1, help="Number of shards.")] = None,
+    sensors_per_actor: PerActor = None,
+    window: Window = None,
+    ray_address: Address = None,
+    output: Output = None,
+    frames: Frames = None,
+    checkpoint: Annotated[
+        str, typer.Option(metavar="TIME", help="Wall time between checkpoints, or 'never'.")
+    ] = "60 s",
+    resume: Resume = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, no table.")] = False,
+) -> None:
+    """Run all arms of a scenario and compare them."""
+    from fleet.engine.run import Options
+
+    options = Options(
+        engine=engine.value,
+        executor=executor.value,
+        shards=shards,
+        sensors_per_actor=sensors_per_actor,
+        window_ns=None if window is None else _time_ns("--window", window),
+        ray_address=ray_address,
+    )
+    if shards and sensors_per_actor:
+        raise InputError("give --shards or --sensors-per-actor, not both")
+    if resume is None:
+        loaded = load_scenario(_given(scenario), set_, seed, replications)
+        asked = _asked(_given(scenario), loaded, arm, output, frames)
+    else:
+        asked = _asked_before(resume, [scenario, arm, set_, seed, replications, output, frames])
+        loaded = asked.load()
+    every_s = _every_s(checkpoint, options)
+    record = _simulate(loaded, asked, options, every_s, anew=resume is None)
+    _show(record, as_json)
+    if not record.kept_all:
+        raise typer.Exit(MISSED)
+
+
+def load_scenario(
+    path: Path,
+    overrides: list[str] | None,
+    seed: int | None = None,
+    replications: int | None = None,
+) -> Scenario:
+    """Read a scenario with what the command line replaces."""
+    from fleet.scenario.load import load
+
+    own = [f"{k}={v}" for k, v in (("seed", seed), ("replications", replications)) if v is not None]
+    return load(path, [*(overrides or []), *own])
+
+
+def _given(scenario: Path | None) -> Path:
+    if scenario is None:
+        raise InputError("name a scenario file, or an unfinished run with --resume DIR")
+    return scenario
+
+
+def _time_ns(option: str, text: str) -> int:
+    from fleet.units import time_ns
+
+    found = time_ns(text)
+    if found <= 0:
+        raise InputError(f"{option} '{text}' must be more than zero")
+    return found
+
+
+def _every_s(checkpoint: str, options: Options) -> float | None:
+    """Return the wall time between checkpoints; None for none."""
+    from fleet.units import time_ns
+
+    if checkpoint == NEVER or options.engine == Engine.reference.value:
+        return None
+    return time_ns(checkpoint) / 1e9
+
+
+def _asked(
+    path: Path, loaded: Scenario, arms: list[str] | None, output: Path | None, frames: Path | None
+) -> Asked:
+    """Return what is asked for, as it is kept with an unfinished run."""
+    from fleet.study.unfinished import Asked
+
+    if frames is not None:
+        _check_frames(loaded)
+    return Asked(
+        scenario=str(path.resolve()),
+        overrides=loaded.overrides,
+        digest=loaded.digest,
+        arms=None if arms is None else tuple(arms),
+        output=None if output is None else str(output.resolve()),
+        frames=None if frames is None else str(frames.resolve()),
+    )
+
+
+def _asked_before(resume: Path, others: list[object]) -> Asked:
+    from fleet.study.unfinished import asked_in
+
+    if any(other is not None for other in others):
+        raise InputError(
+            "--resume goes on with what was asked before: leave out SCENARIO, --arm, --set, --seed,"
+            " --replications, --output and --frames"
+        )
+    return asked_in(resume)
+
+
+def _check_frames(scenario: Scenario) -> None:
+    """Refuse to keep more frames than memory should hold."""
+    from fleet.study.experiment import plans
+
+    seconds = scenario.model.duration / 1e9
+    rates = scenario.model.sensors
+    plan = next(iter(plans(scenario).values()))[0]
+    frames = sum(float(rates[plan.group_names[g]].rate) * seconds for g in plan.group_of)
+    if frames > MAX_FRAMES:
+        raise InputError(
+            f"--frames would keep about {frames:,.0f} frames for each arm, more than"
+            f" {MAX_FRAMES:,}; run a shorter or smaller scenario"
+        )
+
+
+def _simulate(
+    scenario: Scenario, asked: Asked, options: Options, every_s: float | None, *, anew: bool
+) -> Record:
+    """Run everything and write it down; what was done before a crash or Ctrl-C is kept."""
+    from dataclasses import replace
+
+    from fleet.show.progress import progress_bar
+    from fleet.study.experiment import run as run_experiment
+    from fleet.study.unfinished import Unfinished
+
+    kept: list[Unfinished] = []
+
+    def unfinished(run_id: str) -> Unfinished:
+        output = Path(asked.output or Path("results") / run_id).resolve()
+        folder = Unfinished(output, float("inf") if every_s is None else every_s)
+        if anew:
+            folder.begin(replace(asked, output=str(output)))
+        kept.append(folder)
+        return folder
+
+    options = replace(options, keep=asked.frames is not None)
+    keeps = unfinished if options.engine == Engine.columns.value else None
+    try:
+        with progress_bar() as progress:
+            record = run_experiment(
+                scenario, arms=asked.arms, options=options, progress=progress, unfinished=keeps
+            )
+    except BaseException:
+        _leave(kept)
+        raise
+    finally:
+        if options.executor == "ray" and options.engine == "columns":
+            from fleet.engine.ray_executor import disconnect
+
+            disconnect()
+    _save(record, asked)
+    for folder in kept:
+        folder.remove()
+    return record
+
+
+def _leave(kept: list[Unfinished]) -> None:
+    """Say how to go on with a run that was cut short, if there is anything to go on from."""
+    from fleet.show.terminal import console
+
+    for folder in kept:
+        if folder.worth_keeping():
+            console(stderr=True).print(
+                f"fleet: go on with: fleet run --resume {folder.path}", soft_wrap=True, markup=False
+            )
+        else:
+            folder.remove()
+
+
+def _save(record: Record, asked: Asked) -> None:
+    from fleet.results.store import write_frames
+    from fleet.show.folder import write_folder
+    from fleet.show.terminal import console
+
+    path = Path(asked.output or Path("results") / record.summary["run_id"])
+    write_folder(record, path)
+    said = console(stderr=True)
+    said.print(f"Results and figures: {_short(path)}/", style="dim", soft_wrap=True, markup=False)
+    if asked.frames is not None:
+        frames = Path(asked.frames)
+        frames.mkdir(parents=True, exist_ok=True)
+        for arm, runs in record.outcomes.items():
+            for replication, outcome in enumerate(runs):
+                write_frames(frames / f"{arm}-{replication}.parquet", outcome)
+        said.print(f"Frames: {_short(frames)}/", style="dim", soft_wrap=True, markup=False)
+
+
+def _short(path: Path) -> Path:
+    """Return a path as it is from here, if it is below here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _show(record: Record, as_json: bool) -> None:
+    from fleet.show import terminal
+
+    if as_json:
+        typer.echo(json.dumps(record.summary, indent=1, ensure_ascii=False))
+        return
+    out = terminal.console()
+    out.print(terminal.comparison_table(record))
+    for line in terminal.verdicts(record.summary["slo"]):
+        out.print(line)
+    for remark in terminal.remarks(record):
+        out.print(remark, style="dim")
+    host = record.summary["host"]
+    out.print(
+        f"{host['frames_per_s']:,.0f} frames/s with {host['engine']} engine, {host['executor']}"
+        f" executor, {host['shards']} shards; {host['wall_s']:.1f} s in all;"
+        f" fingerprint {record.summary['fingerprint'][:16]}",
+        style="dim",
+    )

@@ -1,0 +1,157 @@
+"""The folder of a run that is not finished: what was asked, what is done, and the last checkpoint.
+
+It stands beside the result folder, as `NAME.unfinished`, and goes when that appears. `run.json`
+says what was asked; `done/` has the counts of finished arms, `now/` the checkpoint of the one that
+runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleet.engine.checkpoint import Checkpoints
+from fleet.engine.run import Outcome
+from fleet.engine.snapshot import below, nest, read, write
+from fleet.engine.tally import Tally
+from fleet.errors import InputError
+from fleet.plan.columns import Plan
+from fleet.scenario.load import Scenario, load
+
+SCHEMA = "fleet-unfinished/1"
+ENDING = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an unfinished run was asked for.
+
+    Attributes:
+        scenario: path of the scenario.
+        overrides: what replaced its values.
+        digest: of the scenario with them.
+        arms: the arms, None for all.
+        output: the result folder; None: named after the run.
+        frames: folder for every frame, None for none.
+    """
+
+    scenario: str
+    overrides: tuple[str, ...]
+    digest: str
+    arms: tuple[str, ...] | None
+    output: str | None
+    frames: str | None
+
+    def load(self) -> Scenario:
+        """Read the scenario again.
+
+        Raises:
+            InputError: it is not what it was.
+        """
+        found = load(self.scenario, self.overrides)
+        if found.digest != self.digest:
+            raise InputError(
+                f"{self.scenario} has changed since the run began, so the run cannot go on; run it"
+                " anew, or put the file back as it was"
+            )
+        return found
+
+
+class Unfinished:
+    """The folder of a run that is not finished."""
+
+    def __init__(self, output: Path, every_s: float) -> None:
+        """Remember where it is; `begin` makes it.
+
+        Args:
+            output: the result folder that will appear in its place.
+            every_s: wall time between checkpoints.
+        """
+        self.path = output.with_name(output.name + ENDING)
+        self.every_s = every_s
+
+    def begin(self, asked: Asked) -> None:
+        """Make the folder, empty but for what was asked."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True)
+        text = json.dumps({"schema": SCHEMA, **vars(asked)}, indent=1)
+        (self.path / "run.json").write_text(text)
+
+    def checkpoints(self, arm: str, replication: int) -> Checkpoints:
+        """Return the checkpoints of a run of an arm."""
+        return Checkpoints(self.path / "now" / f"{arm}-{replication}", self.every_s)
+
+    def finished(self, plan: Plan, *, keep: bool) -> Outcome | None:
+        """Return the outcome of a plan, if it was finished before.
+
+        Raises:
+            InputError: the plan is another now, or the file is damaged.
+        """
+        path = self._done(plan)
+        if not path.exists():
+            return None
+        state = read(path)
+        if str(state["plan"]) != plan.digest():
+            raise InputError(
+                f"{path} is of another plan than arm '{plan.arm}' has now: the scenario's files or"
+                " fleet itself have changed; run it anew"
+            )
+        tally = Tally.empty(plan, keep=keep)
+        tally.load(below("tally", state))
+        in_flight, shards, window_ns, wall_ms = (int(v) for v in state["counts"])
+        return Outcome(plan, tally, in_flight, shards, window_ns, wall_ms / 1e3)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write down the outcome of a run of an arm, and forget its checkpoints."""
+        path, plan = self._done(outcome.plan), outcome.plan
+        path.parent.mkdir(exist_ok=True)
+        wall_ms = round(outcome.wall_s * 1e3)
+        counts = np.array([outcome.in_flight, outcome.shards, outcome.window_ns, wall_ms])
+        about = {"plan": np.asarray(plan.digest()), "counts": counts}
+        write(path, about | nest("tally", outcome.tally.save()))
+        self.checkpoints(plan.arm, plan.replication).forget()
+
+    def worth_keeping(self) -> bool:
+        """Return whether anything could be gone on from."""
+        kept = [*self.path.glob("done/*.npz"), *self.path.glob("now/*/at-*")]
+        return bool(kept)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _done(self, plan: Plan) -> Path:
+        return self.path / "done" / f"{plan.arm}-{plan.replication}.npz"
+
+
+def asked_in(folder: Path) -> Asked:
+    """Return what an unfinished run was asked for.
+
+    Args:
+        folder: its folder, or the result folder that it stands beside.
+
+    Raises:
+        InputError: there is no unfinished run.
+    """
+    path = folder if folder.name.endswith(ENDING) else folder.with_name(folder.name + ENDING)
+    try:
+        text = (path / "run.json").read_text()
+    except OSError:
+        raise InputError(
+            f"{folder}: no unfinished run here; give the folder that ends in {ENDING}, or the"
+            " result folder that it stands beside"
+        ) from None
+    try:
+        said: dict[str, Any] = json.loads(text)
+        if said.pop("schema") != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA}")
+        arms = said.pop("arms")
+        overrides = tuple(said.pop("overrides"))
+        return Asked(overrides=overrides, arms=None if arms is None else tuple(arms), **said)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path / 'run.json'}: cannot be read: {error}; run it anew") from None
