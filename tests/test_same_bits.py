@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -143,3 +147,59 @@ def test_replications_and_seeds_differ() -> None:
         for r in (0, 1)
     }
     assert len(prints) == 4
+
+
+TWO_NODES = """
+import json, warnings
+warnings.simplefilter("ignore")
+from ray.cluster_utils import Cluster
+import ray
+import worlds
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+made = worlds.plan(worlds.scenario(), "cloud")
+outcome = worlds.run(
+    made, executor="ray", shards=2, window_ns=250_000_000, ray_address=cluster.address, keep=False
+)
+print(json.dumps([sum(n['Alive'] for n in ray.nodes()), outcome.tally.fingerprint()]))
+ray.shutdown()
+cluster.shutdown()
+"""
+LISTENERS = """
+import json, psutil
+from fleet.engine import ray_executor
+ray_executor.connect(None)
+import ray
+ray.get(ray.remote(lambda: 1).remote())
+mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+found = [c.laddr.ip for p in mine for c in p.net_connections("inet") if c.status == "LISTEN"]
+ray_executor.disconnect()
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.ray
+def test_ray_listens_on_loopback_only() -> None:
+    done = subprocess.run([sys.executable, "-c", LISTENERS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) >= 3
+    assert {ip.removeprefix("::ffff:") for ip in found} == {"127.0.0.1"}
+
+
+@pytest.mark.ray
+def test_two_nodes_give_the_same_bits() -> None:
+    """A cluster of two nodes, as processes on this machine; the driver joins it by address."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_NODES],
+        env={**os.environ, "PYTHONPATH": str(worlds.HERE)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    nodes, found = json.loads(done.stdout.splitlines()[-1])
+    assert nodes == 2
+    made = worlds.plan(worlds.scenario(), "cloud")
+    assert found == worlds.run(made).tally.fingerprint()

@@ -1,0 +1,305 @@
+"""What dies in the middle of a run goes on from a checkpoint and gives the same bits."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worlds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.engine import ray_executor
+from fleet.engine.checkpoint import ABOUT, Checkpoints
+from fleet.engine.executor import LocalExecutor
+from fleet.engine.ray_executor import RayExecutor
+from fleet.engine.run import Options, simulate
+from fleet.engine.window import windows
+from fleet.errors import InputError, RunError
+from fleet.plan.partition import partition
+
+ALWAYS = 0.0
+SELDOM = 1e9
+BUSY = {
+    "cloud": {
+        "server": "test-gpu",
+        "servers": 1,
+        "batch": {"max": 4, "wait": "3 ms"},
+        "autoscale": {
+            "min": 1, "max": 3, "target": "30 %", "every": "100 ms", "boot": "330 ms",
+            "cooldown": "100 ms",
+        },
+    },
+    "events": [
+        {"at": "700 ms", "outage": "metro", "lasts": "200 ms"},
+        {"at": "900 ms", "crash": "cam", "lasts": "300 ms"},
+        {"at": "1100 ms", "profile": "cam", "rate": "40 fps"},
+    ],
+}  # fmt: skip
+
+
+@given(
+    world=worlds.scenarios(),
+    arm=worlds.ARMS,
+    shards=st.sampled_from([1, 2, 7]),
+    window_ns=st.sampled_from([30_000_001, 100_000_000, 300_000_000]),
+)
+@settings(max_examples=30)
+def test_every_window_in_a_process_that_begins_anew(
+    tmp_path_factory: pytest.TempPathFactory,
+    world: dict[str, Any],
+    arm: str,
+    shards: int,
+    window_ns: int,
+) -> None:
+    made = worlds.plan(world, arm)
+    whole = worlds.run(made, shards=shards, window_ns=window_ns)
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for window in windows(0, made.end_ns, window_ns):
+        kept = Checkpoints(folder, ALWAYS)
+        parts = partition(made, shards)
+        executor = LocalExecutor(made, parts, window_ns, keep=True, checkpoints=kept)
+        assert executor.now_ns == window.start_ns
+        executor.advance(window.end_ns)
+        assert len(list(folder.iterdir())) == 1
+    tally = executor.tally()
+    assert tally.fingerprint() == whole.tally.fingerprint()
+    assert executor.in_flight() == whole.in_flight
+    assert sum(map(len, tally.kept or [])) == len(worlds.finished(whole))
+
+
+@pytest.fixture(scope="module")
+def ray_started() -> Any:
+    ray_executor.connect(None)
+    yield
+    ray_executor.disconnect()
+
+
+ray_test = pytest.mark.usefixtures("ray_started")
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+@ray_test
+@pytest.mark.parametrize("case", range(6))
+def test_killed_actors(case: int, tmp_path: Path) -> None:
+    """A shard or the region dies at a random window, and another one when all is done."""
+    import ray
+
+    chance = random.Random(case)
+    made = worlds.plan(worlds.scenario(**BUSY), "cloud")
+    local = worlds.run(made)
+    kept = Checkpoints(tmp_path, chance.choice([ALWAYS, SELDOM]))
+    executor = RayExecutor(made, partition(made, 2), 100_000_000, 50_000_000, checkpoints=kept)
+    victim, at, seen = case % 3, chance.randrange(1, 18), 0
+
+    def kill(actor: Any) -> None:
+        if case % 2:
+            os.kill(ray.get(actor.pid.remote()), signal.SIGKILL)
+        else:
+            ray.kill(actor)
+
+    def progress(done_ns: int) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == at:
+            kill(executor._all[victim])
+
+    try:
+        executor.advance(made.end_ns, progress)
+        if case >= 3:
+            kill(executor._all[(victim + 1) % 3])
+        assert executor.tally().fingerprint() == local.tally.fingerprint()
+        assert executor.in_flight() == local.in_flight
+        assert executor.restarts == 1 + (case >= 3)
+    finally:
+        executor.close()
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+@ray_test
+def test_a_model_is_deployed_and_then_an_actor_dies() -> None:
+    import ray
+
+    from fleet.simulation import Simulation
+
+    prints = []
+    for executor in ("local", "ray"):
+        with Simulation(
+            worlds.load(worlds.scenario()), "on_sensor", options=Options(executor=executor)
+        ) as sim:
+            sim.run(until="700 ms")
+            sim.sensor(sim.sensors[2]).deploy("slow")
+            sim.run(until="1 s")
+            if executor == "ray":
+                ray.kill(sim._executor._all[0])  # type: ignore[attr-defined]
+            sim.run(until=sim.plan.end_ns)
+            prints.append(sim._executor.tally().fingerprint())
+    assert prints[0] == prints[1]
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+@ray_test
+def test_actors_that_die_again_and_again_end_the_run(tmp_path: Path) -> None:
+    import ray
+
+    made = worlds.plan(worlds.scenario(), "cloud")
+    kept = Checkpoints(tmp_path, SELDOM)
+    executor = RayExecutor(made, partition(made, 1), 100_000_000, 50_000_000, checkpoints=kept)
+    with pytest.raises(RunError, match="actors died 4 times in the same place"):
+        executor.advance(made.end_ns, lambda done_ns: ray.kill(executor._all[0]))
+    executor.close()
+
+
+def scenario_file(folder: Path) -> Path:
+    """Write a scenario that takes some seconds in 200 windows."""
+    for name in ("catalogue", "demand.csv", "no-sites.csv"):
+        (folder / name).symlink_to(worlds.HERE / name)
+    path = folder / "busy.yaml"
+    path.write_text(json.dumps(worlds.scenario(**BUSY, duration="40 s")))
+    return path
+
+
+def fleet(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "fleet", *map(str, arguments)]
+
+
+def fingerprint_of(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    found: str = json.loads(done.stdout)["fingerprint"]
+    return found
+
+
+def run_cut_short(path: Path, output: Path, *more: str) -> None:
+    """Begin a run and kill it with SIGKILL when its second arm has a checkpoint."""
+    command = fleet("run", path, "-o", output, "--checkpoint", "0 s", "--window", "200 ms", *more)
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    folder = output.with_name(f"{output.name}.unfinished")
+    until = time.monotonic() + 60
+    while not list(folder.glob("now/cloud-0/at-*")):
+        assert running.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+
+
+@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_killed_driver_and_resume(tmp_path: Path, executor: str) -> None:
+    path, output = scenario_file(tmp_path), tmp_path / "out"
+    run_cut_short(path, output, "--executor", executor)
+    folder = tmp_path / "out.unfinished"
+    assert not output.exists()
+    assert [p.name for p in folder.glob("done/*")] == ["on_sensor-0.npz"]
+    assert len(list(folder.glob("now/cloud-0/at-*"))) <= 2
+    again = fleet("run", "--resume", output, "--executor", executor, "--json")
+    found = fingerprint_of(subprocess.run(again, capture_output=True, text=True))
+    assert output.is_dir()
+    assert not folder.exists()
+    whole = fleet("run", path, "-o", tmp_path / "whole", "--executor", "local", "--json")
+    assert found == fingerprint_of(subprocess.run(whole, capture_output=True, text=True))
+
+
+def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:
+    path, output = scenario_file(tmp_path), tmp_path / "out"
+
+    def resumed(*more: str | Path) -> str:
+        command = fleet("run", "--resume", output, "--executor", "local", *more)
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    assert "no unfinished run here" in resumed()
+    run_cut_short(path, output, "--executor", "local")
+    assert "leave out SCENARIO" in resumed("--seed", "4")
+    text = path.read_text()
+    path.write_text(text.replace('"seed": 3', '"seed": 4'))
+    assert "has changed since the run began" in resumed()
+    path.write_text(text)
+    folder = tmp_path / "out.unfinished"
+    about = next(folder.glob("now/cloud-0/at-*")) / ABOUT
+    said = about.read_text()
+    about.write_text(said.replace('"plan": "', '"plan": "0'))
+    assert "of another plan than arm 'cloud' has now" in resumed()
+    about.write_text("{")
+    assert "this checkpoint is damaged" in resumed()
+    about.write_text(said)
+    shard = about.parent / "shard-0.npz"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) // 2])
+    assert "damaged" in resumed()
+    shard.unlink()
+    assert "cannot read this checkpoint" in resumed()
+    (folder / "run.json").write_text("[]")
+    assert "cannot be read" in resumed()
+
+
+def test_an_interrupted_run_leaves_a_way_on_or_nothing(tmp_path: Path) -> None:
+    path = scenario_file(tmp_path)
+    for every, kept in (("never", False), ("0 s", True)):
+        output = tmp_path / f"out-{kept}"
+        command = fleet(
+            "run", path, "-o", output, "--executor", "local", "--window", "200 ms",
+            "--checkpoint", every, "--arm", "cloud",
+        )  # fmt: skip
+        folder = output.with_name(f"{output.name}.unfinished")
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until = time.monotonic() + 60
+        while not (list(folder.glob("now/*/at-*")) if kept else folder.exists()):
+            assert running.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert ("fleet run --resume" in said.decode()) == kept
+        assert folder.exists() == kept
+        assert not output.exists()
+
+
+def test_checkpoints_carry_no_pickle_and_do_not_grow(tmp_path: Path) -> None:
+    import numpy as np
+
+    sizes = []
+    for seconds in (5, 20):
+        folder = tmp_path / str(seconds)
+        made = worlds.plan(worlds.scenario(**{**BUSY, "events": []}, duration="30 s"), "cloud")
+        kept = Checkpoints(folder, ALWAYS)
+        executor = LocalExecutor(made, partition(made, 1), 1_000_000_000, checkpoints=kept)
+        executor.advance(seconds * 1_000_000_000)
+        files = list(folder.glob("at-*/*.npz"))
+        for path in files:
+            with np.load(path, allow_pickle=False) as held:
+                assert all(held[name].dtype != object for name in held.files)
+        sizes.append(sum(path.stat().st_size for path in files))
+    assert sizes[1] < 1.05 * sizes[0]
+
+
+def test_a_finished_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    made = worlds.plan(worlds.scenario(), "cloud")
+    kept = Checkpoints(tmp_path / "kept", ALWAYS, passing=True)
+    outcome = simulate(made, Options(executor="local"), checkpoints=kept)
+    assert (tmp_path / "kept").exists()
+    del outcome, kept
+    assert not (tmp_path / "kept").exists()
+    shutil.rmtree(tmp_path)
+
+
+def test_a_checkpoint_of_another_plan_is_refused(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path, ALWAYS)
+    simulate(worlds.plan(worlds.scenario(), "cloud"), Options(executor="local"), checkpoints=kept)
+    other = worlds.plan(worlds.scenario(seed=4), "cloud")
+    with pytest.raises(InputError, match="is of another plan"):
+        simulate(other, Options(executor="local"), checkpoints=kept)
