@@ -53,9 +53,7 @@ def connect(address: str | None) -> dict[str, float]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault(
-        "RAY_IGNORE_UNHANDLED_ERRORS", "1"
-    )  # the errors that we wait for are ours
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the executor sees to them
     os.environ.setdefault("RAY_worker_niceness", "0")  # the actors are the run, not its background
     for name, size in _KEEP_MEMORY.items():
         os.environ.setdefault(name, size)
@@ -67,10 +65,16 @@ def connect(address: str | None) -> dict[str, float]:
                 ray.init(address=address, **common)
             else:
                 _stay_on_loopback()
-                ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **common)
+                ray.init(
+                    address="local",  # its own, even where a cluster runs
+                    include_dashboard=False,
+                    object_store_memory=_OBJECT_STORE_BYTES,
+                    **common,
+                )
         except (ConnectionError, ValueError, RuntimeError) as error:
             first = str(error).splitlines()[0]
-            raise InputError(f"--ray-address {address}: cannot join Ray: {first}") from None
+            what = f"--ray-address {address}: cannot join Ray" if address else "cannot start Ray"
+            raise InputError(f"{what}: {first}") from None
     return dict(ray.cluster_resources())
 
 
