@@ -55,7 +55,7 @@ class Network:
         self.hops = [_hop(plan, level) for level in range(LEVELS)]
         self.pools = [_pools(plan, part, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
-        self.serves = [bool((self.reaching == level).any()) for level in range(LEVELS)]
+        self.reach = set(np.unique(self.reaching[mine]).tolist())
         self.answered: Index = NOBODY
 
     def put(self, index: Index) -> None:
@@ -96,7 +96,7 @@ class Network:
         for level in range(LEVELS):
             if level > 0:
                 moved = self._pass_level(level, until_ns)
-            if self.serves[level]:
+            if level in self.reach:
                 moved = self._pass_servers(level, moved, until_ns, out)
             gone, on = self._leaving(moved, link_place(level + 1))
             out.append(gone)
@@ -115,7 +115,9 @@ class Network:
     def _pass_servers(self, level: int, moved: Index, until_ns: int, out: list[Index]) -> Index:
         """Have frames served behind a level; return those that go on, add to `out` what leaves."""
         if len(moved):
-            raw, moved = frames.where(self.store.columns, moved, self.reaching, level)
+            raw, moved = moved, NOBODY
+            if len(self.reach) > 1:
+                raw, moved = frames.where(self.store.columns, raw, self.reaching, level)
             gone, raw = self._leaving(raw, pool_place(level))
             out.append(gone)
             if len(raw):

@@ -57,6 +57,7 @@ class Pools:
             dtype=np.int64,
         )  # fmt: skip
         self.variation = np.array([p.variation for p in self.spec])
+        self.deadlines = any(p.deadline_ns > 0 for p in self.spec)
         self._speeds()
         self.heaps, self.sizes = _heaps([[k.count for k in p.kinds] for p in self.spec])
         self.decoders, self.decoder_sizes = _heaps(
@@ -69,7 +70,7 @@ class Pools:
         self.pending, self.decoding, self.waiting, self.serving = (NOBODY,) * 4
         row = self.row_of[plan.pool_of]
         decodes = (plan.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
-        self.decodes = decodes.astype(np.int64)
+        self.decodes = decodes.astype(np.int64) if decodes.any() else None
 
     def _speeds(self) -> None:
         """Lay out t(b) and decode rates by pool and kind."""
@@ -98,8 +99,10 @@ class Pools:
         due, late = frames.before(columns, frames.join(self.arriving), CLOCK, until_ns)
         self.arriving = [late] if len(late) else []
         due = in_order(columns, due)
-        coded, plain = frames.where(columns, due, self.decodes, 1)
-        columns[DECODED, plain] = columns[CLOCK, plain]
+        coded, plain = NOBODY, due
+        if self.decodes is not None:
+            coded, plain = frames.where(columns, due, self.decodes, 1)
+        frames.copy_column(columns, plain, CLOCK, DECODED)
         if not len(coded) and not len(self.pending) and not len(self.decoding):
             return plain
         index, ends, waiting = self._by_pool(self.pending, coded)
@@ -122,7 +125,10 @@ class Pools:
             self.variation, self.mean_ns, self.plan.service_keys, order, heads, tails,
             self.served_ns, self.batches, self.started,
         )  # fmt: skip
-        started, self.waiting = cloud.sort_out(columns, order, ends, heads, tails)
+        if len(ends) == 1 and not self.deadlines:  # none of the first was lost
+            started, self.waiting = order[: heads[0]], order[heads[0] : tails[0]]
+        else:
+            started, self.waiting = cloud.sort_out(columns, order, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
 
     def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:

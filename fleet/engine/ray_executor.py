@@ -30,7 +30,7 @@ AHEAD = 3
 MOST_RESTARTS = 3
 """How often actors are restarted without getting as far as a further checkpoint."""
 
-_OBJECT_STORE_BYTES = 512 * 1024 * 1024
+_OBJECT_STORE_BYTES = 256 * 1024 * 1024
 # The C library gives large blocks back to the system at once, and each window takes them again: the
 # page faults cost a third of an actor's time. These let its processes keep what they have had.
 _KEEP_MEMORY = {

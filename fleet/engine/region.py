@@ -121,8 +121,7 @@ class Region:
     def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; none leaves a region."""
         results = self.network.advance(until_ns)
-        columns = self.store.columns
-        columns[DONE, results] = columns[CLOCK, results]
+        frames.copy_column(self.store.columns, results, CLOCK, DONE)
         self.network.answered = frames.join([self.network.answered, results])
         if self.scaling is not None:
             self.scaling[0].accrue(until_ns)

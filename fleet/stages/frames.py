@@ -287,8 +287,26 @@ def _where(
     return c
 
 
+@kernel
+def copy_column(columns: Columns, index: Index, source: int, target: int) -> None:
+    """Copy one column of some frames to another."""
+    for i in index:
+        columns[target, i] = columns[source, i]
+
+
 def conclude(columns: Columns, index: Index, until_ns: int) -> Index:
     """Make results of the frames that are done before a time; return the others."""
-    done, late = before(columns, index, DONE, until_ns)
-    columns[FATE, done] = RESULT
-    return late
+    late = np.empty(len(index), dtype=np.int64)
+    return late[: _conclude(columns, index, until_ns, late)]
+
+
+@kernel
+def _conclude(columns: Columns, index: Index, until_ns: int, late: Index) -> int:
+    n = 0
+    for i in index:
+        if columns[DONE, i] < until_ns:
+            columns[FATE, i] = RESULT
+        else:
+            late[n] = i
+            n += 1
+    return n
