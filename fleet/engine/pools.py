@@ -24,7 +24,7 @@ from fleet.stages.frames import (
 from fleet.stages.order import in_order
 
 _FIELDS = (
-    "heaps", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
+    "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
     "started", "pending", "decoding", "waiting", "serving",
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ _FIELDS = (
 class Pools:
     """Pools as arrays with one row a pool, so that a kernel runs them all.
 
-    Free times of servers and of decoders are kept as `time · KINDS + kind` in binary heaps.
+    Free times of servers and decoders are kept as `time · KINDS + kind`, in rings (`stages.cloud`).
     """
 
     def __init__(self, plan: Plan, ids: Ints, store: Store, tally: Tally) -> None:
@@ -59,8 +59,8 @@ class Pools:
         self.variation = np.array([p.variation for p in self.spec])
         self.deadlines = any(p.deadline_ns > 0 for p in self.spec)
         self._speeds()
-        self.heaps, self.sizes = _heaps([[k.count for k in p.kinds] for p in self.spec])
-        self.decoders, self.decoder_sizes = _heaps(
+        self.rings, self.sizes = _rings([[k.count for k in p.kinds] for p in self.spec])
+        self.decoders, self.decoder_sizes = _rings(
             [[k.count * k.decoders for k in p.kinds] for p in self.spec]
         )
         self.served_ns, self.decoding_ns, self.batches, self.started = (
@@ -121,7 +121,7 @@ class Pools:
         index, ends, waiting = self._by_pool(self.waiting, decoded)
         order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.serve_all(
-            columns, index, ends, waiting, until_ns, self.heaps, self.sizes, self.table,
+            columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
             self.variation, self.mean_ns, self.plan.service_keys, order, heads, tails,
             self.served_ns, self.batches, self.started,
         )  # fmt: skip
@@ -162,8 +162,8 @@ class Pools:
         """Book what is only known at the end: time spent and paid up to now."""
         for p, pool in enumerate(self.spec):
             row = int(self.plan.pool_row[self.ids[p]])
-            ahead = _ahead(self.heaps[p, : self.sizes[p]], now_ns)
-            decoding = _ahead(self.decoders[p, : self.decoder_sizes[p]], now_ns)
+            ahead = _ahead(self.rings[p, 1 : 1 + self.sizes[p]], now_ns)
+            decoding = _ahead(self.decoders[p, 1 : 1 + self.decoder_sizes[p]], now_ns)
             for k, kind in enumerate(pool.kinds):
                 counts = self.tally.servers[row + k]
                 counts[SERVED_NS] = self.served_ns[p, k] - ahead[k]
@@ -172,19 +172,19 @@ class Pools:
                 counts[SERVER_NS] = kind.count * now_ns
 
 
-def _heaps(counts: list[list[int]]) -> tuple[Ints, Ints]:
-    """Return (heaps of what is free at time zero, their sizes) from counts by pool and kind."""
+def _rings(counts: list[list[int]]) -> tuple[Ints, Ints]:
+    """Return (rings of what is free at time zero, their sizes) from counts by pool and kind."""
     sizes = np.array([sum(kinds) for kinds in counts], dtype=np.int64)
-    heaps = np.zeros((len(counts), max(1, int(sizes.max()))), dtype=np.int64)
-    for heap, kinds in zip(heaps, counts, strict=True):
-        heap[: sum(kinds)] = np.repeat(np.arange(len(kinds)), kinds)  # sorted: a heap
-    return heaps, sizes
+    rings = np.zeros((len(counts), 1 + max(1, int(sizes.max()))), dtype=np.int64)
+    for ring, kinds in zip(rings, counts, strict=True):
+        ring[1 : 1 + sum(kinds)] = np.repeat(np.arange(len(kinds)), kinds)
+    return rings, sizes
 
 
-def _ahead(heap: Ints, now_ns: int) -> Ints:
+def _ahead(free: Ints, now_ns: int) -> Ints:
     """Return how long servers are still busy after now, by kind; ns, shape (KINDS,)."""
-    left = np.maximum(heap // KINDS - now_ns, 0)
-    return np.bincount(heap % KINDS, weights=left, minlength=KINDS).astype(np.int64)
+    left = np.maximum(free // KINDS - now_ns, 0)
+    return np.bincount(free % KINDS, weights=left, minlength=KINDS).astype(np.int64)
 
 
 _SCALED = ("up", "paid", "paid_ns", "accrued_ns", "leaving", "decoders_leaving")
@@ -227,14 +227,14 @@ class Scaled:
     def busy_ns(self, now_ns: int) -> tuple[int, int]:
         """Return the time spent up to now: of servers, and of decoders for each that they have."""
         pools, p = self.pools, self.row
-        served = int(pools.served_ns[p, 0]) - self._ahead(pools.heaps, pools.sizes, now_ns)
+        served = int(pools.served_ns[p, 0]) - self._ahead(pools.rings, pools.sizes, now_ns)
         served -= _left(self.leaving, now_ns)
         decoding = int(pools.decoding_ns[p, 0]) - _left(self.decoders_leaving, now_ns)
         decoding -= self._ahead(pools.decoders, pools.decoder_sizes, now_ns)
         return served, decoding // max(1, self.first.decoders)
 
-    def _ahead(self, heaps: Ints, sizes: Ints, now_ns: int) -> int:
-        return int(_ahead(heaps[self.row, : sizes[self.row]], now_ns)[0])
+    def _ahead(self, rings: Ints, sizes: Ints, now_ns: int) -> int:
+        return int(_ahead(rings[self.row, 1 : 1 + sizes[self.row]], now_ns)[0])
 
     def order_server(self, now_ns: int) -> None:
         """Start to pay for a server; it boots."""
@@ -246,7 +246,7 @@ class Scaled:
         """Take up a server that has booted, with its decoders."""
         pools, p = self.pools, self.row
         self.up += 1
-        pools.heaps = _pushed(pools.heaps, pools.sizes, p, now_ns * KINDS, 1)
+        pools.rings = _pushed(pools.rings, pools.sizes, p, now_ns * KINDS, 1)
         pools.decoders = _pushed(
             pools.decoders, pools.decoder_sizes, p, now_ns * KINDS, self.first.decoders
         )
@@ -257,7 +257,7 @@ class Scaled:
         self.accrue(now_ns)
         self.up -= 1
         self.paid -= 1
-        ends = _pulled(pools.heaps[p], pools.sizes, p, 1)[0]
+        ends = _pulled(pools.rings[p], pools.sizes, p, 1)[0]
         if ends > now_ns:
             self.leaving.append(ends)
             self.paid_ns += min(ends, pools.plan.end_ns) - now_ns
@@ -288,24 +288,26 @@ def _left(ends_ns: list[int], now_ns: int) -> int:
     return sum(max(0, end - now_ns) for end in ends_ns)
 
 
-def _pushed(heaps: Ints, sizes: Ints, row: int, value: int, count: int) -> Ints:
-    """Return heaps with a number added to one of them so many times; its size grows in place."""
-    size = int(sizes[row])
-    if size + count > heaps.shape[1]:
-        wider = np.zeros((len(heaps), 2 * (size + count)), dtype=np.int64)
-        wider[:, : heaps.shape[1]] = heaps
-        heaps = wider
-    heaps[row, size : size + count] = value
-    sizes[row] += count
-    heaps[row, : sizes[row]].sort()
-    return heaps
+def _pushed(rings: Ints, sizes: Ints, row: int, value: int, count: int) -> Ints:
+    """Return rings with a number added to one of them so many times; its size grows in place."""
+    size = int(sizes[row]) + count
+    if 1 + size > rings.shape[1]:
+        wider = np.zeros((len(rings), 1 + 2 * size), dtype=np.int64)
+        wider[:, : rings.shape[1]] = rings
+        rings = wider
+    rings[row, 1 + int(sizes[row]) : 1 + size] = value
+    sizes[row] = size
+    rings[row, 0] = 0
+    rings[row, 1 : 1 + size].sort()
+    return rings
 
 
-def _pulled(heap: Ints, sizes: Ints, row: int, count: int) -> list[int]:
+def _pulled(ring: Ints, sizes: Ints, row: int, count: int) -> list[int]:
     """Return the times of the numbers of the first kind that are free first; they are taken out."""
     size = int(sizes[row])
-    numbers = np.sort(heap[:size])
+    numbers = np.sort(ring[1 : 1 + size])
     gone = np.flatnonzero(numbers % KINDS == 0)[:count]
-    heap[: size - len(gone)] = np.delete(numbers, gone)
     sizes[row] -= len(gone)
+    ring[0] = 0
+    ring[1 : 1 + int(sizes[row])] = np.delete(numbers, gone)
     return [int(at) for at in numbers[gone] // KINDS]

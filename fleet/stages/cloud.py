@@ -50,25 +50,33 @@ KINDS = 8
 
 
 @part
-def replace_first(heap: Ints, size: int, value: int) -> None:
-    """Replace the smallest number of a binary heap."""
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= size:
+def first_of(ring: Ints) -> int:
+    """Return the smallest number of a ring."""
+    return int(ring[1 + ring[0]])
+
+
+@part
+def replace_first(ring: Ints, size: int, value: int) -> None:
+    """Replace the smallest number of a ring.
+
+    A ring is a row of numbers in ascending order that begins anywhere: `ring[0]` says where, the
+    numbers are `ring[1:1 + size]`. A new one is mostly the largest, as decoding and batches take
+    much the same time, so it is looked for a place from the end: one step instead of a search.
+    """
+    at = ring[0]
+    ring[0] = at + 1 if at + 1 < size else 0
+    for _ in range(size - 1):
+        before = at - 1 if at > 0 else size - 1
+        if ring[1 + before] <= value:
             break
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= value:
-            break
-        heap[at] = heap[child]
-        at = child
-    heap[at] = value
+        ring[1 + at] = ring[1 + before]
+        at = before
+    ring[1 + at] = value
 
 
 @kernel
 def decode(
-    columns: Columns, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rates: Ints,
+    columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rates: Ints,
     pixels: Ints, queue: int, order: Ints, decoding_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the decoders of a pool up to a time.
@@ -82,7 +90,7 @@ def decode(
             sensor, frame).
         waiting: how many of them wait already.
         until_ns: what would start at or after this time stays undecided.
-        heap: when decoders are free, times `KINDS`, plus their kind; changed in place.
+        ring: when decoders are free, times `KINDS`, plus their kind; changed in place.
         size: number of decoders.
         rates: pixels a second of a decoder by kind.
         pixels: to decode of a frame, by sensor.
@@ -99,7 +107,7 @@ def decode(
     while True:
         start_ns = until_ns
         if tail > head and size > 0:
-            start_ns = max(heap[0] // KINDS, columns[CLOCK, order[head]])
+            start_ns = max(first_of(ring) // KINDS, columns[CLOCK, order[head]])
         if arriving < len(index) and columns[CLOCK, index[arriving]] <= start_ns:
             if tail - head >= queue:
                 i = index[arriving]
@@ -111,11 +119,11 @@ def decode(
         elif start_ns >= until_ns:
             return head, tail
         else:
-            kind, i = heap[0] % KINDS, order[head]
+            kind, i = first_of(ring) % KINDS, order[head]
             spent = service_ns(pixels[columns[SENSOR, i]], rates[kind])
             columns[DECODED, i] = columns[CLOCK, i] = start_ns + spent
             decoding_ns[kind] += spent
-            replace_first(heap, size, (start_ns + spent) * KINDS + kind)
+            replace_first(ring, size, (start_ns + spent) * KINDS + kind)
             head += 1
 
 
@@ -145,7 +153,7 @@ def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> 
 
 @kernel
 def serve(
-    columns: Columns, index: Ints, waiting: int, until_ns: int, heap: Ints, size: int, rule: Ints,
+    columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rule: Ints,
     variation: float, mean_ns: Ints, keys: NDArray[np.uint64], order: Ints, served_ns: Ints,
     batches: Ints, started: Ints,
 ) -> tuple[int, int]:  # fmt: skip
@@ -169,7 +177,7 @@ def serve(
         if tail > head:
             if size > 0:
                 due = due_ns(columns, order, head, tail, max_batch, wait_ns)
-                launch_ns = max(heap[0] // KINDS, due)
+                launch_ns = max(first_of(ring) // KINDS, due)
             if deadline_ns > 0:
                 expiry_ns = min(until_ns, columns[CLOCK, order[head]] + deadline_ns)
         arrival_ns = columns[CLOCK, index[arriving]] if arriving < len(index) else until_ns
@@ -188,14 +196,14 @@ def serve(
         elif launch_ns >= until_ns:
             return head, tail
         else:
-            kind = heap[0] % KINDS
+            kind = first_of(ring) % KINDS
             count = min(max_batch, tail - head)
             lead = order[head]
             spent = batch_ns(
                 mean_ns[kind, count], rule[LAW], variation, keys[columns[SENSOR, lead]],
                 columns[FRAME, lead],
             )  # fmt: skip
-            replace_first(heap, size, (launch_ns + spent) * KINDS + kind)
+            replace_first(ring, size, (launch_ns + spent) * KINDS + kind)
             served_ns[kind] += spent
             batches[kind] += 1
             started[kind] += count
@@ -206,7 +214,7 @@ def serve(
 
 @kernel
 def decode_all(
-    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints,
+    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
     sizes: Ints, rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
     decoding_ns: Ints,
 ) -> None:  # fmt: skip
@@ -221,7 +229,7 @@ def decode_all(
     for p in range(len(ends)):
         end = ends[p]
         heads[p], tails[p] = decode(
-            columns, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], rates[p], pixels,
+            columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], rates[p], pixels,
             table[p, QUEUE], order[begin:end], decoding_ns[p],
         )  # fmt: skip
         begin = end
@@ -229,7 +237,7 @@ def decode_all(
 
 @kernel
 def serve_all(
-    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, heaps: Ints,
+    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
     sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints,
     keys: NDArray[np.uint64], order: Ints, heads: Ints, tails: Ints, served_ns: Ints,
     batches: Ints, started: Ints,
@@ -239,7 +247,7 @@ def serve_all(
     for p in range(len(ends)):
         end = ends[p]
         heads[p], tails[p] = serve(
-            columns, index[begin:end], waiting[p], until_ns, heaps[p], sizes[p], table[p],
+            columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], table[p],
             variation[p], mean_ns[p], keys, order[begin:end], served_ns[p], batches[p], started[p],
         )  # fmt: skip
         begin = end

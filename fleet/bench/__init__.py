@@ -1,0 +1,1 @@
+"""How fast it is: workloads, measurements in fresh processes, and the table of `fleet bench`."""

@@ -1,0 +1,91 @@
+"""What is measured: a city of cameras over fibre, and a textbook chain of queues."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.scenario.load import loads
+
+Data = dict[str, Any]
+
+CELL_SENSORS = 50
+_L4_FRAMES_S = 320  # that one server takes of this model with some room to spare
+
+
+def city(sensors: int, rate_fps: int, duration: str) -> Data:
+    """Return cameras with a port each, 50 at a passive optical network, and GPUs in the cloud.
+
+    Every stage is at work: scene, capture, DSP or encoder, port, shared access, backhaul, WAN,
+    decoding, batches of eight, and the result's way to its consumer.
+    """
+    # Shared links grow with the city, so that every size is at the same load.
+    gbit_s = max(1, round(sensors * rate_fps * 0.15e-3))
+    return {
+        "name": f"bench-{sensors}",
+        "seed": 7,
+        "start": "2024-05-16T17:00",
+        "duration": duration,
+        "sensors": {
+            "camera": {
+                "count": sensors, "cells": max(1, sensors // CELL_SENSORS),
+                "rate": f"{rate_fps} fps", "app": "watch", "uplink": "port",
+            }
+        },
+        "links": {
+            "port": {"technology": "poe", "shared_by": "sensor", "to": "fibre"},
+            "fibre": {"technology": "gpon", "shared_by": "cell", "to": "metro"},
+            "metro": {
+                "technology": "metro-ethernet", "shared_by": "city", "to": "wan",
+                "rate": f"{gbit_s} Gbit/s",
+            },
+            "wan": {
+                "technology": "wan", "shared_by": "city", "to": "cloud",
+                "rate": f"{gbit_s} Gbit/s",
+            },
+        },
+        "cloud": {
+            "server": "l4", "servers": max(1, -(-sensors * rate_fps // _L4_FRAMES_S)),
+            "batch": {"max": 8, "wait": "5 ms"},
+        },
+        "arms": {
+            "cloud": {"device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11m"},
+            "on_sensor": {"device": "imx500", "model": "ssd-mobilenet-v2"},
+        },
+    }  # fmt: skip
+
+
+def textbook(sensors: int, duration: str) -> Data:
+    """Return equal frames of equal sensors through a FIFO cell, a FIFO backhaul and a FIFO pool."""
+    cells, mbit_s = max(1, sensors // 20), 80 * sensors  # of frames of 1 MB ten times a second
+    return {
+        "name": f"textbook-{sensors}",
+        "seed": 7,
+        "start": "2024-05-16T17:00",
+        "duration": duration,
+        "catalogue": "../proof/bare",
+        "sensors": {
+            "camera": {
+                "count": sensors, "cells": cells, "rate": "10 fps", "app": "gaze",
+                "uplink": "cell",
+            }
+        },
+        "links": {
+            "cell": {"technology": "wire", "shared_by": "cell", "to": "backhaul",
+                     "rate": f"{1.2 * mbit_s / cells:.3f} Mbit/s"},
+            "backhaul": {"technology": "metro-ethernet", "shared_by": "city", "to": "cloud",
+                         "rate": f"{1.1 * mbit_s:.3f} Mbit/s", "propagation": "0 ns",
+                         "buffer": "1 TB"},
+        },
+        "cloud": {"server": "server", "servers": max(1, -(-sensors // 80)), "decode": False},
+        "arms": {"cloud": {"device": "instant-camera", "codec": "constant", "model": "constant"}},
+    }  # fmt: skip
+
+
+def plan(data: Data, arm: str) -> Plan:
+    """Return the plan of an arm of a workload."""
+    scenario = loads(json.dumps(data), str(Path(__file__).parent / "workload.yaml"))
+    return compile_plan(scenario, catalogue(scenario), arm)
