@@ -81,7 +81,12 @@ def textbook(sensors: int, duration: str) -> Data:
                          "buffer": "1 TB"},
         },
         "cloud": {"server": "server", "servers": max(1, -(-sensors // 80)), "decode": False},
-        "arms": {"cloud": {"device": "instant-camera", "codec": "constant", "model": "constant"}},
+        "arms": {
+            "cloud": {
+                "device": "instant-camera", "codec": "constant", "model": "constant",
+                "protocol": "bare",
+            }
+        },
     }  # fmt: skip
 
 

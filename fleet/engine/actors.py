@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
+from fleet.engine.executor import Spent
 from fleet.engine.region import Region
 from fleet.engine.shard import Shard
 from fleet.engine.snapshot import State
@@ -18,18 +19,6 @@ from fleet.engine.window import Window, windows
 from fleet.plan.columns import Plan
 from fleet.plan.partition import Part
 from fleet.stages.frames import Columns
-
-
-class Spent(NamedTuple):
-    """How a process has spent its time: seconds in kernels, of CPU in all, and of wall time."""
-
-    kernels_s: float
-    cpu_s: float
-    wall_s: float
-
-    def more(self, kernels_s: float) -> Spent:
-        """Return this with more time in kernels."""
-        return self._replace(kernels_s=self.kernels_s + kernels_s)
 
 
 class Actor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,10 +24,44 @@ def no_progress(done_ns: int) -> None:
     """Tell nobody."""
 
 
+class Spent(NamedTuple):
+    """How a process has spent its time: seconds in kernels, of CPU in all, and of wall time."""
+
+    kernels_s: float
+    cpu_s: float
+    wall_s: float
+
+    def more(self, kernels_s: float) -> Spent:
+        """Return this with more time in kernels."""
+        return self._replace(kernels_s=self.kernels_s + kernels_s)
+
+
+class Effort(NamedTuple):
+    """What carrying a run out took.
+
+    Attributes:
+        spent: by process; empty if all ran in this one.
+        restarts: how often actors were restarted after a crash.
+        peak_transfer_bytes: most bytes under way between actors.
+        advance_s: wall time, without setting up and counting together.
+    """
+
+    spent: dict[str, Spent]
+    restarts: int
+    peak_transfer_bytes: int
+    advance_s: float = 0.0
+
+
+NO_EFFORT = Effort({}, 0, 0)
+
+
 class Executor(Protocol):
     """What a run needs of whoever carries it out."""
 
     shards: int
+
+    def effort(self) -> Effort:
+        """Return what it took up to now."""
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time; `progress` hears of every window that is done."""
@@ -135,6 +169,10 @@ class LocalExecutor:
         bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
         return bits
 
+    def effort(self) -> Effort:
+        """Return what it took: nothing beside this process."""
+        return NO_EFFORT
+
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
         self.plan = plan
@@ -174,6 +212,10 @@ class ReferenceExecutor:
     def tally(self) -> Tally:
         """Return the counts up to now."""
         return merged(self._reference.plan, [self._reference.tally])
+
+    def effort(self) -> Effort:
+        """Return what it took: nothing beside this process."""
+        return NO_EFFORT
 
     def close(self) -> None:
         """Let go of the fleet."""

@@ -15,9 +15,9 @@ import numpy as np
 import ray
 from ray._private import ray_constants
 
-from fleet.engine.actors import RegionActor, ShardActor, Spent
+from fleet.engine.actors import RegionActor, ShardActor
 from fleet.engine.checkpoint import Checkpoints
-from fleet.engine.executor import Progress, merged, names, no_progress, shard_of
+from fleet.engine.executor import Effort, Progress, merged, names, no_progress, shard_of
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
@@ -254,10 +254,11 @@ class RayExecutor:
         bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
         return bits
 
-    def spent(self) -> dict[str, Spent]:
-        """Return how each process spent its time since it was started."""
+    def effort(self) -> Effort:
+        """Return what it took: how actors spent their time since they were last started."""
         spent = self._ask(lambda a: a.spent.remote(), self._everyone)
-        return dict(zip(names(self.partition), spent, strict=True))
+        by_name = dict(zip(names(self.partition), spent, strict=True))
+        return Effort(by_name, self.restarts, self.peak_transfer_bytes)
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""

@@ -12,7 +12,13 @@ import numpy as np
 
 from fleet.engine.audit import audit
 from fleet.engine.checkpoint import Checkpoints, passing
-from fleet.engine.executor import Executor, LocalExecutor, ReferenceExecutor
+from fleet.engine.executor import (
+    NO_EFFORT,
+    Effort,
+    Executor,
+    LocalExecutor,
+    ReferenceExecutor,
+)
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
@@ -60,6 +66,7 @@ class Outcome:
         shards: shards in use.
         window_ns: length of a window.
         wall_s: time that the run took, without starting Ray.
+        effort: what carrying it out took.
     """
 
     plan: Plan
@@ -68,6 +75,7 @@ class Outcome:
     shards: int
     window_ns: int
     wall_s: float
+    effort: Effort = NO_EFFORT
 
 
 def simulate(
@@ -92,13 +100,16 @@ def simulate(
     began = time.perf_counter()
     executor, window_ns = start(plan, options, checkpoints)
     try:
+        ready = time.perf_counter()
         executor.advance(plan.end_ns, lambda done_ns: progress(done_ns / plan.end_ns))
+        advance_s = time.perf_counter() - ready
         tally, in_flight = executor.tally(), executor.in_flight()
         audit(plan, tally, in_flight, executor.queued_bits(), plan.end_ns)
+        effort = executor.effort()._replace(advance_s=advance_s)
     finally:
         executor.close()
     wall_s = time.perf_counter() - began
-    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s)
+    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, effort)
 
 
 def start(

@@ -146,6 +146,7 @@ def _summary(
     first = next(iter(outcomes.values()))[0]
     baseline = "cloud" if "cloud" in found else next(iter(found))
     captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
+    efforts = [o.effort for runs in outcomes.values() for o in runs]
     engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
     made = {arm: [outcome.plan for outcome in runs] for arm, runs in outcomes.items()}
     return {
@@ -166,6 +167,8 @@ def _summary(
             "engine_s": engine_s,
             "frames_per_s": captured / max(engine_s, 1e-9),
             "peak_rss_mb": peak_rss_mb(),
+            "peak_transfer_mb": max(e.peak_transfer_bytes for e in efforts) / 1e6,
+            "restarts": sum(e.restarts for e in efforts),
             "python": platform.python_version(),
             "machine": platform.machine(),
         },

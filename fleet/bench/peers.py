@@ -1,0 +1,83 @@
+"""The same workload in plain SimPy: `bench/plain_simpy.py`, which is part of the repository."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleet.bench import workloads
+from fleet.engine.run import Options, simulate
+from fleet.plan.columns import Ints, Plan
+from fleet.stages import capture
+from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT
+from fleet.stages.uplink import RATE_BPS, service_ns
+
+SCRIPT = Path(__file__).parents[2] / "bench" / "plain_simpy.py"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs of one workload.
+
+    Attributes:
+        frames: results.
+        simpy_s: time of plain SimPy.
+        fleet_s: time of the columns engine, in this process.
+        difference_ns: largest difference of any order statistic of the latencies.
+    """
+
+    frames: int
+    simpy_s: float
+    fleet_s: float
+    difference_ns: int
+
+
+def compare(sensors: int, duration: str) -> Comparison | None:
+    """Run the textbook workload both ways; None where the script is not there."""
+    if not SCRIPT.is_file():
+        return None
+    plan = workloads.plan(workloads.textbook(sensors, duration), "cloud")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)], input=json.dumps(work(plan)), capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    said: dict[str, Any] = json.loads(done.stdout)
+    theirs = np.array(said["latencies_ns"], dtype=np.int64)
+    ours = latencies(simulate(plan, Options(executor="local", keep=True)).tally.kept or [])
+    fleet_s = min(simulate(plan, Options(executor="local")).wall_s for _ in range(3))
+    worst = -1 if len(ours) != len(theirs) else int(np.abs(ours - theirs).max(initial=0))
+    return Comparison(len(ours), float(said["run_s"]), fleet_s, worst)
+
+
+def latencies(kept: list[Ints]) -> Ints:
+    """Return the latencies of all results, sorted; ns."""
+    rows = np.concatenate(kept)
+    rows = rows[rows[:, FATE] == RESULT]
+    found: Ints = np.sort(rows[:, DONE] - rows[:, CAPTURE])
+    return found
+
+
+def work(plan: Plan) -> dict[str, Any]:
+    """Return a plan of the textbook workload as the script reads it."""
+    clocks, bits = plan.clocks, 8 * 10**6
+    period_ns = int(clocks[0, capture.NUM] // clocks[0, capture.DEN])
+    cells, cell_of = np.unique(plan.link_of[1], return_inverse=True)
+    pool = plan.pool(0).kinds[0]
+    return {
+        "sensors": [
+            {"first_ns": int(at), "cell": int(cell)}
+            for at, cell in zip(clocks[:, capture.ANCHOR], cell_of, strict=True)
+        ],
+        "period_ns": period_ns,
+        "until_ns": plan.end_ns,
+        "cells_ns": [service_ns(bits, int(rate)) for rate in plan.links[cells, RATE_BPS]],
+        "backhaul_ns": service_ns(bits, int(plan.links[plan.link_of[2][0], RATE_BPS])),
+        "servers": pool.count,
+        "server_ns": int(pool.service_ns[1]),
+    }
