@@ -187,9 +187,9 @@ class Bench:
             job = Job(data, arm=arm, repeat=self.size.repeat, warm_up=short)
             alone = self._job(f"{arm}, local", job)
             rays = {
-                shards: self._job(f"{arm}, ray-{shards}", replace(job, executor="ray", shards=shards))
-                for shards in (1, 2)
-            }  # fmt: skip
+                n: self._job(f"{arm}, ray-{n}", replace(job, executor="ray", shards=n))
+                for n in (1, 2)
+            }
             for found in rays.values():
                 _equal("one process and Ray", alone, found)
             self._speed(arm, sensors, alone, rays)
@@ -208,7 +208,7 @@ class Bench:
         )  # fmt: skip
         self._find(
             f"{arm}: Ray's work beside the kernels", 100 * (best.overhead or 0.0), "%", 10,
-            f"windows of {best.window_s:g} s; at most {best.peak_transfer_mb:.1f} MB between actors",
+            f"windows of {best.window_s:g} s, at most {best.peak_transfer_mb:.1f} MB under way",
             most=True,
         )  # fmt: skip
 

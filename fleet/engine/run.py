@@ -162,13 +162,15 @@ def default_window_ns(plan: Plan) -> int:
 
 
 def slice_ns(plan: Plan) -> int:
-    """Return a span that holds some 25,000 frames, from 0.1 s to 60 s; ns.
+    """Return a span that holds some 25,000 frames, or one of each sensor, from 0.1 s to 60 s; ns.
 
-    So many frames and their copies stay in the cache of a core: more at a time run slower.
+    So many frames and their copies stay in the cache of a core: more at a time run slower. But
+    every sensor is looked at in every span, which should not be for nothing.
     """
     clocks = plan.clocks
     per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
-    return int(np.clip(_FRAMES_PER_SLICE / per_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
+    frames = max(_FRAMES_PER_SLICE, plan.size)
+    return int(np.clip(frames / per_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
 
 
 def peak_rss_mb() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -296,12 +297,17 @@ def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
     size = len(parts.placed)
     back, payload, wire = (np.zeros(size, dtype=np.int64) for _ in range(3))
     groups = parts.scenario.model.sensors
+
+    @functools.cache
+    def sizes(model: str) -> tuple[int, int]:
+        content = parts.reader.data_bit("models", model, "result") // 8
+        return content, equipment.message_bits(parts.reader, content)
+
     for s, sensor in enumerate(parts.placed):
         setup = parts.setup(s)
         if setup.on_sensor:
             continue
-        payload[s] = parts.reader.data_bit("models", setup.model, "result") // 8
-        wire[s] = equipment.message_bits(parts.reader, int(payload[s]))
+        payload[s], wire[s] = sizes(setup.model)
         if groups[sensor.group].consumer == "cloud":
             continue
         for level in range(int(pool_level[s]) + 1):
