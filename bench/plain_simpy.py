@@ -18,8 +18,9 @@ import simpy
 def frame(env, work, cell, backhaul, pool, took):
     """Pass the three queues and note how long it took."""
     began = env.now
-    for queue, service_ns in ((cell, work["cells_ns"][cell.number]), (backhaul, work["backhaul_ns"]),
-                              (pool, work["server_ns"])):  # fmt: skip
+    cell_ns = work["cells_ns"][cell.number]
+    steps = (cell, cell_ns), (backhaul, work["backhaul_ns"]), (pool, work["server_ns"])
+    for queue, service_ns in steps:
         with queue.request() as turn:
             yield turn
             yield env.timeout(service_ns)

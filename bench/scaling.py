@@ -38,8 +38,10 @@ def points():
             data = workloads.city(sensors, 1, f"{SECONDS} s")
             warm_up = None if "engine" in how else "1 s"
             found = measure(Job(data, repeat=1, warm_up=warm_up, **how))
-            row = (way, sensors, found.frames, round(found.median_s, 3), round(found.plan_s, 2),
-                   round(found.peak_mb or 0), round(1e6 * found.median_s / found.frames, 4))  # fmt: skip
+            row = (
+                way, sensors, found.frames, round(found.median_s, 3), round(found.plan_s, 2),
+                round(found.peak_mb or 0), round(1e6 * found.median_s / found.frames, 4),
+            )  # fmt: skip
             print(*row, sep="\t", file=sys.stderr)
             yield row
 
