@@ -86,23 +86,29 @@ _many_clocks = st.integers(0, 2**40)
         unique_by=lambda frame: frame[:2],
     ),
     rotate=st.integers(0, 300),
+    until=st.one_of(_few_clocks, _many_clocks),
 )
-def test_order_is_what_sorted_says(who: list[tuple[int, int, int]], rotate: int) -> None:
+def test_order_is_what_sorted_says(
+    who: list[tuple[int, int, int]], rotate: int, until: int
+) -> None:
     columns = np.zeros((frames.WIDTH, max(1, len(who))), dtype=np.int64)
     for i, (sensor, frame, clock) in enumerate(who):
         columns[[SENSOR, FRAME, CLOCK], i] = sensor, frame, clock
     start = np.roll(np.arange(len(who)), rotate)
-    given_order = start.copy()
-    found = order.in_order(columns, start).tolist()
-    assert found == sorted(start.tolist(), key=lambda i: (who[i][2], who[i][0], who[i][1]))
-    assert start.tolist() == given_order.tolist()
+    given_order = start.tolist()
+    found, late = (part.tolist() for part in order.due(columns, start, until))
+    early = [i for i in given_order if who[i][2] < until]
+    assert found == sorted(early, key=lambda i: (who[i][2], who[i][0], who[i][1]))
+    assert late == [i for i in given_order if who[i][2] >= until]
+    assert start.tolist() == given_order
+    assert order.due(columns, start, until, sort=False)[0].tolist() == early
 
 
 def test_many_frames_at_one_time_are_put_in_order() -> None:
     columns = np.zeros((frames.WIDTH, 5000), dtype=np.int64)
     columns[SENSOR] = np.random.default_rng(1).permutation(5000)
     columns[CLOCK] = 7 + (columns[SENSOR] > 4990)
-    found = order.in_order(columns, np.arange(5000))
+    found, _ = order.due(columns, np.arange(5000), 9)
     assert columns[SENSOR][found].tolist() == list(range(5000))
 
 

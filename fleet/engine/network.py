@@ -11,9 +11,8 @@ from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.plan.columns import Plan
 from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
-from fleet.stages import cloud, frames, uplink
+from fleet.stages import cloud, frames, order, uplink
 from fleet.stages.frames import (
-    CLOCK,
     LEVEL_COLUMN,
     LEVEL_LOST,
     LEVELS,
@@ -22,7 +21,6 @@ from fleet.stages.frames import (
     Index,
     Store,
 )
-from fleet.stages.order import in_order
 
 
 class Network:
@@ -132,7 +130,7 @@ class Network:
         plan = self.plan
         done, on = cloud.send_back(
             self.store.columns, pools.advance(until_ns), plan.to_site, level == LEVELS - 1,
-            plan.return_ns, plan.result_bytes, plan.result_bits,
+            plan.return_ns, plan.result_bytes, plan.result_bits, until_ns,
         )  # fmt: skip
         self.answered = frames.join([self.answered, done])
         return on
@@ -147,10 +145,8 @@ class Network:
         arriving = frames.join(self.arriving[level])
         if not len(arriving) and not len(self.in_port[level]):
             return NOBODY
-        due, late = frames.before(columns, arriving, CLOCK, until_ns)
+        due, late = order.due(columns, arriving, until_ns, sort=self.sorts[level])
         self.arriving[level] = [late] if len(late) else []
-        if self.sorts[level]:
-            due = in_order(columns, due)
         moved, self.in_port[level] = uplink.pass_hop(
             columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
             self.tally.link_bins, self.tally.sensors, self.plan.bin_ns, until_ns,

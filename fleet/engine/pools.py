@@ -7,7 +7,7 @@ import numpy as np
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Ints, Plan
-from fleet.stages import cloud, frames
+from fleet.stages import cloud, frames, order
 from fleet.stages.books import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
 from fleet.stages.cloud import KINDS
 from fleet.stages.frames import (
@@ -21,7 +21,6 @@ from fleet.stages.frames import (
     Index,
     Store,
 )
-from fleet.stages.order import in_order
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
@@ -96,9 +95,8 @@ class Pools:
     def _decode(self, until_ns: int) -> Index:
         """Take arrivals through the decoders; return the frames that are decoded before a time."""
         columns = self.store.columns
-        due, late = frames.before(columns, frames.join(self.arriving), CLOCK, until_ns)
+        due, late = order.due(columns, frames.join(self.arriving), until_ns)
         self.arriving = [late] if len(late) else []
-        due = in_order(columns, due)
         coded, plain = NOBODY, due
         if self.decodes is not None:
             coded, plain = frames.where(columns, due, self.decodes, 1)
@@ -106,29 +104,32 @@ class Pools:
         if not len(coded) and not len(self.pending) and not len(self.decoding):
             return plain
         index, ends, waiting = self._by_pool(self.pending, coded)
-        order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
+        admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.decode_all(
             columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
-            self.plan.decode_px, self.table, order, heads, tails, self.decoding_ns,
+            self.plan.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
         )  # fmt: skip
-        started, self.pending = cloud.sort_out(columns, order, ends, heads, tails)
-        decoding = frames.join([self.decoding, started])
-        decoded, self.decoding = frames.before(columns, decoding, DECODED, until_ns)
-        return in_order(columns, frames.join([plain, decoded]))
+        if len(ends) == 1:
+            started, self.pending = admitted[: heads[0]], admitted[heads[0] : tails[0]]
+        else:
+            started, self.pending = cloud.sort_out(columns, admitted, ends, heads, tails)
+        going_on = frames.join([plain, self.decoding, started])
+        decoded, self.decoding = order.due(columns, going_on, until_ns)
+        return decoded
 
     def _serve(self, decoded: Index, until_ns: int) -> None:
         columns = self.store.columns
         index, ends, waiting = self._by_pool(self.waiting, decoded)
-        order, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
+        admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.serve_all(
             columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
-            self.variation, self.mean_ns, self.plan.service_keys, order, heads, tails,
+            self.variation, self.mean_ns, self.plan.service_keys, admitted, heads, tails,
             self.served_ns, self.batches, self.started,
         )  # fmt: skip
         if len(ends) == 1 and not self.deadlines:  # none of the first was lost
-            started, self.waiting = order[: heads[0]], order[heads[0] : tails[0]]
+            started, self.waiting = admitted[: heads[0]], admitted[heads[0] : tails[0]]
         else:
-            started, self.waiting = cloud.sort_out(columns, order, ends, heads, tails)
+            started, self.waiting = cloud.sort_out(columns, admitted, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
 
     def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:

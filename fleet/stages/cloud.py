@@ -29,6 +29,7 @@ from fleet.stages.frames import (
     LOST_DEADLINE,
     LOST_DECODE_QUEUE,
     PAYLOAD,
+    RESULT,
     SENSOR,
     START,
     Columns,
@@ -282,45 +283,51 @@ def _sort_out(
 
 def send_back(
     columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
-    result_bits: Ints,
+    result_bits: Ints, until_ns: int,
 ) -> tuple[Ints, Ints]:  # fmt: skip
     """Send the results of batches to their consumers; return (those under way, those that go on).
 
     A result whose consumer is at its site, and every one behind the `last` level, is done after the
-    way back; the others go on upwards, as large as a result is.
+    way back; it is a result at once if that is before `until_ns`, else it is under way. The others
+    go on upwards, as large as a result is.
 
     Args:
-        columns: the store's columns; DONE of the first, CLOCK, PAYLOAD and BITS of the others are
-            set in place.
+        columns: the store's columns; DONE and FATE of the first, CLOCK, PAYLOAD and BITS of the
+            others are set in place.
         ended: frames whose batches have ended.
         to_site: 1 if the consumer is at the site, by sensor; so are the next three.
         last: whether these servers are at the region.
         return_ns: way back.
         result_bytes: payload of a result.
         result_bits: the same on the wire.
+        until_ns: how far the process has come.
     """
-    done, on = np.empty((2, len(ended)), dtype=np.int64)
-    count = _send_back(
-        columns, ended, to_site, last, return_ns, result_bytes, result_bits, done, on
+    under_way, on = np.empty((2, len(ended)), dtype=np.int64)
+    u, n = _send_back(
+        columns, ended, to_site, last, return_ns, result_bytes, result_bits, until_ns, under_way, on
     )
-    return done[:count], on[: len(ended) - count]
+    return under_way[:u], on[:n]
 
 
 @kernel
 def _send_back(
     columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
-    result_bits: Ints, done: Ints, on: Ints,
-) -> int:  # fmt: skip
-    d, n = 0, 0
+    result_bits: Ints, until_ns: int, under_way: Ints, on: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    u, n = 0, 0
     for i in ended:
         s = columns[SENSOR, i]
         if last or to_site[s] == 1:
-            columns[DONE, i] = columns[INFER, i] + return_ns[s]
-            done[d] = i
-            d += 1
+            done = columns[INFER, i] + return_ns[s]
+            columns[DONE, i] = done
+            if done < until_ns:
+                columns[FATE, i] = RESULT
+            else:
+                under_way[u] = i
+                u += 1
         else:
             columns[CLOCK, i] = columns[INFER, i]
             columns[PAYLOAD, i], columns[BITS, i] = result_bytes[s], result_bits[s]
             on[n] = i
             n += 1
-    return d
+    return u, n

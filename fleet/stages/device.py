@@ -74,12 +74,11 @@ from fleet.stages.setup import (
     SENSE_NS as SETUP_SENSE_NS,
 )
 from fleet.stages.uplink import (
-    ACCEPTED_BITS,
-    DEPARTED_BITS,
     PROPAGATION_NS,
     RATE_BPS,
     Hop,
     accept,
+    carried_bits,
     depart,
     on_air,
     sent_by_radio,
@@ -241,7 +240,7 @@ def _cross(
         bits, wait, good = columns[BITS, i], 0, True
         service = service_ns(bits, links[link, RATE_BPS])
     else:
-        carried = ports[link, ACCEPTED_BITS if stage == ARRIVING else DEPARTED_BITS]
+        carried = carried_bits(counts, link, stage == ARRIVING)
         bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
     if stage == ARRIVING:
         leaves = accept(columns, i, link, links, ports, counts, now, bits, service, plain)
@@ -251,7 +250,7 @@ def _cross(
         columns[CLOCK, i] = now = leaves
     if now >= until_ns:
         return IN_PORT
-    depart(ports, counts, bins, link, kind, now, bits, service, bin_ns)
+    depart(counts, bins, link, kind, now, bits, service, bin_ns)
     sent_by_radio(sensors, s, now, bits, service, tail_ns)
     if not good:
         columns[FATE, i], columns[DONE, i] = LOST_LINK, now

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.kernel import kernel, part
-from fleet.stages.frames import CLOCK, FRAME, SENSOR, Columns, Index
+from fleet.stages.frames import CLOCK, FRAME, NOBODY, SENSOR, Columns, Index
 
 _BITS = 11
 _DIGITS = 1 << _BITS
@@ -27,15 +27,23 @@ def _after(columns: Columns, i: int, j: int) -> bool:
 
 
 @kernel
-def _in_order(columns: Columns, index: Index) -> bool:
-    """Return whether indices are in the total order already."""
-    for k in range(1, len(index)):
-        i, j = index[k], index[k - 1]
-        if columns[CLOCK, i] < columns[CLOCK, j]:
-            return False
-        if columns[CLOCK, i] == columns[CLOCK, j] and not _after(columns, i, j):
-            return False
-    return True
+def _select(
+    columns: Columns, index: Index, until_ns: int, early: Index, late: Index, clocks: Index
+) -> tuple[int, bool]:
+    """Part frames by clock; return (how many are early, whether they are in the total order)."""
+    e, n, ordered, before = 0, 0, True, -1
+    for i in index:
+        clock = columns[CLOCK, i]
+        if clock < until_ns:
+            if clock <= before and (clock < before or not _after(columns, i, early[e - 1])):
+                ordered = False
+            early[e], clocks[e] = i, clock
+            before = clock
+            e += 1
+        else:
+            late[n] = i
+            n += 1
+    return e, ordered
 
 
 @kernel
@@ -74,18 +82,15 @@ def _settle_ties(columns: Columns, index: Index, clocks: Index) -> None:
 
 
 @kernel
-def _radix_sort(columns: Columns, index: Index, room: Columns, starts: Index) -> int:
-    """Sort indices by clock; return the row of `room`, of shape (4, frames), in which they are."""
-    found, other, clocks, times = room[0], room[1], room[2], room[3]
-    least = columns[CLOCK, index[0]]
-    most = least
-    for k in range(len(index)):
-        found[k] = index[k]
-        clocks[k] = columns[CLOCK, index[k]]
-        least, most = min(least, clocks[k]), max(most, clocks[k])
-    passes = 0
-    while (most - least) >> (_BITS * passes) > 0:
-        shift = _BITS * passes
+def _radix_sort(
+    columns: Columns, found: Index, clocks: Index, other: Index, times: Index, starts: Index
+) -> bool:
+    """Sort frames by their clocks; return whether the result is in `other`, else in `found`."""
+    least, most = clocks[0], clocks[0]
+    for clock in clocks:
+        least, most = min(least, clock), max(most, clock)
+    swapped, shift = False, 0
+    while (most - least) >> shift > 0:
         starts[:] = 0
         for clock in clocks:
             starts[((clock - least) >> shift) & (_DIGITS - 1)] += 1
@@ -94,31 +99,39 @@ def _radix_sort(columns: Columns, index: Index, room: Columns, starts: Index) ->
             count = starts[digit]
             starts[digit] = total
             total += count
-        for k in range(len(index)):
+        for k in range(len(found)):
             digit = ((clocks[k] - least) >> shift) & (_DIGITS - 1)
             to = starts[digit]
             starts[digit] = to + 1
             other[to] = found[k]
             times[to] = clocks[k]
         found, other, clocks, times = other, found, times, clocks
-        passes += 1
+        swapped = not swapped
+        shift += _BITS
     _settle_ties(columns, found, clocks)
-    return passes & 1
+    return swapped
 
 
-def in_order(columns: Columns, index: Index) -> Index:
-    """Return indices sorted by (clock, sensor, frame).
+def due(columns: Columns, index: Index, until_ns: int, *, sort: bool = True) -> tuple[Index, Index]:
+    """Return (frames whose clock is before a time, in the total order; the others as they were).
 
     Args:
         columns: the store's columns.
-        index: frames at a station, in any order; it is not changed.
+        index: frames at a station, in any order.
+        until_ns: the time.
+        sort: whether their order matters; if not, the first stay as they were too.
     """
-    if len(index) < 2 or _in_order(columns, index):
-        return index
-    if len(index) <= _FEW:
-        few = index.copy()
-        _shell_sort(columns, few, 0, len(few))
-        return few
-    room = np.empty((4, len(index)), dtype=np.int64)
-    found: Index = room[_radix_sort(columns, index, room, np.empty(_DIGITS, dtype=np.int64))]
-    return found
+    if not len(index):
+        return NOBODY, NOBODY
+    early, late, clocks, other, times = np.empty((5, len(index)), dtype=np.int64)
+    count, ordered = _select(columns, index, until_ns, early, late, clocks)
+    found, rest = early[:count], late[: len(index) - count]
+    if ordered or not sort:
+        return found, rest
+    if count <= _FEW:
+        _shell_sort(columns, found, 0, count)
+        return found, rest
+    starts = np.empty(_DIGITS, dtype=np.int64)
+    if _radix_sort(columns, found, clocks[:count], other[:count], times[:count], starts):
+        found = other[:count]
+    return found, rest

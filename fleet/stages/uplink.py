@@ -46,8 +46,8 @@ SEGMENT_BITS = 12_000
 RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
 CAP_BITS, THROTTLED_BPS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 9)
 LINK_WIDTH = 9
-FREE_NS, DOWN_UNTIL_NS, ACCEPTED_BITS, DEPARTED_BITS = range(4)
-PORT_WIDTH = 4
+FREE_NS, DOWN_UNTIL_NS = range(2)
+PORT_WIDTH = 2
 
 
 @part
@@ -147,6 +147,14 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
 
 
 @part
+def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
+    """Return what a link has accepted or, if not `accepted`, what has departed from it."""
+    if accepted:
+        return int(counts[link, OFFERED_BITS] - counts[link, DROPPED_BITS])
+    return int(counts[link, SENT_LINK_BITS])
+
+
+@part
 def on_air(
     columns: Columns,
     i: int,
@@ -177,6 +185,7 @@ def accept(
     `bits` and `service` are those of `on_air` with what the port has accepted so far; `plain` says
     that the link has no radio below it and no cap.
     """
+    carried = 0 if plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
     free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
     if plain:
@@ -185,23 +194,20 @@ def accept(
         air = 0
         if links[link, AIR_BPS] > 0:
             air = service_ns(columns[BITS, i], links[link, AIR_BPS])
-        room = buffer_ns(links, link, rate_bps(links, link, ports[link, ACCEPTED_BITS]))
+        room = buffer_ns(links, link, rate_bps(links, link, carried))
         leaves = departure_ns(now, service, air, free, down, room)
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
     else:
-        ports[link, ACCEPTED_BITS] += bits
         ports[link, FREE_NS] = leaves
     return leaves
 
 
 @part
 def depart(
-    ports: Ints, counts: Ints, bins: Ints, link: int, kind: int, now: int, bits: int, service: int,
-    bin_ns: int,
-) -> None:  # fmt: skip
+    counts: Ints, bins: Ints, link: int, kind: int, now: int, bits: int, service: int, bin_ns: int
+) -> None:
     """Count a frame that has been sent by a link of a class."""
-    ports[link, DEPARTED_BITS] += bits
     counts[link, SENT_LINK_BITS] += bits
     counts[link, BUSY_NS] += service
     bins[kind, np.uint64(now) // np.uint64(bin_ns)] += bits
@@ -261,7 +267,7 @@ def _pass_hop(
                 bits, wait, good = columns[BITS, i], 0, True
                 service = service_ns(bits, links[link, RATE_BPS])
             else:
-                carried = ports[link, ACCEPTED_BITS if fresh else DEPARTED_BITS]
+                carried = carried_bits(counts, link, fresh)
                 bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
             if fresh:
                 leaves = accept(
@@ -276,7 +282,7 @@ def _pass_hop(
                 waiting[w] = i
                 w += 1
                 continue
-            depart(ports, counts, bins, link, class_of[link], now, bits, service, bin_ns)
+            depart(counts, bins, link, class_of[link], now, bits, service, bin_ns)
             if first is not None and first[s]:
                 sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
             if not good:
