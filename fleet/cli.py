@@ -10,15 +10,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fleet.cli_run import MISSED, Sets, load_scenario, run
 from fleet.errors import FleetError, InputError
-
-if TYPE_CHECKING:
-    pass
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
 

@@ -98,13 +98,15 @@ def run(
     )
     if shards and sensors_per_actor:
         raise InputError("give --shards or --sensors-per-actor, not both")
+    if resume is not None and engine is Engine.reference:
+        raise InputError("--resume needs the columns engine; the reference has no checkpoints")
     if resume is None:
         loaded = load_scenario(_given(scenario), set_, seed, replications)
         asked = _asked(_given(scenario), loaded, arm, output, frames)
     else:
         asked = _asked_before(resume, [scenario, arm, set_, seed, replications, output, frames])
         loaded = asked.load()
-    every_s = _every_s(checkpoint, options)
+    every_s = _every_s(checkpoint, asked)
     record = _simulate(loaded, asked, options, every_s, anew=resume is None)
     _show(record, as_json)
     if not record.kept_all:
@@ -139,12 +141,15 @@ def _time_ns(option: str, text: str) -> int:
     return found
 
 
-def _every_s(checkpoint: str, options: Options) -> float | None:
-    """Return the wall time between checkpoints; None for none."""
+def _every_s(checkpoint: str, asked: Asked) -> float:
+    """Return the wall time between checkpoints; infinite for none.
+
+    A run that keeps all frames has none: each would hold every frame up to then.
+    """
     from fleet.units import time_ns
 
-    if checkpoint == NEVER or options.engine == Engine.reference.value:
-        return None
+    if checkpoint == NEVER or asked.frames is not None:
+        return float("inf")
     return time_ns(checkpoint) / 1e9
 
 
@@ -193,20 +198,24 @@ def _check_frames(scenario: Scenario) -> None:
 
 
 def _simulate(
-    scenario: Scenario, asked: Asked, options: Options, every_s: float | None, *, anew: bool
+    scenario: Scenario, asked: Asked, options: Options, every_s: float, *, anew: bool
 ) -> Record:
     """Run everything and write it down; what was done before a crash or Ctrl-C is kept."""
     from dataclasses import replace
 
+    from fleet.results.store import check_place
     from fleet.show.progress import progress_bar
     from fleet.study.experiment import run as run_experiment
     from fleet.study.unfinished import Unfinished
 
+    if asked.output is not None:
+        check_place(Path(asked.output))
     kept: list[Unfinished] = []
 
     def unfinished(run_id: str) -> Unfinished:
         output = Path(asked.output or Path("results") / run_id).resolve()
-        folder = Unfinished(output, float("inf") if every_s is None else every_s)
+        check_place(output)
+        folder = Unfinished(output, every_s)
         if anew:
             folder.begin(replace(asked, output=str(output)))
         kept.append(folder)
@@ -219,31 +228,34 @@ def _simulate(
             record = run_experiment(
                 scenario, arms=asked.arms, options=options, progress=progress, unfinished=keeps
             )
-    except BaseException:
-        _leave(kept)
+        _save(record, asked)
+    except BaseException as error:
+        _leave(kept, told=isinstance(error, InputError))
         raise
     finally:
         if options.executor == "ray" and options.engine == "columns":
             from fleet.engine.ray_executor import disconnect
 
             disconnect()
-    _save(record, asked)
     for folder in kept:
         folder.remove()
     return record
 
 
-def _leave(kept: list[Unfinished]) -> None:
-    """Say how to go on with a run that was cut short, if there is anything to go on from."""
+def _leave(kept: list[Unfinished], *, told: bool) -> None:
+    """Say how to go on with a run that was cut short, if there is anything to go on from.
+
+    Where bad input stopped it, the user has been `told` what to do.
+    """
     from fleet.show.terminal import console
 
     for folder in kept:
-        if folder.worth_keeping():
+        if not folder.worth_keeping():
+            folder.remove()
+        elif not told:
             console(stderr=True).print(
                 f"fleet: go on with: fleet run --resume {folder.path}", soft_wrap=True, markup=False
             )
-        else:
-            folder.remove()
 
 
 def _save(record: Record, asked: Asked) -> None:

@@ -139,6 +139,8 @@ def test_a_model_is_deployed_and_then_an_actor_dies() -> None:
             worlds.load(worlds.scenario()), "on_sensor", options=Options(executor=executor)
         ) as sim:
             sim.run(until="700 ms")
+            if executor == "ray":  # it dies while it is told of the new plan
+                ray.kill(sim._executor._all[-1])  # type: ignore[attr-defined]
             sim.sensor(sim.sensors[2]).deploy("slow")
             sim.run(until="1 s")
             if executor == "ray":
@@ -244,6 +246,68 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:
     assert "cannot read this checkpoint" in resumed()
     (folder / "run.json").write_text("[]")
     assert "cannot be read" in resumed()
+
+
+def test_places_that_cannot_be_used_say_why(tmp_path: Path) -> None:
+    path = scenario_file(tmp_path)
+
+    def refused(*arguments: str | Path, folder: Path = tmp_path) -> str:
+        command = fleet("run", *arguments, "--executor", "local")
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    mine = tmp_path / "notes.unfinished"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("do not lose")
+    assert "is no unfinished run; move it away" in refused(path, "-o", tmp_path / "notes")
+    assert (mine / "thesis.txt").read_text() == "do not lose"
+    (tmp_path / "file").write_text("")
+    assert "cannot write results" in refused(path, "-o", tmp_path / "file" / "out")
+    assert "is no name for a result folder" in refused(path, "-o", "/")
+    output = tmp_path / "out"
+    run_cut_short(path, output, "--executor", "local")
+    assert "holds a run that was cut short" in refused(path, "-o", output)
+    assert "--resume needs the columns engine" in refused(
+        "--resume", output, "--engine", "reference"
+    )
+    folder = tmp_path / "out.unfinished"
+    run_json = folder / "run.json"
+    text = run_json.read_text()
+    run_json.write_text(text.replace('"version": "', '"version": "0'))
+    assert "it is of fleet 0" in refused("--resume", output)
+    run_json.write_text(text)
+    again = fleet("run", "--resume", ".", "--executor", "local", "--json")
+    done = subprocess.run(again, capture_output=True, text=True, cwd=folder)
+    host = json.loads(done.stdout)["host"]
+    assert host["engine_s"] > 0
+    assert output.is_dir()
+
+
+def test_a_full_disk_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fleet.engine import checkpoint
+
+    def full(path: Path, state: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write", full)
+    made = worlds.plan(worlds.scenario(duration="300 ms"), "cloud")
+    kept = Checkpoints(tmp_path, ALWAYS)
+    with pytest.warns(UserWarning, match="no checkpoint.*No space left"):
+        outcome = simulate(made, Options(executor="local"), checkpoints=kept)
+    assert outcome.tally.fingerprint() == worlds.run(made).tally.fingerprint()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wall_time_of_a_run_in_two_parts_is_the_sum(tmp_path: Path) -> None:
+    made = worlds.plan(worlds.scenario(), "cloud")
+    kept = Checkpoints(tmp_path, ALWAYS)
+    kept._began_s -= 100.0
+    executor = LocalExecutor(made, partition(made, 1), 500_000_000, checkpoints=kept)
+    executor.advance(1_000_000_000)
+    again = simulate(made, Options(executor="local"), checkpoints=Checkpoints(tmp_path, SELDOM))
+    assert 100 < again.wall_s < 160
 
 
 def test_an_interrupted_run_leaves_a_way_on_or_nothing(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ class Job:
         engine: 'columns' or 'reference'.
         executor: 'local' or 'ray'.
         shards: number of shards, None for the default.
-        repeat: runs that count; one more goes before them and warms everything up.
+        repeat: runs that count.
+        warm_up: simulated time of a run before them, which fills the caches; None: there is none.
         profile: time the kernels.
     """
 

@@ -166,7 +166,7 @@ class Bench:
         """Compare the two engines, and check that they agree."""
         sensors, short, long = self.size.engines
         data = workloads.city(sensors, 10, short)
-        slow = self._job("reference", Job(data, engine="reference"))
+        slow = self._job("reference", Job(data, engine="reference", warm_up="100 ms"))
         same = self._job("columns, same time", Job(data))
         _equal("the engines", slow, same)
         for workers, executor, target in ((1, "local", 500), (2, "ray", 1000)):

@@ -11,14 +11,19 @@ import json
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 
-from fleet.engine.snapshot import State, read, write
+from fleet.engine.snapshot import State, read, sync_folder, write, write_text
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
 
 ABOUT = "about.json"
+VERSION = f"{metadata.version('sensor-fleet')}/1"
+"""Of fleet and of the layout of states: what another one wrote is not gone on from."""
+
 EVERY_S = 60.0
 """Wall time from one checkpoint to the next, if nothing else is said."""
 
@@ -40,7 +45,8 @@ class Checkpoints:
             passing: they go with this object.
         """
         self.folder, self.every_s, self.passing = folder, every_s, passing
-        self._last_s = time.monotonic()
+        self.wall_before_s = 0.0  # wall time of a run up to the checkpoint that it began from
+        self._began_s = self._last_s = time.monotonic()
 
     def __del__(self) -> None:
         if self.passing:
@@ -52,21 +58,36 @@ class Checkpoints:
 
     def keep(self, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
         """Write down the states of all processes at a time, and forget those before."""
-        before = self._all()
-        draft, path = self.folder / ".draft", self.folder / f"at-{now_ns}"
+        self._last_s = time.monotonic()
+        draft = self.folder / ".draft"
+        try:
+            self._write(draft, plan, now_ns, states)
+        except OSError as error:  # a run does not end because its safety net does not hold
+            shutil.rmtree(draft, ignore_errors=True)
+            warnings.warn(f"no checkpoint: cannot write '{draft}': {error.strerror}", stacklevel=2)
+        self._last_s = time.monotonic()
+
+    def _write(self, draft: Path, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
+        before, path = self._all(), self.folder / f"at-{now_ns}"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         for name, state in states.items():
             write(draft / f"{name}.npz", state)
-        about = {"plan": plan.digest(), "now_ns": now_ns, "processes": sorted(states)}
-        (draft / ABOUT).write_text(json.dumps(about))
+        about = {
+            "version": VERSION, "plan": plan.digest(), "now_ns": now_ns,
+            "processes": sorted(states), "wall_s": self.wall_before_s + self._wall_s(),
+        }  # fmt: skip
+        write_text(draft / ABOUT, json.dumps(about))
         if path.exists():
             shutil.rmtree(path)
         draft.rename(path)
+        sync_folder(self.folder)
         for old in before:
             if old != path:
                 shutil.rmtree(old, ignore_errors=True)
-        self._last_s = time.monotonic()
+
+    def _wall_s(self) -> float:
+        return time.monotonic() - self._began_s
 
     def latest(self, plan: Plan) -> tuple[int, dict[str, State]] | None:
         """Return (time, states by process) of the last one of a plan, None if there is none.
@@ -81,9 +102,10 @@ class Checkpoints:
         try:
             about = json.loads((path / ABOUT).read_text())
             digest, now_ns, names = about["plan"], int(about["now_ns"]), about["processes"]
+            version, self.wall_before_s = about["version"], float(about["wall_s"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: this checkpoint is damaged: {error}; remove it") from None
-        if digest != plan.digest():
+        if (digest, version) != (plan.digest(), VERSION):
             raise InputError(
                 f"{path} is of another plan than arm '{plan.arm}' has now: the scenario, its files"
                 " or fleet itself have changed; run it anew"

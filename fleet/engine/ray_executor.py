@@ -28,7 +28,7 @@ AHEAD = 3
 """Windows under way at most: what bounds the transfers in the object store."""
 
 MOST_RESTARTS = 3
-"""How often actors are restarted without getting as far as a further checkpoint."""
+"""How often actors are restarted without getting further than they had been."""
 
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024
 # The C library gives large blocks back to the system at once, and each window takes them again: the
@@ -59,12 +59,12 @@ def connect(address: str | None) -> dict[str, float]:
         os.environ.setdefault(name, size)
     address = address or os.environ.get("RAY_ADDRESS")
     if not ray.is_initialized():
+        _keep_to_loopback(address is None)
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if address:
                 ray.init(address=address, **common)
             else:
-                _stay_on_loopback()
                 ray.init(
                     address="local",  # its own, even where a cluster runs
                     include_dashboard=False,
@@ -78,13 +78,13 @@ def connect(address: str | None) -> dict[str, float]:
     return dict(ray.cluster_resources())
 
 
-def _stay_on_loopback() -> None:
-    """Let a Ray that starts here listen on 127.0.0.1 only, as it does on a Mac.
+def _keep_to_loopback(alone: bool) -> None:
+    """Let a Ray that starts here listen on 127.0.0.1 only, as it does on a Mac; not in a cluster.
 
     Its processes read the variable, and this process has read it when it imported Ray.
     """
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0" if alone else "1"
+    ray_constants.ENABLE_RAY_CLUSTER = not alone
 
 
 def disconnect() -> None:
@@ -197,14 +197,14 @@ class RayExecutor:
             if self.checkpoints.due():
                 while under_way:
                     wait_for_one()
-                self._checkpoint()
+                self._checkpoint(self.plan)
         while under_way:
             wait_for_one()
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, plan: Plan) -> None:
         states = ray.get([a.call.remote("save") for a in self._all])
         by_name = dict(zip(names(self.partition), states, strict=True))
-        self.checkpoints.keep(self.plan, self.now_ns, by_name)
+        self.checkpoints.keep(plan, self.now_ns, by_name)
 
     def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
         """Do something with the actors; after a crash restart them, run up to a time, and retry.
@@ -212,7 +212,7 @@ class RayExecutor:
         Raises:
             RunError: an actor failed, or actors died again and again.
         """
-        tries, from_ns = 0, -1
+        tries, crashed_ns = 0, -1
         while True:
             try:
                 if self.now_ns < until_ns and tries > 0:
@@ -222,9 +222,8 @@ class RayExecutor:
                 if not _is_a_crash(error):
                     raise RunError(f"an actor failed: {_cause(error)}") from error
                 self._kill()
-                last = self.checkpoints.latest(self.plan)
-                tries = tries + 1 if last is None or last[0] <= from_ns else 1
-                from_ns = from_ns if last is None else last[0]
+                tries = 1 if self.now_ns > crashed_ns else tries + 1
+                crashed_ns = max(crashed_ns, self.now_ns)
                 if tries > MOST_RESTARTS:
                     raise RunError(
                         f"actors died {tries} times in the same place, the last time because:"
@@ -262,11 +261,15 @@ class RayExecutor:
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
-        held = ray.put(plan)
-        self._ask(lambda a: a.call.remote("amend", held), self._everyone)
+
+        def amend() -> None:
+            held = ray.put(plan)
+            ray.get([a.call.remote("amend", held) for a in self._all])
+            if self.now_ns:  # what was is of another plan: this is where to begin again
+                self._checkpoint(plan)
+
+        self._surviving(amend, self.now_ns)
         self.plan = plan
-        if self.now_ns:  # what was is of another plan: this is where to begin again
-            self._checkpoint()
 
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""

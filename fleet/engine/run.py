@@ -109,6 +109,8 @@ def simulate(
     finally:
         executor.close()
     wall_s = time.perf_counter() - began
+    if checkpoints is not None:
+        wall_s += checkpoints.wall_before_s
     return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, effort)
 
 

@@ -51,6 +51,23 @@ def write(path: Path, state: State) -> None:
     draft.replace(path)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text to a file that is on the disk when this returns."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Have what a folder lists on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def read(path: Path) -> State:
     """Read a state from a file.
 

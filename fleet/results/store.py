@@ -51,9 +51,20 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _swap(temporary: Path, path: Path) -> None:
+def check_place(path: Path) -> None:
+    """Refuse a place at which no result folder may appear.
+
+    Raises:
+        InputError: something else stands there.
+    """
+    if not path.name:
+        raise InputError(f"'{path}' is no name for a result folder; choose another place")
     if path.exists() and not (path / "summary.json").is_file():
         raise InputError(f"'{path}' is there and is not a result folder; choose another place")
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    check_place(path)
     old = temporary.with_name(temporary.name + "-old")
     if path.exists():
         path.replace(old)

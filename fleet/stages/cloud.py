@@ -41,7 +41,6 @@ Ints = NDArray[np.int64]
 # Columns of the table of pools, one row a pool. QUEUE_LOST is the fate of a frame that finds the
 # queue full; DEADLINE_NS is 0 without one.
 MAX_BATCH, WAIT_NS, QUEUE, DEADLINE_NS, LAW, QUEUE_LOST = range(6)
-POOL_WIDTH = 6
 CONSTANT, NEAR_NORMAL, EXPONENTIAL = range(3)  # LAW: how service times vary
 LARGEST_VARIATION = 0.25
 """Of a near normal service time: a draw is at most 3.47 deviations below its mean."""

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from fleet.engine.checkpoint import Checkpoints
+from fleet.engine.checkpoint import VERSION, Checkpoints
+from fleet.engine.executor import Effort
 from fleet.engine.run import Outcome
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
-from fleet.errors import InputError
+from fleet.errors import InputError, RunError
 from fleet.plan.columns import Plan
 from fleet.scenario.load import Scenario, load
 
@@ -76,11 +77,30 @@ class Unfinished:
         self.every_s = every_s
 
     def begin(self, asked: Asked) -> None:
-        """Make the folder, empty but for what was asked."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        self.path.mkdir(parents=True)
-        text = json.dumps({"schema": SCHEMA, **vars(asked)}, indent=1)
-        (self.path / "run.json").write_text(text)
+        """Make the folder, empty but for what was asked.
+
+        Raises:
+            InputError: it cannot be made, or holds something that must not be lost.
+        """
+        self._make_room()
+        text = json.dumps({"schema": SCHEMA, "version": VERSION, **vars(asked)}, indent=1)
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(parents=True)
+            (self.path / "run.json").write_text(text)
+        except OSError as error:
+            raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
+
+    def _make_room(self) -> None:
+        if not self.path.exists():
+            return
+        if not (self.path / "run.json").is_file():
+            raise InputError(f"'{self.path}' is there and is no unfinished run; move it away")
+        if self.worth_keeping():
+            raise InputError(
+                f"'{self.path}' holds a run that was cut short; go on with: fleet run --resume"
+                f" {self.path}, or remove it"
+            )
 
     def checkpoints(self, arm: str, replication: int) -> Checkpoints:
         """Return the checkpoints of a run of an arm."""
@@ -96,24 +116,33 @@ class Unfinished:
         if not path.exists():
             return None
         state = read(path)
-        if str(state["plan"]) != plan.digest():
+        if (str(state["plan"]), str(state["version"])) != (plan.digest(), VERSION):
             raise InputError(
                 f"{path} is of another plan than arm '{plan.arm}' has now: the scenario's files or"
-                " fleet itself have changed; run it anew"
+                " fleet itself have changed; remove the folder and run it anew"
             )
         tally = Tally.empty(plan, keep=keep)
         tally.load(below("tally", state))
-        in_flight, shards, window_ns, wall_ms = (int(v) for v in state["counts"])
-        return Outcome(plan, tally, in_flight, shards, window_ns, wall_ms / 1e3)
+        in_flight, shards, window_ns, wall_ms, restarts, peak = (int(v) for v in state["counts"])
+        effort = Effort({}, restarts, peak)
+        return Outcome(plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort)
 
     def finish(self, outcome: Outcome) -> None:
         """Write down the outcome of a run of an arm, and forget its checkpoints."""
         path, plan = self._done(outcome.plan), outcome.plan
-        path.parent.mkdir(exist_ok=True)
-        wall_ms = round(outcome.wall_s * 1e3)
-        counts = np.array([outcome.in_flight, outcome.shards, outcome.window_ns, wall_ms])
-        about = {"plan": np.asarray(plan.digest()), "counts": counts}
-        write(path, about | nest("tally", outcome.tally.save()))
+        counts = np.array(
+            [
+                outcome.in_flight, outcome.shards, outcome.window_ns, round(outcome.wall_s * 1e3),
+                outcome.effort.restarts, outcome.effort.peak_transfer_bytes,
+            ]
+        )  # fmt: skip
+        about = {"plan": np.asarray(plan.digest()), "version": np.asarray(VERSION)}
+        state = {**about, "counts": counts, **nest("tally", outcome.tally.save())}
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write(path, state)
+        except OSError as error:
+            raise RunError(f"cannot write '{path}': {error.strerror}") from None
         self.checkpoints(plan.arm, plan.replication).forget()
 
     def worth_keeping(self) -> bool:
@@ -138,9 +167,10 @@ def asked_in(folder: Path) -> Asked:
     Raises:
         InputError: there is no unfinished run.
     """
-    path = folder if folder.name.endswith(ENDING) else folder.with_name(folder.name + ENDING)
+    folder = folder.resolve()
+    path = folder if folder.name.endswith(ENDING) else folder.parent / (folder.name + ENDING)
     try:
-        text = (path / "run.json").read_text()
+        text = (path / "run.json").read_bytes()
     except OSError:
         raise InputError(
             f"{folder}: no unfinished run here; give the folder that ends in {ENDING}, or the"
@@ -150,6 +180,8 @@ def asked_in(folder: Path) -> Asked:
         said: dict[str, Any] = json.loads(text)
         if said.pop("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
+        if (version := said.pop("version")) != VERSION:
+            raise ValueError(f"it is of fleet {version}, this is {VERSION}")
         arms = said.pop("arms")
         overrides = tuple(said.pop("overrides"))
         return Asked(overrides=overrides, arms=None if arms is None else tuple(arms), **said)
