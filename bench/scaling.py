@@ -7,6 +7,7 @@ a fresh process: the columns engine in one process and under Ray with two shards
 engine, which is plain SimPy, for as long as one has patience.
 """
 
+import argparse
 import csv
 import json
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from fleet.bench import suite, workloads
 from fleet.bench.job import Job, measure
@@ -64,26 +65,36 @@ def draw(rows, path):
                          fontsize=7, color="#666666")  # fmt: skip
         axes[0].set_ylabel(f"time for {SECONDS} simulated s (s)")
         axes[1].set_ylabel("memory of all processes (MB)")
-        plain = FuncFormatter(lambda value, _: f"{value:,.4g}" if value >= 1 else f"{value:g}")
+        plain = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
         for ax in axes:
             ax.set(xscale="log", yscale="log", xlabel="sensors, one frame a second each")
             ax.grid(color="#dddddd", lw=0.4)
             ax.xaxis.set_major_formatter(plain)
             ax.yaxis.set_major_formatter(plain)
+            ax.yaxis.set_minor_formatter(NullFormatter())
+        axes[1].set_ylim(100, 10_000)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         for kind in ("png", "pdf"):
             figure.savefig(path.with_suffix(f".{kind}"), dpi=200)
 
 
 def main():
-    """Measure, then write table, figure and where that was."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results/scaling")
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = list(points())
-    with (folder / "scaling.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-    (folder / "machine.json").write_text(json.dumps(suite.machine(), indent=1) + "\n")
-    draw(rows, folder / "scaling")
+    """Measure, then write table, figure and where that was; or draw the figure of a table again."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("results/scaling"))
+    parser.add_argument("--draw", action="store_true", help="only draw the table that is there")
+    said = parser.parse_args()
+    table = said.folder / "scaling.csv"
+    if not said.draw:
+        said.folder.mkdir(parents=True, exist_ok=True)
+        rows = list(points())
+        with table.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+        text = json.dumps(suite.machine(), indent=1) + "\n"
+        (said.folder / "machine.json").write_text(text)
+    with table.open(newline="") as file:
+        rows = [(way, *map(float, rest)) for way, *rest in list(csv.reader(file))[1:]]
+    draw(rows, said.folder / "scaling")
 
 
 if __name__ == "__main__":
