@@ -53,7 +53,7 @@ BUSY = {
     shards=st.sampled_from([1, 2, 7]),
     window_ns=st.sampled_from([30_000_001, 100_000_000, 300_000_000]),
 )
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_every_window_in_a_process_that_begins_anew(
     tmp_path_factory: pytest.TempPathFactory,
     world: dict[str, Any],
@@ -90,7 +90,7 @@ ray_test = pytest.mark.usefixtures("ray_started")
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 @ray_test
-@pytest.mark.parametrize("case", range(6))
+@pytest.mark.parametrize("case", range(4))
 def test_killed_actors(case: int, tmp_path: Path) -> None:
     """A shard or the region dies at a random window, and another one when all is done."""
     import ray

@@ -35,6 +35,7 @@ class Size:
         memory: (sensors, short time, long time).
         simpy: (sensors, simulated time).
         repeat: runs of which the median counts.
+        arms: arms of the city.
         day: whether a whole day of the city is run.
         full: whether the sizes are those of the targets.
     """
@@ -46,6 +47,7 @@ class Size:
     memory: tuple[int, str, str] = (500, "1 h", "24 h")
     simpy: tuple[int, str] = (1000, "30 s")
     repeat: int = 3
+    arms: tuple[str, ...] = ("cloud", "on_sensor")
     day: bool = False
     full: bool = True
 
@@ -53,7 +55,7 @@ class Size:
 SIZES = {
     "smoke": Size(
         (50, "2 s", "20 s"), (200, "20 s", "5 s"), (100, 1_000), "20 s", (50, "1 min", "10 min"),
-        (100, "5 s"), repeat=1, full=False,
+        (100, "5 s"), repeat=1, arms=("cloud",), full=False,
     ),
     "standard": Size(),
     "city-day": Size(day=True),
@@ -183,7 +185,7 @@ class Bench:
         """Measure frames a second of both arms, in this process and under Ray."""
         sensors, long, short = self.size.city
         data = workloads.city(sensors, 10, long)
-        for arm in ("cloud", "on_sensor"):
+        for arm in self.size.arms:
             job = Job(data, arm=arm, repeat=self.size.repeat, warm_up=short)
             alone = self._job(f"{arm}, local", job)
             rays = {
@@ -261,7 +263,7 @@ class Bench:
             return
         for executor, target in (("ray", 15.0), ("local", 3.0)):
             times = []
-            for _ in range(2):  # the first fills the caches
+            for _ in range(2 if self.size.full else 1):  # the first fills the caches
                 with tempfile.TemporaryDirectory() as folder:
                     command = [sys.executable, "-m", "fleet", "run", str(_SMOKE), "--executor",
                                executor, "-o", f"{folder}/out"]  # fmt: skip
