@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -201,8 +202,6 @@ def _simulate(
     scenario: Scenario, asked: Asked, options: Options, every_s: float, *, anew: bool
 ) -> Record:
     """Run everything and write it down; what was done before a crash or Ctrl-C is kept."""
-    from dataclasses import replace
-
     from fleet.results.store import check_place
     from fleet.show.progress import progress_bar
     from fleet.study.experiment import run as run_experiment

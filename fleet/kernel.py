@@ -19,12 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _compiled(function: F, **options: Any) -> F:
     # `_nrt` is numba's name for the run time that counts references; the option has no other.
-    everywhere: dict[str, Any] = {
-        "cache": True,
-        "error_model": "numpy",
-        "_nrt": False,
-        "nogil": True,
-    }
+    everywhere: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
     compiled: F = njit(**everywhere, **options)(function)
     return compiled
 

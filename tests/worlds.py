@@ -62,8 +62,7 @@ def run(made: Plan, **options: Any) -> Outcome:
 
 def finished(outcome: Outcome) -> list[list[int]]:
     """Return every finished frame of an outcome, sorted by sensor and number, without its clock."""
-    none = np.empty((0, frames.WIDTH), dtype=np.int64)
-    rows = np.concatenate([none, *(outcome.tally.kept or [])])
+    rows = outcome.tally.rows()
     rows = rows[np.lexsort((rows[:, frames.FRAME], rows[:, frames.SENSOR]))].copy()
     rows[:, frames.CLOCK] = 0
     return rows.tolist()  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from fleet.bench import workloads
 from fleet.engine.run import Options, simulate
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import capture
-from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT
+from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT, Rows
 from fleet.stages.uplink import RATE_BPS, service_ns
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "plain_simpy.py"
@@ -49,15 +49,14 @@ def compare(sensors: int, duration: str) -> Comparison | None:
     )  # fmt: skip
     said: dict[str, Any] = json.loads(done.stdout)
     theirs = np.array(said["latencies_ns"], dtype=np.int64)
-    ours = latencies(simulate(plan, Options(executor="local", keep=True)).tally.kept or [])
+    ours = latencies(simulate(plan, Options(executor="local", keep=True)).tally.rows())
     fleet_s = min(simulate(plan, Options(executor="local")).wall_s for _ in range(3))
     worst = -1 if len(ours) != len(theirs) else int(np.abs(ours - theirs).max(initial=0))
     return Comparison(len(ours), float(said["run_s"]), fleet_s, worst)
 
 
-def latencies(kept: list[Ints]) -> Ints:
+def latencies(rows: Rows) -> Ints:
     """Return the latencies of all results, sorted; ns."""
-    rows = np.concatenate(kept)
     rows = rows[rows[:, FATE] == RESULT]
     found: Ints = np.sort(rows[:, DONE] - rows[:, CAPTURE])
     return found

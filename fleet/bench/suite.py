@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import subprocess
 import sys
@@ -100,8 +101,6 @@ class Report:
 
 def machine() -> dict[str, Any]:
     """Return what this is measured on."""
-    import os
-
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -29,7 +29,7 @@ class Actor:
     def __init__(self, slice_ns: int, state: State | None) -> None:
         """Take up a state, if there is one."""
         self._slice_ns = slice_ns
-        self._spent = Spent(0.0, 0.0, 0.0)
+        self._kernels_s = 0.0
         self._began = time.perf_counter(), time.process_time()
         if state is not None:
             self.process.load(state)
@@ -50,8 +50,11 @@ class Actor:
     def spent(self) -> Spent:
         """Return how the time since the start was spent."""
         wall_s, cpu_s = self._began
-        whole = time.perf_counter() - wall_s, time.process_time() - cpu_s
-        return Spent(self._spent.kernels_s, whole[1], whole[0])
+        return Spent(
+            kernels_s=self._kernels_s,
+            cpu_s=time.process_time() - cpu_s,
+            wall_s=time.perf_counter() - wall_s,
+        )
 
 
 class ShardActor(Actor):
@@ -68,7 +71,7 @@ class ShardActor(Actor):
         """Run a window; return what leaves, slice by slice, one table a region."""
         began = time.process_time()
         handed = [self.process.advance(part) for part in windows(*window, self._slice_ns)]
-        self._spent = self._spent.more(time.process_time() - began)
+        self._kernels_s += time.process_time() - began
         return handed
 
 
@@ -87,6 +90,6 @@ class RegionActor(Actor):
         began, region = time.process_time(), self.process.region
         for k, part in enumerate(windows(*window, self._slice_ns)):
             self.process.advance(part, *(transfer[k][region] for transfer in transfers))
-        self._spent = self._spent.more(time.process_time() - began)
+        self._kernels_s += time.process_time() - began
         sizes = (t.nbytes for transfer in transfers for tables in transfer for t in tables)
         return window.end_ns, sum(sizes)

@@ -58,7 +58,6 @@ class Checkpoints:
 
     def keep(self, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
         """Write down the states of all processes at a time, and forget those before."""
-        self._last_s = time.monotonic()
         draft = self.folder / ".draft"
         try:
             self._write(draft, plan, now_ns, states)
@@ -75,7 +74,8 @@ class Checkpoints:
             write(draft / f"{name}.npz", state)
         about = {
             "version": VERSION, "plan": plan.digest(), "now_ns": now_ns,
-            "processes": sorted(states), "wall_s": self.wall_before_s + self._wall_s(),
+            "processes": sorted(states),
+            "wall_s": self.wall_before_s + time.monotonic() - self._began_s,
         }  # fmt: skip
         write_text(draft / ABOUT, json.dumps(about))
         if path.exists():
@@ -85,9 +85,6 @@ class Checkpoints:
         for old in before:
             if old != path:
                 shutil.rmtree(old, ignore_errors=True)
-
-    def _wall_s(self) -> float:
-        return time.monotonic() - self._began_s
 
     def latest(self, plan: Plan) -> tuple[int, dict[str, State]] | None:
         """Return (time, states by process) of the last one of a plan, None if there is none.
@@ -114,8 +111,8 @@ class Checkpoints:
 
     def shards(self) -> int | None:
         """Return how many shards the last one is of, None if there is none."""
-        found = self._all()
-        return sum(1 for _ in found[-1].glob("shard-*.npz")) or None if found else None
+        shards = [path for last in self._all()[-1:] for path in last.glob("shard-*.npz")]
+        return len(shards) or None
 
     def forget(self) -> None:
         """Remove all of them."""

@@ -31,10 +31,6 @@ class Spent(NamedTuple):
     cpu_s: float
     wall_s: float
 
-    def more(self, kernels_s: float) -> Spent:
-        """Return this with more time in kernels."""
-        return self._replace(kernels_s=self.kernels_s + kernels_s)
-
 
 class Effort(NamedTuple):
     """What carrying a run out took.

@@ -109,10 +109,7 @@ class Pools:
             columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
             self.plan.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
         )  # fmt: skip
-        if len(ends) == 1:
-            started, self.pending = admitted[: heads[0]], admitted[heads[0] : tails[0]]
-        else:
-            started, self.pending = cloud.sort_out(columns, admitted, ends, heads, tails)
+        started, self.pending = self._sort_out(admitted, ends, heads, tails)
         going_on = frames.join([plain, self.decoding, started])
         decoded, self.decoding = order.due(columns, going_on, until_ns)
         return decoded
@@ -126,11 +123,16 @@ class Pools:
             self.variation, self.mean_ns, self.plan.service_keys, admitted, heads, tails,
             self.served_ns, self.batches, self.started,
         )  # fmt: skip
-        if len(ends) == 1 and not self.deadlines:  # none of the first was lost
-            started, self.waiting = admitted[: heads[0]], admitted[heads[0] : tails[0]]
-        else:
-            started, self.waiting = cloud.sort_out(columns, admitted, ends, heads, tails)
+        started, self.waiting = self._sort_out(admitted, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
+
+    def _sort_out(
+        self, admitted: Index, ends: Ints, heads: Ints, tails: Ints
+    ) -> tuple[Index, Index]:
+        """Return (frames that started, frames that wait) of those admitted in a run."""
+        if len(ends) == 1 and not self.deadlines:  # none of the first was lost
+            return admitted[: heads[0]], admitted[heads[0] : tails[0]]
+        return cloud.sort_out(self.store.columns, admitted, ends, heads, tails)
 
     def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:
         """Return (frames pool by pool, where each pool's end, how many of each were before).

@@ -221,7 +221,7 @@ class RayExecutor:
             except ray.exceptions.RayError as error:
                 if not _is_a_crash(error):
                     raise RunError(f"an actor failed: {_cause(error)}") from error
-                self._kill()
+                self.close()
                 tries = 1 if self.now_ns > crashed_ns else tries + 1
                 crashed_ns = max(crashed_ns, self.now_ns)
                 if tries > MOST_RESTARTS:
@@ -232,30 +232,30 @@ class RayExecutor:
                 self.restarts += 1
                 self._start()
 
-    def _ask(self, ask: Callable[[Any], Any], actors: Callable[[], list[Any]]) -> list[Any]:
-        """Return the answers of some actors; they are asked again if one dies."""
+    def _ask(self, ask: Callable[[Any], Any], of: slice = slice(None)) -> list[Any]:
+        """Return the answers of all actors, or of some; they are asked again if one dies."""
         found: list[Any] = self._surviving(
-            lambda: ray.get([ask(actor) for actor in actors()]), self.now_ns
+            lambda: ray.get([ask(actor) for actor in self._all[of]]), self.now_ns
         )
         return found
 
     def tally(self) -> Tally:
         """Return the counts up to now, merged."""
-        return merged(self.plan, self._ask(lambda a: a.tally.remote(self.now_ns), self._everyone))
+        return merged(self.plan, self._ask(lambda a: a.tally.remote(self.now_ns)))
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
-        return sum(self._ask(lambda a: a.call.remote("in_flight"), self._everyone))
+        return sum(self._ask(lambda a: a.call.remote("in_flight")))
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = self._ask(lambda a: a.call.remote("queued_bits"), self._everyone)
+        parts = self._ask(lambda a: a.call.remote("queued_bits"))
         bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
         return bits
 
     def effort(self) -> Effort:
         """Return what it took: how actors spent their time since they were last started."""
-        spent = self._ask(lambda a: a.spent.remote(), self._everyone)
+        spent = self._ask(lambda a: a.spent.remote())
         by_name = dict(zip(names(self.partition), spent, strict=True))
         return Effort(by_name, self.restarts, self.peak_transfer_bytes)
 
@@ -274,23 +274,15 @@ class RayExecutor:
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
         shard = shard_of(self.partition, sensor)
-        states = self._ask(
-            lambda a: a.call.remote("sensor_state", sensor), lambda: [self._shards[shard]]
-        )
-        state: dict[str, int] = states[0]
+        found = self._ask(lambda a: a.call.remote("sensor_state", sensor), slice(shard, shard + 1))
+        state: dict[str, int] = found[0]
         return state
-
-    def _everyone(self) -> list[Any]:
-        return self._all
-
-    def _kill(self) -> None:
-        for actor in self._all:
-            ray.kill(actor)
-        self._shards, self._regions = [], []
 
     def close(self) -> None:
         """End the actors."""
-        self._kill()
+        for actor in self._all:
+            ray.kill(actor)
+        self._shards, self._regions = [], []
 
 
 def _is_a_crash(error: ray.exceptions.RayError) -> bool:

@@ -120,12 +120,14 @@ class Tally:
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
+    def rows(self) -> Rows:
+        """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
+        return np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(self.kept or [])])
+
     def save(self) -> State:
         """Return the counts as arrays, for `load`."""
-        kept = [] if self.kept is None else self.kept
-        rows = np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *kept])
         text = np.array([[str(ns) for ns in row] for row in self.stages_ns])
-        return {**fields(self, _ARRAYS), "stages_ns": text, "kept": rows}
+        return {**fields(self, _ARRAYS), "stages_ns": text, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""

@@ -32,7 +32,6 @@ from fleet.stages.frames import (
     SENSOR,
     START,
     UPLINK,
-    WIDTH,
 )
 
 Ints = NDArray[np.int64]
@@ -210,8 +209,7 @@ def _bare(scenario: Scenario) -> Catalog:
 def run(case: Case, plan: Plan, engine: str) -> Run:
     """Run a plan of a case in this process."""
     outcome = simulate(plan, Options(engine=engine, executor="local", keep=True))
-    none = np.empty((0, WIDTH), dtype=np.int64)
-    rows = np.concatenate([none, *(outcome.tally.kept or [])])
+    rows = outcome.tally.rows()
     order = np.lexsort((rows[:, FRAME], rows[:, SENSOR], rows[:, CAPTURE]))
     return Run(outcome, case.window, rows[order])
 

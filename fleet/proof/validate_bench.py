@@ -18,7 +18,7 @@ from fleet.plan.columns import Plan
 from fleet.plan.compile import compile_plan
 from fleet.results.energy import account
 from fleet.scenario.load import loads
-from fleet.stages.frames import FATE, FRAME, RESULT, SENSOR, WIDTH
+from fleet.stages.frames import FATE, FRAME, RESULT, SENSOR
 from fleet.stages.power import StateEnergy
 
 Ints = NDArray[np.int64]
@@ -127,8 +127,7 @@ class Measured:
     def __init__(self, outcome: Outcome) -> None:
         """Sort the frames that the run kept."""
         self.outcome = outcome
-        none = np.empty((0, WIDTH), dtype=np.int64)
-        kept = np.concatenate([none, *(outcome.tally.kept or [])])
+        kept = outcome.tally.rows()
         rows = kept[kept[:, FATE] == RESULT]
         self.rows: Ints = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
 

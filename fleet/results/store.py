@@ -24,7 +24,7 @@ from fleet.errors import InputError
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages.books import FATE_0
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, WIDTH
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -223,7 +223,7 @@ def write_frames(path: Path, outcome: Outcome) -> None:
 
 def frame_table(outcome: Outcome) -> pa.Table:
     """Return every finished frame: names, times in ns (-1: not reached) and fate."""
-    rows = np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(outcome.tally.kept or [])])
+    rows = outcome.tally.rows()
     rows = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
     columns: dict[str, Any] = {
         "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()

@@ -44,7 +44,7 @@ from fleet.stages.setup import (
 MIN_FRAME_BYTES = 64
 
 
-@kernel
+@part
 def gop_start(key: int | np.uint64, gop: int) -> int:
     """Return where in a group of pictures a sensor starts; `key` is its size key."""
     return int(mix64(key) >> 33) % gop
@@ -127,12 +127,8 @@ def payload_of(
         frame: frame number.
         objects: objects in view.
     """
-    seen = min(objects, ints[k, METADATA_MOST])
-    size = metadata_bytes(
-        seen, ints[k, METADATA_BASE], ints[k, METADATA_PER_OBJECT], ints[k, METADATA_BASE64],
-        ints[k, METADATA_ENVELOPE],
-    )  # fmt: skip
-    size += ints[k, PIXELS_BASE] + ints[k, PIXELS_PER_OBJECT] * seen
+    size = message_part(ints, k, objects) + ints[k, PIXELS_BASE]
+    size += ints[k, PIXELS_PER_OBJECT] * min(objects, ints[k, METADATA_MOST])
     if floats[k, I_BYTES] > 0.0:
         size += video_bytes(
             key, start, frame, objects, floats[k, I_BYTES], floats[k, P_BYTES], ints[k, GOP],

@@ -34,7 +34,7 @@ CLOCK_WIDTH = 8
 
 
 @part
-def due_at(
+def due_ns(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
     before_ns: int,
 ) -> int:  # fmt: skip
@@ -59,19 +59,10 @@ def due_at(
 
 
 @kernel
-def due_ns(
-    clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
-    before_ns: int,
-) -> int:  # fmt: skip
-    """Return what `due_at` does, called rather than written in place."""
-    return due_at(clocks, s, key, trace_ns, before_ns)
-
-
-@kernel
 def begin(clocks: NDArray[np.int64], keys: NDArray[np.uint64], trace_ns: NDArray[np.int64]) -> None:
     """Set NEXT_NS of every sensor to its first frame, in place; shape (sensors, CLOCK_WIDTH)."""
     for s in range(len(clocks)):
-        clocks[s, NEXT_NS] = due_at(clocks, s, keys[s], trace_ns, 0)
+        clocks[s, NEXT_NS] = due_ns(clocks, s, keys[s], trace_ns, 0)
 
 
 @kernel
@@ -90,7 +81,7 @@ def change_rate(
     clocks[s, DEN] = den
     clocks[s, FIRST] = clocks[s, NEXT_FRAME]
     clocks[s, ANCHOR] = now_ns + int(phase * (num / den))
-    clocks[s, NEXT_NS] = due_at(clocks, s, key, trace_ns, now_ns)
+    clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, now_ns)
 
 
 @kernel
@@ -119,7 +110,7 @@ def count(
             while clocks[s, NEXT_NS] < until_ns:
                 total += 1
                 clocks[s, NEXT_FRAME] += 1
-                clocks[s, NEXT_NS] = due_at(clocks, s, keys[s], trace_ns, clocks[s, NEXT_NS])
+                clocks[s, NEXT_NS] = due_ns(clocks, s, keys[s], trace_ns, clocks[s, NEXT_NS])
             clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
     return total
 

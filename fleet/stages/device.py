@@ -25,7 +25,7 @@ from fleet.stages.books import (
     SENT_PIXEL_FRAMES,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
-from fleet.stages.capture import NEXT_FRAME, NEXT_NS, due_at, expose
+from fleet.stages.capture import NEXT_FRAME, NEXT_NS, due_ns, expose
 from fleet.stages.frames import (
     ACCESS,
     BITS,
@@ -220,7 +220,7 @@ def _capture(
     expose(columns, i, s, clocks[s, NEXT_FRAME], objects, now)
     sensors[s, CAPTURED] += 1
     clocks[s, NEXT_FRAME] += 1
-    clocks[s, NEXT_NS] = due_at(clocks, s, key, trace_ns, now)
+    clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, now)
     if now < down_until_ns:
         columns[FATE, i], columns[DONE, i] = SKIP_SENSOR_DOWN, now
         return ENDED

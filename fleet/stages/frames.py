@@ -125,7 +125,11 @@ class Store:
                 are -1 until then.
         """
         self.handed = handed
-        self.columns = _table(1024)
+        self._set_up(1024)
+
+    def _set_up(self, slots: int) -> None:
+        """Begin with a table in which no slot was ever taken."""
+        self.columns = _table(slots)
         self._free: Index = np.arange(self.columns.shape[1], dtype=np.int64)[::-1].copy()
         self._ended = np.empty_like(self._free)
         self._left, self._top = len(self._free), 0
@@ -168,9 +172,7 @@ class Store:
         Args:
             count: takes their slots, ascending, before they are free.
         """
-        never = (
-            len(self._free) - self._top
-        )  # slots that no frame has had yet; the list begins there
+        never = len(self._free) - self._top  # slots no frame has had; the list begins with them
         more, ended = _sweep(self.columns[FATE, : self._top], self._free[never:], self._ended)
         self._left = never + more
         if ended:
@@ -185,10 +187,8 @@ class Store:
     def load(self, saved: Columns) -> None:
         """Take up frames that `save` returned, in the same slots."""
         slots = saved.shape[1]
-        self.columns = _table(max(slots, 1024))
+        self._set_up(max(slots, 1024))
         self.columns[:, :slots] = saved
-        self._free = np.arange(self.columns.shape[1], dtype=np.int64)[::-1].copy()
-        self._ended = np.empty_like(self._free)
         self._top = slots
         self.sweep(lambda ended: None)
 
@@ -296,17 +296,6 @@ def copy_column(columns: Columns, index: Index, source: int, target: int) -> Non
 
 def conclude(columns: Columns, index: Index, until_ns: int) -> Index:
     """Make results of the frames that are done before a time; return the others."""
-    late = np.empty(len(index), dtype=np.int64)
-    return late[: _conclude(columns, index, until_ns, late)]
-
-
-@kernel
-def _conclude(columns: Columns, index: Index, until_ns: int, late: Index) -> int:
-    n = 0
-    for i in index:
-        if columns[DONE, i] < until_ns:
-            columns[FATE, i] = RESULT
-        else:
-            late[n] = i
-            n += 1
-    return n
+    done, late = before(columns, index, DONE, until_ns)
+    columns[FATE, done] = RESULT
+    return late

@@ -112,12 +112,13 @@ def run(
     demanded = objectives(scenario)
     began = time.perf_counter()
     made = plans(scenario, arms, placements)
-    folder = None if unfinished is None else unfinished(run_id(scenario, made))
+    name = run_id(scenario, made)
+    folder = None if unfinished is None else unfinished(name)
     outcomes = {
         arm: [_outcome(plan, options, functools.partial(progress, arm), folder) for plan in each]
         for arm, each in made.items()
     }
-    summary = _summary(scenario, options, outcomes, time.perf_counter() - began)
+    summary = _summary(scenario, name, options, outcomes, time.perf_counter() - began)
     summary["slo"] = judge(demanded, numbers(outcomes))
     return Record(scenario, options, outcomes, summary)
 
@@ -138,6 +139,7 @@ def _outcome(
 
 def _summary(
     scenario: Scenario,
+    name: str,
     options: Options,
     outcomes: Mapping[str, Sequence[Outcome]],
     wall_s: float,
@@ -148,10 +150,9 @@ def _summary(
     captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
     efforts = [o.effort for runs in outcomes.values() for o in runs]
     engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
-    made = {arm: [outcome.plan for outcome in runs] for arm, runs in outcomes.items()}
     return {
         "schema": SCHEMA,
-        "run_id": run_id(scenario, made),
+        "run_id": name,
         "scenario": {"name": scenario.model.name, "digest": scenario.digest},
         "seed": scenario.model.seed,
         "replications": scenario.model.replications,
