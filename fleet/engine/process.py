@@ -1,39 +1,117 @@
-"""How a logical process runs a window: control events one by one, frames in bulk between them."""
+"""What shards and regions are: a logical process, with SimPy for control and columns for frames.
+
+A window is run from control event to control event, with frames in bulk between them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
-from fleet.engine.control import Environment
+import numpy as np
+
+from fleet.engine.control import Environment, walk
+from fleet.engine.network import Network
+from fleet.engine.snapshot import State, below, nest
+from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
+from fleet.plan.columns import Ints, Plan
+from fleet.plan.partition import Part
 from fleet.stages import frames
-from fleet.stages.frames import Index
+from fleet.stages.frames import Index, Store
 
 
-def advance(env: Environment, window: Window, flow: Callable[[int], Index]) -> Index:
-    """Run a window and return the indices of the frames that left.
+class LogicalProcess(ABC):
+    """A clock, a store of frames, the links and servers of a part, and what is counted."""
 
-    Frames flow up to the next control event, then the events of that time happen, and so on: at
-    one time control comes first.
+    def __init__(self, plan: Plan, part: Part, store: Store, *, keep: bool) -> None:
+        """Set up everything at time zero.
 
-    Args:
-        env: the environment of the process.
-        window: must start where the process stands.
-        flow: takes every frame as far as it comes before a time, returns those that leave.
+        Args:
+            plan: the plan.
+            part: what of it is here.
+            store: an empty one.
+            keep: keep the finished frames, not just their counts.
+        """
+        self.plan, self.part, self.store = plan, part, store
+        self.tally = Tally.empty(plan, keep=keep)
+        self.network = Network(plan, self.tally, self.store, part)
+        self._start(0)
 
-    Raises:
-        RunError: the window does not start now.
-    """
-    if window.start_ns != env.now:
-        raise RunError(f"the process is at {env.now} ns, the window starts at {window.start_ns} ns")
-    out, reached_ns = [], window.start_ns
-    while (at := env.peek()) < window.end_ns:
-        if at > reached_ns:
-            reached_ns = int(at)
-            out.append(flow(reached_ns))
-        while env.peek() == at:
-            env.step()
-    out.append(flow(window.end_ns))
-    env.run(until=window.end_ns)
-    return frames.join(out)
+    def _start(self, now_ns: int) -> None:
+        """Begin the clock at a time."""
+        self.env = Environment(now_ns)
+        self._walk()
+
+    def _walk(self) -> None:
+        mine = self.part.concerns(self.plan.timetable)
+        plan = self.plan
+        events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
+        self.env.process(events)
+
+    @abstractmethod
+    def _apply(self, event: Ints) -> None:
+        """Apply a row of the timetable, now."""
+
+    @abstractmethod
+    def _flow(self, until_ns: int) -> Index:
+        """Take every frame as far as it comes before a time; return those that leave."""
+
+    def _run(self, window: Window) -> Index:
+        """Run a window and return the indices of the frames that left.
+
+        Frames flow up to the next control event, then the events of that time happen, and so on:
+        at one time control comes first.
+
+        Raises:
+            RunError: the window does not start now.
+        """
+        env = self.env
+        if window.start_ns != env.now:
+            raise RunError(
+                f"the process is at {env.now} ns, the window starts at {window.start_ns} ns"
+            )
+        out, reached_ns = [], window.start_ns
+        while (at := env.peek()) < window.end_ns:
+            if at > reached_ns:
+                reached_ns = int(at)
+                out.append(self._flow(reached_ns))
+            while env.peek() == at:
+                env.step()
+        out.append(self._flow(window.end_ns))
+        env.run(until=window.end_ns)
+        return frames.join(out)
+
+    def _conclude(self, until_ns: int) -> None:
+        """Make results of what has arrived before a time, and count all that met their fate."""
+        self.network.answer(until_ns)
+        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`; only between windows."""
+        state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
+        return state | nest("tally", self.tally.save()) | nest("network", self.network.save())
+
+    def load(self, state: State) -> None:
+        """Go on from a state of the same plan and part."""
+        self.store.load(state["store"])
+        self.tally.load(below("tally", state))
+        self.network.load(below("network", state))
+        self._start(int(state["now_ns"]))
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups and with other control events after now."""
+        self.plan = self.network.plan = plan
+        self._walk()
+
+    def in_flight(self) -> int:
+        """Return the number of frames here."""
+        return self.network.in_flight()
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        return self.network.queued_bits()
+
+    def close(self, now_ns: int) -> None:
+        """Book what is only known at the end."""
+        self.network.close(now_ns)

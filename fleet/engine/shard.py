@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.engine.control import Environment, walk
 from fleet.engine.devices import Devices
-from fleet.engine.network import Network
-from fleet.engine.process import advance
+from fleet.engine.process import LogicalProcess
 from fleet.engine.snapshot import State, below, nest
-from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.plan.columns import (
@@ -30,8 +27,8 @@ from fleet.plan.partition import Part
 from fleet.stages.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index, Store
 
 
-class Shard:
-    """A logical process of sensors: a SimPy clock for control, columns for frames."""
+class Shard(LogicalProcess):
+    """The logical process of some sensors."""
 
     def __init__(self, plan: Plan, part: Part, *, keep: bool = False) -> None:
         """Set up sensors at time zero.
@@ -41,13 +38,8 @@ class Shard:
             part: which sensors and links are this shard's.
             keep: keep the finished frames, not just their counts.
         """
-        self.plan, self.part = plan, part
-        self.tally = Tally.empty(plan, keep=keep)
-        self.store = Store(handed=_handed(plan, part))
-        self.network = Network(plan, self.tally, self.store, part)
+        super().__init__(plan, part, Store(handed=_handed(plan, part)), keep=keep)
         self.devices = Devices(plan, part.sensors, self.network)
-        self.env = Environment()
-        self._walk()
 
     def advance(self, window: Window) -> list[Columns]:
         """Run a window; return the frames that leave, one table for each region.
@@ -56,7 +48,7 @@ class Shard:
             RunError: a frame would leave before the window (lookahead broken).
         """
         # In order of slots, which is by sensor: then the last counts find each sensor's at hand.
-        index = np.sort(advance(self.env, window, self._flow))
+        index = np.sort(self._run(window))
         clocks = self.store.column(index, CLOCK)
         if len(index) and int(clocks.min()) < window.start_ns:
             raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
@@ -68,49 +60,31 @@ class Shard:
 
     def save(self) -> State:
         """Return the state as arrays, for `load`; only between windows."""
-        state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
-        state |= nest("tally", self.tally.save()) | nest("network", self.network.save())
-        return state | nest("devices", self.devices.save())
+        return super().save() | nest("devices", self.devices.save())
 
     def load(self, state: State) -> None:
         """Go on from a state of the same plan and part."""
-        self.store.load(state["store"])
-        self.tally.load(below("tally", state))
-        self.network.load(below("network", state))
+        super().load(state)
         self.devices.load(below("devices", state))
-        self.env = Environment(int(state["now_ns"]))
-        self._walk()
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
-        self.plan = self.network.plan = plan
         self.devices.amend(plan)
-        self._walk()
+        super().amend(plan)
 
     def in_flight(self) -> int:
         """Return the number of frames in the sensors and on the links of this shard."""
-        return self.devices.in_flight() + self.network.in_flight()
+        return self.devices.in_flight() + super().in_flight()
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        bits: Ints = self.network.queued_bits() + self.devices.queued_bits()
+        bits: Ints = super().queued_bits() + self.devices.queued_bits()
         return bits
-
-    def close(self, now_ns: int) -> None:
-        """Book what is only known at the end."""
-        self.network.close(now_ns)
-
-    def _walk(self) -> None:
-        mine = self.part.concerns(self.plan.timetable)
-        plan = self.plan
-        events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
-        self.env.process(events)
 
     def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; return those that leave."""
         gone = self.network.advance(until_ns, self.devices.advance(until_ns))
-        self.network.answer(until_ns)
-        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
+        self._conclude(until_ns)
         return gone
 
     def _apply(self, event: Ints) -> None:
