@@ -8,9 +8,19 @@ from fleet.engine.crowd import Crowd
 from fleet.engine.network import Network
 from fleet.engine.snapshot import State, below, nest
 from fleet.plan.columns import Ints, Plan
-from fleet.stages import capture, device, frames, radio, sensor, uplink
-from fleet.stages.device import COMPUTING, EMPTY, IN_PORT, SENSING, Held, Sensors, States
-from fleet.stages.frames import DONE, FATE, READY, SENSED, SENSOR, Index
+from fleet.stages import capture, device, frames, hop, radio, sensor
+from fleet.stages.device import EMPTY, Held, Sensors, States
+from fleet.stages.frames import (
+    COMPUTING,
+    DONE,
+    FATE,
+    IN_PORT,
+    READY,
+    SENSED,
+    SENSING,
+    SENSOR,
+    Index,
+)
 
 
 class Devices:
@@ -82,7 +92,7 @@ class Devices:
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
         bits = np.zeros(len(self.plan.links), dtype=np.int64)
-        uplink.queued(self.network.store.columns, self._in_ports(), self.network.hops[0], bits)
+        hop.queued(self.network.store.columns, self._in_ports(), self.network.hops[0], bits)
         return bits
 
     # Control ----------------------------------------------------------------------------------
@@ -101,7 +111,7 @@ class Devices:
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
         """Take a sensor's own port down: what is in it departs later by the length of that."""
-        uplink.outage(
+        hop.outage(
             self.network.store.columns, self._in_ports(), self.plan.link_of[0],
             self.network.ports, link, now_ns, until_ns,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.plan.columns import Plan
 from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
-from fleet.stages import cloud, frames, order, uplink
+from fleet.stages import cloud, frames, hop, order, uplink
 from fleet.stages.frames import (
     LEVEL_COLUMN,
     LEVEL_LOST,
@@ -147,7 +147,7 @@ class Network:
             return NOBODY
         due, late = order.due(columns, arriving, until_ns, sort=self.sorts[level])
         self.arriving[level] = [late] if len(late) else []
-        moved, self.in_port[level] = uplink.pass_hop(
+        moved, self.in_port[level] = hop.pass_hop(
             columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
             self.tally.link_bins, self.tally.sensors, self.plan.bin_ns, until_ns,
             LEVEL_LOST[level], LEVEL_COLUMN[level],
@@ -181,7 +181,7 @@ class Network:
         The frames in the sensors' own ports are with their sensors (`fleet.engine.devices`).
         """
         level = int(self.plan.level_of[link])
-        uplink.outage(
+        hop.outage(
             self.store.columns, self.in_port[level], self.plan.link_of[level], self.ports, link,
             now_ns, until_ns,
         )  # fmt: skip
@@ -202,7 +202,7 @@ class Network:
         """Return the bits in each link's port; shape (links,)."""
         bits = np.zeros(len(self.plan.links), dtype=np.int64)
         for level in range(LEVELS):
-            uplink.queued(self.store.columns, self.in_port[level], self.hops[level], bits)
+            hop.queued(self.store.columns, self.in_port[level], self.hops[level], bits)
         return bits
 
 
@@ -226,12 +226,12 @@ def _pools(plan: Plan, part: Part, level: int, store: Store, tally: Tally) -> Po
     return Pools(plan, mine, store, tally) if len(mine) else None
 
 
-def _hop(plan: Plan, level: int) -> uplink.Hop:
+def _hop(plan: Plan, level: int) -> hop.Hop:
     below = (plan.link_of[:level] >= 0).any(axis=0)
     first = ~below & (plan.link_of[level] >= 0)
     here = plan.links[plan.level_of == level]
     extras = (here[:, [uplink.AIR_BPS, uplink.CAP_BITS, uplink.LOSS_PPB]] > 0).any()
-    return uplink.Hop(
+    return hop.Hop(
         link_of=plan.link_of[level],
         links=plan.links,
         class_of=plan.class_of,

@@ -28,26 +28,32 @@ from fleet.stages.camera import gop_start, message_part, metadata_part, payload_
 from fleet.stages.capture import NEXT_FRAME, NEXT_NS, due_ns, expose
 from fleet.stages.frames import (
     ACCESS,
+    ARRIVING,
     BITS,
     CLOCK,
+    COMPUTING,
     DONE,
+    ENDED,
     FATE,
     FRAME,
     IN_FLIGHT,
+    IN_PORT,
     LOST_ACCESS_BUFFER,
-    LOST_LINK,
     NOBODY,
     OBJECTS,
+    ON_WIRE,
     PAYLOAD,
     READY,
     RESULT,
     SENSED,
+    SENSING,
     SENSOR,
     SKIP_NOT_PUBLISHED,
     SKIP_SENSOR_DOWN,
     Columns,
     Index,
 )
+from fleet.stages.hop import Hop
 from fleet.stages.radio import Timers, awake_ns
 from fleet.stages.scene import second_of
 from fleet.stages.sensor import occupy, published
@@ -73,27 +79,16 @@ from fleet.stages.setup import (
 from fleet.stages.setup import (
     SENSE_NS as SETUP_SENSE_NS,
 )
-from fleet.stages.uplink import (
-    PROPAGATION_NS,
-    RATE_BPS,
-    Hop,
-    accept,
-    carried_bits,
-    depart,
-    on_air,
-    sent_by_radio,
-    service_ns,
-)
+from fleet.stages.uplink import cross
 
 Keys = NDArray[np.uint64]
 
-SENSING, COMPUTING, ARRIVING, IN_PORT, ON_WIRE, ENDED = range(6)
-"""Where a frame is: its pixels are read, it is inferred or encoded, it waits for its radio, it is
-in the port; or it has left the sensor, or has met its fate. The first four are held."""
-
 
 class Held(NamedTuple):
-    """Frames held at their sensors, sensor by sensor, and the oldest first; fields (frames,)."""
+    """Frames held at their sensors, sensor by sensor, and the oldest first; fields (frames,).
+
+    Their stages are SENSING, COMPUTING, ARRIVING or IN_PORT.
+    """
 
     slots: Index
     stages: Index
@@ -228,37 +223,6 @@ def _capture(
     return SENSING
 
 
-@part
-def _cross(
-    columns: Columns, i: int, s: int, stage: int, until_ns: int, link: int, kind: int,
-    links: Ints, loss_keys: Keys, tail_ns: int, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, bin_ns: int, plain: bool,
-) -> int:  # fmt: skip
-    """Take a frame through the sensor's own port up to a time; return its stage."""
-    now = columns[CLOCK, i]
-    if plain:
-        bits, wait, good = columns[BITS, i], 0, True
-        service = service_ns(bits, links[link, RATE_BPS])
-    else:
-        carried = carried_bits(counts, link, stage == ARRIVING)
-        bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
-    if stage == ARRIVING:
-        leaves = accept(columns, i, link, links, ports, counts, now, bits, service, plain)
-        if leaves < 0:
-            columns[FATE, i], columns[DONE, i] = LOST_ACCESS_BUFFER, now
-            return ENDED
-        columns[CLOCK, i] = now = leaves
-    if now >= until_ns:
-        return IN_PORT
-    depart(counts, bins, link, kind, now, bits, service, bin_ns)
-    sent_by_radio(sensors, s, now, bits, service, tail_ns)
-    if not good:
-        columns[FATE, i], columns[DONE, i] = LOST_LINK, now
-        return ENDED
-    columns[CLOCK, i] = columns[ACCESS, i] = now + wait + links[link, PROPAGATION_NS]
-    return ON_WIRE
-
-
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
@@ -282,7 +246,7 @@ def advance(
         states: their states.
         hop: the first level of links: each is one sensor's own.
         ports: port table; shape (links, PORT_WIDTH).
-        counts: book of links, as in `uplink.pass_hop`; so are the next three.
+        counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
         bin_ns: width of a bin.
@@ -338,9 +302,10 @@ def _advance(
             if link < 0 and stage == ARRIVING and columns[CLOCK, i] < until_ns:
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
-                stage = _cross(
-                    columns, i, s, stage, until_ns, link, class_of[link], links, loss_keys,
-                    tail_ns[s], ports, counts, bins, sensors, bin_ns, extras is None,
+                stage = cross(
+                    columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns, links,
+                    class_of, tail_ns, loss_keys, ports, counts, bins, sensors, bin_ns,
+                    LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:
                 moved[m] = i

@@ -68,6 +68,10 @@ LOST_EDGE_QUEUE = 14
 LOST_DEADLINE = 15
 FATES = 16
 
+# Where a frame is on its way over a link or at its sensor: its pixels are read, it is inferred or
+# encoded, it waits for its radio, it is in a port; or it has left, or has met its fate.
+SENSING, COMPUTING, ARRIVING, IN_PORT, ON_WIRE, ENDED = range(6)
+
 LEVEL_LOST = (LOST_ACCESS_BUFFER, LOST_CELL_BUFFER, LOST_BACKHAUL_BUFFER, LOST_WAN_BUFFER)
 
 SKIP_CAUSES = {

@@ -17,8 +17,6 @@ segments are sent again (`resent`): that takes the port's time, and a round trip
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +32,18 @@ from fleet.stages.books import (
     SENT_LINK_BITS,
     TAIL_NS,
 )
-from fleet.stages.frames import BITS, CLOCK, DONE, FATE, FRAME, LOST_LINK, SENSOR, Columns
+from fleet.stages.frames import (
+    BITS,
+    CLOCK,
+    DONE,
+    ENDED,
+    FATE,
+    FRAME,
+    IN_PORT,
+    LOST_LINK,
+    ON_WIRE,
+    Columns,
+)
 
 Ints = NDArray[np.int64]
 
@@ -112,30 +121,6 @@ def resent(
         draw += 1
 
 
-class Hop(NamedTuple):
-    """The links of one level as kernels take them.
-
-    Attributes:
-        link_of: link of each sensor at this level, -1 for none; shape (all sensors,).
-        links: the link table; shape (links, LINK_WIDTH).
-        class_of: class of each link; shape (links,).
-        first: whether this is the sensor's first hop, where its radio is; shape (all sensors,),
-            None if it is for no sensor.
-        tail_ns: length of the sensor's radio tail; shape (all sensors,).
-        loss_keys: loss keys of the sensors for this level; shape (all sensors,).
-        extras: None if none of its links loses segments, has a cap or a radio below it. What is
-            None is left out of the kernel when it is compiled.
-    """
-
-    link_of: Ints
-    links: Ints
-    class_of: Ints
-    first: NDArray[np.bool_] | None
-    tail_ns: Ints
-    loss_keys: NDArray[np.uint64]
-    extras: int | None
-
-
 @part
 def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
     """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
@@ -176,7 +161,7 @@ def on_air(
 
 
 @part
-def accept(
+def _accept(
     columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
     bits: int, service: int, plain: bool,
 ) -> int:  # fmt: skip
@@ -204,114 +189,6 @@ def accept(
 
 
 @part
-def depart(
-    counts: Ints, bins: Ints, link: int, kind: int, now: int, bits: int, service: int, bin_ns: int
-) -> None:
-    """Count a frame that has been sent by a link of a class."""
-    counts[link, SENT_LINK_BITS] += bits
-    counts[link, BUSY_NS] += service
-    bins[kind, np.uint64(now) // np.uint64(bin_ns)] += bits
-
-
-@part
-def sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
-    """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
-    sensors[s, TAIL_NS] += tail_before(now - service, sensors[s, LAST_SENT_NS], tail_ns)
-    sensors[s, SENDING_NS] += service
-    sensors[s, RADIO_BITS] += bits
-    sensors[s, LAST_SENT_NS] = now
-
-
-def pass_hop(
-    columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, bin_ns: int, until_ns: int, lost: int, column: int,
-) -> tuple[Ints, Ints]:  # fmt: skip
-    """Take frames through a hop up to a time; return indices (on the wire, in ports).
-
-    `due` are frames that arrive before `until_ns`, each link's in order of (clock, sensor, frame);
-    `in_port` those accepted before that have not departed: CLOCK says when they do, and of a frame
-    on the wire when it arrives. A frame without a link passes at once, one that does not fit a
-    buffer meets the fate `lost`, one that is lost on the wire LOST_LINK; neither is returned.
-    `column` takes the time behind the hop. `columns`, `ports` (shape (links, PORT_WIDTH)) and the
-    books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
-    `bins`, the bits by link class and time bin of `bin_ns`.
-    """
-    moved, waiting = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
-    m, w = _pass_hop(
-        columns, due, in_port, *hop, ports, counts, bins, sensors, bin_ns, until_ns, lost, column,
-        moved, waiting,
-    )  # fmt: skip
-    return moved[:m], waiting[:w]
-
-
-@kernel
-def _pass_hop(
-    columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: Ints, class_of: Ints,
-    first: NDArray[np.bool_] | None, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    extras: int | None, ports: Ints, counts: Ints, bins: Ints, sensors: Ints, bin_ns: int,
-    until_ns: int, lost: int, column: int, moved: Ints, waiting: Ints,
-) -> tuple[int, int]:  # fmt: skip
-    """Do what `pass_hop` says; return how many are on the wire and in ports.
-
-    A frame that departs in the call in which it is accepted has had as many bits before it at both
-    ends of the port, so its service is computed once.
-    """
-    m, w = 0, 0
-    for k in range(len(moved)):
-        fresh = k >= len(in_port)
-        i = due[k - len(in_port)] if fresh else in_port[k]
-        s, now = columns[SENSOR, i], columns[CLOCK, i]
-        link = link_of[s]
-        if link >= 0:
-            if extras is None:
-                bits, wait, good = columns[BITS, i], 0, True
-                service = service_ns(bits, links[link, RATE_BPS])
-            else:
-                carried = carried_bits(counts, link, fresh)
-                bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
-            if fresh:
-                leaves = accept(
-                    columns, i, link, links, ports, counts, now, bits, service, extras is None
-                )
-                if leaves < 0:
-                    columns[FATE, i], columns[DONE, i] = lost, now
-                    continue
-                now = leaves
-            if now >= until_ns:
-                columns[CLOCK, i] = now
-                waiting[w] = i
-                w += 1
-                continue
-            depart(counts, bins, link, class_of[link], now, bits, service, bin_ns)
-            if first is not None and first[s]:
-                sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
-            if not good:
-                columns[FATE, i], columns[DONE, i] = LOST_LINK, now
-                continue
-            now += wait + links[link, PROPAGATION_NS]
-        columns[CLOCK, i] = columns[column, i] = now
-        moved[m] = i
-        m += 1
-    return m, w
-
-
-def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
-    """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
-    _queued(columns, in_port, hop.link_of, hop.links, hop.loss_keys, bits)
-
-
-@kernel
-def _queued(
-    columns: Columns, in_port: Ints, link_of: Ints, links: Ints, loss_keys: NDArray[np.uint64],
-    bits: Ints,
-) -> None:  # fmt: skip
-    for i in in_port:
-        s = columns[SENSOR, i]
-        link = link_of[s]
-        bits[link] += on_air(columns, i, links, link, 0, loss_keys, s)[0]
-
-
-@part
 def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
     """Return how long a radio was in its tail before a transmission; ns.
 
@@ -322,29 +199,73 @@ def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
     return min(begin_ns - last_sent_ns, tail_ns) if last_sent_ns > 0 else 0
 
 
-@kernel
-def outage(
-    columns: Columns,
-    index: NDArray[np.int64],
-    link_of: NDArray[np.int64],
-    ports: NDArray[np.int64],
-    link: int,
-    now_ns: int,
-    until_ns: int,
-) -> None:
-    """Take a link down from now until a time: what has not departed departs that much later.
+@part
+def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
+    """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
+    sensors[s, TAIL_NS] += tail_before(now - service, sensors[s, LAST_SENT_NS], tail_ns)
+    sensors[s, SENDING_NS] += service
+    sensors[s, RADIO_BITS] += bits
+    sensors[s, LAST_SENT_NS] = now
+
+
+@part
+def cross(
+    columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
+    until_ns: int, links: Ints, class_of: Ints, tail_ns: Ints, loss_keys: NDArray[np.uint64],
+    ports: Ints, counts: Ints, bins: Ints, sensors: Ints, bin_ns: int, lost: int, column: int,
+) -> int:  # fmt: skip
+    """Take frame `i` of sensor `s` through a link up to a time; return its stage.
+
+    That is IN_PORT, ON_WIRE or ENDED. CLOCK says when it departs from the port or is at the far
+    end, and `column` then takes that; one that ends has FATE and DONE set. A frame that departs in
+    the call in which it is accepted has had as many bits before it at both ends of the port, so its
+    service is computed once.
 
     Args:
-        columns: the store's columns, changed in place.
-        index: the frames in ports, with their departure times in CLOCK.
-        link_of: the link that each sensor's frames take; shape (all sensors,).
-        ports: the port table, changed in place; shape (links, PORT_WIDTH).
-        link: index of the link.
-        now_ns: start of the outage.
-        until_ns: end of the outage.
+        columns: the store's columns.
+        i: slot of the frame.
+        s: its sensor.
+        link: the link.
+        fresh: whether it arrives at CLOCK, or was accepted before and departs then.
+        radio: whether the sender is the sensor's own radio.
+        plain: whether the link loses nothing, and has no cap and no radio below it.
+        until_ns: the time.
+        links: the link table; with the next three as in `fleet.stages.hop.Hop`.
+        class_of: class of each link.
+        tail_ns: length of each radio's tail.
+        loss_keys: loss keys of the sensors.
+        ports: port table, changed in place as are the books, which are those of
+            `fleet.stages.hop.pass_hop`.
+        counts: book of links.
+        bins: book of time bins.
+        sensors: book of sensors.
+        bin_ns: width of a bin.
+        lost: fate of a frame that does not fit the buffer.
+        column: takes the time behind the link.
     """
-    for i in index:
-        if link_of[columns[SENSOR, i]] == link:
-            columns[CLOCK, i] += until_ns - now_ns
-    ports[link, FREE_NS] = max(ports[link, FREE_NS], now_ns) + until_ns - now_ns
-    ports[link, DOWN_UNTIL_NS] = until_ns
+    now = columns[CLOCK, i]
+    if plain:
+        bits, wait, good = columns[BITS, i], 0, True
+        service = service_ns(bits, links[link, RATE_BPS])
+    else:
+        carried = carried_bits(counts, link, fresh)
+        bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
+    if fresh:
+        leaves = _accept(columns, i, link, links, ports, counts, now, bits, service, plain)
+        if leaves < 0:
+            columns[FATE, i], columns[DONE, i] = lost, now
+            return ENDED
+        now = leaves
+    if now >= until_ns:
+        columns[CLOCK, i] = now
+        return IN_PORT
+    counts[link, SENT_LINK_BITS] += bits
+    counts[link, BUSY_NS] += service
+    bins[class_of[link], np.uint64(now) // np.uint64(bin_ns)] += bits
+    if radio:
+        _sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
+    if not good:
+        columns[FATE, i], columns[DONE, i] = LOST_LINK, now
+        return ENDED
+    columns[CLOCK, i] = columns[column, i] = now + wait + links[link, PROPAGATION_NS]
+    return ON_WIRE
