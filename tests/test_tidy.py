@@ -19,7 +19,7 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 # Later layers may import earlier ones, never back.
 LAYERS = [
     ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",),
-    ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("bench",),
+    ("eyes",), ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("bench",),
     ("show",),
     ("simulation", "api"), ("cli_run",), ("cli",),
     ("__init__", "__main__"),

@@ -1,0 +1,1 @@
+"""Real models, scenes, clips and codecs, measured into tables."""
