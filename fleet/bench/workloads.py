@@ -13,44 +13,49 @@ from fleet.scenario.load import loads
 Data = dict[str, Any]
 
 CELL_SENSORS = 50
+REGIONS = 2
+"""Data centres of the city: so many shards need hand nothing over."""
 _L4_FRAMES_S = 320  # that one server takes of this model with some room to spare
 
 
-def city(sensors: int, rate_fps: int, duration: str) -> Data:
+def city(sensors: int, rate_fps: int, duration: str, regions: int = REGIONS) -> Data:
     """Return cameras with a port each, 50 at a passive optical network, and GPUs in the cloud.
 
     Every stage is at work: scene, capture, DSP or encoder, port, shared access, backhaul, WAN,
-    decoding, batches of eight, and the result's way to its consumer.
+    decoding, batches of eight, and the result's way to its consumer. Each of the regions has its
+    part of the cameras, a ring of metro Ethernet, a WAN and servers.
     """
     # Shared links grow with the city, so that every size is at the same load.
-    gbit_s = max(1, round(sensors * rate_fps * 0.15e-3))
+    counts = [(sensors + r) // regions for r in range(regions)]
+    rates = [f"{max(0.1, round(n * rate_fps * 0.15e-3, 1))} Gbit/s" for n in counts]
+    servers = [max(1, -(-n * rate_fps // _L4_FRAMES_S)) for n in counts]
+    links: Data = {}
+    groups: Data = {}
+    for r, (count, rate) in enumerate(zip(counts, rates, strict=True)):
+        groups[f"camera-{r}"] = {
+            "count": count, "cells": max(1, count // CELL_SENSORS), "rate": f"{rate_fps} fps",
+            "app": "watch", "uplink": f"port-{r}",
+        }  # fmt: skip
+        links |= {
+            f"port-{r}": {"technology": "poe", "shared_by": "sensor", "to": f"fibre-{r}"},
+            f"fibre-{r}": {"technology": "gpon", "shared_by": "cell", "to": f"metro-{r}"},
+            f"metro-{r}": {"technology": "metro-ethernet", "shared_by": "city", "to": f"wan-{r}",
+                           "rate": rate},
+            f"wan-{r}": {"technology": "wan", "shared_by": "city", "to": f"centre-{r}",
+                         "rate": rate},
+        }  # fmt: skip
     return {
         "name": f"bench-{sensors}",
         "seed": 7,
         "start": "2024-05-16T17:00",
         "duration": duration,
-        "sensors": {
-            "camera": {
-                "count": sensors, "cells": max(1, sensors // CELL_SENSORS),
-                "rate": f"{rate_fps} fps", "app": "watch", "uplink": "port",
-            }
-        },
-        "links": {
-            "port": {"technology": "poe", "shared_by": "sensor", "to": "fibre"},
-            "fibre": {"technology": "gpon", "shared_by": "cell", "to": "metro"},
-            "metro": {
-                "technology": "metro-ethernet", "shared_by": "city", "to": "wan",
-                "rate": f"{gbit_s} Gbit/s",
-            },
-            "wan": {
-                "technology": "wan", "shared_by": "city", "to": "cloud",
-                "rate": f"{gbit_s} Gbit/s",
-            },
-        },
+        "sensors": groups,
+        "links": links,
         "cloud": {
-            "server": "l4", "servers": max(1, -(-sensors * rate_fps // _L4_FRAMES_S)),
+            "region": "centre-0", "server": "l4", "servers": servers[0],
             "batch": {"max": 8, "wait": "5 ms"},
         },
+        "regions": {f"centre-{r}": {"servers": servers[r]} for r in range(1, regions)},
         "arms": {
             "cloud": {"device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11m"},
             "on_sensor": {"device": "imx500", "model": "ssd-mobilenet-v2"},

@@ -67,29 +67,31 @@ class ShardActor(Actor):
         self.process: Shard = Shard(plan, part, keep=keep)
         super().__init__(slice_ns, state)
 
-    def advance(self, window: Window) -> list[list[Columns]]:
-        """Run a window; return what leaves, slice by slice, one table a region."""
+    def advance(self, window: Window) -> tuple[list[list[Columns]], tuple[int, int]]:
+        """Run a window; return (what leaves, slice by slice, one table a region; the rest).
+
+        The rest is the window's end and the number of bytes that leave.
+        """
         began = time.process_time()
         handed = [self.process.advance(part) for part in windows(*window, self._slice_ns)]
         self._kernels_s += time.process_time() - began
-        return handed
+        return handed, (window.end_ns, sum(table.nbytes for tables in handed for table in tables))
 
 
 class RegionActor(Actor):
     """A region in a process of its own."""
 
     def __init__(
-        self, plan: Plan, part: Part, slice_ns: int, state: State | None, region: int, *, keep: bool
+        self, plan: Plan, part: Part, slice_ns: int, state: State | None, *, keep: bool
     ) -> None:
         """Set up a region at time zero, or in a state."""
-        self.process: Region = Region(plan, part, region, keep=keep)
+        self.process: Region = Region(plan, part, keep=keep)
         super().__init__(slice_ns, state)
 
-    def advance(self, window: Window, *transfers: list[list[Columns]]) -> tuple[int, int]:
-        """Run a window; return its end and how many bytes all shards sent in it."""
-        began, region = time.process_time(), self.process.region
+    def advance(self, window: Window, place: int, *transfers: list[list[Columns]]) -> int:
+        """Run a window; return its end. The region's tables have a place in those of each slice."""
+        began = time.process_time()
         for k, part in enumerate(windows(*window, self._slice_ns)):
-            self.process.advance(part, *(transfer[k][region] for transfer in transfers))
+            self.process.advance(part, *(transfer[k][place] for transfer in transfers))
         self._kernels_s += time.process_time() - began
-        sizes = (t.nbytes for transfer in transfers for tables in transfer for t in tables)
-        return window.end_ns, sum(sizes)
+        return window.end_ns

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fleet.engine.checkpoint import Checkpoints
+from fleet.engine.process import LogicalProcess
 from fleet.engine.reference import Reference
 from fleet.engine.region import Region
 from fleet.engine.shard import Shard
@@ -89,12 +90,6 @@ def merged(plan: Plan, tallies: list[Tally]) -> Tally:
     return total
 
 
-def names(partition: Partition) -> list[str]:
-    """Return the names of the logical processes: shards, then regions."""
-    shards = [f"shard-{k}" for k in range(len(partition.shards))]
-    return shards + [f"region-{r}" for r in range(len(partition.regions))]
-
-
 def shard_of(partition: Partition, sensor: int) -> int:
     """Return which shard has a sensor."""
     return next(k for k, part in enumerate(partition.shards) if sensor in part.sensors)
@@ -124,9 +119,7 @@ class LocalExecutor:
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self._shards = [Shard(plan, part, keep=keep) for part in partition.shards]
-        self._regions = [
-            Region(plan, part, r, keep=keep) for r, part in enumerate(partition.regions)
-        ]
+        self._regions = [Region(plan, part, keep=keep) for part in partition.regions]
         self.now_ns = 0
         if checkpoints is not None and (last := checkpoints.latest(plan)) is not None:
             self.now_ns, states = last
@@ -134,8 +127,9 @@ class LocalExecutor:
                 process.load(states[name])
 
     @property
-    def _all(self) -> dict[str, Shard | Region]:
-        return dict(zip(names(self.partition), [*self._shards, *self._regions], strict=True))
+    def _all(self) -> dict[str, LogicalProcess]:
+        processes: list[LogicalProcess] = [*self._shards, *self._regions]
+        return {process.part.name: process for process in processes}
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.engine.pools import Pools
+from fleet.engine.pools import Pools, Scaled
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
-from fleet.plan.columns import Plan
+from fleet.plan.columns import Autoscaling, Plan
 from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
 from fleet.stages import cloud, frames, hop, order, uplink
 from fleet.stages.frames import (
@@ -81,8 +83,11 @@ class Network:
             raise RunError(f"frames reached servers behind level {level} that are not here")
         pools.put(index)
 
-    def advance(self, until_ns: int, from_sensors: Index = NOBODY) -> Index:
-        """Pass frames through every place up to a time; return those that leave this process.
+    def advance(self, until_ns: int, from_sensors: Index) -> tuple[Index, Index]:
+        """Pass frames through every place up to a time.
+
+        Returns (those that are behind the last place, where they are results when their clock says
+        so; those that leave this process).
 
         Args:
             until_ns: the time.
@@ -100,7 +105,14 @@ class Network:
             out.append(gone)
             if len(on):
                 self.arriving[level + 1].append(on)
-        return frames.join(out)
+        return self._at_end(frames.join(out))
+
+    def _at_end(self, index: Index) -> tuple[Index, Index]:
+        if END_PLACE not in self.ends:
+            return NOBODY, index
+        if len(self.ends) == 1:
+            return index, NOBODY
+        return frames.where(self.store.columns, index, self.leave, END_PLACE)
 
     def _leaving(self, index: Index, place: int) -> tuple[Index, Index]:
         """Return the frames that leave this process before a place, and the others."""
@@ -134,6 +146,13 @@ class Network:
         )  # fmt: skip
         self.answered = frames.join([self.answered, done])
         return on
+
+    def scaled(self) -> Iterator[tuple[Scaled, Autoscaling]]:
+        """Yield the pools here that an autoscaler changes, with its rule."""
+        pools = self.pools[LEVELS - 1]
+        for row, spec in enumerate([] if pools is None else pools.spec):
+            if pools is not None and spec.autoscaling is not None:
+                yield Scaled(pools, row), spec.autoscaling
 
     def answer(self, until_ns: int) -> None:
         """Make results of what is at its consumer before a time."""

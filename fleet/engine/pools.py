@@ -203,7 +203,7 @@ class Scaled:
             pools: the pools.
             row: which of them.
         """
-        self.pools, self.row = pools, row
+        self.pools, self.row, self.name = pools, row, pools.spec[row].name
         self.first = pools.spec[row].kinds[0]
         self.region = int(pools.ids[row])
         self.counts = pools.tally.servers[int(pools.plan.pool_row[self.region])]

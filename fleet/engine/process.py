@@ -5,23 +5,21 @@ A window is run from control event to control event, with frames in bulk between
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 import numpy as np
 
-from fleet.engine.control import Environment, walk
+from fleet.engine.control import Autoscaler, Environment, walk
 from fleet.engine.network import Network
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
-from fleet.stages.frames import Index, Store
+from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Store
 
 
-class LogicalProcess(ABC):
+class LogicalProcess:
     """A clock, a store of frames, the links and servers of a part, and what is counted."""
 
     def __init__(self, plan: Plan, part: Part, store: Store, *, keep: bool) -> None:
@@ -37,11 +35,17 @@ class LogicalProcess(ABC):
         self.tally = Tally.empty(plan, keep=keep)
         self.network = Network(plan, self.tally, self.store, part)
         self._start(0)
+        for _, scaler in self.scaling.values():
+            scaler.start()
 
     def _start(self, now_ns: int) -> None:
         """Begin the clock at a time."""
         self.env = Environment(now_ns)
         self._walk()
+        self.scaling = {
+            scaled.name: (scaled, Autoscaler(self.env, rule, scaled))
+            for scaled, rule in self.network.scaled()
+        }
 
     def _walk(self) -> None:
         mine = self.part.concerns(self.plan.timetable)
@@ -49,13 +53,24 @@ class LogicalProcess(ABC):
         events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
         self.env.process(events)
 
-    @abstractmethod
     def _apply(self, event: Ints) -> None:
-        """Apply a row of the timetable, now."""
+        """Apply a row of the timetable, now: a link goes down."""
+        self.network.outage(int(event[TARGET]), self.env.now, int(event[A]))
 
-    @abstractmethod
+    def _sense(self, until_ns: int) -> Index:
+        """Run what sensors are here up to a time; return the frames on the wire behind them."""
+        return NOBODY
+
     def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; return those that leave."""
+        results, gone = self.network.advance(until_ns, self._sense(until_ns))
+        frames.copy_column(self.store.columns, results, CLOCK, DONE)
+        self.network.answered = frames.join([self.network.answered, results])
+        for scaled, _ in self.scaling.values():
+            scaled.accrue(until_ns)
+        self.network.answer(until_ns)
+        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
+        return gone
 
     def _run(self, window: Window) -> Index:
         """Run a window and return the indices of the frames that left.
@@ -82,14 +97,11 @@ class LogicalProcess(ABC):
         env.run(until=window.end_ns)
         return frames.join(out)
 
-    def _conclude(self, until_ns: int) -> None:
-        """Make results of what has arrived before a time, and count all that met their fate."""
-        self.network.answer(until_ns)
-        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
-
     def save(self) -> State:
         """Return the state as arrays, for `load`; only between windows."""
         state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
+        for name, (scaled, scaler) in self.scaling.items():
+            state |= nest(f"scaled/{name}", {**scaled.save(), "scaler": scaler.save()})
         return state | nest("tally", self.tally.save()) | nest("network", self.network.save())
 
     def load(self, state: State) -> None:
@@ -98,6 +110,11 @@ class LogicalProcess(ABC):
         self.tally.load(below("tally", state))
         self.network.load(below("network", state))
         self._start(int(state["now_ns"]))
+        for name, (scaled, scaler) in self.scaling.items():
+            saved = below(f"scaled/{name}", state)
+            scaled.load(saved)
+            scaler.load(saved["scaler"])
+            scaler.start()
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
@@ -115,3 +132,5 @@ class LogicalProcess(ABC):
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end."""
         self.network.close(now_ns)
+        for scaled, _ in self.scaling.values():
+            scaled.close(now_ns)

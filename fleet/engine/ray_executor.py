@@ -17,12 +17,12 @@ from ray._private import ray_constants
 
 from fleet.engine.actors import RegionActor, ShardActor
 from fleet.engine.checkpoint import Checkpoints
-from fleet.engine.executor import Effort, Progress, merged, names, no_progress, shard_of
+from fleet.engine.executor import Effort, Progress, merged, no_progress, shard_of
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.plan.columns import Ints, Plan
-from fleet.plan.partition import Partition
+from fleet.plan.partition import Part, Partition
 
 AHEAD = 3
 """Windows under way at most: what bounds the transfers in the object store."""
@@ -138,7 +138,7 @@ class RayExecutor:
             keep: keep the finished frames.
             checkpoints: where to keep the state from time to time.
         """
-        check_memory(len(partition.shards) + len(partition.regions))
+        check_memory(len(partition.parts))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self.restarts, self.peak_transfer_bytes = 0, 0
@@ -151,19 +151,18 @@ class RayExecutor:
         self.now_ns, states = last or (0, {})
         cpus = float(ray.cluster_resources().get("CPU", 1.0))
         plan = ray.put(self.plan)
-        parts = (*self.partition.shards, *self.partition.regions)
-        held = {
-            name: (plan, part, self._slice_ns, states.get(name))
-            for name, part in zip(names(self.partition), parts, strict=True)
-        }
-        shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / (self.shards + 1)))
+
+        def held(part: Part) -> tuple[Any, ...]:
+            return plan, part, self._slice_ns, states.get(part.name)
+
+        processes = len(self.partition.parts)
+        shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / processes))
         region = ray.remote(RegionActor).options(num_cpus=0)
         self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
-            shard.remote(*held[f"shard-{k}"], keep=self._keep) for k in range(self.shards)
+            shard.remote(*held(part), keep=self._keep) for part in self.partition.shards
         ]
         self._regions: list[Any] = [
-            region.remote(*held[f"region-{r}"], r, keep=self._keep)
-            for r in range(len(self.partition.regions))
+            region.remote(*held(part), keep=self._keep) for part in self.partition.regions
         ]
 
     @property
@@ -179,19 +178,27 @@ class RayExecutor:
         self._surviving(lambda: self._advance(until_ns, progress), 0)
 
     def _advance(self, until_ns: int, progress: Progress) -> None:
-        under_way: deque[list[Any]] = deque()
+        under_way: deque[tuple[list[Any], list[Any]]] = deque()
+        ends: deque[int] = deque()
         sizes: deque[int] = deque(maxlen=AHEAD)
 
         def wait_for_one() -> None:
-            ends, bytes_sent = zip(*ray.get(under_way.popleft()), strict=True)
-            sizes.append(max(bytes_sent))
+            shards, regions = under_way.popleft()
+            sizes.append(sum(sent for _, sent in ray.get(shards)))
             self.peak_transfer_bytes = max(self.peak_transfer_bytes, sum(sizes))
-            self.now_ns = min(ends)
+            ray.get(regions)
+            self.now_ns = ends.popleft()
             progress(self.now_ns)
 
         for window in windows(self.now_ns, until_ns, self.window_ns):
-            transfers = [shard.advance.remote(window) for shard in self._shards]
-            under_way.append([r.advance.remote(window, *transfers) for r in self._regions])
+            done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
+            transfers = [tables for tables, _ in done]
+            regions = [
+                region.advance.remote(window, place, *transfers)
+                for place, region in enumerate(self._regions)
+            ]
+            under_way.append(([rest for _, rest in done], regions))
+            ends.append(window.end_ns)
             if len(under_way) >= AHEAD:
                 wait_for_one()
             if self.checkpoints.due():
@@ -203,8 +210,7 @@ class RayExecutor:
 
     def _checkpoint(self, plan: Plan) -> None:
         states = ray.get([a.call.remote("save") for a in self._all])
-        by_name = dict(zip(names(self.partition), states, strict=True))
-        self.checkpoints.keep(plan, self.now_ns, by_name)
+        self.checkpoints.keep(plan, self.now_ns, self._named(states))
 
     def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
         """Do something with the actors; after a crash restart them, run up to a time, and retry.
@@ -232,6 +238,10 @@ class RayExecutor:
                 self.restarts += 1
                 self._start()
 
+    def _named(self, found: list[T]) -> dict[str, T]:
+        """Return what the actors said, by the names of their parts."""
+        return {part.name: said for part, said in zip(self.partition.parts, found, strict=True)}
+
     def _ask(self, ask: Callable[[Any], Any], of: slice = slice(None)) -> list[Any]:
         """Return the answers of all actors, or of some; they are asked again if one dies."""
         found: list[Any] = self._surviving(
@@ -256,8 +266,7 @@ class RayExecutor:
     def effort(self) -> Effort:
         """Return what it took: how actors spent their time since they were last started."""
         spent = self._ask(lambda a: a.spent.remote())
-        by_name = dict(zip(names(self.partition), spent, strict=True))
-        return Effort(by_name, self.restarts, self.peak_transfer_bytes)
+        return Effort(self._named(spent), self.restarts, self.peak_transfer_bytes)
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""

@@ -139,12 +139,18 @@ def start(
     from fleet.engine import ray_executor
 
     cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
-    wanted = _shards(plan, options, max(1, int(cpus) - len(plan.region_names)))
+    wanted = _shards(plan, options, _shards_for(plan, int(cpus)))
     parts = partition(plan, held or wanted)
     executor = ray_executor.RayExecutor(
         plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
     )
     return executor, window_ns
+
+
+def _shards_for(plan: Plan, cpus: int) -> int:
+    """Return a shard for each CPU if there are as many regions, else for each that none needs."""
+    regions = len(np.unique(plan.region_of))
+    return cpus if regions >= cpus else max(1, cpus - regions)
 
 
 def _shards(plan: Plan, options: Options, default: int) -> int:

@@ -42,7 +42,7 @@ class Shard(LogicalProcess):
         self.devices = Devices(plan, part.sensors, self.network)
 
     def advance(self, window: Window) -> list[Columns]:
-        """Run a window; return the frames that leave, one table for each region.
+        """Run a window; return the frames that leave, one table for each region with a process.
 
         Raises:
             RunError: a frame would leave before the window (lookahead broken).
@@ -52,11 +52,11 @@ class Shard(LogicalProcess):
         clocks = self.store.column(index, CLOCK)
         if len(index) and int(clocks.min()) < window.start_ns:
             raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
-        regions = len(self.plan.region_names)
-        if regions == 1:
+        regions = self.part.regions
+        if len(regions) == 1:
             return [self.store.give_up(index)]
         region = self.plan.region_of[self.store.column(index, SENSOR)]
-        return [self.store.give_up(index[region == r]) for r in range(regions)]
+        return [self.store.give_up(index[region == r]) for r in regions]
 
     def save(self) -> State:
         """Return the state as arrays, for `load`; only between windows."""
@@ -81,11 +81,9 @@ class Shard(LogicalProcess):
         bits: Ints = super().queued_bits() + self.devices.queued_bits()
         return bits
 
-    def _flow(self, until_ns: int) -> Index:
-        """Take every frame as far as it comes before a time; return those that leave."""
-        gone = self.network.advance(until_ns, self.devices.advance(until_ns))
-        self._conclude(until_ns)
-        return gone
+    def _sense(self, until_ns: int) -> Index:
+        """Run the sensors up to a time; return the frames on the wire behind them."""
+        return self.devices.advance(until_ns)
 
     def _apply(self, event: Ints) -> None:
         """Apply a row of the timetable, now."""

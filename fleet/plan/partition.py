@@ -1,8 +1,8 @@
 """Who simulates what: sensors are dealt to shards, each link goes to the lowest process that can.
 
-A link or an edge pool that only sensors of one shard use is simulated there; one that several
-shards share is simulated by its region, and so are the region's own servers. Any split gives the
-same results.
+A link or a pool that only sensors of one shard use is simulated there, be it the cloud's own; one
+that several shards share is simulated by its region. A region that a shard has all to itself needs
+no process, and no frame is handed over. Any split gives the same results.
 
 The way of a frame is a row of places: link 0, servers behind it, link 1, servers behind it, and so
 on: `link_place` and `pool_place` count them, and `END_PLACE` is behind the last.
@@ -36,18 +36,22 @@ class Part:
     """What one logical process simulates.
 
     Attributes:
+        name: of the process.
         sensors: indices of its sensors, sorted; none for a region.
         links: whether each link is its own; shape (links,).
         pools: whether each pool is its own; shape (pools,).
         enter: place at which each sensor's way enters the process; shape (sensors,).
         leave: place at which it leaves again; shape (sensors,).
+        regions: of a shard the regions that have a process, of a region itself.
     """
 
+    name: str
     sensors: Ints
     links: NDArray[np.bool_]
     pools: NDArray[np.bool_]
     enter: Ints
     leave: Ints
+    regions: tuple[int, ...]
 
     def concerns(self, timetable: Ints) -> NDArray[np.bool_]:
         """Return which rows of a timetable happen in this process."""
@@ -62,55 +66,68 @@ class Part:
 
 @dataclass(frozen=True)
 class Partition:
-    """The split of a plan into shards and regions."""
+    """The split of a plan into shards, and the regions that need a process of their own."""
 
     shards: tuple[Part, ...]
     regions: tuple[Part, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Return all parts: shards, then regions."""
+        return self.shards + self.regions
 
 
 def partition(plan: Plan, shards: int) -> Partition:
     """Return a plan split into at most `shards` shards of like size, and its regions.
 
-    Sensors that share their first links are kept together as far as sizes allow.
+    Sensors that share a region or, where there are more shards than regions, their links are kept
+    together as far as sizes allow.
     """
     shard_of = _deal(plan, min(shards, plan.size))
-    count = int(shard_of.max()) + 1
-    regions = len(plan.region_names)
     link_owner = np.full(len(plan.links), -1, dtype=np.int64)
     pool_owner = np.full(len(plan.pool_names), -1, dtype=np.int64)
     handover = np.full(plan.size, END_PLACE, dtype=np.int64)
     for level in range(LEVELS):
         _own(plan.link_of[level], link_owner, handover, shard_of, link_place(level))
         behind = np.where(plan.pool_level == level, plan.pool_of, -1)
-        at_region = (behind >= 0) & (behind < regions)
-        handover[at_region] = np.minimum(handover[at_region], pool_place(level))
-        _own(np.where(at_region, -1, behind), pool_owner, handover, shard_of, pool_place(level))
-    nowhere = np.zeros(plan.size, dtype=np.int64)
+        _own(behind, pool_owner, handover, shard_of, pool_place(level))
+    regions = tuple(int(r) for r in np.unique(plan.region_of[handover < END_PLACE]))
+    none, nowhere = np.empty(0, dtype=np.int64), np.zeros(plan.size, dtype=np.int64)
     at_end = np.full(plan.size, END_PLACE, dtype=np.int64)
-    none = np.empty(0, dtype=np.int64)
     link_region = _regions_of(plan, plan.link_of, len(plan.links))
     pool_region = _regions_of(plan, plan.pool_of[None], len(plan.pool_names))
-    pool_region[:regions] = np.arange(regions)
     return Partition(
         shards=tuple(
-            Part(np.flatnonzero(shard_of == k), link_owner == k, pool_owner == k, nowhere, handover)
-            for k in range(count)
+            Part(
+                f"shard-{k}", np.flatnonzero(shard_of == k), link_owner == k, pool_owner == k,
+                nowhere, handover, regions,
+            )
+            for k in range(int(shard_of.max()) + 1)
         ),
         regions=tuple(
             Part(
-                none,
-                (link_owner < 0) & (link_region == r),
-                (pool_owner < 0) & (pool_region == r),
-                handover,
-                at_end,
+                f"region-{r}", none, (link_owner < 0) & (link_region == r),
+                (pool_owner < 0) & (pool_region == r), handover, at_end, (r,),
             )
-            for r in range(regions)
+            for r in regions
         ),
-    )
+    )  # fmt: skip
 
 
 def _deal(plan: Plan, shards: int) -> Ints:
-    """Return the shard of each sensor: equal shares of the sensors in order of their links."""
+    """Return the shard of each sensor.
+
+    Whole regions, the largest first to whom has least, if there are as many as shards; else equal
+    shares of the sensors in order of their links.
+    """
+    sizes = np.bincount(plan.region_of)
+    if shards <= np.count_nonzero(sizes):
+        shard_of_region, load = np.zeros(len(sizes), dtype=np.int64), [0] * shards
+        for region in np.argsort(-sizes, kind="stable"):
+            least = load.index(min(load))
+            shard_of_region[region] = least
+            load[least] += int(sizes[region])
+        return np.asarray(shard_of_region[plan.region_of])
     by_link = np.lexsort((np.arange(plan.size), *plan.link_of))
     shard_of = np.empty(plan.size, dtype=np.int64)
     shard_of[by_link] = np.arange(plan.size) * shards // plan.size
