@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.chance import mix64
 from fleet.engine.snapshot import State, fields
 from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
@@ -23,23 +24,19 @@ from fleet.stages.books import (
 )
 from fleet.stages.frames import (
     ACCESS,
-    BACKHAUL,
-    BITS,
     CAPTURE,
+    CLOCK,
     DECODED,
     DONE,
     FATE,
     FRAME,
     INFER,
-    PAYLOAD,
     READY,
     RESULT,
     SENSED,
     SENSOR,
     STAGES,
     START,
-    UPLINK,
-    WAN,
     WIDTH,
     Columns,
     Index,
@@ -165,17 +162,22 @@ def _zeros(*shape: int) -> Ints:
     return np.zeros(shape, dtype=np.int64)
 
 
+_WEIGHTS = np.array([int(mix64(column)) | 1 for column in range(WIDTH)], dtype=np.uint64)
+
+
 @part
 def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
-    """Return a 64-bit hash of a finished frame: its identity, bytes, times and fate."""
-    word = np.uint64(name_hash) + np.uint64(0x9E3779B97F4A7C15)
-    for c in (FRAME, PAYLOAD, BITS, CAPTURE, SENSED, READY, ACCESS, UPLINK, BACKHAUL, WAN, DECODED,
-              START, INFER):  # fmt: skip
-        word = (word ^ np.uint64(columns[c, i] + 1)) * np.uint64(0xBF58476D1CE4E5B9)
-        word ^= word >> np.uint64(29)
-    word = (word ^ np.uint64(columns[DONE, i] + 1)) * np.uint64(0x94D049BB133111EB)
-    word ^= word >> np.uint64(32)
-    return (word ^ np.uint64(columns[FATE, i])) * np.uint64(0xD6E8FEB86659FD93)
+    """Return a 64-bit hash of a finished frame: its identity, objects, bytes, times and fate.
+
+    The sum of its numbers, each times an odd weight of its own, then SplitMix64's finaliser: what
+    is summed does not wait for each other, as it would in a chain.
+    """
+    word = np.uint64(name_hash)
+    for c in range(FRAME, CLOCK):
+        word += np.uint64(columns[c, i]) * _WEIGHTS[c]
+    for c in range(CAPTURE, WIDTH):
+        word += np.uint64(columns[c, i]) * _WEIGHTS[c]
+    return mix64(word)
 
 
 @part

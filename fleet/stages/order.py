@@ -1,8 +1,8 @@
 """The total order of every station: by (clock, sensor, frame).
 
-A stable radix sort of the clocks, eleven bits at a time from the lowest; then the few frames with
-equal clocks are put in order of sensor and frame. It reads and writes the frames' indices a fixed
-number of times, whatever their order, and costs nothing but a look if they are in order already.
+A radix sort of the clocks by their highest 22 bits, eleven at a time; then the few frames that have
+these in common are put in order of clock, sensor and frame. It reads and writes the frames' indices
+twice, whatever their order, and costs nothing but a look if they are in order already.
 """
 
 from __future__ import annotations
@@ -68,13 +68,20 @@ def _shell_sort(columns: Columns, index: Index, begin: int, end: int) -> None:
 
 
 @kernel
-def _settle_ties(columns: Columns, index: Index, clocks: Index) -> None:
-    """Put frames of one clock in order of sensor and frame, in place; `clocks` ascend."""
+def _settle(columns: Columns, index: Index, clocks: Index, least: int, shift: int) -> None:
+    """Put frames whose clocks have the same high bits in the total order, in place.
+
+    `index` is sorted by `(clock - least) >> shift`, and `clocks` goes with it.
+    """
     begin = 0
     while begin < len(index) - 1:
+        high = (clocks[begin] - least) >> shift
         end, ordered = begin + 1, True
-        while end < len(index) and clocks[end] == clocks[begin]:
-            ordered = ordered and _after(columns, index[end], index[end - 1])
+        while end < len(index) and (clocks[end] - least) >> shift == high:
+            later = clocks[end] > clocks[end - 1] or (
+                clocks[end] == clocks[end - 1] and _after(columns, index[end], index[end - 1])
+            )
+            ordered = ordered and later
             end += 1
         if not ordered:
             _shell_sort(columns, index, begin, end)
@@ -84,32 +91,32 @@ def _settle_ties(columns: Columns, index: Index, clocks: Index) -> None:
 @kernel
 def _radix_sort(
     columns: Columns, found: Index, clocks: Index, other: Index, times: Index, starts: Index
-) -> bool:
-    """Sort frames by their clocks; return whether the result is in `other`, else in `found`."""
+) -> None:
+    """Sort frames by the high bits of their clocks in two rounds, then settle what is left."""
     least, most = clocks[0], clocks[0]
     for clock in clocks:
         least, most = min(least, clock), max(most, clock)
-    swapped, shift = False, 0
-    while (most - least) >> shift > 0:
+    shift = 0
+    while (most - least) >> shift >> (2 * _BITS) > 0:
+        shift += 1
+    for place in range(2):
+        down = shift + place * _BITS
         starts[:] = 0
         for clock in clocks:
-            starts[((clock - least) >> shift) & (_DIGITS - 1)] += 1
+            starts[((clock - least) >> down) & (_DIGITS - 1)] += 1
         total = 0
         for digit in range(_DIGITS):
             count = starts[digit]
             starts[digit] = total
             total += count
         for k in range(len(found)):
-            digit = ((clocks[k] - least) >> shift) & (_DIGITS - 1)
+            digit = ((clocks[k] - least) >> down) & (_DIGITS - 1)
             to = starts[digit]
             starts[digit] = to + 1
             other[to] = found[k]
             times[to] = clocks[k]
         found, other, clocks, times = other, found, times, clocks
-        swapped = not swapped
-        shift += _BITS
-    _settle_ties(columns, found, clocks)
-    return swapped
+    _settle(columns, found, clocks, least, shift)
 
 
 def due(columns: Columns, index: Index, until_ns: int, *, sort: bool = True) -> tuple[Index, Index]:
@@ -132,6 +139,5 @@ def due(columns: Columns, index: Index, until_ns: int, *, sort: bool = True) -> 
         _shell_sort(columns, found, 0, count)
         return found, rest
     starts = np.empty(_DIGITS, dtype=np.int64)
-    if _radix_sort(columns, found, clocks[:count], other[:count], times[:count], starts):
-        found = other[:count]
+    _radix_sort(columns, found, clocks[:count], other[:count], times[:count], starts)
     return found, rest
