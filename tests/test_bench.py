@@ -46,7 +46,7 @@ def test_the_smallest_size_from_the_shell(tmp_path: Path) -> None:
     assert runs["cloud, local"]["fingerprint"] == runs["cloud, ray-2"]["fingerprint"]
     for spent in runs["cloud, ray-2"]["spent"].values():
         assert sum(spent) == pytest.approx(1.0, abs=0.05)
-    assert runs["cloud, ray-2"]["peak_transfer_mb"] > 0.1
+    assert runs["cloud, ray-2"]["peak_transfer_mb"] == 0.0  # each shard has a region to itself
 
 
 def test_a_size_that_is_not_there() -> None:
