@@ -26,6 +26,7 @@ from fleet.eyes.clip import Pixels
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
 
 DEFAULT_GOP = 50
 MAX_GOP = 1000
@@ -63,7 +64,9 @@ FAMILIES = {
     ),
     "jpeg": _Family("Pillow", "Pillow", "q", 1, 95, 85, {}),
 }  # fmt: skip
-_NAME = re.compile(r"(?P<family>[a-z0-9]+)-(?P<mark>[a-z]+)(?P<quality>[0-9]{1,3})(-gop(?P<gop>[0-9]{1,4}))?")
+_NAME = re.compile(
+    r"(?P<family>[a-z0-9]+)-(?P<mark>[a-z]+)(?P<quality>[0-9]{1,3})(-gop(?P<gop>[0-9]{1,4}))?"
+)
 
 
 class Setting(NamedTuple):
@@ -128,7 +131,7 @@ def setting(name: str) -> Setting:
         )
     if found["family"] == "jpeg":
         if found["gop"]:
-            raise InputError(f"codec '{name}': each JPEG stands alone; leave out -gop{found['gop']}")
+            raise InputError(f"codec '{name}': JPEGs stand alone; leave out -gop{found['gop']}")
         return Setting("jpeg", quality)
     gop = int(found["gop"] or DEFAULT_GOP)
     if not 1 <= gop <= MAX_GOP:
@@ -270,8 +273,13 @@ def _video(frames: Iterator[Pixels], how: Setting, rate_fps: float) -> Iterator[
         sent += [(bytes(packet), packet.is_keyframe) for packet in packets]
         for packet in [*packets, None] if pixels is None else packets:
             for decoded in out.decode(packet):
-                new = decoded.to_ndarray(format="rgb24")
+                new = rgb(decoded)
                 yield Coded(*sent.popleft(), new, psnr_db(originals.popleft(), new))
+
+
+def rgb(frame: VideoFrame) -> Pixels:
+    """Return the pixels of a decoded frame as red, green and blue."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _then_none(first: Pixels, frames: Iterator[Pixels]) -> Iterator[Pixels | None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS, VIEWS, Frame
-from fleet.eyes.codec import MAX_PIXELS
+from fleet.eyes.codec import MAX_PIXELS, rgb
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -76,7 +76,7 @@ class VideoClip:
                         f"{self.path}: frame {number} is {frame.width}x{frame.height} px, not"
                         f" {self.width}x{self.height}; every frame must be of one size"
                     )
-                yield Frame(frame.to_ndarray(format="rgb24"), None)
+                yield Frame(rgb(frame), None)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -86,7 +86,7 @@ class VideoClip:
             raise InputError("video needs PyAV: pip install 'sensor-fleet[eyes]'") from None
         try:
             # An open file, not a name: a name could say 'concat:' or 'http:'.
-            with self.path.open("rb") as file, av.open(file, options=_LISTED) as container:
+            with self.path.open("rb") as file, av.open(file, "r", options=_LISTED) as container:
                 yield container, _stream(container, self.path)
         except (av.error.FFmpegError, OSError, EOFError) as error:
             raise InputError(f"{self.path}: not a video that can be read: {_why(error)}") from None
