@@ -256,11 +256,11 @@ def _video(frames: Iterator[Pixels], how: Setting, rate_fps: float) -> Iterator[
     first = next(frames, None)
     if first is None:
         return
-    import av
-
     height, width, _ = first.shape
     into = encoder(how, width, height, Fraction(rate_fps).limit_denominator(1001))
     out = decoder(how)
+    import av
+
     originals: deque[Pixels] = deque()
     sent: deque[tuple[bytes, bool]] = deque()
     for number, pixels in enumerate(_then_none(first, frames)):
