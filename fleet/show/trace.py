@@ -1,0 +1,37 @@
+"""The table of `fleet trace` for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from fleet.eyes.summary import Summary
+
+_EMPTY = "–"
+_NUMBERS = (
+    "kbit/s", "PSNR dB", "found a frame", "recall", "precision", "message B", "crops B",
+    "visitors (true)",
+)  # fmt: skip
+
+
+def table(title: str, rows: Sequence[Summary]) -> Table:
+    """Return a line for each source and model."""
+    found = Table(box=box.SIMPLE_HEAD, title=title, title_style="bold", title_justify="left")
+    found.add_column("frames seen")
+    found.add_column("model")
+    for name in _NUMBERS:
+        found.add_column(name, justify="right")
+    for row in rows:
+        truly = _EMPTY if row.newcomers is None else f"{row.newcomers}"
+        found.add_row(
+            row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
+            f"{row.found:.2f}", _number(row.recall, ".1%"), _number(row.precision, ".1%"),
+            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", f"{row.visitors} ({truly})",
+        )  # fmt: skip
+    return found
+
+
+def _number(x: float | None, form: str) -> str:
+    return _EMPTY if x is None else format(x, form)
