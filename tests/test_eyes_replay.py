@@ -16,7 +16,7 @@ from fleet.chance import bits64
 from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.eyes.clip import LIGHTS
-from fleet.eyes.summary import column, in_view
+from fleet.eyes.summary import column
 from fleet.kernel import kernel
 
 CODEC = "h264-crf30-gop8"
@@ -46,7 +46,7 @@ def path(whole: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def buckets(whole: pa.Table, source: str) -> Iterator[tuple[int, int, pa.Table]]:
     """Yield (light, objects, rows of the trace) of a source."""
     rows = whole.filter(pa.compute.equal(whole["source"], source))
-    lights, objects = np.array(rows["light"].to_pylist()), in_view(rows)
+    lights, objects = np.array(rows["light"].to_pylist()), column(rows, "present")
     for light, n in sorted(set(zip(lights.tolist(), objects.tolist(), strict=True))):
         yield LIGHTS.index(light), int(n), rows.filter((lights == light) & (objects == n))
 
@@ -62,6 +62,7 @@ def test_means_by_bucket_are_those_of_the_trace(whole: pa.Table, path: Path, sou
         for name in COPIED:
             mine = getattr(found, name)[begin : begin + many]
             assert mine.sum() == column(rows, name).sum(), (light, n, name)
+        assert found.wanted[begin : begin + many].sum() == column(rows, "persons").sum()
         seen += rows.num_rows
     assert seen == len(found.objects) == 60
 

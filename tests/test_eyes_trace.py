@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import typer
 
+from fleet import cli, cli_trace
 from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.eyes import codec, trace
 from fleet.eyes.boxes import GAP, PERSON, VEHICLE, Detections
 from fleet.eyes.clip import Frame, Pixels, Truth
 from fleet.eyes.summary import groups, summarise
+
+av = pytest.importorskip("av", reason="needs the extra 'eyes'")
 
 WIDTH, HEIGHT = 160, 96
 
@@ -29,9 +34,10 @@ class Squares:
 
     def __init__(
         self, comes: Sequence[int] = (0, 0, 5), frames: int = 20, hidden: Sequence[int] = (),
-        known: bool = True,
+        known: bool = True, kind: int = PERSON,
     ) -> None:  # fmt: skip
         self.comes, self.count, self.hidden, self.known = comes, frames, hidden, known
+        self.kind = kind
         noise = np.random.default_rng(3).integers(90, 110, (HEIGHT, WIDTH, 1), dtype=np.uint8)
         self.still = noise.repeat(3, axis=2)
 
@@ -46,7 +52,9 @@ class Squares:
                 if n not in self.hidden:
                     pixels[y0:y1, x0:x1] = 255
             seen = np.array([0.1 if n in self.hidden else 1.0 for n in here], np.float32)
-            truth = Truth(boxes, np.zeros(len(here), np.int8), np.array(here, np.int64), seen)
+            truth = Truth(
+                boxes, np.full(len(here), self.kind, np.int8), np.array(here, np.int64), seen
+            )
             yield Frame(pixels, truth if self.known else None)
 
     def box(self, n: int, k: int) -> tuple[int, int, int, int]:
@@ -57,8 +65,8 @@ class Squares:
 class Bright:
     """Finds what is nearly white, lane by lane; one false box too where asked."""
 
-    def __init__(self, name: str = "bright", false: bool = False) -> None:
-        self.name, self.false, self.most = name, false, 0
+    def __init__(self, name: str = "bright", false: bool = False, kind: int = PERSON) -> None:
+        self.name, self.false, self.kind, self.most = name, false, kind, 0
 
     def find(self, pixels: list[Pixels]) -> list[Detections]:
         self.most = max(self.most, len(pixels))
@@ -74,7 +82,7 @@ class Bright:
         if self.false:
             boxes.append((130, 70, 150, 90))
         scores = np.linspace(0.9, 0.6, len(boxes), dtype=np.float32)
-        kinds = np.full(len(boxes), PERSON, np.int8)
+        kinds = np.full(len(boxes), self.kind, np.int8)
         return Detections(np.array(boxes, np.float32).reshape(-1, 4), scores, kinds)
 
 
@@ -140,22 +148,30 @@ def test_behind_a_codec_the_frames_are_those_decoded() -> None:
 def test_the_hidden_are_neither_asked_for_nor_held_against_who_finds_them() -> None:
     clip = Squares(hidden=[1])
     rows = only(traced(clip, Bright()))
+    assert rows["present"] == [2] * 5 + [3] * 15
     assert rows["persons"] == rows["found"] == [1] * 5 + [2] * 15
     assert rows["newcomers"] == [1] + [0] * 4 + [1] + [0] * 14
     truth = next(clip.frames()).truth
     assert truth is not None
     both = Detections(truth.boxes, np.array([0.9, 0.8], np.float32), truth.kinds)
-    assert trace.judge(both, truth) == (1, 0)
+    assert trace.judge(both, truth, HEIGHT) == (1, 0)
     other_kind = both._replace(kinds=np.array([VEHICLE, GAP], np.int8))
-    assert trace.judge(other_kind, truth) == (0, 2)
+    assert trace.judge(other_kind, truth, HEIGHT) == (0, 2)
     twice = Detections(truth.boxes[[0, 0]], both.scores, both.kinds)
-    assert trace.judge(twice, truth) == (1, 1)
+    assert trace.judge(twice, truth, HEIGHT) == (1, 1)
+
+
+def test_gaps_are_found_and_are_no_visitors() -> None:
+    rows = only(traced(Squares(kind=GAP), Bright(kind=GAP)))
+    assert rows["gaps"] == rows["true_positives"] == [2] * 5 + [3] * 15
+    for name in ("present", "persons", "newcomers", "visitors", "tracks"):
+        assert rows[name] == [0] * 20
 
 
 def test_where_nobody_knows_the_truth_nothing_is_judged() -> None:
     table = traced(Squares(known=False), Bright())
     rows = only(table)
-    for name in ("persons", "newcomers", "true_positives", "false_positives"):
+    for name in ("present", "persons", "newcomers", "true_positives", "false_positives"):
         assert rows[name] == [None] * 20
     (line,) = summarise(table)
     assert (line.recall, line.precision, line.newcomers) == (None, None, None)
@@ -227,3 +243,79 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
         traced(Squares(), Bright(), codecs=["jpeg-q85", "jpeg-q85"])
     with pytest.raises(InputError, match="cannot be written"):
         trace.write(tmp_path / "text.parquet" / "a.parquet", [])
+
+
+def command(*arguments: str) -> int:
+    """Run `fleet trace` as the command line does and return its exit code."""
+    app = typer.Typer()
+    app.command()(cli_trace.trace)
+    return cli._guarded(lambda: app(list(arguments), standalone_mode=True))
+
+
+@pytest.fixture
+def filmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a video file of the squares; models are finders of bright blobs."""
+    monkeypatch.setattr("fleet.eyes.detector.load", lambda name: Bright(name))
+    path = tmp_path / "squares.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for frame in Squares().frames():
+            picture = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return str(path)
+
+
+def test_the_command_prints_a_table_and_writes_a_trace(
+    filmed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.parquet"
+    asked = ("--models", "one,two", "--codec", "h264-crf30", "--light", "night")
+    assert command(filmed, *asked, "-o", str(out)) == 0
+    shown = capsys.readouterr()
+    assert "squares: 20 frames at 10 fps, street, night" in shown.out
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    for word in ("h264-crf30", "one", "two", "visitors"):
+        assert word in shown.out
+    assert shown.err.strip()
+    table = trace.read(out)
+    assert table.num_rows == 20 * 2 * 2
+    assert set(table["light"].to_pylist()) == {"night"}
+    assert only(table, model="one")["found"] == [2] * 5 + [3] * 15
+
+
+def test_the_command_prints_json(filmed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(filmed, "--models", "one", "--frames", "7", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["source"], row["model"], row["frames"], row["recall"]) == ("raw", "one", 7, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.mp4"], "none.mp4: there is no such file"),
+        (["rendered:roof/day"], "'rendered:roof/day' is no drawn scene; write rendered:VIEW/LIGHT"),
+        (["rendered:street/noon"], "a light of day, dusk, night, rain"),
+        (["rendered:street/day/x"], "is no drawn scene"),
+        (["rendered:street"], "is no drawn scene"),
+        (["rendered:street/day", "--light", "night"], "leave out --view and --light"),
+        (["rendered:street/day", "--codec", "h264"], "codec 'h264' is not known"),
+        (["rendered:street/day", "--models", ","], "--models names no network"),
+        (["rendered:street/day", "--models", "one,one"], "a model stands twice"),
+    ],
+)
+def test_commands_that_are_refused(
+    filmed: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(*arguments) == 2
+    said = capsys.readouterr().err
+    assert message in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_a_drawn_scene_is_traced(filmed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("rendered:ceiling/day/3", "--models", "one", "--frames", "3", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["frames"] == 3
+    assert row["newcomers"] is not None

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from fleet.chance import bits64
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS
-from fleet.eyes.summary import Floats, column, in_view
+from fleet.eyes.summary import Floats, column, wanted
 from fleet.kernel import part
 
 Ints = NDArray[np.int64]
@@ -45,8 +45,8 @@ MOST_OBJECTS = 64
 
 _WORDS = ("view", "source", "model", "light")
 _NUMBERS = (
-    "objects", "true_positives", "false_positives", "message_bytes", "roi_bytes", "i_permille",
-    "p_permille",
+    "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes",
+    "i_permille", "p_permille",
 )  # fmt: skip
 SCHEMA = pa.schema(
     [(word, pa.string()) for word in _WORDS] + [(number, pa.int32()) for number in _NUMBERS]
@@ -59,7 +59,8 @@ class Replay(NamedTuple):
     Attributes:
         start: first row of each bucket; shape (lights, MOST_OBJECTS + 1).
         rows: how many each bucket has, 0 in a light that was not traced; same shape.
-        objects: truly in view.
+        objects: people and vehicles in view, hidden or not: what a scene draws.
+        wanted: of these and of gaps on shelves, how many are to be found.
         true_positives: found and there.
         false_positives: found and not there.
         message_bytes: of a message about what was found.
@@ -71,6 +72,7 @@ class Replay(NamedTuple):
     start: Ints
     rows: Ints
     objects: Ints
+    wanted: Ints
     true_positives: Ints
     false_positives: Ints
     message_bytes: Ints
@@ -124,7 +126,8 @@ def _groups(trace: pa.Table) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
 def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     """Return the rows of one view, source and model; in a bucket they stay as they came."""
     lights = np.array([LIGHTS.index(light) for light in rows["light"].to_pylist()])
-    values = [in_view(rows), *(column(rows, name) for name in _NUMBERS[1:5])]
+    values = [column(rows, "present"), wanted(rows)]
+    values += [column(rows, name) for name in _NUMBERS[2:6]]
     values += _permille(rows, lights)
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
@@ -135,8 +138,9 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
 def _permille(rows: pa.Table, lights: Ints) -> list[Floats]:
     """Return the bytes of each row's last I frame and last P frame, over their means by day.
 
-    So by day, whatever is in view, a frame has its usual bytes in the mean, to the byte. Where nothing was traced by day, the first light that was stands for it. A clip whose frames
-    are all I frames has no P frames of its own: theirs are the same.
+    So by day, over all that was traced, both are 1000 in the mean. Where nothing was traced by day
+    the first light that was stands for it. A clip whose frames are all I frames has no P frames of
+    its own: theirs are the same.
     """
     sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
     usual = lights == lights.min()

@@ -27,7 +27,7 @@ class Summary:
         rate_kbps: what the frames take at the clip's rate; kbit/s.
         psnr_db: mean luma PSNR; None for raw.
         found: mean detections of a frame.
-        recall: share of what is in view that is found.
+        recall: share of what is to be found that is.
         precision: share of what is found that is right.
         message_bytes: mean bytes of a message about a frame.
         roi_bytes: mean bytes of a frame's crops.
@@ -69,8 +69,8 @@ def column(trace: pa.Table, name: str) -> Floats:
     return found
 
 
-def in_view(trace: pa.Table) -> Floats:
-    """Return the true number of objects in view by row; NaN where nobody knows."""
+def wanted(trace: pa.Table) -> Floats:
+    """Return how many objects are to be found; NaN where nobody knows."""
     found: Floats = np.sum([column(trace, f"{kind}s") for kind in KINDS], axis=0)
     return found
 
@@ -82,7 +82,7 @@ def _summary(source: str, model: str, rows: pa.Table) -> Summary:
                      "newcomers", "true_positives", "false_positives")
     }  # fmt: skip
     frames, psnr = rows.num_rows, column(rows, "psnr_db")
-    right, known = sums["true_positives"], float(in_view(rows).sum())
+    right, known = sums["true_positives"], float(wanted(rows).sum())
     return Summary(
         source=source,
         model=model,

@@ -11,24 +11,25 @@ from fleet.eyes.summary import Summary
 
 _EMPTY = "–"
 _NUMBERS = (
-    "kbit/s", "PSNR dB", "found a frame", "recall", "precision", "message B", "crops B",
-    "visitors (true)",
+    "kbit/s", "PSNR", "found", "recall", "prec.", "msg B", "crops B", "visitors", "true",
 )  # fmt: skip
 
 
 def table(title: str, rows: Sequence[Summary]) -> Table:
-    """Return a line for each source and model."""
-    found = Table(box=box.SIMPLE_HEAD, title=title, title_style="bold", title_justify="left")
-    found.add_column("frames seen")
+    """Return a line for each source and model; bytes and detections are means of a frame."""
+    found = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_style="bold", title_justify="left"
+    )
+    found.add_column("seen")
     found.add_column("model")
     for name in _NUMBERS:
         found.add_column(name, justify="right")
     for row in rows:
-        truly = _EMPTY if row.newcomers is None else f"{row.newcomers}"
         found.add_row(
             row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
             f"{row.found:.2f}", _number(row.recall, ".1%"), _number(row.precision, ".1%"),
-            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", f"{row.visitors} ({truly})",
+            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", str(row.visitors),
+            _number(row.newcomers, "d"),
         )  # fmt: skip
     return found
 
