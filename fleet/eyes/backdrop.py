@@ -166,7 +166,7 @@ def _goods(out: Floats, key: np.uint64, colours: Floats, s: float, y: float) -> 
     item = int((s - slot * SLOT_M) / each)
     off = ((s - slot * SLOT_M) / each - item - 0.5) * 2.0
     tall = BOARD_M * (0.52 + 0.4 * uniform(kind, 1))
-    short = uniform(kind, 9 + item) < 0.06  # one is missing: not a gap
+    short = uniform(kind, 40 + item) < 0.06  # one is missing: not a gap
     bottle = uniform(kind, 2) < 0.4
     wide = 0.88 if not bottle or up < 0.68 * tall else 0.4
     if short or up - 0.035 > tall or abs(off) > wide:
@@ -177,8 +177,10 @@ def _goods(out: Floats, key: np.uint64, colours: Floats, s: float, y: float) -> 
     tone = 1.0 - 0.45 * off * off * off * off if not bottle else 1.05 - 0.5 * off * off
     tone *= 0.92 + 0.16 * uniform(kind, 20 + item)
     band = 0.3 < up / tall < 0.3 + 0.4 * uniform(kind, 3)
+    grey = 50.0 + 150.0 * uniform(kind, 30 if band else 31)
     for c in range(3):
-        out[c] = (20.0 + 220.0 * uniform(kind, (6 if band else 3) + c)) * tone
+        hue = 25.0 + 215.0 * uniform(kind, (6 if band else 3) + c)
+        out[c] = (0.5 * hue + 0.5 * grey) * tone
     if band and abs(off) < 0.6 and int(up * 90.0) % 3 == 0:
         for c in range(3):
             out[c] *= 0.55
@@ -262,7 +264,7 @@ def backdrop(place: Site, light: Light, lights: Floats, width: int, height: int)
         [206.0, 206.0, 200.0],
     ])  # fmt: skip
     if place.view == "shelf":
-        colours[4] = draw(key, "metal", 130.0, 225.0)
+        colours[TRIM] = draw(key, "metal", 130.0, 225.0)
     shade = place.wall_m - draw(key, "shade", 0.0, 9.0)
     measures = np.array([
         draw(key, "tile", 0.3, 0.9), draw(key, "bay", 2.4, 4.2), draw(key, "window", 0.4, 0.7),

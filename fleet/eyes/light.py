@@ -56,7 +56,7 @@ _OUTSIDE = {
     "day": Light((1.0, 1.0, 1.0), 0.0, _WHITE, 0.45, 0.001, 1.0, 3.0, 0.004, 0, 0.02, 0),
     "rain": Light((0.66, 0.69, 0.74), 0.0, _WHITE, 0.0, 0.012, 1.6, 4.0, 0.012, 18, 0.1, 420),
     "dusk": Light((0.34, 0.36, 0.46), 0.32, _SODIUM, 0.0, 0.002, 3.0, 6.0, 0.024, 40, 0.3, 0),
-    "night": Light((0.085, 0.09, 0.12), 0.5, _SODIUM, 0.0, 0.002, 5.0, 9.0, 0.04, 90, 0.35, 0),
+    "night": Light((0.085, 0.09, 0.12), 0.85, _SODIUM, 0.0, 0.002, 5.0, 9.0, 0.04, 90, 0.35, 0),
 }
 _INSIDE = {
     "day": Light((0.92, 0.94, 0.96), 0.1, _WHITE, 0.12, 0.0, 1.2, 3.0, 0.008, 0, 0.0, 0),
@@ -95,7 +95,7 @@ def shine(lights: Floats, x: float, y: float, z: float, channel: int) -> float:
     total = lights[0, channel]
     for k in range(2, lights.shape[0]):
         dx, dy, dz = lights[k, 0] - x, lights[k, 1] - y, lights[k, 2] - z
-        near = 1.0 / (1.0 + (dx * dx + 0.4 * dy * dy + dz * dz) * 0.045)
+        near = 1.0 / (1.0 + (dx * dx + 0.4 * dy * dy + dz * dz) * 0.035)
         total += lights[1, channel] * near * near
     return total
 

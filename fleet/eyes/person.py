@@ -15,7 +15,7 @@ SKIN, HAIR, TOP, LEGS, SHOES, PACK, CANOPY = range(7)
 HEIGHT, WIDTH, COAT, LOAD, UMBRELLA, PHASE = range(6)
 """A look's measures: m, of the usual, whether they have it (0 or 1), where in a step they begin."""
 
-LIMBS = 24
+LIMBS = 26
 """Capsules that a person has at most."""
 
 _SKINS = ((236, 200, 172), (222, 178, 146), (188, 140, 106), (142, 98, 70), (96, 64, 46))

@@ -104,7 +104,7 @@ def site(view: str, seed: int, width: int, height: int) -> Site:
         turn = draw(key, "turn", -1.0, 1.0)
     elif view == "shelf":
         eye = lens(
-            draw(key, "focal", 0.6, 0.8), draw(key, "high", 1.6, 2.3), draw(key, "slope", 0.16, 0.34), width, height
+            draw(key, "focal", 0.6, 0.8), draw(key, "high", 1.7, 2.5), draw(key, "slope", 0.26, 0.5), width, height
         )
         turn *= 0.7
     elif view == "entrance":
