@@ -14,19 +14,24 @@ from fleet.eyes.clip import Pixels
 from fleet.kernel import kernel
 
 
-def fitted(pixels: Pixels, side: tuple[int, int]) -> tuple[Pixels, float]:
-    """Return a picture of another size, and what a px of the old one is in it.
+def scale_of(shape: tuple[int, ...], side: tuple[int, int]) -> float:
+    """Return what a px of a picture of a shape is in an input of a side."""
+    return min(side[0] / shape[0], side[1] / shape[1])
+
+
+def fitted(pixels: Pixels, side: tuple[int, int]) -> Pixels:
+    """Return a picture of another size.
 
     Args:
         pixels: shape (height, width, 3).
         side: height and width that are wanted.
     """
     height, width = pixels.shape[:2]
-    scale = min(side[0] / height, side[1] / width)
+    scale = scale_of(pixels.shape, side)
     canvas = np.zeros((*side, 3), np.uint8)
     rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
     area_means(np.ascontiguousarray(pixels), canvas[:rows, :columns])
-    return canvas, scale
+    return canvas
 
 
 @kernel
