@@ -13,8 +13,8 @@ from fleet.eyes import assets, worker
 from fleet.eyes.boxes import Detections
 from fleet.eyes.clip import Pixels
 from fleet.eyes.families import FAMILIES, number
-from fleet.eyes.picture import fitted, in_picture
-from fleet.eyes.session import Session, read
+from fleet.eyes.picture import fitted, in_picture, scale_of
+from fleet.eyes.session import Array, Session, read
 
 _AT_ONCE = 8
 """Pictures that a network takes at once, if it takes several."""
@@ -27,6 +27,7 @@ class Detector:
         name: what it was loaded by.
         side: height and width of its input, px.
         session: the network.
+        threshold: least score of what is found.
     """
 
     def __init__(self, data: bytes, name: str, threshold: float | None = None) -> None:
@@ -49,7 +50,7 @@ class Detector:
                 f" {', '.join(FAMILIES)}; set it to say how the model's outputs are meant"
             )
         self._family = FAMILIES[family](self.session)
-        self._threshold = number(self.session, "threshold") if threshold is None else threshold
+        self.threshold = number(self.session, "threshold") if threshold is None else threshold
         self.side: tuple[int, int] = self._family.side
 
     def find(self, pixels: Sequence[Pixels]) -> list[Detections]:
@@ -64,16 +65,19 @@ class Detector:
             found += self._find_at_once(pixels[at : at + step])
         return found
 
+    def tensor(self, pixels: Sequence[Pixels]) -> Array:
+        """Return what the network is given for pictures."""
+        return self._family.tensor(np.stack([fitted(p, self.side) for p in pixels]))
+
     def _find_at_once(self, pixels: Sequence[Pixels]) -> list[Detections]:
-        small = [fitted(p, self.side) for p in pixels]
-        outputs = self.session.run(self._family.tensor(np.stack([p for p, _ in small])))
+        outputs = self.session.run(self.tensor(pixels))
         return [
             in_picture(
-                self._family.found([output[k] for output in outputs], self._threshold),
-                small[k][1],
-                pixels[k].shape,
+                self._family.found([output[k] for output in outputs], self.threshold),
+                scale_of(picture.shape, self.side),
+                picture.shape,
             )
-            for k in range(len(pixels))
+            for k, picture in enumerate(pixels)
         ]
 
 

@@ -97,6 +97,9 @@ class Session:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = _QUIET
         options.use_deterministic_compute = True
+        # Without this, products in eight bits overflow on processors that lack instructions for
+        # them, silently: a network would find other things there.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         if not optimised:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
@@ -169,3 +172,18 @@ def blank(ports: Sequence[Port], batch: int = 1) -> list[Array]:
     """Return zeros for the inputs of a network."""
     shapes = [tuple(batch if s is None else s for s in port.shape) for port in ports]
     return [np.zeros(shape, port.dtype) for shape, port in zip(shapes, ports, strict=True)]
+
+
+def quantiser() -> Any:
+    """Return onnxruntime's tools for networks in eight bits.
+
+    Raises:
+        InputError: the package that they need is not installed.
+    """
+    try:
+        from onnxruntime import quantization
+    except ImportError:
+        raise InputError(
+            "this needs the package 'onnx': pip install 'sensor-fleet[eyes]'"
+        ) from None
+    return quantization

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 Node = dict[str, Any]
 
 _MOST_OPERATORS = 10_000
+_LEAST = float(np.finfo(np.float32).min)
 _DTYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4"}
 
 
@@ -52,14 +53,15 @@ def convert(
 
 @dataclass(frozen=True)
 class _Padded:
-    """A tensor with zeros around it that nobody has written yet."""
+    """A tensor with one number all around it, which nobody has written yet."""
 
     value: Value
     amounts: Array  # before and behind each axis; shape (axes, 2)
+    filled: float
 
     def moved(self, axes: Sequence[int]) -> _Padded:
         """Return this with its axes moved, as `Value.moved`."""
-        return _Padded(self.value.moved(axes), self.amounts[list(axes)])
+        return _Padded(self.value.moved(axes), self.amounts[list(axes)], self.filled)
 
 
 class _Network:
@@ -128,7 +130,7 @@ class _Network:
         """Return a tensor, with what is around it."""
         found = self.values[_reference(name)]
         if isinstance(found, _Padded):
-            found = self._pad(found, 0.0)
+            found = self._pad(found)
             self.values[_reference(name)] = found
         return found
 
@@ -151,45 +153,49 @@ class _Network:
         self.values[node["name"]] = self.values[_reference(node["input"][0])].moved(axes)
 
     def pad(self, node: Node) -> None:
-        """Zeros, which a convolution can add itself."""
-        self.values[node["name"]] = _Padded(self.input(node), self.constant(node, 1))
+        """Zeros or another number around, which the next operator may add itself."""
+        filled = float(self.constant(node, 2)) if len(node["input"]) > 2 else 0.0
+        value, amounts = self.input(node), self.constant(node, 1)
+        self.values[node["name"]] = _Padded(value, amounts, max(filled, _LEAST))
 
-    def pad_with(self, node: Node) -> None:
-        """Some number, such as the least that there is."""
-        least = float(np.finfo(np.float32).min)
-        filled = max(float(self.constant(node, 2)), least)
-        padded = _Padded(self.input(node), self.constant(node, 1))
-        self.values[node["name"]] = self._pad(padded, filled)
-
-    def _pad(self, padded: _Padded, filled: float) -> Value:
+    def _pad(self, padded: _Padded) -> Value:
         amounts = padded.amounts[np.argsort(padded.value.order)]
         both = self.build.constant(amounts.T.ravel().astype(np.int64))
-        return self.build.same(
-            "Pad", padded.value, both, self.build.constant(np.array(filled, np.float32))
-        )
+        filled = self.build.constant(np.array(padded.filled, np.float32))
+        return self.build.same("Pad", padded.value, both, filled)
+
+    def _window(self, node: Node, filled: float) -> tuple[Value, list[int]]:
+        """Return the tensor over which a window moves, and what it adds: top, left, bottom, right.
+
+        Args:
+            node: the operator.
+            filled: the number that it takes around the tensor.
+        """
+        _check_window(self, node)
+        before = self.values[_reference(node["input"][0])]
+        if isinstance(before, _Padded) and before.filled == filled:
+            sides, (top, bottom), (left, right), channels = before.amounts.tolist()
+            if not any((*sides, *channels)):
+                return before.value, [top, left, bottom, right]
+        return self.input(node), [0, 0, 0, 0]
 
     def convolution(self, node: Node) -> None:
         """Weights are (height, width, in, out)."""
-        _check_window(self, node)
-        dilations = _list(node, "dilations")[1:3] or [1, 1]
-        before = self.values[_reference(node["input"][0])]
-        pads = [0, 0, 0, 0]
-        if isinstance(before, _Padded) and not before.amounts[[0, 3]].any():
-            (top, bottom), (left, right) = before.amounts[1:3].tolist()
-            before, pads = before.value, [top, left, bottom, right]
-        else:
-            before = self.input(node)
+        value, pads = self._window(node, 0.0)
         weights = self.constant(node, 1).transpose(3, 2, 0, 1)
         self.values[node["name"]] = self.build.convolution(
-            before, weights, None, _list(node, "strides")[1:3], pads, dilations=dilations
-        )
+            value, weights, None, _list(node, "strides")[1:3], pads,
+            dilations=_list(node, "dilations")[1:3] or [1, 1],
+        )  # fmt: skip
 
     def max_pool(self, node: Node) -> None:
         """The largest of each window."""
-        _check_window(self, node)
-        inside = self.build.as_source(self.input(node).moved(NCHW_OF_NHWC))
+        value, pads = self._window(node, _LEAST)
         window, strides = (_list(node, key)[1:3] for key in ("ksize", "strides"))
-        name = self.build.add("MaxPool", [inside], kernel_shape=window, strides=strides)[0]
+        name = self.build.add(
+            "MaxPool", [self.build.as_source(value.moved(NCHW_OF_NHWC))], kernel_shape=window,
+            strides=strides, pads=pads,
+        )[0]  # fmt: skip
         self.values[node["name"]] = Value(name, NHWC_OF_NCHW)
 
     def addition(self, node: Node) -> None:
@@ -276,7 +282,7 @@ class _Network:
 
 _RULES: dict[str, Callable[[_Network, Node], None]] = {
     "Placeholder": _Network.placeholder, "Identity": _Network.identity,
-    "Transpose": _Network.transpose, "Pad": _Network.pad, "PadV2": _Network.pad_with,
+    "Transpose": _Network.transpose, "Pad": _Network.pad, "PadV2": _Network.pad,
     "Conv2D": _Network.convolution, "MaxPool": _Network.max_pool, "Add": _Network.addition,
     "AddV2": _Network.addition, "LeakyRelu": _Network.leaky_relu, "Sigmoid": _Network.sigmoid,
     "ConcatV2": _Network.concatenation, "SplitV": _Network.split, "Reshape": _Network.reshape,
