@@ -1,0 +1,113 @@
+"""Detectors: networks that find people, vehicles and gaps in pictures of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from fleet.errors import InputError
+from fleet.eyes import assets, worker
+from fleet.eyes.boxes import Detections
+from fleet.eyes.clip import Pixels
+from fleet.eyes.families import FAMILIES, number
+from fleet.eyes.picture import fitted, in_picture, scale_of
+from fleet.eyes.session import Array, Session, read
+
+_AT_ONCE = 8
+"""Pictures that a network takes at once, if it takes several."""
+
+
+class Detector:
+    """A network with all that lies between pictures and detections.
+
+    Attributes:
+        name: what it was loaded by.
+        side: height and width of its input, px.
+        session: the network.
+        threshold: least score of what is found.
+    """
+
+    def __init__(self, data: bytes, name: str, threshold: float | None = None) -> None:
+        """Make a detector from a model file whose metadata name its family.
+
+        Args:
+            data: content of the file.
+            name: of the model, for messages.
+            threshold: least score of what is found; None is what the model says.
+
+        Raises:
+            InputError: it is not a sound model of a known family.
+        """
+        self.name = name
+        self.session = Session(data, name)
+        family = self.session.metadata.get("family", "")
+        if family not in FAMILIES:
+            raise InputError(
+                f"{name}: family '{family}' in the model's metadata is not one of"
+                f" {', '.join(FAMILIES)}; set it to say how the model's outputs are meant"
+            )
+        self._family = FAMILIES[family](self.session)
+        self.threshold = number(self.session, "threshold") if threshold is None else threshold
+        self.side: tuple[int, int] = self._family.side
+
+    def find(self, pixels: Sequence[Pixels]) -> list[Detections]:
+        """Return what is in each picture, best first; boxes in px of the picture.
+
+        Args:
+            pixels: pictures, each of shape (height, width, 3).
+        """
+        step = _AT_ONCE if self.session.any_batch else 1
+        found: list[Detections] = []
+        for at in range(0, len(pixels), step):
+            found += self._find_at_once(pixels[at : at + step])
+        return found
+
+    def tensor(self, pixels: Sequence[Pixels]) -> Array:
+        """Return what the network is given for pictures."""
+        return self._family.tensor(np.stack([fitted(p, self.side) for p in pixels]))
+
+    def _find_at_once(self, pixels: Sequence[Pixels]) -> list[Detections]:
+        outputs = self.session.run(self.tensor(pixels))
+        return [
+            in_picture(
+                self._family.found([output[k] for output in outputs], self.threshold),
+                scale_of(picture.shape, self.side),
+                picture.shape,
+            )
+            for k, picture in enumerate(pixels)
+        ]
+
+
+def packaged() -> dict[str, Path]:
+    """Return the model files that come with the package, by name."""
+    folder = Path(str(resources.files("fleet.eyes").joinpath("models")))
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
+    """Return a detector by the name of a packaged or fetched model, or by its file.
+
+    Args:
+        name_or_path: such as "eye-small", "ssd" (after `fleet eyes fetch ssd`) or "my/model.onnx".
+            A file is tried out in a process of its own first.
+        threshold: least score of what is found; None is what the model says.
+
+    Raises:
+        InputError: there is no such model, or it is not sound.
+    """
+    name = str(name_or_path)
+    known = packaged()
+    if name in known:
+        return Detector(read(known[name]), name, threshold)
+    if name in assets.models():
+        return Detector(read(assets.model(name)), name, threshold)
+    path = Path(name_or_path)
+    if path.suffix != ".onnx":
+        names = ", ".join([*known, *assets.models()])
+        raise InputError(f"there is no model '{name}'; name one of {names}, or an .onnx file")
+    data = read(path)
+    worker.trial(data, name)
+    return Detector(data, name, threshold)

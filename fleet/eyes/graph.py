@@ -1,0 +1,288 @@
+"""What a network costs, layer by layer: work, weights, and memory while it runs, in eight bits.
+
+The sizes of all tensors come from a trial run, so any sound network can be counted. What costs a DSP
+nothing is no layer: constants, other shapes of the same numbers, an activation that the layer before
+can apply as it writes. Axes in another order count as such where they only turn (batch, channels,
+height, width) into (batch, height, width, channels) or back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from fleet.errors import InputError
+from fleet.eyes import worker
+from fleet.eyes.build import onnx_package
+
+_FREE = {
+    "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "QuantizeLinear",
+    "DequantizeLinear",
+}  # fmt: skip
+_ACTIVATIONS = {
+    "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu",
+    "BatchNormalization",
+}  # fmt: skip
+_LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))
+_BIAS_AT = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "QLinearConv": 8}
+_BIAS_BYTES = 4  # an int32, as sums are
+
+
+@dataclass
+class Layer:
+    """One operation of a network.
+
+    Attributes:
+        name: of the operator, or of its output if it has none.
+        operator: its type.
+        inputs: the tensors that it reads.
+        outputs: those that it writes.
+        macs: multiplications with addition.
+        parameters: weights that it holds.
+        weight_bytes: what they take in eight bits, biases in 32.
+        read_bytes: what it reads of other layers.
+        written_bytes: what it writes.
+    """
+
+    name: str
+    operator: str
+    inputs: list[str]
+    outputs: list[str]
+    macs: int = 0
+    parameters: int = 0
+    weight_bytes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network and its costs.
+
+    Attributes:
+        layers: in the order of the file.
+        operators: how often each type stands in the file, constants left out.
+        inputs: sizes of each input, for one picture.
+        outputs: sizes of each output.
+        working_bytes: the most that all tensors which are still needed take at a time.
+        working_at: the layer at which that is.
+        any_batch: whether the network takes several pictures at once.
+    """
+
+    layers: list[Layer]
+    operators: Counter[str]
+    inputs: dict[str, list[int]]
+    outputs: dict[str, list[int]]
+    working_bytes: int
+    working_at: str
+    any_batch: bool
+
+    def total(self, attribute: str) -> int:
+        """Return the sum of an attribute over all layers."""
+        return sum(getattr(layer, attribute) for layer in self.layers)
+
+    @property
+    def moved_bytes(self) -> int:
+        """Return what all layers read and write, weights included."""
+        return sum(x.read_bytes + x.written_bytes + x.weight_bytes for x in self.layers)
+
+    @property
+    def resized_bytes(self) -> int:
+        """Return what is written by making tensors larger or smaller by interpolation."""
+        return sum(x.written_bytes for x in self.layers if x.operator in ("Resize", "Upsample"))
+
+
+def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Graph:
+    """Return the costs of a model.
+
+    Args:
+        data: content of an ONNX file.
+        name: of the file, for messages.
+        limits: what the trial run may use.
+
+    Raises:
+        InputError: the model is not sound or meets a limit.
+    """
+    onnx = onnx_package()
+    worker.trial(data, name, limits=limits)  # nothing else reads the file before this
+    model = onnx.load_from_string(data)
+    graph = model.graph
+    outputs = [port.name for port in graph.output]
+    listening = onnx.ModelProto()
+    listening.CopyFrom(model)
+    every = {tensor for node in graph.node for tensor in node.output if tensor}
+    for tensor in sorted(every - set(outputs)):
+        listening.graph.output.add().name = tensor
+    seen = worker.trial(listening.SerializeToString(), name, optimised=False, limits=limits)
+    constants = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    inputs = {
+        port.name: [d.dim_value or 1 for d in port.type.tensor_type.shape.dim]
+        for port in graph.input
+        if port.name not in constants
+    }
+    counting = _Counting(onnx, {**inputs, **constants, **seen.shapes}, constants)
+    for node in graph.node:
+        counting.node(node)
+    layers = counting.fused(set(outputs))
+    if not layers:
+        raise InputError(f"{name}: has no layers: its outputs do not depend on its inputs")
+    last = [counting.root(tensor) for tensor in outputs]
+    working, at = _working(layers, counting.bytes, [counting.root(t) for t in inputs], last)
+    return Graph(
+        layers=layers,
+        operators=counting.operators,
+        inputs=inputs,
+        outputs={tensor: seen.shapes[tensor] for tensor in outputs},
+        working_bytes=working,
+        working_at=at,
+        any_batch=seen.any_batch,
+    )
+
+
+@dataclass
+class _Counting:
+    """Operators that are being turned into layers."""
+
+    onnx: Any
+    shapes: dict[str, list[int]]
+    constants: dict[str, list[int]]
+    operators: Counter[str] = field(default_factory=Counter)
+    layers: list[Layer] = field(default_factory=list)
+    roots: dict[str, str] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+
+    def root(self, tensor: str) -> str:
+        """Return the tensor whose numbers this one's are."""
+        while tensor in self.roots:
+            tensor = self.roots[tensor]
+        return tensor
+
+    def bytes(self, tensor: str) -> int:
+        """Return what a tensor takes in eight bits."""
+        return prod(self.shapes[tensor])
+
+    def node(self, node: Any) -> None:
+        """Take the next operator of the file."""
+        computed = [t for t in node.input if t and t not in self.constants]
+        if node.op_type == "Shape" or not computed:  # known before the network runs
+            self.constants |= {t: self.shapes.get(t, []) for t in node.output if t}
+            if node.op_type == "DequantizeLinear":  # weights, kept in eight bits
+                self.constants[node.output[0]] = self.shapes[node.input[0]]
+            return
+        self.operators[node.op_type] += 1
+        if node.op_type in _FREE or self._is_layout(node):
+            self.roots[node.output[0]] = computed[0]
+            return
+        made = [t for t in node.output if t]
+        layer = Layer(node.name or made[0], node.op_type, [self.root(t) for t in computed], made)
+        layer.macs = self._macs(node)
+        layer.read_bytes = sum(self.bytes(t) for t in set(layer.inputs))
+        layer.written_bytes = sum(self.bytes(t) for t in made)
+        self._count_weights(node, layer)
+        self.layers.append(layer)
+
+    def fused(self, outputs: set[str]) -> list[Layer]:
+        """Return the layers, activations counted as part of the layer before."""
+        readers = Counter(self.root(t) for layer in self.layers for t in layer.inputs)
+        readers.update(self.root(t) for t in outputs)
+        left: list[Layer] = []
+        maker: dict[str, Layer] = {}
+        for layer in self.layers:
+            layer.inputs = list(dict.fromkeys(self.root(t) for t in layer.inputs))
+            before = maker.get(layer.inputs[0])
+            if before is not None and self._joins(layer, before, readers):
+                self.roots[layer.outputs[0]] = layer.inputs[0]
+                readers[layer.inputs[0]] += readers[layer.outputs[0]] - 1
+                continue
+            left.append(layer)
+            maker |= {tensor: layer for tensor in layer.outputs}
+        return self._with_swish(left, readers)
+
+    def _joins(self, layer: Layer, before: Layer, readers: Counter[str]) -> bool:
+        alone = readers[layer.inputs[0]] == 1 and len(before.outputs) == 1
+        return layer.operator in _ACTIVATIONS and alone
+
+    def _with_swish(self, layers: list[Layer], readers: Counter[str]) -> list[Layer]:
+        """Count x · sigmoid(x) as one activation of the layer that made x."""
+        gates = {x.outputs[0]: x for x in layers if x.operator in ("Sigmoid", "HardSigmoid")}
+        maker = {tensor: layer for layer in layers for tensor in layer.outputs}
+        gone: set[int] = set()
+        for layer in layers:
+            layer.inputs = list(dict.fromkeys(self.root(t) for t in layer.inputs))
+            if layer.operator != "Mul" or len(layer.inputs) != 2:
+                continue
+            for gate, x in (layer.inputs, layer.inputs[::-1]):
+                if (
+                    gate in gates and gates[gate].inputs == [x] and x in maker
+                    and readers[gate] == 1 and readers[x] == 2
+                ):  # fmt: skip
+                    gone |= {id(layer), id(gates[gate])}
+                    self.roots[layer.outputs[0]] = x
+                    break
+        return [layer for layer in layers if id(layer) not in gone]
+
+    def _is_layout(self, node: Any) -> bool:
+        if node.op_type != "Transpose":
+            return False
+        axes = self._attribute(node, "perm", [])
+        shape = self.shapes[node.output[0]]
+        return tuple(axes) in _LAYOUTS or sorted(shape)[:-1] == [1] * (len(shape) - 1)
+
+    def _attribute(self, node: Any, name: str, otherwise: Any) -> Any:
+        for attribute in node.attribute:
+            if attribute.name == name:
+                return self.onnx.helper.get_attribute_value(attribute)
+        return otherwise
+
+    def _macs(self, node: Any) -> int:
+        """Return the multiplications with addition of an operator; 0 if it has none to speak of."""
+        inputs, outputs = node.input, node.output
+        if node.op_type in ("Conv", "ConvInteger", "QLinearConv"):
+            weights = self.shapes[inputs[3 if node.op_type == "QLinearConv" else 1]]
+            return self.bytes(outputs[0]) * prod(weights[1:])
+        if node.op_type == "ConvTranspose":
+            return self.bytes(inputs[0]) * prod(self.shapes[inputs[1]][1:])
+        if node.op_type in ("MatMul", "MatMulInteger", "QLinearMatMul"):
+            return self.bytes(outputs[0]) * self.shapes[inputs[0]][-1]
+        if node.op_type == "Gemm":
+            turned = self._attribute(node, "transA", 0)
+            return self.bytes(outputs[0]) * self.shapes[inputs[0]][0 if turned else -1]
+        return 0
+
+    def _count_weights(self, node: Any, layer: Layer) -> None:
+        """Count the constants that an operator multiplies or adds; shared ones count once."""
+        if node.op_type in ("Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"):
+            return  # its constants say how, not what
+        for at, tensor in enumerate(node.input):
+            if tensor not in self.constants or tensor in self.held:
+                continue
+            if node.op_type == "QLinearConv" and at not in (3, 8):
+                continue  # scales and zero points
+            self.held.add(tensor)
+            count = prod(self.shapes[tensor])
+            layer.parameters += count
+            layer.weight_bytes += count * (_BIAS_BYTES if at == _BIAS_AT.get(node.op_type) else 1)
+
+
+def _working(
+    layers: Sequence[Layer], size: Any, inputs: Sequence[str], outputs: Sequence[str]
+) -> tuple[int, str]:
+    """Return the most bytes that are needed at a time, and at which layer.
+
+    A tensor is there from the layer that writes it to the last that reads it; the pictures are there
+    from the start, what the network says until the end.
+    """
+    last = {tensor: at for at, layer in enumerate(layers) for tensor in layer.inputs}
+    last |= dict.fromkeys(outputs, len(layers))
+    there = {tensor: size(tensor) for tensor in inputs}
+    most, at_layer = sum(there.values()), layers[0].name
+    for at, layer in enumerate(layers):
+        there |= {tensor: size(tensor) for tensor in layer.outputs}
+        now = sum(there.values())
+        if now > most:
+            most, at_layer = now, layer.name
+        there = {tensor: n for tensor, n in there.items() if last.get(tensor, -1) > at}
+    return most, at_layer

@@ -1,0 +1,205 @@
+"""Traces made small, so that a simulated frame can take over what was measured on a real one.
+
+A simulated sensor has a light and, in each second, a drawn number of objects in view. It takes a
+row of the trace with this light and this number: what the model found there, right and wrong, the
+bytes of the message and of the crops, and how the frame's bytes stood to the usual.
+
+Which row is a function of the sensor's key and the second: frame k of a second takes the row k
+after the one that was picked for its first frame, wrapping round at the end of the bucket. All rows
+of a bucket are thus equally likely, so means by light and number of objects are those of the trace.
+
+What is lost:
+
+- Rows of one bucket are exchangeable: who is in view, where, and how large is forgotten from one
+  second to the next, so a person who is hard to see is not missed for as long as in the trace.
+- Rows follow one another at the trace's frame rate, whatever that of the sensor is.
+- A number of objects that no row has takes the nearest one that has rows, the smaller of two: what
+  is found in a crowd beyond the trace is what is found in its largest.
+- The bytes of a P frame are those of a whole group's P frames, wherever the sensor's own group of
+  pictures stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from fleet.chance import bits64
+from fleet.errors import InputError
+from fleet.eyes.clip import LIGHTS
+from fleet.eyes.summary import Floats, column, wanted
+from fleet.kernel import part
+
+Ints = NDArray[np.int64]
+
+MOST_OBJECTS = 64
+"""The index goes up to here; more objects take its last column."""
+
+_WORDS = ("view", "source", "model", "light")
+_NUMBERS = (
+    "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes",
+    "i_permille", "p_permille",
+)  # fmt: skip
+SCHEMA = pa.schema(
+    [(word, pa.string()) for word in _WORDS] + [(number, pa.int32()) for number in _NUMBERS]
+)
+
+
+class Replay(NamedTuple):
+    """Rows of one view, source and model, by light and objects; columns of shape (rows,), int64.
+
+    Attributes:
+        start: first row of each bucket; shape (lights, MOST_OBJECTS + 1).
+        rows: how many each bucket has, 0 in a light that was not traced; same shape.
+        objects: people and vehicles in view, hidden or not: what a scene draws.
+        wanted: of these and of gaps on shelves, how many are to be found.
+        true_positives: found and there.
+        false_positives: found and not there.
+        message_bytes: of a message about what was found.
+        roi_bytes: of its crops.
+        i_permille: bytes of the last I frame, over the mean of this column by day.
+        p_permille: bytes of the last P frame, over the mean of this column by day.
+    """
+
+    start: Ints
+    rows: Ints
+    objects: Ints
+    wanted: Ints
+    true_positives: Ints
+    false_positives: Ints
+    message_bytes: Ints
+    roi_bytes: Ints
+    i_permille: Ints
+    p_permille: Ints
+
+
+@part
+def pick(
+    start: Ints, rows: Ints, light: int, objects: int, key: int | np.uint64, second: int,
+    frame: int,
+) -> int:  # fmt: skip
+    """Return the row that a frame takes.
+
+    Args:
+        start: of a `Replay`.
+        rows: of it; the light's must not be 0.
+        light: index into `LIGHTS`.
+        objects: in view in this second.
+        key: the sensor's key.
+        second: number of the second.
+        frame: number of the frame in this second, from 0.
+    """
+    bucket = min(objects, start.shape[1] - 1)
+    many = np.uint64(rows[light, bucket])
+    offset = (bits64(key, second) % many + np.uint64(frame)) % many
+    return int(start[light, bucket]) + int(offset)
+
+
+def compact(trace: pa.Table) -> pa.Table:
+    """Return the rows to replay of a trace of one or more clips, sorted into buckets.
+
+    Raises:
+        InputError: the truth of a frame is not known.
+    """
+    if trace["true_positives"].null_count:
+        raise InputError("a trace without known truth cannot be replayed")
+    trace = trace.sort_by([(name, "ascending") for name in (*_WORDS, "clip", "frame")])
+    return pa.concat_tables(_bucketed(names, rows) for names, rows in _groups(trace)).cast(SCHEMA)
+
+
+def _groups(trace: pa.Table) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
+    """Yield the rows of each (view, source, model)."""
+    columns = [trace[word].to_pylist() for word in _WORDS[:3]]
+    for names in dict.fromkeys(zip(*columns, strict=True)):
+        same = pc.and_kleene(pc.equal(trace["view"], names[0]), pc.equal(trace["source"], names[1]))
+        yield names, trace.filter(pc.and_kleene(same, pc.equal(trace["model"], names[2])))
+
+
+def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
+    """Return the rows of one view, source and model; in a bucket they stay as they came."""
+    lights = np.array([LIGHTS.index(light) for light in rows["light"].to_pylist()])
+    values = [column(rows, "present"), wanted(rows)]
+    values += [column(rows, name) for name in _NUMBERS[2:6]]
+    values += _permille(rows, lights)
+    order = np.lexsort((values[0], lights))
+    words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
+    whole = [np.rint(column[order]).astype(np.int32) for column in values]
+    return pa.table([*words, *whole], names=SCHEMA.names)
+
+
+def _permille(rows: pa.Table, lights: Ints) -> list[Floats]:
+    """Return the bytes of each row's last I frame and last P frame, over their means by day.
+
+    So by day, over all that was traced, both are 1000 in the mean. Where nothing was traced by day
+    the first light that was stands for it. A clip whose frames are all I frames has no P frames of
+    its own: theirs are the same.
+    """
+    sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
+    usual = lights == lights.min()
+    found = []
+    for kind in (intra, ~intra if not intra.all() else intra):
+        last = np.empty(len(sizes), np.int64)
+        clips = np.flatnonzero(np.diff(column(rows, "frame"), prepend=np.inf) <= 0)
+        for begin, end in zip(clips, [*clips[1:], len(sizes)], strict=True):
+            at = np.flatnonzero(kind[begin:end] if kind[begin:end].any() else intra[begin:end])
+            before = np.searchsorted(at, np.arange(end - begin), side="right") - 1
+            last[begin:end] = begin + at[np.maximum(before, 0)]
+        found.append(1000 * sizes[last] / sizes[last[usual]].mean())
+    return found
+
+
+def load(view: str, source: str, model: str, path: Path | None = None) -> Replay:
+    """Return what to replay for a view, a source and a model.
+
+    Args:
+        view: one of `VIEWS`.
+        source: raw or a codec setting.
+        model: name of a network.
+        path: of a compact table; None for the packaged one.
+
+    Raises:
+        InputError: there are no such rows; lists what there is.
+    """
+    table = _table(path)
+    for names, rows in _groups(table):
+        if names == (view, source, model):
+            return _indexed(rows)
+    known = ", ".join(sorted("/".join(names) for names, _ in _groups(table)))
+    raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {known}")
+
+
+def _table(path: Path | None) -> pa.Table:
+    with resources.as_file(resources.files(__package__) / "traces" / "replay.parquet") as packaged:
+        try:
+            table = pq.read_table(path or packaged)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(f"{path or packaged}: cannot be read: {error}") from None
+    if table.column_names != SCHEMA.names:
+        raise InputError(f"{path or packaged}: no table to replay: columns must be {SCHEMA.names}")
+    return table.cast(SCHEMA)
+
+
+def _indexed(rows: pa.Table) -> Replay:
+    """Index sorted rows; a number of objects that has none points at the nearest that has."""
+    lights = np.array([LIGHTS.index(light) for light in rows["light"].to_pylist()])
+    columns = {name: rows[name].to_numpy().astype(np.int64) for name in _NUMBERS}
+    start = np.zeros((len(LIGHTS), MOST_OBJECTS + 1), np.int64)
+    count = np.zeros_like(start)
+    for light in np.unique(lights):
+        mine = np.flatnonzero(lights == light)
+        there, firsts, many = np.unique(
+            columns["objects"][mine], return_index=True, return_counts=True
+        )
+        # argmin takes the first, hence the smaller, of two that are equally near
+        apart = np.abs(there[None, :] - np.arange(MOST_OBJECTS + 1)[:, None])
+        nearest = np.argmin(apart, axis=1)
+        start[light], count[light] = mine[0] + firsts[nearest], many[nearest]
+    return Replay(start, count, **columns)

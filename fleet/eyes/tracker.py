@@ -1,0 +1,188 @@
+"""Who is who from frame to frame, so that a visitor is counted once.
+
+After Bewley et al., "Simple online and realtime tracking" (ICIP 2016): each track predicts its box
+at constant velocity, detections go to the tracks whose predictions they overlap most, a track is
+believed after some hits in a row and ends after some misses. Three parts are simpler here: a box
+keeps its size where it is not seen; pairs are chosen greedily, best overlap first, where SORT
+solves the assignment; and gains are fixed where SORT has a Kalman filter, which with constant noise
+settles to fixed gains too (an alpha-beta filter).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.errors import InputError
+from fleet.eyes.boxes import Detections, iou
+
+Ints = NDArray[np.int64]
+Points = NDArray[np.float64]
+
+NOBODY = -1
+ALPHA, BETA = 0.7, 0.3
+"""Gains of place and velocity: believe 70 % of what is seen, adapt over some three frames."""
+
+
+class Line(NamedTuple):
+    """A line on the ground, from (x0, y0) to (x1, y1); px."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+_Tracks = NDArray[np.void]
+_TRACK = np.dtype(
+    [
+        ("box", np.float64, 4),
+        ("velocity", np.float64, 2),  # of its centre, px a frame
+        ("kind", np.int8),
+        ("identity", np.int64),
+        ("hits", np.int64),
+        ("misses", np.int64),  # since the last hit
+    ]
+)
+
+
+def _born(found: Detections, rows: Ints) -> _Tracks:
+    """Return a track for each of some detections."""
+    tracks = np.zeros(len(rows), _TRACK)
+    tracks["box"], tracks["kind"] = found.boxes[rows], found.kinds[rows]
+    tracks["identity"], tracks["hits"] = NOBODY, 1
+    return tracks
+
+
+class Tracker:
+    """Follows objects through the frames of one camera.
+
+    Attributes:
+        confirmed: tracks believed so far, those that ended included: the visitors counted.
+        forth: confirmed tracks that crossed the line from its left to its right, looking from
+            (x0, y0) to (x1, y1) in the picture.
+        back: those that crossed it the other way.
+    """
+
+    def __init__(
+        self, *, born_after: int = 3, dies_after: int = 5, least_iou: float = 0.3,
+        line: Line | None = None,
+    ) -> None:  # fmt: skip
+        """Start with nobody.
+
+        Args:
+            born_after: hits in a row until a track is believed.
+            dies_after: misses in a row after which it is over; a track that is not yet believed is
+                over at its first miss.
+            least_iou: the least overlap of prediction and detection.
+            line: count who crosses it too, by the middle of their feet.
+
+        Raises:
+            InputError: a number is out of its range.
+        """
+        if born_after < 1 or dies_after < 1 or not 0 < least_iou <= 1:
+            raise InputError(
+                f"a tracker needs born_after and dies_after of 1 or more and least_iou above 0, at"
+                f" most 1, not {born_after}, {dies_after} and {least_iou:g}"
+            )
+        self._born_after, self._dies_after, self._least_iou = born_after, dies_after, least_iou
+        self._line, self._tracks = line, np.zeros(0, _TRACK)
+        self.confirmed = self.forth = self.back = 0
+
+    @property
+    def alive(self) -> int:
+        """Return how many confirmed tracks go on."""
+        return int((self._tracks["identity"] != NOBODY).sum())
+
+    def step(self, found: Detections) -> Ints:
+        """Take the next frame's detections and return who each is; shape (found,), int64.
+
+        Identities count from 0 in the order in which they were confirmed; `NOBODY` for a detection
+        whose track is not confirmed yet.
+        """
+        tracks, before = self._tracks, _feet(self._tracks["box"])
+        tracks["box"] += np.tile(tracks["velocity"], 2)
+        of = _pairs(tracks, found, self._least_iou)
+        seen = np.zeros(len(tracks), np.bool_)
+        seen[of[of >= 0]] = True
+        self._correct(found, of)
+        tracks["hits"][seen] += 1
+        tracks["misses"] = np.where(seen, 0, tracks["misses"] + 1)
+        self._count_crossings(before)
+        patient = (tracks["identity"] != NOBODY) & (tracks["misses"] < self._dies_after)
+        kept, new = np.flatnonzero(seen | patient), np.flatnonzero(of < 0)
+        self._tracks = np.concatenate([tracks[kept], _born(found, new)])
+        self._confirm()
+        row = np.searchsorted(kept, of)
+        row[new] = len(kept) + np.arange(len(new))
+        who: Ints = self._tracks["identity"][row]
+        return who
+
+    def _correct(self, found: Detections, of: Ints) -> None:
+        """Move tracks to what is seen of them, and mend their velocities."""
+        tracks, seen = self._tracks, np.flatnonzero(of >= 0)
+        mine = of[seen]
+        rest = found.boxes[seen] - tracks["box"][mine]
+        # The second sighting alone tells the velocity; later ones correct it. After a gap the
+        # error of the velocity has grown once a frame.
+        second = tracks["hits"][mine] == 1
+        gain = np.where(second, 1.0, BETA) / (1 + tracks["misses"][mine])
+        tracks["velocity"][mine] += gain[:, None] * (rest[:, :2] + rest[:, 2:]) / 2
+        tracks["box"][mine] += np.where(second, 1.0, ALPHA)[:, None] * rest
+
+    def _confirm(self) -> None:
+        tracks = self._tracks
+        ripe = (tracks["identity"] == NOBODY) & (tracks["hits"] >= self._born_after)
+        tracks["identity"][ripe] = self.confirmed + np.arange(ripe.sum())
+        self.confirmed += int(ripe.sum())
+
+    def _count_crossings(self, before: Points) -> None:
+        if self._line is None:
+            return
+        way = crossing(before, _feet(self._tracks["box"]), self._line)
+        way = way[self._tracks["identity"] != NOBODY]
+        self.forth += int((way > 0).sum())
+        self.back += int((way < 0).sum())
+
+
+def _pairs(tracks: _Tracks, found: Detections, least_iou: float) -> Ints:
+    """Return the track of each detection, -1 for none: the best overlap of all chooses first."""
+    fits = iou(found.boxes, tracks["box"].astype(np.float32))
+    fits[found.kinds[:, None] != tracks["kind"][None, :]] = 0.0
+    of = np.full(len(found.kinds), -1, np.int64)
+    taken = np.zeros(len(tracks), np.bool_)
+    rows, columns = np.nonzero(fits >= least_iou)
+    for k in np.argsort(-fits[rows, columns], kind="stable"):
+        if of[rows[k]] < 0 and not taken[columns[k]]:
+            of[rows[k]], taken[columns[k]] = columns[k], True
+    return of
+
+
+def _feet(boxes: NDArray[np.float64]) -> Points:
+    """Return the middle of the lower side of each box; shape (n, 2)."""
+    return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
+
+
+def crossing(before: Points, after: Points, line: Line) -> Ints:
+    """Return which steps cross a line: 1 from its left to its right, -1 back, 0 not; shape (n,).
+
+    Two segments cross if each has its ends on two sides of the other. Left and right are those of
+    one who looks from (x0, y0) to (x1, y1) in the picture, whose y points down.
+
+    Args:
+        before: points where steps begin; shape (n, 2), px.
+        after: where they end.
+        line: the line.
+    """
+    start, end = np.array(line[:2]), np.array(line[2:])
+    way = _right_of(start, end, after) - _right_of(start, end, before)
+    apart = _right_of(before, after, start) != _right_of(before, after, end)
+    return np.where(apart, way, 0)
+
+
+def _right_of(a: Points, b: Points, point: Points) -> Ints:
+    """Return 1 for each point right of the way from a to b, else 0; any shapes (..., 2)."""
+    along, to = b - a, point - a
+    return np.where(along[..., 0] * to[..., 1] > along[..., 1] * to[..., 0], 1, 0)

@@ -1,0 +1,38 @@
+"""The table of `fleet trace` for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from fleet.eyes.summary import Summary
+
+_EMPTY = "–"
+_NUMBERS = (
+    "kbit/s", "PSNR", "found", "recall", "prec.", "msg B", "crops B", "visitors", "true",
+)  # fmt: skip
+
+
+def table(title: str, rows: Sequence[Summary]) -> Table:
+    """Return a line for each source and model; bytes and detections are means of a frame."""
+    found = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_style="bold", title_justify="left"
+    )
+    found.add_column("seen")
+    found.add_column("model")
+    for name in _NUMBERS:
+        found.add_column(name, justify="right")
+    for row in rows:
+        found.add_row(
+            row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
+            f"{row.found:.2f}", _number(row.recall, ".1%"), _number(row.precision, ".1%"),
+            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", str(row.visitors),
+            _number(row.newcomers, "d"),
+        )  # fmt: skip
+    return found
+
+
+def _number(x: float | None, form: str) -> str:
+    return _EMPTY if x is None else format(x, form)

@@ -1,0 +1,81 @@
+"""Rendered pictures with their true boxes, kept on disk, to train and calibrate detectors on.
+
+Seeds tell the sets apart: TRAIN_SEED and above are for training, HELD_OUT to HELD_OUT + 99,999 for
+measuring, so that no site, person or walk of one is in the other.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.eyes.accuracy import matters
+from fleet.eyes.clip import LIGHTS, VIEWS
+from fleet.eyes.lens import draw, key_of
+from fleet.eyes.render import scene
+
+TRAIN_SEED, HELD_OUT = 1_000_000, 500_000
+WIDTH, HEIGHT, MOST = 640, 480, 48
+PER_SCENE, GAP_S = 4, 2.3
+_VIEW_SHARES = (0.36, 0.22, 0.20, 0.22)
+_LIGHT_SHARES = (0.24, 0.25, 0.31, 0.20)
+
+
+class Pictures(NamedTuple):
+    """A set of pictures.
+
+    Attributes:
+        pixels: shape (pictures, HEIGHT, WIDTH, 3), uint8.
+        objects: x0, y0, x1, y1, kind, whether it must be found; kind -1 in rows not used; shape
+            (pictures, MOST, 6), px.
+    """
+
+    pixels: NDArray[np.uint8]
+    objects: NDArray[np.float32]
+
+
+def _pick(key: int, name: str, shares: tuple[float, ...]) -> int:
+    return int(np.searchsorted(np.cumsum(shares), draw(key, name, 0.0, 0.9999)))
+
+
+def _fill(into: Pictures, at: int, seed: int) -> None:
+    """Render a scene of this seed, whose view, light and crowd are drawn, from row `at` on."""
+    key = key_of("training", seed)
+    view = VIEWS[_pick(key, "view", _VIEW_SHARES)]
+    light = LIGHTS[_pick(key, "light", _LIGHT_SHARES)]
+    count = int(draw(key, "count", 0, 24 if view == "street" else 10))
+    objects = None if draw(key, "own") < 0.65 else count
+    clip = scene(view, light, seed=seed, objects=objects, frames=PER_SCENE, rate_fps=1 / GAP_S)
+    for k, frame in enumerate(clip.frames()):
+        truth = frame.truth
+        assert truth is not None
+        into.pixels[at + k] = frame.pixels
+        rows = np.full((MOST, 6), -1.0, dtype=np.float32)
+        n = min(MOST, len(truth.kinds))
+        rows[:n, :4], rows[:n, 4] = truth.boxes[:n], truth.kinds[:n]
+        rows[:n, 5] = matters(truth, HEIGHT)[:n]
+        into.objects[at + k] = rows
+
+
+def pictures(folder: Path, count: int, first_seed: int) -> Pictures:
+    """Return `count` pictures of scenes from a seed on; rendered once, then read from a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{what}-{first_seed}-{count}.npy" for what in ("pixels", "objects")]
+    if not all(path.exists() for path in paths):
+        began = time.monotonic()
+        new = Pictures(
+            np.lib.format.open_memmap(
+                paths[0], "w+", dtype=np.uint8, shape=(count, HEIGHT, WIDTH, 3)
+            ),
+            np.empty((count, MOST, 6), dtype=np.float32),
+        )
+        for n in range(count // PER_SCENE):
+            _fill(new, n * PER_SCENE, first_seed + n)
+        new.pixels.flush()  # type: ignore[attr-defined]
+        np.save(paths[1], new.objects)
+        print(f"rendered {count} pictures in {time.monotonic() - began:.0f} s")
+    return Pictures(np.load(paths[0], mmap_mode="r"), np.load(paths[1]))

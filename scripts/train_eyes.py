@@ -1,0 +1,308 @@
+"""Train a detector on rendered scenes, and write it as an int8 ONNX file.
+
+``python scripts/train_eyes.py small`` and ``... large``; needs ``pip install torch onnx
+onnxruntime``. The logs of the committed models are in `results/eyes/`. One core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import io
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from eyes_network import STRIDE, Network, exported, metadata, multiplications
+from eyes_pictures import TRAIN_SEED, Pictures, pictures
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from fleet.eyes.boxes import KINDS
+
+ROOT = Path(__file__).parents[1]
+RADIUS = 1.5
+THRESHOLD = 0.4
+COUNT = 7000
+
+
+class Batch(NamedTuple):
+    """Pictures, shape (n, 3, h, w), 0..255, and their objects as in Pictures."""
+
+    pixels: Tensor
+    objects: Tensor
+
+
+class Targets(NamedTuple):
+    """What each cell should say.
+
+    Attributes:
+        kind: of the object at the cell, -1 for none; shape (n, cells).
+        boxes: of it; shape (n, cells, 4).
+        excused: whether the cell lies on an object that need not be found.
+    """
+
+    kind: Tensor
+    boxes: Tensor
+    excused: Tensor
+
+
+def cells(height: int, width: int) -> Tensor:
+    """Return centres of cells (x, y) for a picture; shape (cells, 2)."""
+    y, x = torch.meshgrid(
+        torch.arange(height // STRIDE), torch.arange(width // STRIDE), indexing="ij"
+    )
+    return (torch.stack([x.flatten(), y.flatten()], 1) + 0.5) * STRIDE
+
+
+def targets(objects: Tensor, middles: Tensor) -> Targets:
+    """Give each cell the smallest object whose middle is near (centre sampling, as in FCOS)."""
+    boxes, kind, must = objects[..., :4], objects[..., 4], objects[..., 5] > 0
+    centre, side = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+    reach = (0.25 * side).clamp(0.5 * STRIDE + 1e-3, RADIUS * STRIDE)
+    off = (middles[None, :, None] - centre[:, None]).abs()
+    near = (off <= reach[:, None]).all(-1) & (kind >= 0)[:, None]
+    inside = (off <= side[:, None] / 2 + 1).all(-1) & (kind >= 0)[:, None]
+    size = (side[..., 0] * side[..., 1])[:, None].expand(near.shape)
+    size = torch.where(near & must[:, None], size, torch.inf)
+    smallest, which = size.min(-1)
+    some = torch.isfinite(smallest)
+    picked = torch.gather(kind, 1, which)
+    excused = (inside & ~must[:, None]).any(-1) & ~some
+    at = which[..., None].expand(-1, -1, 4)
+    return Targets(
+        torch.where(some, picked, torch.full_like(picked, -1)).long(),
+        torch.gather(boxes, 1, at), excused,
+    )  # fmt: skip
+
+
+def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return IoU and generalised IoU (Rezatofighi et al., CVPR 2019) of pairs of boxes."""
+    low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
+    shared = (high - low).clamp(min=0).prod(1)
+    both = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - shared
+    around = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1)
+    iou = shared / both.clamp(min=1e-6)
+    return iou, iou - (around - both) / around.clamp(min=1e-6)
+
+
+def losses(net: Network, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the loss of the scores and of the boxes.
+
+    Scores: the quality focal loss (Li et al., "Generalized focal loss", NeurIPS 2020), which wants
+    a score as high as the found box fits. Boxes: 1 - GIoU.
+    """
+    logits, logs = net(batch.pixels)
+    middles = cells(*batch.pixels.shape[2:])
+    goal = targets(batch.objects, middles)
+    logits, logs = logits.flatten(2).transpose(1, 2), logs.flatten(2).transpose(1, 2)
+    some = goal.kind >= 0
+    reach = torch.exp(logs[some].clamp(-4.0, 4.5)) * STRIDE
+    at = middles[None].expand(len(logits), -1, -1)[some]
+    iou, fit = giou(torch.cat([at - reach[:, :2], at + reach[:, 2:]], 1), goal.boxes[some])
+    quality = torch.zeros_like(logits)
+    quality[some, goal.kind[some]] = iou.detach().clamp(min=0.1)
+    wrong = (quality - logits.detach().sigmoid()).abs()
+    each = functional.binary_cross_entropy_with_logits(logits, quality, reduction="none") * wrong**2
+    each = each * (~goal.excused)[..., None]
+    positives = max(1, int(some.sum()))
+    return each.sum() / positives, 2.0 * (1.0 - fit).sum() / positives
+
+
+class Feeder:
+    """Batches of pictures, changed a little each time.
+
+    The small network sees whole pictures at half size as a sensor takes them; the large one sees
+    parts of pictures, some whole ones, and two of three through a JPEG encoder.
+    """
+
+    def __init__(self, data: Pictures, name: str, seed: int) -> None:
+        self._chance = np.random.default_rng(seed)
+        self._large = name == "large"
+        self._data = data if self._large else halved(data)
+
+    def batches(self, steps: int, size: int) -> Iterator[Batch]:
+        """Yield so many batches."""
+        count = len(self._data.objects)
+        order = np.concatenate([
+            self._chance.permutation(count) for _ in range(1 + steps * size // count)
+        ])  # fmt: skip
+        for step in range(steps):
+            chosen = order[step * size : (step + 1) * size]
+            whole = not self._large or step % 4 == 0
+            if self._large and whole:
+                chosen = chosen[: max(1, size // 3)]
+            pairs = [self._one(int(n), whole) for n in chosen]
+            pixels = torch.from_numpy(np.stack([p for p, _ in pairs])).permute(0, 3, 1, 2).float()
+            yield Batch(self._toned(pixels), torch.from_numpy(np.stack([o for _, o in pairs])))
+
+    def _one(self, n: int, whole: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        pixels, objects = np.asarray(self._data.pixels[n]), self._data.objects[n].copy()
+        if not whole:
+            pixels, objects = self._part(pixels, objects, 320)
+        if self._large and self._chance.random() < 0.67:
+            pixels = jpeg(pixels, int(self._chance.integers(25, 95)))
+        if self._chance.random() < 0.5:
+            pixels = pixels[:, ::-1]
+            objects[:, [0, 2]] = pixels.shape[1] - objects[:, [2, 0]]
+        return np.ascontiguousarray(pixels), objects
+
+    def _part(
+        self, pixels: NDArray[np.uint8], objects: NDArray[np.float32], side: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        y = int(self._chance.integers(0, (pixels.shape[0] - side) // 32 + 1)) * 32
+        x = int(self._chance.integers(0, (pixels.shape[1] - side) // 32 + 1)) * 32
+        full = (objects[:, 2:4] - objects[:, :2]).prod(1)
+        objects[:, :4] -= [x, y, x, y]
+        objects[:, :4] = objects[:, :4].clip(0, side)
+        left = (objects[:, 2:4] - objects[:, :2]).prod(1)
+        objects[left <= 0, 4] = -1
+        objects[left < 0.25 * full, 5] = 0  # a sliver: need not be found
+        return pixels[y : y + side, x : x + side], objects
+
+    def _toned(self, pixels: Tensor) -> Tensor:
+        """Return pictures somewhat brighter or darker, warmer or colder."""
+        shape = (len(pixels), 1, 1, 1)
+        gain = torch.from_numpy(self._chance.uniform(0.75, 1.3, shape).astype(np.float32))
+        tint = torch.from_numpy(
+            self._chance.uniform(0.93, 1.07, (len(pixels), 3, 1, 1)).astype(np.float32)
+        )
+        return (pixels * gain * tint).clamp(0, 255)
+
+
+def halved(data: Pictures) -> Pictures:
+    """Return pictures at half the size, by the mean of four pixels."""
+    count, height, width, _ = data.pixels.shape
+    small = np.empty((count, height // 2, width // 2, 3), dtype=np.uint8)
+    for n in range(count):
+        four = data.pixels[n].reshape(height // 2, 2, width // 2, 2, 3).astype(np.uint16)
+        small[n] = (four.sum((1, 3)) + 2) // 4
+    return Pictures(small, data.objects * np.float32([0.5, 0.5, 0.5, 0.5, 1, 1]))
+
+
+def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return what is left of a picture after JPEG."""
+    kept = io.BytesIO()
+    Image.fromarray(pixels).save(kept, "JPEG", quality=quality)
+    return np.asarray(Image.open(kept))
+
+
+def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: Path) -> Network:
+    """Train with AdamW and a cosine schedule; return the moving average of the weights."""
+    mean = copy.deepcopy(net)
+    rest = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
+    began, sums = time.monotonic(), np.zeros(3)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["step", "score_loss", "box_loss", "learning_rate", "elapsed_s"])
+        for step, batch in enumerate(feed.batches(steps, size)):
+            now = rate * min(1.0, (step + 1) / 150) * 0.5 * (1 + math.cos(math.pi * step / steps))
+            for group in rest.param_groups:
+                group["lr"] = max(now, 1e-5)
+            net.train()
+            score, box = losses(net, batch)
+            rest.zero_grad()
+            (score + box).backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 8.0)
+            rest.step()
+            keep = min(0.998, (step + 1) / (step + 10))
+            with torch.no_grad():
+                for kept, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+                    if kept.dtype.is_floating_point:
+                        kept.lerp_(new, 1 - keep)
+                    else:
+                        kept.copy_(new)
+            sums += [score.item(), box.item(), 1]
+            if (step + 1) % 50 == 0:
+                row = [f"{value:.4f}" for value in sums[:2] / sums[2]]
+                out.writerow([step + 1, *row, f"{now:.2e}", f"{time.monotonic() - began:.0f}"])
+                file.flush()
+                sums[:] = 0
+    return mean
+
+
+class _Calibration:
+    """Pictures for onnxruntime to find the ranges of values on."""
+
+    def __init__(self, data: Pictures, net: Network, count: int) -> None:
+        small = net.name == "small"
+        chosen = np.linspace(0, len(data.objects) - 1, count).astype(int)
+        some = Pictures(np.asarray(data.pixels[chosen]), data.objects[chosen])
+        self._rest = iter((halved(some) if small else some).pixels)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        pixels = next(self._rest, None)
+        if pixels is None:
+            return None
+        return {"pixels": pixels.transpose(2, 0, 1)[None].astype(np.float32)}
+
+
+def quantised(source: Path, path: Path, data: Pictures, net: Network, count: int = 120) -> None:
+    """Write an int8 model; the head's convolution and what follows stay in floats."""
+    import onnx
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    CalibrationDataReader.register(_Calibration)
+    model = onnx.load(source)
+    last = ["head.conv", "split", "scores", "shares", "distances"]
+    quantize_static(
+        source, path, _Calibration(data, net, count), quant_format=QuantFormat.QDQ,
+        per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=last,
+    )  # fmt: skip
+    made = onnx.load(path)
+    threshold = {prop.key: prop.value for prop in model.metadata_props}["threshold"]
+    metadata(made, float(threshold))
+    onnx.save(made, path)
+
+
+def main() -> None:
+    """Train one network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=("small", "large"))
+    parser.add_argument("--steps", type=int, help="default: 2500 small, 2600 large")
+    parser.add_argument("--batch", type=int, help="default: 16 small, 9 large")
+    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--count", type=int, default=COUNT, help="pictures")
+    parser.add_argument("--cache", type=Path, default=ROOT / "build" / "eyes")
+    parser.add_argument("--weights", type=Path, help="continue from these (a state of PyTorch)")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(given.seed)
+    small = given.name == "small"
+    data = pictures(given.cache, given.count, TRAIN_SEED)
+    net = Network(given.name)
+    if given.weights:
+        net.load_state_dict(torch.load(given.weights, weights_only=True))
+    count = sum(p.numel() for p in net.parameters())
+    print(f"{given.name}: {count} parameters, {multiplications(net) / 1e6:.0f} million MAC a picture")
+    log = ROOT / "results" / "eyes" / f"training-{given.name}.csv"
+    feed = Feeder(data, given.name, given.seed)
+    steps, size = given.steps or (2500 if small else 2600), given.batch or (16 if small else 9)
+    net = train(net, feed, steps, size, given.rate, log)
+    torch.save(net.state_dict(), given.cache / f"{given.name}.pt")
+    floats = given.cache / f"eye-{given.name}-float.onnx"
+    floats.write_bytes(exported(net, THRESHOLD).SerializeToString())
+    path = ROOT / "fleet" / "eyes" / "models" / f"eye-{given.name}.onnx"
+    path.parent.mkdir(exist_ok=True)
+    quantised(floats, path, data, net)
+    print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size} B")
+
+
+if __name__ == "__main__":
+    main()

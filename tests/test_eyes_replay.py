@@ -1,0 +1,175 @@
+"""Replay: what a simulated frame takes over is what the trace holds, in every mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from test_eyes_trace import Bright, Squares, traced
+
+from fleet.chance import bits64
+from fleet.errors import InputError
+from fleet.eyes import replay
+from fleet.eyes.clip import LIGHTS
+from fleet.eyes.summary import column
+from fleet.kernel import kernel
+
+CODEC = "h264-crf30-gop8"
+COPIED = ("true_positives", "false_positives", "message_bytes", "roi_bytes")
+
+
+@pytest.fixture(scope="module")
+def whole() -> pa.Table:
+    """Return traces of two days and a night, the night with a nervous model."""
+    clips = []
+    for name, light, comes in (
+        ("a", "day", (0, 0, 5)), ("b", "day", (0, 8)), ("c", "night", (0, 3, 6)),
+    ):  # fmt: skip
+        clip = Squares(comes)
+        clip.name, clip.light = name, light
+        clips.append(traced(clip, Bright(false=light == "night"), codecs=[CODEC, "jpeg-q85"]))
+    return pa.concat_tables(clips)
+
+
+@pytest.fixture(scope="module")
+def path(whole: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("replay") / "replay.parquet"
+    pq.write_table(replay.compact(whole), path)
+    return path
+
+
+def buckets(whole: pa.Table, source: str) -> Iterator[tuple[int, int, pa.Table]]:
+    """Yield (light, objects, rows of the trace) of a source."""
+    rows = whole.filter(pa.compute.equal(whole["source"], source))
+    lights, objects = np.array(rows["light"].to_pylist()), column(rows, "present")
+    for light, n in sorted(set(zip(lights.tolist(), objects.tolist(), strict=True))):
+        yield LIGHTS.index(light), int(n), rows.filter((lights == light) & (objects == n))
+
+
+@pytest.mark.parametrize("source", ["raw", CODEC])
+def test_means_by_bucket_are_those_of_the_trace(whole: pa.Table, path: Path, source: str) -> None:
+    found = replay.load("street", source, "bright", path)
+    seen = 0
+    for light, n, rows in buckets(whole, source):
+        begin, many = found.start[light, n], found.rows[light, n]
+        assert many == rows.num_rows
+        assert (found.objects[begin : begin + many] == n).all()
+        for name in COPIED:
+            mine = getattr(found, name)[begin : begin + many]
+            assert mine.sum() == column(rows, name).sum(), (light, n, name)
+        assert found.wanted[begin : begin + many].sum() == column(rows, "persons").sum()
+        seen += rows.num_rows
+    assert seen == len(found.objects) == 60
+
+
+def test_picked_rows_have_these_means(path: Path) -> None:
+    """Every row of a bucket is as likely as any other, whichever frame of the second."""
+    found = replay.load("street", CODEC, "bright", path)
+    day = LIGHTS.index("day")
+    begin, many = int(found.start[day, 2]), int(found.rows[day, 2])
+    for frame in (0, 7):
+        rows = np.array([
+            replay.pick(found.start, found.rows, day, 2, 99, second, frame)
+            for second in range(200 * many)
+        ])  # fmt: skip
+        counts = np.bincount(rows - begin, minlength=many)
+        assert len(counts) == many
+        chi2 = float(((counts - 200) ** 2 / 200).sum())
+        assert chi2 < many - 1 + 4 * np.sqrt(2 * (many - 1))
+        for name in COPIED:
+            values = getattr(found, name)
+            spread = values[begin : begin + many].std() / np.sqrt(len(rows))
+            apart = values[rows].mean() - values[begin : begin + many].mean()
+            assert abs(apart) <= 4 * spread + 1e-9, name
+
+
+def test_frames_of_a_second_follow_one_another_and_wrap(path: Path) -> None:
+    found = replay.load("street", CODEC, "bright", path)
+    day = LIGHTS.index("day")
+    begin, many = int(found.start[day, 2]), int(found.rows[day, 2])
+    rows = [replay.pick(found.start, found.rows, day, 2, 7, 3, k) - begin for k in range(2 * many)]
+    assert rows[0] == int(bits64(7, 3)) % many
+    assert [(b - a) % many for a, b in pairwise(rows)] == [1] * (2 * many - 1)
+
+
+@kernel
+def _picked(start, rows, light, objects, key, out):
+    for second in range(len(out)):
+        out[second] = replay.pick(start, rows, light, objects, key, second, 2)
+
+
+def test_a_kernel_picks_the_same(path: Path) -> None:
+    found = replay.load("street", CODEC, "bright", path)
+    out = np.empty(50, np.int64)
+    key = np.uint64(2**63 + 11)
+    _picked(found.start, found.rows, 0, 1, key, out)
+    assert out.tolist() == [
+        replay.pick(found.start, found.rows, 0, 1, key, second, 2) for second in range(50)
+    ]
+
+
+def test_a_number_that_was_never_seen_takes_the_nearest(path: Path) -> None:
+    found = replay.load("street", "raw", "bright", path)
+    day, night, dusk = (LIGHTS.index(light) for light in ("day", "night", "dusk"))
+    assert set(found.objects.tolist()) == {1, 2, 3}
+    assert found.start[day, 0] == found.start[day, 1]
+    assert found.start[day, 50] == found.start[day, 3]
+    assert found.start[night, 1] != found.start[day, 1]
+    assert replay.pick(found.start, found.rows, day, 10**6, 1, 1, 0) == replay.pick(
+        found.start, found.rows, day, 3, 1, 1, 0
+    )
+    assert (found.rows[dusk] == 0).all()  # never traced
+
+
+def test_bytes_stand_to_the_mean_of_their_kind_by_day(whole: pa.Table, path: Path) -> None:
+    found = replay.load("street", CODEC, "bright", path)
+    rows = whole.filter(pa.compute.equal(whole["source"], CODEC))
+    sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
+    # by hand, for the frame 10 of clip b: the P frame is its own, the I frame that of frame 8
+    at = np.flatnonzero(np.array(rows["clip"].to_pylist()) == "b")
+    begin = int(found.start[0, 2])
+    in_bucket = [("a", k) for k in range(5)] + [("b", k) for k in range(8, 20)]
+
+    def ratio(values: np.ndarray, frame: int, other: int) -> float:
+        row, ref = (begin + in_bucket.index(("b", k)) for k in (frame, other))
+        return float(values[row] / values[ref])
+
+    i_bytes, p_bytes = found.i_permille, found.p_permille
+    assert ratio(i_bytes, 10, 18) == pytest.approx(sizes[at[8]] / sizes[at[16]], rel=2e-3)
+    assert ratio(p_bytes, 10, 11) == pytest.approx(sizes[at[10]] / sizes[at[11]], rel=2e-2)
+    # frame 8 is an I frame: its P frame is that of frame 7
+    assert intra[at[8]]
+    assert ratio(p_bytes, 8, 11) == pytest.approx(sizes[at[7]] / sizes[at[11]], rel=2e-2)
+    by_day = slice(0, int(found.start[LIGHTS.index("night")].min()))
+    for values in (i_bytes, p_bytes):
+        assert values[by_day].mean() == pytest.approx(1000, abs=0.5)
+    # the night's frames stand to the day's as they do in the trace
+    night = np.array(rows["light"].to_pylist()) == "night"
+    by_night = i_bytes[by_day.stop :].mean() / i_bytes[by_day].mean()
+    last = np.maximum.accumulate(np.where(intra, np.arange(len(intra)), 0))
+    assert by_night == pytest.approx(
+        sizes[last][night].mean() / sizes[last][~night].mean(), rel=1e-3
+    )
+
+
+def test_where_every_frame_stands_alone_both_are_the_same(path: Path) -> None:
+    found = replay.load("street", "jpeg-q85", "bright", path)
+    assert (found.i_permille == found.p_permille).all()
+    assert found.i_permille[: int(found.rows[0, 1])].std() > 0
+
+
+def test_what_cannot_be_replayed_is_refused(whole: pa.Table, path: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="without known truth"):
+        replay.compact(traced(Squares(known=False), Bright()))
+    with pytest.raises(InputError, match=f"there are street/{CODEC}/bright, street/jpeg-q85"):
+        replay.load("street", "raw", "dim", path)
+    with pytest.raises(InputError, match="cannot be read"):
+        replay.load("street", "raw", "bright", tmp_path / "none.parquet")
+    pq.write_table(whole, tmp_path / "trace.parquet")
+    with pytest.raises(InputError, match="no table to replay"):
+        replay.load("street", "raw", "bright", tmp_path / "trace.parquet")
