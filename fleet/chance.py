@@ -38,6 +38,7 @@ class Stream(Enum):
     RADIO = "radio"
     LOSS = "loss"
     SERVICE = "service"
+    SIGHT = "sight"
 
 
 def name_hash(name: str) -> int:

@@ -62,7 +62,7 @@ class Devices:
         fresh, tally = network.store.take(due), network.tally
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
-            self.about, states, network.hops[0], network.ports, tally.links, tally.link_bins,
+            plan.lights(first_second, len(view)), self.about, states, network.hops[0], network.ports, tally.links, tally.link_bins,
             tally.sensors, plan.bin_ns,
         )  # fmt: skip
         return moved
@@ -147,9 +147,11 @@ def _about(plan: Plan) -> Sensors:
         capture_keys=plan.capture_keys,
         size_keys=plan.size_keys,
         radio_keys=plan.radio_keys,
+        sight_keys=plan.sight_keys,
         ends_at_site=plan.ends_at_site,
         timers=plan.timers,
         trace_ns=plan.trace_ns,
         ints=ints,
         floats=floats,
+        sights=plan.sights,
     )

@@ -41,6 +41,7 @@ from fleet.stages.frames import (
     READY,
     SENSED,
     SENSOR,
+    SIGHT,
 )
 from fleet.stages.uplink import PROPAGATION_NS, RETRY_NS
 
@@ -122,9 +123,10 @@ class Reference:
         compute_ns, fetch_ns, sent = sensor.compute_ns, 0, True
         if sensor.on_sensor:
             sensor.busy_until_ns = env.now + sensor.occupy_ns
-            fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, row[OBJECTS])
+            found = sensor.finds(row[OBJECTS], row[SIGHT])
+            fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
         if sent:
-            row[PAYLOAD] = sensor.payload_bytes(row[frames.FRAME], row[OBJECTS])
+            row[PAYLOAD] = sensor.payload_bytes(row[frames.FRAME], row[OBJECTS], row[SIGHT])
             row[BITS] = camera.wire_bits(
                 row[PAYLOAD], sensor.per_message, sensor.segment, sensor.per_segment
             )
@@ -163,7 +165,8 @@ class Reference:
 
     def leaves(self, sensor: Sensor, row: Row) -> None:
         """Count what leaves a sensor."""
-        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(row[OBJECTS]))
+        found = sensor.finds(row[OBJECTS], row[SIGHT])
+        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(found))
         counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
         sensor.counts[list(counts)] += (1, row[PAYLOAD], row[BITS])
         sensor.counts[count.SENT_METADATA] += message
@@ -208,6 +211,7 @@ class Reference:
             row = [-1] * frames.WIDTH
             row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
+            row[SIGHT] = sensor.sees(row[frames.FRAME], scene.second_of(self.env.now))
             self.env.process(self.frame(sensor, row))
             clock[capture.NEXT_FRAME] += 1
             clock[capture.NEXT_NS] = capture.due_ns(

@@ -9,7 +9,7 @@ import simpy
 from fleet.engine.stations import Radio
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Plan
-from fleet.stages import camera, capture
+from fleet.stages import camera, capture, sight
 
 
 class Sensor:
@@ -39,6 +39,17 @@ class Sensor:
         """Return a column of the setup that stands here now: an int or a float, as its column."""
         return getattr(self.plan.setups, name)[self.setup].item()
 
+    def sees(self, frame: int, second: int) -> int:
+        """Return the row of the traces that a frame of now takes."""
+        plan, light = self.plan, int(self.plan.lights(second, 1)[0])
+        return sight.picked(
+            plan.sights, self.sight, light, self.present, plan.sight_keys[self.index], second, frame
+        )
+
+    def finds(self, objects: int, row: int) -> int:
+        """Return how many objects the model reports of those in view."""
+        return sight.found(self.plan.sights.rows, row, objects)
+
     def publishes(self, now_ns: int, objects: int) -> bool:
         """Return whether the inference that starts now and finds some objects is sent."""
         self.inferences += 1
@@ -52,11 +63,11 @@ class Sensor:
             self.next_publish_ns, self.published = now_ns + self.publish_interval_ns, objects
         return due
 
-    def payload_bytes(self, frame: int, objects: int) -> int:
+    def payload_bytes(self, frame: int, objects: int, row: int) -> int:
         """Return the bytes of what is sent of a frame."""
         ints, floats = self.plan.setup_tables
-        key = self.plan.size_keys[self.index]
-        return camera.payload_bytes(ints, floats, self.setup, key, frame, objects)
+        key, sights = self.plan.size_keys[self.index], self.plan.sights
+        return camera.payload_bytes(ints, floats, sights, self.setup, key, frame, objects, row)
 
     def message_bytes(self, objects: int) -> int:
         """Return how many of them are metadata."""

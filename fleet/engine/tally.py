@@ -35,6 +35,7 @@ from fleet.stages.frames import (
     RESULT,
     SENSED,
     SENSOR,
+    SIGHT,
     STAGES,
     START,
     WIDTH,
@@ -42,6 +43,7 @@ from fleet.stages.frames import (
     Index,
     Rows,
 )
+from fleet.stages.sight import LIGHTS, SIGHT_COUNTS, count
 
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
@@ -53,7 +55,7 @@ SENSOR_COLUMNS = (
 
 _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
-    "latency",
+    "latency", "sights",
 )  # fmt: skip
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
@@ -71,6 +73,8 @@ class Tally:
         server_bins: highest number of servers of each region that changes it, by time bin; shape
             (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
+        sights: what eyes saw, by group and light (`fleet.stages.sight`); shape (groups, lights,
+            SIGHT_COUNTS).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
@@ -84,6 +88,7 @@ class Tally:
     result_bins: Ints
     server_bins: Ints
     latency: Ints
+    sights: Ints
     stages_ns: NDArray[np.object_]
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     kept: list[Rows] | None = None
@@ -101,13 +106,15 @@ class Tally:
             result_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
+            sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             kept=[] if keep else None,
         )
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally of the same plan."""
-        for name in ("links", "servers", "link_bins", "result_bins", "latency", "stages_ns"):
+        for name in ("links", "servers", "link_bins", "result_bins", "latency", "sights",
+                     "stages_ns"):  # fmt: skip
             getattr(self, name).__iadd__(getattr(other, name))
         latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
         self.sensors += other.sensors
@@ -154,6 +161,7 @@ class Tally:
         finish(
             columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
             self.latency, stages_ns, self.result_bins, plan.bin_ns, self.print_sum,
+            plan.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
 
@@ -219,6 +227,8 @@ def finish(
     result_bins: Ints,
     bin_ns: int,
     print_sum: NDArray[np.uint64],
+    sight_rows: Ints,
+    sights: Ints,
 ) -> None:
     """Count frames that have met their fate.
 
@@ -234,6 +244,8 @@ def finish(
         result_bins: see `Tally`.
         bin_ns: width of a bin.
         print_sum: see `Tally`; changed in place.
+        sight_rows: rows of the plan's traces.
+        sights: see `Tally`; changed in place.
     """
     for i in index:
         s, fate = columns[SENSOR, i], columns[FATE, i]
@@ -241,6 +253,8 @@ def finish(
         word = frame_word(columns, i, name_hash[s])
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
+        if columns[SIGHT, i] >= 0:
+            count(sights, sight_rows, columns[SIGHT, i], group_of[s], fate == RESULT)
         if fate != RESULT:
             continue
         g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]

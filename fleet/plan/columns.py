@@ -19,6 +19,7 @@ from fleet.catalog import Row
 from fleet.stages.frames import LEVELS
 from fleet.stages.radio import Timers
 from fleet.stages.setup import Setups, tables
+from fleet.stages.sight import Sights
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -182,6 +183,8 @@ class Plan:
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
         region_of: region of each sensor.
+        sights: traces of what the eyes of setups see (`fleet.stages.sight`).
+        light_from_s, light_then: seconds from which there is another light, the first 0; which.
         pools: regions' pools (None where no frame is sent), then one entry for each edge.
         pool_names: of every pool: the regions, then each edge's pools.
         pool_entry: entry in `pools` of every pool.
@@ -216,6 +219,7 @@ class Plan:
     size_keys: Keys
     radio_keys: Keys
     service_keys: Keys
+    sight_keys: Keys
     loss_keys: Keys
     group_names: tuple[str, ...]
     group_of: Ints
@@ -244,6 +248,9 @@ class Plan:
     radio_of: Ints
     region_names: tuple[str, ...]
     region_of: Ints
+    sights: Sights
+    light_from_s: Ints
+    light_then: Ints
     pools: tuple[Pool | None, ...]
     pool_names: tuple[str, ...]
     pool_entry: Ints
@@ -267,7 +274,7 @@ class Plan:
     assumptions: tuple[Row, ...]
 
     def __post_init__(self) -> None:
-        for value in (*vars(self).values(), *self.setups):
+        for value in (*vars(self).values(), *self.setups, *self.sights):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
 
@@ -311,6 +318,12 @@ class Plan:
     def setup_tables(self) -> tuple[Ints, Floats]:
         """Return the setups as kernels take them (`fleet.stages.setup.tables`)."""
         return tables(self.setups)
+
+    def lights(self, first_second: int, seconds: int) -> Ints:
+        """Return the light in each of some seconds; shape (seconds,)."""
+        when = np.arange(first_second, first_second + seconds)
+        light: Ints = self.light_then[np.searchsorted(self.light_from_s, when, side="right") - 1]
+        return light
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""

@@ -15,8 +15,10 @@ from fleet.plan import equipment, events, network, placing, pools, timetable
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
+from fleet.plan.light import lights
 from fleet.plan.parts import Parts, add_setups
 from fleet.plan.placing import Placement
+from fleet.plan.sights import build as build_sights
 from fleet.scenario import own_rows
 from fleet.scenario.city import HOURS, Demand
 from fleet.scenario.load import Scenario, did_you_mean
@@ -86,6 +88,9 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         scenario, parts.reader, parts.placed, parts.net,
         [parts.setup(s) for s in range(len(parts.placed))],
     )  # fmt: skip
+    sights = build_sights(parts)  # before the table of setups is made: it says whose is which
+    lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
+    light_from_s, light_then = lights(scenario, lat, lon)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -103,6 +108,11 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         **vars(served),
         **_link_columns(parts),
         **_results(parts, served.pool_level),
+        lon=lon,
+        lat=lat,
+        sights=sights,
+        light_from_s=light_from_s,
+        light_then=light_then,
         carbon_g_per_kwh=_carbon(parts),
         prices=_prices(parts),
         accuracy=_accuracy(parts),
@@ -162,12 +172,11 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
         "size_keys": keys[Stream.SIZE],
         "radio_keys": keys[Stream.RADIO],
         "service_keys": keys[Stream.SERVICE],
+        "sight_keys": keys[Stream.SIGHT],
         "loss_keys": np.array([keys[Stream.LOSS] ^ np.uint64(level) for level in range(LEVELS)]),
         "group_names": groups,
         "group_of": np.array([groups.index(s.group) for s in placed], dtype=np.int64),
         "site_of": tuple(s.site.id for s in placed),
-        "lon": np.array([s.site.lon for s in placed]),
-        "lat": np.array([s.site.lat for s in placed]),
         "setup_names": tuple(s.name for s in parts.setups),
         "setup_of": parts.setup_of,
         "setups": equipment.table(parts.setups),

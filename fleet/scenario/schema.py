@@ -262,6 +262,11 @@ class ScenarioModel(Model):
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
     start: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$")]
     duration: TimeNs
+    timezone: Name | None = None
+    light: Literal["sun", "day", "dusk", "night"] = "sun"
+    weather: Literal["clear", "rain"] = "clear"
+    inference: Literal["trace", "constant"] = "trace"
+    traces: str | None = None
     city: City | None = None
     catalogue: str | None = None
     network_energy: Literal["marginal", "average", "convention"] = "average"

@@ -5,10 +5,11 @@ measured mean by a draw of the frame; a P frame grows with what moves in view:
 
     P bytes = p · (static + (1 - static) · objects / reference objects) · (1 + variation · z)
 
-where z is near normal, or exponential less 1.
+where z is near normal, or exponential less 1. Where the codec was traced (`fleet.stages.sight`) the
+trace says how a frame stood to the usual instead of z: the objects are the usual number then.
 
-Metadata: base + per object · min(objects, most objects that the model reports), as such or in
-base64, and an envelope around it. Pixels: a whole picture, or a crop for each object.
+Metadata: base + per object · min(found, most objects that the model reports), as such or in
+base64, and an envelope around it. Pixels: a whole picture, or a crop for each object found.
 
 On the wire: payload + per message + ceil(payload / segment) · per segment.
 """
@@ -36,10 +37,13 @@ from fleet.stages.setup import (
     PIXELS_BASE,
     PIXELS_PER_OBJECT,
     REFERENCE_OBJECTS,
+    SIGHT,
     STATIC_SHARE,
+    TRACED_BYTES,
     Floats,
     Ints,
 )
+from fleet.stages.sight import I_PERMILLE, P_PERMILLE, Sights, found
 
 MIN_FRAME_BYTES = 64
 
@@ -91,6 +95,24 @@ def video_bytes(
 
 
 @part
+def traced_bytes(
+    ints: Ints, floats: Floats, sights: Sights, k: int, start: int, frame: int, row: int
+) -> int:
+    """Return the bytes of an encoded frame that takes over a row of a trace.
+
+    The mean I frame, or the mean P frame with the usual objects in view, times how the row's frame
+    stood to the mean. The arguments are those of `payload_of`.
+    """
+    if np.uint64(frame + start) % np.uint64(ints[k, GOP]) == 0:
+        size = floats[k, I_BYTES] * (0.001 * sights.rows[row, I_PERMILLE])
+    else:
+        usual = sights.usual[ints[k, SIGHT]] / floats[k, REFERENCE_OBJECTS]
+        activity = floats[k, STATIC_SHARE] + (1.0 - floats[k, STATIC_SHARE]) * usual
+        size = floats[k, P_BYTES] * activity * (0.001 * sights.rows[row, P_PERMILLE])
+    return max(MIN_FRAME_BYTES, math.floor(size + 0.5))
+
+
+@part
 def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelope: int) -> int:
     """Return the bytes of a message about some objects; 0 if all sizes are 0."""
     content = base + per_object * objects
@@ -114,22 +136,28 @@ def metadata_part(payload: int, message: int) -> int:
 
 @part
 def payload_of(
-    ints: Ints, floats: Floats, k: int, key: int | np.uint64, start: int, frame: int, objects: int
-) -> int:
+    ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, start: int,
+    frame: int, objects: int, row: int,
+) -> int:  # fmt: skip
     """Return the bytes that setup `k` sends of a frame, at least one.
 
     Args:
         ints: table of setups, integers.
         floats: table of setups, numbers.
-        k: row of both.
+        sights: the traces of what eyes see.
+        k: row of both tables.
         key: the sensor's size key.
         start: `gop_start` of it.
         frame: frame number.
         objects: objects in view.
+        row: what the eye sees of it, a row of the traces or UNSEEN.
     """
-    size = message_part(ints, k, objects) + ints[k, PIXELS_BASE]
-    size += ints[k, PIXELS_PER_OBJECT] * min(objects, ints[k, METADATA_MOST])
-    if floats[k, I_BYTES] > 0.0:
+    told = found(sights.rows, row, objects)
+    size = message_part(ints, k, told) + ints[k, PIXELS_BASE]
+    size += ints[k, PIXELS_PER_OBJECT] * min(told, ints[k, METADATA_MOST])
+    if row >= 0 and ints[k, TRACED_BYTES] == 1:
+        size += traced_bytes(ints, floats, sights, k, start, frame, row)
+    elif floats[k, I_BYTES] > 0.0:
         size += video_bytes(
             key, start, frame, objects, floats[k, I_BYTES], floats[k, P_BYTES], ints[k, GOP],
             floats[k, I_VARIATION], floats[k, P_VARIATION], floats[k, STATIC_SHARE],
@@ -140,10 +168,12 @@ def payload_of(
 
 @kernel
 def payload_bytes(
-    ints: Ints, floats: Floats, k: int, key: int | np.uint64, frame: int, objects: int
-) -> int:
+    ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, frame: int,
+    objects: int, row: int,
+) -> int:  # fmt: skip
     """Return what `payload_of` does, for one frame."""
-    return payload_of(ints, floats, k, key, gop_start(key, ints[k, GOP]), frame, objects)
+    start = gop_start(key, ints[k, GOP])
+    return payload_of(ints, floats, sights, k, key, start, frame, objects, row)
 
 
 @part

@@ -22,6 +22,7 @@ from fleet.stages.frames import (
     PAYLOAD,
     SENSED,
     SENSOR,
+    SIGHT,
     Columns,
 )
 
@@ -116,11 +117,14 @@ def count(
 
 
 @part
-def expose(columns: Columns, i: int, s: int, frame: int, objects: int, now: int) -> None:
+def expose(
+    columns: Columns, i: int, s: int, frame: int, objects: int, sight: int, now: int
+) -> None:
     """Write the frame that sensor `s` captures now into slot `i`."""
     columns[SENSOR, i] = s
     columns[FRAME, i] = frame
     columns[OBJECTS, i] = objects
+    columns[SIGHT, i] = sight
     columns[PAYLOAD, i] = 0
     columns[BITS, i] = 0
     columns[CLOCK, i] = now

@@ -48,6 +48,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSING,
     SENSOR,
+    SIGHT,
     SKIP_NOT_PUBLISHED,
     SKIP_SENSOR_DOWN,
     Columns,
@@ -79,6 +80,10 @@ from fleet.stages.setup import (
 from fleet.stages.setup import (
     SENSE_NS as SETUP_SENSE_NS,
 )
+from fleet.stages.setup import (
+    SIGHT as SIGHT_TRACE,
+)
+from fleet.stages.sight import Sights, found, pick
 from fleet.stages.uplink import cross
 
 Keys = NDArray[np.uint64]
@@ -98,24 +103,27 @@ EMPTY = Held(NOBODY, NOBODY)
 
 
 class Sensors(NamedTuple):
-    """What a plan says of its sensors, as kernels take it; fields (sensors,) but the last three.
+    """What a plan says of its sensors, as kernels take it; fields (sensors,) but the last four.
 
     Attributes:
-        capture_keys, size_keys, radio_keys: keys of the draws.
+        capture_keys, size_keys, radio_keys, sight_keys: keys of the draws.
         ends_at_site: whether results are made and used at the site.
         timers: of the sensors' radios.
         trace_ns: capture times of all traces.
         ints, floats: the tables of setups.
+        sights: the traces of what eyes see.
     """
 
     capture_keys: Keys
     size_keys: Keys
     radio_keys: Keys
+    sight_keys: Keys
     ends_at_site: NDArray[np.bool_]
     timers: Timers
     trace_ns: Ints
     ints: Ints
     floats: Floats
+    sights: Sights
 
 
 class States(NamedTuple):
@@ -138,8 +146,8 @@ class States(NamedTuple):
 
 @part
 def _compute(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, key: np.uint64,
-    start: int, dsp: Ints,
+    columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
+    key: np.uint64, start: int, dsp: Ints,
 ) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
@@ -147,6 +155,7 @@ def _compute(
     will not be sent keeps BITS 0: it costs its energy and then is skipped.
     """
     now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
+    told = found(sights.rows, columns[SIGHT, i], objects)
     if ints[k, ON_SENSOR] == 0:
         columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS]
     else:
@@ -157,11 +166,13 @@ def _compute(
             return ENDED
         columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
         sent = published(
-            dsp, s, now, min(objects, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
+            dsp, s, now, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
             ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
         )  # fmt: skip
     if sent:
-        payload = payload_of(ints, floats, k, key, start, columns[FRAME, i], objects)
+        payload = payload_of(
+            ints, floats, sights, k, key, start, columns[FRAME, i], objects, columns[SIGHT, i]
+        )
         columns[PAYLOAD, i] = payload
         columns[BITS, i] = wire_bits(
             payload, ints[k, PER_MESSAGE], ints[k, SEGMENT], ints[k, PER_SEGMENT]
@@ -172,7 +183,7 @@ def _compute(
 
 @part
 def _leave(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, at_site: bool, sensors: Ints
+    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, sensors: Ints
 ) -> int:
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage."""
     ready = columns[READY, i]
@@ -182,7 +193,8 @@ def _leave(
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
         columns[DONE, i] = ready
         return ENDED
-    message = metadata_part(payload, message_part(ints, k, columns[OBJECTS, i]))
+    told = found(rows, columns[SIGHT, i], columns[OBJECTS, i])
+    message = metadata_part(payload, message_part(ints, k, told))
     sensors[s, SENT_FRAMES] += 1
     sensors[s, SENT_PAYLOAD] += payload
     sensors[s, SENT_BITS] += bits
@@ -207,12 +219,12 @@ def _wake(
 
 @part
 def _capture(
-    columns: Columns, i: int, s: int, objects: int, key: np.uint64, trace_ns: Ints, clocks: Ints,
-    down_until_ns: int, sense_ns: int, sensors: Ints,
+    columns: Columns, i: int, s: int, objects: int, sight: int, key: np.uint64, trace_ns: Ints,
+    clocks: Ints, down_until_ns: int, sense_ns: int, sensors: Ints,
 ) -> int:  # fmt: skip
     """Capture the frame that is due, and move the clock of the sensor on; return its stage."""
     now = clocks[s, NEXT_NS]
-    expose(columns, i, s, clocks[s, NEXT_FRAME], objects, now)
+    expose(columns, i, s, clocks[s, NEXT_FRAME], objects, sight, now)
     sensors[s, CAPTURED] += 1
     clocks[s, NEXT_FRAME] += 1
     clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, now)
@@ -225,8 +237,8 @@ def _capture(
 
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, bin_ns: int,
+    view: Ints, lights: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints,
+    bins: Ints, sensors: Ints, bin_ns: int,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -242,6 +254,7 @@ def advance(
         until_ns: end of the span (not in it).
         first_second: second of `view[0]`.
         view: objects in view by second; shape (seconds, n).
+        lights: light by second; shape (seconds,) at least.
         about: the sensors.
         states: their states.
         hop: the first level of links: each is one sensor's own.
@@ -253,8 +266,8 @@ def advance(
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
-        columns, fresh, before, mine, until_ns, first_second, view, about, states, hop, ports,
-        counts, bins, sensors, bin_ns, moved, held, stages,
+        columns, fresh, before, mine, until_ns, first_second, view, lights, about, states, hop,
+        ports, counts, bins, sensors, bin_ns, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -262,12 +275,13 @@ def advance(
 @kernel
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, bin_ns: int, moved: Index, held: Index, stages: Index,
+    view: Ints, lights: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints,
+    bins: Ints, sensors: Ints, bin_ns: int, moved: Index, held: Index, stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
-    capture_keys, size_keys, radio_keys, at_site, timers, trace_ns, ints, floats = about
+    capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
+    ints, floats, sights = about[7:]
     promotion, drx_after, drx_wait, tail = timers
     link_of, links, class_of, _, tail_ns, loss_keys, extras = hop
     older, stage_of = before
@@ -281,19 +295,26 @@ def _advance(
                 i, stage = older[h], stage_of[h]
                 h += 1
             elif clocks[s, NEXT_NS] < until_ns:
-                i, second = fresh[f], second_of(clocks[s, NEXT_NS]) - first_second
+                i, second = fresh[f], second_of(clocks[s, NEXT_NS])
                 f += 1
+                objects = view[second - first_second, j]
+                sight = pick(
+                    sights, ints[k, SIGHT_TRACE], lights[second - first_second], objects,
+                    sight_keys[s], second, clocks[s, NEXT_FRAME],
+                )  # fmt: skip
                 stage = _capture(
-                    columns, i, s, view[second, j], capture_keys[s], trace_ns, clocks, down[s],
+                    columns, i, s, objects, sight, capture_keys[s], trace_ns, clocks, down[s],
                     ints[k, SETUP_SENSE_NS], sensors,
                 )  # fmt: skip
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
                 sensors[s, SENSE_NS] += ints[k, READ_NS]
-                stage = _compute(columns, i, s, k, ints, floats, size_keys[s], start, dsp)
+                stage = _compute(
+                    columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp
+                )
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, k, ints, at_site[s], sensors)
+                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], sensors)
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],

@@ -1,4 +1,4 @@
-"""A frame is 18 numbers of int64: who, what, and when it passed each stage; -1 is not yet.
+"""A frame is 19 numbers of int64: who, what, and when it passed each stage; -1 is not yet.
 
 At work frames are columns: a table of shape (WIDTH, capacity), in which a frame has a slot. A
 station reads three or four columns of the frames before it, and these stay in the cache. Frames
@@ -21,25 +21,26 @@ Index = NDArray[np.int64]
 SENSOR = 0  # index of the sensor in the plan: sensors are sorted by name
 FRAME = 1  # number of the frame at its sensor, from 0
 OBJECTS = 2  # how many objects were in view at capture
-PAYLOAD = 3  # bytes to send; 0 before it is known
-BITS = 4  # payload and protocol overhead on the wire
-CLOCK = 5  # when the frame enters the next stage
-CAPTURE = 6  # end of exposure
-SENSED = 7  # pixels read out and processed
-READY = 8  # inferred (on the sensor) or encoded (in the camera)
-ACCESS = 9  # at the far end of its own port or radio
-UPLINK = 10  # at the far end of the access links
-BACKHAUL = 11
-WAN = 12  # at the region
-DECODED = 13  # decoded, at a server
-START = 14  # its batch starts
-INFER = 15  # its batch ends
-DONE = 16  # result at its consumer, or the time at which the frame was skipped or lost
-FATE = 17
-WIDTH = 18
+SIGHT = 3  # what the eye sees of it: a row of the plan's traces (`fleet.stages.sight`)
+PAYLOAD = 4  # bytes to send; 0 before it is known
+BITS = 5  # payload and protocol overhead on the wire
+CLOCK = 6  # when the frame enters the next stage
+CAPTURE = 7  # end of exposure
+SENSED = 8  # pixels read out and processed
+READY = 9  # inferred (on the sensor) or encoded (in the camera)
+ACCESS = 10  # at the far end of its own port or radio
+UPLINK = 11  # at the far end of the access links
+BACKHAUL = 12
+WAN = 13  # at the region
+DECODED = 14  # decoded, at a server
+START = 15  # its batch starts
+INFER = 16  # its batch ends
+DONE = 17  # result at its consumer, or the time at which the frame was skipped or lost
+FATE = 18
+WIDTH = 19
 
 COLUMNS = (
-    "sensor", "frame", "objects", "payload_bytes", "wire_bits", "clock_ns", "capture_ns",
+    "sensor", "frame", "objects", "sight", "payload_bytes", "wire_bits", "clock_ns", "capture_ns",
     "sensed_ns", "ready_ns", "access_ns", "uplink_ns", "backhaul_ns", "wan_ns", "decoded_ns",
     "start_ns", "infer_ns", "done_ns", "fate",
 )  # fmt: skip
@@ -117,7 +118,7 @@ def _table(slots: int) -> Columns:
 class Store:
     """The frames in one logical process: a frame keeps its slot, its index moves.
 
-    Stations hand indices to each other, 8 bytes a frame instead of 144. One that decides a frame's
+    Stations hand indices to each other, 8 bytes a frame instead of 152. One that decides a frame's
     fate writes it down and forgets the frame; `sweep` collects these. The table grows when full.
     """
 

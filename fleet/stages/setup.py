@@ -37,6 +37,8 @@ class Setups(NamedTuple):
     gop: Ints  # frames
     exponential_sizes: Ints  # 1 if frame sizes are exponential, 0 if near normal
     decode_px: Ints  # pixels that a server must decode; 0 if the picture is not encoded
+    sight: Ints  # trace of its eye, -1 if that was not measured
+    traced_bytes: Ints  # 1 if the bytes of its frames follow the trace
     per_message: Ints  # bytes
     segment: Ints  # bytes
     per_segment: Ints  # bytes
@@ -57,8 +59,8 @@ class Setups(NamedTuple):
     ON_SENSOR, SENSE_NS, READ_NS, COMPUTE_NS, OCCUPY_NS, FETCH_NS, PUBLISH_EVERY,
     PUBLISH_INTERVAL_NS, PUBLISH_CHANGE, METADATA_MOST, METADATA_BASE, METADATA_PER_OBJECT,
     METADATA_BASE64, METADATA_ENVELOPE, PIXELS_BASE, PIXELS_PER_OBJECT, GOP, EXPONENTIAL_SIZES,
-    DECODE_PX, PER_MESSAGE, SEGMENT, PER_SEGMENT, BASE_UW, SENSE_UW, SENSE_IDLE_UW, COMPUTE_UW,
-) = range(26)  # fmt: skip
+    DECODE_PX, SIGHT, TRACED_BYTES, PER_MESSAGE, SEGMENT, PER_SEGMENT, BASE_UW, SENSE_UW, SENSE_IDLE_UW, COMPUTE_UW,
+) = range(28)  # fmt: skip
 I_BYTES, P_BYTES, I_VARIATION, P_VARIATION, STATIC_SHARE, REFERENCE_OBJECTS = range(6)
 
 

@@ -1,0 +1,122 @@
+"""What an eye sees of a frame: the row of a trace whose place the frame takes.
+
+A trace is what a real network found on frames with known truth, behind a real codec or before it
+(`fleet.eyes`). Its rows are sorted into buckets by light and by objects in view. A frame takes a
+row of the bucket of its own light and objects, and what stands there: how many objects were to be
+found, how many of them were, how many were found that are not there, and how the frame's encoded
+bytes stood to the usual.
+
+Which row is a function of the sensor's key and the second: a frame takes the row as many places
+behind the one drawn for its second as its number says, round and round in the bucket, so that
+frames of one second follow one another as they did in the trace. All rows of a bucket are equally
+likely. Arms share the draw, as they share the scene.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.chance import bits64
+from fleet.kernel import kernel, part
+
+Ints = NDArray[np.int64]
+
+LIGHTS = ("day", "dusk", "night", "rain")
+"""Light and weather; rain falls by day."""
+
+UNSEEN = -1
+"""The row of a frame whose eye was not measured."""
+MOST_OBJECTS = 64
+"""Buckets go up to here; more objects take the last one."""
+
+# Columns of the table of rows. LIGHT is the light in which the row was measured; the shares are
+# thousandths of the mean I frame and P frame of the trace by day.
+LIGHT, WANTED, RIGHT, WRONG, I_PERMILLE, P_PERMILLE = range(6)
+ROW_WIDTH = 6
+
+# Columns of the book of sights, by group and light: frames that became results, what was to be
+# found on them, found, found wrongly, the sum of |found - wanted|, what was to be found on frames
+# that became no result, and their number.
+ANSWERED, SUM_WANTED, SUM_RIGHT, SUM_WRONG, SUM_MISCOUNT, SUM_UNSEEN, UNANSWERED = range(7)
+SIGHT_COUNTS = 7
+
+
+class Sights(NamedTuple):
+    """The traces of a plan.
+
+    Attributes:
+        start: first row of each bucket; shape (traces, lights, MOST_OBJECTS + 1).
+        many: rows of each bucket, at least one; same shape.
+        rows: the rows of all traces; shape (rows, ROW_WIDTH).
+        usual: mean objects in view over the rows of each trace by day, at which frames are as large
+            as usual; shape (traces,), float64.
+    """
+
+    start: Ints
+    many: Ints
+    rows: Ints
+    usual: NDArray[np.float64]
+
+
+@part
+def pick(
+    sights: Sights, trace: int, light: int, objects: int, key: int | np.uint64, second: int,
+    frame: int,
+) -> int:  # fmt: skip
+    """Return the row that a frame takes, UNSEEN without a trace.
+
+    Args:
+        sights: the traces.
+        trace: which of them, -1 for none.
+        light: index of the light.
+        objects: in view in this second.
+        key: the sensor's sight key.
+        second: number of the second.
+        frame: number of the frame at its sensor.
+    """
+    if trace < 0:
+        return UNSEEN
+    bucket = min(objects, MOST_OBJECTS)
+    many = np.uint64(sights.many[trace, light, bucket])
+    offset = (bits64(key, second) + np.uint64(frame)) % many
+    return int(sights.start[trace, light, bucket] + np.int64(offset))
+
+
+@kernel
+def picked(
+    sights: Sights, trace: int, light: int, objects: int, key: int | np.uint64, second: int,
+    frame: int,
+) -> int:  # fmt: skip
+    """Return what `pick` does, for one frame."""
+    return pick(sights, trace, light, objects, key, second, frame)
+
+
+@part
+def found(rows: Ints, row: int, objects: int) -> int:
+    """Return how many objects a model reports: all in view if its eye was not measured."""
+    return int(rows[row, RIGHT] + rows[row, WRONG]) if row >= 0 else objects
+
+
+@part
+def count(book: Ints, rows: Ints, row: int, group: int, answered: bool) -> None:
+    """Count a frame that has met its fate, in place; shape of `book` (groups, lights, counts)."""
+    light, wanted = rows[row, LIGHT], rows[row, WANTED]
+    if not answered:
+        book[group, light, SUM_UNSEEN] += wanted
+        book[group, light, UNANSWERED] += 1
+        return
+    right, wrong = rows[row, RIGHT], rows[row, WRONG]
+    book[group, light, ANSWERED] += 1
+    book[group, light, SUM_WANTED] += wanted
+    book[group, light, SUM_RIGHT] += right
+    book[group, light, SUM_WRONG] += wrong
+    book[group, light, SUM_MISCOUNT] += abs(right + wrong - wanted)
+
+
+def none() -> Sights:
+    """Return no traces at all."""
+    start = np.zeros((0, 0, MOST_OBJECTS + 1), dtype=np.int64)
+    return Sights(start, start, np.zeros((0, ROW_WIDTH), dtype=np.int64), np.zeros(0))
