@@ -17,7 +17,7 @@ def table(title: str, rows: Sequence[Summary]) -> Table:
     """Return a line for each source and model; bytes and detections are means of a frame."""
     found = Table(
         box=box.SIMPLE_HEAD, title=title, title_style="bold", title_justify="left",
-        padding=(0, 1, 0, 0), pad_edge=False,
+        padding=0,
     )  # fmt: skip
     found.add_column("seen")
     found.add_column("model")
@@ -26,7 +26,7 @@ def table(title: str, rows: Sequence[Summary]) -> Table:
     for row in rows:
         found.add_row(
             row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
-            f"{row.found:.2f}", _number(row.recall, ".1%"), _number(row.precision, ".1%"),
+            f"{row.found:.2f}", _number(row.recall, ".3f"), _number(row.precision, ".3f"),
             f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", _visitors(row),
         )  # fmt: skip
     return found
