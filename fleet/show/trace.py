@@ -10,16 +10,15 @@ from rich.table import Table
 from fleet.eyes.summary import Summary
 
 _EMPTY = "–"
-_NUMBERS = (
-    "kbit/s", "PSNR", "found", "recall", "prec.", "msg B", "crops B", "visitors", "true",
-)  # fmt: skip
+_NUMBERS = ("kbit/s", "PSNR", "found", "recall", "prec.", "msg B", "crops B", "visitors")
 
 
 def table(title: str, rows: Sequence[Summary]) -> Table:
     """Return a line for each source and model; bytes and detections are means of a frame."""
     found = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_style="bold", title_justify="left"
-    )
+        box=box.SIMPLE_HEAD, title=title, title_style="bold", title_justify="left",
+        padding=0,
+    )  # fmt: skip
     found.add_column("seen")
     found.add_column("model")
     for name in _NUMBERS:
@@ -27,11 +26,15 @@ def table(title: str, rows: Sequence[Summary]) -> Table:
     for row in rows:
         found.add_row(
             row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
-            f"{row.found:.2f}", _number(row.recall, ".1%"), _number(row.precision, ".1%"),
-            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", str(row.visitors),
-            _number(row.newcomers, "d"),
+            f"{row.found:.2f}", _number(row.recall, ".3f"), _number(row.precision, ".3f"),
+            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", _visitors(row),
         )  # fmt: skip
     return found
+
+
+def _visitors(row: Summary) -> str:
+    """Return how many were counted, and of how many if that is known."""
+    return f"{row.visitors}" if row.newcomers is None else f"{row.visitors} of {row.newcomers}"
 
 
 def _number(x: float | None, form: str) -> str:
