@@ -63,7 +63,9 @@ def list_(
     for column in rows[0]:
         table.add_column(column)
     for row in rows:
-        table.add_row(*("yes" if v is True else "no" if v is False else str(v) for v in row.values()))
+        table.add_row(
+            *("yes" if v is True else "no" if v is False else str(v) for v in row.values())
+        )
     console().print(table, markup=False)
 
 

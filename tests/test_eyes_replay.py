@@ -17,7 +17,8 @@ from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.eyes.clip import LIGHTS
 from fleet.eyes.summary import column
-from fleet.kernel import kernel
+from fleet.plan.sights import one_of
+from fleet.stages import sight
 
 CODEC = "h264-crf30-gop8"
 COPIED = ("true_positives", "false_positives", "message_bytes", "roi_bytes")
@@ -41,6 +42,11 @@ def path(whole: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("replay") / "replay.parquet"
     pq.write_table(replay.compact(whole), path)
     return path
+
+
+def pick(found: replay.Replay, light: int, objects: int, key: int, second: int, frame: int) -> int:
+    """Return the row that a frame takes, by the kernel."""
+    return int(sight.picked(one_of(found, False), 0, light, objects, key, second, frame))
 
 
 def buckets(whole: pa.Table, source: str) -> Iterator[tuple[int, int, pa.Table]]:
@@ -74,7 +80,7 @@ def test_picked_rows_have_these_means(path: Path) -> None:
     begin, many = int(found.start[day, 2]), int(found.rows[day, 2])
     for frame in (0, 7):
         rows = np.array([
-            replay.pick(found.start, found.rows, day, 2, 99, second, frame)
+            pick(found, day, 2, 99, second, frame)
             for second in range(200 * many)
         ])  # fmt: skip
         counts = np.bincount(rows - begin, minlength=many)
@@ -92,25 +98,9 @@ def test_frames_of_a_second_follow_one_another_and_wrap(path: Path) -> None:
     found = replay.load("street", CODEC, "bright", path)
     day = LIGHTS.index("day")
     begin, many = int(found.start[day, 2]), int(found.rows[day, 2])
-    rows = [replay.pick(found.start, found.rows, day, 2, 7, 3, k) - begin for k in range(2 * many)]
+    rows = [pick(found, day, 2, 7, 3, k) - begin for k in range(2 * many)]
     assert rows[0] == int(bits64(7, 3)) % many
     assert [(b - a) % many for a, b in pairwise(rows)] == [1] * (2 * many - 1)
-
-
-@kernel
-def _picked(start, rows, light, objects, key, out):
-    for second in range(len(out)):
-        out[second] = replay.pick(start, rows, light, objects, key, second, 2)
-
-
-def test_a_kernel_picks_the_same(path: Path) -> None:
-    found = replay.load("street", CODEC, "bright", path)
-    out = np.empty(50, np.int64)
-    key = np.uint64(2**63 + 11)
-    _picked(found.start, found.rows, 0, 1, key, out)
-    assert out.tolist() == [
-        replay.pick(found.start, found.rows, 0, 1, key, second, 2) for second in range(50)
-    ]
 
 
 def test_a_number_that_was_never_seen_takes_the_nearest(path: Path) -> None:
@@ -120,9 +110,7 @@ def test_a_number_that_was_never_seen_takes_the_nearest(path: Path) -> None:
     assert found.start[day, 0] == found.start[day, 1]
     assert found.start[day, 50] == found.start[day, 3]
     assert found.start[night, 1] != found.start[day, 1]
-    assert replay.pick(found.start, found.rows, day, 10**6, 1, 1, 0) == replay.pick(
-        found.start, found.rows, day, 3, 1, 1, 0
-    )
+    assert pick(found, day, 10**6, 1, 1, 0) == replay.pick(found.start, found.rows, day, 3, 1, 1, 0)
     assert (found.rows[dusk] == 0).all()  # never traced
 
 

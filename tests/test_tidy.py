@@ -19,8 +19,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 # Later layers may import earlier ones, never back.
 LAYERS = [
     ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",),
-    ("eyes",), ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",), ("bench",),
-    ("show",),
+    ("eyes",), ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",),
+    ("bench",), ("show",),
     ("simulation", "api"), ("cli_run",), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip

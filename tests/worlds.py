@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from fleet.chance import bits64, name_hash
 from fleet.engine.run import Options, Outcome, simulate
+from fleet.eyes import replay
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.scenario.load import Scenario, loads
@@ -112,6 +120,34 @@ def pool_of_instant_cameras(count: int, rate: str, **changes: Any) -> dict[str, 
         arms={"cloud": {"device": "instant-camera", "codec": "fixed-codec", "model": "cloudy"}},
     )
     return {**data, **changes}
+
+
+@functools.cache
+def traces() -> str:
+    """Return the path of made-up traces of what the eyes of the test catalogue see."""
+    parts = []
+    for source, model, lights in (
+        ("raw", "eye-dim", ("day", "night")), ("test-codec", "eye-dim", ("day", "dusk", "night")),
+        ("test-codec", "eye-sharp", ("dusk", "rain")),
+    ):  # fmt: skip
+        key = np.uint64(name_hash(source + model))
+        rows = [
+            (light, n, 40 * k + 7 * n + j)
+            for k, light in enumerate(lights) for n in (0, 1, 3, 9) for j in range(1 + n)
+        ]  # fmt: skip
+        lights_of, objects, at = zip(*rows, strict=True)
+        wanted = [n - int(bits64(key, i) % 2) * (n > 0) for n, i in zip(objects, at, strict=True)]
+        right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
+        columns = [
+            [word] * len(rows) for word in ("street", source, model)
+        ] + [list(lights_of), list(objects), wanted, right]  # fmt: skip
+        for first, span in ((2000, 3), (3000, 500), (4000, 900), (5000, 700), (6000, 1900)):
+            columns.append([int(bits64(key, first + i) % span) for i in at])
+        parts.append(pa.table(columns, names=replay.SCHEMA.names).cast(replay.SCHEMA))
+    path = Path(tempfile.mkdtemp(prefix="fleet-traces-")) / "traces.parquet"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    pq.write_table(pa.concat_tables(parts), path)
+    return str(path)
 
 
 # Random scenarios -----------------------------------------------------------------------------
@@ -239,10 +275,15 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     uplinks = ["port", "cell"]
     region = ["cloud", "cloud", "far"]
     links = {
-        "port": draw(_link(["test-port", "test-radio"], ["sensor"], ["cell", "metro", "wan"])),
-        "cell": draw(_link(["test-cell", "test-radio"], ["cell", "site"], ["metro", "wan"])),
+        "port": draw(
+            _link(["test-port", "test-radio"], ["sensor"], ["cell", "metro", "wan", "wan-b"])
+        ),
+        "cell": draw(
+            _link(["test-cell", "test-radio"], ["cell", "site"], ["metro", "wan", "wan-b"])
+        ),
         "metro": draw(_link(["test-backhaul"], ["cell", "city"], ["wan"])),
         "wan": draw(_link(["test-wan"], ["city"], region)),
+        "wan-b": draw(_link(["test-wan"], ["city"], ["far"])),
     }
     if draw(st.booleans()):
         first = draw(st.sampled_from(uplinks))
@@ -258,6 +299,10 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         seed=draw(st.integers(0, 2**32)),
         duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
         start="2024-05-16T17:59",
+        light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
+        weather=draw(st.sampled_from(["clear", "rain"])),
+        inference=draw(st.sampled_from(["trace", "trace", "constant"])),
+        traces=traces(),
         city={"sites": "no-sites.csv", "demand": "demand.csv"},
         sensors=sensors,
         links=links,

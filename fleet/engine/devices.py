@@ -62,8 +62,8 @@ class Devices:
         fresh, tally = network.store.take(due), network.tally
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
-            plan.lights(first_second, len(view)), self.about, states, network.hops[0], network.ports, tally.links, tally.link_bins,
-            tally.sensors, plan.bin_ns,
+            plan.lights(first_second, len(view)), self.about, states, network.hops[0],
+            network.ports, tally.links, tally.link_bins, tally.sensors, plan.bin_ns,
         )  # fmt: skip
         return moved
 

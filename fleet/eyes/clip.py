@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.eyes.boxes import Boxes, Kinds
+from fleet.stages.sight import LIGHTS as LIGHTS
 
 Pixels = NDArray[np.uint8]
-
-LIGHTS = ("day", "dusk", "night", "rain")
-"""Light and weather in which a clip is taken; rain falls by day."""
 
 VIEWS = ("street", "entrance", "ceiling", "shelf")
 """Where a camera looks: across a street, at a door, down from a ceiling, at a shelf."""

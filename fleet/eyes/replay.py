@@ -4,9 +4,8 @@ A simulated sensor has a light and, in each second, a drawn number of objects in
 row of the trace with this light and this number: what the model found there, right and wrong, the
 bytes of the message and of the crops, and how the frame's bytes stood to the usual.
 
-Which row is a function of the sensor's key and the second: frame k of a second takes the row k
-after the one that was picked for its first frame, wrapping round at the end of the bucket. All rows
-of a bucket are thus equally likely, so means by light and number of objects are those of the trace.
+Which row is said in `fleet.stages.sight`: all rows of a bucket are equally likely, so means by
+light and number of objects are those of the trace.
 
 What is lost:
 
@@ -32,16 +31,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from fleet.chance import bits64
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS
 from fleet.eyes.summary import Floats, column, wanted
-from fleet.kernel import part
+from fleet.stages.sight import MOST_OBJECTS
 
 Ints = NDArray[np.int64]
-
-MOST_OBJECTS = 64
-"""The index goes up to here; more objects take its last column."""
 
 _WORDS = ("view", "source", "model", "light")
 _NUMBERS = (
@@ -79,28 +74,6 @@ class Replay(NamedTuple):
     roi_bytes: Ints
     i_permille: Ints
     p_permille: Ints
-
-
-@part
-def pick(
-    start: Ints, rows: Ints, light: int, objects: int, key: int | np.uint64, second: int,
-    frame: int,
-) -> int:  # fmt: skip
-    """Return the row that a frame takes.
-
-    Args:
-        start: of a `Replay`.
-        rows: of it; the light's must not be 0.
-        light: index into `LIGHTS`.
-        objects: in view in this second.
-        key: the sensor's key.
-        second: number of the second.
-        frame: number of the frame in this second, from 0.
-    """
-    bucket = min(objects, start.shape[1] - 1)
-    many = np.uint64(rows[light, bucket])
-    offset = (bits64(key, second) % many + np.uint64(frame)) % many
-    return int(start[light, bucket]) + int(offset)
 
 
 def compact(trace: pa.Table) -> pa.Table:
@@ -168,12 +141,20 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
     Raises:
         InputError: there are no such rows; lists what there is.
     """
-    table = _table(path)
-    for names, rows in _groups(table):
+    for names, rows in _groups(_table(path)):
         if names == (view, source, model):
             return _indexed(rows)
-    known = ", ".join(sorted("/".join(names) for names, _ in _groups(table)))
-    raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {known}")
+    there = ", ".join("/".join(names) for names in known(path))
+    raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {there}")
+
+
+def known(path: Path | None = None) -> list[tuple[str, ...]]:
+    """Return what there is to replay, as (view, source, model), sorted.
+
+    Raises:
+        InputError: the table cannot be read.
+    """
+    return sorted(names for names, _ in _groups(_table(path)))
 
 
 def _table(path: Path | None) -> pa.Table:

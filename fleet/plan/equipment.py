@@ -229,8 +229,9 @@ _NOTHING: dict[str, int | float] = {
     "on_sensor": 0, "occupy_ns": 0, "fetch_ns": 0, "publish_every": 1, "publish_interval_ns": 0,
     "publish_change": 0, "metadata_most": 0, "metadata_base": 0, "metadata_per_object": 0,
     "metadata_base64": 0, "metadata_envelope": 0, "pixels_base": 0, "pixels_per_object": 0,
-    "gop": 1, "exponential_sizes": 0, "decode_px": 0, "sight": -1, "traced_bytes": 0, "i_bytes": 0.0, "p_bytes": 0.0,
-    "i_variation": 0.0, "p_variation": 0.0, "static_share": 1.0, "reference_objects": 1.0,
+    "gop": 1, "exponential_sizes": 0, "decode_px": 0, "sight": -1, "traced_bytes": 0,
+    "i_bytes": 0.0, "p_bytes": 0.0, "i_variation": 0.0, "p_variation": 0.0, "static_share": 1.0,
+    "reference_objects": 1.0,
 }  # fmt: skip
 """Columns that change nothing: those that do not apply to a device keep these values."""
 

@@ -6,6 +6,7 @@ import datetime as dt
 import zoneinfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleet.plan.columns import Floats, Ints
 from fleet.scenario.load import Scenario
@@ -20,7 +21,7 @@ NOWHERE = (45.0, 0.0)
 """Latitude and longitude of sites that are made up."""
 
 
-def sun_elevation_deg(when: Floats, latitude: float, longitude: float) -> Floats:
+def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: float) -> Floats:
     """Return how high the sun stands; degrees, good to about a degree.
 
     The series of "General Solar Position Calculations", NOAA Global Monitoring Division.

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from fleet.catalog import Reader
 from fleet.eyes import replay
+from fleet.eyes.replay import Replay
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
 from fleet.stages import sight
-from fleet.stages.sight import Sights
+from fleet.stages.sight import LIGHTS, Sights
 
 RAW = "raw"
 
 
-def trace_of(reader: Reader, setup: Setup) -> tuple[str, str, str] | None:
-    """Return (view, source, eye) of the trace of a setup; None if the catalogue does not say.
+class Trace(NamedTuple):
+    """Which trace: of a view, of a source of pictures, of an eye; and whether it is indoors."""
+
+    view: str
+    source: str
+    eye: str
+    indoors: bool
+
+
+def trace_of(reader: Reader, setup: Setup) -> Trace | None:
+    """Return the trace of a setup; None if the catalogue does not say.
 
     The view is the app's, the eye the network that stands for the model, the source `raw` on the
     sensor and the codec before a server.
     """
-    if not reader.has_parameter("apps", setup.use.app, "view"):
+    app = setup.use.app
+    if not reader.has_parameter("apps", app, "view"):
         return None
     if not reader.has_parameter("models", setup.model, "eye"):
         return None
-    source = RAW if setup.on_sensor else str(setup.equipment.codec)
-    view = reader.text("apps", setup.use.app, "view")
-    return view, source, reader.text("models", setup.model, "eye")
+    return Trace(
+        view=reader.text("apps", app, "view"),
+        source=RAW if setup.on_sensor else str(setup.equipment.codec),
+        eye=reader.text("models", setup.model, "eye"),
+        indoors=reader.text("apps", app, "indoors") == "yes",
+    )
 
 
 def build(parts: Parts) -> Sights:
@@ -45,30 +60,51 @@ def build(parts: Parts) -> Sights:
         return sight.none()
     own = None if model.traces is None else parts.scenario.folder / model.traces
     there = replay.known(own)
-    order: dict[tuple[str, str, str, bool], int] = {}
+    order: dict[Trace, int] = {}
     for setup in parts.setups:
-        names = trace_of(parts.reader, setup)
-        if names is None or names not in there:
+        trace = trace_of(parts.reader, setup)
+        if trace is None or tuple(trace[:3]) not in there:
             continue
-        indoors = bool(parts.reader.count("apps", setup.use.app, "indoors"))
-        setup.row["sight"] = order.setdefault((*names, indoors), len(order))
+        setup.row["sight"] = order.setdefault(trace, len(order))
         coded = setup.row["i_bytes"] > 0.0
         setup.row["traced_bytes"] = int(coded and setup.equipment.bitrate is None)
     return _joined(list(order), own)
 
 
-def _joined(wanted: list[tuple[str, str, str, bool]], own: Path | None) -> Sights:
-    if not wanted:
-        return sight.none()
-    starts, many, rows, usual, at = [], [], [], [], 0
-    for *names, indoors in wanted:
-        one = replay.load(*names, path=own)
-        light = np.zeros_like(one.start)
-        light += np.arange(len(light))[:, None] if not indoors else 0
-        bucket = np.arange(one.start.shape[1])
-        starts.append(one.start[light, bucket] + at)
-        many.append(one.many[light, bucket])
-        rows.append(one.rows)
-        usual.append(one.usual[0])
-        at += len(one.rows)
-    return Sights(np.stack(starts), np.stack(many), np.concatenate(rows), np.array(usual))
+def _joined(wanted: list[Trace], own: Path | None) -> Sights:
+    found = [one_of(replay.load(t.view, t.source, t.eye, own), t.indoors) for t in wanted]
+    begins = np.cumsum([0, *(len(one.rows) for one in found)])
+    return (
+        sight.none()
+        if not found
+        else Sights(
+            start=np.concatenate([one.start + at for one, at in zip(found, begins, strict=False)]),
+            many=np.concatenate([one.many for one in found]),
+            rows=np.concatenate([one.rows for one in found]),
+            usual=np.concatenate([one.usual for one in found]),
+        )
+    )
+
+
+def one_of(traced: Replay, indoors: bool) -> Sights:
+    """Return one trace as kernels take it: a light that was not traced is the first that was.
+
+    Args:
+        traced: the trace.
+        indoors: there it is always day.
+    """
+    lights = np.arange(len(LIGHTS))
+    there = traced.rows[:, 0] > 0
+    takes = np.where(there & (not indoors or lights == 0), lights, np.argmax(there))
+    light = np.zeros(len(traced.objects), dtype=np.int64)
+    for k in np.flatnonzero(there):
+        light[traced.start[k].min() : (traced.start[k] + traced.rows[k]).max()] = k
+    columns = (
+        light, traced.wanted, traced.true_positives, traced.false_positives,
+        traced.i_permille, traced.p_permille,
+    )  # fmt: skip
+    usual = traced.objects[light == np.argmax(there)].mean()
+    return Sights(
+        traced.start[takes][None], traced.rows[takes][None], np.stack(columns, axis=1),
+        np.array([usual]),
+    )  # fmt: skip

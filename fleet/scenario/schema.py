@@ -25,6 +25,7 @@ from fleet.scenario.words import (
     RateBps,
     Share,
     ShareOrNone,
+    Target,
     TimeNs,
 )
 
@@ -262,7 +263,7 @@ class ScenarioModel(Model):
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
     start: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$")]
     duration: TimeNs
-    timezone: Name | None = None
+    timezone: Target | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"
     inference: Literal["trace", "constant"] = "trace"

@@ -109,7 +109,7 @@ def traced_bytes(
         usual = sights.usual[ints[k, SIGHT]] / floats[k, REFERENCE_OBJECTS]
         activity = floats[k, STATIC_SHARE] + (1.0 - floats[k, STATIC_SHARE]) * usual
         size = floats[k, P_BYTES] * activity * (0.001 * sights.rows[row, P_PERMILLE])
-    return max(MIN_FRAME_BYTES, math.floor(size + 0.5))
+    return int(max(MIN_FRAME_BYTES, math.floor(size + 0.5)))
 
 
 @part

@@ -310,9 +310,7 @@ def _advance(
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
                 sensors[s, SENSE_NS] += ints[k, READ_NS]
-                stage = _compute(
-                    columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp
-                )
+                stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], sensors)
                 if stage == ARRIVING:
