@@ -12,6 +12,7 @@ import numpy as np
 
 from fleet.engine.run import Outcome
 from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, WRITTEN_NS, Floats
+from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
 from fleet.sketch import quantiles_ns
@@ -50,7 +51,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "carbon_kg_per_sensor_year": carbon_kg_per_sensor_year(outcome),
         "cost_usd_per_sensor_month": cost_usd_per_sensor_month(outcome.plan, outcome.tally),
         "rollout": rollout(outcome),
-        "accuracy": {"map_coco": dict(outcome.plan.accuracy)},
+        "accuracy": accuracy(outcome),
         "pixels_leaving_sensor_frames": pixels_leaving(outcome),
         "pixels_to_cloud_frames": pixels_to_cloud(outcome),
         "groups": groups(outcome),

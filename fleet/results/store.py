@@ -21,10 +21,12 @@ import yaml
 from fleet.engine.run import Outcome
 from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
+from fleet.plan.columns import Ints
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages.books import FATE_0
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, SIGHT
+from fleet.stages.sight import RIGHT, WANTED, WRONG
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -222,7 +224,7 @@ def write_frames(path: Path, outcome: Outcome) -> None:
 
 
 def frame_table(outcome: Outcome) -> pa.Table:
-    """Return every finished frame: names, times in ns (-1: not reached) and fate."""
+    """Return every finished frame: names, times in ns (-1: not reached), what was seen and fate."""
     rows = outcome.tally.rows()
     rows = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
     columns: dict[str, Any] = {
@@ -231,8 +233,18 @@ def frame_table(outcome: Outcome) -> pa.Table:
     columns |= {
         name: rows[:, c]
         for c, name in enumerate(COLUMNS)
-        if name not in ("sensor", "clock_ns", "fate")
+        if name not in ("sensor", "sight", "clock_ns", "fate")
     }
+    columns |= _seen(outcome, rows[:, SIGHT])
     fates = pa.array([FATE_NAMES[f] for f in range(len(FATE_NAMES))])
     columns["fate"] = fates.take(pa.array(rows[:, FATE])).dictionary_encode()
     return pa.table(columns)
+
+
+def _seen(outcome: Outcome, sight: Ints) -> dict[str, Ints]:
+    """Return the objects to be found, found, and found wrongly on frames; -1: nobody measured."""
+    rows = outcome.plan.sights.rows
+    names = {"objects_wanted": WANTED, "objects_right": RIGHT, "objects_wrong": WRONG}
+    if not len(rows):
+        return {name: np.full(len(sight), -1) for name in names}
+    return {name: np.where(sight >= 0, rows[sight, c], -1) for name, c in names.items()}

@@ -92,6 +92,8 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
                 for part in ("device", "data", "compute", "storage", "energy", "total")
             ],
         )
+    if any(arm["accuracy"]["by_light"] for arm in arms.values()):
+        yield "What the eyes see (stand-in networks)", _sights(arms)
     if any(arm["rollout"]["requests"] for arm in arms.values()):
         yield "Model rewrites", _rollout(arms)
     yield "Frames by fate", _frames(arms)
@@ -140,6 +142,26 @@ def _frames(arms: Arms) -> list[Row]:
         _row(arms, "pixels_leaving_sensor_frames", "pixels left the sensor", "frames", _count),
         _row(arms, "pixels_to_cloud_frames", "pixels went to the cloud", "frames", _count),
     ]
+    return rows
+
+
+def _sights(arms: Arms) -> list[Row]:
+    rows = [
+        _row(arms, f"accuracy.{key}", label, unit, show)
+        for key, label, unit, show in (
+            ("recall", "recall, of what is in answered frames", "found", _percent),
+            ("recall_of_all", "recall, of what is in all frames", "found", _percent),
+            ("precision", "precision", "right", _percent),
+            ("miscount_per_frame", "miscount of a frame", "objects", _number),
+        )
+    ]
+    lights = dict.fromkeys(light for arm in arms.values() for light in arm["accuracy"]["by_light"])
+    if len(lights) > 1:
+        for light in lights:
+            found = [arm["accuracy"]["by_light"].get(light) for arm in arms.values()]
+            cells = [_EMPTY if m is None or m["recall"] is None else _percent(m["recall"])
+                     for m in found]  # fmt: skip
+            rows.append((f"recall: {light}", "found", cells))
     return rows
 
 
@@ -231,6 +253,10 @@ def _number(x: float) -> str:
     if abs(x) >= 1000:
         return f"{x:,.0f}"
     return f"{x:.4g}"
+
+
+def _percent(x: float) -> str:
+    return f"{x:.1%}"
 
 
 def _count(x: float) -> str:

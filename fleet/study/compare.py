@@ -25,7 +25,8 @@ COMPARED = (
     "frames.skipped", "bytes", "power_w.sensor", "power_w.uplink", "power_w.network",
     "power_w.edge", "power_w.cloud", "power_w.total", "energy_mj_per_result",
     "carbon_kg_per_sensor_year", "cost_usd_per_sensor_month.total",
-    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames",
+    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames", "accuracy.recall",
+    "accuracy.precision", "accuracy.f1", "accuracy.miscount_per_frame", "accuracy.recall_of_all",
 )  # fmt: skip
 
 
