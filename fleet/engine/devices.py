@@ -63,7 +63,7 @@ class Devices:
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
             plan.lights(first_second, len(view)), self.about, states, network.hops[0],
-            network.ports, tally.links, tally.link_bins, tally.sensors, plan.bin_ns,
+            network.ports, tally.links, tally.link_bins, tally.sensors,
         )  # fmt: skip
         return moved
 

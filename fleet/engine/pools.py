@@ -8,7 +8,7 @@ from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import cloud, frames, order
-from fleet.stages.books import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
+from fleet.stages.books import BATCHES, BIN_NS, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
 from fleet.stages.cloud import KINDS
 from fleet.stages.frames import (
     CLOCK,
@@ -269,10 +269,9 @@ class Scaled:
 
     def accrue(self, now_ns: int) -> None:
         """Book the server time since the last change."""
-        plan = self.pools.plan
         if now_ns > self.accrued_ns:
             bins = self.pools.tally.server_bins[self.region]
-            span = slice(self.accrued_ns // plan.bin_ns, -(-now_ns // plan.bin_ns))
+            span = slice(self.accrued_ns // BIN_NS, -(-now_ns // BIN_NS))
             bins[span] = np.maximum(bins[span], self.paid)
         self.paid_ns += self.paid * (now_ns - self.accrued_ns)
         self.accrued_ns = now_ns

@@ -22,7 +22,7 @@ from fleet.engine.executor import (
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
-from fleet.plan.partition import partition
+from fleet.plan.partition import Partition, partition
 from fleet.stages import capture
 from fleet.stages.scene import SECOND_NS
 
@@ -127,13 +127,13 @@ def start(
             f"--window {options.window_ns} ns is longer than the lookahead of the plan,"
             f" {plan.lookahead_ns} ns; use a shorter window"
         )
-    window_ns = options.window_ns or default_window_ns(plan)
-    span_ns = min(window_ns, slice_ns(plan))
     if options.engine == "reference":
+        window_ns = options.window_ns or default_window_ns(plan)
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
     if options.executor == "local":
         parts = partition(plan, held or _shards(plan, options, 1))
+        window_ns, span_ns = _lengths(plan, options, parts)
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
         return local, window_ns
     from fleet.engine import ray_executor
@@ -141,6 +141,7 @@ def start(
     cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
     wanted = _shards(plan, options, _shards_for(plan, int(cpus)))
     parts = partition(plan, held or wanted)
+    window_ns, span_ns = _lengths(plan, options, parts)
     executor = ray_executor.RayExecutor(
         plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
     )
@@ -161,23 +162,34 @@ def _shards(plan: Plan, options: Options, default: int) -> int:
     return default
 
 
-def default_window_ns(plan: Plan) -> int:
+def _lengths(plan: Plan, options: Options, parts: Partition) -> tuple[int, int]:
+    """Return (window, slice); ns."""
+    alone = 1 if parts.regions else len(parts.shards)
+    window_ns = options.window_ns or default_window_ns(plan, alone)
+    return window_ns, min(window_ns, slice_ns(plan, alone))
+
+
+def default_window_ns(plan: Plan, alone: int = 1) -> int:
     """Return a window of four slices, at most 60 s; ns.
 
     So many frames make a transfer between Ray actors worth its overhead.
     """
-    return min(_SLICES_PER_WINDOW * slice_ns(plan), _LONGEST_WINDOW_NS)
+    return min(_SLICES_PER_WINDOW * slice_ns(plan, alone), _LONGEST_WINDOW_NS)
 
 
-def slice_ns(plan: Plan) -> int:
+def slice_ns(plan: Plan, alone: int = 1) -> int:
     """Return a span that holds some 25,000 frames, or one of each sensor, from 0.1 s to 60 s; ns.
 
     So many frames and their copies stay in the cache of a core: more at a time run slower. But
     every sensor is looked at in every span, which should not be for nothing.
+
+    Args:
+        plan: the plan.
+        alone: processes among which all frames are dealt; 1 if one region has them all.
     """
     clocks = plan.clocks
     per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
-    frames = max(_FRAMES_PER_SLICE, plan.size)
+    frames = max(alone * _FRAMES_PER_SLICE, plan.size)
     return int(np.clip(frames / per_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
 
 

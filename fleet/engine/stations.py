@@ -12,6 +12,7 @@ from fleet.engine.control import LAST, Environment, Process, pause
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Plan
 from fleet.stages.books import (
+    BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
     LAST_SENT_NS,
@@ -166,7 +167,7 @@ class Link(Station):
         counts = self.tally.links[self.link]
         counts[SENT_LINK_BITS] += bits
         counts[BUSY_NS] += service_ns
-        time_bin = self.env.now // self.plan.bin_ns
+        time_bin = self.env.now // BIN_NS
         self.tally.link_bins[self.plan.class_of[self.link], time_bin] += bits
 
 

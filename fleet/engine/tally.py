@@ -14,6 +14,7 @@ from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 from fleet.stages.books import (
+    BIN_NS,
     FATE_0,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
@@ -96,7 +97,7 @@ class Tally:
     @staticmethod
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
         """Return a tally of nothing, of the shape of a plan; `keep` keeps the finished frames."""
-        bins = -(-plan.end_ns // plan.bin_ns)
+        bins = -(-plan.end_ns // BIN_NS)
         groups, regions = len(plan.group_names), len(plan.region_names)
         return Tally(
             sensors=_zeros(plan.size, SENSOR_WIDTH),
@@ -160,7 +161,7 @@ class Tally:
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
             columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
-            self.latency, stages_ns, self.result_bins, plan.bin_ns, self.print_sum,
+            self.latency, stages_ns, self.result_bins, self.print_sum,
             plan.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
@@ -225,7 +226,6 @@ def finish(
     latency: Ints,
     stages_ns: Ints,
     result_bins: Ints,
-    bin_ns: int,
     print_sum: NDArray[np.uint64],
     sight_rows: Ints,
     sights: Ints,
@@ -242,7 +242,6 @@ def finish(
         latency: see `Tally`.
         stages_ns: time by stage is added; shape (groups, stages).
         result_bins: see `Tally`.
-        bin_ns: width of a bin.
         print_sum: see `Tally`; changed in place.
         sight_rows: rows of the plan's traces.
         sights: see `Tally`; changed in place.
@@ -262,7 +261,7 @@ def finish(
         sensors[s, LATENCY_SUM_NS] += spent
         sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
         latency[g, bucket_of(spent)] += 1
-        result_bins[g, np.uint64(done) // np.uint64(bin_ns)] += 1
+        result_bins[g, np.uint64(done) // np.uint64(BIN_NS)] += 1
         before = _step(columns, i, SENSED, stages_ns, g, SENSE, before)
         before = _step(columns, i, READY, stages_ns, g, COMPUTE, before)
         before = _hop(columns, i, 0, stages_ns, g, UP, before, pool_level[s])

@@ -11,7 +11,7 @@ from fleet.engine.control import Environment, Process, pause
 from fleet.engine.stations import Row, Station
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Plan, Pool
-from fleet.stages.books import BATCHES, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
+from fleet.stages.books import BATCHES, BIN_NS, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
 from fleet.stages.cloud import batch_ns
 from fleet.stages.frames import CLOCK, FRAME, INFER, SENSOR, START
 
@@ -217,8 +217,7 @@ class ServerPool(Workplace):
     def mark(self, now_ns: int) -> None:
         """Write the number of servers into the time bins since the last change."""
         if self.bins is not None and now_ns > self.marked_ns:
-            bin_ns = self.plan.bin_ns
-            for time_bin in range(self.marked_ns // bin_ns, -(-now_ns // bin_ns)):
+            for time_bin in range(self.marked_ns // BIN_NS, -(-now_ns // BIN_NS)):
                 self.bins[time_bin] = max(self.bins[time_bin], len(self.paid_since_ns))
         self.marked_ns = now_ns
 

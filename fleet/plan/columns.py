@@ -164,7 +164,6 @@ class Plan:
 
     Attributes:
         end_ns: horizon; frames still under way then are in flight.
-        bin_ns: width of the time bins of the series.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
         loss_keys: by level too; shape (LEVELS, sensors).
@@ -211,7 +210,6 @@ class Plan:
     seed: int
     replication: int
     end_ns: int
-    bin_ns: int
     names: tuple[str, ...]
     name_hash: Keys
     capture_keys: Keys

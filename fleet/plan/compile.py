@@ -98,7 +98,6 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         seed=model.seed,
         replication=parts.replication,
         end_ns=model.duration,
-        bin_ns=1_000_000_000,
         lookahead_ns=model.duration,
         timetable=found.timetable,
         rollout=found.rollout,

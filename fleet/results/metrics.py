@@ -17,6 +17,7 @@ from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
 from fleet.sketch import quantiles_ns
 from fleet.stages.books import (
+    BIN_NS,
     BUSY_NS,
     CAPTURED,
     COMPUTE_NS,
@@ -105,7 +106,7 @@ def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
     return {
         name: {
             "mean": float(bins[c].sum()) * 1e3 / plan.end_ns,
-            "peak_1s": float(bins[c].max(initial=0)) * 1e3 / plan.bin_ns,
+            "peak_1s": float(bins[c].max(initial=0)) * 1e3 / BIN_NS,
         }
         for c, name in enumerate(plan.class_names)
     }

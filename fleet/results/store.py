@@ -24,7 +24,7 @@ from fleet.errors import InputError
 from fleet.plan.columns import Ints
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
-from fleet.stages.books import FATE_0
+from fleet.stages.books import BIN_NS, FATE_0
 from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, SIGHT
 from fleet.stages.sight import RIGHT, WANTED, WRONG
 
@@ -189,7 +189,7 @@ def series_table(outcome: Outcome) -> pa.Table:
         ("results", plan.group_names, tally.result_bins, "frames"),
         ("servers", plan.region_names, tally.server_bins, "servers"),
     ]
-    starts = np.arange(tally.link_bins.shape[1]) * (plan.bin_ns / 1e9)
+    starts = np.arange(tally.link_bins.shape[1]) * (BIN_NS / 1e9)
     return pa.concat_tables(
         pa.table(
             {

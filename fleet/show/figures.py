@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMetho
 
 from fleet.engine.run import Outcome
 from fleet.sketch import quantiles_ns, upper_ns
-from fleet.stages.books import FATE_0, LATENCY_SUM_NS
+from fleet.stages.books import BIN_NS, FATE_0, LATENCY_SUM_NS
 from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
 
@@ -189,9 +189,9 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     table: Table = [("arm", "link", "start_s", "mbit_s")]
     for axes, (arm, outcome) in zip(panels, outcomes.items(), strict=True):
         plan, bins = outcome.plan, outcome.tally.link_bins
-        start_s = np.arange(bins.shape[1]) * plan.bin_ns / 1e9
+        start_s = np.arange(bins.shape[1]) * BIN_NS / 1e9
         for c, name in enumerate(plan.class_names):
-            rate = bins[c] * 1e3 / plan.bin_ns
+            rate = bins[c] * 1e3 / BIN_NS
             i = names.index(name)
             axes.plot(
                 start_s, rate, label=name, color=COLOURS[i % 9], linestyle=_LINES[i % 4],

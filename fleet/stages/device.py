@@ -238,7 +238,7 @@ def _capture(
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints,
-    bins: Ints, sensors: Ints, bin_ns: int,
+    bins: Ints, sensors: Ints,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -262,12 +262,11 @@ def advance(
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
-        bin_ns: width of a bin.
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
         columns, fresh, before, mine, until_ns, first_second, view, lights, about, states, hop,
-        ports, counts, bins, sensors, bin_ns, moved, held, stages,
+        ports, counts, bins, sensors, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -276,7 +275,7 @@ def advance(
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints,
-    bins: Ints, sensors: Ints, bin_ns: int, moved: Index, held: Index, stages: Index,
+    bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
@@ -323,7 +322,7 @@ def _advance(
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = cross(
                     columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns, links,
-                    class_of, tail_ns, loss_keys, ports, counts, bins, sensors, bin_ns,
+                    class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
                     LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import kernel, part
 from fleet.stages.books import (
+    BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
     LAST_SENT_NS,
@@ -212,7 +213,7 @@ def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tai
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
     until_ns: int, links: Ints, class_of: Ints, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    ports: Ints, counts: Ints, bins: Ints, sensors: Ints, bin_ns: int, lost: int, column: int,
+    ports: Ints, counts: Ints, bins: Ints, sensors: Ints, lost: int, column: int,
 ) -> int:  # fmt: skip
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
 
@@ -239,7 +240,6 @@ def cross(
         counts: book of links.
         bins: book of time bins.
         sensors: book of sensors.
-        bin_ns: width of a bin.
         lost: fate of a frame that does not fit the buffer.
         column: takes the time behind the link.
     """
@@ -261,7 +261,7 @@ def cross(
         return IN_PORT
     counts[link, SENT_LINK_BITS] += bits
     counts[link, BUSY_NS] += service
-    bins[class_of[link], np.uint64(now) // np.uint64(bin_ns)] += bits
+    bins[class_of[link], np.uint64(now) // np.uint64(BIN_NS)] += bits
     if radio:
         _sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
     if not good:
