@@ -94,7 +94,9 @@ GETTERS = {
         "count": ["decoders", "decode_rate"],
     },
     "protocols": {"data_bit": ["per_message", "segment", "per_segment"]},
-    "apps": {"number": ["share", "crop_share"], "time_ns": ["dwell"]},
+    "apps": {
+        "number": ["share", "crop_share"], "time_ns": ["dwell"], "text": ["view", "indoors"],
+    },
     "carbon": {"number": ["intensity"]},
     "prices": {"number": ["electricity", "mobile_data", "fixed_data", "storage", "egress",
                           "ingress"]},
@@ -197,7 +199,7 @@ def test_every_model_has_the_parameters_of_where_it_runs(catalog: Catalog) -> No
         here, there = (model in group(catalog) for group in (on_sensor, in_cloud))
         assert here or there
         named = {row.parameter for row in catalog.rows("models", model)}
-        known = {"map", "top1", "dsp_time", "rate_max"}
+        known = {"map", "top1", "dsp_time", "rate_max", "eye"}
         if here:
             read_all(catalog, "models", model, GETTERS_ON_SENSOR)
             known |= {p for names in GETTERS_ON_SENSOR.values() for p in names}

@@ -1,0 +1,212 @@
+"""What eyes see: light by the sun, rows of traces, and the accuracy that comes of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pytest
+import worlds
+
+from fleet.errors import InputError
+from fleet.plan.columns import Plan
+from fleet.plan.light import DAY, DUSK, NIGHT, RAIN, sun_elevation_deg
+from fleet.results.accuracy import accuracy, measures
+from fleet.results.store import frame_table
+from fleet.stages import frames, sight
+
+BUSY = {"sites": "no-sites.csv", "demand": "demand.csv"}
+
+
+def minutes(utc: str) -> np.ndarray:
+    when = dt.datetime.fromisoformat(utc)
+    return np.array([(when - dt.datetime(when.year, 1, 1)).total_seconds() / 60.0])
+
+
+@pytest.mark.parametrize(
+    ("utc", "latitude", "longitude", "expected"),
+    [
+        ("2024-06-20T12:00", 0.0, 0.0, 90 - 23.44),  # northern solstice, noon on the equator
+        ("2024-12-21T12:00", 51.48, 0.0, 90 - 51.48 - 23.44),  # southern solstice, Greenwich
+        ("2024-03-20T12:07", 40.0, 0.0, 50.0),  # equinox; the clock is seven minutes ahead
+        ("2024-06-20T00:02", 66.56, 0.0, 0.0),  # midnight sun at the arctic circle
+        ("2024-06-20T00:00", 0.0, 180.0, 90 - 23.44),  # noon at the date line
+    ],
+)
+def test_the_sun_stands_where_it_should(
+    utc: str, latitude: float, longitude: float, expected: float
+) -> None:
+    assert sun_elevation_deg(minutes(utc), latitude, longitude)[0] == pytest.approx(
+        expected, abs=0.6
+    )
+
+
+def lit(**changes: Any) -> Plan:
+    return worlds.plan(worlds.scenario(**changes), "cloud")
+
+
+def test_an_evening_is_day_then_dusk_then_night() -> None:
+    plan = lit(start="2024-03-20T12:00", duration="10 h", sensors=one_camera("0.01 fps"))
+    assert plan.light_then.tolist() == [DAY, DUSK, NIGHT]
+    _, dusk_s, night_s = plan.light_from_s.tolist()
+    # At 45° N the sun of an equinox sinks 90° - 45° in an hour by 10.6°; it is 6 h from noon to
+    # the horizon, and sets 5 minutes later for its size and refraction.
+    assert dusk_s / 60 == pytest.approx(6 * 60 + 7 + 5, abs=4)
+    assert (night_s - dusk_s) / 60 == pytest.approx((6 - 0.833) / 10.6 * 60, abs=3)
+    assert plan.lights(dusk_s - 1, 2).tolist() == [DAY, DUSK]
+
+
+def one_camera(rate: str) -> dict[str, Any]:
+    return {"cam": {"count": 1, "rate": rate, "app": "watch", "uplink": "cell"}}
+
+
+def test_light_and_weather_may_be_given() -> None:
+    assert lit(light="night").light_then.tolist() == [NIGHT]
+    assert lit(weather="rain").light_then.tolist() == [RAIN]
+    assert lit(light="day", weather="rain").light_then.tolist() == [RAIN]
+    assert lit(light="dusk", weather="rain").light_then.tolist() == [DUSK]
+
+
+def test_local_time_is_that_of_the_zone() -> None:
+    noon = {"start": "2024-05-16T12:00"}
+    assert lit(**noon).light_then.tolist() == [DAY]
+    assert lit(**noon, timezone="Pacific/Auckland").light_then.tolist() == [NIGHT]
+    with pytest.raises(InputError, match="no time zone 'Europe/Helsinky'"):
+        lit(**noon, timezone="Europe/Helsinky")
+
+
+def seen(arm: str, **changes: Any) -> tuple[Plan, np.ndarray, Any]:
+    data = worlds.scenario(
+        **{"city": BUSY, "duration": "40 s", "traces": worlds.traces(), "light": "night", **changes}
+    )
+    plan = worlds.plan(data, arm)
+    outcome = worlds.run(plan)
+    return plan, worlds.table(outcome), outcome
+
+
+def test_a_frame_takes_a_row_of_its_light_and_objects() -> None:
+    plan, rows, _ = seen("on_sensor")
+    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    assert (taken[:, sight.LIGHT] == NIGHT).all()
+    for objects, bucket in ((0, 0), (1, 1), (2, 1), (3, 3), (5, 3), (8, 9), (20, 9)):
+        mine = rows[:, frames.OBJECTS] == objects
+        if not mine.any():
+            continue
+        begin = plan.sights.start[0, NIGHT, bucket]
+        many = plan.sights.many[0, NIGHT, bucket]
+        assert many == 1 + bucket
+        assert set(rows[mine, frames.SIGHT]) <= set(range(begin, begin + many))
+
+
+def test_means_are_those_of_the_trace() -> None:
+    """Seconds are independent draws, frames of one second are not: standard errors by second."""
+    plan, rows, _ = seen("on_sensor", sensors={
+        "cam": {"count": 40, "cells": 2, "rate": "2 fps", "app": "watch", "uplink": "cell"}
+    })  # fmt: skip
+    for bucket in (1, 3, 9):
+        near = rows[rows[:, frames.OBJECTS] == bucket]
+        second = near[:, frames.CAPTURE] // 10**9 * plan.size + near[:, frames.SENSOR]
+        right = plan.sights.rows[near[:, frames.SIGHT], sight.RIGHT]
+        _, of = np.unique(second, return_inverse=True)
+        by_second = np.bincount(of, weights=right) / np.bincount(of)
+        begin, many = (int(t[0, NIGHT, bucket]) for t in (plan.sights.start, plan.sights.many))
+        expected = plan.sights.rows[begin : begin + many, sight.RIGHT].mean()
+        error = by_second.std(ddof=1) / np.sqrt(len(by_second))
+        assert error < 0.35 * max(1.0, expected)
+        assert abs(by_second.mean() - expected) < 4 * error + 1e-9
+
+
+def test_arms_share_the_draw() -> None:
+    """Buckets of one size in two traces: a frame takes the same place in both."""
+    drawn = []
+    for arm in ("on_sensor", "cloud"):
+        plan, rows, _ = seen(arm, arms={
+            "on_sensor": {"device": "test-ai", "model": "tiny"},
+            "cloud": {"device": "test-camera", "codec": "test-codec", "model": "shaky"},
+        })  # fmt: skip
+        bucket = np.minimum(rows[:, frames.OBJECTS], sight.MOST_OBJECTS)
+        begin = plan.sights.start[0, NIGHT, bucket]
+        keys = zip(rows[:, frames.SENSOR], rows[:, frames.FRAME], strict=True)
+        drawn.append(dict(zip(keys, rows[:, frames.SIGHT] - begin, strict=True)))
+    common = set(drawn[0]) & set(drawn[1])
+    assert len(common) > 1000
+    assert all(drawn[0][key] == drawn[1][key] for key in common)
+
+
+def test_every_frame_is_counted_once_and_the_measures_follow() -> None:
+    plan, rows, outcome = seen("on_sensor", events=[{"at": "5 s", "crash": "cam"}])
+    book = outcome.tally.sights
+    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    answered = rows[:, frames.FATE] == frames.RESULT
+    assert 0 < answered.sum() < len(rows)
+    assert book[0, NIGHT, sight.ANSWERED] == answered.sum()
+    assert book[0, NIGHT, sight.UNANSWERED] == (~answered).sum()
+    wanted, right, wrong = (taken[answered, c].sum() for c in (
+        sight.WANTED, sight.RIGHT, sight.WRONG
+    ))  # fmt: skip
+    found = accuracy(outcome)
+    assert found["recall"] == right / wanted
+    assert found["precision"] == right / (right + wrong)
+    assert found["f1"] == pytest.approx(
+        2 / (1 / found["recall"] + 1 / found["precision"]), rel=1e-12
+    )
+    assert found["recall_of_all"] == right / taken[:, sight.WANTED].sum() < found["recall"]
+    apart = np.abs(taken[:, sight.RIGHT] + taken[:, sight.WRONG] - taken[:, sight.WANTED])
+    assert found["miscount_per_frame"] == apart[answered].mean()
+    assert list(found["by_light"]) == ["night"]
+    table = frame_table(outcome)
+    assert sum(table["objects_right"].to_pylist()) == taken[:, sight.RIGHT].sum()
+
+
+def test_messages_and_video_follow_the_row() -> None:
+    plan, rows, _ = seen("on_sensor")
+    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    sent = rows[:, frames.PAYLOAD] > 0
+    told = np.minimum(taken[:, sight.RIGHT] + taken[:, sight.WRONG], 10)
+    content = 32 + 40 * told
+    expected = 150 + 4 * -(-content // 3)
+    assert (rows[sent, frames.PAYLOAD] == expected[sent]).all()
+
+    plan, rows, _ = seen("cloud")
+    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    for column in (sight.I_PERMILLE, sight.P_PERMILLE):
+        assert taken[:, column].std() > 0
+    sizes = {
+        (column, int(row[column]), int(size))
+        for row, size in zip(taken, rows[:, frames.PAYLOAD], strict=True)
+        for column in (sight.I_PERMILLE, sight.P_PERMILLE)
+    }
+    # One size for each I frame and one for each P frame of a row: two for each row at most.
+    assert len(sizes) <= 4 * len(np.unique(rows[:, frames.SIGHT]))
+
+
+def test_without_a_trace_accuracy_is_not_known() -> None:
+    for changes in ({"inference": "constant"}, {"traces": None, "catalogue": "catalogue"}):
+        plan, rows, outcome = seen("on_sensor", **changes)
+        assert (rows[:, frames.SIGHT] == sight.UNSEEN).all()
+        assert len(plan.sights.rows) == 0
+        assert accuracy(outcome)["recall"] is None
+        assert set(frame_table(outcome)["objects_right"].to_pylist()) == {-1}
+    assert measures(np.zeros(sight.SIGHT_COUNTS, dtype=np.int64))["precision"] is None
+
+
+def test_traces_that_are_not_there() -> None:
+    with pytest.raises(InputError, match=r"none\.parquet: cannot be read"):
+        lit(traces="none.parquet")
+
+
+def test_engines_agree_over_a_sunset() -> None:
+    """Day turns to dusk within the run."""
+    data = worlds.scenario(
+        start="2024-03-20T18:10", duration="5 min", city=BUSY, traces=worlds.traces(),
+        sensors={"cam": {"count": 3, "cells": 1, "rate": "1 fps", "app": "watch",
+                         "uplink": "cell"}},
+    )  # fmt: skip
+    plan = worlds.plan(data, "cloud")
+    assert plan.light_then.tolist() == [DAY, DUSK]
+    fast, slow = worlds.run(plan, window_ns=7 * 10**9), worlds.run(plan, engine="reference")
+    assert worlds.finished(fast) == worlds.finished(slow)
+    assert fast.tally.fingerprint() == slow.tally.fingerprint()
+    # The eye of this arm was traced at dusk and in rain only: rows of dusk stand for the day.
+    assert fast.tally.sights[0, DUSK, sight.ANSWERED] > 500
