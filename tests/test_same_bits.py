@@ -18,6 +18,7 @@ from fleet.chance import Stream
 from fleet.engine import ray_executor
 from fleet.plan.partition import link_place, partition, pool_place
 from fleet.simulation import Simulation
+from fleet.stages.books import BOOTS
 from fleet.stages.frames import LEVELS
 
 ARMS = worlds.ARMS
@@ -114,6 +115,35 @@ def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int)
             assert pool < 0 or part.pools[pool] == (pool_place(level) < part.leave[s])
 
 
+def test_who_has_a_region_to_himself_hands_nothing_over() -> None:
+    """Two regions, one of them with an autoscaler, over one, two and three shards."""
+    group = {"count": 4, "cells": 2, "rate": "25 fps", "app": "watch"}
+    metro = {"technology": "test-backhaul", "shared_by": "city"}
+    made = worlds.plan(
+        worlds.scenario(
+            sensors={"a": {**group, "uplink": "metro-a"}, "b": {**group, "uplink": "metro-b"}},
+            links={
+                "metro-a": {**metro, "to": "wan-a"}, "metro-b": {**metro, "to": "wan-b"},
+                "wan-a": {"technology": "test-wan", "shared_by": "city", "to": "cloud"},
+                "wan-b": {"technology": "test-wan", "shared_by": "city", "to": "far"},
+            },
+            regions={"far": {"servers": 1, "autoscale": {
+                "min": 1, "max": 4, "target": "30 %", "every": "200 ms", "boot": "100 ms",
+                "cooldown": "400 ms",
+            }}},
+        ),
+        "cloud",
+    )  # fmt: skip
+    alone, both, more = (partition(made, shards) for shards in (1, 2, 3))
+    assert alone.regions == both.regions == ()
+    assert [set(made.region_of[part.sensors]) for part in both.shards] == [{0}, {1}]
+    assert len(more.regions) > 0
+    runs = [worlds.run(made, shards=shards, window_ns=300_000_000) for shards in (1, 2, 3)]
+    slow = worlds.run(made, engine="reference")
+    assert {run.tally.fingerprint() for run in runs} == {slow.tally.fingerprint()}
+    assert slow.tally.servers[:, BOOTS].sum() > 0
+
+
 def test_adding_a_sensor_changes_no_other_draw() -> None:
     small = worlds.plan(worlds.scenario(), "cloud")
     more = worlds.scenario()
@@ -122,7 +152,7 @@ def test_adding_a_sensor_changes_no_other_draw() -> None:
     shift = large.size - small.size
     for keys in ("capture_keys", "scene_keys", "size_keys", "radio_keys", "phase", "name_hash"):
         assert (getattr(large, keys)[shift:] == getattr(small, keys)).all()
-    assert len(set(Stream)) == 8
+    assert len(set(Stream)) == 9
 
 
 def test_arms_share_their_scene() -> None:
