@@ -128,7 +128,7 @@ def test_who_has_a_region_to_himself_hands_nothing_over() -> None:
                 "wan-b": {"technology": "test-wan", "shared_by": "city", "to": "far"},
             },
             regions={"far": {"servers": 1, "autoscale": {
-                "min": 1, "max": 4, "target": "30 %", "every": "200 ms", "boot": "100 ms",
+                "min": 1, "max": 4, "target": "1 %", "every": "200 ms", "boot": "100 ms",
                 "cooldown": "400 ms",
             }}},
         ),
