@@ -14,8 +14,8 @@ NAMED = {
     "Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Add", "Sub", "Mul", "Div",
     "Min", "Max", "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish",
     "Gelu", "Tanh", "Exp", "Sin", "Cos", "MaxPool", "Pad", "Reshape", "Flatten", "Squeeze",
-    "Unsqueeze", "Transpose", "Concat", "Split", "Slice", "Gather", "Expand", "Cast", "Dropout", "Identity",
-    "Size", "Equal", "ArgMax", "TopK", "QuantizeLinear", "DequantizeLinear",
+    "Unsqueeze", "Transpose", "Concat", "Split", "Slice", "Gather", "Expand", "Cast", "Dropout",
+    "Identity", "Size", "Equal", "ArgMax", "TopK", "QuantizeLinear", "DequantizeLinear",
 }  # fmt: skip
 """Named by the target description; the last two are how ONNX writes its quantisation."""
 
