@@ -56,5 +56,5 @@ def bright_spots(stride=8, size=64) -> bytes:
             "zero": np.array(0, np.float32),
             "reach": np.full((1, 4, cells, cells), stride / 2, np.float32),
         },
-        {"family": "grid", "stride": str(stride), "kinds": "person,vehicle,gap", "threshold": "0.5"},
+        {"family": "grid", "stride": str(stride), "threshold": "0.5"},
     )  # fmt: skip
