@@ -37,16 +37,18 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count, time and try a network, and say whether it fits an AI sensor."""
+    from fleet.catalog import Catalog
     from fleet.eyes import profile as own
     from fleet.eyes.session import read
     from fleet.show.terminal import console
     from fleet.study import profile as study
 
-    called = study.check_name(_name_of(model) if name is None else name)
+    catalog = Catalog.load()
+    called = study.check_name(catalog, _name_of(model) if name is None else name)
     shown = None if pictures is None else own.pictures_in(pictures)
     measured = own.measure(read(model), called, str(model), pictures=shown)
-    rows = study.rows_of(measured, server)
-    fit = study.on_device(measured, rows, device)
+    rows = study.rows_of(catalog, measured, server)
+    fit = study.on_device(catalog, measured, rows, device)
     if output is not None:
         study.write(rows, output)
     if as_json:

@@ -15,7 +15,7 @@ from math import prod
 from typing import Any
 
 from fleet.errors import InputError
-from fleet.eyes import worker
+from fleet.eyes import onnx_file, worker
 from fleet.eyes.build import onnx_package
 
 _FREE = {
@@ -116,8 +116,11 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         InputError: the model is not sound or meets a limit.
     """
     onnx = onnx_package()
-    worker.trial(data, name, limits=limits)  # nothing else reads the file before this
-    model = onnx.load_from_string(data)
+    onnx_file.check(data, name)
+    try:
+        model = onnx.load_from_string(data)
+    except Exception as error:  # whatever its reader of messages raises
+        raise InputError(f"{name}: is not an ONNX model ({type(error).__name__})") from None
     graph = model.graph
     outputs = [port.name for port in graph.output]
     listening = onnx.ModelProto()

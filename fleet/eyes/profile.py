@@ -68,7 +68,7 @@ def measure(
     file: str,
     *,
     pictures: Sequence[Pixels] | None = None,
-    repeats: int = REPEATS,
+    repeats: int | None = None,
 ) -> Profile:
     """Return the profile of a model.
 
@@ -77,11 +77,12 @@ def measure(
         name: what its rows shall be called.
         file: name of the file, for messages.
         pictures: to try eight bits on; None for rendered scenes.
-        repeats: of each timed run.
+        repeats: of each timed run, `REPEATS` if not said.
 
     Raises:
         InputError: the model is not sound or meets a limit of memory or time.
     """
+    repeats = REPEATS if repeats is None else repeats
     counted = graph.read(data, file, _LIMITS)
     family = Session(data, file).metadata.get("family", "")
     remarks: list[str] = []

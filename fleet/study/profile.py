@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from fleet.catalog import Catalog
-from fleet.catalog.rows import Row, collect
+from fleet.catalog.rows import Key, Row, collect
 from fleet.errors import InputError
 from fleet.eyes import operators
 from fleet.eyes.profile import Profile, line
@@ -58,10 +58,11 @@ class OnDevice:
         return not self.problems
 
 
-def on_device(profile: Profile, rows: list[Row], device: str) -> OnDevice:
+def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) -> OnDevice:
     """Return what a network is on a device.
 
     Args:
+        catalog: what devices are.
         profile: the network.
         rows: its rows, see `rows_of`.
         device: an AI sensor of the catalogue.
@@ -69,11 +70,10 @@ def on_device(profile: Profile, rows: list[Row], device: str) -> OnDevice:
     Raises:
         InputError: there is no such AI sensor.
     """
-    catalog = Catalog.load()
     if not catalog.has("sensors", device, "mac_units"):
         known = [d for d in catalog.items("sensors") if catalog.has("sensors", d, "mac_units")]
         raise InputError(f"--device '{device}' is not an AI sensor; known: {', '.join(known)}")
-    found = [_predicted(rows, device, ends, profile.name) for ends in ({}, _FAST, _SLOW)]
+    found = [_predicted(catalog, rows, device, ends) for ends in ({}, _FAST, _SLOW)]
     reader = catalog.reader()
     memory = reader.data_bit("sensors", device, "memory") // 8
     needed = profile.graph.total("weight_bytes") + profile.graph.working_bytes
@@ -119,20 +119,21 @@ def picture_of(shape: list[int]) -> tuple[int, int, int]:
     return (b, c, a) if a in (1, 3) else (a, b, c)
 
 
-def _predicted(rows: list[Row], device: str, ends: dict[str, str], name: str) -> tuple[int, float]:
+def _predicted(
+    catalog: Catalog, rows: list[Row], device: str, ends: dict[str, str]
+) -> tuple[int, float]:
     """Return time (ns) and energy (µJ) of an inference, some constants at ends of their range."""
-    catalog = Catalog.load()
-    placed = [("profile", row) for row in rows]
-    moved = []
-    for parameter, end in ends.items():
-        row = catalog.row("sensors", device, parameter)
-        moved.append((device, replace(row, value=getattr(row, end) or row.value, low="", high="")))
-    reader = Catalog.load(own={KIND: placed, "sensors": moved}).reader()
+    name = rows[0].item
+    own: dict[Key, Row] = {(KIND, name, row.parameter): row for row in rows}
+    for row in catalog.rows("sensors", device):
+        end = getattr(row, ends.get(row.parameter, "value")) or row.value
+        own["sensors", device, row.parameter] = replace(row, value=end)
+    reader = Catalog(own).reader()
     spent_ns = dsp.compute_ns(reader, device, name)
     return spent_ns, dsp.dsp_uw(reader, device, name, spent_ns) * spent_ns / 1e9
 
 
-def check_name(name: str) -> str:
+def check_name(catalog: Catalog, name: str) -> str:
     """Return the name of a model if rows can have it.
 
     Raises:
@@ -143,15 +144,16 @@ def check_name(name: str) -> str:
             f"--name '{name}' must be of small letters, digits, '-' and '.', at most 40; such as"
             " my-model"
         )
-    if Catalog.load().has(KIND, name):
+    if catalog.has(KIND, name):
         raise InputError(f"--name '{name}' is a model of the catalogue; choose another name")
     return name
 
 
-def rows_of(profile: Profile, server: str | None = None) -> list[Row]:
+def rows_of(catalog: Catalog, profile: Profile, server: str | None = None) -> list[Row]:
     """Return a network's rows for the catalogue.
 
     Args:
+        catalog: where the sizes of messages stand.
         profile: the network.
         server: what a scenario calls this machine as a server; None leaves its times out.
     """
@@ -178,16 +180,15 @@ def rows_of(profile: Profile, server: str | None = None) -> list[Row]:
         Row(profile.name, parameter, str(value), unit, "", "", source, year, "derived")
         for parameter, value, unit, source in numbers
     ]
-    rows += _borrowed(profile.name, task)
+    rows += _borrowed(catalog, profile.name, task)
     if server is not None:
         rows += _service(profile, server, timed, year)
     collect(KIND, [(profile.name, row) for row in rows])
     return rows
 
 
-def _borrowed(name: str, task: str) -> Iterator[Row]:
+def _borrowed(catalog: Catalog, name: str, task: str) -> Iterator[Row]:
     """Yield the sizes of messages, which are the same for all models of a task."""
-    catalog = Catalog.load()
     like = _MESSAGE_LIKE[task]
     wanted = [(like, parameter) for parameter in _MESSAGE] + [(_RESULT_LIKE, "result")]
     for item, parameter in wanted:
