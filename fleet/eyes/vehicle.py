@@ -141,7 +141,7 @@ def _wheels(
 @kernel
 def _lamps(
     pixels: Pixels, owner: Owner, books: Books, who: int, eye: Lens, at: Floats, sizes: Floats,
-    colours: Floats, ink: Floats, ends: Floats,
+    colours: Floats, ink: Floats, extent: Floats, ends: Floats,
 ) -> None:  # fmt: skip
     """Paint head lamps and tail lamps on the end that is seen."""
     for lamp in range(4):
@@ -154,6 +154,7 @@ def _lamps(
         px, py, depth = seen_at(eye, x, 0.66, z)
         r = 0.1 * eye.focal_px / depth
         ends[0], ends[1], ends[2], ends[3], ends[4], ends[5] = px, py, r, px, py, r
+        grown(extent, px - r, py - r, px + r, py + r)
         row = LAMP if lamp < 2 else TAIL
         ink[0], ink[1], ink[2] = colours[row, 0], colours[row, 1], colours[row, 2]
         capsule(pixels, owner, books, who, ends, ink)
@@ -190,7 +191,7 @@ def paint_vehicle(
     sizes[6], sizes[7] = wide - 0.18, measures[HEIGHT]
     _prism(pixels, owner, books, who, eye, at, sizes, colours, True, ink, extent, scratch)
     _wheels(pixels, owner, books, who, eye, at, measures, colours, ink, extent, scratch[:12])
-    _lamps(pixels, owner, books, who, eye, at, measures, colours, ink, scratch.reshape(60)[:6])
+    _lamps(pixels, owner, books, who, eye, at, measures, colours, ink, extent, scratch.reshape(60)[:6])
 
 
 @kernel
