@@ -25,8 +25,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from fleet.eyes.boxes import KINDS
-
 ROOT = Path(__file__).parents[1]
 RADIUS = 1.5
 THRESHOLD = 0.4
@@ -194,8 +192,24 @@ def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     return np.asarray(Image.open(kept))
 
 
-def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: Path) -> Network:
-    """Train with AdamW and a cosine schedule; return the moving average of the weights."""
+@torch.no_grad()
+def follow(mean: Network, net: Network, share: float) -> None:
+    """Move the mean of the weights by a share towards the newest."""
+    pairs = zip(mean.state_dict().values(), net.state_dict().values(), strict=True)
+    for kept, new in pairs:
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, share)
+        else:
+            kept.copy_(new)
+
+
+def train(
+    net: Network, feed: Feeder, steps: int, size: int, rate: float, log: Path, kept_at: Path
+) -> Network:
+    """Train with AdamW and a cosine schedule; return the moving average of the weights.
+
+    Every 50 steps a line goes to the log, and the average to `kept_at`.
+    """
     mean = copy.deepcopy(net)
     rest = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
     began, sums = time.monotonic(), np.zeros(3)
@@ -213,18 +227,13 @@ def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: P
             (score + box).backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 8.0)
             rest.step()
-            keep = min(0.998, (step + 1) / (step + 10))
-            with torch.no_grad():
-                for kept, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                    if kept.dtype.is_floating_point:
-                        kept.lerp_(new, 1 - keep)
-                    else:
-                        kept.copy_(new)
+            follow(mean, net, 1 - min(0.998, (step + 1) / (step + 10)))
             sums += [score.item(), box.item(), 1]
             if (step + 1) % 50 == 0:
                 row = [f"{value:.4f}" for value in sums[:2] / sums[2]]
                 out.writerow([step + 1, *row, f"{now:.2e}", f"{time.monotonic() - began:.0f}"])
                 file.flush()
+                torch.save(mean.state_dict(), kept_at)
                 sums[:] = 0
     return mean
 
@@ -290,12 +299,14 @@ def main() -> None:
     if given.weights:
         net.load_state_dict(torch.load(given.weights, weights_only=True))
     count = sum(p.numel() for p in net.parameters())
-    print(f"{given.name}: {count} parameters, {multiplications(net) / 1e6:.0f} million MAC a picture")
+    macs = multiplications(net) / 1e6
+    print(f"{given.name}: {count} parameters, {macs:.0f} million MAC a picture")
     log = ROOT / "results" / "eyes" / f"training-{given.name}.csv"
     feed = Feeder(data, given.name, given.seed)
     steps, size = given.steps or (2500 if small else 2600), given.batch or (16 if small else 9)
-    net = train(net, feed, steps, size, given.rate, log)
-    torch.save(net.state_dict(), given.cache / f"{given.name}.pt")
+    kept_at = given.cache / f"{given.name}.pt"
+    net = train(net, feed, steps, size, given.rate, log, kept_at)
+    torch.save(net.state_dict(), kept_at)
     floats = given.cache / f"eye-{given.name}-float.onnx"
     floats.write_bytes(exported(net, THRESHOLD).SerializeToString())
     path = ROOT / "fleet" / "eyes" / "models" / f"eye-{given.name}.onnx"
