@@ -195,6 +195,16 @@ def test_crops_have_a_margin_and_stay_in_the_picture() -> None:
     assert bytes_of(np.empty((0, 4), np.float32)) == 0
 
 
+def test_crops_are_cut_from_raw_frames_only() -> None:
+    table = traced(Squares(), Bright(), codecs=["jpeg-q85"])
+    first = next(Squares().frames()).pixels
+    assert only(table)["roi_bytes"][0] == trace.roi_bytes(first, Bright().of(first)) > 0
+    assert only(table, "jpeg-q85")["roi_bytes"] == [None] * 20
+    raw, coded = summarise(table)
+    assert coded.roi_bytes is None
+    assert raw.roi_bytes == pytest.approx(np.mean(only(table)["roi_bytes"]))
+
+
 def test_frames_are_taken_few_at_a_time_and_as_many_as_asked() -> None:
     finder = Bright()
     table = traced(Squares(frames=300), finder, codecs=["h264-crf30"], frames=11)

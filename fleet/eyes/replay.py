@@ -64,7 +64,7 @@ class Replay(NamedTuple):
         true_positives: found and there.
         false_positives: found and not there.
         message_bytes: of a message about what was found.
-        roi_bytes: of its crops.
+        roi_bytes: of crops of what was found; 0 behind a codec.
         i_permille: bytes of the last I frame, over the mean of this column by day.
         p_permille: bytes of the last P frame, over the mean of this column by day.
     """
@@ -131,7 +131,7 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     values += _permille(rows, lights)
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
-    whole = [np.rint(column[order]).astype(np.int32) for column in values]
+    whole = [np.rint(np.nan_to_num(column[order])).astype(np.int32) for column in values]
     return pa.table([*words, *whole], names=SCHEMA.names)
 
 

@@ -19,7 +19,7 @@ A trace has one row for each (clip, frame, source, model), kept as Parquet:
 | true_positives, false_positives | int16 | of these; null if nobody knows |
 | confidence | float32 | mean score of the detections; null if there are none |
 | message_bytes | int32 | a message about them, as the sensor would send |
-| roi_bytes | int32 | their places cut out of the frame, each as JPEG |
+| roi_bytes | int32 | their places cut out of the raw frame, each as JPEG; null behind a codec |
 | tracks | int16 | confirmed tracks that go on |
 | visitors | int16 | tracks confirmed in this frame: visitors counted, to compare with newcomers |
 
@@ -155,7 +155,8 @@ class _Watcher:
                 "false_positives": false,
                 "confidence": float(found.scores.mean()) if len(found.scores) else None,
                 "message_bytes": self.message.bytes_of(len(found.scores)),
-                "roi_bytes": roi_bytes(c.pixels, found),
+                # What is cut out, a sensor cuts out, before any codec.
+                "roi_bytes": roi_bytes(c.pixels, found) if self.source == RAW.name else None,
                 "tracks": self.tracker.alive,
                 "visitors": self.tracker.confirmed - before,
             }
