@@ -53,6 +53,8 @@ ROI_MARGIN = 0.1
 ROI_QUALITY = 85
 BATCH = 8
 """Frames that a model takes at once."""
+PATIENCE_S = 1.0
+"""How long a visitor may be out of sight and still be the same one."""
 MESSAGE_LIKE = "ssd-mobilenet-v2"
 """The model of the catalogue whose message others send too: it is the sensor's own format."""
 
@@ -134,9 +136,9 @@ _Row = dict[str, Any]
 class _Watcher:
     """One model behind one source: its tracker and its rows."""
 
-    def __init__(self, source: str, finder: Finder, message: Message) -> None:
+    def __init__(self, source: str, finder: Finder, message: Message, rate_fps: float) -> None:
         self.source, self.finder, self.message = source, finder, message
-        self.tracker = Tracker()
+        self.tracker = Tracker(dies_after=max(2, round(PATIENCE_S * rate_fps)))
 
     def rows(self, coded: Sequence[Coded], truths: Sequence[Truth | None]) -> Iterator[_Row]:
         finds = self.finder.find([c.pixels for c in coded])
@@ -201,7 +203,10 @@ def watch(
             raise InputError(f"a {what} stands twice among {', '.join(names)}; leave one out")
     known = Catalog.load() if catalog is None else catalog
     watchers = [
-        [_Watcher(s.name, finder, message_of(finder.name, known)) for finder in finders]
+        [
+            _Watcher(s.name, finder, message_of(finder.name, known), clip.rate_fps)
+            for finder in finders
+        ]
         for s in sources
     ]
     door, number = _Door(), 0
