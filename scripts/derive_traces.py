@@ -1,15 +1,16 @@
-"""Derive the packaged traces: what the packaged networks see of rendered scenes, and of a real one.
+"""Derive the packaged traces: what networks see of rendered scenes, and of a real one.
 
-Run it as ``python scripts/derive_traces.py``; it needs ``pip install -e '.[eyes]'`` and takes about
-an hour on one core. Rendered scenes have seeds that no network was trained on. On each, the small
-network sees raw frames, as on a sensor, and the large one raw frames and what codecs leave of them.
+Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e '.[eyes]'`` and takes about
+an hour on one core. Rendered scenes have seeds that no network was trained on. On each, a small
+network sees raw frames, as on a sensor, and a large one raw frames and what codecs leave of them.
 In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
 second each.
 
-If ``fleet eyes fetch ssd nanodet vtest`` was run before, the first frames of vtest.avi are traced
-too, as the view `filmed`. What is truly in it nobody has written down: what both fetched networks
-find in the raw frame stands for the truth, so these rows tell agreement, not accuracy, and nothing
-that both of them miss counts as missed.
+If ``fleet eyes fetch ssd nanodet vtest`` was run before, these two networks are traced too, where
+people and vehicles are looked for, and the first frames of vtest.avi by all, as the view `filmed`.
+What is truly in it nobody has written down: what both fetched networks find in the raw frame stands
+for the truth, so these rows tell agreement, not accuracy, and nothing that both of them miss counts
+as missed.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import argparse
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -42,11 +43,29 @@ from fleet.eyes.tracker import Tracker
 from fleet.eyes.video import open_clip
 
 FOLDER = ROOT / "fleet" / "eyes" / "traces"
-SMALL, LARGE = "eye-small", "eye-large"
 CODECS = ("h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "av1-crf38", "jpeg-q60")
 SEEDS = tuple(HELD_OUT + 90_000 + k for k in range(4))
 RATE_FPS = 5
 MOST = {"street": 12, "entrance": 8, "ceiling": 12, "shelf": 4}
+
+
+class Pair(NamedTuple):
+    """A network for the sensor, one for the cloud, where they look, and behind what.
+
+    Its traces are in a file of its own.
+    """
+
+    name: str
+    small: str
+    large: str
+    views: tuple[str, ...]
+    codecs: tuple[str, ...]
+
+
+OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS)
+FETCHED = Pair(
+    "fetched", "ssd", "nanodet", ("street", "entrance", "ceiling"), ("h264-crf28", "h264-crf36")
+)
 FILMED_FRAMES = 200
 LEAST_IOU = 0.5
 PACKAGES = ("sensor-fleet", "numpy", "onnxruntime", "av", "pillow", "pyarrow")
@@ -82,9 +101,9 @@ def counts(most: int) -> list[int]:
     return [*range(0, most + 1, 2), *(n for n in range(most, 0, -1) if n % 2)]
 
 
-def rendered() -> Iterator[Clip]:
-    """Yield the scenes of all views and lights."""
-    for view in VIEWS:
+def rendered(views: tuple[str, ...]) -> Iterator[Clip]:
+    """Yield the scenes of some views in all lights."""
+    for view in views:
         objects = counts(MOST[view])
         frames = len(objects) * RATE_FPS
         for light in LIGHTS:
@@ -94,71 +113,92 @@ def rendered() -> Iterator[Clip]:
                 )
 
 
-def filmed() -> Iterator[Clip]:
-    """Yield the real clip, if it and both networks are here."""
-    try:
-        clip = open_clip(assets.path("vtest", "vtest.avi"))
-        yield Agreed(clip, detector.load("nanodet"), detector.load("ssd"), FILMED_FRAMES)
-    except InputError as error:
-        print(f"no real clip: {error}")
+def filmed() -> Clip:
+    """Return the real clip, judged by the fetched networks."""
+    clip = open_clip(assets.path("vtest", "vtest.avi"))
+    one, other = detector.load(FETCHED.large), detector.load(FETCHED.small)
+    return Agreed(clip, one, other, FILMED_FRAMES)
 
 
-def traces(codecs: tuple[str, ...]) -> pa.Table:
-    """Trace all clips: the small network on raw frames, the large one behind codecs too."""
-    small, large = detector.load(SMALL), detector.load(LARGE)
-    settings = [setting(name) for name in codecs]
-    batches: list[pa.RecordBatch] = []
-    for clips in (rendered(), filmed()):
-        for clip in clips:
-            batches += watch(clip, [small], [])
-            batches += watch(clip, [large], settings)
-            print(f"{clip.name} traced", flush=True)
-    return pa.Table.from_batches(batches, SCHEMA)
+def trace(pair: Pair, clips: Iterable[Clip]) -> Iterator[pa.RecordBatch]:
+    """Yield what a pair sees: the small network raw frames, the large one behind codecs too."""
+    small, large = detector.load(pair.small), detector.load(pair.large)
+    settings = [setting(name) for name in pair.codecs]
+    for clip in clips:
+        yield from watch(clip, [small], [])
+        yield from watch(clip, [large], settings)
+        print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
 
 
-def provenance(path: Path, table: pa.Table, codecs: tuple[str, ...]) -> dict[str, Any]:
-    """Return how the traces were made."""
-    models = {name: _sha256(detector.packaged()[name]) for name in (SMALL, LARGE)}
+def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
+    """Return how a file of traces was made."""
     data = {
-        "command": "python scripts/derive_traces.py",
+        "command": f"python scripts/derive_traces.py {pair.name}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "models": models,
-        "codecs": list(codecs),
-        "rendered": {"seeds": list(SEEDS), "rate_fps": RATE_FPS, "objects_by_second": {
-            view: " ".join(map(str, counts(most))) for view, most in MOST.items()
-        }},
-        "rows": table.num_rows,
+        "models": {name: _sha256(_file(name)) for name in (pair.small, pair.large)},
+        "views": list(pair.views),
+        "codecs": list(pair.codecs),
+        "rendered": {
+            "seeds": list(SEEDS),
+            "rate_fps": RATE_FPS,
+            "objects_by_second": {k: " ".join(map(str, counts(n))) for k, n in MOST.items()},
+        },
+        "rows": rows,
         "sha256": _sha256(path),
-    }  # fmt: skip
-    if "filmed" in table["view"].to_pylist():
+    }
+    if real:
         data["filmed"] = {
             "clip": "vtest.avi (PETS 2009 S2.L1 View 001, Debian opencv-doc 4.6.0+dfsg-12)",
             "sha256": _sha256(assets.path("vtest", "vtest.avi")),
             "frames": FILMED_FRAMES,
-            "truth": "not known; stands for it: what nanodet and ssd both find in the raw frame,"
-            f" overlapping by {LEAST_IOU}",
-            "judges": {name: _sha256(assets.model(name)) for name in ("nanodet", "ssd")},
+            "truth": f"not known; stands for it: what {FETCHED.large} and {FETCHED.small} both find"
+            f" in the raw frame, overlapping by {LEAST_IOU}",
         }
     return data
+
+
+def _file(model: str) -> Path:
+    own = detector.packaged()
+    return own[model] if model in own else assets.model(model)
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def main() -> None:
-    """Trace, make small, and write table and provenance."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--codec", action="append", help="instead of the usual ones")
-    codecs = tuple(parser.parse_args().codec or CODECS)
-    table = compact(traces(codecs))
+def fetched() -> bool:
+    """Return whether the fetched networks and the real clip are here."""
+    try:
+        filmed()
+    except InputError as error:
+        print(f"only the packaged networks, and no real clip: {error}")
+        return False
+    return True
+
+
+def derive(pair: Pair, real: bool) -> None:
+    """Trace what a pair sees, make it small, and write table and provenance."""
+    batches = list(trace(pair, rendered(pair.views)))
+    if real:
+        batches += trace(pair, [filmed()])
+    table = compact(pa.Table.from_batches(batches, SCHEMA))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / "replay.parquet"
+    path = FOLDER / f"{pair.name}.parquet"
     pq.write_table(table, path, compression="zstd", compression_level=19)
-    text = json.dumps(provenance(path, table, codecs), indent=1)
-    (FOLDER / "replay.json").write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(provenance(path, table.num_rows, pair, real), indent=1)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     print(f"{table.num_rows} rows, {path.stat().st_size} B, written to {path}")
+
+
+def main() -> None:
+    """Derive the traces of the pairs asked for, or of all that are here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
+    wanted, real = parser.parse_args().pair, fetched()
+    for pair in (OWN, FETCHED) if real else (OWN,):
+        if not wanted or pair.name in wanted:
+            derive(pair, real)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
         view: one of `VIEWS`.
         source: raw or a codec setting.
         model: name of a network.
-        path: of a compact table; None for the packaged one.
+        path: of a compact table; None for the packaged ones.
 
     Raises:
         InputError: there are no such rows; lists what there is.
@@ -172,18 +172,26 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
     for names, rows in _groups(table):
         if names == (view, source, model):
             return _indexed(rows)
-    known = ", ".join(sorted("/".join(names) for names, _ in _groups(table)))
+    known = ", ".join(sorted("/".join(names) for names, _ in _groups(table))) or "none"
     raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {known}")
 
 
 def _table(path: Path | None) -> pa.Table:
-    with resources.as_file(resources.files(__package__) / "traces" / "replay.parquet") as packaged:
-        try:
-            table = pq.read_table(path or packaged)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{path or packaged}: cannot be read: {error}") from None
+    """Return a compact table; all the packaged ones as one if no path is given."""
+    if path is not None:
+        return _read(path)
+    with resources.as_file(resources.files(__package__) / "traces") as folder:
+        tables = [_read(packaged) for packaged in sorted(folder.glob("*.parquet"))]
+    return pa.concat_tables([SCHEMA.empty_table(), *tables])
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
     if table.column_names != SCHEMA.names:
-        raise InputError(f"{path or packaged}: no table to replay: columns must be {SCHEMA.names}")
+        raise InputError(f"{path}: no table to replay: columns must be {', '.join(SCHEMA.names)}")
     return table.cast(SCHEMA)
 
 
