@@ -1,8 +1,9 @@
 """Derive the packaged traces: what networks see of rendered scenes, and of a real one.
 
-Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e '.[eyes]'`` and takes about
-an hour on one core. Rendered scenes have seeds that no network was trained on. On each, a small
-network sees raw frames, as on a sensor, and a large one raw frames and what codecs leave of them.
+Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e
+'.[eyes]'`` and takes about an hour on one core. Rendered scenes have seeds that no network was
+trained on. On each, a small network sees raw frames, as on a sensor, and a large one raw frames and
+what codecs leave of them.
 In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
 second each.
 
@@ -19,7 +20,7 @@ import argparse
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path

@@ -240,6 +240,16 @@ def test_a_trace_is_written_and_read_back(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["trace.parquet"]
 
 
+def test_a_trace_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from trace.watch(Squares(frames=3), [Bright()], [])
+        raise InputError("the file is damaged")
+
+    with pytest.raises(InputError, match="the file is damaged"):
+        trace.write(tmp_path / "trace.parquet", broken())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.parquet").write_text("no")
     with pytest.raises(InputError, match="cannot be read as a trace"):

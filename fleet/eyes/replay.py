@@ -131,7 +131,7 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     values += _permille(rows, lights)
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
-    whole = [np.rint(np.nan_to_num(column[order])).astype(np.int32) for column in values]
+    whole = [np.rint(np.nan_to_num(value[order])).astype(np.int32) for value in values]
     return pa.table([*words, *whole], names=SCHEMA.names)
 
 

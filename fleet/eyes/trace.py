@@ -254,11 +254,15 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()  # before hours of work
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    try:
         table = pa.Table.from_batches(list(batches), SCHEMA)
         pq.write_table(table, part, compression="zstd")
         part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
     return table
 
 
