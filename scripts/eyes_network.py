@@ -195,7 +195,8 @@ def exported(net: Network, threshold: float) -> onnx.ModelProto:
     kinds = len(KINDS)
     ops.constant("parts", np.array([kinds, 4], dtype=np.int64))
     ops.constant("stride", np.array(STRIDE, dtype=np.float32))
-    ops.nodes.append(helper.make_node("Split", [said, "parts"], ["logits", "logs"], "split", axis=1))
+    split = helper.make_node("Split", [said, "parts"], ["logits", "logs"], "split", axis=1)
+    ops.nodes.append(split)
     ops.node("Sigmoid", ["logits"], "scores")
     ops.node("Mul", [ops.node("Exp", ["logs"], "shares"), "stride"], "distances")
     grid = [height // STRIDE, width // STRIDE]

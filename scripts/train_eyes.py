@@ -25,8 +25,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from fleet.eyes.boxes import KINDS
-
 ROOT = Path(__file__).parents[1]
 RADIUS = 1.5
 THRESHOLD = 0.4
@@ -194,6 +192,17 @@ def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     return np.asarray(Image.open(kept))
 
 
+@torch.no_grad()
+def follow(mean: Network, net: Network, share: float) -> None:
+    """Move the mean of the weights by a share towards the newest."""
+    pairs = zip(mean.state_dict().values(), net.state_dict().values(), strict=True)
+    for kept, new in pairs:
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, share)
+        else:
+            kept.copy_(new)
+
+
 def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: Path) -> Network:
     """Train with AdamW and a cosine schedule; return the moving average of the weights."""
     mean = copy.deepcopy(net)
@@ -213,13 +222,7 @@ def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: P
             (score + box).backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 8.0)
             rest.step()
-            keep = min(0.998, (step + 1) / (step + 10))
-            with torch.no_grad():
-                for kept, new in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
-                    if kept.dtype.is_floating_point:
-                        kept.lerp_(new, 1 - keep)
-                    else:
-                        kept.copy_(new)
+            follow(mean, net, 1 - min(0.998, (step + 1) / (step + 10)))
             sums += [score.item(), box.item(), 1]
             if (step + 1) % 50 == 0:
                 row = [f"{value:.4f}" for value in sums[:2] / sums[2]]
@@ -290,7 +293,8 @@ def main() -> None:
     if given.weights:
         net.load_state_dict(torch.load(given.weights, weights_only=True))
     count = sum(p.numel() for p in net.parameters())
-    print(f"{given.name}: {count} parameters, {multiplications(net) / 1e6:.0f} million MAC a picture")
+    macs = multiplications(net) / 1e6
+    print(f"{given.name}: {count} parameters, {macs:.0f} million MAC a picture")
     log = ROOT / "results" / "eyes" / f"training-{given.name}.csv"
     feed = Feeder(data, given.name, given.seed)
     steps, size = given.steps or (2500 if small else 2600), given.batch or (16 if small else 9)

@@ -45,7 +45,6 @@ def _cloud(key: np.uint64, x: float, y: float) -> float:
     i, j = math.floor(x), math.floor(y)
     u, v = x - i, y - j
     u, v = u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v)
-    i, j = int(i), int(j)
     low = _cell(key, i, j) * (1.0 - u) + _cell(key, i + 1, j) * u
     high = _cell(key, i, j + 1) * (1.0 - u) + _cell(key, i + 1, j + 1) * u
     return low * (1.0 - v) + high * v - 0.5
@@ -71,10 +70,10 @@ def _mix(out: Floats, colours: Floats, row: int, share: float) -> None:
 
 @part
 def _ground(
-    out: Floats, key: np.uint64, colours: Floats, m: Floats, s: float, l: float, pixel_m: float
+    out: Floats, key: np.uint64, colours: Floats, m: Floats, s: float, w: float, pixel_m: float
 ) -> None:
     """Set the colour of the ground so far along and across: road, crossing, kerb, slabs, lawn."""
-    road = m[ROAD_TO] > 0.0 and m[ROAD_AT] < l < m[ROAD_TO]
+    road = m[ROAD_TO] > 0.0 and m[ROAD_AT] < w < m[ROAD_TO]
     for c in range(3):
         out[c] = colours[ROAD, c] if road else colours[GROUND, c]
     if road:
@@ -83,27 +82,28 @@ def _ground(
         zebra = abs(s - m[ZEBRA]) < 1.6
         if zebra:
             dash = 0.0
-            _mix(out, colours, MARK, 0.75 * _line(_apart(l, 1.0), 0.5, pixel_m))
-        _mix(out, colours, MARK, dash * _line(l - middle, 0.13, pixel_m))
+            _mix(out, colours, MARK, 0.75 * _line(_apart(w, 1.0), 0.5, pixel_m))
+        _mix(out, colours, MARK, dash * _line(w - middle, 0.13, pixel_m))
     else:
         joint = max(
-            _line(_apart(s, m[TILE]), 0.014, pixel_m), _line(_apart(l, m[TILE]), 0.014, pixel_m)
+            _line(_apart(s, m[TILE]), 0.014, pixel_m), _line(_apart(w, m[TILE]), 0.014, pixel_m)
         )
-        tone = 0.12 * (_cell(key, int(math.floor(s / m[TILE] + 0.5)), int(math.floor(l / m[TILE] + 0.5))) - 0.5)
+        i, j = math.floor(s / m[TILE] + 0.5), math.floor(w / m[TILE] + 0.5)
+        tone = 0.12 * (_cell(key, i, j) - 0.5)
         tone *= min(1.0, m[TILE] / (4.0 * pixel_m))
         for c in range(3):
             out[c] *= 1.0 + tone
         _mix(out, colours, JOINT, 0.7 * joint)
         if m[ROAD_TO] > 0.0:
-            kerb = max(_line(l - m[ROAD_AT] + 0.09, 0.16, pixel_m), _line(l - m[ROAD_TO] - 0.09, 0.16, pixel_m))
-            _mix(out, colours, TRIM, 0.6 * kerb)
+            _mix(out, colours, TRIM, 0.6 * _line(w - m[ROAD_AT] + 0.09, 0.16, pixel_m))
+            _mix(out, colours, TRIM, 0.6 * _line(w - m[ROAD_TO] - 0.09, 0.16, pixel_m))
             lawn = m[ROAD_AT] - 7.0 + _cloud(key, s * 1.5, 7.0)
-            if l < lawn:
+            if w < lawn:
                 _mix(out, colours, GREEN, 1.0)
                 for c in range(3):
-                    out[c] *= 1.0 + 0.5 * _cloud(key, 9.0 * s, 9.0 * l)
-    rough = 0.20 * _cloud(key, 0.55 * s, 0.55 * l) + 0.10 * _cloud(key, 2.3 * s, 2.3 * l)
-    fine = 0.22 * _cloud(key, 31.0 * s, 31.0 * l) * min(1.0, 0.02 / pixel_m)
+                    out[c] *= 1.0 + 0.5 * _cloud(key, 9.0 * s, 9.0 * w)
+    rough = 0.20 * _cloud(key, 0.55 * s, 0.55 * w) + 0.10 * _cloud(key, 2.3 * s, 2.3 * w)
+    fine = 0.22 * _cloud(key, 31.0 * s, 31.0 * w) * min(1.0, 0.02 / pixel_m)
     tone = 1.0 + rough + fine
     for c in range(3):
         out[c] *= tone
@@ -120,7 +120,7 @@ def _facade(
     storey = 0 if y < 3.4 else 1 + int((y - 3.4) / 3.0)
     foot = 0.0 if storey == 0 else 3.4 + 3.0 * (storey - 1)
     tall = 3.4 if storey == 0 else 3.0
-    bay = int(math.floor(s / m[BAY] + 0.5))
+    bay = math.floor(s / m[BAY] + 0.5)
     off, up = abs(s - bay * m[BAY]), (y - foot) / tall
     wide = 0.5 * m[BAY] * (0.86 if storey == 0 else m[WINDOW])
     draw_here = _cell(key, bay * 7 + 1, storey * 13 + 5)
@@ -146,8 +146,8 @@ def _facade(
 @part
 def _goods(out: Floats, key: np.uint64, colours: Floats, s: float, y: float) -> None:
     """Set the colour of a shelf full of goods; each place on a board holds one kind of them."""
-    board = int(math.floor((y - FOOT_M) / BOARD_M))
-    slot = int(math.floor(s / SLOT_M))
+    board = math.floor((y - FOOT_M) / BOARD_M)
+    slot = math.floor(s / SLOT_M)
     up = y - FOOT_M - board * BOARD_M
     if board < 0 or board >= BOARDS or up < 0.035:
         for c in range(3):
@@ -217,7 +217,7 @@ def trace(
             depth = min(to_ground, to_wall)
             x, z = depth * dx, depth * dz
             y = drop + depth * dy
-            s, l = x * ax + z * az, z * ax - x * az
+            s, w = x * ax + z * az, z * ax - x * az
             pixel_m = depth / eye.focal_px
             glow = 0.0
             open_sky = depth > 900.0 or (to_wall < to_ground and y > m[TOP] and not shelf)
@@ -230,13 +230,13 @@ def trace(
                 else:
                     glow = _facade(out, key, colours, m, s, y, pixel_m)
             else:
-                _ground(out, key, colours, m, s, l, pixel_m / max(0.25, abs(dy)))
-                if l > m[SUN_FROM]:
+                _ground(out, key, colours, m, s, w, pixel_m / max(0.25, abs(dy)))
+                if w > m[SUN_FROM]:
                     for c in range(3):
                         out[c] *= 0.68
-                if l > m[WALL_AT] - 0.5:  # dirt and shade in the corner
+                if w > m[WALL_AT] - 0.5:  # dirt and shade in the corner
                     for c in range(3):
-                        out[c] *= 1.0 - 0.5 * (l - m[WALL_AT] + 0.5)
+                        out[c] *= 1.0 - 0.5 * (w - m[WALL_AT] + 0.5)
             veil = 1.0 - 1.0 / (1.0 + m[HAZE] * min(depth, 60.0))
             for c in range(3):
                 tone = lights[0, c] if open_sky else shine(lights, x, y, z, c)
@@ -259,7 +259,8 @@ def backdrop(place: Site, light: Light, lights: Floats, width: int, height: int)
     wall = _near(key, "walls", _WALLS)
     road = draw(key, "asphalt", 62.0, 104.0)
     colours = np.array([
-        [c * wet for c in ground], [c * 0.62 for c in ground], [road * wet, road * wet, 1.04 * road * wet],
+        [c * wet for c in ground], [c * 0.62 for c in ground],
+        [road * wet, road * wet, 1.04 * road * wet],
         wall, [min(235.0, 1.25 * c + 20.0) for c in wall], [74.0, 88.0, 104.0], [78.0, 98.0, 52.0],
         [206.0, 206.0, 200.0],
     ])  # fmt: skip

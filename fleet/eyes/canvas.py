@@ -1,4 +1,4 @@
-"""A picture being painted: shadows first, then everything from far to near, and what is seen of it."""
+"""A picture being painted: shadows, then everything from far to near, and what is seen of it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ _STRIDE_M = 1.45
 
 _NOBODY = -1
 
+_EMPTY = np.array([[52.0, 50.0, 50.0], [104.0, 100.0, 96.0]])
+"""Colours of an empty place: the shelf's back, and the board."""
+
 
 class Actor:
     """A mover with its looks."""
@@ -29,7 +32,8 @@ class Actor:
     def __init__(self, mover: Mover, wet: bool) -> None:
         self.mover = mover
         drives = mover.kind == VEHICLE
-        self.colours, self.measures = vehicle.look(mover.key) if drives else person.look(mover.key, wet)
+        of = vehicle.look(mover.key) if drives else person.look(mover.key, wet)
+        self.colours, self.measures = of
         self.lit = self.colours.copy()
 
     def pose(self, time_s: float) -> Floats:
@@ -72,7 +76,7 @@ class Canvas:
         self._books = np.zeros((most + 1, 2), dtype=np.int64)
         self._limbs = np.zeros((person.LIMBS, 10))
         self._scratch, self._ends, self._ink = np.zeros((20, 3)), np.zeros(7), np.zeros(6)
-        self._extent, self._gap_colours = np.zeros(4), np.array([[52.0, 50.0, 50.0], [104.0, 100.0, 96.0]])
+        self._extent = np.zeros(4)
         lean = draw(place.key, "sun x", -1.0, 1.0), draw(place.key, "sun z", -0.6, 0.6)
         if light.haze == 0.0:  # indoors: light from above
             lean = lean[0] * 0.15, lean[1] * 0.15
@@ -114,13 +118,13 @@ class Canvas:
 
     def _cast(self, actors: Sequence[Actor], poses: Sequence[Floats]) -> None:
         eye, sun, ends = self._place.eye, self._sun, self._ends
+        shade, glow, beam = self._shade, self._glow, float(self._light.beam)
         for actor, pose in zip(actors, poses, strict=True):
             if actor.mover.kind == VEHICLE:
-                beam = float(self._light.beam)
-                vehicle.shade_vehicle(self._shade, self._glow, eye, pose, actor.measures, sun, beam, ends)
+                vehicle.shade_vehicle(shade, glow, eye, pose, actor.measures, sun, beam, ends)
             elif self._place.view != "shelf":
                 count = person.posed(self._limbs, actor.measures, pose)
-                person.shade_limbs(self._shade, eye, self._limbs, count, sun, ends)
+                person.shade_limbs(shade, eye, self._limbs, count, sun, ends)
 
     def _paint_actor(self, actor: Actor, pose: Floats, depth: float) -> None:
         eye, who = self._place.eye, actor.mover.identity
@@ -135,7 +139,9 @@ class Canvas:
             return
         lit(self._lights, pose[0], pose[1], actor.colours, actor.lit, len(actor.lit))
         count = person.posed(self._limbs, actor.measures, pose)
-        person.paint_limbs(*rest, self._limbs, count, actor.lit, self._ink, self._extent, self._ends)
+        person.paint_limbs(
+            *rest, self._limbs, count, actor.lit, self._ink, self._extent, self._ends
+        )
 
     def _paint_piece(self, piece: Piece) -> None:
         self._prepare(1.0)
@@ -156,7 +162,7 @@ class Canvas:
         self._prepare(1.0)
         middle = self._place.spot(0.5 * (left + right), self._place.wall_m)
         colours = np.empty((2, 3))
-        lit(self._lights, *middle, self._gap_colours, colours, 2)
+        lit(self._lights, *middle, _EMPTY, colours, 2)
         ups = (low, low + BOARD_M - 0.035), (low, low + 0.3 * BOARD_M)
         for colour, (bottom, top) in zip(colours, ups, strict=True):
             corners = np.empty((4, 2))

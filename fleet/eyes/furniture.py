@@ -101,9 +101,9 @@ def furniture(place: Site) -> list[Piece]:
     """Return what stands about at a site."""
     pieces = []
     (ax, az), (cx, cz) = place.along, place.across()
-    for number, (kind, s, l) in enumerate(_spots(place)):
+    for number, (kind, s, w) in enumerate(_spots(place)):
         bars, colours, grain = _bars(kind, key_of(place.key, "piece", number))
-        x, z = place.spot(s, l)
+        x, z = place.spot(s, w)
         limbs = np.zeros((len(bars), 10))
         for n, bar in enumerate(bars):
             for end in (0, 4):
@@ -117,8 +117,8 @@ def furniture(place: Site) -> list[Piece]:
 def lamps(place: Site) -> list[tuple[float, float, float]]:
     """Return where lamps hang: x, y, z."""
     if place.view == "street":
-        posts = [(s, l) for kind, s, l in _spots(place) if kind == "post"]
-        return [(x, LAMP_M, z) for x, z in (place.spot(s + 0.8, l) for s, l in posts)]
+        posts = [(s, w) for kind, s, w in _spots(place) if kind == "post"]
+        return [(x, LAMP_M, z) for x, z in (place.spot(s + 0.8, w) for s, w in posts)]
     if place.view == "entrance":
         x, z = place.spot(draw(place.key, "lamp", -2.0, 2.0), place.wall_m - 0.5)
         return [(x, 3.0, z)]

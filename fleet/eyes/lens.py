@@ -80,8 +80,12 @@ def wave(turns: float) -> float:
 
 
 def chord(
-    eye: Lens, start: tuple[float, float], along: tuple[float, float], y_m: float,
-    margin_m: float, farthest_m: float,
+    eye: Lens,
+    start: tuple[float, float],
+    along: tuple[float, float],
+    y_m: float,
+    margin_m: float,
+    farthest_m: float,
 ) -> tuple[float, float]:
     """Return from where to where a straight way is in view, in m along it; (0, 0) if nowhere.
 

@@ -92,7 +92,7 @@ def shine(lights: Floats, x: float, y: float, z: float, channel: int) -> float:
         z: of it.
         channel: 0 red, 1 green, 2 blue.
     """
-    total = lights[0, channel]
+    total = float(lights[0, channel])
     for k in range(2, lights.shape[0]):
         dx, dy, dz = lights[k, 0] - x, lights[k, 1] - y, lights[k, 2] - z
         near = 1.0 / (1.0 + (dx * dx + 0.4 * dy * dy + dz * dz) * 0.035)
@@ -131,8 +131,9 @@ def streaks(pixels: Pixels, key: np.uint64, count: int, slant: float) -> None:
 
 @kernel
 def expose(
-    pixels: Pixels, key: np.uint64, read: float, roots: NDArray[np.float32], blur: float, into: Pixels
-) -> None:
+    pixels: Pixels, key: np.uint64, read: float, roots: NDArray[np.float32], blur: float,
+    into: Pixels,
+) -> None:  # fmt: skip
     """Turn what is painted into what a sensor reads: optics' blur, shot and read noise.
 
     Args:

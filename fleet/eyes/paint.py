@@ -68,8 +68,9 @@ def capsule(
     x0, y0, r0, x1, y1, r1 = ends[0], ends[1], ends[2], ends[3], ends[4], ends[5]
     soft = ink[4]
     reach = max(r0, r1) + 0.5 * soft
-    top, bottom = max(0, int(min(y0, y1) - reach)), min(pixels.shape[0], int(max(y0, y1) + reach) + 1)
-    left, right = max(0, int(min(x0, x1) - reach)), min(pixels.shape[1], int(max(x0, x1) + reach) + 1)
+    height, width = owner.shape
+    top, bottom = max(0, int(min(y0, y1) - reach)), min(height, int(max(y0, y1) + reach) + 1)
+    left, right = max(0, int(min(x0, x1) - reach)), min(width, int(max(x0, x1) + reach) + 1)
     dx, dy, dr = x1 - x0, y1 - y0, r1 - r0
     per_length = 1.0 / max(dx * dx + dy * dy, 1e-6)
     for y in range(top, bottom):

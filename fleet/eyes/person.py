@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.eyes.clip import Pixels
 from fleet.eyes.lens import Lens, draw, seen_at, wave
 from fleet.eyes.paint import Books, Floats, Mask, Owner, capsule, grown, stain
-from fleet.eyes.clip import Pixels
 from fleet.kernel import kernel, part
 
 SKIN, HAIR, TOP, LEGS, SHOES, PACK, CANOPY = range(7)
@@ -56,47 +56,61 @@ def look(key: int, wet: bool) -> tuple[Floats, Floats]:
     return np.array(colours, dtype=np.float64), np.array(measures, dtype=np.float64)
 
 
+_ALWAYS = -1
+_PARTS = np.array([
+    (_ALWAYS, TOP, 0, -0.092, 0.93, 0.115, 0, -0.115, 1.36, 0.115),
+    (_ALWAYS, TOP, 0, 0, 0.93, 0.13, 0, 0, 1.36, 0.13),
+    (_ALWAYS, TOP, 0, 0.092, 0.93, 0.115, 0, 0.115, 1.36, 0.115),
+    (_ALWAYS, SKIN, 0.01, 0, 1.46, 0.055, 0.02, 0, 1.58, 0.06),
+    (_ALWAYS, SKIN, 0.035, 0, 1.6, 0.085, 0.035, 0, 1.64, 0.098),
+    (_ALWAYS, HAIR, -0.02, 0, 1.6, 0.09, -0.012, 0, 1.66, 0.107),
+    (COAT, TOP, 0, 0, 0.98, 0.19, 0, 0, 0.66, 0.21),
+    (LOAD, PACK, -0.2, 0, 1.08, 0.14, -0.19, 0, 1.28, 0.12),
+    (UMBRELLA, PACK, 0.12, 0.1, 1.15, 0.012, 0.12, 0.1, 1.95, 0.012),
+    (UMBRELLA, CANOPY, 0.12, 0.1, 2.0, 0.13, 0.4, 0.1, 1.93, 0.08),
+    (UMBRELLA, CANOPY, 0.12, 0.1, 2.0, 0.13, -0.16, 0.1, 1.93, 0.08),
+    (UMBRELLA, CANOPY, 0.12, 0.1, 2.0, 0.13, 0.12, 0.38, 1.93, 0.08),
+    (UMBRELLA, CANOPY, 0.12, 0.1, 2.0, 0.13, 0.12, -0.18, 1.93, 0.08),
+], dtype=np.float64)  # fmt: skip
+"""What does not swing: the measure it depends on, colour, then ahead, right, up and radius of both
+ends, in m for a person of 1.75 m."""
+
+
 @part
 def _limb(
-    limbs: Floats, n: int, colour: int, at: Floats,
+    limbs: Floats, n: int, colour: int, at: Floats, s: float,
     a0: float, b0: float, y0: float, r0: float, a1: float, b1: float, y1: float, r1: float,
 ) -> int:  # fmt: skip
-    """Add a capsule between (ahead, right, up) and another such point; return the next number."""
-    x, z, hx, hz = at[0], at[1], at[2], at[3]
-    limbs[n, 0], limbs[n, 1], limbs[n, 2] = x + a0 * hx + b0 * hz, y0, z + a0 * hz - b0 * hx
-    limbs[n, 3] = r0
-    limbs[n, 4], limbs[n, 5], limbs[n, 6] = x + a1 * hx + b1 * hz, y1, z + a1 * hz - b1 * hx
-    limbs[n, 7] = r1
-    limbs[n, 8] = colour
+    """Add a capsule between (ahead, right, up) and another such point, times s; return n + 1."""
+    x, z, hx, hz = at[0], at[1], s * at[2], s * at[3]
+    limbs[n, 0], limbs[n, 1], limbs[n, 2] = x + a0 * hx + b0 * hz, s * y0, z + a0 * hz - b0 * hx
+    limbs[n, 4], limbs[n, 5], limbs[n, 6] = x + a1 * hx + b1 * hz, s * y1, z + a1 * hz - b1 * hx
+    limbs[n, 3], limbs[n, 7], limbs[n, 8] = s * r0, s * r1, colour
     return n + 1
 
 
 @part
-def _leg(limbs: Floats, n: int, at: Floats, s: float, side: float, turns: float, go: float) -> int:
+def _leg(limbs: Floats, n: int, at: Floats, s: float, b: float, turns: float, go: float) -> int:
     """Add thigh, shin and shoe of a leg that swings, bent while it swings forwards."""
     swing, lift = 0.40 * go * wave(turns), max(0.0, wave(turns + 0.25)) * go
-    b = side * 0.085 * s
-    knee_a, knee_y = (0.55 * swing + 0.12 * lift) * s, (0.48 + 0.02 * lift) * s
-    foot_a, foot_y = (swing - 0.10 * lift) * s, (0.07 + 0.12 * lift) * s
-    n = _limb(limbs, n, LEGS, at, 0.0, b, 0.90 * s, 0.095 * s, knee_a, b, knee_y, 0.066 * s)
-    n = _limb(limbs, n, LEGS, at, knee_a, b, knee_y, 0.064 * s, foot_a, b, foot_y, 0.046 * s)
-    toe_a = foot_a + 0.15 * s
-    return _limb(
-        limbs, n, SHOES, at, foot_a, b, foot_y - 0.02 * s, 0.048 * s, toe_a, b, foot_y - 0.03 * s, 0.036 * s
-    )
+    knee_a, knee_y = 0.55 * swing + 0.12 * lift, 0.48 + 0.02 * lift
+    foot_a, foot_y = swing - 0.10 * lift, 0.07 + 0.12 * lift
+    n = _limb(limbs, n, LEGS, at, s, 0.0, b, 0.90, 0.095, knee_a, b, knee_y, 0.066)
+    n = _limb(limbs, n, LEGS, at, s, knee_a, b, knee_y, 0.064, foot_a, b, foot_y, 0.046)
+    toe_a, sole = foot_a + 0.15, foot_y - 0.02
+    return _limb(limbs, n, SHOES, at, s, foot_a, b, sole, 0.048, toe_a, b, sole - 0.01, 0.036)
 
 
 @part
 def _arm(limbs: Floats, n: int, at: Floats, s: float, b: float, turns: float, go: float) -> int:
     """Add upper arm, forearm and hand of an arm that swings against its leg."""
     swing = 0.26 * go * wave(turns)
-    elbow_a, elbow_y, hand_y = 0.45 * swing * s, 1.13 * s, (0.90 + 0.10 * abs(swing)) * s
-    hand_a = (swing + 0.06) * s
-    n = _limb(limbs, n, TOP, at, 0.0, b, 1.39 * s, 0.062 * s, elbow_a, 1.12 * b, elbow_y, 0.05 * s)
-    n = _limb(limbs, n, TOP, at, elbow_a, 1.12 * b, elbow_y, 0.05 * s, hand_a, 1.1 * b, hand_y, 0.04 * s)
-    return _limb(
-        limbs, n, SKIN, at, hand_a, 1.1 * b, hand_y - 0.05 * s, 0.042 * s, hand_a, 1.1 * b, hand_y - 0.09 * s, 0.036 * s
-    )
+    elbow, hand, wrist = 0.45 * swing, swing + 0.06, 0.90 + 0.10 * abs(swing)
+    out, side = 1.12 * b, 1.1 * b
+    n = _limb(limbs, n, TOP, at, s, 0.0, b, 1.39, 0.062, elbow, out, 1.13, 0.05)
+    n = _limb(limbs, n, TOP, at, s, elbow, out, 1.13, 0.05, hand, side, wrist, 0.04)
+    palm = wrist - 0.05
+    return _limb(limbs, n, SKIN, at, s, hand, side, palm, 0.042, hand, side, palm - 0.04, 0.036)
 
 
 @kernel
@@ -104,35 +118,25 @@ def posed(limbs: Floats, measures: Floats, at: Floats) -> int:
     """Fill in a person's capsules and return how many they are.
 
     Args:
-        limbs: to fill; shape (LIMBS, 10): x, y, z, radius of both ends in m, the colour's
-            row, and a column for the depth.
+        limbs: to fill; shape (LIMBS, 10): x, y, z, radius of both ends in m, the colour's row, and
+            a column for the depth.
         measures: see `look`.
         at: x, z, heading x, z (of length 1), steps taken (in pairs), how far they swing (0 to 1).
     """
     s, wide = measures[HEIGHT] / 1.75, measures[WIDTH]
     turns, go = at[4] + measures[PHASE], at[5]
-    bob = 0.02 * go * wave(2.0 * turns) * s
-    n = _leg(limbs, 0, at, s, -wide, turns, go)
-    n = _leg(limbs, n, at, s, wide, turns + 0.5, go)
-    b = 0.115 * s * wide
-    for side in (-1.0, 0.0, 1.0):
-        r = 0.115 * s if side else 0.13 * s
-        n = _limb(limbs, n, TOP, at, 0.0, 0.8 * side * b, 0.93 * s, r * wide, 0.0, side * b, 1.36 * s + bob, r)
-    if measures[COAT] > 0.0:
-        n = _limb(limbs, n, TOP, at, 0.0, 0.0, 0.98 * s, 0.19 * s * wide, 0.0, 0.0, 0.66 * s, 0.21 * s * wide)
-    n = _arm(limbs, n, at, s, -0.21 * s * wide, turns + 0.5, go)
-    n = _arm(limbs, n, at, s, 0.21 * s * wide, turns, go)
-    head = 1.63 * s + bob
-    n = _limb(limbs, n, SKIN, at, 0.01, 0.0, head - 0.17 * s, 0.055 * s, 0.02, 0.0, head - 0.05 * s, 0.06 * s)
-    n = _limb(limbs, n, SKIN, at, 0.035 * s, 0.0, head - 0.03 * s, 0.085 * s, 0.035 * s, 0.0, head + 0.01 * s, 0.098 * s)
-    n = _limb(limbs, n, HAIR, at, -0.02 * s, 0.0, head - 0.03 * s, 0.09 * s, -0.012 * s, 0.0, head + 0.03 * s, 0.107 * s)
-    if measures[LOAD] > 0.0:
-        n = _limb(limbs, n, PACK, at, -0.2 * s, 0.0, 1.08 * s, 0.14 * s, -0.19 * s, 0.0, 1.28 * s, 0.12 * s)
-    if measures[UMBRELLA] > 0.0:
-        n = _limb(limbs, n, PACK, at, 0.12, 0.1, 1.15 * s, 0.012, 0.12, 0.1, 1.95 * s, 0.012)
-        for side in (-1.0, 1.0):
-            n = _limb(limbs, n, CANOPY, at, 0.12, 0.1, 2.0 * s, 0.13, 0.12 + 0.28 * side, 0.1, 1.93 * s, 0.08)
-            n = _limb(limbs, n, CANOPY, at, 0.12, 0.1, 2.0 * s, 0.13, 0.12, 0.1 + 0.28 * side, 1.93 * s, 0.08)
+    n = _leg(limbs, 0, at, s, -0.085 * wide, turns, go)
+    n = _leg(limbs, n, at, s, 0.085 * wide, turns + 0.5, go)
+    n = _arm(limbs, n, at, s, -0.21 * wide, turns + 0.5, go)
+    n = _arm(limbs, n, at, s, 0.21 * wide, turns, go)
+    bob = 0.02 * go * wave(2.0 * turns)
+    for k in range(_PARTS.shape[0]):
+        p = _PARTS[k]
+        if p[0] < 0.0 or measures[int(p[0])] > 0.0:
+            n = _limb(
+                limbs, n, int(p[1]), at, s,
+                p[2], p[3] * wide, p[4], p[5], p[6], p[7] * wide, p[8] + bob, p[9],
+            )  # fmt: skip
     return n
 
 

@@ -1,8 +1,8 @@
 """Scenes rendered frame by frame, with the truth of what is in them.
 
-A scene is a site (by view and seed), who walks and drives there (by the same), and a light. All is a
-function of (view, light, seed) and the frame's number, so that frames come out the same to the bit
-each time, and the same people walk the same ways in every light.
+A scene is a site (by view and seed), who walks and drives there (by the same), and a light. All is
+a function of (view, light, seed) and the frame's number, so that frames come out the same to the
+bit each time, and the same people walk the same ways in every light.
 """
 
 from __future__ import annotations
@@ -47,22 +47,30 @@ def scene(
     for what, value, allowed in (("view", view, VIEWS), ("light", light, LIGHTS)):
         if value not in allowed:
             raise InputError(f"scene: {what} '{value}' is unknown; use {', '.join(allowed)}")
-    for what, number, least in (
-        ("frames", frames, 1), ("rate_fps", rate_fps, 1e-3), ("width", width, 32), ("height", height, 32),
-    ):  # fmt: skip
-        if not number >= least:
-            raise InputError(f"scene: {what} is {number:g}, must be {least:g} or more")
+    least = {"frames": (frames, 1), "rate_fps": (rate_fps, 1e-3)}
+    least |= {"width": (width, 32), "height": (height, 32)}
+    for what, (number, low) in least.items():
+        if not number >= low:
+            raise InputError(f"scene: {what} is {number:g}, must be {low:g} or more")
     seconds = max(1, math.ceil(frames / rate_fps))
-    key = key_of("scene", view, seed)
+    counts = _counts(view, seed, objects, seconds)
+    return Scene(view, light, seed, counts, frames, rate_fps, width, height)
+
+
+def _counts(view: str, seed: int, objects: int | Sequence[int] | None, seconds: int) -> list[int]:
+    """Return how many are in view in each second."""
     if objects is None:
-        counts = wanted(view, key, seconds)
-    else:
-        counts = [objects] * seconds if isinstance(objects, int) else [int(n) for n in objects]
+        return wanted(view, key_of("scene", view, seed), seconds)
+    counts = [objects] * seconds if isinstance(objects, int) else [int(n) for n in objects]
     if len(counts) < seconds:
-        raise InputError(f"scene: objects has {len(counts)} numbers, the clip {seconds} seconds; give one a second")
-    if not all(0 <= count <= MOST_OBJECTS for count in counts):
-        raise InputError(f"scene: objects has {min(counts)} to {max(counts)}, must be 0 to {MOST_OBJECTS}")
-    return Scene(view, light, seed, counts[:seconds], frames, rate_fps, width, height)
+        raise InputError(
+            f"scene: objects has {len(counts)} numbers, the clip {seconds} seconds;"
+            " give one a second"
+        )
+    low, high = min(counts), max(counts)
+    if low < 0 or high > MOST_OBJECTS:
+        raise InputError(f"scene: objects has {low} to {high}, must be 0 to {MOST_OBJECTS}")
+    return counts[:seconds]
 
 
 class Scene:

@@ -42,7 +42,7 @@ def look(key: int) -> tuple[Floats, Floats]:
 def _corner(eye: Lens, at: Floats, a: float, b: float, y: float, into: Floats, k: int) -> None:
     """Project a point (ahead, right, up) of the vehicle into row k."""
     x, z, hx, hz = at[0], at[1], at[2], at[3]
-    into[k, 0], into[k, 1], depth = seen_at(eye, x + a * hx + b * hz, y, z + a * hz - b * hx)
+    into[k, 0], into[k, 1], _ = seen_at(eye, x + a * hx + b * hz, y, z + a * hz - b * hx)
 
 
 @part
@@ -113,7 +113,8 @@ def _prism(
                 middle = 0.25 * (quad[0, axis] + quad[1, axis] + quad[2, axis] + quad[3, axis])
                 for k in range(4):
                     quad[k, axis] += 0.14 * (middle - quad[k, axis])
-            _face(pixels, owner, books, who, eye, at, quad, colours[GLASS], tone, ink, extent, corners)
+            glass_of = colours[GLASS]
+            _face(pixels, owner, books, who, eye, at, quad, glass_of, tone, ink, extent, corners)
 
 
 @kernel
@@ -125,11 +126,12 @@ def _wheels(
     for wheel in range(4):
         a = sizes[LENGTH] * (0.31 if wheel < 2 else -0.31)
         side = 1.0 if wheel % 2 else -1.0
+        b = side * (0.5 * sizes[WIDTH] + 0.01)
         for part_of in range(2):
             radius = 0.33 if part_of == 0 else 0.17
             for k in range(12):
                 across, up = radius * wave(k / 12.0 + 0.25), radius * wave(k / 12.0)
-                _corner(eye, at, a - side * across, side * (sizes[WIDTH] * 0.5 + 0.01), 0.33 + up, corners, k)
+                _corner(eye, at, a - side * across, b, 0.33 + up, corners, k)
                 grown(extent, corners[k, 0], corners[k, 1], corners[k, 0], corners[k, 1])
             if _turned(corners, 12) > 0.0:
                 tone = 1.0 if part_of == 0 else 4.0
@@ -141,7 +143,7 @@ def _wheels(
 @kernel
 def _lamps(
     pixels: Pixels, owner: Owner, books: Books, who: int, eye: Lens, at: Floats, sizes: Floats,
-    colours: Floats, ink: Floats, ends: Floats,
+    colours: Floats, ink: Floats, extent: Floats, ends: Floats,
 ) -> None:  # fmt: skip
     """Paint head lamps and tail lamps on the end that is seen."""
     for lamp in range(4):
@@ -154,6 +156,7 @@ def _lamps(
         px, py, depth = seen_at(eye, x, 0.66, z)
         r = 0.1 * eye.focal_px / depth
         ends[0], ends[1], ends[2], ends[3], ends[4], ends[5] = px, py, r, px, py, r
+        grown(extent, px - r, py - r, px + r, py + r)
         row = LAMP if lamp < 2 else TAIL
         ink[0], ink[1], ink[2] = colours[row, 0], colours[row, 1], colours[row, 2]
         capsule(pixels, owner, books, who, ends, ink)
@@ -190,7 +193,8 @@ def paint_vehicle(
     sizes[6], sizes[7] = wide - 0.18, measures[HEIGHT]
     _prism(pixels, owner, books, who, eye, at, sizes, colours, True, ink, extent, scratch)
     _wheels(pixels, owner, books, who, eye, at, measures, colours, ink, extent, scratch[:12])
-    _lamps(pixels, owner, books, who, eye, at, measures, colours, ink, scratch.reshape(60)[:6])
+    ends = scratch.reshape(60)[:6]
+    _lamps(pixels, owner, books, who, eye, at, measures, colours, ink, extent, ends)
 
 
 @kernel

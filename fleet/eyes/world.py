@@ -17,6 +17,16 @@ FARTHEST_M = 36.0
 """Nobody is farther away than this."""
 
 _CROWD = {"street": 9.0, "entrance": 4.0, "ceiling": 6.0, "shelf": 2.0}
+
+_CAMERAS = {
+    "street": ((0.65, 0.95), (4.2, 7.5), (0.26, 0.5), 0.5),
+    "entrance": ((0.6, 0.85), (2.7, 3.8), (0.34, 0.6), 0.5),
+    "ceiling": ((0.55, 0.8), (3.4, 5.2), (12.0, 12.0), 1.0),
+    "shelf": ((0.6, 0.8), (1.7, 2.5), (0.26, 0.5), 0.35),
+}
+"""Ranges of a camera's focal length (picture widths), height (m) and slope, and how far the street,
+wall or shelf may be turned to either side."""
+
 _RUN = 2.2
 """Whoever must leave early hurries up to this much, then turns back."""
 
@@ -98,28 +108,18 @@ class Mover(NamedTuple):
 def site(view: str, seed: int, width: int, height: int) -> Site:
     """Return the place that a view and a seed stand for, with a camera for a picture size."""
     key = key_of("site", view, seed)
-    turn = draw(key, "turn", -0.5, 0.5)
-    if view == "ceiling":
-        eye = lens(draw(key, "focal", 0.55, 0.8), draw(key, "high", 3.4, 5.2), 12.0, width, height)
-        turn = draw(key, "turn", -1.0, 1.0)
-    elif view == "shelf":
-        eye = lens(
-            draw(key, "focal", 0.6, 0.8), draw(key, "high", 1.7, 2.5), draw(key, "slope", 0.26, 0.5), width, height
-        )
-        turn *= 0.7
-    elif view == "entrance":
-        eye = lens(
-            draw(key, "focal", 0.6, 0.85), draw(key, "high", 2.7, 3.8), draw(key, "slope", 0.34, 0.6), width, height
-        )
-    else:
-        eye = lens(
-            draw(key, "focal", 0.65, 0.95), draw(key, "high", 4.2, 7.5), draw(key, "slope", 0.26, 0.5), width, height
-        )
+    focal, high, slope, turned = _CAMERAS[view]
+    eye = lens(
+        draw(key, "focal", *focal), draw(key, "high", *high), draw(key, "slope", *slope),
+        width, height,
+    )  # fmt: skip
+    turn = draw(key, "turn", -turned, turned)
     long = math.sqrt(1.0 + turn * turn)
     road = draw(key, "kerb", 7.0, 11.0)
     wide = draw(key, "lanes", 5.6, 7.2)
     wall = {
-        "street": road + wide + draw(key, "far walk", 2.5, 4.5), "shelf": draw(key, "wall", 2.7, 3.6),
+        "street": road + wide + draw(key, "far walk", 2.5, 4.5),
+        "shelf": draw(key, "wall", 2.7, 3.6),
         "entrance": draw(key, "wall", 8.0, 12.0), "ceiling": 1e6,
     }[view]  # fmt: skip
     band = (road, road + wide) if view == "street" else (0.0, 0.0)
