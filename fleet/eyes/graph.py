@@ -1,9 +1,9 @@
 """What a network costs, layer by layer: work, weights, and memory while it runs, in eight bits.
 
-The sizes of all tensors come from a trial run, so any sound network can be counted. What costs a DSP
-nothing is no layer: constants, other shapes of the same numbers, an activation that the layer before
-can apply as it writes. Axes in another order count as such where they only turn (batch, channels,
-height, width) into (batch, height, width, channels) or back.
+The sizes of all tensors come from a trial run, so any sound network can be counted. What costs a
+DSP nothing is no layer: constants, other shapes of the same numbers, an activation that the layer
+before can apply as it writes. Axes in another order count as such where they only turn (batch,
+channels, height, width) into (batch, height, width, channels) or back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import prod
 from typing import Any
 
 from fleet.errors import InputError
-from fleet.eyes import worker
+from fleet.eyes import onnx_file, worker
 from fleet.eyes.build import onnx_package
 
 _FREE = {
@@ -28,6 +28,8 @@ _ACTIVATIONS = {
 }  # fmt: skip
 _LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))
 _BIAS_AT = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "QLinearConv": 8}
+_SETTINGS = {"Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"}
+"""Operators whose constants say how, not what."""
 _BIAS_BYTES = 4  # an int32, as sums are
 
 
@@ -66,6 +68,7 @@ class Graph:
         layers: in the order of the file.
         operators: how often each type stands in the file, constants left out.
         inputs: sizes of each input, for one picture.
+        types: of the numbers of each input.
         outputs: sizes of each output.
         working_bytes: the most that all tensors which are still needed take at a time.
         working_at: the layer at which that is.
@@ -75,6 +78,7 @@ class Graph:
     layers: list[Layer]
     operators: Counter[str]
     inputs: dict[str, list[int]]
+    types: dict[str, str]
     outputs: dict[str, list[int]]
     working_bytes: int
     working_at: str
@@ -83,6 +87,11 @@ class Graph:
     def total(self, attribute: str) -> int:
         """Return the sum of an attribute over all layers."""
         return sum(getattr(layer, attribute) for layer in self.layers)
+
+    @property
+    def quantised(self) -> bool:
+        """Return whether the network is in eight bits already."""
+        return bool(self.operators.keys() & {"QuantizeLinear", "QLinearConv", "ConvInteger"})
 
     @property
     def moved_bytes(self) -> int:
@@ -107,8 +116,11 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         InputError: the model is not sound or meets a limit.
     """
     onnx = onnx_package()
-    worker.trial(data, name, limits=limits)  # nothing else reads the file before this
-    model = onnx.load_from_string(data)
+    onnx_file.check(data, name)
+    try:
+        model = onnx.load_from_string(data)
+    except Exception as error:  # whatever its reader of messages raises
+        raise InputError(f"{name}: is not an ONNX model ({type(error).__name__})") from None
     graph = model.graph
     outputs = [port.name for port in graph.output]
     listening = onnx.ModelProto()
@@ -130,11 +142,17 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
     if not layers:
         raise InputError(f"{name}: has no layers: its outputs do not depend on its inputs")
     last = [counting.root(tensor) for tensor in outputs]
+    types = {
+        port.name: onnx.TensorProto.DataType.Name(port.type.tensor_type.elem_type).lower()
+        for port in graph.input
+        if port.name in inputs
+    }
     working, at = _working(layers, counting.bytes, [counting.root(t) for t in inputs], last)
     return Graph(
         layers=layers,
         operators=counting.operators,
         inputs=inputs,
+        types=types,
         outputs={tensor: seen.shapes[tensor] for tensor in outputs},
         working_bytes=working,
         working_at=at,
@@ -198,7 +216,7 @@ class _Counting:
                 readers[layer.inputs[0]] += readers[layer.outputs[0]] - 1
                 continue
             left.append(layer)
-            maker |= {tensor: layer for tensor in layer.outputs}
+            maker |= dict.fromkeys(layer.outputs, layer)
         return self._with_swish(left, readers)
 
     def _joins(self, layer: Layer, before: Layer, readers: Counter[str]) -> bool:
@@ -254,8 +272,8 @@ class _Counting:
 
     def _count_weights(self, node: Any, layer: Layer) -> None:
         """Count the constants that an operator multiplies or adds; shared ones count once."""
-        if node.op_type in ("Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"):
-            return  # its constants say how, not what
+        if node.op_type in _SETTINGS:
+            return
         for at, tensor in enumerate(node.input):
             if tensor not in self.constants or tensor in self.held:
                 continue
@@ -272,8 +290,8 @@ def _working(
 ) -> tuple[int, str]:
     """Return the most bytes that are needed at a time, and at which layer.
 
-    A tensor is there from the layer that writes it to the last that reads it; the pictures are there
-    from the start, what the network says until the end.
+    A tensor is there from the layer that writes it to the last that reads it; the pictures are
+    there from the start, what the network says until the end.
     """
     last = {tensor: at for at, layer in enumerate(layers) for tensor in layer.inputs}
     last |= dict.fromkeys(outputs, len(layers))

@@ -128,7 +128,9 @@ class Session:
         """Return an error with the reason that onnxruntime gives, on one line and not long."""
         reason = " ".join(str(error).split()) or type(error).__name__
         if "allocate memory" in reason or "bad_alloc" in reason or isinstance(error, MemoryError):
-            return TooLargeError(f"{self.name}: needs more memory than there is; give a smaller model")
+            return TooLargeError(
+                f"{self.name}: needs more memory than there is; give a smaller model"
+            )
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]}..."
         return InputError(f"{self.name}: {problem}: {reason}; export the model again")

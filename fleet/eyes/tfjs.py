@@ -74,7 +74,9 @@ class _Network:
             raise InputError(f"{name}: has more than {_MOST_OPERATORS:,} operators")
         self.constants = _weights(model["weightsManifest"], shards, name)
         self.outputs = [_reference(n) for n in model["signature"]["outputs"]]
-        self.readers = Counter(_reference(i) for n in self.nodes.values() for i in n.get("input", []))
+        self.readers = Counter(
+            _reference(i) for n in self.nodes.values() for i in n.get("input", [])
+        )
         self.build = Builder()
         self.values: dict[str, Value | _Padded] = {}
 
@@ -290,9 +292,7 @@ _RULES: dict[str, Callable[[_Network, Node], None]] = {
 }  # fmt: skip
 
 
-def _weights(
-    groups: Sequence[Any], shards: Mapping[str, bytes], name: str
-) -> dict[str, Array]:
+def _weights(groups: Sequence[Any], shards: Mapping[str, bytes], name: str) -> dict[str, Array]:
     """Return all weights by name, as float32 or int32."""
     found: dict[str, Array] = {}
     for group in groups:

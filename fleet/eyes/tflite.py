@@ -106,8 +106,7 @@ class _Network:
         self.constants[at] = array.reshape(self.shape(at))
 
     def _operator(self, operator: Any) -> None:
-        code = self.model.OperatorCodes(operator.OpcodeIndex())
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        number = self.model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
         known = _rules(self.schema.BuiltinOperator)
         if number not in known:
             names = {v: k for k, v in vars(self.schema.BuiltinOperator).items()}

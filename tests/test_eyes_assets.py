@@ -1,0 +1,249 @@
+"""What is fetched: whole and as expected, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import typer
+
+from fleet import cli
+from fleet.cli_eyes import app
+from fleet.errors import InputError
+from fleet.eyes import archive, assets
+from fleet.eyes.archive import Member
+
+CONTENT = b"0123456789 a file"
+
+
+def tar_of(*entries: tuple[str, bytes] | tarfile.TarInfo, packed: str = "gz") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=f"w:{packed}") as tar:
+        for entry in entries:
+            if isinstance(entry, tarfile.TarInfo):
+                tar.addfile(entry)
+            else:
+                info = tarfile.TarInfo(entry[0])
+                info.size = len(entry[1])
+                tar.addfile(info, io.BytesIO(entry[1]))
+    return out.getvalue()
+
+
+def link(name: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "/etc/passwd"
+    return info
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+WANTED = Member("package/a.bin", len(CONTENT), sha(CONTENT), "kept.bin", start=11)
+GOOD = tar_of(("package/other", b"x"), ("package/a.bin", CONTENT))
+
+
+def asset(package: bytes, **changed) -> assets.Asset:
+    fields = {
+        "name": "thing", "what": "a thing", "client": "npm", "package": "@some/thing",
+        "version": "1.2.3", "size": len(package), "sha256": sha(package), "unpacked": 10_000,
+        "members": (WANTED,), "licence": "MIT",
+    }  # fmt: skip
+    return assets.Asset(**fields | changed)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """An empty cache, and a folder of commands that replace all others."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    monkeypatch.setenv("FLEET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(commands))
+    return tmp_path
+
+
+def client(place: Path, name: str, package: bytes, code: int = 0, said: str = "") -> None:
+    """Install a client that puts a package into the folder where it is run."""
+    (place / "package").write_bytes(package)
+    script = place / "commands" / name
+    script.write_text(
+        f"#!{sys.executable}\n"
+        "import shutil, sys\n"
+        f"open({str(place / 'called')!r}, 'w').write(' '.join(sys.argv[1:]))\n"
+        f"shutil.copy({str(place / 'package')!r}, 'thing.pkg')\n"
+        f"sys.stderr.write({said!r})\n"
+        f"sys.exit({code})\n"
+    )
+    script.chmod(0o755)
+
+
+def refused(place: Path, wanted: assets.Asset, words: str) -> None:
+    with pytest.raises(InputError, match=words) as error:
+        assets.fetch(wanted)
+    assert "\n" not in str(error.value)
+    left = place / "cache" / "assets"
+    assert not left.is_dir() or not list(left.iterdir())
+
+
+def test_what_is_fetched_is_whole(place) -> None:
+    client(place, "npm", GOOD)
+    thing = asset(GOOD, convert=lambda files: b"ONNX of " + files["kept.bin"])
+    folder = assets.fetch(thing)
+    assert folder == place / "cache" / "assets" / "thing-1.2.3"
+    assert (folder / "kept.bin").read_bytes() == b"a file"
+    assert (folder / "thing.onnx").read_bytes() == b"ONNX of a file"
+    note = (folder / "LICENCE.txt").read_text()
+    assert "Licence: MIT" in note
+    assert "@some/thing 1.2.3" in note
+    assert sha(CONTENT) in note
+    assert [p.name for p in folder.parent.iterdir()] == ["thing-1.2.3"]
+    called = (place / "called").read_text()
+    assert called == "pack @some/thing@1.2.3 --ignore-scripts"
+
+
+def test_it_is_fetched_once_and_removed(place) -> None:
+    client(place, "npm", GOOD)
+    assets.fetch(asset(GOOD))
+    (place / "commands" / "npm").unlink()
+    assets.fetch(asset(GOOD))
+    assert assets.remove(asset(GOOD))
+    assert not assets.remove(asset(GOOD))
+    refused(place, asset(GOOD), "needs the command 'npm'; install it")
+
+
+def test_a_client_that_fails(place) -> None:
+    said = "npm error code E404\nnpm error 404 Not Found\n"
+    client(place, "npm", GOOD, code=1, said=said)
+    refused(place, asset(GOOD), r"npm failed with code 1 \(npm error code E404\)")
+    client(place, "apt-get", GOOD, code=100, said="Reading\nE: Version '1.2.3' was not found\n")
+    refused(place, asset(GOOD, client="apt-get"), r"code 100 \(E: Version '1.2.3' was not found\)")
+
+
+def test_another_package_is_not_used(place) -> None:
+    client(place, "npm", GOOD + b"x")
+    refused(place, asset(GOOD), "is not the package expected")
+    client(place, "npm", GOOD[:-1] + b"x")
+    refused(place, asset(GOOD), "is not the package expected")
+    client(place, "npm", GOOD)
+    other = Member(WANTED.path, WANTED.size, sha(b"other"), "kept.bin")
+    refused(place, asset(GOOD, members=(other,)), "is not the file expected")
+    gone = Member("package/b.bin", 1, sha(b"1"), "b")
+    refused(place, asset(GOOD, members=(WANTED, gone)), "has no file 'package/b.bin'")
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        (tar_of(("/etc/cron.d/x", b"x"), ("package/a.bin", CONTENT)), "lies outside"),
+        (tar_of(("package/../../x", b"x"), ("package/a.bin", CONTENT)), "lies outside"),
+        (tar_of(link("package/a.bin")), "is a link or a device"),
+        (tar_of(link("package/x"), ("package/a.bin", CONTENT)), "is a link or a device"),
+        (tar_of(link("package/x", tarfile.LNKTYPE)), "is a link or a device"),
+        (tar_of(link("package/x", tarfile.CHRTYPE)), "is a link or a device"),
+        (tar_of(("package/zeros", bytes(20_000)), ("package/a.bin", CONTENT)), "unpacks to more"),
+        (tar_of(("package/a.bin", CONTENT + b"x")), "is not the file expected"),
+        (GOOD[: len(GOOD) // 2], "is damaged"),
+        (b"no archive at all", "is damaged"),
+        (b"", "is damaged"),
+    ],
+)
+def test_a_hostile_package_is_refused(place, package: bytes, words: str) -> None:
+    client(place, "npm", package)
+    refused(place, asset(package), words)
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    """The header alone says how much would come."""
+    info = tarfile.TarInfo("package/zeros")
+    info.size = 10**12
+    stream = io.BytesIO(info.tobuf())
+    with pytest.raises(InputError, match="unpacks to more than 1,000 B"):
+        archive.members(stream, "r|", [WANTED], "bomb.tar", 1000)
+
+
+def test_a_converter_that_fails_leaves_nothing(place) -> None:
+    def convert(files: dict[str, bytes]) -> bytes:
+        raise InputError("thing: operator SIGH is not known here")
+
+    client(place, "npm", GOOD)
+    refused(place, asset(GOOD, convert=convert), "SIGH")
+
+
+def test_a_cache_that_cannot_be_written(place, monkeypatch) -> None:
+    (place / "file").write_text("")
+    monkeypatch.setenv("FLEET_CACHE", str(place / "file"))
+    with pytest.raises(InputError, match="cannot be written: Not a directory"):
+        assets.fetch(asset(GOOD))
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
+def test_a_debian_package(place, monkeypatch) -> None:
+    tree = place / "tree"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "package").mkdir()
+    (tree / "package" / "a.bin").write_bytes(CONTENT)
+    (tree / "DEBIAN" / "control").write_text(
+        "Package: thing\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.com>\n"
+        "Description: x\n"
+    )
+    monkeypatch.setenv("PATH", os.defpath)
+    subprocess.run(["dpkg-deb", "--build", tree, place / "t.deb"], check=True, capture_output=True)
+    monkeypatch.setenv("PATH", f"{place / 'commands'}:{os.defpath}")
+    package = (place / "t.deb").read_bytes()
+    client(place, "apt-get", package)
+    folder = assets.fetch(asset(package, client="apt-get"))
+    assert (folder / "kept.bin").read_bytes() == b"a file"
+    assert (place / "called").read_text() == "download @some/thing=1.2.3"
+    assets.remove(asset(package))
+    client(place, "apt-get", b"no package")
+    refused(place, asset(b"no package", client="apt-get"), "is damaged|has no file")
+
+
+def test_where_the_cache_is(monkeypatch) -> None:
+    monkeypatch.delenv("FLEET_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert assets.cache() == Path("/x/sensor-fleet")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert assets.cache() == Path.home() / ".cache" / "sensor-fleet"
+
+
+def fleet_eyes(*arguments: str) -> int:
+    shown = typer.Typer()
+    shown.add_typer(app, name="eyes")
+    return cli._guarded(lambda: shown(["eyes", *arguments]))
+
+
+def test_the_command(place, monkeypatch, capsys) -> None:
+    client(place, "npm", GOOD)
+    monkeypatch.setattr(assets, "ASSETS", {"thing": asset(GOOD)})
+    assert fleet_eyes("fetch", "thing") == 0
+    told = capsys.readouterr()
+    assert told.out.strip() == str(place / "cache" / "assets" / "thing-1.2.3")
+    assert "thing: @some/thing 1.2.3, 0.0 MB, MIT" in told.err
+    assert fleet_eyes("list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["here"]
+    assert fleet_eyes("list") == 0
+    assert "thing" in capsys.readouterr().out
+    assert fleet_eyes("remove", "--all") == 0
+    assert capsys.readouterr().out == "thing: removed\n"
+    assert fleet_eyes("fetch", "nothing") == cli.BAD_INPUT
+    assert "there is nothing 'nothing' to fetch; known: thing" in capsys.readouterr().err
+    assert fleet_eyes("fetch") == cli.BAD_INPUT
+    assert fleet_eyes("fetch", "thing", "--all") == cli.BAD_INPUT
+    assert "name some of thing, or give --all" in capsys.readouterr().err
+
+
+def test_every_asset_is_pinned_and_has_a_licence() -> None:
+    for thing in assets.ASSETS.values():
+        assert thing.licence
+        for digest in (thing.sha256, *(m.sha256 for m in thing.members)):
+            assert len(bytes.fromhex(digest)) == 32
+        assert sum(m.size for m in thing.members) < thing.unpacked

@@ -1,0 +1,372 @@
+"""A network is counted by hand and by `fleet profile`, and what comes out runs in a scenario."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from eyes_nets import bright_spots, net, node
+from PIL import Image
+
+from fleet import cli
+from fleet.catalog import Catalog
+from fleet.cli_profile import profile as command
+from fleet.errors import InputError
+from fleet.eyes import graph, operators, profile, quantise
+from fleet.eyes.boxes import NOTHING, Detections
+from fleet.eyes.detector import Detector
+from fleet.study import profile as study
+
+ROOT = Path(__file__).parents[1]
+CATALOG = Catalog.load()
+RNG = np.random.default_rng(11)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def small() -> bytes:
+    """Return a network with a skip, an activation, a mean and a last layer."""
+    return net(
+        [
+            node("Conv", ["x", "w1", "b1"], ["c1"], name="first", pads=[1, 1, 1, 1]),
+            node("Relu", ["c1"], ["r1"]),
+            node("Conv", ["r1", "w2"], ["c2"], name="second"),
+            node("Add", ["c2", "r1"], ["sum"], name="skip"),
+            node("GlobalAveragePool", ["sum"], ["mean"], name="mean"),
+            node("Flatten", ["mean"], ["flat"]),
+            node("Gemm", ["flat", "w3", "b3"], ["y"], name="last", transB=1),
+        ],
+        [("x", ["batch", 3, 8, 8])],
+        ["y"],
+        {
+            "w1": weights(4, 3, 3, 3), "b1": weights(4), "w2": weights(4, 4, 1, 1),
+            "w3": weights(2, 4), "b3": weights(2),
+        },
+    )  # fmt: skip
+
+
+def test_a_small_network_is_counted_as_by_hand() -> None:
+    counted = graph.read(small(), "small")
+    assert [layer.name for layer in counted.layers] == ["first", "second", "skip", "mean", "last"]
+    assert [layer.macs for layer in counted.layers] == [64 * 4 * 27, 64 * 4 * 4, 0, 0, 8]
+    assert [layer.parameters for layer in counted.layers] == [108 + 4, 16, 0, 0, 8 + 2]
+    assert counted.total("weight_bytes") == 108 + 4 * 4 + 16 + 8 + 4 * 2
+    # At the skip: what the activation gave, what the second gave, and the sum.
+    assert (counted.working_bytes, counted.working_at) == (3 * 256, "skip")
+    written = 256 + 256 + 256 + 4 + 2
+    read = 192 + 256 + 512 + 256 + 4
+    assert counted.moved_bytes == written + read + counted.total("weight_bytes")
+    assert counted.resized_bytes == 0
+    assert counted.inputs == {"x": [1, 3, 8, 8]}
+    assert counted.types == {"x": "float"}
+    assert counted.any_batch
+    assert not counted.quantised
+
+
+def test_eight_bits_cost_the_same() -> None:
+    samples = [weights(1, 3, 8, 8) for _ in range(3)]
+    coarse = graph.read(quantise.quantised(small(), "small", samples), "small int8")
+    fine = graph.read(small(), "small")
+    assert coarse.quantised
+    for attribute in ("macs", "parameters", "weight_bytes"):
+        assert coarse.total(attribute) == fine.total(attribute)
+    assert len(coarse.layers) == len(fine.layers)
+    assert coarse.working_bytes == fine.working_bytes
+    assert coarse.moved_bytes == fine.moved_bytes
+
+
+def counted_layers(nodes, shape, outputs, constants=None) -> graph.Graph:
+    return graph.read(net(nodes, [("x", shape)], outputs, constants), "m")
+
+
+def test_an_activation_is_part_of_the_layer_before() -> None:
+    conv = node("Conv", ["x", "w"], ["c"])
+    swish = [node("Sigmoid", ["c"], ["s"]), node("Mul", ["c", "s"], ["y"])]
+    w = {"w": weights(4, 3, 1, 1)}
+    shape = [1, 3, 8, 8]
+    counted = counted_layers([conv, *swish], shape, ["y"], w)
+    assert [layer.operator for layer in counted.layers] == ["Conv"]
+    assert counted.working_bytes == 192 + 256
+    # Not if somebody else reads what it is applied to.
+    counted = counted_layers([conv, *swish], shape, ["y", "c"], w)
+    assert [layer.operator for layer in counted.layers] == ["Conv", "Sigmoid", "Mul"]
+    relu = node("Relu", ["c"], ["y"])
+    assert len(counted_layers([conv, relu], shape, ["y", "c"], w).layers) == 2
+    assert len(counted_layers([conv, relu], shape, ["y"], w).layers) == 1
+
+
+def test_other_shapes_and_constants_cost_nothing() -> None:
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        node("Shape", ["t"], ["shape"]),
+        node("Concat", ["shape", "one"], ["longer"], axis=0),
+        node("Reshape", ["t", "longer"], ["r"]),
+        node("Relu", ["r"], ["y"]),
+    ]
+    counted = counted_layers(nodes, [1, 3, 4, 4], ["y"], {"one": np.array([1])})
+    assert [layer.operator for layer in counted.layers] == ["Relu"]
+    assert counted.operators == {"Transpose": 1, "Reshape": 1, "Relu": 1}
+    mixed = [node("Transpose", ["x"], ["y"], perm=[0, 3, 2, 1])]
+    assert counted_layers(mixed, [1, 3, 4, 4], ["y"]).layers[0].operator == "Transpose"
+
+
+def test_macs_of_other_operators() -> None:
+    turned = [node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2])]
+    counted = counted_layers(turned, [1, 3, 4, 4], ["y"], {"w": weights(3, 5, 2, 2)})
+    assert counted.total("macs") == 16 * 3 * 5 * 4
+    product = [node("MatMul", ["x", "x"], ["y"])]
+    assert counted_layers(product, [1, 2, 4, 4], ["y"]).total("macs") == 2 * 4 * 4 * 4
+    larger = [node("Resize", ["x", "", "", "s"], ["y"], mode="nearest")]
+    counted = counted_layers(larger, [1, 3, 4, 4], ["y"], {"s": np.array([1, 3, 8, 8])})
+    assert counted.resized_bytes == 192
+    grouped = [node("Conv", ["x", "w"], ["y"], group=3)]
+    counted = counted_layers(grouped, [1, 3, 4, 4], ["y"], {"w": weights(3, 1, 3, 3)})
+    assert counted.total("macs") == 4 * 3 * 9
+
+
+def test_shared_weights_count_once() -> None:
+    nodes = [node("Conv", ["x", "w"], ["a"]), node("Conv", ["a", "w"], ["y"])]
+    counted = counted_layers(nodes, [1, 3, 4, 4], ["y"], {"w": weights(3, 3, 1, 1)})
+    assert counted.total("parameters") == 9
+    assert counted.total("macs") == 2 * 16 * 9
+
+
+def test_a_network_that_ignores_its_input_has_no_layers() -> None:
+    with pytest.raises(InputError, match="m: has no layers"):
+        counted_layers([node("Identity", ["c"], ["y"])], [1], ["y"], {"c": weights(2)})
+
+
+def found(*boxes, scores=None, kinds=None) -> Detections:
+    count = len(boxes)
+    return Detections(
+        np.array(boxes, np.float32).reshape(count, 4),
+        np.ones(count, np.float32) if scores is None else np.array(scores, np.float32),
+        np.array(kinds or [0] * count, np.int8),
+    )
+
+
+def test_what_eight_bits_change() -> None:
+    a, b, c = [0, 0, 10, 10], [20, 20, 30, 30], [50, 0, 60, 10]
+    seen = quantise.compared([found(a, b), NOTHING], [found(a, c), found(b)])
+    assert seen == quantise.Effect(2, found=1.0, found_int8=1.5, kept=0.5, new=pytest.approx(2 / 3))
+    assert quantise.compared([NOTHING], [NOTHING]).kept == 1.0
+    assert quantise.compared([found(a)], [found(a, kinds=[1])]).kept == 0.0
+
+
+def pictures(count: int) -> list[np.ndarray]:
+    """Return black pictures with a white square that moves."""
+    made = [np.zeros((64, 64, 3), np.uint8) for _ in range(count)]
+    for k, pixels in enumerate(made):
+        pixels[8 * (k % 8) :, :8][:8] = 255
+    return made
+
+
+def test_a_detector_in_eight_bits_finds_the_same() -> None:
+    data = bright_spots()
+    coarse, seen = quantise.effect(Detector(data, "spots"), data, pictures(16))
+    assert b"QuantizeLinear" in coarse
+    assert seen == quantise.Effect(8, found=1.0, found_int8=1.0, kept=1.0, new=0.0)
+    again, _ = quantise.effect(Detector(data, "spots"), data, pictures(16))
+    assert again == coarse
+    with pytest.raises(InputError, match="spots: 1 pictures are too few"):
+        quantise.effect(Detector(data, "spots"), data, pictures(1))
+
+
+def test_times_become_a_line() -> None:
+    def times(*ms: float) -> dict[int, profile.Time]:
+        spent = [int(m * 1e6) for m in ms]
+        return {2**k: profile.Time(t, t, t) for k, t in enumerate(spent)}
+
+    assert profile.line(times(5, 8, 14, 26)) == pytest.approx((2e6, 3e6))
+    assert profile.line(times(7)) == (0.0, 7e6)
+    assert profile.line(times(1, 4, 10)) == (0.0, pytest.approx((1 + 8 + 40) / 21 * 1e6))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_batches():
+    """Time little: how fast this machine is does not matter here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile, "BATCHES", (1, 4))
+        patch.setattr(profile, "REPEATS", 3)
+        yield
+
+
+def measured(data: bytes, name="own") -> profile.Profile:
+    return profile.measure(data, name, f"{name}.onnx", pictures=pictures(4), repeats=2)
+
+
+def test_a_network_on_a_sensor() -> None:
+    seen = measured(small())
+    assert seen.family == ""
+    assert seen.remarks[0].startswith("its metadata name no known family")
+    assert sorted(seen.times) == [1, 4]
+    fit = study.on_device(CATALOG, seen, study.rows_of(CATALOG, seen), "imx500")
+    assert fit.fits
+    assert fit.doubts == []
+    assert fit.needed_bytes == seen.graph.total("weight_bytes") + seen.graph.working_bytes
+    assert fit.memory_bytes == 8_388_480
+    units = 2304 * 262.5e6
+    seconds = 7944 / (units * 0.52) + seen.graph.moved_bytes / 16.8e9 + 5 * 16.8e-6
+    assert fit.time_ns[0] == pytest.approx(seconds * 1e9, abs=2)
+    assert fit.time_ns[1] < fit.time_ns[0] < fit.time_ns[2]
+    power_w = 0.065 + (0.243 - 0.065) * 7944 / (units * seconds)
+    assert fit.energy_uj[0] == pytest.approx(power_w * seconds * 1e6, rel=1e-3)
+
+
+def test_a_network_that_does_not_fit() -> None:
+    wide = net(
+        [
+            node("Conv", ["x", "w"], ["c"], strides=[1, 1]),
+            node("Erf", ["c"], ["e"]),
+            node("Add", ["e", "z"], ["y"]),
+        ],
+        [("x", [1, 2, 700, 900]), ("z", [1])],
+        ["y"],
+        {"w": weights(8, 2, 1, 1)},
+    )
+    seen = measured(wide)
+    assert "takes one picture at a time" in seen.remarks[0]
+    assert list(seen.times) == [1]
+    fit = study.on_device(CATALOG, seen, study.rows_of(CATALOG, seen), "imx500")
+    assert not fit.fits
+    told = "; ".join(fit.problems)
+    needed = 16 + 2 * 8 * 630_000 + 1
+    assert f"needs {needed:,} B of 8,388,480 B: {needed - 8_388_480:,} B too many" in told
+    assert "has 2 inputs" in told
+    assert "input 'x' is 2 x 700 px; the sensor gives at most 640" in told
+    assert "is no picture of one or three colours" in told
+    assert fit.doubts == ["operator Erf is not known to be supported"]
+    assert operators.not_known(["Erf", "Conv", "Resize", "Abs"]) == ["Abs", "Erf"]
+    with pytest.raises(InputError, match="--device 't4' is not an AI sensor; known: imx500"):
+        study.on_device(CATALOG, seen, study.rows_of(CATALOG, seen), "t4")
+
+
+def test_names() -> None:
+    assert study.check_name(CATALOG, "my-model.2") == "my-model.2"
+    for wrong in ("", "My", "a b", "-x", "x" * 41):
+        with pytest.raises(InputError, match="must be of small letters"):
+            study.check_name(CATALOG, wrong)
+    with pytest.raises(InputError, match="'yolo11m' is a model of the catalogue"):
+        study.check_name(CATALOG, "yolo11m")
+
+
+def test_rows_are_written_beside_others(tmp_path) -> None:
+    file = tmp_path / "own" / "models.yaml"
+    first, second = (study.rows_of(CATALOG, measured(small(), name)) for name in ("one", "two"))
+    study.write(first, file)
+    file.write_text("# mine\n" + file.read_text())
+    study.write(second, file)
+    both = file.read_text()
+    assert both.startswith("# mine\n")
+    study.write(first, file)
+    assert sorted(file.read_text().split("\n")) == sorted(both.split("\n"))
+    assert [p.name for p in file.parent.iterdir()] == ["models.yaml"]
+    with pytest.raises(InputError, match=r"models\.yaml"):
+        study.write(first, tmp_path / "profile.yaml")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        study.write(first, tmp_path / "file" / "models.yaml")
+
+
+def fleet_profile(*arguments: str) -> int:
+    shown = typer.Typer()
+    shown.command()(command)
+    return cli._guarded(lambda: shown(list(arguments)))
+
+
+SERVERS = """
+own-box:
+  idle_power: {value: 10 W, source: made up, year: 2026, confidence: estimate}
+  busy_power: {value: 30 W, source: made up, year: 2026, confidence: estimate}
+  host_power: {value: 0 W, source: made up, year: 2026, confidence: estimate}
+  boot: {value: 30 s, source: made up, year: 2026, confidence: estimate}
+  pue: {value: 1.2, source: made up, year: 2026, confidence: estimate}
+  decoders: {value: 0 count, source: made up, year: 2026, confidence: estimate}
+  decode_rate: {value: 0 px/s, source: made up, year: 2026, confidence: estimate}
+  decode_power: {value: 0 W, source: made up, year: 2026, confidence: estimate}
+  price: {value: 0 USD/h, source: made up, year: 2026, confidence: estimate}
+  purchase: {value: 900 USD, source: made up, year: 2026, confidence: estimate}
+  lifetime: {value: 1800 d, source: made up, year: 2026, confidence: estimate}
+"""
+
+
+def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
+    (tmp_path / "spots.onnx").write_bytes(bright_spots())
+    shown = tmp_path / "pictures"
+    shown.mkdir()
+    for k, pixels in enumerate(pictures(4)):
+        Image.fromarray(pixels).save(shown / f"{k}.png")
+    own = tmp_path / "own"
+    arguments = [str(tmp_path / "spots.onnx"), "--pictures", str(shown), "--server", "own-box"]
+    assert fleet_profile(*arguments, "-o", str(own / "models.yaml"), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["name"] == "spots"
+    assert told["macs"] == 64 * 3 * 3 * 64
+    assert told["int8_effect"]["kept"] == 1.0
+    assert told["on_device"]["fits"]
+    (own / "servers.yaml").write_text(SERVERS)
+    text = (ROOT / "scenarios" / "smoke.yaml").read_text()
+    for before, after in (
+        ("name: smoke", "name: own\ncatalogue: own"),
+        ("server: t4", "server: own-box"),
+        ("{device: imx500, model: ssd-mobilenet-v2}", "{device: imx500, model: spots}"),
+        ("model: yolo11m", "model: spots"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    shutil.copytree(ROOT / "scenarios" / "demand", tmp_path / "demand")
+    scenario = tmp_path / "own.yaml"
+    scenario.write_text(text)
+    assert cli._guarded(lambda: cli.app(["check", str(scenario)])) == 0
+    assert "is fine" in capsys.readouterr().out
+    from fleet.scenario.load import load
+    from fleet.study.experiment import plans
+
+    made = plans(load(scenario))
+    spent = told["on_device"]["time_ns"][0]
+    assert spent in made["on_sensor"][0].setups.compute_ns.tolist()
+    pool = next(p for p in made["cloud"][0].pools if p is not None)
+    base, per_frame = profile.line({int(b): profile.Time(**t) for b, t in told["times"].items()})
+    assert pool.kinds[0].service_ns[4] == pytest.approx(base + 4 * per_frame, rel=1e-2, abs=500)
+
+
+def test_the_command_in_words(tmp_path, capsys) -> None:
+    (tmp_path / "Small_Net.onnx").write_bytes(small())
+    assert fleet_profile(str(tmp_path / "Small_Net.onnx")) == 0
+    out = capsys.readouterr().out
+    for words in (
+        "small-net (", "input: x 1x3x8x8", "0.0 million MACs in 5 layers", "138, 156 B in int8",
+        "working memory: 768 B at most, at skip", "imx500: fits; 924 of 8,388,480 B", "predicted:",
+        "here, 4 at once, one thread:", "remark: its metadata", "first (Conv):",
+    ):  # fmt: skip
+        assert words in out
+    assert fleet_profile(str(tmp_path / "none.onnx")) == cli.BAD_INPUT
+    assert "none.onnx: cannot be read" in capsys.readouterr().err
+    (tmp_path / "bad.onnx").write_bytes(small()[:-3])
+    assert fleet_profile(str(tmp_path / "bad.onnx")) == cli.BAD_INPUT
+    assert "is cut short" in capsys.readouterr().err
+    assert fleet_profile(str(tmp_path / "Small_Net.onnx"), "--name", "A") == cli.BAD_INPUT
+    told = ("--pictures", str(tmp_path))
+    assert fleet_profile(str(tmp_path / "Small_Net.onnx"), *told) == cli.BAD_INPUT
+    assert "has 0 pictures" in capsys.readouterr().err
+
+
+def test_pictures_that_are_none(tmp_path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"a\.png: cannot be read as a picture"):
+        profile.pictures_in(tmp_path)
+    with pytest.raises(InputError, match="is not a folder"):
+        profile.pictures_in(tmp_path / "none")
+
+
+def test_borrowed_rows_are_in_the_catalogue() -> None:
+    known = {row.parameter for row in CATALOG.rows("models", "ssd-mobilenet-v2")}
+    rows = {row.parameter for row in study.rows_of(CATALOG, measured(bright_spots()))}
+    assert known - rows == {"map", "rate_max"}
