@@ -203,8 +203,13 @@ def follow(mean: Network, net: Network, share: float) -> None:
             kept.copy_(new)
 
 
-def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: Path) -> Network:
-    """Train with AdamW and a cosine schedule; return the moving average of the weights."""
+def train(
+    net: Network, feed: Feeder, steps: int, size: int, rate: float, log: Path, kept_at: Path
+) -> Network:
+    """Train with AdamW and a cosine schedule; return the moving average of the weights.
+
+    Every 50 steps a line goes to the log, and the average to `kept_at`.
+    """
     mean = copy.deepcopy(net)
     rest = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
     began, sums = time.monotonic(), np.zeros(3)
@@ -228,6 +233,7 @@ def train(net: Network, feed: Feeder, steps: int, size: int, rate: float, log: P
                 row = [f"{value:.4f}" for value in sums[:2] / sums[2]]
                 out.writerow([step + 1, *row, f"{now:.2e}", f"{time.monotonic() - began:.0f}"])
                 file.flush()
+                torch.save(mean.state_dict(), kept_at)
                 sums[:] = 0
     return mean
 
@@ -298,8 +304,9 @@ def main() -> None:
     log = ROOT / "results" / "eyes" / f"training-{given.name}.csv"
     feed = Feeder(data, given.name, given.seed)
     steps, size = given.steps or (2500 if small else 2600), given.batch or (16 if small else 9)
-    net = train(net, feed, steps, size, given.rate, log)
-    torch.save(net.state_dict(), given.cache / f"{given.name}.pt")
+    kept_at = given.cache / f"{given.name}.pt"
+    net = train(net, feed, steps, size, given.rate, log, kept_at)
+    torch.save(net.state_dict(), kept_at)
     floats = given.cache / f"eye-{given.name}-float.onnx"
     floats.write_bytes(exported(net, THRESHOLD).SerializeToString())
     path = ROOT / "fleet" / "eyes" / "models" / f"eye-{given.name}.onnx"

@@ -39,7 +39,7 @@ def _cell(key: np.uint64, i: int, j: int) -> float:
     return uniform(mix64(key + np.uint64(i + 1_000_003)), j + 500_009)
 
 
-@part
+@kernel
 def _cloud(key: np.uint64, x: float, y: float) -> float:
     """Return smooth noise around 0, between -0.5 and 0.5, with a grain of about 1."""
     i, j = math.floor(x), math.floor(y)
@@ -68,7 +68,7 @@ def _mix(out: Floats, colours: Floats, row: int, share: float) -> None:
         out[c] += (colours[row, c] - out[c]) * share
 
 
-@part
+@kernel
 def _ground(
     out: Floats, key: np.uint64, colours: Floats, m: Floats, s: float, w: float, pixel_m: float
 ) -> None:
@@ -109,7 +109,7 @@ def _ground(
         out[c] *= tone
 
 
-@part
+@kernel
 def _facade(
     out: Floats, key: np.uint64, colours: Floats, m: Floats, s: float, y: float, pixel_m: float
 ) -> float:
@@ -143,7 +143,7 @@ def _facade(
     return 0.55 + 0.4 * light if light < m[WINDOWS] * (2.0 if storey == 0 else 1.0) else 0.0
 
 
-@part
+@kernel
 def _goods(out: Floats, key: np.uint64, colours: Floats, s: float, y: float) -> None:
     """Set the colour of a shelf full of goods; each place on a board holds one kind of them."""
     board = math.floor((y - FOOT_M) / BOARD_M)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.chance import name_hash, uniform
-from fleet.kernel import part
+from fleet.kernel import kernel
 
 
 class Lens(NamedTuple):
@@ -59,7 +59,7 @@ def key_of(*names: object) -> int:
     return name_hash("/".join(str(name) for name in names))
 
 
-@part
+@kernel
 def seen_at(eye: Lens, x: float, y: float, z: float) -> tuple[float, float, float]:
     """Return where a point stands: to the right and down in px, and its depth in m."""
     depth = max(0.2, (eye.height_m - y) * eye.sine + z * eye.cosine)
@@ -68,7 +68,7 @@ def seen_at(eye: Lens, x: float, y: float, z: float) -> tuple[float, float, floa
     return eye.middle_x + x * per_m, eye.middle_y - up * per_m, depth
 
 
-@part
+@kernel
 def wave(turns: float) -> float:
     """Return about the sine of a number of turns, to 0.0011, the same bits everywhere.
 

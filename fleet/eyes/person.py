@@ -7,7 +7,7 @@ import numpy as np
 from fleet.eyes.clip import Pixels
 from fleet.eyes.lens import Lens, draw, seen_at, wave
 from fleet.eyes.paint import Books, Floats, Mask, Owner, capsule, grown, stain
-from fleet.kernel import kernel, part
+from fleet.kernel import kernel
 
 SKIN, HAIR, TOP, LEGS, SHOES, PACK, CANOPY = range(7)
 """Rows of a look's colours."""
@@ -76,7 +76,7 @@ _PARTS = np.array([
 ends, in m for a person of 1.75 m."""
 
 
-@part
+@kernel
 def _limb(
     limbs: Floats, n: int, colour: int, at: Floats, s: float,
     a0: float, b0: float, y0: float, r0: float, a1: float, b1: float, y1: float, r1: float,
@@ -89,7 +89,7 @@ def _limb(
     return n + 1
 
 
-@part
+@kernel
 def _leg(limbs: Floats, n: int, at: Floats, s: float, b: float, turns: float, go: float) -> int:
     """Add thigh, shin and shoe of a leg that swings, bent while it swings forwards."""
     swing, lift = 0.40 * go * wave(turns), max(0.0, wave(turns + 0.25)) * go
@@ -101,7 +101,7 @@ def _leg(limbs: Floats, n: int, at: Floats, s: float, b: float, turns: float, go
     return _limb(limbs, n, SHOES, at, s, foot_a, b, sole, 0.048, toe_a, b, sole - 0.01, 0.036)
 
 
-@part
+@kernel
 def _arm(limbs: Floats, n: int, at: Floats, s: float, b: float, turns: float, go: float) -> int:
     """Add upper arm, forearm and hand of an arm that swings against its leg."""
     swing = 0.26 * go * wave(turns)

@@ -7,7 +7,7 @@ import numpy as np
 from fleet.eyes.clip import Pixels
 from fleet.eyes.lens import Lens, draw, seen_at, wave
 from fleet.eyes.paint import Books, Floats, Mask, Owner, capsule, grown, polygon, stain
-from fleet.kernel import kernel, part
+from fleet.kernel import kernel
 
 LENGTH, WIDTH, HEIGHT, WAIST, BONNET, BOOT, RAKE = range(7)
 """A vehicle's measures, m: its size, where the cabin begins: up, from the nose, from the tail; and
@@ -38,14 +38,14 @@ def look(key: int) -> tuple[Floats, Floats]:
     return np.array(colours, dtype=np.float64), np.array(_SHAPES[kind], dtype=np.float64) * size
 
 
-@part
+@kernel
 def _corner(eye: Lens, at: Floats, a: float, b: float, y: float, into: Floats, k: int) -> None:
     """Project a point (ahead, right, up) of the vehicle into row k."""
     x, z, hx, hz = at[0], at[1], at[2], at[3]
     into[k, 0], into[k, 1], _ = seen_at(eye, x + a * hx + b * hz, y, z + a * hz - b * hx)
 
 
-@part
+@kernel
 def _turned(corners: Floats, count: int) -> float:
     """Return twice the signed area of a polygon; positive if it shows its face."""
     twice = 0.0
@@ -69,7 +69,7 @@ def _face(
         polygon(pixels, owner, books, who, corners[:4], ink)
 
 
-@part
+@kernel
 def _quad(
     quad: Floats, a0: float, b0: float, y0: float, a1: float, b1: float, y1: float,
     a2: float, b2: float, y2: float, a3: float, b3: float, y3: float,
