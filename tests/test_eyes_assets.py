@@ -177,6 +177,12 @@ def test_a_converter_that_fails_leaves_nothing(place) -> None:
     refused(place, asset(GOOD, convert=convert), "SIGH")
 
 
+def test_a_missing_package_is_told_before_anything_is_fetched(place) -> None:
+    client(place, "npm", GOOD)
+    refused(place, asset(GOOD, needs=("no_such_package",)), r"install 'sensor-fleet\[eyes\]'")
+    assert not (place / "called").exists()
+
+
 def test_a_cache_that_cannot_be_written(place, monkeypatch) -> None:
     (place / "file").write_text("")
     monkeypatch.setenv("FLEET_CACHE", str(place / "file"))

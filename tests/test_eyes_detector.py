@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from eyes_nets import bright_spots, net, node, relu
 
 from fleet.errors import InputError
-from fleet.eyes import detector, families
+from fleet.eyes import detector, families, tflite
 from fleet.eyes.boxes import PERSON, VEHICLE, Detections
+from fleet.eyes.build import onnx_package
 from fleet.eyes.detector import Detector
 from fleet.eyes.picture import fitted, in_picture, scale_of
 
@@ -171,6 +173,17 @@ def test_a_model_is_loaded_by_name_or_file(tmp_path, monkeypatch) -> None:
     path.write_bytes(bright_spots()[:-9])
     with pytest.raises(InputError, match="cut short"):
         detector.load(path)
+
+
+def test_a_detector_needs_no_more_than_the_runtime(monkeypatch) -> None:
+    data = bright_spots()
+    for package in ("onnx", "tflite", "av"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert len(Detector(data, "spots").find([spotted((32, 64))])[0].scores) == 1
+    with pytest.raises(InputError, match=r"'onnx': pip install 'sensor-fleet\[eyes\]'"):
+        onnx_package()
+    with pytest.raises(InputError, match=r"'tflite': pip install 'sensor-fleet\[eyes\]'"):
+        tflite.convert(b"....TFL3", "net", {})
 
 
 def test_packaged_models_are_found_by_name() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from eyes_nets import bright_spots, net, node
+from eyes_nets import bright_spots, net, node, value
+from onnx import helper
 from PIL import Image
 
 from fleet import cli
@@ -135,6 +136,27 @@ def test_shared_weights_count_once() -> None:
     counted = counted_layers(nodes, [1, 3, 4, 4], ["y"], {"w": weights(3, 3, 1, 1)})
     assert counted.total("parameters") == 9
     assert counted.total("macs") == 2 * 16 * 9
+
+
+def test_what_is_not_counted_is_said() -> None:
+    product = [node("Einsum", ["x", "w"], ["y"], equation="ij,jk->ik")]
+    seen = measured(net(product, [("x", [1, 3])], ["y"], {"w": weights(3, 2)}))
+    assert "the work of Einsum is not counted" in seen.remarks
+    branch = helper.make_graph([node("Relu", ["x"], ["r"])], "b", [], [value("r")])
+    either = node("If", ["so"], ["y"], then_branch=branch, else_branch=branch)
+    nodes = [node("ReduceMax", ["x"], ["m"], keepdims=0), node("Cast", ["m"], ["so"], to=9), either]
+    with pytest.raises(InputError, match="m: operator If branches or loops"):
+        counted_layers(nodes, [1, 3], ["y"])
+
+
+def test_slopes_count_and_folded_weights_do_not() -> None:
+    conv = node("Conv", ["x", "w"], ["c"])
+    slope = node("PRelu", ["c", "s"], ["p"])
+    norm = node("BatchNormalization", ["p", "s1", "s1", "s1", "s1"], ["y"])
+    constants = {"w": weights(4, 3, 1, 1), "s": weights(4, 1, 1), "s1": np.ones(4, np.float32)}
+    counted = counted_layers([conv, slope, norm], [1, 3, 2, 2], ["y"], constants)
+    assert len(counted.layers) == 1
+    assert counted.total("parameters") == 12 + 4
 
 
 def test_a_network_that_ignores_its_input_has_no_layers() -> None:

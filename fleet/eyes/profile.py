@@ -84,10 +84,13 @@ def measure(
     """
     repeats = REPEATS if repeats is None else repeats
     counted = graph.read(data, file, _LIMITS)
+    times = _timed(data, file, repeats)  # in a process of its own, before it is loaded in this one
     family = Session(data, file).metadata.get("family", "")
     remarks: list[str] = []
     if not counted.any_batch:
         remarks.append("takes one picture at a time: what batches gain is not known")
+    if counted.uncounted:
+        remarks.append(f"the work of {', '.join(counted.uncounted)} is not counted")
     small, effect = None, None
     if counted.quantised:
         remarks.append("is in eight bits already")
@@ -106,7 +109,7 @@ def measure(
         file_bytes=len(data),
         graph=counted,
         family=family if family in FAMILIES else "",
-        times=_timed(data, file, repeats),
+        times=times,
         int8_bytes=None if small is None else len(small),
         int8_times={} if small is None else _timed(small, file, repeats),
         effect=effect,
