@@ -14,7 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
+from fleet.cli_eyes import app as eyes
+from fleet.cli_profile import profile
 from fleet.cli_run import MISSED, Sets, load_scenario, run
+from fleet.cli_trace import trace
 from fleet.errors import FleetError, InputError
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
@@ -32,6 +35,9 @@ ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenar
 
 
 app.command()(run)
+app.command()(profile)
+app.command()(trace)
+app.add_typer(eyes, name="eyes")
 
 
 @app.command()

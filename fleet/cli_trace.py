@@ -3,58 +3,62 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from fleet.eyes.clip import Clip
+    from fleet.eyes.codec import Setting
+    from fleet.eyes.trace import Finder
 
 RENDERED = "rendered:"
 USUAL_FRAMES, USUAL_RATE_FPS = 100, 10.0
 
+ClipText = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLIP", help="A video file, or a drawn scene: rendered:VIEW/LIGHT[/SEED]."
+    ),
+]
+Models = Annotated[str, typer.Option(metavar="NAMES", help="Networks, with commas between.")]
+Codecs = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SETTING", help="Such as h264-crf28; may be given again."),
+]
+View = Annotated[str | None, typer.Option(help="Where the file's camera looked [street].")]
+Light = Annotated[
+    str | None, typer.Option(help="When the file was filmed: day, dusk, night, rain [day].")
+]
+Frames = Annotated[
+    int | None, typer.Option(min=1, help="Frames at most [all; of a drawn scene 100].")
+]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write Parquet there.")
+]
+
 
 def trace(
-    clip: Annotated[
-        str,
-        typer.Argument(
-            metavar="CLIP", help="A video file, or a drawn scene: rendered:VIEW/LIGHT[/SEED]."
-        ),
-    ],
-    models: Annotated[
-        str, typer.Option(metavar="NAMES", help="Networks, with commas: eye-small,eye-large.")
-    ] = "eye-small,eye-large",
-    codec: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SETTING", help="Such as h264-crf28; may be given again."),
-    ] = None,
-    view: Annotated[
-        str | None, typer.Option(help="Where the file's camera looked [street].")
-    ] = None,
-    light: Annotated[
-        str | None, typer.Option(help="When the file was filmed: day, dusk, night, rain [day].")
-    ] = None,
-    frames: Annotated[
-        int | None, typer.Option(min=1, help="Frames at most [all; of a drawn scene 100].")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write Parquet there.")
-    ] = None,
+    clip: ClipText,
+    models: Models = "eye-small,eye-large",
+    codec: Codecs = None,
+    view: View = None,
+    light: Light = None,
+    frames: Frames = None,
+    output: Output = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, no table.")] = False,
 ) -> None:
     """Show models the frames of a clip, raw and behind codecs, and count what they find."""
-    import pyarrow as pa
-
     from fleet.eyes.codec import setting
     from fleet.eyes.detector import load
     from fleet.eyes.summary import summarise
-    from fleet.eyes.trace import SCHEMA, watch, write
-    from fleet.show.progress import progress_bar
     from fleet.show.terminal import console
     from fleet.show.trace import table
 
@@ -63,26 +67,36 @@ def trace(
     finders = [load(name) for name in filter(None, models.split(","))]
     if not finders:
         raise InputError("--models names no network; write one such as eye-small")
-    with progress_bar() as progress:
-
-        def told() -> Iterator[Any]:
-            done, total = 0, frames or len(seen)
-            for batch in watch(seen, finders, settings, frames=frames):
-                done += batch.num_rows // (len(finders) * (1 + len(settings)))
-                progress(seen.name, min(1.0, done / total))
-                yield batch
-
-        rows = pa.Table.from_batches(told(), SCHEMA) if output is None else write(output, told())
-    if not rows.num_rows:
-        raise InputError(f"{clip}: holds no frames")
-    found = summarise(rows)
+    found = summarise(_traced(seen, finders, settings, frames, output))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found], indent=1))
         return
-    title = (
-        f"{seen.name}: {found[0].frames} frames at {seen.rate_fps:g} fps, {seen.view}, {seen.light}"
-    )
+    taken = f"{found[0].frames} frames at {seen.rate_fps:g} fps"
+    title = f"{seen.name}: {taken}, {seen.view}, {seen.light}"
     console().print(table(title, found), markup=False)
+
+
+def _traced(
+    clip: Clip, finders: Sequence[Finder], settings: Sequence[Setting], frames: int | None,
+    output: Path | None,
+) -> pa.Table:  # fmt: skip
+    """Return the trace, written down too if a file is named; says how far it is."""
+    import pyarrow as pa
+
+    from fleet.eyes.trace import SCHEMA, watch, write
+    from fleet.show.progress import progress_bar
+
+    total = len(clip) if frames is None else frames
+    with progress_bar() as progress:
+
+        def told() -> Iterator[pa.RecordBatch]:
+            for batch in watch(clip, finders, settings, frames=frames):
+                progress(clip.name, (batch["frame"][-1].as_py() + 1) / total)
+                yield batch
+
+        if output is not None:
+            return write(output, told())
+        return pa.Table.from_batches(told(), SCHEMA)
 
 
 def clip_of(text: str, view: str | None, light: str | None, frames: int | None) -> Clip:

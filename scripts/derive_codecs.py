@@ -36,6 +36,9 @@ import simplejpeg
 from numpy.typing import NDArray
 from registry import ROOT, write_table
 
+from fleet.eyes import codec
+from fleet.eyes.codec import FAMILIES, Setting
+
 CATALOG = ROOT / "fleet" / "catalog" / "codecs.csv"
 MEASURED = ROOT / "scripts" / "data" / "codecs_measured.csv"
 PACKAGE = "opencv-doc=4.6.0+dfsg-12"
@@ -57,10 +60,6 @@ SIDES = {
     "right": slice(WIDTH // 2, None),
 }
 QUALITIES = {"h264": (18, 23, 28, 33, 36), "h265": (22, 26, 30, 34, 38), "jpeg": (85, 60, 30)}
-ENCODERS = {"h264": ("libx264", "veryfast"), "h265": ("libx265", "ultrafast")}
-MARKS = {"h264": "crf", "h265": "crf", "jpeg": "q"}
-X265 = f"log-level=error:pools=none:frame-threads=1:keyint={GOP}:min-keyint={GOP}:scenecut=0"
-
 HEADER = ("item", "parameter", "value", "unit", "low", "high", "source", "year", "confidence")
 MEASURED_HEADER = (
     "item", "rate", "scene", "half", "frames", "objects", "i_frame", "p_frame", "mean_frame",
@@ -71,24 +70,14 @@ Frame = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 
-class Setting(NamedTuple):
-    """One encoder at one quality: an item of the catalogue."""
-
-    family: str
-    quality: int
-
-    @property
-    def item(self) -> str:
-        """Name the item."""
-        return f"{self.family}-{MARKS[self.family]}{self.quality}"
-
-    @property
-    def encoder(self) -> str:
-        """Name the encoder and what it was told."""
-        if self.family == "jpeg":
-            return f"simplejpeg {version('simplejpeg')} 4:2:0 quality {self.quality}"
-        library, preset = ENCODERS[self.family]
-        return f"PyAV {version('av')} {library} {preset} zerolatency crf {self.quality}, GOP {GOP}"
+def encoder_text(setting: Setting) -> str:
+    """Name the encoder and what it was told."""
+    if setting.family == "jpeg":
+        return f"simplejpeg {version('simplejpeg')} 4:2:0 quality {setting.quality}"
+    family = FAMILIES[setting.family]
+    preset = f"{family.options['preset']} {family.options['tune']}"
+    crf = f"crf {setting.quality}, GOP {GOP}"
+    return f"PyAV {version('av')} {family.encoder} {preset} {crf}"
 
 
 class Encoded(NamedTuple):
@@ -251,9 +240,8 @@ def encode(setting: Setting, frames: Iterable[Frame], step: int = 1) -> Encoded:
     """Encode frames that lie `step` frames of the clip apart."""
     if setting.family == "jpeg":
         return _encode_jpeg(setting, frames)
-    encoder = _encoder(setting, Fraction(RATE, step))
-    decoder = av.CodecContext.create("h264" if setting.family == "h264" else "hevc", "r")
-    decoder.thread_count = 1
+    encoder = codec.encoder(setting, WIDTH, HEIGHT, Fraction(RATE, step))
+    decoder = codec.decoder(setting)
     kept, packets = [], []
     for number, samples in enumerate(frames):
         kept.append(samples[:HEIGHT].copy())
@@ -265,17 +253,6 @@ def encode(setting: Setting, frames: Iterable[Frame], step: int = 1) -> Encoded:
     psnr = [luma_psnr(old, new) for old, new in zip(kept, decoded, strict=True)]
     sizes = np.array([float(packet.size) for packet in packets])
     return Encoded(sizes, np.array([p.is_keyframe for p in packets]), np.array(psnr))
-
-
-def _encoder(setting: Setting, rate: Fraction) -> av.VideoCodecContext:
-    library, preset = ENCODERS[setting.family]
-    encoder = av.CodecContext.create(library, "w")
-    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    encoder.framerate, encoder.time_base = rate, 1 / rate
-    encoder.gop_size, encoder.thread_count = GOP, 1
-    encoder.options = {"preset": preset, "tune": "zerolatency", "crf": str(setting.quality)}
-    encoder.options |= {"x265-params": X265} if library == "libx265" else {"sc_threshold": "0"}
-    return encoder
 
 
 def _encode_jpeg(setting: Setting, frames: Iterable[Frame]) -> Encoded:
@@ -375,7 +352,7 @@ def _first_half(encoded: Encoded) -> Encoded:
 
 def measured_rows(item: Item, clip: Clip) -> Iterator[tuple[object, ...]]:
     """Give the measured means of one setting."""
-    name = item.setting.item
+    name = item.setting.name
     for step, encoded in item.rates.items():
         for half in ("first", "second"):
             means = part(encoded, clip.objects["full"], half, step)
@@ -409,10 +386,10 @@ def rows(item: Item, clip: Clip) -> list[tuple[object, ...]]:
 
 
 def _settings(setting: Setting) -> Iterator[tuple[object, ...]]:
-    name, source = setting.item, f"{CLIP_TEXT}, {setting.encoder}"
+    name, source = setting.name, f"{CLIP_TEXT}, {encoder_text(setting)}"
     gop = (GOP, "count", 10, 250) if setting.family != "jpeg" else (1, "count", 1, 1)
     note = "" if setting.family == "jpeg" else "; cameras are set to 10 to 250"
-    yield name, "family", setting.family, "text", "", "", setting.encoder, YEAR, "measured"
+    yield name, "family", setting.family, "text", "", "", encoder_text(setting), YEAR, "measured"
     yield name, "reference_width", WIDTH, "px", WIDTH, WIDTH, source, YEAR, "measured"
     yield name, "reference_height", HEIGHT, "px", HEIGHT, HEIGHT, source, YEAR, "measured"
     yield name, "reference_rate", RATE, "fps", RATE, RATE, source, YEAR, "measured"
@@ -420,28 +397,42 @@ def _settings(setting: Setting) -> Iterator[tuple[object, ...]]:
 
 
 def _sizes(setting: Setting, first: Part) -> Iterator[tuple[object, ...]]:
-    source = f"{CLIP_TEXT}, {setting.encoder}"
+    source = f"{CLIP_TEXT}, {encoder_text(setting)}"
     ranges = {"i_frame": (first.i_frame, 0.5, 2.0), "p_frame": (first.p_frame, 0.3, 3.0)}
     for name, (value, low, high) in ranges.items():
         numbers = (round(value), "B", round(low * value), round(high * value))
         note = f"{source}; the range is a guess at other scenes"
-        yield setting.item, name, *numbers, note, YEAR, "measured"
+        yield setting.name, name, *numbers, note, YEAR, "measured"
     persons = (f"{first.objects:.1f}", "1", 5.5, 6.9)
-    yield setting.item, "reference_objects", *persons, OBJECTS_TEXT, YEAR, "derived"
+    yield setting.name, "reference_objects", *persons, OBJECTS_TEXT, YEAR, "derived"
 
 
 def _fits(
     setting: Setting, spread: tuple[Fit, Fit], fits: dict[str, Fit], whole: Encoded
 ) -> Iterator[tuple[object, ...]]:
-    source = f"{CLIP_TEXT}, {setting.encoder}"
+    source = f"{CLIP_TEXT}, {encoder_text(setting)}"
     everything = {"i_variation": spread[0], "p_variation": spread[1], **fits}
     for name, fit in everything.items():
         numbers = (f"{fit.value:.3f}", "1", f"{max(fit.low, 0):.3f}", f"{fit.high:.3f}")
-        yield setting.item, name, *numbers, f"{source}; {NOTES[name]}", YEAR, "measured"
+        yield setting.name, name, *numbers, f"{source}; {NOTES[name]}", YEAR, "measured"
     yield from _pixel_exponents(setting)
     ends = np.quantile(whole.psnr, (0.05, 0.95))
     numbers = (f"{whole.psnr.mean():.1f}", "1", f"{ends[0]:.1f}", f"{ends[1]:.1f}")
-    yield setting.item, "psnr", *numbers, f"{setting.encoder}; {NOTES['psnr']}", YEAR, "measured"
+    yield (
+        setting.name,
+        "psnr",
+        *numbers,
+        f"{encoder_text(setting)}; {NOTES['psnr']}",
+        YEAR,
+        "measured",
+    )
+
+
+def settings() -> Iterator[Setting]:
+    """Give the settings of the catalogue."""
+    for family, qualities in QUALITIES.items():
+        for quality in qualities:
+            yield codec.setting(f"{family}-{FAMILIES[family].mark}{quality}")
 
 
 def main() -> None:
@@ -449,11 +440,11 @@ def main() -> None:
     clip = read_clip(fetch_clip(sys.argv[1:]))
     table: list[tuple[object, ...]] = []
     measured: list[tuple[object, ...]] = []
-    for setting in (Setting(family, q) for family, qs in QUALITIES.items() for q in qs):
+    for setting in settings():
         item = measure(setting, clip)
         table += rows(item, clip)
         measured += measured_rows(item, clip)
-        print(f"{setting.item} measured")
+        print(f"{setting.name} measured")
     write_table(MEASURED, MEASURED_HEADER, measured)
     write_table(CATALOG, HEADER, table)
     print(f"{len(table)} rows written to {CATALOG}")
@@ -471,7 +462,7 @@ def _pixel_exponents(setting: Setting) -> Iterator[tuple[object, ...]]:
         if setting.family == "jpeg":
             note, confidence = "assumption: like the I frames of x264", "estimate"
         value, low, high = numbers
-        yield setting.item, f"{kind}_pixel_exponent", value, "1", low, high, note, YEAR, confidence
+        yield setting.name, f"{kind}_pixel_exponent", value, "1", low, high, note, YEAR, confidence
 
 
 # Measured once beside this script, at 768x576 and at a quarter of that; encoding the whole clip

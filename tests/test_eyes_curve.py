@@ -56,11 +56,23 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
 
 
 def test_draws_are_the_same_for_every_setting_and_even() -> None:
-    draws = curve.draws(7, 1, 2000)
-    assert np.array_equal(draws, curve.draws(7, 1, 2000))
-    assert not np.array_equal(draws, curve.draws(7, 2, 2000))
+    draws = curve.draws([""] * 7, 1, 2000)
+    assert np.array_equal(draws, curve.draws([""] * 7, 1, 2000))
+    assert not np.array_equal(draws, curve.draws([""] * 7, 2, 2000))
     counts = np.bincount(draws.ravel(), minlength=7)
     assert ((counts - 2000) ** 2 / 2000).sum() < 22.5  # chi², 6 degrees of freedom, 0.1 %
+    assert len({tuple(row) for row in draws}) > 1900
+
+
+def test_strata_keep_their_share_in_every_resample() -> None:
+    strata = ["street", "shelf", "street", "street", "shelf"]
+    for row in curve.draws(strata, 1, 200):
+        assert [strata[k] for k in row] == strata
+    # scenes that differ between strata only leave no doubt
+    scenes = [scene([s == "street"] * 4, 4) for s in strata]
+    recall = curve.point(scenes, 0.5, strata=strata, resamples=50).recall
+    assert recall == pytest.approx((0.6, 0.6, 0.6))
+    assert curve.point(scenes, 0.5, resamples=50).recall.low < 0.6
 
 
 def test_what_nothing_is_known_of_is_not_a_number() -> None:

@@ -15,8 +15,10 @@ from fleet import cli, cli_trace
 from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.eyes import codec, trace
+from fleet.eyes.accuracy import matters
 from fleet.eyes.boxes import GAP, PERSON, VEHICLE, Detections
-from fleet.eyes.clip import Frame, Pixels, Truth
+from fleet.eyes.clip import Clip, Frame, Pixels, Truth
+from fleet.eyes.render import scene
 from fleet.eyes.summary import groups, summarise
 
 av = pytest.importorskip("av", reason="needs the extra 'eyes'")
@@ -195,6 +197,16 @@ def test_crops_have_a_margin_and_stay_in_the_picture() -> None:
     assert bytes_of(np.empty((0, 4), np.float32)) == 0
 
 
+def test_crops_are_cut_from_raw_frames_only() -> None:
+    table = traced(Squares(), Bright(), codecs=["jpeg-q85"])
+    first = next(Squares().frames()).pixels
+    assert only(table)["roi_bytes"][0] == trace.roi_bytes(first, Bright().of(first)) > 0
+    assert only(table, "jpeg-q85")["roi_bytes"] == [None] * 20
+    raw, coded = summarise(table)
+    assert coded.roi_bytes is None
+    assert raw.roi_bytes == pytest.approx(np.mean(only(table)["roi_bytes"]))
+
+
 def test_frames_are_taken_few_at_a_time_and_as_many_as_asked() -> None:
     finder = Bright()
     table = traced(Squares(frames=300), finder, codecs=["h264-crf30"], frames=11)
@@ -226,6 +238,16 @@ def test_a_trace_is_written_and_read_back(tmp_path: Path) -> None:
     written = trace.write(path, batches)
     assert trace.read(path).equals(written)
     assert [p.name for p in path.parent.iterdir()] == ["trace.parquet"]
+
+
+def test_a_trace_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from trace.watch(Squares(frames=3), [Bright()], [])
+        raise InputError("the file is damaged")
+
+    with pytest.raises(InputError, match="the file is damaged"):
+        trace.write(tmp_path / "trace.parquet", broken())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
@@ -319,3 +341,34 @@ def test_a_drawn_scene_is_traced(filmed: str, capsys: pytest.CaptureFixture[str]
     (row,) = json.loads(capsys.readouterr().out)
     assert row["frames"] == 3
     assert row["newcomers"] is not None
+
+
+class Shortsighted:
+    """Finds what is truly there but every fifth object, a little off; counts its frames."""
+
+    name = "shortsighted"
+
+    def __init__(self, clip: Clip) -> None:
+        self.truths = iter([frame.truth for frame in clip.frames()])
+        self.rng = np.random.default_rng(2)
+
+    def find(self, pixels: list[Pixels]) -> list[Detections]:
+        return [self.of(next(self.truths)) for _ in pixels]
+
+    def of(self, truth: Truth | None) -> Detections:
+        assert truth is not None
+        seen = matters(truth, 480) & (self.rng.random(len(truth.kinds)) < 0.8)
+        boxes = truth.boxes[seen] + self.rng.normal(0, 1.5, (seen.sum(), 4)).astype(np.float32)
+        return Detections(boxes, np.full(len(boxes), 0.9, np.float32), truth.kinds[seen])
+
+
+def test_visitors_of_drawn_scenes_are_counted_within_a_seventh() -> None:
+    counted = came = 0
+    for seed in (1, 2, 3):
+        clip = scene("entrance", "day", seed=seed, frames=150, rate_fps=10.0)
+        batches = trace.watch(clip, [Shortsighted(clip)], [])
+        (line,) = summarise(pa.Table.from_batches(batches, trace.SCHEMA))
+        assert line.newcomers is not None
+        counted, came = counted + line.visitors, came + line.newcomers
+    assert came > 30
+    assert abs(counted - came) <= came / 7

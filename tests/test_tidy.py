@@ -21,10 +21,13 @@ LAYERS = [
     ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",),
     ("bench",), ("show",),
-    ("simulation", "api"), ("cli_run",), ("cli",),
+    ("simulation", "api"), ("cli_run", "cli_eyes", "cli_profile", "cli_trace"), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip
-ONLY = {"ray": "engine/ray_executor.py", "matplotlib": "show/figures.py"}
+ONLY = {
+    "ray": "engine/ray_executor.py", "matplotlib": "show/figures.py",
+    "onnxruntime": "eyes/session.py",
+}  # fmt: skip
 
 
 def module(path: Path) -> str:

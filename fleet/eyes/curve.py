@@ -2,8 +2,8 @@
 
 Scenes are the blocks of a bootstrap (Efron and Tibshirani, "An introduction to the bootstrap",
 1993): frames of one scene are much alike, scenes are independent. Each resample draws as many
-scenes as there are, with replacement, and every setting sees the same draws, so that differences
-between settings are paired.
+scenes as there are, with replacement, those of each stratum (such as a view) among themselves, and
+every setting sees the same draws, so that differences between settings are paired.
 """
 
 from __future__ import annotations
@@ -122,17 +122,19 @@ def together(parts: Sequence[Marks]) -> Marks:
 
 
 def point(
-    scenes: Sequence[Marks], threshold: float, *, seed: int = 1, resamples: int = RESAMPLES
-) -> Point:
+    scenes: Sequence[Marks], threshold: float, *, strata: Sequence[str] | None = None,
+    seed: int = 1, resamples: int = RESAMPLES,
+) -> Point:  # fmt: skip
     """Return a point of the curve with intervals over scenes.
 
     Args:
         scenes: marks of one model behind one setting, in the same order for every setting.
         threshold: the model's usual one; recall and precision count scores from there.
+        strata: of the scenes, whose mix is fixed; None if all are of one.
         seed: of the draws; with the same seed other settings see the same ones.
         resamples: of the bootstrap.
     """
-    chosen = draws(len(scenes), seed, resamples)
+    chosen = draws([""] * len(scenes) if strata is None else strata, seed, resamples)
     values = np.array([_measures(together([scenes[k] for k in row]), threshold) for row in chosen])
     return Point(
         *(
@@ -154,11 +156,21 @@ def _interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draws(scenes: int, seed: int, resamples: int) -> Ints:
-    """Return which scenes each resample takes; shape (resamples, scenes)."""
-    key = np.uint64(name_hash(f"{seed}/bootstrap"))
-    flat = [int(scenes * uniform(key, k)) for k in range(resamples * scenes)]
-    return np.array(flat, np.int64).reshape(resamples, scenes)
+def draws(strata: Sequence[str], seed: int, resamples: int) -> Ints:
+    """Return which scenes each resample takes; shape (resamples, scenes).
+
+    Args:
+        strata: of the scenes; the one drawn for a scene's place is of the same.
+        seed: of the draws.
+        resamples: how many.
+    """
+    key, scenes = np.uint64(name_hash(f"{seed}/bootstrap")), len(strata)
+    chosen = np.empty((resamples, scenes), np.int64)
+    for k, stratum in enumerate(strata):
+        among = [n for n, other in enumerate(strata) if other == stratum]
+        for row in range(resamples):
+            chosen[row, k] = among[int(len(among) * uniform(key, row * scenes + k))]
+    return chosen
 
 
 def _measures(marks: Marks, threshold: float) -> tuple[float, float, float, float]:

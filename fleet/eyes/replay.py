@@ -59,7 +59,7 @@ class Replay(NamedTuple):
         true_positives: found and there.
         false_positives: found and not there.
         message_bytes: of a message about what was found.
-        roi_bytes: of its crops.
+        roi_bytes: of crops of what was found; 0 behind a codec.
         i_permille: bytes of the last I frame, over the mean of this column by day.
         p_permille: bytes of the last P frame, over the mean of this column by day.
     """
@@ -104,7 +104,7 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     values += _permille(rows, lights)
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
-    whole = [np.rint(column[order]).astype(np.int32) for column in values]
+    whole = [np.rint(np.nan_to_num(value[order])).astype(np.int32) for value in values]
     return pa.table([*words, *whole], names=SCHEMA.names)
 
 
@@ -136,7 +136,7 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
         view: one of `VIEWS`.
         source: raw or a codec setting.
         model: name of a network.
-        path: of a compact table; None for the packaged one.
+        path: of a compact table; None for the packaged ones.
 
     Raises:
         InputError: there are no such rows; lists what there is.
@@ -144,7 +144,7 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
     for names, rows in _groups(_table(path)):
         if names == (view, source, model):
             return _indexed(rows)
-    there = ", ".join("/".join(names) for names in known(path))
+    there = ", ".join("/".join(names) for names in known(path)) or "none"
     raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {there}")
 
 
@@ -158,13 +158,21 @@ def known(path: Path | None = None) -> list[tuple[str, ...]]:
 
 
 def _table(path: Path | None) -> pa.Table:
-    with resources.as_file(resources.files(__package__) / "traces" / "replay.parquet") as packaged:
-        try:
-            table = pq.read_table(path or packaged)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{path or packaged}: cannot be read: {error}") from None
+    """Return a compact table; all the packaged ones as one if no path is given."""
+    if path is not None:
+        return _read(path)
+    with resources.as_file(resources.files(__package__) / "traces") as folder:
+        tables = [_read(packaged) for packaged in sorted(folder.glob("*.parquet"))]
+    return pa.concat_tables([SCHEMA.empty_table(), *tables])
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
     if table.column_names != SCHEMA.names:
-        raise InputError(f"{path or packaged}: no table to replay: columns must be {SCHEMA.names}")
+        raise InputError(f"{path}: no table to replay: columns must be {', '.join(SCHEMA.names)}")
     return table.cast(SCHEMA)
 
 

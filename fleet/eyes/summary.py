@@ -30,7 +30,7 @@ class Summary:
         recall: share of what is to be found that is.
         precision: share of what is found that is right.
         message_bytes: mean bytes of a message about a frame.
-        roi_bytes: mean bytes of a frame's crops.
+        roi_bytes: mean bytes of a frame's crops; None behind a codec.
         visitors: counted by the tracker.
         newcomers: who truly came.
     """
@@ -45,7 +45,7 @@ class Summary:
     recall: float | None
     precision: float | None
     message_bytes: float
-    roi_bytes: float
+    roi_bytes: float | None
     visitors: int
     newcomers: int | None
 
@@ -94,10 +94,14 @@ def _summary(source: str, model: str, rows: pa.Table) -> Summary:
         recall=_share(right, known),
         precision=_share(right, right + sums["false_positives"]),
         message_bytes=sums["message_bytes"] / frames,
-        roi_bytes=sums["roi_bytes"] / frames,
+        roi_bytes=_known(sums["roi_bytes"] / frames),
         visitors=int(sums["visitors"]),
         newcomers=None if np.isnan(sums["newcomers"]) else int(sums["newcomers"]),
     )
+
+
+def _known(x: float) -> float | None:
+    return None if np.isnan(x) else x
 
 
 def _share(part: float, whole: float) -> float | None:

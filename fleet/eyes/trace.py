@@ -19,7 +19,7 @@ A trace has one row for each (clip, frame, source, model), kept as Parquet:
 | true_positives, false_positives | int16 | of these; null if nobody knows |
 | confidence | float32 | mean score of the detections; null if there are none |
 | message_bytes | int32 | a message about them, as the sensor would send |
-| roi_bytes | int32 | their places cut out of the frame, each as JPEG |
+| roi_bytes | int32 | their places cut out of the raw frame, each as JPEG; null behind a codec |
 | tracks | int16 | confirmed tracks that go on |
 | visitors | int16 | tracks confirmed in this frame: visitors counted, to compare with newcomers |
 
@@ -53,6 +53,8 @@ ROI_MARGIN = 0.1
 ROI_QUALITY = 85
 BATCH = 8
 """Frames that a model takes at once."""
+PATIENCE_S = 1.0
+"""How long a visitor may be out of sight and still be the same one."""
 MESSAGE_LIKE = "ssd-mobilenet-v2"
 """The model of the catalogue whose message others send too: it is the sensor's own format."""
 
@@ -134,9 +136,9 @@ _Row = dict[str, Any]
 class _Watcher:
     """One model behind one source: its tracker and its rows."""
 
-    def __init__(self, source: str, finder: Finder, message: Message) -> None:
+    def __init__(self, source: str, finder: Finder, message: Message, rate_fps: float) -> None:
         self.source, self.finder, self.message = source, finder, message
-        self.tracker = Tracker()
+        self.tracker = Tracker(dies_after=max(2, round(PATIENCE_S * rate_fps)))
 
     def rows(self, coded: Sequence[Coded], truths: Sequence[Truth | None]) -> Iterator[_Row]:
         finds = self.finder.find([c.pixels for c in coded])
@@ -155,7 +157,8 @@ class _Watcher:
                 "false_positives": false,
                 "confidence": float(found.scores.mean()) if len(found.scores) else None,
                 "message_bytes": self.message.bytes_of(len(found.scores)),
-                "roi_bytes": roi_bytes(c.pixels, found),
+                # What is cut out, a sensor cuts out, before any codec.
+                "roi_bytes": roi_bytes(c.pixels, found) if self.source == RAW.name else None,
                 "tracks": self.tracker.alive,
                 "visitors": self.tracker.confirmed - before,
             }
@@ -200,7 +203,10 @@ def watch(
             raise InputError(f"a {what} stands twice among {', '.join(names)}; leave one out")
     known = Catalog.load() if catalog is None else catalog
     watchers = [
-        [_Watcher(s.name, finder, message_of(finder.name, known)) for finder in finders]
+        [
+            _Watcher(s.name, finder, message_of(finder.name, known), clip.rate_fps)
+            for finder in finders
+        ]
         for s in sources
     ]
     door, number = _Door(), 0
@@ -248,11 +254,15 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()  # before hours of work
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    try:
         table = pa.Table.from_batches(list(batches), SCHEMA)
         pq.write_table(table, part, compression="zstd")
         part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
     return table
 
 

@@ -27,7 +27,7 @@ def table(title: str, rows: Sequence[Summary]) -> Table:
         found.add_row(
             row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
             f"{row.found:.2f}", _number(row.recall, ".3f"), _number(row.precision, ".3f"),
-            f"{row.message_bytes:,.0f}", f"{row.roi_bytes:,.0f}", _visitors(row),
+            f"{row.message_bytes:,.0f}", _number(row.roi_bytes, ",.0f"), _visitors(row),
         )  # fmt: skip
     return found
 

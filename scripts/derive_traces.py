@@ -1,0 +1,207 @@
+"""Derive the packaged traces: what networks see of rendered scenes, and of a real one.
+
+Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e
+'.[eyes]'`` and takes about an hour on one core. Rendered scenes have seeds that no network was
+trained on. On each, a small network sees raw frames, as on a sensor, and a large one raw frames and
+what codecs leave of them.
+In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
+second each.
+
+If ``fleet eyes fetch ssd nanodet vtest`` was run before, these two networks are traced too, where
+people and vehicles are looked for, and the first frames of vtest.avi by all, as the view `filmed`.
+What is truly in it nobody has written down: what both fetched networks find in the raw frame stands
+for the truth, so these rows tell agreement, not accuracy, and nothing that both of them miss counts
+as missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from eyes_pictures import HELD_OUT
+from registry import ROOT
+
+from fleet.errors import InputError
+from fleet.eyes import assets, detector
+from fleet.eyes.boxes import Detections, matched
+from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Truth
+from fleet.eyes.codec import setting
+from fleet.eyes.render import scene
+from fleet.eyes.replay import compact
+from fleet.eyes.trace import SCHEMA, Finder, watch
+from fleet.eyes.tracker import Tracker
+from fleet.eyes.video import open_clip
+
+FOLDER = ROOT / "fleet" / "eyes" / "traces"
+CODECS = ("h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "av1-crf38", "jpeg-q60")
+RATE_FPS = 5
+MOST = {"street": 12, "entrance": 8, "ceiling": 12, "shelf": 4}
+
+
+class Pair(NamedTuple):
+    """A network for the sensor, one for the cloud, where they look, and behind what.
+
+    Its traces are in a file of its own. The fetched ones know neither gaps nor people from above.
+    """
+
+    name: str
+    small: str
+    large: str
+    views: tuple[str, ...]
+    codecs: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+SEEDS = tuple(HELD_OUT + 90_000 + k for k in range(4))
+OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS)
+FETCHED = Pair(
+    "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS[:3]
+)
+FILMED_FRAMES = 200
+LEAST_IOU = 0.5
+PACKAGES = ("sensor-fleet", "numpy", "onnxruntime", "av", "pillow", "pyarrow")
+
+
+class Agreed:
+    """A real clip whose truth is what two networks find alike in its raw frames."""
+
+    def __init__(self, clip: Clip, one: Finder, other: Finder, frames: int) -> None:
+        """Take a clip and two networks, whose names differ."""
+        self.name, self.view, self.light = clip.name, "filmed", clip.light
+        self.width, self.height, self.rate_fps = clip.width, clip.height, clip.rate_fps
+        self._clip, self._one, self._other, self._frames = clip, one, other, frames
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return self._frames
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames with what both networks find."""
+        tracker = Tracker()
+        for pixels, _ in islice(self._clip.frames(), self._frames):
+            (found,), (second,) = self._one.find([pixels]), self._other.find([pixels])
+            both = matched(second, found.boxes, found.kinds, LEAST_IOU)
+            rows = np.unique(both[both >= 0])
+            agreed = Detections(found.boxes[rows], found.scores[rows], found.kinds[rows])
+            seen = np.ones(len(rows), np.float32)
+            yield Frame(pixels, Truth(agreed.boxes, agreed.kinds, tracker.step(agreed), seen))
+
+
+def counts(most: int) -> list[int]:
+    """Return how many are in view in each second: all numbers once, never far from the last."""
+    return [*range(0, most + 1, 2), *(n for n in range(most, 0, -1) if n % 2)]
+
+
+def rendered(pair: Pair) -> Iterator[Clip]:
+    """Yield the scenes of a pair's views in all lights."""
+    for view in pair.views:
+        objects = counts(MOST[view])
+        frames = len(objects) * RATE_FPS
+        for light in LIGHTS:
+            for seed in pair.seeds:
+                yield scene(
+                    view, light, seed=seed, objects=objects, frames=frames, rate_fps=RATE_FPS
+                )
+
+
+def filmed() -> Clip:
+    """Return the real clip, judged by the fetched networks."""
+    clip = open_clip(assets.path("vtest", "vtest.avi"))
+    one, other = detector.load(FETCHED.large), detector.load(FETCHED.small)
+    return Agreed(clip, one, other, FILMED_FRAMES)
+
+
+def trace(pair: Pair, clips: Iterable[Clip]) -> Iterator[pa.RecordBatch]:
+    """Yield what a pair sees: the small network raw frames, the large one behind codecs too."""
+    small, large = detector.load(pair.small), detector.load(pair.large)
+    settings = [setting(name) for name in pair.codecs]
+    for clip in clips:
+        yield from watch(clip, [small], [])
+        yield from watch(clip, [large], settings)
+        print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
+
+
+def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
+    """Return how a file of traces was made."""
+    data = {
+        "command": f"python scripts/derive_traces.py {pair.name}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "models": {name: _sha256(_file(name)) for name in (pair.small, pair.large)},
+        "views": list(pair.views),
+        "codecs": list(pair.codecs),
+        "rendered": {
+            "seeds": list(pair.seeds),
+            "rate_fps": RATE_FPS,
+            "objects_by_second": {v: " ".join(map(str, counts(MOST[v]))) for v in pair.views},
+        },
+        "rows": rows,
+        "sha256": _sha256(path),
+    }
+    if real:
+        data["filmed"] = {
+            "clip": "vtest.avi (PETS 2009 S2.L1 View 001, Debian opencv-doc 4.6.0+dfsg-12)",
+            "sha256": _sha256(assets.path("vtest", "vtest.avi")),
+            "frames": FILMED_FRAMES,
+            "truth": f"not known; stands for it: what {FETCHED.large} and {FETCHED.small} both find"
+            f" in the raw frame, overlapping by {LEAST_IOU}",
+        }
+    return data
+
+
+def _file(model: str) -> Path:
+    own = detector.packaged()
+    return own[model] if model in own else assets.model(model)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def fetched() -> bool:
+    """Return whether the fetched networks and the real clip are here."""
+    try:
+        filmed()
+    except InputError as error:
+        print(f"only the packaged networks, and no real clip: {error}")
+        return False
+    return True
+
+
+def derive(pair: Pair, real: bool) -> None:
+    """Trace what a pair sees, make it small, and write table and provenance."""
+    batches = list(trace(pair, rendered(pair)))
+    if real:
+        batches += trace(pair, [filmed()])
+    table = compact(pa.Table.from_batches(batches, SCHEMA))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{pair.name}.parquet"
+    pq.write_table(table, path, compression="zstd", compression_level=19)
+    text = json.dumps(provenance(path, table.num_rows, pair, real), indent=1)
+    path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    print(f"{table.num_rows} rows, {path.stat().st_size} B, written to {path}")
+
+
+def main() -> None:
+    """Derive the traces of the pairs asked for, or of all that are here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
+    wanted, real = parser.parse_args().pair, fetched()
+    for pair in (OWN, FETCHED) if real else (OWN,):
+        if not wanted or pair.name in wanted:
+            derive(pair, real)
+
+
+if __name__ == "__main__":
+    main()
