@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.engine.crowd import Crowd
+from fleet.engine.looker import looker_of
 from fleet.engine.network import Network
 from fleet.engine.snapshot import State, below, nest
 from fleet.plan.columns import Ints, Plan
@@ -15,6 +16,7 @@ from fleet.stages.frames import (
     DONE,
     FATE,
     IN_PORT,
+    NOBODY,
     READY,
     SENSED,
     SENSING,
@@ -44,6 +46,7 @@ class Devices:
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
         )
+        self.looker = looker_of(plan)
         self.held = EMPTY
         self.flowed_ns = 0
         capture.begin(self.states.clocks, plan.capture_keys, plan.trace_ns)
@@ -51,6 +54,7 @@ class Devices:
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups."""
         self.plan = self.crowd.plan = plan
+        self.looker = looker_of(plan)
         self.about = _about(plan)
 
     def advance(self, until_ns: int) -> Index:
@@ -60,9 +64,12 @@ class Devices:
         self.flowed_ns = until_ns
         due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
         fresh, tally = network.store.take(due), network.tally
+        lights, live = plan.lights(first_second, len(view)), NOBODY
+        if self.looker is not None:
+            live = self.looker.look(states, self.mine, until_ns, due, first_second, view, lights)
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
-            plan.lights(first_second, len(view)), self.about, states, network.hops[0],
+            lights, live, self.about, states, network.hops[0],
             network.ports, tally.links, tally.link_bins, tally.sensors,
         )  # fmt: skip
         return moved

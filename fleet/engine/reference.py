@@ -19,6 +19,7 @@ import simpy
 
 from fleet.engine.control import FRAME, SCENE, Autoscaler, Environment, Process, pause, walk
 from fleet.engine.crowd import arrivals_per_s
+from fleet.engine.looker import looker_of
 from fleet.engine.reference_sensor import Sensor
 from fleet.engine.stations import Link, Row
 from fleet.engine.tally import Tally
@@ -56,7 +57,8 @@ class Reference:
         """Set up the fleet at time zero; `keep` keeps the finished frames."""
         self.plan, self.env = plan, Environment()
         self.tally = Tally.empty(plan, keep=keep)
-        self.sensors = [Sensor(plan, s, self.tally) for s in range(plan.size)]
+        looker = looker_of(plan)
+        self.sensors = [Sensor(plan, s, self.tally, looker) for s in range(plan.size)]
         self.links = [
             Link(self.env, plan, i, int(plan.level_of[i]), self.tally)
             for i in range(len(plan.links))
@@ -211,7 +213,7 @@ class Reference:
             row = [-1] * frames.WIDTH
             row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
-            row[SIGHT] = sensor.sees(row[frames.FRAME], scene.second_of(self.env.now))
+            row[SIGHT] = sensor.sees(row[frames.FRAME], self.env.now)
             self.env.process(self.frame(sensor, row))
             clock[capture.NEXT_FRAME] += 1
             clock[capture.NEXT_NS] = capture.due_ns(
@@ -292,9 +294,9 @@ class Reference:
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
-        self.plan = plan
+        self.plan, looker = plan, looker_of(plan)
         for sensor in self.sensors:
-            sensor.plan = plan
+            sensor.plan, sensor.looker = plan, looker
         self._walk()
 
     def in_flight(self) -> int:

@@ -6,17 +6,19 @@ from typing import Any
 
 import simpy
 
+from fleet.engine.looker import Looker
 from fleet.engine.stations import Radio
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Plan
-from fleet.stages import camera, capture, sight
+from fleet.stages import camera, capture, scene, sight
 
 
 class Sensor:
     """A sensor: its clock, its DSP and its radio."""
 
-    def __init__(self, plan: Plan, index: int, tally: Tally) -> None:
-        """Set up a sensor at time zero."""
+    def __init__(self, plan: Plan, index: int, tally: Tally, looker: Looker | None) -> None:
+        """Set up a sensor at time zero; `looker` are its eyes if they look live."""
+        self.looker = looker
         self.plan, self.index = plan, index
         self.counts = tally.sensors[index]
         self.radio = Radio(plan, index, tally)
@@ -39,9 +41,12 @@ class Sensor:
         """Return a column of the setup that stands here now: an int or a float, as its column."""
         return getattr(self.plan.setups, name)[self.setup].item()
 
-    def sees(self, frame: int, second: int) -> int:
-        """Return the row of the traces that a frame of now takes."""
-        plan, light = self.plan, int(self.plan.lights(second, 1)[0])
+    def sees(self, frame: int, now_ns: int) -> int:
+        """Return the row of the traces that a frame of now takes, or what is found live."""
+        plan, second = self.plan, scene.second_of(now_ns)
+        light = int(plan.lights(second, 1)[0])
+        if self.looker is not None:
+            return self.looker.see(self.index, self.setup, self.clock, now_ns, self.present, light)
         return sight.picked(
             plan.sights, self.sight, light, self.present, plan.sight_keys[self.index], second, frame
         )

@@ -87,6 +87,22 @@ def packaged() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
+def file_of(name: str) -> Path:
+    """Return the file of a packaged or fetched model.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    known = packaged()
+    if name in known:
+        return known[name]
+    if name in assets.models():
+        return assets.model(name)
+    raise InputError(
+        f"there is no model '{name}'; there are {', '.join([*known, *assets.models()])}"
+    )
+
+
 def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
     """Return a detector by the name of a packaged or fetched model, or by its file.
 
@@ -100,10 +116,8 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
     """
     name = str(name_or_path)
     known = packaged()
-    if name in known:
-        return Detector(read(known[name]), name, threshold)
-    if name in assets.models():
-        return Detector(read(assets.model(name)), name, threshold)
+    if name in known or name in assets.models():
+        return Detector(read(file_of(name)), name, threshold)
     path = Path(name_or_path)
     if path.suffix != ".onnx":
         names = ", ".join([*known, *assets.models()])

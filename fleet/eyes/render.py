@@ -15,19 +15,21 @@ import numpy as np
 from fleet.errors import InputError
 from fleet.eyes.backdrop import BOARD_M, BOARDS, FOOT_M, SLOT_M
 from fleet.eyes.canvas import Actor, Canvas, Gap
-from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Pixels
+from fleet.eyes.clip import LIGHTS, VIEWS, Frame, Pixels
 from fleet.eyes.lens import draw, key_of, seen_at
 from fleet.eyes.light import expose, light_of, roots, streaks
 from fleet.eyes.world import movers, site, wanted
 
 MOST_OBJECTS = 80
 """In view at once."""
+_MOST_GAPS = 10
 
 
 def scene(
     view: str, light: str, *, seed: int, objects: int | Sequence[int] | None = None, frames: int,
-    rate_fps: float, width: int = 640, height: int = 480,
-) -> Clip:  # fmt: skip
+    rate_fps: float, width: int = 640, height: int = 480, passers: int | None = None,
+    canvas: Canvas | None = None,
+) -> Scene:  # fmt: skip
     """Return a clip of a rendered scene.
 
     Args:
@@ -40,6 +42,8 @@ def scene(
         rate_fps: frames a second.
         width: of a frame, px.
         height: of a frame, px.
+        passers: seed of who passes, where that is another than the site's.
+        canvas: of `canvas`, for scenes of one site and light that are painted one after the other.
 
     Raises:
         InputError: a view or light is unknown, or a number makes no sense.
@@ -53,14 +57,23 @@ def scene(
         if not number >= low:
             raise InputError(f"scene: {what} is {number:g}, must be {low:g} or more")
     seconds = max(1, math.ceil(frames / rate_fps))
-    counts = _counts(view, seed, objects, seconds)
-    return Scene(view, light, seed, counts, frames, rate_fps, width, height)
+    who = seed if passers is None else passers
+    counts = _counts(view, who, objects, seconds)
+    made = Scene(view, light, seed, counts, frames, rate_fps, width, height, who)
+    made.use(canvas)
+    return made
 
 
-def _counts(view: str, seed: int, objects: int | Sequence[int] | None, seconds: int) -> list[int]:
+def canvas(view: str, light: str, seed: int, width: int, height: int) -> Canvas:
+    """Return a canvas that scenes of one site and light may share; making it takes a while."""
+    place = site(view, seed, width, height)
+    return Canvas(place, light_of(view, light, place.key), width, height, MOST_OBJECTS + _MOST_GAPS)
+
+
+def _counts(view: str, who: int, objects: int | Sequence[int] | None, seconds: int) -> list[int]:
     """Return how many are in view in each second."""
     if objects is None:
-        return wanted(view, key_of("scene", view, seed), seconds)
+        return wanted(view, key_of("scene", view, who), seconds)
     counts = [objects] * seconds if isinstance(objects, int) else [int(n) for n in objects]
     if len(counts) < seconds:
         raise InputError(
@@ -78,14 +91,14 @@ class Scene:
 
     def __init__(
         self, view: str, light: str, seed: int, counts: Sequence[int], frames: int,
-        rate_fps: float, width: int, height: int,
+        rate_fps: float, width: int, height: int, who: int,
     ) -> None:  # fmt: skip
         self.name = f"{view}-{light}-{seed}"
         self.view, self.light, self.width, self.height = view, light, width, height
         self.rate_fps = rate_fps
         self._count = frames
-        key = key_of("scene", view, seed)
-        self._noise_key = key_of("noise", view, light, seed)
+        key = key_of("scene", view, who)
+        self._noise_key = key_of("noise", view, light, who)
         self._place = site(view, seed, width, height)
         self._light = light_of(view, light, self._place.key)
         coming = movers(self._place, counts, key)
@@ -93,6 +106,10 @@ class Scene:
         self._gaps = self._sold_out(key, len(coming)) if view == "shelf" else []
         self._roots = roots(self._light.grain)
         self._canvas: Canvas | None = None
+
+    def use(self, canvas: Canvas | None) -> None:
+        """Paint on a canvas of the same site and light; None: on one of its own."""
+        self._canvas = canvas
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Row
+from fleet.eyes.eye import Eye
 from fleet.stages.frames import LEVELS
 from fleet.stages.radio import Timers
 from fleet.stages.setup import Setups, tables
@@ -183,6 +184,8 @@ class Plan:
         radio_of: class of each sensor's first hop.
         region_of: region of each sensor.
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
+        eyes: networks that look while the run goes on, where setups take no rows of traces; their
+            column `sight` says which.
         light_from_s, light_then: seconds from which there is another light, the first 0; which.
         pools: regions' pools (None where no frame is sent), then one entry for each edge.
         pool_names: of every pool: the regions, then each edge's pools.
@@ -247,6 +250,7 @@ class Plan:
     region_names: tuple[str, ...]
     region_of: Ints
     sights: Sights
+    eyes: tuple[Eye, ...]
     light_from_s: Ints
     light_then: Ints
     pools: tuple[Pool | None, ...]

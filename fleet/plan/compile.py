@@ -88,7 +88,7 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         scenario, parts.reader, parts.placed, parts.net,
         [parts.setup(s) for s in range(len(parts.placed))],
     )  # fmt: skip
-    sights = build_sights(parts)  # before the table of setups is made: it says whose is which
+    seen, eyes = build_sights(parts)  # before the table of setups is made: it says whose is which
     lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
     light_from_s, light_then = lights(scenario, lat, lon)
     return Plan(
@@ -109,7 +109,8 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         **_results(parts, served.pool_level),
         lon=lon,
         lat=lat,
-        sights=sights,
+        sights=seen,
+        eyes=eyes,
         light_from_s=light_from_s,
         light_then=light_then,
         carbon_g_per_kwh=_carbon(parts),

@@ -1,14 +1,15 @@
-"""Which trace tells what the eye of each setup sees, and all of them as one table."""
+"""What tells what the eye of each setup sees: a trace, all of which are one table, or a network."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from fleet.catalog import Reader
 from fleet.eyes import replay
+from fleet.eyes.eye import Eye
 from fleet.eyes.replay import Replay
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
@@ -18,19 +19,10 @@ from fleet.stages.sight import LIGHTS, Sights
 RAW = "raw"
 
 
-class Trace(NamedTuple):
-    """Which trace: of a view, of a source of pictures, of an eye; and whether it is indoors."""
+def eye_of(reader: Reader, setup: Setup) -> Eye | None:
+    """Return the eye of a setup; None if the catalogue does not say.
 
-    view: str
-    source: str
-    eye: str
-    indoors: bool
-
-
-def trace_of(reader: Reader, setup: Setup) -> Trace | None:
-    """Return the trace of a setup; None if the catalogue does not say.
-
-    The view is the app's, the eye the network that stands for the model, the source `raw` on the
+    The view is the app's, the network the one that stands for the model, the source `raw` on the
     sensor and the codec before a server.
     """
     app = setup.use.app
@@ -38,41 +30,50 @@ def trace_of(reader: Reader, setup: Setup) -> Trace | None:
         return None
     if not reader.has_parameter("models", setup.model, "eye"):
         return None
-    return Trace(
+    return Eye(
         view=reader.text("apps", app, "view"),
         source=RAW if setup.on_sensor else str(setup.equipment.codec),
-        eye=reader.text("models", setup.model, "eye"),
+        name=reader.text("models", setup.model, "eye"),
         indoors=reader.text("apps", app, "indoors") == "yes",
     )
 
 
-def build(parts: Parts) -> Sights:
-    """Return the traces of all setups; each setup's row learns which is its own.
+def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
+    """Return (the traces of all setups, or else the networks that look live).
 
-    A setup whose eye was not measured behind its codec has none; an encoder that is held to a
-    bitrate has one, but its frames are as large as the bitrate says.
+    Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
+    has none; an encoder that is held to a bitrate has one, but its frames are as large as the
+    bitrate says.
 
     Raises:
-        InputError: the scenario's own traces cannot be read.
+        InputError: the scenario's own traces, or a network, cannot be read.
     """
     model = parts.scenario.model
     if model.inference == "constant":
-        return sight.none()
+        return sight.none(), ()
     own = None if model.traces is None else parts.scenario.folder / model.traces
-    there = replay.known(own)
-    order: dict[Trace, int] = {}
+    there = replay.known(own) if model.inference == "trace" else None
+    order: dict[Eye, int] = {}
     for setup in parts.setups:
-        trace = trace_of(parts.reader, setup)
-        if trace is None or tuple(trace[:3]) not in there:
+        eye = eye_of(parts.reader, setup)
+        if eye is None or (there is not None and tuple(eye[:3]) not in there):
             continue
-        setup.row["sight"] = order.setdefault(trace, len(order))
-        coded = setup.row["i_bytes"] > 0.0
+        setup.row["sight"] = order.setdefault(eye, len(order))
+        coded = setup.row["i_bytes"] > 0.0 and there is not None
         setup.row["traced_bytes"] = int(coded and setup.equipment.bitrate is None)
-    return _joined(list(order), own)
+    if there is not None:
+        return _joined(list(order), own), ()
+    return sight.none(), tuple(eye._replace(sha256=_network_sha256(eye.name)) for eye in order)
 
 
-def _joined(wanted: list[Trace], own: Path | None) -> Sights:
-    found = [one_of(replay.load(t.view, t.source, t.eye, own), t.indoors) for t in wanted]
+def _network_sha256(name: str) -> str:
+    from fleet.eyes import detector
+
+    return hashlib.sha256(detector.file_of(name).read_bytes()).hexdigest()
+
+
+def _joined(wanted: list[Eye], own: Path | None) -> Sights:
+    found = [one_of(replay.load(e.view, e.source, e.name, own), e.indoors) for e in wanted]
     begins = np.cumsum([0, *(len(one.rows) for one in found)])
     return (
         sight.none()

@@ -26,7 +26,7 @@ from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages.books import BIN_NS, FATE_0
 from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, SIGHT
-from fleet.stages.sight import RIGHT, WANTED, WRONG
+from fleet.stages.sight import LIVE, RIGHT, WANTED, WRONG
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -242,9 +242,10 @@ def frame_table(outcome: Outcome) -> pa.Table:
 
 
 def _seen(outcome: Outcome, sight: Ints) -> dict[str, Ints]:
-    """Return the objects to be found, found, and found wrongly on frames; -1: nobody measured."""
-    rows = outcome.plan.sights.rows
-    names = {"objects_wanted": WANTED, "objects_right": RIGHT, "objects_wrong": WRONG}
-    if not len(rows):
-        return {name: np.full(len(sight), -1) for name in names}
-    return {name: np.where(sight >= 0, rows[sight, c], -1) for name, c in names.items()}
+    """Return the objects to be found, found, and found wrongly on frames; -1: nobody looked."""
+    rows, names = outcome.plan.sights.rows, ("objects_wanted", "objects_right", "objects_wrong")
+    seen = np.full((3, len(sight)), -1)
+    live, traced = sight >= LIVE, (sight >= 0) & (sight < LIVE)
+    seen[:, traced] = rows[sight[traced]][:, [WANTED, RIGHT, WRONG]].T
+    seen[:, live] = [(sight[live] >> bits) & 255 for bits in (16, 8, 0)]
+    return dict(zip(names, seen, strict=True))

@@ -266,7 +266,7 @@ class ScenarioModel(Model):
     timezone: Target | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"
-    inference: Literal["trace", "constant"] = "trace"
+    inference: Literal["trace", "live", "constant"] = "trace"
     traces: str | None = None
     city: City | None = None
     catalogue: str | None = None

@@ -43,7 +43,7 @@ from fleet.stages.setup import (
     Floats,
     Ints,
 )
-from fleet.stages.sight import I_PERMILLE, P_PERMILLE, Sights, found
+from fleet.stages.sight import I_PERMILLE, LIVE, P_PERMILLE, Sights, found
 
 MIN_FRAME_BYTES = 64
 
@@ -155,7 +155,7 @@ def payload_of(
     told = found(sights.rows, row, objects)
     size = message_part(ints, k, told) + ints[k, PIXELS_BASE]
     size += ints[k, PIXELS_PER_OBJECT] * min(told, ints[k, METADATA_MOST])
-    if row >= 0 and ints[k, TRACED_BYTES] == 1:
+    if 0 <= row < LIVE and ints[k, TRACED_BYTES] == 1:
         size += traced_bytes(ints, floats, sights, k, start, frame, row)
     elif floats[k, I_BYTES] > 0.0:
         size += video_bytes(

@@ -116,6 +116,39 @@ def count(
     return total
 
 
+@kernel
+def list_due(
+    clocks: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    trace_ns: NDArray[np.int64],
+    sensors: NDArray[np.int64],
+    until_ns: int,
+    places: NDArray[np.int64],
+    times_ns: NDArray[np.int64],
+) -> None:
+    """List the frames that are due before a time, sensor by sensor, and the oldest first.
+
+    Args:
+        clocks: as in `count`, like the next four.
+        keys: keys.
+        trace_ns: capture times of all traces.
+        sensors: which sensors.
+        until_ns: the time.
+        places: filled with where each frame's sensor is in `sensors`; shape (frames due,).
+        times_ns: filled with when each frame is due; shape (frames due,).
+    """
+    n = 0
+    for j in range(len(sensors)):
+        s = sensors[j]
+        frame, at = clocks[s, NEXT_FRAME], clocks[s, NEXT_NS]
+        while clocks[s, NEXT_NS] < until_ns:
+            places[n], times_ns[n] = j, clocks[s, NEXT_NS]
+            n += 1
+            clocks[s, NEXT_FRAME] += 1
+            clocks[s, NEXT_NS] = due_ns(clocks, s, keys[s], trace_ns, clocks[s, NEXT_NS])
+        clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
+
+
 @part
 def expose(
     columns: Columns, i: int, s: int, frame: int, objects: int, sight: int, now: int

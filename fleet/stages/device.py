@@ -237,8 +237,8 @@ def _capture(
 
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints,
-    bins: Ints, sensors: Ints,
+    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
+    counts: Ints, bins: Ints, sensors: Ints,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -255,6 +255,7 @@ def advance(
         first_second: second of `view[0]`.
         view: objects in view by second; shape (seconds, n).
         lights: light by second; shape (seconds,) at least.
+        live: what eyes saw of the frames due, like `fresh`; empty if they take rows of traces.
         about: the sensors.
         states: their states.
         hop: the first level of links: each is one sensor's own.
@@ -265,8 +266,8 @@ def advance(
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
-        columns, fresh, before, mine, until_ns, first_second, view, lights, about, states, hop,
-        ports, counts, bins, sensors, moved, held, stages,
+        columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
+        hop, ports, counts, bins, sensors, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -274,8 +275,8 @@ def advance(
 @kernel
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, about: Sensors, states: States, hop: Hop, ports: Ints, counts: Ints,
-    bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
+    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
@@ -297,10 +298,13 @@ def _advance(
                 i, second = fresh[f], second_of(clocks[s, NEXT_NS])
                 f += 1
                 objects = view[second - first_second, j]
-                sight = pick(
-                    sights, ints[k, SIGHT_TRACE], lights[second - first_second], objects,
-                    sight_keys[s], second, clocks[s, NEXT_FRAME],
-                )  # fmt: skip
+                if len(live):
+                    sight = live[f - 1]
+                else:
+                    sight = pick(
+                        sights, ints[k, SIGHT_TRACE], lights[second - first_second], objects,
+                        sight_keys[s], second, clocks[s, NEXT_FRAME],
+                    )  # fmt: skip
                 stage = _capture(
                     columns, i, s, objects, sight, capture_keys[s], trace_ns, clocks, down[s],
                     ints[k, SETUP_SENSE_NS], sensors,

@@ -6,6 +6,9 @@ row of the bucket of its own light and objects, and what stands there: how many 
 found, how many of them were, how many were found that are not there, and how the frame's encoded
 bytes stood to the usual.
 
+Where a network looks at rendered frames while the simulation runs (`fleet.eyes.live`), a frame
+carries what was found instead of a row, packed into the same number.
+
 Which row is a function of the sensor's key and the second: a frame takes the row as many places
 behind the one drawn for its second as its number says, round and round in the bucket, so that
 frames of one second follow one another as they did in the trace. All rows of a bucket are equally
@@ -29,6 +32,8 @@ LIGHTS = ("day", "dusk", "night", "rain")
 
 UNSEEN = -1
 """The row of a frame whose eye was not measured."""
+LIVE = 1 << 62
+"""Added to what was found live; a byte each for light, wanted, right and wrong."""
 MOST_OBJECTS = 64
 """Buckets go up to here; more objects take the last one."""
 
@@ -94,21 +99,37 @@ def picked(
     return pick(sights, trace, light, objects, key, second, frame)
 
 
+def packed(light: int, wanted: int, right: int, wrong: int) -> int:
+    """Return what was found live as one number; counts beyond a byte stay at its end."""
+    wanted, right, wrong = (min(255, n) for n in (wanted, right, wrong))
+    return LIVE + (light << 24) + (wanted << 16) + (right << 8) + wrong
+
+
+@part
+def numbers(rows: Ints, row: int) -> tuple[int, int, int, int]:
+    """Return (light, wanted, right, wrong) of a row, or of what was found live."""
+    if row >= LIVE:
+        return (row >> 24) & 255, (row >> 16) & 255, (row >> 8) & 255, row & 255
+    return rows[row, LIGHT], rows[row, WANTED], rows[row, RIGHT], rows[row, WRONG]
+
+
 @part
 def found(rows: Ints, row: int, objects: int) -> int:
     """Return how many objects a model reports: all in view if its eye was not measured."""
-    return int(rows[row, RIGHT] + rows[row, WRONG]) if row >= 0 else objects
+    if row < 0:
+        return objects
+    _, _, right, wrong = numbers(rows, row)
+    return int(right + wrong)
 
 
 @part
 def count(book: Ints, rows: Ints, row: int, group: int, answered: bool) -> None:
     """Count a frame that has met its fate, in place; shape of `book` (groups, lights, counts)."""
-    light, wanted = rows[row, LIGHT], rows[row, WANTED]
+    light, wanted, right, wrong = numbers(rows, row)
     if not answered:
         book[group, light, SUM_UNSEEN] += wanted
         book[group, light, UNANSWERED] += 1
         return
-    right, wrong = rows[row, RIGHT], rows[row, WRONG]
     book[group, light, ANSWERED] += 1
     book[group, light, SUM_WANTED] += wanted
     book[group, light, SUM_RIGHT] += right

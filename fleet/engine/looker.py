@@ -1,0 +1,82 @@
+"""Eyes that look while the simulation runs: what networks find on the frames that are due."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.eyes.eye import Moment
+from fleet.plan.columns import Ints, Plan
+from fleet.stages import capture
+from fleet.stages.device import States
+from fleet.stages.scene import SECOND_NS
+from fleet.stages.setup import SIGHT
+
+
+class Looker:
+    """The eyes of the sensors in one process: a session for each network."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Open the networks of a plan."""
+        from fleet.eyes.live import Eyes  # with the networks' runtime, which takes a while
+
+        self.plan, self.eyes = plan, Eyes(plan.eyes)
+
+    def look(
+        self, states: States, mine: Ints, until_ns: int, due: int, first_second: int, view: Ints,
+        lights: Ints,
+    ) -> Ints:  # fmt: skip
+        """Return what is seen of the frames due, in the order in which they are captured.
+
+        Args:
+            states: of the sensors.
+            mine: the sensors.
+            until_ns: end of the span.
+            due: frames due before it.
+            first_second: second of `view[0]` and `lights[0]`.
+            view: objects in view by second; shape (seconds, sensors here).
+            lights: light by second; shape (seconds,).
+        """
+        plan = self.plan
+        places, times_ns = np.empty((2, due), dtype=np.int64)
+        capture.list_due(
+            states.clocks, plan.capture_keys, plan.trace_ns, mine, until_ns, places, times_ns
+        )
+        moments = []
+        for place, at_ns in zip(places, times_ns, strict=True):
+            s, second = mine[place], at_ns // SECOND_NS
+            row = second - first_second
+            moments.append(
+                moment(
+                    plan, int(s), int(states.setup_of[s]), states.clocks[s], int(at_ns),
+                    int(view[row, place]), int(lights[row]),
+                )
+            )  # fmt: skip
+        return np.array(self.eyes.look(moments), dtype=np.int64)
+
+    def see(
+        self, sensor: int, setup: int, clock: Ints, at_ns: int, objects: int, light: int
+    ) -> int:
+        """Return what is seen of one frame."""
+        return self.eyes.look([moment(self.plan, sensor, setup, clock, at_ns, objects, light)])[0]
+
+
+def looker_of(plan: Plan) -> Looker | None:
+    """Return the eyes that look while the simulation runs; None if frames take rows of traces."""
+    return Looker(plan) if plan.eyes else None
+
+
+def moment(
+    plan: Plan, sensor: int, setup: int, clock: Ints, at_ns: int, objects: int, light: int
+) -> Moment:
+    """Return what an eye is to look at: which frame of its second, by the sensor's own rate."""
+    second, into_ns = divmod(at_ns, SECOND_NS)
+    num, den = int(clock[capture.NUM]), int(clock[capture.DEN])
+    return Moment(
+        eye=int(plan.setup_tables[0][setup, SIGHT]),
+        light=light,
+        key=int(plan.sight_keys[sensor]),
+        second=second,
+        objects=objects,
+        frame=into_ns * den // num if num else 0,
+        rate_fps=max(1.0, SECOND_NS * den / num) if num else 1.0,
+    )

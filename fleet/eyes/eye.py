@@ -1,0 +1,45 @@
+"""A network in its place, and what it is to look at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Eye(NamedTuple):
+    """A network in its place.
+
+    Attributes:
+        view: where it looks.
+        source: `raw`, or a codec setting before it.
+        name: of the network.
+        indoors: whether it is always day there.
+        sha256: of the network's file; empty where a trace stands for it.
+    """
+
+    view: str
+    source: str
+    name: str
+    indoors: bool
+    sha256: str = ""
+
+
+class Moment(NamedTuple):
+    """A frame to look at.
+
+    Attributes:
+        eye: which eye; -1 for none.
+        light: index of the light.
+        key: the sensor's.
+        second: of the frame.
+        objects: in view in it.
+        frame: number of the frame in its second, from 0.
+        rate_fps: frames a second.
+    """
+
+    eye: int
+    light: int
+    key: int
+    second: int
+    objects: int
+    frame: int
+    rate_fps: float
