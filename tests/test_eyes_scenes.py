@@ -58,7 +58,7 @@ from fleet.chance import name_hash
 from fleet.eyes.render import scene
 prints = []
 for view, light in json.load(sys.stdin):
-    made = scene(view, light, seed=5, objects=6, frames=1, rate_fps=1.0, width=72, height=54)
+    made = scene(view, light, seed=5, objects=6, frames=1, rate_fps=1.0, width=48, height=36)
     frame = next(made.frames())
     prints.append([frame.pixels.tobytes().hex(), [part.tolist() for part in frame.truth]])
 print(json.dumps(prints))
