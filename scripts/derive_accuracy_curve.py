@@ -72,14 +72,16 @@ class Held:
         return iter(self._frames)
 
 
-def rows(lights: Sequence[str], codecs: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of some lights."""
-    small, large = load(SMALL, WEAK), load(LARGE, WEAK)
+def rows(
+    models: tuple[str, str], views: Sequence[str], lights: Sequence[str], codecs: Sequence[str]
+) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a small and a large network."""
+    small, large = (load(name, WEAK) for name in models)
     everything = [(small, RAW), (large, RAW), *((large, setting(name)) for name in codecs)]
-    strata = [view for view in VIEWS for _ in SEEDS]
+    strata = [view for view in views for _ in SEEDS]
     for light in lights:
         marks: list[list[Marks]] = [[] for _ in everything]
-        for view in VIEWS:
+        for view in views:
             for seed in SEEDS:
                 clip = Held(scene(view, light, seed=seed, frames=FRAMES, rate_fps=RATE_FPS))
                 for kept, (finder, how) in zip(marks, everything, strict=True):
@@ -98,10 +100,14 @@ def main() -> None:
     """Measure all lights and codecs and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=TABLE)
+    parser.add_argument("--small", default=SMALL, help="network that sees raw frames")
+    parser.add_argument("--large", default=LARGE, help="network that sees coded ones too")
+    parser.add_argument("--view", action="append", choices=VIEWS, help="only this one")
     parser.add_argument("--light", action="append", choices=LIGHTS, help="only this one")
     parser.add_argument("--codec", action="append", help="instead of the usual ones")
     given = parser.parse_args()
-    table = list(rows(given.light or LIGHTS, given.codec or CODECS))
+    models = (given.small, given.large)
+    table = list(rows(models, given.view or VIEWS, given.light or LIGHTS, given.codec or CODECS))
     write_table(given.output, HEADER, table)
     print(f"{len(table)} rows written to {given.output}")
 

@@ -92,6 +92,15 @@ def test_a_clip_of_any_length_streams() -> None:
         assert len(got) == 5
 
 
+@pytest.mark.parametrize("name", VIDEO)
+def test_encoders_are_silent(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    list(codec.encode(pictures(3), codec.setting(name), RATE_FPS))
+    stopped = codec.encode(pictures(9), codec.setting(name), RATE_FPS)
+    next(stopped)
+    del stopped
+    assert capfd.readouterr() == ("", "")
+
+
 def test_raw_is_every_byte_unchanged() -> None:
     (sent,) = pictures(1)
     (got,) = codec.encode([sent], codec.RAW, RATE_FPS)

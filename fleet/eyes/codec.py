@@ -11,6 +11,7 @@ version of PyAV on the same kind of processor.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -263,18 +264,28 @@ def _video(frames: Iterator[Pixels], how: Setting, rate_fps: float) -> Iterator[
 
     originals: deque[Pixels] = deque()
     sent: deque[tuple[bytes, bool]] = deque()
-    for number, pixels in enumerate(_then_none(first, frames)):
-        frame = None
-        if pixels is not None:
-            originals.append(pixels)
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
-            frame.pts, frame.time_base = number, into.time_base
-        packets = list(into.encode(frame))
-        sent += [(bytes(packet), packet.is_keyframe) for packet in packets]
-        for packet in [*packets, None] if pixels is None else packets:
-            for decoded in out.decode(packet):
-                new = rgb(decoded)
-                yield Coded(*sent.popleft(), new, psnr_db(originals.popleft(), new))
+    ended = False
+    try:
+        for number, pixels in enumerate(_then_none(first, frames)):
+            frame, ended = None, pixels is None
+            if pixels is not None:
+                originals.append(pixels)
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+                    format="yuv420p"
+                )
+                frame.pts, frame.time_base = number, into.time_base
+            packets = list(into.encode(frame))
+            sent += [(bytes(packet), packet.is_keyframe) for packet in packets]
+            for packet in [*packets, None] if ended else packets:
+                for decoded in out.decode(packet):
+                    new = rgb(decoded)
+                    yield Coded(*sent.popleft(), new, psnr_db(originals.popleft(), new))
+    except av.error.FFmpegError as error:
+        raise InputError(f"{how.name}: {width}x{height} px cannot be encoded: {error}") from None
+    finally:
+        if not ended:  # whoever takes the frames has stopped; SVT-AV1 wants to be told
+            with contextlib.suppress(av.error.FFmpegError):
+                into.encode(None)
 
 
 def rgb(frame: VideoFrame) -> Pixels:
