@@ -44,7 +44,7 @@ from fleet.eyes.tracker import Tracker
 from fleet.eyes.video import open_clip
 
 FOLDER = ROOT / "fleet" / "eyes" / "traces"
-CODECS = ("h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "av1-crf38", "jpeg-q60")
+CODECS = ("h264-crf18", "h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "jpeg-q60")
 RATE_FPS = 5
 MOST = {"street": 12, "entrance": 8, "ceiling": 12, "shelf": 4}
 
@@ -64,7 +64,7 @@ class Pair(NamedTuple):
 
 
 SEEDS = tuple(HELD_OUT + 90_000 + k for k in range(4))
-OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS)
+OWN = Pair("own", "eye-small", "eye-small", VIEWS, CODECS, SEEDS)
 FETCHED = Pair(
     "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS[:3]
 )
@@ -127,7 +127,8 @@ def trace(pair: Pair, clips: Iterable[Clip]) -> Iterator[pa.RecordBatch]:
     small, large = detector.load(pair.small), detector.load(pair.large)
     settings = [setting(name) for name in pair.codecs]
     for clip in clips:
-        yield from watch(clip, [small], [])
+        if pair.small != pair.large:  # which sees the raw frames too
+            yield from watch(clip, [small], [])
         yield from watch(clip, [large], settings)
         print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
 

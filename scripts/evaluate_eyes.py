@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from eyes_pictures import HELD_OUT
-from fleet.eyes.detector import Detector, load
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +22,7 @@ from rich.table import Table
 from fleet.eyes.accuracy import average_precision, judged, matters, precision_recall
 from fleet.eyes.boxes import KINDS, Boxes
 from fleet.eyes.clip import LIGHTS, VIEWS, Frame, Truth
+from fleet.eyes.detector import Detector, load
 from fleet.eyes.render import scene
 
 TABLE = Path(__file__).parents[1] / "results" / "eyes" / "models.csv"
