@@ -20,6 +20,7 @@ What is lost:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -141,9 +142,9 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
     Raises:
         InputError: there are no such rows; lists what there is.
     """
-    for names, rows in _groups(_table(path)):
-        if names == (view, source, model):
-            return _indexed(rows)
+    found = _by_name(path).get((view, source, model))
+    if found is not None:
+        return _indexed(found)
     there = ", ".join("/".join(names) for names in known(path)) or "none"
     raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {there}")
 
@@ -154,7 +155,13 @@ def known(path: Path | None = None) -> list[tuple[str, ...]]:
     Raises:
         InputError: the table cannot be read.
     """
-    return sorted(names for names, _ in _groups(_table(path)))
+    return sorted(_by_name(path))
+
+
+@functools.lru_cache(maxsize=4)
+def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
+    """Return the rows of each (view, source, model); kept, as every plan asks for some."""
+    return dict(_groups(_table(path)))
 
 
 def _table(path: Path | None) -> pa.Table:
