@@ -112,7 +112,7 @@ def test_a_number_that_was_never_seen_takes_the_nearest(path: Path) -> None:
     assert found.start[day, 0] == found.start[day, 1]
     assert found.start[day, 50] == found.start[day, 3]
     assert found.start[night, 1] != found.start[day, 1]
-    assert pick(found, day, 10**6, 1, 1, 0) == replay.pick(found.start, found.rows, day, 3, 1, 1, 0)
+    assert pick(found, day, 10**6, 1, 1, 0) == pick(found, day, 3, 1, 1, 0)
     assert (found.rows[dusk] == 0).all()  # never traced
 
 
