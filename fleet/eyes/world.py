@@ -16,6 +16,9 @@ from fleet.eyes.lens import Lens, chord, draw, key_of, lens, wave
 FARTHEST_M = 36.0
 """Nobody is farther away than this."""
 
+HEADWAY_S = 2
+"""Vehicles of a lane come at least so many seconds after each other."""
+
 _CROWD = {"street": 9.0, "entrance": 4.0, "ceiling": 6.0, "shelf": 2.0}
 
 _CAMERAS = {
@@ -210,36 +213,62 @@ def wanted(view: str, key: int, seconds: int) -> list[int]:
     return counts
 
 
+class _Stay(NamedTuple):
+    """Somebody in view; those in front leave first.
+
+    Attributes:
+        kind: PERSON or VEHICLE.
+        due_s: second in which it will have crossed the view.
+        number: its identity.
+        key: of its draws.
+        enter_s: second in which it came.
+    """
+
+    kind: int
+    due_s: int
+    number: int
+    key: int
+    enter_s: int
+
+    def left(self, place: Site, at_s: int) -> Mover:
+        """Return the mover of which this becomes one when it leaves."""
+        return _mover(place, self.kind, self.key, self.number, self.enter_s, at_s)
+
+
+def _stay(place: Site, key: int, number: int, inside: Sequence[_Stay], second: int) -> _Stay:
+    """Return a new one in view; it drives only if nobody in its lane is close before or behind."""
+    its_key = key_of(key, "mover", number)
+    drives = place.view == "street" and draw(its_key, "drives") < 0.45
+    for kind in (VEHICLE, PERSON) if drives else (PERSON,):
+        life = _life_s(place, kind, its_key, number)
+        enter = second - (int(draw(its_key, "before") * life) if second == 0 else 0)
+        close = (
+            one.kind == VEHICLE and (one.number - number) % 2 == 0 and
+            abs(one.enter_s - enter) < HEADWAY_S
+            for one in inside
+        )  # fmt: skip
+        if kind == PERSON or not any(close):
+            break
+    return _Stay(kind, enter + life, number, its_key, enter)
+
+
 def movers(place: Site, counts: Sequence[int], key: int) -> list[Mover]:
     """Return everything that is in view in some second, `counts[s]` of them in second s.
 
     Whoever has been in view for its usual time leaves and another comes. If there are still too
-    many, those leave that would have left soonest.
+    many, those leave that would have left soonest, people before vehicles.
     """
-    inside: list[tuple[int, int, int, int, int]] = []  # due, number, kind, key, enter
+    inside: list[_Stay] = []
     done: list[Mover] = []
     number = 0
-
-    def leave(one: tuple[int, int, int, int, int], at_s: int) -> None:
-        _, which, kind, its_key, enter = one
-        done.append(_mover(place, kind, its_key, which, enter, at_s))
-
     for second, count in enumerate(counts):
-        for one in [one for one in inside if one[0] <= second]:
-            leave(one, second)
-        inside = sorted(one for one in inside if one[0] > second)
-        for one in inside[: max(0, len(inside) - count)]:
-            leave(one, second)
-        inside = inside[max(0, len(inside) - count) :]
+        done += [one.left(place, second) for one in inside if one.due_s <= second]
+        inside = sorted(one for one in inside if one.due_s > second)
+        over = max(0, len(inside) - count)
+        done += [one.left(place, second) for one in inside[:over]]
+        inside = inside[over:]
         while len(inside) < count:
-            its_key = key_of(key, "mover", number)
-            cars = sum(one[2] == VEHICLE for one in inside)
-            drives = place.view == "street" and draw(its_key, "drives") < 0.35 and cars < 5
-            kind = VEHICLE if drives else PERSON
-            life = _life_s(place, kind, its_key, number)
-            before = int(draw(its_key, "before") * life) if second == 0 else 0
-            inside.append((second - before + life, number, kind, its_key, second - before))
+            inside.append(_stay(place, key, number, inside, second))
             number += 1
-    for one in inside:
-        leave(one, max(one[0], len(counts)))
+    done += [one.left(place, max(one.due_s, len(counts))) for one in inside]
     return sorted(done, key=lambda mover: mover.identity)
