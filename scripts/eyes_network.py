@@ -52,6 +52,9 @@ class Ops(Protocol):
     def twice(self, x: Any) -> Any:
         """Return the input at twice the size, each value four times."""
 
+    def half(self, x: Any) -> Any:
+        """Return the input at half the size, the mean of each four values."""
+
     def head(self, x: Any) -> Any:
         """Apply the last convolution."""
 
@@ -61,12 +64,11 @@ SMALL = {
     "deep1": (64, 64), "deep2": (64, 64), "deep3": (64, 64), "deep4": (64, 64),
     "back": (64, 48, 1, 1), "join": (48, 48),
 }  # fmt: skip
-LARGE = {
-    "stem": (3, 16, 2), "down4": (16, 32, 2), "down8": (32, 64, 2), "level8": (64, 64),
-    "down16": (64, 96, 2), "level16a": (96, 96), "level16b": (96, 96), "down32": (96, 128, 2),
-    "deep1": (128, 128), "deep2": (128, 128), "deep3": (128, 128), "back32": (128, 96, 1, 1),
-    "join16": (96, 96), "back16": (96, 64, 1, 1), "join": (64, 64),
+LARGE = SMALL | {
+    "fine2": (3, 16, 2), "fine4": (16, 32, 2), "fine8": (32, 48, 2), "merge": (48, 48),
 }  # fmt: skip
+"""The large network looks at half the picture's size as the small one does, and adds a finer look
+at all of it: so it can begin with what the small one has learnt."""
 
 
 class Network(nn.Module):
@@ -89,21 +91,27 @@ class Network(nn.Module):
 
     def flow(self, x: Any, ops: Ops) -> Any:
         """Return what the head says about an input."""
-        x = ops.unit("stem", x)
-        x = eight = ops.unit("down8", ops.unit("down4", x))
         if self.name == "small":
-            x = sixteen = ops.unit("down16", x)
-            x = ops.add(sixteen, ops.unit("deep2", ops.unit("deep1", x)))
-            x = ops.add(x, ops.unit("deep4", ops.unit("deep3", x)))
-            x = ops.add(eight, ops.twice(ops.unit("back", x)))
-            return ops.head(ops.unit("join", x))
-        eight = ops.add(eight, ops.unit("level8", x))
-        x = ops.unit("down16", eight)
-        sixteen = ops.add(x, ops.unit("level16b", ops.unit("level16a", x)))
-        x = ops.unit("down32", sixteen)
-        x = ops.add(x, ops.unit("deep3", ops.unit("deep2", ops.unit("deep1", x))))
-        x = ops.unit("join16", ops.add(sixteen, ops.twice(ops.unit("back32", x))))
-        return ops.head(ops.unit("join", ops.add(eight, ops.twice(ops.unit("back16", x)))))
+            return ops.head(self._body(x, ops))
+        fine = ops.unit("fine8", ops.unit("fine4", ops.unit("fine2", x)))
+        x = ops.add(ops.twice(self._body(ops.half(x), ops)), fine)
+        return ops.head(ops.add(x, ops.unit("merge", x)))
+
+    def _body(self, x: Any, ops: Ops) -> Any:
+        """Return features at the stride, for a picture of 320 × 240."""
+        x = eight = ops.unit("down8", ops.unit("down4", ops.unit("stem", x)))
+        x = sixteen = ops.unit("down16", x)
+        x = ops.add(sixteen, ops.unit("deep2", ops.unit("deep1", x)))
+        x = ops.add(x, ops.unit("deep4", ops.unit("deep3", x)))
+        return ops.unit("join", ops.add(eight, ops.twice(ops.unit("back", x))))
+
+    @torch.no_grad()
+    def begin_with(self, small: dict[str, Tensor]) -> None:
+        """Take over the small network; what is new says little at first, and distances double."""
+        self.load_state_dict(small, strict=False)
+        self.head.bias[len(KINDS) :] += float(np.log(2.0))
+        for name in ("fine8", "merge"):
+            self.units[name].norm.weight[:] = 0.1
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return score logits and logarithms of distances over the stride, from 0..255."""
@@ -125,6 +133,9 @@ class _Torch:
 
     def twice(self, x: Tensor) -> Tensor:
         return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+    def half(self, x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, 2)
 
     def head(self, x: Tensor) -> Tensor:
         return self._net.head(x)
@@ -161,7 +172,7 @@ class _Writer:
     def unit(self, name: str, x: str) -> str:
         unit = self._net.units[name]
         weight, bias = unit.folded()
-        if name == "stem":
+        if name in ("stem", "fine2"):
             weight = weight / 255.0
         return self.node("Relu", [self.conv(name, x, weight, bias, unit.conv.stride[0])], name)
 
@@ -173,6 +184,9 @@ class _Writer:
             "Resize", [x, "", "scales"], f"{x}.twice", mode="nearest",
             coordinate_transformation_mode="asymmetric", nearest_mode="floor",
         )  # fmt: skip
+
+    def half(self, x: str) -> str:
+        return self.node("AveragePool", [x], f"{x}.half", kernel_shape=[2, 2], strides=[2, 2])
 
     def head(self, x: str) -> str:
         return self.conv("head", x, self._net.head.weight, self._net.head.bias, 1)

@@ -1,7 +1,8 @@
 """Train a detector on rendered scenes, and write it as an int8 ONNX file.
 
-``python scripts/train_eyes.py small`` and ``... large``; needs ``pip install torch onnx
-onnxruntime``. The logs of the committed models are in `results/eyes/`. One core.
+``python scripts/train_eyes.py small``, then ``... large``, which begins with what the small one has
+learnt. Needs ``pip install torch onnx onnxruntime``; one core, some ten minutes each. The logs of
+the committed models are in `results/eyes/`.
 """
 
 from __future__ import annotations
@@ -119,8 +120,8 @@ def losses(net: Network, batch: Batch) -> tuple[Tensor, Tensor]:
 class Feeder:
     """Batches of pictures, changed a little each time.
 
-    The small network sees whole pictures at half size as a sensor takes them; the large one sees
-    parts of pictures, some whole ones, and two of three through a JPEG encoder.
+    The small network sees pictures at half size as a sensor takes them; the large one sees two of
+    three through a JPEG encoder.
     """
 
     def __init__(self, data: Pictures, name: str, seed: int) -> None:
@@ -136,36 +137,18 @@ class Feeder:
         ])  # fmt: skip
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
-            whole = not self._large or step % 4 == 0
-            if self._large and whole:
-                chosen = chosen[: max(1, size // 3)]
-            pairs = [self._one(int(n), whole) for n in chosen]
+            pairs = [self._one(int(n)) for n in chosen]
             pixels = torch.from_numpy(np.stack([p for p, _ in pairs])).permute(0, 3, 1, 2).float()
             yield Batch(self._toned(pixels), torch.from_numpy(np.stack([o for _, o in pairs])))
 
-    def _one(self, n: int, whole: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def _one(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         pixels, objects = np.asarray(self._data.pixels[n]), self._data.objects[n].copy()
-        if not whole:
-            pixels, objects = self._part(pixels, objects, 320)
         if self._large and self._chance.random() < 0.67:
             pixels = jpeg(pixels, int(self._chance.integers(25, 95)))
         if self._chance.random() < 0.5:
             pixels = pixels[:, ::-1]
             objects[:, [0, 2]] = pixels.shape[1] - objects[:, [2, 0]]
         return np.ascontiguousarray(pixels), objects
-
-    def _part(
-        self, pixels: NDArray[np.uint8], objects: NDArray[np.float32], side: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        y = int(self._chance.integers(0, (pixels.shape[0] - side) // 32 + 1)) * 32
-        x = int(self._chance.integers(0, (pixels.shape[1] - side) // 32 + 1)) * 32
-        full = (objects[:, 2:4] - objects[:, :2]).prod(1)
-        objects[:, :4] -= [x, y, x, y]
-        objects[:, :4] = objects[:, :4].clip(0, side)
-        left = (objects[:, 2:4] - objects[:, :2]).prod(1)
-        objects[left <= 0, 4] = -1
-        objects[left < 0.25 * full, 5] = 0  # a sliver: need not be found
-        return pixels[y : y + side, x : x + side], objects
 
     def _toned(self, pixels: Tensor) -> Tensor:
         """Return pictures somewhat brighter or darker, warmer or colder."""
@@ -285,9 +268,9 @@ def main() -> None:
     """Train one network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=("small", "large"))
-    parser.add_argument("--steps", type=int, help="default: 1700 small, 1400 large")
-    parser.add_argument("--batch", type=int, help="default: 16 small, 8 large")
-    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--steps", type=int, help="default: 1700 small, 450 large")
+    parser.add_argument("--batch", type=int, help="default: 16 small, 6 large")
+    parser.add_argument("--rate", type=float, help="default: 2.5e-3 small, 1e-3 large")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--count", type=int, default=COUNT, help="pictures")
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "eyes")
@@ -298,16 +281,19 @@ def main() -> None:
     small = given.name == "small"
     data = pictures(given.cache, given.count, TRAIN_SEED)
     net = Network(given.name)
-    if given.weights:
+    if not small and not given.weights:
+        net.begin_with(torch.load(given.cache / "small.pt", weights_only=True))
+    elif given.weights:
         net.load_state_dict(torch.load(given.weights, weights_only=True))
     count = sum(p.numel() for p in net.parameters())
     macs = multiplications(net) / 1e6
     print(f"{given.name}: {count} parameters, {macs:.0f} million MAC a picture")
     log = ROOT / "results" / "eyes" / f"training-{given.name}.csv"
     feed = Feeder(data, given.name, given.seed)
-    steps, size = given.steps or (1700 if small else 1400), given.batch or (16 if small else 8)
+    steps, size = given.steps or (1700 if small else 450), given.batch or (16 if small else 6)
     kept_at = given.cache / f"{given.name}.pt"
-    net = train(net, feed, steps, size, given.rate, log, kept_at)
+    rate = given.rate or (2.5e-3 if small else 1e-3)
+    net = train(net, feed, steps, size, rate, log, kept_at)
     torch.save(net.state_dict(), kept_at)
     floats = given.cache / f"eye-{given.name}-float.onnx"
     floats.write_bytes(exported(net, THRESHOLD).SerializeToString())
