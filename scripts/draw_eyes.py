@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -17,6 +16,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from registry import ROOT
 
+from fleet.catalog import Catalog
+from fleet.eyes import replay
 from fleet.eyes.accuracy import judged, matters
 from fleet.eyes.boxes import Boxes
 from fleet.eyes.clip import LIGHTS, Frame, Pixels
@@ -24,6 +25,7 @@ from fleet.eyes.codec import RAW, encode, setting
 from fleet.eyes.detector import Detector, load
 from fleet.eyes.render import scene
 from fleet.show.figures import COLOURS
+from fleet.stages.camera import wire_bits
 
 FOLDER = ROOT / "results" / "eyes"
 STYLE = {
@@ -32,49 +34,78 @@ STYLE = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6,
     "axes.axisbelow": True,
 }  # fmt: skip
-MARKERS = {"h264": "o", "h265": "s", "av1": "D", "jpeg": "^"}
-NAMES = {"h264": "H.264", "h265": "H.265", "av1": "AV1", "jpeg": "JPEG, each frame alone"}
 SHOWN = ("h264-crf28", "h264-crf44")
 SITE, OBJECTS, FRAME = 590_001, 8, 12
+RATE_FPS = 10
+SENSOR, CLOUD = "ssd", "nanodet"
+NAMES = {SENSOR: "SSD-MobileNetV2, 300 px", CLOUD: "NanoDet, 416 px", "eye-small": "eye-small"}
 
 
-def curve(path: Path) -> Figure:
-    """Return recall against bitrate, a panel for each light; bars are 95 % intervals."""
-    with path.open(newline="") as file:
-        table = list(csv.DictReader(file))
-    figure = Figure(figsize=(7.0, 2.5), layout="constrained")
+def curve(table: list[dict[str, str]], message_bytes: dict[str, float]) -> Figure:
+    """Return recall against bitrate, a panel for each light, with the two arms in it.
+
+    Args:
+        table: rows of `derive_accuracy_curve.py`.
+        message_bytes: mean size of the sensor's message on the wire, by light.
+    """
+    figure = Figure(figsize=(7.0, 2.7), layout="constrained")
     panels = figure.subplots(1, len(LIGHTS), sharey=True)
     for axes, light in zip(panels, LIGHTS, strict=True):
         rows = [row for row in table if row["light"] == light]
-        _raw(axes, [row for row in rows if row["family"] == "raw"][-1])
-        for i, (family, name) in enumerate(NAMES.items()):
-            mine = [row for row in rows if row["family"] == family]
-            _line(axes, mine, COLOURS[i], MARKERS[family], name)
-        axes.set(xscale="log", title=light, ylim=(0, 1))
+        coded = [row for row in rows if row["family"] == "h264"]
+        sensor, cloud = (
+            next(r for r in rows if r["family"] == "raw" and r["model"] == name)
+            for name in (SENSOR, CLOUD)
+        )
+        axes.axhline(float(cloud["recall"]), color="#666666", lw=0.8, ls=":",
+                     label=f"{NAMES[CLOUD]}, raw frames")  # fmt: skip
+        rates = [float(row["rate_kbps"]) for row in coded]
+        _points(axes, rates, coded, COLOURS[1], "o-", f"cloud: {NAMES[CLOUD]}, behind H.264")
+        sent = message_bytes[light] * 8 * RATE_FPS / 1000
+        _points(axes, [sent], [sensor], COLOURS[0], "*", f"on the sensor: {NAMES[SENSOR]}")
+        for row, rate in zip(coded, rates, strict=True):
+            axes.annotate(row["quality"], (rate, float(row["recall"])), (-3, 3), fontsize=6, ha="right",
+                          textcoords="offset points", color="#444444")  # fmt: skip
+        axes.set(xscale="log", title=light, ylim=(0, 0.9), xlim=(8, 8000))
         axes.grid(color="#dddddd", lw=0.4)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-    panels[0].set_ylabel("recall")
-    figure.supxlabel("bitrate of 640 × 480 px at 10 fps (kbit/s)", fontsize=8)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5)
+    panels[0].set_ylabel("recall (bars: 95 % interval)")
+    figure.supxlabel("sent by a sensor at 10 frames/s of 640 × 480 px (kbit/s); numbers are crf",
+                     fontsize=8)  # fmt: skip
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
-def _raw(axes: Axes, row: dict[str, str]) -> None:
-    """Draw what the same network finds in raw frames, and its interval."""
-    low, high = float(row["recall_low"]), float(row["recall_high"])
-    axes.axhspan(low, high, color="#bbbbbb", alpha=0.35, lw=0)
-    axes.axhline(float(row["recall"]), color="#444444", lw=1.0, ls="--",
-                 label="raw, as on the sensor")  # fmt: skip
+def _points(
+    axes: Axes, x: list[float], rows: list[dict[str, str]], colour: str, look: str, label: str
+) -> None:
+    y, low, high = (
+        np.array([float(row[key]) for row in rows])
+        for key in ("recall", "recall_low", "recall_high")
+    )
+    size = 8 if look == "*" else 3
+    axes.errorbar(x, y, [y - low, high - y], fmt=look, color=colour, ms=size, lw=1.0,
+                  elinewidth=0.6, label=label)  # fmt: skip
 
 
-def _line(axes: Axes, rows: list[dict[str, str]], colour: str, marker: str, name: str) -> None:
-    rows = sorted(rows, key=lambda row: float(row["rate_kbps"]))
-    x, y = (np.array([float(row[key]) for row in rows]) for key in ("rate_kbps", "recall"))
-    ends = np.array([[float(row[f"recall_{end}"]) for row in rows] for end in ("low", "high")])
-    axes.errorbar(x, y, np.abs(ends - y), color=colour, marker=marker, ms=3, lw=1.0, elinewidth=0.5,
-                  label=name)  # fmt: skip
+def message_bytes() -> dict[str, float]:
+    """Return the mean bytes on the wire of what the sensor's network says, by light."""
+    reader = Catalog.load().reader()
+    overhead = [
+        reader.data_bit("protocols", "mqtt-tls", name) // 8
+        for name in ("per_message", "segment", "per_segment")
+    ]
+    found = {}
+    for k, light in enumerate(LIGHTS):
+        sizes = []
+        for view in ("street", "entrance"):
+            traced = replay.load(view, "raw", SENSOR)
+            first = traced.start[k].min()
+            rows = slice(first, (traced.start[k] + traced.rows[k]).max())
+            sizes += [wire_bits(int(size), *overhead) / 8 for size in traced.message_bytes[rows]]
+        found[light] = float(np.mean(sizes))
+    return found
 
 
 def examples() -> Figure:
@@ -124,11 +155,12 @@ def _frame(axes: Axes, boxes: Boxes, colour: str, style: str) -> None:
 
 def main() -> None:
     """Draw both figures."""
+    with (FOLDER / "accuracy_bitrate_fetched.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
     with matplotlib.rc_context(STYLE):
-        if (FOLDER / "accuracy_bitrate.csv").exists():
-            figure = curve(FOLDER / "accuracy_bitrate.csv")
-            for kind in ("png", "pdf"):
-                figure.savefig(FOLDER / f"accuracy_bitrate.{kind}", dpi=200)
+        figure = curve(table, message_bytes())
+        for kind in ("png", "pdf"):
+            figure.savefig(FOLDER / f"accuracy_bitrate.{kind}", dpi=200)
         examples().savefig(FOLDER / "examples.png", dpi=200)
     print(f"drawn in {FOLDER}")
 

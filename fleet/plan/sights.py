@@ -19,23 +19,21 @@ from fleet.stages.sight import LIGHTS, Sights
 RAW = "raw"
 
 
-def eye_of(reader: Reader, setup: Setup) -> Eye | None:
-    """Return the eye of a setup; None if the catalogue does not say.
+def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
+    """Return the eyes that may stand for the model of a setup, the best first.
 
-    The view is the app's, the network the one that stands for the model, the source `raw` on the
-    sensor and the codec before a server.
+    None if the catalogue does not say. The view is the app's, the source `raw` on the sensor and
+    the codec before a server.
     """
     app = setup.use.app
     if not reader.has_parameter("apps", app, "view"):
-        return None
+        return []
     if not reader.has_parameter("models", setup.model, "eye"):
-        return None
-    return Eye(
-        view=reader.text("apps", app, "view"),
-        source=RAW if setup.on_sensor else str(setup.equipment.codec),
-        name=reader.text("models", setup.model, "eye"),
-        indoors=reader.text("apps", app, "indoors") == "yes",
-    )
+        return []
+    view, indoors = (reader.text("apps", app, name) for name in ("view", "indoors"))
+    source = RAW if setup.on_sensor else str(setup.equipment.codec)
+    names = reader.text("models", setup.model, "eye").split()
+    return [Eye(view, source, name, indoors == "yes") for name in names]
 
 
 def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
@@ -52,24 +50,33 @@ def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
     if model.inference == "constant":
         return sight.none(), ()
     own = None if model.traces is None else parts.scenario.folder / model.traces
-    there = replay.known(own) if model.inference == "trace" else None
+    if model.inference == "live":
+        return sight.none(), _networks(parts)
+    traced = set(replay.known(own))
     order: dict[Eye, int] = {}
     for setup in parts.setups:
-        eye = eye_of(parts.reader, setup)
-        if eye is None or (there is not None and tuple(eye[:3]) not in there):
-            continue
-        setup.row["sight"] = order.setdefault(eye, len(order))
-        coded = setup.row["i_bytes"] > 0.0 and there is not None
-        setup.row["traced_bytes"] = int(coded and setup.equipment.bitrate is None)
-    if there is not None:
-        return _joined(list(order), own), ()
-    return sight.none(), tuple(eye._replace(sha256=_network_sha256(eye.name)) for eye in order)
+        eyes = [eye for eye in eyes_of(parts.reader, setup) if tuple(eye[:3]) in traced]
+        if eyes:
+            setup.row["sight"] = order.setdefault(eyes[0], len(order))
+            held = setup.equipment.bitrate is not None
+            setup.row["traced_bytes"] = int(setup.row["i_bytes"] > 0.0 and not held)
+    return _joined(list(order), own), ()
 
 
-def _network_sha256(name: str) -> str:
+def _networks(parts: Parts) -> tuple[Eye, ...]:
+    """Return the networks that look live: those of the package, so that results are the same."""
     from fleet.eyes import detector
 
-    return hashlib.sha256(detector.file_of(name).read_bytes()).hexdigest()
+    files = detector.packaged()
+    order: dict[Eye, int] = {}
+    for setup in parts.setups:
+        eyes = [eye for eye in eyes_of(parts.reader, setup) if eye.name in files]
+        if eyes:
+            setup.row["sight"] = order.setdefault(eyes[0], len(order))
+    return tuple(
+        eye._replace(sha256=hashlib.sha256(files[eye.name].read_bytes()).hexdigest())
+        for eye in order
+    )
 
 
 def _joined(wanted: list[Eye], own: Path | None) -> Sights:
