@@ -64,8 +64,10 @@ def curve(table: list[dict[str, str]], message_bytes: dict[str, float]) -> Figur
         sent = message_bytes[light] * 8 * RATE_FPS / 1000
         _points(axes, [sent], [sensor], COLOURS[0], "*", f"on the sensor: {NAMES[SENSOR]}")
         for row, rate in zip(coded, rates, strict=True):
-            axes.annotate(row["quality"], (rate, float(row["recall"])), (-3, 3), fontsize=6, ha="right",
-                          textcoords="offset points", color="#444444")  # fmt: skip
+            axes.annotate(
+                row["quality"], (rate, float(row["recall"])), (-3, 3), fontsize=6, ha="right",
+                textcoords="offset points", color="#444444",
+            )  # fmt: skip
         axes.set(xscale="log", title=light, ylim=(0, 0.9), xlim=(8, 8000))
         axes.grid(color="#dddddd", lw=0.4)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
