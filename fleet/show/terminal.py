@@ -93,7 +93,7 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
             ],
         )
     if any(arm["accuracy"]["by_light"] for arm in arms.values()):
-        yield "What the eyes see (stand-in networks)", _sights(arms)
+        yield "What eyes see", _sights(arms)
     if any(arm["rollout"]["requests"] for arm in arms.values()):
         yield "Model rewrites", _rollout(arms)
     yield "Frames by fate", _frames(arms)
@@ -149,8 +149,8 @@ def _sights(arms: Arms) -> list[Row]:
     rows = [
         _row(arms, f"accuracy.{key}", label, unit, show)
         for key, label, unit, show in (
-            ("recall", "recall, of what is in answered frames", "found", _percent),
-            ("recall_of_all", "recall, of what is in all frames", "found", _percent),
+            ("recall", "recall in answered frames", "found", _percent),
+            ("recall_of_all", "recall in all frames", "found", _percent),
             ("precision", "precision", "right", _percent),
             ("miscount_per_frame", "miscount of a frame", "objects", _number),
         )
