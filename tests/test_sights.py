@@ -11,7 +11,7 @@ import worlds
 
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
-from fleet.plan.light import DAY, DUSK, NIGHT, RAIN, sun_elevation_deg
+from fleet.plan.light import DAY, DUSK, NIGHT, RAIN, light_by_second, sun_elevation_deg
 from fleet.results.accuracy import accuracy, measures
 from fleet.results.store import frame_table
 from fleet.stages import frames, sight
@@ -54,7 +54,7 @@ def test_an_evening_is_day_then_dusk_then_night() -> None:
     # the horizon, and sets 5 minutes later for its size and refraction.
     assert dusk_s / 60 == pytest.approx(6 * 60 + 7 + 5, abs=4)
     assert (night_s - dusk_s) / 60 == pytest.approx((6 - 0.833) / 10.6 * 60, abs=3)
-    assert plan.lights(dusk_s - 1, 2).tolist() == [DAY, DUSK]
+    assert light_by_second(plan, dusk_s - 1, 2).tolist() == [DAY, DUSK]
 
 
 def one_camera(rate: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fleet.engine.looker import looker_of
 from fleet.engine.network import Network
 from fleet.engine.snapshot import State, below, nest
 from fleet.plan.columns import Ints, Plan
+from fleet.plan.light import light_by_second
 from fleet.stages import capture, device, frames, hop, radio, sensor
 from fleet.stages.device import EMPTY, Held, Sensors, States
 from fleet.stages.frames import (
@@ -64,7 +65,7 @@ class Devices:
         self.flowed_ns = until_ns
         due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
         fresh, tally = network.store.take(due), network.tally
-        lights, live = plan.lights(first_second, len(view)), NOBODY
+        lights, live = light_by_second(plan, first_second, len(view)), NOBODY
         if self.looker is not None:
             live = self.looker.look(states, self.mine, until_ns, due, first_second, view, lights)
         moved, self.held = device.advance(

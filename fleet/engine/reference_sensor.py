@@ -10,6 +10,7 @@ from fleet.engine.looker import Looker
 from fleet.engine.stations import Radio
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Plan
+from fleet.plan.light import light_by_second
 from fleet.stages import camera, capture, scene, sight
 
 
@@ -44,7 +45,7 @@ class Sensor:
     def sees(self, frame: int, now_ns: int) -> int:
         """Return the row of the traces that a frame of now takes, or what is found live."""
         plan, second = self.plan, scene.second_of(now_ns)
-        light = int(plan.lights(second, 1)[0])
+        light = int(light_by_second(plan, second, 1)[0])
         if self.looker is not None:
             return self.looker.see(self.index, self.setup, self.clock, now_ns, self.present, light)
         return sight.picked(

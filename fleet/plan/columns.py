@@ -321,12 +321,6 @@ class Plan:
         """Return the setups as kernels take them (`fleet.stages.setup.tables`)."""
         return tables(self.setups)
 
-    def lights(self, first_second: int, seconds: int) -> Ints:
-        """Return the light in each of some seconds; shape (seconds,)."""
-        when = np.arange(first_second, first_second + seconds)
-        light: Ints = self.light_then[np.searchsorted(self.light_from_s, when, side="right") - 1]
-        return light
-
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""
         found = self.pools[int(self.pool_entry[index])]

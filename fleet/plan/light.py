@@ -8,7 +8,7 @@ import zoneinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.plan.columns import Floats, Ints
+from fleet.plan.columns import Floats, Ints, Plan
 from fleet.scenario.load import Scenario
 from fleet.stages.scene import SECOND_NS
 from fleet.stages.sight import LIGHTS
@@ -73,6 +73,13 @@ def lights(scenario: Scenario, latitude: Floats, longitude: Floats) -> tuple[Int
         then[then == DAY] = RAIN
     first = np.flatnonzero(np.diff(then, prepend=-1))
     return minutes[first] * 60, then[first]
+
+
+def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
+    """Return the light in each of some seconds of a run; shape (seconds,)."""
+    when = np.arange(first_second, first_second + seconds)
+    light: Ints = plan.light_then[np.searchsorted(plan.light_from_s, when, side="right") - 1]
+    return light
 
 
 def _start_min(scenario: Scenario, longitude: float) -> float:

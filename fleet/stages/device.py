@@ -297,14 +297,11 @@ def _advance(
             elif clocks[s, NEXT_NS] < until_ns:
                 i, second = fresh[f], second_of(clocks[s, NEXT_NS])
                 f += 1
-                objects = view[second - first_second, j]
-                if len(live):
-                    sight = live[f - 1]
-                else:
-                    sight = pick(
-                        sights, ints[k, SIGHT_TRACE], lights[second - first_second], objects,
-                        sight_keys[s], second, clocks[s, NEXT_FRAME],
-                    )  # fmt: skip
+                objects, light = view[second - first_second, j], lights[second - first_second]
+                sight = live[f - 1] if len(live) else pick(
+                    sights, ints[k, SIGHT_TRACE], light, objects, sight_keys[s], second,
+                    clocks[s, NEXT_FRAME],
+                )  # fmt: skip
                 stage = _capture(
                     columns, i, s, objects, sight, capture_keys[s], trace_ns, clocks, down[s],
                     ints[k, SETUP_SENSE_NS], sensors,
