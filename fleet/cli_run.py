@@ -293,10 +293,11 @@ def _show(record: Record, as_json: bool) -> None:
     for remark in terminal.remarks(record):
         out.print(remark, style="dim")
     host = record.summary["host"]
-    if host["executor"] == "ray":
-        restarts = f"; {host['restarts']} restarts after a crash" if host["restarts"] else ""
-        most = f"At most {host['peak_transfer_mb']:.1f} MB under way between actors{restarts}."
+    if host["peak_transfer_mb"]:
+        most = f"At most {host['peak_transfer_mb']:.1f} MB under way between actors."
         out.print(most, style="dim")
+    if host["restarts"]:
+        out.print(f"{host['restarts']} restarts after a crash.", style="dim")
     out.print(
         f"{host['frames_per_s']:,.0f} frames/s with {host['engine']} engine, {host['executor']}"
         f" executor, {host['shards']} shards; {host['wall_s']:.1f} s in all;"
