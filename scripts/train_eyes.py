@@ -2,8 +2,8 @@
 
 ``python scripts/train_eyes.py small``, then ``... large``, which begins with what the small one has
 learnt; the committed one went on with ``... large --weights build/eyes/large.pt --steps 620
---rate 1.5e-3 --seed 8``. Needs ``pip install torch onnx onnxruntime``; one core, some ten minutes each. The logs of
-the committed models are in `results/eyes/`.
+--rate 1.5e-3 --seed 8``. Needs ``pip install torch onnx onnxruntime``; one core, some ten minutes
+each. The logs of the committed models are in `results/eyes/`.
 """
 
 from __future__ import annotations
