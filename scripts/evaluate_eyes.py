@@ -139,7 +139,7 @@ def main() -> None:
     """Measure the detectors that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+")
-    parser.add_argument("--scenes", type=int, default=12, help="of each view and light")
+    parser.add_argument("--scenes", type=int, default=8, help="of each view and light")
     parser.add_argument("--table", type=Path, default=TABLE)
     given = parser.parse_args()
     table = [row for name in given.names for row in rows(name, given.scenes)]
