@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
@@ -16,6 +17,16 @@ from fleet.errors import InputError
 
 T = TypeVar("T")
 Lines = Iterable[tuple[str, Row]]
+
+
+@functools.cache
+def _packaged() -> dict[Key, Row]:
+    """Return the rows of the packaged tables, read once: checking them takes a while."""
+    rows: dict[Key, Row] = {}
+    for kind in KINDS:
+        text = resources.files(__package__).joinpath(f"{kind}.csv").read_text("utf-8")
+        rows |= read(kind, text, f"{kind}.csv")
+    return rows
 
 
 class Catalog:
@@ -36,10 +47,7 @@ class Catalog:
         Raises:
             InputError: a file is not such a table; names file and line.
         """
-        rows: dict[Key, Row] = {}
-        for kind in KINDS:
-            text = resources.files(__package__).joinpath(f"{kind}.csv").read_text("utf-8")
-            rows |= read(kind, text, f"{kind}.csv")
+        rows = dict(_packaged())
         # A user's misspelt parameter would leave the packaged value in force without a word.
         known = {kind: list(dict.fromkeys(p for k, _, p in rows if k == kind)) for kind in KINDS}
         for path in extra:
