@@ -42,6 +42,8 @@ def record() -> fleet.Record:
     data = worlds.scenario(
         replications=4,
         duration="3 s",
+        city={"sites": "no-sites.csv", "demand": "demand.csv"},
+        traces=worlds.traces(),
         slo=["latency_ms.p99 < 1", "on_sensor: lost < 50 %", "results > 10 %"],
     )
     return run(worlds.load(data), options=Options(executor="local"))
