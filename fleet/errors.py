@@ -18,5 +18,10 @@ class InputError(FleetError, ValueError):
     """Input that cannot be used: says where, what was given, what is allowed and what to do."""
 
 
+def eyes_missing(what: str) -> InputError:
+    """Return the error of something that needs a package of the extra `eyes`."""
+    return InputError(f"{what}: pip install 'sensor-fleet[eyes]'")
+
+
 class RunError(FleetError, RuntimeError):
     """A run that could not finish, or that broke a promise such as conservation of frames."""

@@ -29,7 +29,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from eyes_pictures import HELD_OUT
 from registry import ROOT
 
 from fleet.errors import InputError
@@ -37,6 +36,7 @@ from fleet.eyes import assets, detector
 from fleet.eyes.boxes import Detections, matched
 from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Truth
 from fleet.eyes.codec import setting
+from fleet.eyes.live import FIRST_SITE, SITES
 from fleet.eyes.render import scene
 from fleet.eyes.replay import compact
 from fleet.eyes.trace import SCHEMA, Finder, watch
@@ -63,7 +63,7 @@ class Pair(NamedTuple):
     seeds: tuple[int, ...]
 
 
-SEEDS = tuple(HELD_OUT + 90_000 + k for k in range(4))
+SEEDS = tuple(FIRST_SITE + k for k in range(SITES))
 OWN = Pair("own", "eye-small", "eye-small", VIEWS, CODECS, SEEDS)
 FETCHED = Pair(
     "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS[:3]
@@ -139,7 +139,7 @@ def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
         "command": f"python scripts/derive_traces.py {pair.name}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "models": {name: _sha256(_file(name)) for name in (pair.small, pair.large)},
+        "models": {name: _sha256(detector.file_of(name)) for name in (pair.small, pair.large)},
         "views": list(pair.views),
         "codecs": list(pair.codecs),
         "rendered": {
@@ -159,11 +159,6 @@ def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
             f" in the raw frame, overlapping by {LEAST_IOU}",
         }
     return data
-
-
-def _file(model: str) -> Path:
-    own = detector.packaged()
-    return own[model] if model in own else assets.model(model)
 
 
 def _sha256(path: Path) -> str:

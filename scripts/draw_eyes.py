@@ -24,8 +24,10 @@ from fleet.eyes.clip import LIGHTS, Frame, Pixels
 from fleet.eyes.codec import RAW, encode, setting
 from fleet.eyes.detector import Detector, load
 from fleet.eyes.render import scene
+from fleet.plan.equipment import message_bits
+from fleet.plan.sights import one_of
 from fleet.show.figures import COLOURS
-from fleet.stages.camera import wire_bits
+from fleet.stages.sight import LIGHT
 
 FOLDER = ROOT / "results" / "eyes"
 STYLE = {
@@ -38,7 +40,7 @@ SHOWN = ("h264-crf28", "h264-crf44")
 SITE, OBJECTS, FRAME = 590_001, 8, 12
 RATE_FPS = 10
 SENSOR, CLOUD = "ssd", "nanodet"
-NAMES = {SENSOR: "SSD-MobileNetV2, 300 px", CLOUD: "NanoDet, 416 px", "eye-small": "eye-small"}
+NAMES = {SENSOR: "SSD-MobileNetV2, 300 px", CLOUD: "NanoDet, 416 px"}
 
 
 def curve(table: list[dict[str, str]], message_bytes: dict[str, float]) -> Figure:
@@ -94,20 +96,13 @@ def _points(
 def message_bytes() -> dict[str, float]:
     """Return the mean bytes on the wire of what the sensor's network says, by light."""
     reader = Catalog.load().reader()
-    overhead = [
-        reader.data_bit("protocols", "mqtt-tls", name) // 8
-        for name in ("per_message", "segment", "per_segment")
-    ]
-    found = {}
-    for k, light in enumerate(LIGHTS):
-        sizes = []
-        for view in ("street", "entrance"):
-            traced = replay.load(view, "raw", SENSOR)
-            first = traced.start[k].min()
-            rows = slice(first, (traced.start[k] + traced.rows[k]).max())
-            sizes += [wire_bits(int(size), *overhead) / 8 for size in traced.message_bytes[rows]]
-        found[light] = float(np.mean(sizes))
-    return found
+    sizes: dict[str, list[float]] = {light: [] for light in LIGHTS}
+    for view in ("street", "entrance"):
+        traced = replay.load(view, RAW.name, SENSOR)
+        lights = one_of(traced, indoors=False).rows[:, LIGHT]
+        for light, size in zip(lights, traced.message_bytes, strict=True):
+            sizes[LIGHTS[light]].append(message_bits(reader, int(size)) / 8)
+    return {light: float(np.mean(found)) for light, found in sizes.items()}
 
 
 def examples() -> Figure:

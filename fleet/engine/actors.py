@@ -67,15 +67,12 @@ class ShardActor(Actor):
         self.process: Shard = Shard(plan, part, keep=keep)
         super().__init__(slice_ns, state)
 
-    def advance(self, window: Window) -> tuple[list[list[Columns]], tuple[int, int]]:
-        """Run a window; return (what leaves, slice by slice, one table a region; the rest).
-
-        The rest is the window's end and the number of bytes that leave.
-        """
+    def advance(self, window: Window) -> tuple[list[list[Columns]], int]:
+        """Run a window; return (what leaves, slice by slice, one table a region; its bytes)."""
         began = time.process_time()
         handed = [self.process.advance(part) for part in windows(*window, self._slice_ns)]
         self._kernels_s += time.process_time() - began
-        return handed, (window.end_ns, sum(table.nbytes for tables in handed for table in tables))
+        return handed, sum(table.nbytes for tables in handed for table in tables)
 
 
 class RegionActor(Actor):
@@ -88,10 +85,9 @@ class RegionActor(Actor):
         self.process: Region = Region(plan, part, keep=keep)
         super().__init__(slice_ns, state)
 
-    def advance(self, window: Window, place: int, *transfers: list[list[Columns]]) -> int:
-        """Run a window; return its end. The region's tables have a place in those of each slice."""
+    def advance(self, window: Window, place: int, *transfers: list[list[Columns]]) -> None:
+        """Run a window; the region's tables have a place in those of each slice."""
         began = time.process_time()
         for k, part in enumerate(windows(*window, self._slice_ns)):
             self.process.advance(part, *(transfer[k][place] for transfer in transfers))
         self._kernels_s += time.process_time() - began
-        return window.end_ns

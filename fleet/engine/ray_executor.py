@@ -178,16 +178,15 @@ class RayExecutor:
         self._surviving(lambda: self._advance(until_ns, progress), 0)
 
     def _advance(self, until_ns: int, progress: Progress) -> None:
-        under_way: deque[tuple[list[Any], list[Any]]] = deque()
-        ends: deque[int] = deque()
+        under_way: deque[tuple[int, list[Any], list[Any]]] = deque()
         sizes: deque[int] = deque(maxlen=AHEAD)
 
         def wait_for_one() -> None:
-            shards, regions = under_way.popleft()
-            sizes.append(sum(sent for _, sent in ray.get(shards)))
+            end_ns, bytes_sent, regions = under_way.popleft()
+            sizes.append(sum(ray.get(bytes_sent)))
             self.peak_transfer_bytes = max(self.peak_transfer_bytes, sum(sizes))
             ray.get(regions)
-            self.now_ns = ends.popleft()
+            self.now_ns = end_ns
             progress(self.now_ns)
 
         for window in windows(self.now_ns, until_ns, self.window_ns):
@@ -197,8 +196,7 @@ class RayExecutor:
                 region.advance.remote(window, place, *transfers)
                 for place, region in enumerate(self._regions)
             ]
-            under_way.append(([rest for _, rest in done], regions))
-            ends.append(window.end_ns)
+            under_way.append((window.end_ns, [bytes_sent for _, bytes_sent in done], regions))
             if len(under_way) >= AHEAD:
                 wait_for_one()
             if self.checkpoints.due():

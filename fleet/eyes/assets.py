@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.errors import InputError
+from fleet.errors import InputError, eyes_missing
 from fleet.eyes import archive
 from fleet.eyes.archive import Member
 
@@ -210,9 +210,7 @@ def fetch(asset: Asset) -> Path:
         return place
     for package in asset.needs:
         if importlib.util.find_spec(package) is None:
-            raise InputError(
-                f"{asset.name}: needs the package '{package}': pip install 'sensor-fleet[eyes]'"
-            )
+            raise eyes_missing(f"{asset.name}: needs the package '{package}'")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=place.parent) as made:

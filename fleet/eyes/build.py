@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.errors import InputError
+from fleet.errors import InputError, eyes_missing
 
 Array = NDArray[Any]
 
@@ -34,9 +34,7 @@ def onnx_package() -> Any:
         import onnx.helper
         import onnx.numpy_helper
     except ImportError:
-        raise InputError(
-            "this needs the package 'onnx': pip install 'sensor-fleet[eyes]'"
-        ) from None
+        raise eyes_missing("this needs the package 'onnx'") from None
     return onnx
 
 

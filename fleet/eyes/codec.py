@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fleet.errors import InputError
+from fleet.errors import InputError, eyes_missing
 from fleet.eyes.clip import Pixels
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _context(library: str, mode: str) -> VideoCodecContext:
     try:
         import av
     except ImportError:
-        raise InputError("video needs PyAV: pip install 'sensor-fleet[eyes]'") from None
+        raise eyes_missing("video needs PyAV") from None
     # SVT-AV1 prints its settings on stderr unless told not to, and asks only the environment.
     os.environ.setdefault("SVT_LOG", "1")
     try:

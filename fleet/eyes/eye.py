@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+RAW_NAME = "raw"
+"""The source of pictures that no codec has had."""
+
 
 class Eye(NamedTuple):
     """A network in its place.
 
     Attributes:
         view: where it looks.
-        source: `raw`, or a codec setting before it.
+        source: RAW_NAME, or the name of a codec setting.
         name: of the network.
         indoors: whether it is always day there.
         sha256: of the network's file; empty where a trace stands for it.

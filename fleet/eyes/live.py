@@ -17,7 +17,7 @@ from fleet.eyes.canvas import Canvas
 from fleet.eyes.clip import Frame, Pixels
 from fleet.eyes.codec import encode, setting
 from fleet.eyes.detector import Detector
-from fleet.eyes.eye import Eye, Moment
+from fleet.eyes.eye import RAW_NAME, Eye, Moment
 from fleet.eyes.trace import judge
 from fleet.stages.sight import LIGHTS, UNSEEN, packed
 
@@ -68,7 +68,7 @@ class Eyes:
             rate_fps=first.rate_fps, width=_WIDTH, height=_HEIGHT,
             canvas=self._canvas(eye.view, light, site),
         )  # fmt: skip
-        if eye.source == "raw":
+        if eye.source == RAW_NAME:
             frames = [(k, clip.frame(moments[k].frame)) for k in second]
             return [(k, frame, frame.pixels) for k, frame in frames]
         frames_of = list(clip.frames())

@@ -21,20 +21,18 @@ What is lost:
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS
-from fleet.eyes.summary import Floats, column, wanted
+from fleet.eyes.summary import Floats, column, groups, wanted
 from fleet.stages.sight import MOST_OBJECTS
 
 Ints = NDArray[np.int64]
@@ -86,15 +84,8 @@ def compact(trace: pa.Table) -> pa.Table:
     if trace["true_positives"].null_count:
         raise InputError("a trace without known truth cannot be replayed")
     trace = trace.sort_by([(name, "ascending") for name in (*_WORDS, "clip", "frame")])
-    return pa.concat_tables(_bucketed(names, rows) for names, rows in _groups(trace)).cast(SCHEMA)
-
-
-def _groups(trace: pa.Table) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
-    """Yield the rows of each (view, source, model)."""
-    columns = [trace[word].to_pylist() for word in _WORDS[:3]]
-    for names in dict.fromkeys(zip(*columns, strict=True)):
-        same = pc.and_kleene(pc.equal(trace["view"], names[0]), pc.equal(trace["source"], names[1]))
-        yield names, trace.filter(pc.and_kleene(same, pc.equal(trace["model"], names[2])))
+    by_name = groups(trace, _WORDS[:3])
+    return pa.concat_tables(_bucketed(names, rows) for names, rows in by_name).cast(SCHEMA)
 
 
 def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
@@ -161,7 +152,7 @@ def known(path: Path | None = None) -> list[tuple[str, ...]]:
 @functools.lru_cache(maxsize=4)
 def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
     """Return the rows of each (view, source, model); kept, as every plan asks for some."""
-    return dict(_groups(_table(path)))
+    return dict(groups(_table(path), _WORDS[:3]))
 
 
 def _table(path: Path | None) -> pa.Table:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.errors import InputError
+from fleet.errors import InputError, eyes_missing
 from fleet.eyes import onnx_file
 
 Array = NDArray[Any]
@@ -185,7 +185,5 @@ def quantiser() -> Any:
     try:
         from onnxruntime import quantization
     except ImportError:
-        raise InputError(
-            "this needs the package 'onnx': pip install 'sensor-fleet[eyes]'"
-        ) from None
+        raise eyes_missing("this needs the package 'onnx'") from None
     return quantization

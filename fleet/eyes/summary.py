@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,12 +56,14 @@ def summarise(trace: pa.Table) -> list[Summary]:
     return [_summary(source, model, rows) for (source, model), rows in groups(trace)]
 
 
-def groups(trace: pa.Table) -> Iterator[tuple[tuple[str, str], pa.Table]]:
-    """Yield the rows of each (source, model), in the trace's order."""
-    pairs = zip(trace["source"].to_pylist(), trace["model"].to_pylist(), strict=True)
-    for source, model in dict.fromkeys(pairs):
-        same = pc.and_(pc.equal(trace["source"], source), pc.equal(trace["model"], model))
-        yield (source, model), trace.filter(same)
+def groups(
+    trace: pa.Table, words: Sequence[str] = ("source", "model")
+) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
+    """Yield the rows of each combination of some columns of text, in the table's order."""
+    columns = [trace[word].to_pylist() for word in words]
+    for names in dict.fromkeys(zip(*columns, strict=True)):
+        alike = (pc.equal(trace[w], name) for w, name in zip(words, names, strict=True))
+        yield names, trace.filter(functools.reduce(pc.and_, alike))
 
 
 def column(trace: pa.Table, name: str) -> Floats:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.errors import InputError
+from fleet.errors import InputError, eyes_missing
 from fleet.eyes.build import Builder, Value, same_padding
 
 Array = NDArray[Any]
@@ -48,9 +48,7 @@ def _schema() -> Any:
     try:
         import tflite
     except ImportError:
-        raise InputError(
-            "this needs the package 'tflite': pip install 'sensor-fleet[eyes]'"
-        ) from None
+        raise eyes_missing("this needs the package 'tflite'") from None
     return tflite
 
 

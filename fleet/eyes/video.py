@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.errors import InputError
+from fleet.errors import InputError, eyes_missing
 from fleet.eyes.clip import LIGHTS, VIEWS, Frame
 from fleet.eyes.codec import MAX_PIXELS, rgb
 
@@ -83,7 +83,7 @@ class VideoClip:
         try:
             import av
         except ImportError:
-            raise InputError("video needs PyAV: pip install 'sensor-fleet[eyes]'") from None
+            raise eyes_missing("video needs PyAV") from None
         try:
             # An open file, not a name: a name could say 'concat:' or 'http:'.
             with self.path.open("rb") as file, av.open(file, "r", options=_LISTED) as container:

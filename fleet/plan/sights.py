@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from fleet.catalog import Reader
 from fleet.eyes import replay
-from fleet.eyes.eye import Eye
+from fleet.eyes.eye import RAW_NAME, Eye
 from fleet.eyes.replay import Replay
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
 from fleet.stages import sight
 from fleet.stages.sight import LIGHTS, Sights
 
-RAW = "raw"
-
 
 def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     """Return the eyes that may stand for the model of a setup, the best first.
 
-    None if the catalogue does not say. The view is the app's, the source `raw` on the sensor and
+    Empty if the catalogue does not say. The view is the app's, the source `raw` on the sensor and
     the codec before a server.
     """
     app = setup.use.app
@@ -31,7 +30,7 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     if not reader.has_parameter("models", setup.model, "eye"):
         return []
     view, indoors = (reader.text("apps", app, name) for name in ("view", "indoors"))
-    source = RAW if setup.on_sensor else str(setup.equipment.codec)
+    source = RAW_NAME if setup.on_sensor else str(setup.equipment.codec)
     names = reader.text("models", setup.model, "eye").split()
     return [Eye(view, source, name, indoors == "yes") for name in names]
 
@@ -49,18 +48,16 @@ def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
     model = parts.scenario.model
     if model.inference == "constant":
         return sight.none(), ()
-    own = None if model.traces is None else parts.scenario.folder / model.traces
     if model.inference == "live":
         return sight.none(), _networks(parts)
+    own = None if model.traces is None else parts.scenario.folder / model.traces
     traced = set(replay.known(own))
-    order: dict[Eye, int] = {}
+    chosen = _chosen(parts, lambda eye: tuple(eye[:3]) in traced)
     for setup in parts.setups:
-        eyes = [eye for eye in eyes_of(parts.reader, setup) if tuple(eye[:3]) in traced]
-        if eyes:
-            setup.row["sight"] = order.setdefault(eyes[0], len(order))
-            held = setup.equipment.bitrate is not None
-            setup.row["traced_bytes"] = int(setup.row["i_bytes"] > 0.0 and not held)
-    return _joined(list(order), own), ()
+        held = setup.equipment.bitrate is not None
+        seen, coded = setup.row["sight"] >= 0, setup.row["i_bytes"] > 0.0
+        setup.row["traced_bytes"] = int(seen and coded and not held)
+    return _joined(chosen, own), ()
 
 
 def _networks(parts: Parts) -> tuple[Eye, ...]:
@@ -68,29 +65,32 @@ def _networks(parts: Parts) -> tuple[Eye, ...]:
     from fleet.eyes import detector
 
     files = detector.packaged()
-    order: dict[Eye, int] = {}
-    for setup in parts.setups:
-        eyes = [eye for eye in eyes_of(parts.reader, setup) if eye.name in files]
-        if eyes:
-            setup.row["sight"] = order.setdefault(eyes[0], len(order))
     return tuple(
         eye._replace(sha256=hashlib.sha256(files[eye.name].read_bytes()).hexdigest())
-        for eye in order
+        for eye in _chosen(parts, lambda eye: eye.name in files)
     )
+
+
+def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
+    """Return the eyes of all setups, for each the first that is known; its row says which."""
+    order: dict[Eye, int] = {}
+    for setup in parts.setups:
+        eye = next(filter(known, eyes_of(parts.reader, setup)), None)
+        if eye is not None:
+            setup.row["sight"] = order.setdefault(eye, len(order))
+    return list(order)
 
 
 def _joined(wanted: list[Eye], own: Path | None) -> Sights:
     found = [one_of(replay.load(e.view, e.source, e.name, own), e.indoors) for e in wanted]
-    begins = np.cumsum([0, *(len(one.rows) for one in found)])
-    return (
-        sight.none()
-        if not found
-        else Sights(
-            start=np.concatenate([one.start + at for one, at in zip(found, begins, strict=False)]),
-            many=np.concatenate([one.many for one in found]),
-            rows=np.concatenate([one.rows for one in found]),
-            usual=np.concatenate([one.usual for one in found]),
-        )
+    if not found:
+        return sight.none()
+    begins = np.cumsum([0, *(len(one.rows) for one in found[:-1])])
+    return Sights(
+        start=np.concatenate([one.start + at for one, at in zip(found, begins, strict=True)]),
+        many=np.concatenate([one.many for one in found]),
+        rows=np.concatenate([one.rows for one in found]),
+        usual=np.concatenate([one.usual for one in found]),
     )
 
 

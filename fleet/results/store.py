@@ -24,9 +24,9 @@ from fleet.errors import InputError
 from fleet.plan.columns import Ints
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
+from fleet.stages import sight
 from fleet.stages.books import BIN_NS, FATE_0
 from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, SIGHT
-from fleet.stages.sight import LIVE, RIGHT, WANTED, WRONG
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -241,11 +241,10 @@ def frame_table(outcome: Outcome) -> pa.Table:
     return pa.table(columns)
 
 
-def _seen(outcome: Outcome, sight: Ints) -> dict[str, Ints]:
+def _seen(outcome: Outcome, sights: Ints) -> dict[str, Ints]:
     """Return the objects to be found, found, and found wrongly on frames; -1: nobody looked."""
-    rows, names = outcome.plan.sights.rows, ("objects_wanted", "objects_right", "objects_wrong")
-    seen = np.full((3, len(sight)), -1)
-    live, traced = sight >= LIVE, (sight >= 0) & (sight < LIVE)
-    seen[:, traced] = rows[sight[traced]][:, [WANTED, RIGHT, WRONG]].T
-    seen[:, live] = [(sight[live] >> bits) & 255 for bits in (16, 8, 0)]
-    return dict(zip(names, seen, strict=True))
+    rows, nobody = outcome.plan.sights.rows, (-1, -1, -1, -1)
+    kinds, kind = np.unique(sights, return_inverse=True)
+    seen = [nobody if row < 0 else sight.numbers(rows, row) for row in kinds]
+    _, *columns = np.array(seen, dtype=np.int64).reshape(-1, 4)[kind].T
+    return dict(zip(("objects_wanted", "objects_right", "objects_wrong"), columns, strict=True))

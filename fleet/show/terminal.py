@@ -189,7 +189,7 @@ def _busiest(arms: Arms, most: int = 5) -> list[Row]:
             name,
             "busy",
             [
-                f"{arm['utilisation'][name]:.1%}" if name in arm["utilisation"] else _EMPTY
+                _percent(arm["utilisation"][name]) if name in arm["utilisation"] else _EMPTY
                 for arm in arms.values()
             ],
         )

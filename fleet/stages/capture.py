@@ -59,6 +59,15 @@ def due_ns(
     return int(trace_ns[at]) if at < clocks[s, TRACE_END] else NEVER_NS
 
 
+@part
+def move_on(
+    clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64]
+) -> None:
+    """Have the frame after the next one be the next of sensor `s`; arguments as in `due_ns`."""
+    clocks[s, NEXT_FRAME] += 1
+    clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, clocks[s, NEXT_NS])
+
+
 @kernel
 def begin(clocks: NDArray[np.int64], keys: NDArray[np.uint64], trace_ns: NDArray[np.int64]) -> None:
     """Set NEXT_NS of every sensor to its first frame, in place; shape (sensors, CLOCK_WIDTH)."""
@@ -110,8 +119,7 @@ def count(
             frame, at = clocks[s, NEXT_FRAME], clocks[s, NEXT_NS]
             while clocks[s, NEXT_NS] < until_ns:
                 total += 1
-                clocks[s, NEXT_FRAME] += 1
-                clocks[s, NEXT_NS] = due_ns(clocks, s, keys[s], trace_ns, clocks[s, NEXT_NS])
+                move_on(clocks, s, keys[s], trace_ns)
             clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
     return total
 
@@ -144,8 +152,7 @@ def list_due(
         while clocks[s, NEXT_NS] < until_ns:
             places[n], times_ns[n] = j, clocks[s, NEXT_NS]
             n += 1
-            clocks[s, NEXT_FRAME] += 1
-            clocks[s, NEXT_NS] = due_ns(clocks, s, keys[s], trace_ns, clocks[s, NEXT_NS])
+            move_on(clocks, s, keys[s], trace_ns)
         clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
 
 

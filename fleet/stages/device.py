@@ -25,7 +25,7 @@ from fleet.stages.books import (
     SENT_PIXEL_FRAMES,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
-from fleet.stages.capture import NEXT_FRAME, NEXT_NS, due_ns, expose
+from fleet.stages.capture import NEXT_FRAME, NEXT_NS, expose, move_on
 from fleet.stages.frames import (
     ACCESS,
     ARRIVING,
@@ -226,8 +226,7 @@ def _capture(
     now = clocks[s, NEXT_NS]
     expose(columns, i, s, clocks[s, NEXT_FRAME], objects, sight, now)
     sensors[s, CAPTURED] += 1
-    clocks[s, NEXT_FRAME] += 1
-    clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, now)
+    move_on(clocks, s, key, trace_ns)
     if now < down_until_ns:
         columns[FATE, i], columns[DONE, i] = SKIP_SENSOR_DOWN, now
         return ENDED

@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fleet.results.accuracy import MEASURES
+
 # Two-sided 95 % quantiles of Student's t by degrees of freedom 1..30, then 40, 60, 120, infinity
 # (NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2).
 _T95 = (
@@ -25,8 +27,8 @@ COMPARED = (
     "frames.skipped", "bytes", "power_w.sensor", "power_w.uplink", "power_w.network",
     "power_w.edge", "power_w.cloud", "power_w.total", "energy_mj_per_result",
     "carbon_kg_per_sensor_year", "cost_usd_per_sensor_month.total",
-    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames", "accuracy.recall",
-    "accuracy.precision", "accuracy.f1", "accuracy.miscount_per_frame", "accuracy.recall_of_all",
+    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames",
+    *(f"accuracy.{measure}" for measure in MEASURES),
 )  # fmt: skip
 
 
