@@ -1,9 +1,9 @@
 """Derive the packaged traces: what networks see of rendered scenes, and of a real one.
 
 Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e
-'.[eyes]'`` and takes about an hour on one core. Rendered scenes have seeds that no network was
-trained on. On each, a small network sees raw frames, as on a sensor, and a large one raw frames and
-what codecs leave of them.
+'.[eyes]'`` and takes about an hour of one core; ``--jobs`` runs scenes side by side. Rendered
+scenes have seeds that no network was trained on. On each, a small network sees raw frames, as on a
+sensor, and a large one raw frames and what codecs leave of them.
 In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
 second each.
 
@@ -20,7 +20,9 @@ import argparse
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -64,7 +66,7 @@ class Pair(NamedTuple):
 
 
 SEEDS = tuple(FIRST_SITE + k for k in range(SITES))
-OWN = Pair("own", "eye-small", "eye-small", VIEWS, CODECS, SEEDS)
+OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS)
 FETCHED = Pair(
     "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS[:3]
 )
@@ -103,16 +105,26 @@ def counts(most: int) -> list[int]:
     return [*range(0, most + 1, 2), *(n for n in range(most, 0, -1) if n % 2)]
 
 
-def rendered(pair: Pair) -> Iterator[Clip]:
-    """Yield the scenes of a pair's views in all lights."""
-    for view in pair.views:
-        objects = counts(MOST[view])
-        frames = len(objects) * RATE_FPS
-        for light in LIGHTS:
-            for seed in pair.seeds:
-                yield scene(
-                    view, light, seed=seed, objects=objects, frames=frames, rate_fps=RATE_FPS
-                )
+class Site(NamedTuple):
+    """A scene to trace."""
+
+    view: str
+    light: str
+    seed: int
+
+
+def sites(pair: Pair) -> list[Site]:
+    """Return the scenes of a pair's views in all lights."""
+    return [Site(view, light, k) for view in pair.views for light in LIGHTS for k in pair.seeds]
+
+
+def rendered(site: Site) -> Clip:
+    """Return the clip of a scene."""
+    objects = counts(MOST[site.view])
+    return scene(
+        site.view, site.light, seed=site.seed, objects=objects, frames=len(objects) * RATE_FPS,
+        rate_fps=RATE_FPS,
+    )  # fmt: skip
 
 
 def filmed() -> Clip:
@@ -122,15 +134,18 @@ def filmed() -> Clip:
     return Agreed(clip, one, other, FILMED_FRAMES)
 
 
-def trace(pair: Pair, clips: Iterable[Clip]) -> Iterator[pa.RecordBatch]:
-    """Yield what a pair sees: the small network raw frames, the large one behind codecs too."""
+def trace(pair: Pair, clip: Clip) -> pa.Table:
+    """Return what a pair sees: the small network raw frames, the large one behind codecs too."""
     small, large = detector.load(pair.small), detector.load(pair.large)
-    settings = [setting(name) for name in pair.codecs]
-    for clip in clips:
-        if pair.small != pair.large:  # which sees the raw frames too
-            yield from watch(clip, [small], [])
-        yield from watch(clip, [large], settings)
-        print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
+    batches = list(watch(clip, [small], []))
+    batches += watch(clip, [large], [setting(name) for name in pair.codecs])
+    print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
+    return pa.Table.from_batches(batches, SCHEMA)
+
+
+def trace_site(pair: Pair, site: Site) -> pa.Table:
+    """Return what a pair sees of a rendered scene."""
+    return trace(pair, rendered(site))
 
 
 def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
@@ -175,12 +190,13 @@ def fetched() -> bool:
     return True
 
 
-def derive(pair: Pair, real: bool) -> None:
+def derive(pair: Pair, real: bool, jobs: int) -> None:
     """Trace what a pair sees, make it small, and write table and provenance."""
-    batches = list(trace(pair, rendered(pair)))
+    with ProcessPoolExecutor(jobs) as processes:
+        tables = list(processes.map(partial(trace_site, pair), sites(pair)))
     if real:
-        batches += trace(pair, [filmed()])
-    table = compact(pa.Table.from_batches(batches, SCHEMA))
+        tables.append(trace(pair, filmed()))
+    table = compact(pa.concat_tables(tables))
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{pair.name}.parquet"
     pq.write_table(table, path, compression="zstd", compression_level=19)
@@ -193,10 +209,11 @@ def main() -> None:
     """Derive the traces of the pairs asked for, or of all that are here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
-    wanted, real = parser.parse_args().pair, fetched()
+    parser.add_argument("--jobs", type=int, default=1, help="scenes traced side by side")
+    given, real = parser.parse_args(), fetched()
     for pair in (OWN, FETCHED) if real else (OWN,):
-        if not wanted or pair.name in wanted:
-            derive(pair, real)
+        if not given.pair or pair.name in given.pair:
+            derive(pair, real, given.jobs)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ SMALL = {
     "back": (64, 48, 1, 1), "join": (48, 48),
 }  # fmt: skip
 LARGE = SMALL | {
-    "fine2": (3, 16, 2), "fine4": (16, 32, 2), "fine8": (32, 48, 2), "merge": (48, 48),
+    "fine2": (3, 16, 2), "fine4": (16, 32, 2), "sharp4": (32, 32), "fine8": (32, 48, 2),
+    "sharp8": (48, 48), "merge": (48, 48),
 }  # fmt: skip
 """The large network looks at half the picture's size as the small one does, and adds a finer look
 at all of it: so it can begin with what the small one has learnt."""
@@ -93,7 +94,9 @@ class Network(nn.Module):
         """Return what the head says about an input."""
         if self.name == "small":
             return ops.head(self._body(x, ops))
-        fine = ops.unit("fine8", ops.unit("fine4", ops.unit("fine2", x)))
+        fine = ops.unit("fine4", ops.unit("fine2", x))
+        fine = ops.unit("fine8", ops.add(fine, ops.unit("sharp4", fine)))
+        fine = ops.add(fine, ops.unit("sharp8", fine))
         x = ops.add(ops.twice(self._body(ops.half(x), ops)), fine)
         return ops.head(ops.add(x, ops.unit("merge", x)))
 
@@ -110,7 +113,7 @@ class Network(nn.Module):
         """Take over the small network; what is new says little at first, and distances double."""
         self.load_state_dict(small, strict=False)
         self.head.bias[len(KINDS) :] += float(np.log(2.0))
-        for name in ("fine8", "merge"):
+        for name in ("fine8", "sharp8", "merge"):
             self.units[name].norm.weight[:] = 0.1
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,8 @@ measuring, so that no site, person or walk of one is in the other.
 from __future__ import annotations
 
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,21 +63,35 @@ def _fill(into: Pictures, at: int, seed: int) -> None:
         into.objects[at + k] = rows
 
 
+def _render(path: Path, first_seed: int, scenes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Render some scenes into the file of pixels; return their objects."""
+    objects = np.empty((len(scenes) * PER_SCENE, MOST, 6), dtype=np.float32)
+    if len(scenes):
+        pixels = np.load(path, mmap_mode="r+")
+        mine = Pictures(pixels[scenes[0] * PER_SCENE :], objects)
+        for k, n in enumerate(scenes.tolist()):
+            _fill(mine, k * PER_SCENE, first_seed + n)
+        pixels.flush()
+    return objects
+
+
 def pictures(folder: Path, count: int, first_seed: int) -> Pictures:
-    """Return `count` pictures of scenes from a seed on; rendered once, then read from a folder."""
+    """Return pictures of scenes from a seed on; rendered once, then read from a folder.
+
+    Args:
+        folder: where they are kept.
+        count: how many; a multiple of PER_SCENE.
+        first_seed: of the scenes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{what}-{first_seed}-{count}.npy" for what in ("pixels", "objects")]
     if not all(path.exists() for path in paths):
         began = time.monotonic()
-        new = Pictures(
-            np.lib.format.open_memmap(
-                paths[0], "w+", dtype=np.uint8, shape=(count, HEIGHT, WIDTH, 3)
-            ),
-            np.empty((count, MOST, 6), dtype=np.float32),
-        )
-        for n in range(count // PER_SCENE):
-            _fill(new, n * PER_SCENE, first_seed + n)
-        new.pixels.flush()  # type: ignore[attr-defined]
-        np.save(paths[1], new.objects)
+        shape = count, HEIGHT, WIDTH, 3
+        np.lib.format.open_memmap(paths[0], "w+", dtype=np.uint8, shape=shape).flush()
+        parts = np.array_split(np.arange(count // PER_SCENE), 64)
+        with ProcessPoolExecutor() as processes:
+            done = list(processes.map(partial(_render, paths[0], first_seed), parts))
+        np.save(paths[1], np.concatenate(done))
         print(f"rendered {count} pictures in {time.monotonic() - began:.0f} s")
     return Pictures(np.load(paths[0], mmap_mode="r"), np.load(paths[1]))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.engine.snapshot import State, fields, set_fields
-from fleet.engine.tally import Tally
-from fleet.plan.columns import Floats, Ints, Plan
+from fleet.plan.columns import DEMAND, HOUR, KIND, TARGET, TIME_NS, A, B, Floats, Ints, Plan
 from fleet.stages import scene
-from fleet.stages.books import VISITORS
 from fleet.stages.scene import SECOND_NS
 
 _FIELDS = ("factor", "none", "present", "second", "view", "hour")
@@ -30,9 +28,15 @@ def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: Floats) -> Floa
 class Crowd:
     """Objects in view of some sensors; second n is stepped when time n s is passed."""
 
-    def __init__(self, plan: Plan, sensors: Ints, tally: Tally) -> None:
-        """Draw who is in view at time zero."""
-        self.plan, self.sensors, self.tally = plan, sensors, tally
+    def __init__(self, plan: Plan, sensors: Ints, visitors: Ints) -> None:
+        """Draw who is in view at time zero.
+
+        Args:
+            plan: the plan.
+            sensors: their indices.
+            visitors: newcomers are added in place; shape (all sensors,).
+        """
+        self.plan, self.sensors, self.visitors = plan, sensors, visitors
         self.factor = np.ones(plan.size)
         self.none = np.ones(plan.size)
         self.present = np.zeros(len(sensors), dtype=np.int64)
@@ -74,8 +78,39 @@ class Crowd:
         fresh = np.zeros((max(0, last - self.second), len(self.sensors)), dtype=np.int64)
         scene.advance(
             self.plan.scene_keys, self.sensors, self.second, self.present, self.plan.stay,
-            self.none, fresh, self.tally.sensors[:, VISITORS],
+            self.none, fresh, self.visitors,
         )  # fmt: skip
         self.second += len(fresh)
         self.view = np.concatenate([held, fresh])
         return first, self.view
+
+
+def newcomers(plan: Plan, sensors: Ints, seconds: Ints) -> Ints:
+    """Return who comes into view of some sensors, as in a run; shape (len(seconds) - 1, sensors).
+
+    Args:
+        plan: the plan.
+        sensors: their indices.
+        seconds: ascending; row k counts who comes from seconds[k] on, before seconds[k + 1].
+    """
+    visitors = np.zeros(plan.size, dtype=np.int64)
+    crowd, came, now_ns = Crowd(plan, sensors, visitors), [], 0
+    table = plan.timetable
+    concerns = (table[:, KIND] == HOUR) | (
+        (table[:, KIND] == DEMAND) & np.isin(table[:, TARGET], sensors)
+    )
+    events = [tuple(int(x) for x in row) for row in table[concerns]]
+    for second in seconds.tolist():
+        while events and events[0][TIME_NS] < second * SECOND_NS:
+            event = events.pop(0)
+            crowd.look(now_ns, event[TIME_NS])
+            now_ns = event[TIME_NS]
+            if event[KIND] == HOUR:
+                crowd.set_hour(event[A])
+            else:
+                crowd.set_factor(event[TARGET], event[A] / event[B])
+        crowd.look(now_ns, second * SECOND_NS)
+        now_ns = second * SECOND_NS
+        came.append(visitors[sensors])
+    counted: Ints = np.array(came)
+    return counted[1:] - counted[:-1]

@@ -11,6 +11,7 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.light import light_by_second
 from fleet.stages import capture, device, frames, hop, radio, sensor
+from fleet.stages.books import VISITORS
 from fleet.stages.device import EMPTY, Held, Sensors, States
 from fleet.stages.frames import (
     COMPUTING,
@@ -38,7 +39,7 @@ class Devices:
             network: where they send to; their ports are among its links.
         """
         self.plan, self.mine, self.network = plan, mine, network
-        self.crowd = Crowd(plan, mine, network.tally)
+        self.crowd = Crowd(plan, mine, network.tally.sensors[:, VISITORS])
         self.about = _about(plan)
         self.states = States(
             setup_of=plan.setup_of.copy(),

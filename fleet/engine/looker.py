@@ -62,7 +62,7 @@ class Looker:
 
 def looker_of(plan: Plan) -> Looker | None:
     """Return the eyes that look while the simulation runs; None if frames take rows of traces."""
-    return Looker(plan) if plan.eyes else None
+    return Looker(plan) if plan.looks_live else None
 
 
 def moment(

@@ -96,12 +96,13 @@ def mark(clip: Clip, finder: Finder, setting: Setting, *, every: int = 1) -> Mar
             if frame.truth is None:
                 raise InputError(f"{clip.name}: accuracy needs a clip whose truth is known")
             (found,) = finder.find([got.pixels])
-            judged_frames.append(_judged(found, frame.truth, clip.height))
+            judged_frames.append(marks(found, frame.truth, clip.height))
     seconds = len(clip) / clip.rate_fps
     return together(judged_frames)._replace(sent_bytes=sent_bytes, seconds=seconds)
 
 
-def _judged(found: Detections, truth: Truth, height: int) -> Marks:
+def marks(found: Detections, truth: Truth, height: int) -> Marks:
+    """Return the marks of one frame so many px high."""
     must = matters(truth, height)
     verdict = judged(found, truth.boxes, truth.kinds, must)
     counts, right = verdict.counts, verdict.of >= 0
@@ -173,15 +174,17 @@ def draws(strata: Sequence[str], seed: int, resamples: int) -> Ints:
     return chosen
 
 
-def _measures(marks: Marks, threshold: float) -> tuple[float, float, float, float]:
+def _measures(of: Marks, threshold: float) -> tuple[float, float, float, float]:
     """Return bitrate, recall, precision and AP."""
-    precision, recall = precision_recall(
-        marks.scores, marks.right, int(marks.wanted.sum()), threshold
-    )
+    precision, recall = precision_recall(of.scores, of.right, int(of.wanted.sum()), threshold)
+    return of.sent_bytes * 8 / 1e3 / of.seconds, recall, precision, mean_ap(of)
+
+
+def mean_ap(of: Marks) -> float:
+    """Return AP@0.5, the mean over the kinds that are there; NaN if none is."""
     each = [
-        average_precision(marks.scores[marks.kinds == k], marks.right[marks.kinds == k], int(n))
-        for k, n in enumerate(marks.wanted)
+        average_precision(of.scores[of.kinds == k], of.right[of.kinds == k], int(n))
+        for k, n in enumerate(of.wanted)
         if n
     ]
-    ap = float(np.mean(each)) if each else float("nan")
-    return marks.sent_bytes * 8 / 1e3 / marks.seconds, recall, precision, ap
+    return float(np.mean(each)) if each else float("nan")

@@ -60,7 +60,7 @@ class Eyes:
     ) -> list[tuple[int, Frame, Pixels]]:
         """Return (moment, frame as it is, what the network is shown) of one second of a sensor."""
         first = moments[second[0]]
-        light = LIGHTS[0] if eye.indoors else LIGHTS[first.light]
+        light = LIGHTS[self._light(first)]
         last, site = max(moments[k].frame for k in second), FIRST_SITE + first.key % SITES
         clip = render.scene(
             eye.view, light, seed=site, passers=(first.key ^ first.second) % 2**53,
@@ -82,6 +82,10 @@ class Eyes:
             self._canvases[key] = render.canvas(view, light, site, _WIDTH, _HEIGHT)
         return self._canvases[key]
 
+    def _light(self, moment: Moment) -> int:
+        """Return the light before an eye: indoors it is always day."""
+        return 0 if self._eyes[moment.eye].indoors else moment.light
+
     def _find(
         self, network: Detector, queue: list[tuple[int, Frame, Pixels]],
         moments: Sequence[Moment], seen: list[int],
@@ -92,7 +96,7 @@ class Eyes:
             assert frame.truth is not None  # it is rendered
             wanted = int(matters(frame.truth, _HEIGHT).sum())
             right, wrong = judge(detections, frame.truth, _HEIGHT)
-            seen[k] = packed(moments[k].light, wanted, right, wrong)
+            seen[k] = packed(self._light(moments[k]), wanted, right, wrong)
         queue.clear()
 
 

@@ -15,7 +15,11 @@ A trace has one row for each (clip, frame, source, model), kept as Parquet:
 | present | int16 | people and vehicles in view, hidden or not; null if nobody knows |
 | persons, vehicles, gaps | int16 | in view and to be found; null if nobody knows |
 | newcomers | int16 | people and vehicles among them never seen before; null if nobody knows |
+| true_boxes | lists of 4 float32 | x0, y0, x1, y1 of everything in view, px; null if nobody knows |
+| true_kinds, true_identities | lists | what each is (0 person, 1 vehicle, 2 gap), and who |
 | found | int16 | detections |
+| boxes, scores, kinds | lists | place, confidence and kind of each detection, best first |
+| of | list of int32 | whom each lies on, -1 for nobody; null if nobody knows |
 | true_positives, false_positives | int16 | of these; null if nobody knows |
 | confidence | float32 | mean score of the detections; null if there are none |
 | message_bytes | int32 | a message about them, as the sensor would send |
@@ -45,6 +49,7 @@ from fleet.eyes.accuracy import judged, matters
 from fleet.eyes.boxes import GAP, KINDS, Detections
 from fleet.eyes.clip import Clip, Frame, Pixels, Truth
 from fleet.eyes.codec import RAW, Coded, Setting, encode, jpeg
+from fleet.eyes.tasks import PATIENCE_S, identities
 from fleet.eyes.tracker import Tracker
 from fleet.stages.camera import metadata_bytes
 
@@ -53,18 +58,21 @@ ROI_MARGIN = 0.1
 ROI_QUALITY = 85
 BATCH = 8
 """Frames that a model takes at once."""
-PATIENCE_S = 1.0
-"""How long a visitor may be out of sight and still be the same one."""
 MESSAGE_LIKE = "ssd-mobilenet-v2"
 """The model of the catalogue whose message others send too: it is the sensor's own format."""
 
 _COUNTS = tuple(f"{kind}s" for kind in KINDS)
+_BOXES = pa.list_(pa.list_(pa.float32(), 4))
 SCHEMA = pa.schema(
     [("clip", pa.string()), ("view", pa.string()), ("light", pa.string()), ("frame", pa.int32()),
      ("time_ns", pa.int64()), ("source", pa.string()), ("model", pa.string()),
      ("frame_bytes", pa.int32()), ("is_intra", pa.bool_()), ("psnr_db", pa.float32())]
-    + [(count, pa.int16()) for count in ("present", *_COUNTS, "newcomers", "found",
-                                         "true_positives", "false_positives")]
+    + [(count, pa.int16()) for count in ("present", *_COUNTS, "newcomers")]
+    + [("true_boxes", _BOXES), ("true_kinds", pa.list_(pa.int8())),
+       ("true_identities", pa.list_(pa.int32())), ("found", pa.int16()), ("boxes", _BOXES),
+       ("scores", pa.list_(pa.float32())), ("kinds", pa.list_(pa.int8())),
+       ("of", pa.list_(pa.int32()))]
+    + [(count, pa.int16()) for count in ("true_positives", "false_positives")]
     + [("confidence", pa.float32()), ("message_bytes", pa.int32()), ("roi_bytes", pa.int32()),
        ("tracks", pa.int16()), ("visitors", pa.int16())]
 )  # fmt: skip
@@ -153,6 +161,10 @@ class _Watcher:
                 "is_intra": c.is_intra,
                 "psnr_db": c.psnr_db if np.isfinite(c.psnr_db) else None,
                 "found": len(found.scores),
+                "boxes": found.boxes.tolist(),
+                "scores": found.scores.tolist(),
+                "kinds": found.kinds.tolist(),
+                "of": None if truth is None else identities(found, truth).tolist(),
                 "true_positives": right,
                 "false_positives": false,
                 "confidence": float(found.scores.mean()) if len(found.scores) else None,
@@ -165,20 +177,28 @@ class _Watcher:
 
 
 class _Door:
-    """Counts who is truly in view, and who for the first time."""
+    """Tells who is truly in view, and who for the first time."""
 
     def __init__(self) -> None:
         self._known: set[int] = set()
 
     def counts(self, truth: Truth | None, height: int) -> _Row:
         if truth is None:
-            return dict.fromkeys(("present", *_COUNTS, "newcomers"))
+            return dict.fromkeys(
+                ("present", *_COUNTS, "newcomers", "true_boxes", "true_kinds", "true_identities")
+            )
         shown, moves = matters(truth, height), truth.kinds != GAP
         new = set(truth.identities[shown & moves].tolist()) - self._known
         self._known |= new
         kinds = np.bincount(truth.kinds[shown], minlength=len(KINDS)).tolist()
-        counts = {"present": int(moves.sum()), "newcomers": len(new)}
-        return counts | dict(zip(_COUNTS, kinds, strict=True))
+        return {
+            "present": int(moves.sum()),
+            "newcomers": len(new),
+            **dict(zip(_COUNTS, kinds, strict=True)),
+            "true_boxes": truth.boxes.tolist(),
+            "true_kinds": truth.kinds.tolist(),
+            "true_identities": truth.identities.tolist(),
+        }
 
 
 def watch(

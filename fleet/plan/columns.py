@@ -184,8 +184,10 @@ class Plan:
         radio_of: class of each sensor's first hop.
         region_of: region of each sensor.
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
-        eyes: networks that look while the run goes on, where setups take no rows of traces; their
-            column `sight` says which.
+        eyes: networks whose sight setups have; their column `sight` says which.
+        looks_live: whether these look while the run goes on, instead of rows of traces.
+        tasks: what each setup is for, as `fleet.eyes.tasks` measures it, empty if it does not;
+            in the order of `setup_names`.
         light_from_s, light_then: seconds from which there is another light, the first 0; which.
         pools: regions' pools (None where no frame is sent), then one entry for each edge.
         pool_names: of every pool: the regions, then each edge's pools.
@@ -251,6 +253,8 @@ class Plan:
     region_of: Ints
     sights: Sights
     eyes: tuple[Eye, ...]
+    looks_live: bool
+    tasks: tuple[str, ...]
     light_from_s: Ints
     light_then: Ints
     pools: tuple[Pool | None, ...]

@@ -19,6 +19,7 @@ from fleet.plan.light import lights
 from fleet.plan.parts import Parts, add_setups
 from fleet.plan.placing import Placement
 from fleet.plan.sights import build as build_sights
+from fleet.plan.sights import task_of
 from fleet.scenario import own_rows
 from fleet.scenario.city import HOURS, Demand
 from fleet.scenario.load import Scenario, did_you_mean
@@ -111,6 +112,8 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         lat=lat,
         sights=seen,
         eyes=eyes,
+        looks_live=model.inference == "live",
+        tasks=tuple(task_of(parts.reader, setup.use.app) for setup in parts.setups),
         light_from_s=light_from_s,
         light_then=light_then,
         carbon_g_per_kwh=_carbon(parts),

@@ -35,8 +35,15 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     return [Eye(view, source, name, indoors == "yes") for name in names]
 
 
+def task_of(reader: Reader, app: str) -> str:
+    """Return what an app is for (`fleet.eyes.tasks`), empty if nobody measures it."""
+    if not reader.has_parameter("apps", app, "task"):
+        return ""
+    return reader.text("apps", app, "task")
+
+
 def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
-    """Return (the traces of all setups, or else the networks that look live).
+    """Return (the traces of all setups, none if networks look live; whose sight they are).
 
     Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
     has none; an encoder that is held to a bitrate has one, but its frames are as large as the
@@ -57,7 +64,7 @@ def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
         held = setup.equipment.bitrate is not None
         seen, coded = setup.row["sight"] >= 0, setup.row["i_bytes"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
-    return _joined(chosen, own), ()
+    return _joined(chosen, own), tuple(chosen)
 
 
 def _networks(parts: Parts) -> tuple[Eye, ...]:

@@ -15,6 +15,7 @@ from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, W
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
+from fleet.results.service import service
 from fleet.sketch import quantiles_ns
 from fleet.stages.books import (
     BIN_NS,
@@ -53,6 +54,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "cost_usd_per_sensor_month": cost_usd_per_sensor_month(outcome.plan, outcome.tally),
         "rollout": rollout(outcome),
         "accuracy": accuracy(outcome),
+        "service": service(outcome),
         "pixels_leaving_sensor_frames": pixels_leaving(outcome),
         "pixels_to_cloud_frames": pixels_to_cloud(outcome),
         "groups": groups(outcome),

@@ -21,7 +21,29 @@ _TITLES = {
     "wan": "wan", "decode": "decoding", "queue": "server queue", "infer": "server inference",
     "return": "way back",
 }  # fmt: skip
+
+
+def _number(x: float) -> str:
+    """Return a number with four significant digits and thousands marked."""
+    if x == 0:
+        return "0"
+    if abs(x) >= 1000:
+        return f"{x:,.0f}"
+    return f"{x:.4g}"
+
+
+def _percent(x: float) -> str:
+    return f"{x:.1%}"
+
+
 _EMPTY = "–"
+_SERVED: dict[str, tuple[str, str, Callable[[float], str]]] = {
+    "visitor_mae_per_5_min": ("miscount of 5 minutes", "visitors", _number),
+    "gaps_alerted_within_30_s": ("gaps alerted within 30 s", "of gaps", _percent),
+    "time_to_alert_s": ("time to alert, at most 30", "s", _number),
+    "map_error": ("error of the map of places", "of people", _percent),
+    "ap50": ("average precision", "AP@0.5", _percent),
+}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -94,6 +116,13 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
         )
     if any(arm["accuracy"]["by_light"] for arm in arms.values()):
         yield "What eyes see", _sights(arms)
+    served = [
+        _row(arms, f"service.{measure}", label, unit, show)
+        for measure, (label, unit, show) in _SERVED.items()
+        if any(arm["service"][measure] is not None for arm in arms.values())
+    ]
+    if served:
+        yield "What uses get of it", served
     if any(arm["rollout"]["requests"] for arm in arms.values()):
         yield "Model rewrites", _rollout(arms)
     yield "Frames by fate", _frames(arms)
@@ -244,19 +273,6 @@ def _differences(comparison: Mapping[str, Any]) -> Iterator[str]:
                 f"{arm} − {base}, {metric}: {row['difference']:+.4g}"
                 f" [95 % CI {low:+.4g} .. {high:+.4g}]: {verdict}"
             )
-
-
-def _number(x: float) -> str:
-    """Return a number with four significant digits and thousands marked."""
-    if x == 0:
-        return "0"
-    if abs(x) >= 1000:
-        return f"{x:,.0f}"
-    return f"{x:.4g}"
-
-
-def _percent(x: float) -> str:
-    return f"{x:.1%}"
 
 
 def _count(x: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import fleet.units as units
 from fleet.errors import InputError
+from fleet.results import service
 from fleet.results.accuracy import MEASURES
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.study.compare import value
@@ -26,6 +27,7 @@ _METRICS = (
     "latency_ms.p999", "latency_ms.max", "power_w.total", "energy_mj_per_result",
     "pixels_leaving_sensor_frames", "pixels_to_cloud_frames", "carbon_kg_per_sensor_year",
     "cost_usd_per_sensor_month.total", *(f"accuracy.{measure}" for measure in MEASURES),
+    *(f"service.{measure}" for measure in service.MEASURES),
 )  # fmt: skip
 
 

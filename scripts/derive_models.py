@@ -1,0 +1,76 @@
+"""Write the catalogue's rows of our own networks: what `fleet profile` counts, and server times.
+
+Run it as ``python scripts/derive_models.py`` after training (`scripts/train_eyes.py`). Nobody has
+measured these networks on a GPU. Their times there are those of SSD-MobileNetV1, the part for each
+frame scaled by the multiplications.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+
+from registry import ROOT, write_table
+
+from fleet.catalog import Catalog
+from fleet.catalog.rows import COLUMNS, Row
+from fleet.eyes.detector import file_of
+from fleet.eyes.onnx_file import read
+from fleet.eyes.profile import measure
+from fleet.study.profile import rows_of
+
+TABLE = ROOT / "fleet" / "catalog" / "models.csv"
+NAMES = ("eye-small", "eye-large")
+LIKE = "ssd-mobilenet-v1"
+BASE, EACH = "_batch_base", "_batch_per_frame"
+LOW, HIGH = 0.5, 3.0
+"""Of the time of a frame: small networks use a GPU worse, and these have fewer layers."""
+
+
+def rows(catalog: Catalog, name: str) -> Iterator[Row]:
+    """Yield the rows of a network."""
+    path = file_of(name)
+    profile = measure(read(path), name, path.name, repeats=1)
+    task, *counted = rows_of(catalog, profile)
+    yield task
+    yield Row(
+        name, "eye", name, "text", "", "", "itself (scripts/train_eyes.py)", task.year, "derived"
+    )
+    yield from counted
+    yield from served(catalog, name, profile.graph.total("macs"))
+
+
+def served(catalog: Catalog, name: str, macs: int) -> Iterator[Row]:
+    """Yield the times of a network on all servers on which the other was measured."""
+    share = macs / catalog.reader().count("models", LIKE, "macs")
+    for row in catalog.rows("models", LIKE):
+        if row.parameter.endswith(BASE):
+            yield replace(row, item=name, source=f"as {LIKE}: {row.source}", confidence="estimate")
+        elif row.parameter.endswith(EACH):
+            value, low, high = (
+                f"{float(row.value) * share * factor:.4g}" for factor in (1.0, LOW, HIGH)
+            )
+            yield replace(
+                row, item=name, value=value, low=low, high=high, confidence="estimate",
+                source=f"assumption: {LIKE} ({row.value} ms) times {share:.3f}, the ratio of"
+                f" multiplications; low, high: {LOW:g} and {HIGH:g} times that",
+            )  # fmt: skip
+
+
+def main() -> None:
+    """Replace the rows of our networks in the table of models."""
+    catalog = Catalog.load()
+    kept = [row for row in _table() if row[0] not in NAMES]
+    new = [astuple(row) for name in NAMES for row in rows(catalog, name)]
+    write_table(TABLE, COLUMNS, [*kept, *new])
+    print(f"{len(new)} rows of {', '.join(NAMES)} written to {TABLE}")
+
+
+def _table() -> list[tuple[str, ...]]:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+if __name__ == "__main__":
+    main()
