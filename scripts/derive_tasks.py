@@ -86,7 +86,7 @@ def _rows(work: Work, clip: Held, finder: Detector, how: Setting) -> Iterator[tu
     usual = float(finder.session.metadata["threshold"])
     frames = [Seen(truth, _from(found, usual)) for truth, found in everything]
     for every in EVERY:
-        counted = visits(frames, clip.rate_fps, every)
+        counted = visits(frames, clip.rate_fps, usual, every)
         told = reports(frames, clip.height, clip.rate_fps, every)
         error = map_error(frames, clip.width, clip.height, every)
         yield (

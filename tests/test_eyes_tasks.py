@@ -11,6 +11,7 @@ from fleet.eyes.clip import Truth
 from fleet.eyes.tasks import DELAYS_S, SETTLED_S, Seen
 
 RATE = 10
+WEAK = 0.35
 SIZE = 40.0
 
 
@@ -51,25 +52,25 @@ def walk(lost: range = range(0), seconds: float = 30.0, ghosts: range = range(0)
 
 
 def test_who_is_followed_is_counted_once() -> None:
-    found = tasks.visits(walk(), RATE)
+    found = tasks.visits(walk(), RATE, WEAK)
     assert found.times.tolist() == [0, 1, 0, 0]
     assert (found.nobody, found.seconds) == (0, 30.0)
 
 
 def test_who_is_lost_for_long_is_counted_anew_and_for_short_is_not() -> None:
-    assert tasks.visits(walk(range(50, 56)), RATE).times.tolist() == [0, 1, 0, 0]
-    assert tasks.visits(walk(range(50, 80)), RATE).times.tolist() == [0, 0, 1, 0]
-    assert tasks.visits(walk(range(10, 150)), RATE).times.tolist() == [1, 0, 0, 0]
+    assert tasks.visits(walk(range(50, 56)), RATE, WEAK).times.tolist() == [0, 1, 0, 0]
+    assert tasks.visits(walk(range(50, 80)), RATE, WEAK).times.tolist() == [0, 0, 1, 0]
+    assert tasks.visits(walk(range(10, 150)), RATE, WEAK).times.tolist() == [1, 0, 0, 0]
 
 
 def test_what_is_found_where_nobody_is_counts_for_nobody() -> None:
-    found = tasks.visits(walk(ghosts=range(200, 230)), RATE)
+    found = tasks.visits(walk(ghosts=range(200, 230)), RATE, WEAK)
     assert (found.times.tolist(), found.nobody) == ([0, 1, 0, 0], 1)
 
 
 def test_who_moves_too_far_between_frames_is_lost() -> None:
     """At a frame a second a step of 40 px leaves the box of 40 px behind: no track is confirmed."""
-    assert tasks.visits(walk(), RATE, every=10).times.tolist() == [1, 0, 0, 0]
+    assert tasks.visits(walk(), RATE, WEAK, every=10).times.tolist() == [1, 0, 0, 0]
 
 
 def test_visitors_of_the_first_frame_and_of_the_end_are_left_out() -> None:
@@ -78,7 +79,7 @@ def test_visitors_of_the_first_frame_and_of_the_end_are_left_out() -> None:
     for k in range(late, len(frames)):
         frames[k] = frame({8: (300.0, 100.0)}, [8])
     frames[0] = frame({7: (300.0, 100.0)}, [7])
-    assert tasks.visits(frames, RATE).times.tolist() == [0, 1, 0, 0]
+    assert tasks.visits(frames, RATE, WEAK).times.tolist() == [0, 1, 0, 0]
 
 
 def shelf(hits: list[int], seconds: int = 31, opens: int = 0) -> list[Seen]:

@@ -67,6 +67,8 @@ class Squares:
 class Bright:
     """Finds what is nearly white, lane by lane; one false box too where asked."""
 
+    threshold = 0.1
+
     def __init__(self, name: str = "bright", false: bool = False, kind: int = PERSON) -> None:
         self.name, self.false, self.kind, self.most = name, false, kind, 0
 
@@ -104,8 +106,16 @@ def test_raw_rows_hold_what_was_painted() -> None:
     assert rows["persons"] == rows["found"] == rows["true_positives"] == [2] * 5 + [3] * 15
     assert rows["vehicles"] == rows["gaps"] == rows["false_positives"] == [0] * 20
     assert rows["newcomers"] == [2] + [0] * 4 + [1] + [0] * 14
-    assert rows["visitors"] == [0, 0, 2, 0, 0, 0, 0, 1] + [0] * 12
-    assert rows["tracks"] == [0, 0] + [2] * 5 + [3] * 13
+    # Believed when followed for 0.4 s.
+    assert rows["visitors"] == [0] * 4 + [2] + [0] * 4 + [1] + [0] * 10
+    boxes = [list(map(float, Squares((0, 0, 5)).box(n, 7))) for n in range(3)]
+    assert rows["true_boxes"][7] == boxes
+    assert rows["true_identities"][7] == [0, 1, 2]
+    assert sorted(rows["of"][7]) == [0, 1, 2]
+    assert [boxes[who] for who in rows["of"][7]] == rows["boxes"][7]
+    assert rows["kinds"][7] == rows["true_kinds"][7] == [PERSON] * 3
+    assert len(rows["scores"][7]) == 3
+    assert rows["tracks"] == [0] * 4 + [2] * 5 + [3] * 11
     assert rows["frame_bytes"] == [WIDTH * HEIGHT * 3] * 20
     assert rows["is_intra"] == [True] * 20
     assert rows["psnr_db"] == [None] * 20
@@ -346,7 +356,7 @@ def test_a_drawn_scene_is_traced(filmed: str, capsys: pytest.CaptureFixture[str]
 class Shortsighted:
     """Finds what is truly there but every fifth object, a little off; counts its frames."""
 
-    name = "shortsighted"
+    name, threshold = "shortsighted", 0.1
 
     def __init__(self, clip: Clip) -> None:
         self.truths = iter([frame.truth for frame in clip.frames()])

@@ -138,3 +138,39 @@ def test_same_steps_same_names() -> None:
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="a tracker needs born_after"):
         Tracker(**wrong)  # type: ignore[arg-type]
+
+
+def weak(*boxes: Box) -> Detections:
+    return seen(*boxes)._replace(scores=np.full(len(boxes), 0.4, np.float32))
+
+
+def test_weak_detections_carry_a_track_on_but_begin_none() -> None:
+    tracker = Tracker(born_after=3, born_score=0.5)
+    for k in range(10):
+        assert (tracker.step(weak(person(5.0 * k))) == NOBODY).all()
+    for k in range(10, 14):
+        tracker.step(seen(person(5.0 * k)))
+    assert tracker.step(weak(person(70.0), person(300.0))).tolist() == [0, NOBODY]
+    assert (tracker.confirmed, tracker.alive) == (1, 1)
+
+
+def test_a_margin_holds_who_steps_out_of_his_box() -> None:
+    """Steps of 22 px from a box 20 px wide: 32 px wide with a margin, 10 of 54 px are shared."""
+    for margin, visitors in ((0.0, 0), (0.3, 1)):
+        tracker = Tracker(born_after=3, least_iou=0.15, margin=margin)
+        for k in range(8):
+            tracker.step(seen(person(22.0 * k)))
+        assert tracker.confirmed == visitors
+
+
+def test_patience_is_in_seconds() -> None:
+    """At five frames a second a visitor is believed in the third frame and kept for five."""
+    tracker = Tracker.at(5.0, threshold=0.5)
+    who = [tracker.step(seen(person(3.0 * k))).tolist() for k in range(4)]
+    assert who == [[NOBODY], [NOBODY], [0], [0]]
+    for _ in range(4):
+        tracker.step(seen())
+    assert tracker.alive == 1
+    tracker.step(seen())
+    assert tracker.alive == 0
+    assert (Tracker.at(5.0, threshold=0.5).step(weak(person(0.0))) == NOBODY).all()

@@ -30,10 +30,8 @@ from fleet.eyes.tracker import NOBODY, Tracker
 
 Ints = NDArray[np.int64]
 
-PATIENCE_S = 1.0
-"""How long a visitor may be out of sight and still be the same one."""
 CONFIRMED_AFTER = 3
-"""Frames in a row in which something must be found before it counts."""
+"""Frames in a row in which a gap must be found before it is reported."""
 TIMES = 4
 """A visitor is counted 0, 1, 2 times, or more."""
 SETTLED_S = 15.0
@@ -67,16 +65,16 @@ class Visits(NamedTuple):
     seconds: float
 
 
-def visits(frames: Sequence[Seen], rate_fps: float, every: int = 1) -> Visits:
+def visits(frames: Sequence[Seen], rate_fps: float, threshold: float, every: int = 1) -> Visits:
     """Return how often a tracker counts each visitor of a scene.
 
     Args:
         frames: of the scene, in order.
         rate_fps: frames a second.
+        threshold: least score of what is found.
         every: the tracker sees every so many of them.
     """
-    patience = max(2, round(PATIENCE_S * rate_fps / every))
-    tracker = Tracker(born_after=CONFIRMED_AFTER, dies_after=patience)
+    tracker = Tracker.at(rate_fps / every, threshold)
     counted: list[int] = []
     for seen in frames[::every]:
         before = tracker.confirmed

@@ -49,7 +49,7 @@ from fleet.eyes.accuracy import judged, matters
 from fleet.eyes.boxes import GAP, KINDS, Detections
 from fleet.eyes.clip import Clip, Frame, Pixels, Truth
 from fleet.eyes.codec import RAW, Coded, Setting, encode, jpeg
-from fleet.eyes.tasks import PATIENCE_S, identities
+from fleet.eyes.tasks import identities
 from fleet.eyes.tracker import Tracker
 from fleet.stages.camera import metadata_bytes
 
@@ -79,9 +79,10 @@ SCHEMA = pa.schema(
 
 
 class Finder(Protocol):
-    """What a trace asks of a detector."""
+    """What a trace asks of a detector: a name, and the least score of what it finds."""
 
     name: str
+    threshold: float
 
     def find(self, pixels: list[Pixels]) -> list[Detections]:
         """Return what is in each picture."""
@@ -146,7 +147,7 @@ class _Watcher:
 
     def __init__(self, source: str, finder: Finder, message: Message, rate_fps: float) -> None:
         self.source, self.finder, self.message = source, finder, message
-        self.tracker = Tracker(dies_after=max(2, round(PATIENCE_S * rate_fps)))
+        self.tracker = Tracker.at(rate_fps, finder.threshold)
 
     def rows(self, coded: Sequence[Coded], truths: Sequence[Truth | None]) -> Iterator[_Row]:
         finds = self.finder.find([c.pixels for c in coded])

@@ -6,6 +6,12 @@ believed after some hits in a row and ends after some misses. Three parts are si
 keeps its size where it is not seen; pairs are chosen greedily, best overlap first, where SORT
 solves the assignment; and gains are fixed where SORT has a Kalman filter, which with constant noise
 settles to fixed gains too (an alpha-beta filter).
+
+Two things help where frames are few and detections uncertain. Boxes are compared with a margin, so
+that who is fast still overlaps with the place that was foretold (Yang et al., "Hard to track
+objects with irregular motions and similar appearances? Make it easier by buffering the matching
+space", WACV 2023). And a track is born of sure detections only, while others may carry it on (Zhang
+et al., "ByteTrack", ECCV 2022).
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.errors import InputError
-from fleet.eyes.boxes import Detections, iou
+from fleet.eyes.boxes import Boxes, Detections, iou
 
 Ints = NDArray[np.int64]
 Points = NDArray[np.float64]
@@ -24,6 +30,16 @@ Points = NDArray[np.float64]
 NOBODY = -1
 ALPHA, BETA = 0.7, 0.3
 """Gains of place and velocity: believe 70 % of what is seen, adapt over some three frames."""
+
+
+CONFIRMED_S = 0.4
+"""How long a visitor must be followed to be believed."""
+PATIENCE_S = 1.0
+"""How long a visitor may be out of sight and still be the same one."""
+MARGIN = 0.3
+"""On each side of a box, of the side; this and the share below count visitors best at entrances."""
+SURE = 0.2
+"""A detection is sure if its score is above the threshold by this share of what is left to 1."""
 
 
 class Line(NamedTuple):
@@ -68,7 +84,7 @@ class Tracker:
 
     def __init__(
         self, *, born_after: int = 3, dies_after: int = 5, least_iou: float = 0.3,
-        line: Line | None = None,
+        margin: float = 0.0, born_score: float = 0.0, line: Line | None = None,
     ) -> None:  # fmt: skip
         """Start with nobody.
 
@@ -77,6 +93,8 @@ class Tracker:
             dies_after: misses in a row after which it is over; a track that is not yet believed is
                 over at its first miss.
             least_iou: the least overlap of prediction and detection.
+            margin: added to each side of the boxes that are compared, as a share of that side.
+            born_score: least score of a detection that begins a track.
             line: count who crosses it too, by the middle of their feet.
 
         Raises:
@@ -88,8 +106,26 @@ class Tracker:
                 f" most 1, not {born_after}, {dies_after} and {least_iou:g}"
             )
         self._born_after, self._dies_after, self._least_iou = born_after, dies_after, least_iou
+        self._margin, self._born_score = margin, born_score
         self._line, self._tracks = line, np.zeros(0, _TRACK)
         self.confirmed = self.forth = self.back = 0
+
+    @classmethod
+    def at(cls, rate_fps: float, threshold: float, line: Line | None = None) -> Tracker:
+        """Return a tracker for a frame rate and a detector.
+
+        Args:
+            rate_fps: frames a second that it will see.
+            threshold: least score of what the detector finds.
+            line: count who crosses it too.
+        """
+        return cls(
+            born_after=max(2, 1 + round(CONFIRMED_S * rate_fps)),
+            dies_after=max(2, round(PATIENCE_S * rate_fps)),
+            margin=MARGIN,
+            born_score=threshold + SURE * (1.0 - threshold),
+            line=line,
+        )
 
     @property
     def alive(self) -> int:
@@ -104,7 +140,7 @@ class Tracker:
         """
         tracks, before = self._tracks, _feet(self._tracks["box"])
         tracks["box"] += np.tile(tracks["velocity"], 2)
-        of = _pairs(tracks, found, self._least_iou)
+        of = _pairs(tracks, found, self._least_iou, self._margin)
         seen = np.zeros(len(tracks), np.bool_)
         seen[of[of >= 0]] = True
         self._correct(found, of)
@@ -112,12 +148,14 @@ class Tracker:
         tracks["misses"] = np.where(seen, 0, tracks["misses"] + 1)
         self._count_crossings(before)
         patient = (tracks["identity"] != NOBODY) & (tracks["misses"] < self._dies_after)
-        kept, new = np.flatnonzero(seen | patient), np.flatnonzero(of < 0)
+        kept = np.flatnonzero(seen | patient)
+        new = np.flatnonzero((of < 0) & (found.scores >= self._born_score))
         self._tracks = np.concatenate([tracks[kept], _born(found, new)])
         self._confirm()
-        row = np.searchsorted(kept, of)
-        row[new] = len(kept) + np.arange(len(new))
-        who: Ints = self._tracks["identity"][row]
+        who = np.full(len(of), NOBODY, dtype=np.int64)
+        old = np.flatnonzero(of >= 0)
+        who[old] = self._tracks["identity"][np.searchsorted(kept, of[old])]
+        who[new] = self._tracks["identity"][len(kept) :]
         return who
 
     def _correct(self, found: Detections, of: Ints) -> None:
@@ -147,9 +185,9 @@ class Tracker:
         self.back += int((way < 0).sum())
 
 
-def _pairs(tracks: _Tracks, found: Detections, least_iou: float) -> Ints:
+def _pairs(tracks: _Tracks, found: Detections, least_iou: float, margin: float) -> Ints:
     """Return the track of each detection, -1 for none: the best overlap of all chooses first."""
-    fits = iou(found.boxes, tracks["box"].astype(np.float32))
+    fits = iou(_wider(found.boxes, margin), _wider(tracks["box"].astype(np.float32), margin))
     fits[found.kinds[:, None] != tracks["kind"][None, :]] = 0.0
     of = np.full(len(found.kinds), -1, np.int64)
     taken = np.zeros(len(tracks), np.bool_)
@@ -158,6 +196,12 @@ def _pairs(tracks: _Tracks, found: Detections, least_iou: float) -> Ints:
         if of[rows[k]] < 0 and not taken[columns[k]]:
             of[rows[k]], taken[columns[k]] = columns[k], True
     return of
+
+
+def _wider(boxes: Boxes, margin: float) -> Boxes:
+    """Return boxes with a share of their sides added on each side."""
+    more = np.float32(margin) * (boxes[:, 2:] - boxes[:, :2])
+    return np.concatenate([boxes[:, :2] - more, boxes[:, 2:] + more], axis=1)
 
 
 def _feet(boxes: NDArray[np.float64]) -> Points:
