@@ -10,7 +10,7 @@ them; `fetched` needs ``fleet eyes fetch ssd nanodet`` first.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from eyes_pictures import HELD_OUT
 from registry import write_table
 
 from fleet.eyes.boxes import Detections
-from fleet.eyes.clip import LIGHTS, Pixels, Truth
+from fleet.eyes.clip import LIGHTS, VIEWS, Pixels, Truth
 from fleet.eyes.codec import RAW, Setting, encode, setting
 from fleet.eyes.curve import marks, mean_ap, together
 from fleet.eyes.detector import Detector, load
@@ -30,7 +30,7 @@ from fleet.eyes.measured import HEADER
 from fleet.eyes.render import scene
 from fleet.eyes.tasks import Seen, map_error, reports, visits
 
-CODECS = ("h264-crf23", "h264-crf28", "h264-crf36")
+CODECS = {"own": ("h264-crf23", "h264-crf28", "h264-crf36"), "fetched": FETCHED.codecs}
 SITES = 6
 FIRST_SEED = HELD_OUT + 91_000
 SECONDS = {"street": 35, "entrance": 30, "ceiling": 30, "shelf": 50}
@@ -51,11 +51,12 @@ class Work(NamedTuple):
     site: int
 
 
-def work_of(pair: Pair) -> list[Work]:
-    """Return the scenes of a pair of networks."""
+def work_of(pair: Pair, views: Sequence[str]) -> list[Work]:
+    """Return the scenes of a pair of networks, in some views."""
     return [
         Work(view, light, site)
         for view in pair.views
+        if view in views
         for light in (LIGHTS[:1] if view in INDOORS else LIGHTS)
         for site in range(SITES)
     ]
@@ -71,7 +72,7 @@ def measure(pair: Pair, work: Work) -> list[tuple[object, ...]]:
         )
     )  # fmt: skip
     small, large = load(pair.small, WEAK), load(pair.large, WEAK)
-    places = [(large, setting(name)) for name in CODECS]
+    places = [(large, setting(name)) for name in CODECS[pair.name]]
     places += [(small, RAW), (large, RAW)]
     rows: list[tuple[object, ...]] = []
     for finder, how in places:
@@ -122,10 +123,10 @@ def _from(found: Detections, threshold: float) -> Detections:
     return Detections(found.boxes[enough], found.scores[enough], found.kinds[enough])
 
 
-def derive(pair: Pair, jobs: int) -> None:
-    """Measure all scenes of a pair of networks and write their table."""
+def derive(pair: Pair, views: Sequence[str], jobs: int) -> None:
+    """Measure scenes of a pair of networks and write their table."""
     with ProcessPoolExecutor(jobs) as processes:
-        tables = processes.map(partial(measure, pair), work_of(pair))
+        tables = processes.map(partial(measure, pair), work_of(pair, views))
         rows = sorted((row for table in tables for row in table), key=lambda row: row[:7])
     path = FOLDER / f"tasks-{pair.name}.csv"
     write_table(path, HEADER, rows)
@@ -136,11 +137,12 @@ def main() -> None:
     """Derive the tables of the pairs asked for; our own if none is named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
+    parser.add_argument("--view", action="append", choices=VIEWS, help="only this one")
     parser.add_argument("--jobs", type=int, default=1, help="scenes measured side by side")
     given = parser.parse_args()
     for pair in (OWN, FETCHED):
         if pair.name in (given.pair or ["own"]):
-            derive(pair, given.jobs)
+            derive(pair, given.view or VIEWS, given.jobs)
 
 
 if __name__ == "__main__":
