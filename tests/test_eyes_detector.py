@@ -32,7 +32,7 @@ def area_mean(pixels: np.ndarray, size: tuple[int, int], at: tuple[int, int, int
     return int(total / (sum(rows) * sum(columns)) + Fraction(1, 2))
 
 
-@pytest.mark.parametrize("shape", [(9, 13), (30, 7), (5, 5), (2, 3)])
+@pytest.mark.parametrize("shape", [(9, 13), (30, 7), (5, 5), (2, 3), (12, 16)])
 def test_a_pixel_is_the_mean_of_the_area_that_it_covers(shape) -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
     side = (6, 8)

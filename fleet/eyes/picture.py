@@ -48,6 +48,15 @@ def area_means(pixels: Pixels, small: Pixels) -> None:
     height, width = pixels.shape[0], pixels.shape[1]
     rows, columns = small.shape[0], small.shape[1]
     whole = height * width
+    if height == 2 * rows and width == 2 * columns:  # the same, four times as fast
+        for y in range(rows):
+            for x in range(columns):
+                for c in range(3):
+                    total = np.uint16(pixels[2 * y, 2 * x, c]) + pixels[2 * y, 2 * x + 1, c]
+                    total += np.uint16(pixels[2 * y + 1, 2 * x, c])
+                    total += np.uint16(pixels[2 * y + 1, 2 * x + 1, c])
+                    small[y, x, c] = np.uint8((total + 2) >> 2)
+        return
     for y in range(rows):
         top, bottom = y * height, (y + 1) * height
         for x in range(columns):
