@@ -1,8 +1,8 @@
 """Train our detectors on rendered scenes, and write them as int8 ONNX files.
 
 ``python scripts/train_eyes.py`` trains the small one, then the large one, which begins with what
-the small one has learnt. Needs ``pip install torch==2.13.0 onnx onnxruntime`` and about an hour of
-two cores. The logs of the committed models are in `results/eyes/`. The same machine and versions
+the small one has learnt. Needs ``pip install torch==2.13.0 onnx onnxruntime`` and some hours of
+one core. The logs of the committed models are in `results/eyes/`. The same machine and versions
 give the same bits.
 """
 
@@ -37,7 +37,7 @@ PART = 256, 320
 """Height and width of the parts of pictures that the large network is trained on; px."""
 
 COUNT = 7000
-STEPS = {"small": 2500, "large": 3000}
+STEPS = {"small": 1700, "large": 2200}
 RATES = {"small": 2.5e-3, "large": 1.5e-3}
 BATCH = 16
 
@@ -336,7 +336,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="of training, instead of the usual number")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--count", type=int, default=COUNT, help="pictures")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "eyes")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
