@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,8 +110,9 @@ def run(
         asked = _asked_before(resume, [scenario, arm, set_, seed, replications, output, frames])
         loaded = asked.load()
     every_s = _every_s(checkpoint, asked)
-    record = _simulate(loaded, asked, options, every_s, anew=resume is None)
-    _show(record, as_json)
+    record = _simulate(
+        loaded, asked, options, every_s, anew=resume is None, answer=partial(_show, as_json=as_json)
+    )
     if not record.kept_all:
         raise typer.Exit(MISSED)
 
@@ -199,9 +202,14 @@ def _check_frames(scenario: Scenario) -> None:
 
 
 def _simulate(
-    scenario: Scenario, asked: Asked, options: Options, every_s: float, *, anew: bool
-) -> Record:
-    """Run everything and write it down; what was done before a crash or Ctrl-C is kept."""
+    scenario: Scenario, asked: Asked, options: Options, every_s: float, *, anew: bool,
+    answer: Callable[[Record], None],
+) -> Record:  # fmt: skip
+    """Run everything, give the answer, and write it down.
+
+    What was done before a crash or Ctrl-C is kept. Whoever reads the answer need not wait for the
+    figures, which take longer than a small run.
+    """
     from fleet.results.store import check_place
     from fleet.show.progress import progress_bar
     from fleet.study.experiment import run as run_experiment
@@ -227,6 +235,7 @@ def _simulate(
             record = run_experiment(
                 scenario, arms=asked.arms, options=options, progress=progress, unfinished=keeps
             )
+        unread = _tried(answer, record)
         _save(record, asked)
     except BaseException as error:
         _leave(kept, told=isinstance(error, InputError))
@@ -238,7 +247,18 @@ def _simulate(
             disconnect()
     for folder in kept:
         folder.remove()
+    if unread is not None:
+        raise unread
     return record
+
+
+def _tried(answer: Callable[[Record], None], record: Record) -> OSError | None:
+    """Give the answer; return why it cannot be read to its end, which is no reason to lose it."""
+    try:
+        answer(record)
+    except OSError as error:
+        return error
+    return None
 
 
 def _leave(kept: list[Unfinished], *, told: bool) -> None:

@@ -59,6 +59,20 @@ def test_the_flagship_is_a_city() -> None:
     assert 10 <= rates.min() <= rates.max() <= 30
 
 
+def test_an_answer_that_nobody_reads_is_kept(tmp_path: Path) -> None:
+    """As with `fleet run ... | head -1`: the reader goes while the figures are drawn."""
+    command = [sys.executable, "-m", "fleet", "run", "scenarios/smoke.yaml", "--executor", "local",
+               "-o", str(tmp_path / "run")]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait()
+    assert (tmp_path / "run" / "summary.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_folder_holds_everything(smoke: Path) -> None:
     names = {str(p.relative_to(smoke)) for p in smoke.rglob("*") if p.is_file()}
     assert {

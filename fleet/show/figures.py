@@ -87,6 +87,8 @@ def draw_all(record: Record, folder: Path) -> None:
 
 def save(figure: Figure, table: Table, path: Path) -> None:
     """Write a figure as PNG and PDF, and what it shows as CSV."""
+    figure.draw_without_rendering()  # lay it out once for both
+    figure.set_layout_engine("none")
     figure.savefig(path.with_suffix(".png"), dpi=300)
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
