@@ -64,7 +64,7 @@ class Executor(Protocol):
         """Run everything up to a time; `progress` hears of every window that is done."""
 
     def tally(self) -> Tally:
-        """Return the counts up to now, merged."""
+        """Return the counts up to now, merged; they may count on if the run goes on."""
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
@@ -83,7 +83,9 @@ class Executor(Protocol):
 
 
 def merged(plan: Plan, tallies: list[Tally]) -> Tally:
-    """Return the sum of some tallies of a plan."""
+    """Return the sum of some tallies of a plan; one alone is its own sum and not copied."""
+    if len(tallies) == 1:
+        return tallies[0]
     total = Tally.empty(plan, keep=any(t.kept is not None for t in tallies))
     for tally in tallies:
         total.add(tally)
