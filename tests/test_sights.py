@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -194,6 +196,26 @@ def test_without_a_trace_accuracy_is_not_known() -> None:
 def test_traces_that_are_not_there() -> None:
     with pytest.raises(InputError, match=r"none\.parquet: cannot be read"):
         lit(traces="none.parquet")
+
+
+@pytest.mark.parametrize(("parameter", "word", "allowed"), [
+    ("view", "roof", "street, entrance, ceiling, shelf"), ("indoors", "maybe", "yes, no"),
+    ("task", "dance", "visitors, gaps, places"),
+])  # fmt: skip
+def test_words_of_an_app_that_nobody_knows(
+    tmp_path: Path, parameter: str, word: str, allowed: str
+) -> None:
+    folder = tmp_path / "catalogue"
+    shutil.copytree(worlds.HERE / "catalogue", folder)
+    table = folder / "apps.csv"
+    lines = [
+        ",".join([*line.split(",")[:2], word, *line.split(",")[3:]])
+        if line.startswith(f"watch,{parameter},") else line
+        for line in table.read_text("utf-8").splitlines()
+    ]  # fmt: skip
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"{parameter} of app watch is '{word}'.*{allowed}"):
+        lit(catalogue=str(folder))
 
 
 def test_engines_agree_over_a_sunset() -> None:

@@ -30,6 +30,7 @@ from fleet.eyes.tracker import NOBODY, Tracker
 
 Ints = NDArray[np.int64]
 
+TASKS = ("visitors", "gaps", "places")
 CONFIRMED_AFTER = 3
 """Frames in a row in which a gap must be found before it is reported."""
 TIMES = 4

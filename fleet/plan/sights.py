@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fleet.catalog import Reader
+from fleet.errors import InputError
 from fleet.eyes import replay
+from fleet.eyes.clip import VIEWS
 from fleet.eyes.eye import RAW_NAME, Eye
 from fleet.eyes.replay import Replay
+from fleet.eyes.tasks import TASKS
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
 from fleet.stages import sight
@@ -23,23 +26,40 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
 
     Empty if the catalogue does not say. The view is the app's, the source `raw` on the sensor and
     the codec before a server.
+
+    Raises:
+        InputError: the app's view, or whether it is indoors, is nothing that is known.
     """
     app = setup.use.app
     if not reader.has_parameter("apps", app, "view"):
         return []
     if not reader.has_parameter("models", setup.model, "eye"):
         return []
-    view, indoors = (reader.text("apps", app, name) for name in ("view", "indoors"))
+    view, indoors = _word(reader, app, "view", VIEWS), _word(reader, app, "indoors", ("yes", "no"))
     source = RAW_NAME if setup.on_sensor else str(setup.equipment.codec)
     names = reader.text("models", setup.model, "eye").split()
     return [Eye(view, source, name, indoors == "yes") for name in names]
 
 
 def task_of(reader: Reader, app: str) -> str:
-    """Return what an app is for (`fleet.eyes.tasks`), empty if nobody measures it."""
+    """Return what an app is for (`fleet.eyes.tasks`), empty if nobody measures it.
+
+    Raises:
+        InputError: it is nothing that is known.
+    """
     if not reader.has_parameter("apps", app, "task"):
         return ""
-    return reader.text("apps", app, "task")
+    return _word(reader, app, "task", TASKS)
+
+
+def _word(reader: Reader, app: str, parameter: str, allowed: Sequence[str]) -> str:
+    found = reader.text("apps", app, parameter)
+    if found not in allowed:
+        raise InputError(
+            f"catalogue: {parameter} of app {app} is '{found}'; it must be one of"
+            f" {', '.join(allowed)}"
+        )
+    return found
 
 
 def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
