@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 a stated objective was missed, 2 bad input, 3 a run failed
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -182,6 +183,9 @@ def bench(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows few letters
+            stream.reconfigure(errors="replace")
     sys.exit(_guarded(lambda: app(arguments, standalone_mode=True)))
 
 
@@ -194,6 +198,9 @@ def _guarded(call: Callable[[], Any]) -> int:
     except InputError as error:
         print(f"fleet: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
+    except OSError as error:  # such as a full disk behind the answer
+        print(f"fleet: {error}", file=sys.stderr)  # noqa: T201
+        return FAILED
     except FleetError as error:
         print(f"fleet: the run failed: {error}", file=sys.stderr)  # noqa: T201
         return FAILED

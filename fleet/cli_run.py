@@ -252,11 +252,11 @@ def _simulate(
     return record
 
 
-def _tried(answer: Callable[[Record], None], record: Record) -> OSError | SystemExit | None:
+def _tried(answer: Callable[[Record], None], record: Record) -> BaseException | None:
     """Give the answer; return why it cannot be read to its end, which is no reason to lose it."""
     try:
         answer(record)
-    except (OSError, SystemExit) as error:  # rich ends the program when a pipe is closed
+    except (Exception, SystemExit) as error:  # rich ends the program when a pipe is closed
         return error
     return None
 

@@ -154,7 +154,7 @@ def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
         "command": f"python scripts/derive_traces.py {pair.name}",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "models": {name: _sha256(detector.file_of(name)) for name in (pair.small, pair.large)},
+        "models": {name: sha256(detector.file_of(name)) for name in (pair.small, pair.large)},
         "views": list(pair.views),
         "codecs": list(pair.codecs),
         "rendered": {
@@ -163,12 +163,12 @@ def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
             "objects_by_second": {v: " ".join(map(str, counts(MOST[v]))) for v in pair.views},
         },
         "rows": rows,
-        "sha256": _sha256(path),
+        "sha256": sha256(path),
     }
     if real:
         data["filmed"] = {
             "clip": "vtest.avi (PETS 2009 S2.L1 View 001, Debian opencv-doc 4.6.0+dfsg-12)",
-            "sha256": _sha256(assets.path("vtest", "vtest.avi")),
+            "sha256": sha256(assets.path("vtest", "vtest.avi")),
             "frames": FILMED_FRAMES,
             "truth": f"not known; stands for it: what {FETCHED.large} and {FETCHED.small} both find"
             f" in the raw frame, overlapping by {LEAST_IOU}",
@@ -176,7 +176,8 @@ def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
     return data
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Iterator
+import json
 from typing import Any
 
 import numpy as np
@@ -13,34 +14,36 @@ import worlds
 from fleet.engine.crowd import newcomers
 from fleet.engine.run import Outcome
 from fleet.eyes import measured
-from fleet.eyes.measured import Measured
+from fleet.eyes.measured import SITES, Measured
 from fleet.eyes.tasks import DELAYS_S, TIMES
 from fleet.results import service
 from fleet.results.interval import interval95
-from fleet.stages.books import VISITORS
+from fleet.results.sightings import Windows, answered_fps
+from fleet.stages.books import FATE_0, VISITORS
+from fleet.stages.frames import DONE, FATE, RESULT, SENSOR, SKIP_NOT_PUBLISHED
 from fleet.stages.scene import nobody
-from fleet.stages.sight import ANSWERED, LIGHTS
+from fleet.stages.sight import LIGHTS
+from fleet.study.compare import compare
 
 BUSY = {"sites": "no-sites.csv", "demand": "demand.csv"}
-RATES = np.array([1.0, 10.0])
+RATES = np.array([0.0, 1.0, 10.0])
+SHAPE = len(LIGHTS), SITES, len(RATES)
 
 
-def table(sites: int = 4, **changes: Any) -> Measured:
+def table(**changes: Any) -> Measured:
     """Return a made-up table: at ten frames a second all is perfect, at one nothing is."""
-    shape = len(LIGHTS), sites, len(RATES)
-    times, within = np.zeros((*shape, TIMES)), np.zeros((*shape, len(DELAYS_S)))
-    times[:, :, 0, 0] = times[:, :, 1, 1] = 1.0
-    within[:, :, 1] = 1.0
-    error = np.broadcast_to([1.0, 0.0], shape).copy()
+    times, within = np.zeros((*SHAPE, TIMES)), np.zeros((*SHAPE, len(DELAYS_S)))
+    times[:, :, :2, 0] = times[:, :, 2, 1] = 1.0
+    within[:, :, 2] = 1.0
     made = Measured(
-        np.arange(len(LIGHTS)), RATES, times, np.zeros(shape), within, error,
-        np.full(shape[:2], 0.5),
+        np.arange(len(LIGHTS)), RATES, times, np.zeros(SHAPE), np.zeros(SHAPE), within,
+        np.full(SHAPE[:2], 0.25), np.full(SHAPE[:2], 0.5),
     )  # fmt: skip
     return made._replace(**changes)
 
 
-@pytest.fixture
-def made() -> Iterator[Outcome]:
+@pytest.fixture(scope="module")
+def made() -> Outcome:
     return outcome()
 
 
@@ -58,15 +61,25 @@ def served(
 ) -> dict[str, Any]:
     monkeypatch.setattr(measured, "load", lambda *_: tables)
     plan = dataclasses.replace(found.plan, tasks=tuple(task for _ in found.plan.tasks))
-    return service.service(dataclasses.replace(found, plan=plan))
+    told = service.service(dataclasses.replace(found, plan=plan))
+    json.dumps(told, allow_nan=False)
+    return told
 
 
 def answering(found: Outcome, fps: float) -> Outcome:
     """Return a run in which so many frames a second of each sensor became results."""
-    sights = np.zeros_like(found.tally.sights)
-    night = LIGHTS.index("night")
-    sights[0, night, ANSWERED] = round(fps * found.plan.size * found.plan.end_ns / 1e9)
-    return dataclasses.replace(found, tally=dataclasses.replace(found.tally, sights=sights))
+    tally, seconds = copy.copy(found.tally), found.plan.end_ns / 1e9
+    tally.sensors = tally.sensors.copy()
+    tally.sensors[:, FATE_0:] = 0
+    tally.sensors[:, FATE_0 + RESULT] = round(fps * seconds)
+    tally.result_bins = np.full_like(tally.result_bins, round(100 * fps * found.plan.size))
+    return dataclasses.replace(found, tally=tally)
+
+
+def by_site(values: np.ndarray, found: Outcome) -> list[float]:
+    """Return the mean of values by window and sensor at each site where a sensor stands."""
+    site = (found.plan.sight_keys % np.uint64(SITES)).astype(int)
+    return [values[:, site == k].mean() for k in range(SITES) if (site == k).any()]
 
 
 def test_newcomers_are_those_of_the_run() -> None:
@@ -87,29 +100,62 @@ def test_newcomers_are_those_of_the_run() -> None:
     assert (everybody[:, mine].sum(axis=0) == came.sum(axis=0)).all()
 
 
+def test_frames_are_answered_by_sensor_and_by_window() -> None:
+    """One sensor is down in the first window, the link of all for half of the second."""
+    found = outcome(
+        duration="10 min",
+        events=[
+            {"at": "0 s", "crash": "cam-2", "lasts": "300 s"},
+            {"at": "300 s", "crash": "cam-2", "lasts": "1 ms"},
+            {"at": "400 s", "outage": "cell", "lasts": "100 s"},
+        ],
+    )
+    windows = Windows(np.array([0, 300]), 300)
+    fps = answered_fps(found, 0, np.arange(9), windows)
+    rows = worlds.table(found)
+    results = rows[rows[:, FATE] == RESULT]
+    of_all = [((results[:, DONE] >= a) & (results[:, DONE] < b)).sum() / 300 / 9
+              for a, b in ((0, 300 * 10**9), (300 * 10**9, 600 * 10**9))]  # fmt: skip
+    assert fps.mean(axis=1) == pytest.approx(of_all)
+    each = np.bincount(results[:, SENSOR], minlength=9) / 600
+    assert fps.mean(axis=0) == pytest.approx(each)
+    assert each[2] < 0.7 * each[1]
+
+
+def test_no_news_is_an_answer() -> None:
+    """A sensor that publishes on change has looked at what it kept to itself."""
+    arm = {"device": "test-ai", "model": "tiny", "publish": "on change"}
+    found = outcome(arms={"on_sensor": arm}, duration="10 min")
+    fates = found.tally.sensors[:, FATE_0:]
+    assert (fates[:, SKIP_NOT_PUBLISHED] > 300).all()
+    fps = answered_fps(found, 0, np.arange(9), Windows(np.array([0, 300]), 300))
+    looked = (fates[:, RESULT] + fates[:, SKIP_NOT_PUBLISHED]) / 600
+    assert fps == pytest.approx(np.tile(looked, (2, 1)))
+
+
 def test_perfect_eyes_make_no_errors(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
     found = served(monkeypatch, answering(made, 10.0), table())
     group = found["groups"]["cam"]
-    assert (group["window_s"], group["windows"]) == (300, 18)
-    assert group["visitor_mae_per_5_min"] == {"mean": 0.0, "ci95": [0.0, 0.0]}
-    assert group["counted_per_window"] == group["visitors_per_window"] > 5
+    assert (group["window_s"], group["windows"], group["sensors"]) == (300, 18, 9)
+    assert group["miscount_per_5_min"]["mean"] == 0.0
+    assert group["miscount_per_5_min"]["ci95"] == [0.0, 0.0]
+    assert group["counted_per_window"] == group["came_per_window"] > 5
     assert list(group["by_light"]) == ["night"]
-    assert group["by_light"]["night"]["visitor_mae_per_5_min"] == group["visitor_mae_per_5_min"]
-    assert group["by_light"]["night"]["answered_fps"] == pytest.approx(10.0)
-    assert found["visitor_mae_per_5_min"] == 0.0
-    assert found["ap50"] == 0.5
-    assert found["map_error"] is None
+    night = group["by_light"]["night"]
+    assert night["miscount_per_5_min"] == group["miscount_per_5_min"]
+    assert night["answered_fps"] == pytest.approx(10.0)
+    assert (found["miscount_per_5_min"], found["ap50"], found["map_error"]) == (0.0, 0.5, None)
+    assert served(monkeypatch, answering(made, 10.0), table(), "places")["map_error"] == 0.25
 
 
 def test_eyes_that_answer_nothing_miss_all(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
     still = answering(made, 0.0)
     came = newcomers(made.plan, np.arange(9), np.array([0, 300, 600]))
-    group = served(monkeypatch, still, table())["groups"]["cam"]
+    group = served(monkeypatch, still, table(ghosts_per_s=np.full(SHAPE, 0.0)))["groups"]["cam"]
     assert group["counted_per_window"] == 0
-    site = (made.plan.sight_keys % np.uint64(4)).astype(int)
-    by_site = [came[:, site == k].mean() for k in range(4) if (site == k).any()]
-    assert group["visitor_mae_per_5_min"]["mean"] == pytest.approx(np.mean(by_site))
-    assert group["visitor_mae_per_5_min"]["ci95"] == pytest.approx(interval95(by_site))
+    sites = by_site(came, made)
+    assert group["miscount_per_5_min"]["mean"] == pytest.approx(np.mean(sites))
+    assert group["miscount_per_5_min"]["ci95"] == pytest.approx(interval95(sites))
     assert served(monkeypatch, still, table(), "places")["map_error"] == 1.0
     told = served(monkeypatch, still, table(), "gaps")
     assert told["gaps_alerted_within_30_s"] == 0.0
@@ -117,66 +163,109 @@ def test_eyes_that_answer_nothing_miss_all(monkeypatch: pytest.MonkeyPatch, made
 
 
 def test_between_two_rates_lies_a_mixture(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
-    """Half way on the logarithmic scale: half of the visitors are counted."""
+    """Half way on the logarithmic scale half of the visitors are counted."""
     half = answering(made, float(np.sqrt(10.0)))
     group = served(monkeypatch, half, table())["groups"]["cam"]
-    came = group["visitors_per_window"] * group["windows"]
-    counted = group["counted_per_window"] * group["windows"]
+    came = group["came_per_window"] * group["windows"]
     error = np.sqrt(came * 0.25)
     assert error < 0.1 * came
-    assert abs(counted - came / 2) < 4 * error
-    assert served(monkeypatch, half, table(), "places")["map_error"] == pytest.approx(0.5, abs=1e-3)
-    # Beyond the ends of what was measured it is as at the end.
-    assert served(monkeypatch, answering(made, 0.2), table(), "places")["map_error"] == 1.0
-    assert served(monkeypatch, answering(made, 30.0), table(), "places")["map_error"] == 0.0
+    assert abs(group["counted_per_window"] * group["windows"] - came / 2) < 4 * error
+    assert served(monkeypatch, answering(made, 30.0), table())["miscount_per_5_min"] == 0.0
+
+
+def test_below_the_lowest_rate_lies_a_mixture_with_nothing(
+    monkeypatch: pytest.MonkeyPatch, made: Outcome
+) -> None:
+    """All is reported at one frame a second, so a quarter is at a quarter."""
+    within = np.zeros((*SHAPE, len(DELAYS_S)))
+    within[:, :, 1:] = 1.0
+    told = served(monkeypatch, answering(made, 0.25), table(within=within), "gaps")
+    latency_s = made.tally.stages_ns.sum() / made.tally.latency.sum() * 1e-9
+    assert told["gaps_alerted_within_30_s"] == pytest.approx(0.25, rel=0.01)
+    # All at once within half a second: down to three quarters by then.
+    area = 30 - 0.25 * 30 + 0.25 * 0.25
+    assert told["time_to_alert_s"] == pytest.approx(area + latency_s, rel=0.01)
 
 
 def test_visitors_of_nobody_are_counted_too(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
-    shape = len(LIGHTS), 4, 2
-    found = served(monkeypatch, answering(made, 10.0), table(nobody_per_s=np.full(shape, 0.02)))
-    group = found["groups"]["cam"]
-    extra = (group["counted_per_window"] - group["visitors_per_window"]) * group["windows"]
-    expected = 0.02 * 300 * group["windows"]
+    """Some with those who pass, some with time."""
+    ghosts = table(nobody=np.full(SHAPE, 0.3), ghosts_per_s=np.full(SHAPE, 0.02))
+    group = served(monkeypatch, answering(made, 10.0), ghosts)["groups"]["cam"]
+    extra = (group["counted_per_window"] - group["came_per_window"]) * group["windows"]
+    expected = (0.3 * group["came_per_window"] + 0.02 * 300) * group["windows"]
     assert abs(extra - expected) < 4 * np.sqrt(expected)
 
 
-def test_time_to_alert_is_the_area_of_what_is_not_reported(
+def test_time_to_alert_is_the_area_of_what_is_not_confirmed(
     monkeypatch: pytest.MonkeyPatch, made: Outcome
 ) -> None:
     """Half within a second, three quarters from ten on, none else: by hand."""
     shares = np.array([0.5 if d < 10 else 0.75 for d in DELAYS_S]) * (np.array(DELAYS_S) >= 1)
-    within = np.tile(shares, (len(LIGHTS), 4, 2, 1))
-    group = served(monkeypatch, answering(made, 10.0), table(within=within), "gaps")["groups"][
-        "cam"
-    ]
+    within = np.tile(shares, (*SHAPE, 1))
+    told = served(monkeypatch, answering(made, 10.0), table(within=within), "gaps")
     latency_s = made.tally.stages_ns.sum() / made.tally.latency.sum() * 1e-9
     # 0.5 s, then down to a half by 1 s, a half to 5 s, down to a quarter by 10 s, that to 30 s.
     area = 0.5 + 0.375 + 4 * 0.5 + 5 * 0.375 + 20 * 0.25
-    assert group["time_to_alert_s"]["mean"] == pytest.approx(area + latency_s)
-    assert group["time_to_alert_s_p50"] == pytest.approx(1.0 + latency_s)
-    assert group["gaps_alerted_within_30_s"]["mean"] == 0.75
+    assert told["time_to_alert_s"] == pytest.approx(area + latency_s)
+    assert told["gaps_alerted_within_30_s"] == 0.75
 
 
-def test_a_site_that_could_not_tell_is_as_the_others(
+def test_what_is_late_is_not_in_time(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
+    """Confirmed evenly from 20 s to 30 s; results take 4 s: six of ten are in time."""
+    within = np.zeros((*SHAPE, len(DELAYS_S)))
+    within[..., -1] = 1.0
+    monkeypatch.setattr(service, "_latency_s", lambda *_: 4.0)
+    told = served(monkeypatch, answering(made, 10.0), table(within=within), "gaps")
+    assert told["gaps_alerted_within_30_s"] == pytest.approx(0.6)
+
+
+def test_what_no_site_could_tell_is_not_known(
     monkeypatch: pytest.MonkeyPatch, made: Outcome
 ) -> None:
-    error = np.tile([[0.2], [0.4], [0.6], [np.nan]], (len(LIGHTS), 1, 2))
-    group = served(monkeypatch, made, table(map_error=error), "places")["groups"]["cam"]
-    assert group["map_error"]["mean"] == pytest.approx(0.4)
-    blind = np.full_like(error, np.nan)
-    assert served(monkeypatch, made, table(map_error=blind), "places")["map_error"] is None
+    blind = np.full(SHAPE[:2], np.nan)
+    assert (
+        served(monkeypatch, answering(made, 9.0), table(map_error=blind), "places")["map_error"]
+        is None
+    )
+    no_gaps = np.full((*SHAPE, len(DELAYS_S)), np.nan)
+    told = served(monkeypatch, answering(made, 9.0), table(within=no_gaps), "gaps")
+    assert told["time_to_alert_s"] is None
 
 
-def test_a_short_run_has_no_error_of_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = served(monkeypatch, outcome(duration="20 s"), table())
-    assert found["groups"]["cam"]["window_s"] == 20
-    assert found["visitor_mae_per_5_min"] is None
+@pytest.mark.parametrize(("duration", "window_s"), [("20 s", 20), ("20500 ms", 20)])
+def test_a_short_run_has_no_miscount_of_five_minutes(
+    monkeypatch: pytest.MonkeyPatch, duration: str, window_s: int
+) -> None:
+    found = served(monkeypatch, outcome(duration=duration), table())
+    assert found["groups"]["cam"]["window_s"] == window_s
+    assert found["miscount_per_5_min"] is None
+    assert found["ap50"] == 0.5
+
+
+def test_nothing_is_told_of_less_than_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served(monkeypatch, outcome(duration="500 ms"), table())["groups"] == {}
 
 
 def test_what_nobody_measured_is_not_known(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
     for tables, task in ((None, "visitors"), (table(), "")):
         found = served(monkeypatch, made, tables, task)
         assert found == {**dict.fromkeys(service.MEASURES), "groups": {}}
+
+
+def test_each_window_has_its_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Day turns to dusk before the second window; at dusk nobody is counted."""
+    found = outcome(start="2024-03-20T18:08", light="sun", duration="10 min")
+    assert found.plan.light_then.tolist() == [0, 1]
+    times = table().times.copy()
+    times[1] = np.eye(TIMES)[0]
+    group = served(monkeypatch, answering(found, 10.0), table(times=times))["groups"]["cam"]
+    came = newcomers(found.plan, np.arange(9), np.array([0, 300, 600]))
+    assert 0 < found.plan.light_from_s[1] <= 300
+    lights = group["by_light"]
+    assert lights["day"]["miscount_per_5_min"]["mean"] == 0.0
+    assert lights["dusk"]["miscount_per_5_min"]["mean"] == pytest.approx(
+        np.mean(by_site(came[1:], found))
+    )
 
 
 def test_after_a_rewrite_another_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,12 +277,39 @@ def test_after_a_rewrite_another_network_sees(monkeypatch: pytest.MonkeyPatch) -
     ints = plan.setups.sight.copy()
     ints[1:] = 1
     plan = dataclasses.replace(plan, setups=plan.setups._replace(sight=ints), **keys)
-    good, blind = table(), table(times=np.zeros((len(LIGHTS), 4, 2, TIMES)) + np.eye(TIMES)[0])
-    monkeypatch.setattr(measured, "load", lambda _v, _s, name: blind if "blind" in name else good)
+    good, blind = table(), table(times=np.zeros((*SHAPE, TIMES)) + np.eye(TIMES)[0])
+    loads = {"eye-blind": blind}
+    monkeypatch.setattr(measured, "load", lambda _v, _s, name, _k: loads.get(name, good))
     changed = answering(dataclasses.replace(found, plan=plan), 10.0)
     group = service.service(changed)["groups"]["cam"]
     came = newcomers(plan, np.arange(9), np.array([0, 300, 600]))
     assert group["counted_per_window"] * group["windows"] == pytest.approx(came[0].sum())
+    assert group["covered"] == 1.0
+    loads["eye-blind"] = None  # type: ignore[assignment]
+    group = service.service(changed)["groups"]["cam"]
+    assert (group["covered"], group["windows"]) == (0.5, 9)
+    assert group["miscount_per_5_min"]["mean"] == 0.0
+
+
+def test_arms_are_compared_site_by_site() -> None:
+    """Only in groups that both know; where a site is not known in one, it is left out of both."""
+
+    def arm(door: list[float | None] | None, shelf: list[float | None] | None) -> dict[str, Any]:
+        groups = {
+            name: {"sensors": many, "ap50": {"by_site": sites}}
+            for name, many, sites in (("door", 3, door), ("shelf", 1, shelf))
+            if sites is not None
+        }
+        return {"service": {"groups": groups}}
+
+    one = arm([0.5, 0.7, 0.9, None, 0.4, 0.6], [0.1] * SITES)
+    other = arm([0.4, 0.5, 0.6, 0.5, None, 0.5], None)
+    monkey = {"a": [one], "b": [other]}
+    row = compare(monkey, "b", ())["arms"]["a"]["service.ap50"]
+    differences = [0.1, 0.2, 0.3, 0.1]
+    assert row["difference"] == pytest.approx(np.mean(differences))
+    assert row["ci95"] == pytest.approx(interval95(differences))
+    assert row["ratio"] == pytest.approx((0.5 + 0.7 + 0.9 + 0.6) / (0.4 + 0.5 + 0.6 + 0.5))
 
 
 def test_counts_are_drawn_by_their_shares() -> None:

@@ -11,7 +11,8 @@ import worlds
 
 import fleet
 from fleet.engine.run import Options
-from fleet.study.compare import COMPARED, interval95, t95
+from fleet.results.interval import interval95, t95
+from fleet.study.compare import COMPARED
 from fleet.study.experiment import run
 
 

@@ -99,10 +99,10 @@ def newcomers(plan: Plan, sensors: Ints, seconds: Ints) -> Ints:
     concerns = (table[:, KIND] == HOUR) | (
         (table[:, KIND] == DEMAND) & np.isin(table[:, TARGET], sensors)
     )
-    events = [tuple(int(x) for x in row) for row in table[concerns]]
+    events, due = table[concerns].tolist(), 0
     for second in seconds.tolist():
-        while events and events[0][TIME_NS] < second * SECOND_NS:
-            event = events.pop(0)
+        while due < len(events) and events[due][TIME_NS] < second * SECOND_NS:
+            event, due = events[due], due + 1
             crowd.look(now_ns, event[TIME_NS])
             now_ns = event[TIME_NS]
             if event[KIND] == HOUR:

@@ -3,10 +3,10 @@
 A task is measured on a scene whose truth is known, from all its frames or from every nth: to an arm
 that answers fewer frames it is as if its camera were slower.
 
-- **Visitors.** A tracker (`fleet.eyes.tracker`) follows what is found; a track that is confirmed
-  counts somebody. Of each true visitor it is told how often it was counted: who was counted 0 times
-  was missed, who was counted twice was lost and taken for another. A track that is confirmed where
-  nobody is counts for nobody.
+- **Visitors, vehicles.** A tracker (`fleet.eyes.tracker`) follows what is found; a track that is
+  confirmed counts somebody. Of each true visitor it is told how often it was counted: who was
+  counted 0 times was missed, who was counted twice was lost and taken for another. A track that is
+  confirmed where nobody is counts for nobody.
 - **Gaps.** A place on a shelf sells out at some moment; it is reported when it has been found in
   `CONFIRMED_AFTER` frames in a row. People in front of the shelf, and gaps that the network does
   not know for one, delay it.
@@ -17,26 +17,29 @@ that answers fewer frames it is as if its camera were slower.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleet.eyes.accuracy import matters
-from fleet.eyes.boxes import GAP, PERSON, Boxes, Detections, matched
+from fleet.eyes.boxes import GAP, PERSON, VEHICLE, Boxes, Detections, matched
 from fleet.eyes.clip import Truth
 from fleet.eyes.tracker import NOBODY, Tracker
 
 Ints = NDArray[np.int64]
 
-TASKS = ("visitors", "gaps", "places")
+TASKS = {"visitors": PERSON, "vehicles": VEHICLE, "gaps": GAP, "places": PERSON}
+"""What an app may be for, and which kind of objects that is about."""
 CONFIRMED_AFTER = 3
 """Frames in a row in which a gap must be found before it is reported."""
 TIMES = 4
 """A visitor is counted 0, 1, 2 times, or more."""
 SETTLED_S = 15.0
 """Visitors who come in the last seconds of a scene are left out: they may yet be counted."""
+BEGUN_S = 3.0
+"""What is counted in an empty scene in its first seconds is left out: it happens once only."""
 DELAYS_S = (0.5, 1, 2, 3, 5, 10, 20, 30)
 """A gap is reported within so many seconds or not; a scene must go on for so long after it."""
 GRID = (8, 6)
@@ -53,48 +56,66 @@ class Seen(NamedTuple):
 
 
 class Visits(NamedTuple):
-    """How visitors were counted.
+    """How the visitors of a scene were counted.
 
     Attributes:
         times: visitors who were counted 0, 1, 2 times, or more; shape (TIMES,).
-        nobody: tracks of nobody.
-        seconds: in which they came up.
+        passed: visitors in the scene, those included that are left out of `times`.
+        nobody: counted where nobody was.
     """
 
     times: Ints
+    passed: int
     nobody: int
-    seconds: float
 
 
-def visits(frames: Sequence[Seen], rate_fps: float, threshold: float, every: int = 1) -> Visits:
+def visits(
+    frames: Sequence[Seen], rate_fps: float, threshold: float, kind: int, every: int = 1
+) -> Visits:
     """Return how often a tracker counts each visitor of a scene.
 
     Args:
         frames: of the scene, in order.
         rate_fps: frames a second.
         threshold: least score of what is found.
+        kind: of the visitors, PERSON or VEHICLE.
         every: the tracker sees every so many of them.
     """
-    tracker = Tracker.at(rate_fps / every, threshold)
-    counted: list[int] = []
-    for seen in frames[::every]:
-        before = tracker.confirmed
-        found = _moving(seen.found)
-        who = tracker.step(found)
-        of = identities(found, seen.truth)
-        counted += of[who >= before].tolist()
-    times = np.bincount([i for i in counted if i != NOBODY], minlength=1)
-    came = _newcomers(frames, len(frames) - round(SETTLED_S * rate_fps))
+    counted = [who for _, who in _counted(frames, rate_fps, threshold, kind, every)]
+    times = np.bincount([who for who in counted if who != NOBODY], minlength=1)
+    came = _newcomers(frames, kind, len(frames) - round(SETTLED_S * rate_fps))
     each = np.array([times[i] if i < len(times) else 0 for i in came], dtype=np.int64)
+    passed = set[int]().union(*(_there(seen.truth, kind) for seen in frames))
     return Visits(
-        np.bincount(np.minimum(each, TIMES - 1), minlength=TIMES), counted.count(NOBODY),
-        len(frames) / rate_fps,
+        np.bincount(np.minimum(each, TIMES - 1), minlength=TIMES), len(passed),
+        counted.count(NOBODY),
     )  # fmt: skip
 
 
-def _moving(found: Detections) -> Detections:
-    moves = found.kinds != GAP
-    return Detections(found.boxes[moves], found.scores[moves], found.kinds[moves])
+def ghosts(
+    frames: Sequence[Seen], rate_fps: float, threshold: float, kind: int, every: int = 1
+) -> int:
+    """Return how many visitors a tracker counts in an empty scene after its first BEGUN_S."""
+    counted = _counted(frames, rate_fps, threshold, kind, every)
+    return sum(k >= BEGUN_S * rate_fps for k, _ in counted)
+
+
+def _counted(
+    frames: Sequence[Seen], rate_fps: float, threshold: float, kind: int, every: int
+) -> Iterator[tuple[int, int]]:
+    """Yield (number of the frame, identity or NOBODY) of everybody counted."""
+    tracker = Tracker.at(rate_fps / every, threshold)
+    for k in range(0, len(frames), every):
+        before, found = tracker.confirmed, of_kind(frames[k].found, kind)
+        who = tracker.step(found)
+        for identity in identities(found, frames[k].truth)[who >= before].tolist():
+            yield k, identity
+
+
+def of_kind(found: Detections, kind: int) -> Detections:
+    """Return the detections of a kind."""
+    mine = found.kinds == kind
+    return Detections(found.boxes[mine], found.scores[mine], found.kinds[mine])
 
 
 def identities(found: Detections, truth: Truth) -> Ints:
@@ -105,16 +126,16 @@ def identities(found: Detections, truth: Truth) -> Ints:
     return whose
 
 
-def _newcomers(frames: Sequence[Seen], until: int) -> list[int]:
+def _newcomers(frames: Sequence[Seen], kind: int, until: int) -> list[int]:
     """Return who comes into view after the first frame and before another."""
-    there, came = _movers(frames[0].truth), set[int]()
+    there, came = _there(frames[0].truth, kind), set[int]()
     for seen in frames[1 : max(1, until)]:
-        came |= _movers(seen.truth) - there
+        came |= _there(seen.truth, kind) - there
     return sorted(came)
 
 
-def _movers(truth: Truth) -> set[int]:
-    return set(truth.identities[truth.kinds != GAP].tolist())
+def _there(truth: Truth, kind: int) -> set[int]:
+    return set(truth.identities[truth.kinds == kind].tolist())
 
 
 class Reports(NamedTuple):
@@ -130,9 +151,11 @@ class Reports(NamedTuple):
 
 
 def reports(frames: Sequence[Seen], height: int, rate_fps: float, every: int = 1) -> Reports:
-    """Return how soon gaps are reported that open at each full second.
+    """Return how soon gaps are reported that open before each frame.
 
-    Gaps that are never seen well enough in the scene, or are too small, are left out.
+    A gap opens half a period before a frame. Where the network sees every nth, it begins with each
+    of the first n in turn. Gaps that are never seen well enough in the scene, or are too small, are
+    left out.
 
     Args:
         frames: of the scene, in order.
@@ -140,15 +163,14 @@ def reports(frames: Sequence[Seen], height: int, rate_fps: float, every: int = 1
         rate_fps: frames a second.
         every: the network sees every so many of them.
     """
-    hits = _hits(frames, height)
-    last = len(frames) - round(DELAYS_S[-1] * rate_fps)
+    last = max(0, len(frames) - round(DELAYS_S[-1] * rate_fps))
     waits = []
-    for first, row in hits:
-        alert = _confirmed(row[::every]) * every
-        for opens in range(0, max(0, last), max(1, round(rate_fps))):
-            if opens >= first:  # the next frame from which the run counts, then its end
-                start = -(-opens // every)
-                waits.append((alert[start] - opens) / rate_fps)
+    for there, hits in _hits(frames, height):
+        for phase in range(every):
+            ends = _confirmed(hits[phase::every]) * every + phase
+            for opens in range(there, last):
+                start = max(0, -(-(opens - phase) // every))  # the first frame that is seen
+                waits.append((ends[start] - opens + 0.5) / rate_fps)
     delays = np.array(waits)
     return Reports(len(delays), np.array([(delays <= d).sum() for d in DELAYS_S], dtype=np.int64))
 

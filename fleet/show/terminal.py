@@ -38,10 +38,10 @@ def _percent(x: float) -> str:
 
 _EMPTY = "–"
 _SERVED: dict[str, tuple[str, str, Callable[[float], str]]] = {
-    "visitor_mae_per_5_min": ("miscount of 5 minutes", "visitors", _number),
+    "miscount_per_5_min": ("miscount of 5 minutes", "objects", _number),
     "gaps_alerted_within_30_s": ("gaps alerted within 30 s", "of gaps", _percent),
-    "time_to_alert_s": ("time to alert, at most 30", "s", _number),
-    "map_error": ("error of the map of places", "of people", _percent),
+    "time_to_alert_s": ("mean time to alert", "s", _number),
+    "map_error": ("error of the heat map", "of people", _percent),
     "ap50": ("average precision", "AP@0.5", _percent),
 }
 

@@ -8,9 +8,10 @@ one replication there is no interval, and arms are not ranked.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fleet.eyes.measured import SITES
 from fleet.results import service
 from fleet.results.accuracy import MEASURES
 from fleet.results.interval import interval95
@@ -22,7 +23,6 @@ COMPARED = (
     "carbon_kg_per_sensor_year", "cost_usd_per_sensor_month.total",
     "pixels_leaving_sensor_frames", "pixels_to_cloud_frames",
     *(f"accuracy.{measure}" for measure in MEASURES),
-    *(f"service.{measure}" for measure in service.MEASURES),
 )  # fmt: skip
 
 
@@ -37,30 +37,71 @@ def value(arm: Mapping[str, Any], path: str) -> float | None:
 
 
 def compare(
-    replications: Mapping[str, Sequence[Mapping[str, Any]]], baseline: str
+    replications: Mapping[str, Sequence[Mapping[str, Any]]],
+    baseline: str,
+    metrics: Sequence[str] = COMPARED,
 ) -> dict[str, Any]:
     """Return every arm against the baseline: the `comparison` part of `summary.json`.
 
     Args:
         replications: by arm, the summaries of its replications in order.
         baseline: the arm to compare with.
+        metrics: numbers of a summary to compare.
 
     Returns:
         baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
-        if the baseline is 0), ci95 of the difference (None with one replication).
+        if the baseline is 0), ci95 of the difference (None with one replication). How uses are
+        served is compared site by site (`service.*`).
     """
     return {
         "baseline": baseline,
         "arms": {
             arm: {
                 metric: row
-                for metric in COMPARED
-                if (row := _row(runs, replications[baseline], metric)) is not None
+                for metric, row in _rows(runs, replications[baseline], metrics)
+                if row is not None
             }
             for arm, runs in replications.items()
             if arm != baseline
         },
     }
+
+
+Runs = Sequence[Mapping[str, Any]]
+
+
+def _rows(
+    runs: Runs, base: Runs, metrics: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    for metric in metrics:
+        yield metric, _row(runs, base, metric)
+    for measure in service.MEASURES:
+        yield f"service.{measure}", _by_site(runs, base, measure)
+
+
+def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
+    """Return the comparison of how uses are served, in the groups that are known in both arms.
+
+    How well networks see differs between the sites where they were measured, and these are few: so
+    differences are taken site by site, and the interval is over sites, not over replications.
+    """
+    pairs = [
+        (group["sensors"], group[measure]["by_site"], other[measure]["by_site"])
+        for run, base_run in zip(runs, base, strict=True)
+        for name, group in run["service"]["groups"].items()
+        if (other := base_run["service"]["groups"].get(name))
+        and group.get(measure)
+        and other.get(measure)
+    ]
+    sites = []
+    for k in range(SITES):
+        known = [(n, a[k], b[k]) for n, a, b in pairs if a[k] is not None and b[k] is not None]
+        if known:
+            total = sum(n for n, _, _ in known)
+            sites.append(
+                (sum(n * a for n, a, _ in known) / total, sum(n * b for n, _, b in known) / total)
+            )
+    return _compared([a for a, _ in sites], [b for _, b in sites]) if sites else None
 
 
 def _row(
@@ -70,12 +111,16 @@ def _row(
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < len(pairs):
         return None
-    differences = [a - b for a, b in known]
-    mean_base = math.fsum(b for _, b in known) / len(known)
-    mean_arm = math.fsum(a for a, _ in known) / len(known)
+    return _compared([a for a, _ in known], [b for _, b in known])
+
+
+def _compared(arm: Sequence[float], base: Sequence[float]) -> dict[str, Any]:
+    """Return what pairs of values tell: of replications, or of sites."""
+    differences = [a - b for a, b in zip(arm, base, strict=True)]
+    mean_arm, mean_base = math.fsum(arm) / len(arm), math.fsum(base) / len(base)
     interval = interval95(differences)
     return {
-        "difference": math.fsum(differences) / len(known),
+        "difference": math.fsum(differences) / len(differences),
         "ratio": mean_arm / mean_base if mean_base else None,
         "ci95": None if interval is None else list(interval),
     }

@@ -118,8 +118,9 @@ def run(
         arm: [_outcome(plan, options, functools.partial(progress, arm), folder) for plan in each]
         for arm, each in made.items()
     }
-    summary = _summary(scenario, name, options, outcomes, time.perf_counter() - began)
-    summary["slo"] = judge(demanded, numbers(outcomes))
+    wall_s, found = time.perf_counter() - began, numbers(outcomes)
+    summary = _summary(scenario, name, options, outcomes, found, wall_s)
+    summary["slo"] = judge(demanded, found)
     return Record(scenario, options, outcomes, summary)
 
 
@@ -142,9 +143,9 @@ def _summary(
     name: str,
     options: Options,
     outcomes: Mapping[str, Sequence[Outcome]],
+    found: Mapping[str, Sequence[Mapping[str, Any]]],
     wall_s: float,
 ) -> dict[str, Any]:
-    found = numbers(outcomes)
     first = next(iter(outcomes.values()))[0]
     baseline = "cloud" if "cloud" in found else next(iter(found))
     captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
