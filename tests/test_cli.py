@@ -73,6 +73,44 @@ def test_an_answer_that_nobody_reads_is_kept(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_the_answer_comes_before_the_figures_and_nothing_is_lost_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def show(*_: object, **__: object) -> None:
+        done.append("answer" if not (tmp_path / "run").exists() else "too late")
+        raise ZeroDivisionError("a mistake in the table")
+
+    monkeypatch.setattr("fleet.cli_run._show", show)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["run", "scenarios/smoke.yaml", "--executor", "local", "-o", f"{tmp_path}/run"])
+    assert done == ["answer"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (tmp_path / "run" / "summary.json").is_file()
+
+
+def test_a_terminal_of_few_letters_is_no_reason_to_fail(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fleet", "catalog", "show", "imx500"]
+    done = subprocess.run(
+        command, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_an_answer_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fleet", "schema"], stdout=full, stderr=subprocess.PIPE,
+            cwd=ROOT, text=True,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.startswith("fleet: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_folder_holds_everything(smoke: Path) -> None:
     names = {str(p.relative_to(smoke)) for p in smoke.rglob("*") if p.is_file()}
     assert {
