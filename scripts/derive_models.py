@@ -16,8 +16,8 @@ from registry import ROOT, write_table
 from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS, Row
 from fleet.eyes.detector import file_of
-from fleet.eyes.onnx_file import read
 from fleet.eyes.profile import measure
+from fleet.eyes.session import read
 from fleet.study.profile import rows_of
 
 TABLE = ROOT / "fleet" / "catalog" / "models.csv"

@@ -35,6 +35,8 @@ neither trained on nor in the table of results."""
 
 PART = 256, 320
 """Height and width of the parts of pictures that the large network is trained on; px."""
+WHOLE = 4
+"""Pictures of a batch of whole ones, which take about as long as a batch of parts."""
 
 COUNT = 7000
 STEPS = {"small": 1700, "large": 2200}
@@ -128,9 +130,9 @@ def losses(net: Network, batch: Batch) -> tuple[Tensor, Tensor]:
 class Feeder:
     """Batches of pictures, changed a little each time.
 
-    The small network sees pictures at half size as a sensor takes them. The large one sees parts of
-    them at full size, as it would learn little from what is between the objects; two of three go
-    through a JPEG encoder.
+    The small network sees pictures at half size as a sensor takes them. The large one sees them at
+    full size: now parts around objects, as it would learn little from what is between, now fewer
+    whole ones, as parts do not show what is large as it is. Two of three go through a JPEG encoder.
     """
 
     def __init__(self, data: Pictures, name: str, seed: int) -> None:
@@ -146,16 +148,19 @@ class Feeder:
         ])  # fmt: skip
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
-            pairs = [self._one(int(n)) for n in chosen]
+            in_parts = self._large and step % 2 == 0
+            if self._large and not in_parts:
+                chosen = chosen[:WHOLE]
+            pairs = [self._one(int(n), in_parts) for n in chosen]
             pixels = torch.from_numpy(np.stack([p for p, _ in pairs])).permute(0, 3, 1, 2).float()
             yield Batch(self._toned(pixels), torch.from_numpy(np.stack([o for _, o in pairs])))
 
-    def _one(self, n: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def _one(self, n: int, in_parts: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         pixels, objects = np.asarray(self._data.pixels[n]), self._data.objects[n].copy()
-        if self._large:
+        if in_parts:
             pixels, objects = self._part(pixels, objects)
-            if self._chance.random() < 0.67:
-                pixels = jpeg(pixels, int(self._chance.integers(25, 95)))
+        if self._large and self._chance.random() < 0.67:
+            pixels = jpeg(np.ascontiguousarray(pixels), int(self._chance.integers(25, 95)))
         if self._chance.random() < 0.5:
             pixels = pixels[:, ::-1]
             objects[:, [0, 2]] = pixels.shape[1] - objects[:, [2, 0]]
