@@ -42,7 +42,7 @@ class Size:
     """
 
     engines: tuple[int, str, str] = (1000, "3 s", "1200 s")
-    city: tuple[int, str, str] = (10_000, "240 s", "60 s")
+    city: tuple[int, str, str] = (10_000, "600 s", "60 s")
     scaling: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     scaling_time: str = "60 s"
     memory: tuple[int, str, str] = (500, "1 h", "24 h")
