@@ -95,7 +95,8 @@ GETTERS = {
     },
     "protocols": {"data_bit": ["per_message", "segment", "per_segment"]},
     "apps": {
-        "number": ["share", "crop_share"], "time_ns": ["dwell"], "text": ["view", "indoors"],
+        "number": ["share", "crop_share"], "time_ns": ["dwell"],
+        "text": ["view", "indoors", "task"],
     },
     "carbon": {"number": ["intensity"]},
     "prices": {"number": ["electricity", "mobile_data", "fixed_data", "storage", "egress",

@@ -200,7 +200,7 @@ def test_traces_that_are_not_there() -> None:
 
 @pytest.mark.parametrize(("parameter", "word", "allowed"), [
     ("view", "roof", "street, entrance, ceiling, shelf"), ("indoors", "maybe", "yes, no"),
-    ("task", "dance", "visitors, gaps, places"),
+    ("task", "dance", "visitors, vehicles, gaps, places, none"),
 ])  # fmt: skip
 def test_words_of_an_app_that_nobody_knows(
     tmp_path: Path, parameter: str, word: str, allowed: str

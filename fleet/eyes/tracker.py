@@ -37,7 +37,7 @@ CONFIRMED_S = 0.4
 PATIENCE_S = 1.0
 """How long a visitor may be out of sight and still be the same one."""
 MARGIN = 0.3
-"""On each side of a box, of the side; chosen, as the two around it, by `scripts/tune_tracker.py`."""
+"""On each side of a box, of the side; this, SURE and CONFIRMED_S by `scripts/tune_tracker.py`."""
 SURE = 0.2
 """A detection is sure if its score is above the threshold by this share of what is left to 1."""
 

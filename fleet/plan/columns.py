@@ -7,8 +7,6 @@ region, then those at the edge).
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from fleet.catalog import Row
 from fleet.eyes.eye import Eye
+from fleet.plan.digest import digest
 from fleet.stages.frames import LEVELS
 from fleet.stages.radio import Timers
 from fleet.stages.setup import Setups, tables
@@ -178,7 +177,7 @@ class Plan:
             footfall that it sees, row of `demand`.
         demand: people per hour; shape (profiles, 48): hours of a weekday, then of a weekend day.
         first_hour: column of `demand` at time zero.
-        link_of: link at each level of each sensor's path, -1 for none; shape (LEVELS, sensors).
+        link_of: link at each level of a sensor's path, -1 for none; shape (LEVELS, sensors).
         links: link table (`fleet.stages.uplink`).
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
@@ -186,8 +185,7 @@ class Plan:
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
         eyes: networks whose sight setups have; their column `sight` says which.
         looks_live: whether these look while the run goes on, instead of rows of traces.
-        tasks: what each setup is for, as `fleet.eyes.tasks` measures it, empty if it does not;
-            in the order of `setup_names`.
+        tasks: what each setup is for (`fleet.eyes.tasks`), empty for nothing that is measured.
         light_from_s, light_then: seconds from which there is another light, the first 0; which.
         pools: regions' pools (None where no frame is sent), then one entry for each edge.
         pool_names: of every pool: the regions, then each edge's pools.
@@ -342,23 +340,4 @@ class Plan:
 
     @cached_property
     def _digest(self) -> str:
-        sha = hashlib.sha256()
-        for field in dataclasses.fields(self):
-            sha.update(field.name.encode())
-            _feed(sha, getattr(self, field.name))
-        return sha.hexdigest()
-
-
-def _feed(sha: hashlib._Hash, value: object) -> None:
-    if isinstance(value, np.ndarray):
-        sha.update(f"{value.dtype}{value.shape}".encode())
-        sha.update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, tuple):
-        sha.update(f"({len(value)}".encode())
-        for part in value:
-            _feed(sha, part)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            _feed(sha, getattr(value, field.name))
-    else:
-        sha.update(f"{type(value).__name__}:{value!r};".encode())
+        return digest(self)

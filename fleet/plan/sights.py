@@ -49,7 +49,8 @@ def task_of(reader: Reader, app: str) -> str:
     """
     if not reader.has_parameter("apps", app, "task"):
         return ""
-    return _word(reader, app, "task", tuple(TASKS))
+    task = _word(reader, app, "task", (*TASKS, "none"))
+    return "" if task == "none" else task
 
 
 def _word(reader: Reader, app: str, parameter: str, allowed: Sequence[str]) -> str:
