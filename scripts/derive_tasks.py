@@ -14,6 +14,7 @@ people as come of themselves.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +27,8 @@ from derive_accuracy_curve import WEAK, Held
 from derive_traces import FETCHED, FOLDER, OWN, PACKAGES, Pair, sha256
 from eyes_pictures import HEIGHT, HELD_OUT, WIDTH
 from registry import write_table
+from rich.console import Console
+from rich.table import Table
 
 from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE, Detections
 from fleet.eyes.clip import LIGHTS, Pixels, Truth
@@ -33,8 +36,9 @@ from fleet.eyes.codec import RAW, Setting, encode, setting
 from fleet.eyes.curve import Marks, marks, mean_ap, together
 from fleet.eyes.detector import Detector, file_of, load
 from fleet.eyes.measured import HEADER, SITES, TIMES, WITHIN
+from fleet.eyes.measured import load as load_measured
 from fleet.eyes.render import scene
-from fleet.eyes.tasks import BEGUN_S, Seen, ghosts, map_error, reports, visits
+from fleet.eyes.tasks import BEGUN_S, DELAYS_S, Seen, ghosts, map_error, reports, visits
 
 CODECS = {"own": ("h264-crf23", "h264-crf28", "h264-crf36"), "fetched": FETCHED.codecs}
 FIRST_SEED = HELD_OUT + 93_000
@@ -206,15 +210,45 @@ def derive(pair: Pair, jobs: int) -> None:
     print(f"{len(rows)} rows written to {path}")
 
 
+def show() -> None:
+    """Print the main numbers of the packaged tables: means over sites, all frames seen."""
+    table = Table("view", "source", "model", "kind", "light", "missed", "once", "more", "nobody",
+                  "ghosts in 5 min", "alerted in 5 s", "map error", "AP")  # fmt: skip
+    for view, source, model, kind, light in sorted(_measured_places()):
+        found = load_measured(view, source, model, KINDS.index(kind))
+        assert found is not None  # it is in the tables
+        k = LIGHTS.index(light)
+        times, fast = found.times[k, :, -1].mean(axis=0), DELAYS_S.index(5)
+        numbers = (
+            times[0], times[1], times[2:].sum(), found.nobody[k, :, -1].mean(),
+            300 * found.ghosts_per_s[k, :, -1].mean(), found.within[k, :, -1, fast].mean(),
+            found.map_error[k].mean(), found.ap[k].mean(),
+        )  # fmt: skip
+        cells = ("" if np.isnan(number) else f"{number:.2f}" for number in numbers)
+        table.add_row(view, source, model, kind, light, *cells)
+    Console().print(table)
+
+
+def _measured_places() -> set[tuple[str, ...]]:
+    """Return (view, source, model, kind, light) of all that was measured."""
+    found = set()
+    for path in FOLDER.glob("tasks-*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            found |= {tuple(row[name] for name in HEADER[:5]) for row in csv.DictReader(file)}
+    return found
+
+
 def main() -> None:
-    """Derive the tables of the pairs asked for; our own if none is named."""
+    """Derive the tables of the pairs asked for, our own if none is named, and show them all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
     parser.add_argument("--jobs", type=int, default=1, help="sites measured side by side")
+    parser.add_argument("--show", action="store_true", help="only show what there is")
     given = parser.parse_args()
     for pair in (OWN, FETCHED):
-        if pair.name in (given.pair or ["own"]):
+        if pair.name in (given.pair or ["own"]) and not given.show:
             derive(pair, given.jobs)
+    show()
 
 
 if __name__ == "__main__":
