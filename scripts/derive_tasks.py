@@ -226,7 +226,7 @@ def show() -> None:
         )  # fmt: skip
         cells = ("" if np.isnan(number) else f"{number:.2f}" for number in numbers)
         table.add_row(view, source, model, kind, light, *cells)
-    Console().print(table)
+    Console(width=160).print(table)
 
 
 def _measured_places() -> set[tuple[str, ...]]:
