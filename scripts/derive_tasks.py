@@ -30,7 +30,7 @@ from registry import write_table
 from rich.console import Console
 from rich.table import Table
 
-from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE, Detections
+from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE
 from fleet.eyes.clip import LIGHTS, Pixels, Truth
 from fleet.eyes.codec import RAW, Setting, encode, setting
 from fleet.eyes.curve import Marks, marks, mean_ap, together
@@ -151,7 +151,8 @@ def watched(clip: Held, finder: Detector, how: Setting) -> Watched:
         [_of_kind(marks(found, truth, HEIGHT), kind) for truth, found in everything[::AP_EVERY]]
         for kind in range(len(KINDS))
     ]
-    return Watched([Seen(truth, _from(found, usual)) for truth, found in everything], judged, usual)
+    frames = [Seen(truth, found.those(found.scores >= usual)) for truth, found in everything]
+    return Watched(frames, judged, usual)
 
 
 def _of_kind(of: Marks, kind: int) -> Marks:
@@ -179,12 +180,6 @@ def _seen(clip: Held, finder: Detector, how: Setting) -> Iterator[Seen]:
 def _found(finder: Detector, batch: list[tuple[Truth, Pixels]]) -> Iterator[Seen]:
     found = finder.find([pixels for _, pixels in batch])
     return (Seen(truth, seen) for (truth, _), seen in zip(batch, found, strict=True))
-
-
-def _from(found: Detections, threshold: float) -> Detections:
-    """Return the detections of at least some score."""
-    enough = found.scores >= threshold
-    return Detections(found.boxes[enough], found.scores[enough], found.kinds[enough])
 
 
 def derive(pair: Pair, jobs: int) -> None:

@@ -32,6 +32,10 @@ class Detections(NamedTuple):
     scores: NDArray[np.float32]
     kinds: Kinds
 
+    def those(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Detections:
+        """Return some of them: where a mask of shape (found,) says so, or at indices, in order."""
+        return Detections(self.boxes[which], self.scores[which], self.kinds[which])
+
 
 NOTHING = Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int8))
 
@@ -80,7 +84,7 @@ def best_of(found: Detections, least_score: float, most_iou: float, most: int) -
         if alive[k]:
             alive[k + 1 :] &= ~same[k, k + 1 :]
     order = order[alive][:most]
-    return Detections(found.boxes[order], found.scores[order], found.kinds[order])
+    return found.those(order)
 
 
 def matched(found: Detections, boxes: Boxes, kinds: Kinds, least_iou: float) -> NDArray[np.int64]:

@@ -106,16 +106,11 @@ def _counted(
     """Yield (number of the frame, identity or NOBODY) of everybody counted."""
     tracker = Tracker.at(rate_fps / every, threshold)
     for k in range(0, len(frames), every):
-        before, found = tracker.confirmed, of_kind(frames[k].found, kind)
+        before, found = tracker.confirmed, frames[k].found
+        found = found.those(found.kinds == kind)
         who = tracker.step(found)
         for identity in identities(found, frames[k].truth)[who >= before].tolist():
             yield k, identity
-
-
-def of_kind(found: Detections, kind: int) -> Detections:
-    """Return the detections of a kind."""
-    mine = found.kinds == kind
-    return Detections(found.boxes[mine], found.scores[mine], found.kinds[mine])
 
 
 def identities(found: Detections, truth: Truth) -> Ints:
@@ -204,19 +199,17 @@ def _confirmed(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
     return ends
 
 
-def map_error(frames: Sequence[Seen], width: int, height: int, every: int = 1) -> float:
+def map_error(frames: Sequence[Seen], width: int, height: int) -> float:
     """Return the error of the map of where people were; NaN if nobody was.
 
     Args:
         frames: of the scene, in order.
         width: of a frame, px.
         height: of a frame, px.
-        every: the network sees every so many of them, and so does the truth: a map of hours has
-            frames enough, and a scene of seconds would tell the chance of a few.
     """
     true = np.zeros(GRID[0] * GRID[1])
     found = np.zeros_like(true)
-    for seen in frames[::every]:
+    for seen in frames:
         _add(true, seen.truth.boxes[seen.truth.kinds == PERSON], width, height)
         _add(found, seen.found.boxes[seen.found.kinds == PERSON], width, height)
     return float(np.abs(found - true).sum() / true.sum()) if true.any() else float("nan")

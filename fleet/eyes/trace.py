@@ -41,7 +41,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from fleet.catalog import Catalog
 from fleet.errors import InputError
@@ -122,10 +121,6 @@ def judge(found: Detections, truth: Truth, height: int) -> tuple[int, int]:
     return int(right.sum()), int((~right & verdict.counts).sum())
 
 
-def _kept(found: Detections, which: NDArray[np.bool_]) -> Detections:
-    return Detections(found.boxes[which], found.scores[which], found.kinds[which])
-
-
 def roi_bytes(pixels: Pixels, found: Detections) -> int:
     """Return the bytes of a JPEG of each box with a margin around."""
     height, width, _ = pixels.shape
@@ -153,7 +148,7 @@ class _Watcher:
         finds = self.finder.find([c.pixels for c in coded])
         for c, truth, found in zip(coded, truths, finds, strict=True):
             before = self.tracker.confirmed
-            self.tracker.step(_kept(found, found.kinds != GAP))
+            self.tracker.step(found.those(found.kinds != GAP))
             right, false = (None, None) if truth is None else judge(found, truth, len(c.pixels))
             yield {
                 "source": self.source,

@@ -30,8 +30,6 @@ Points = NDArray[np.float64]
 NOBODY = -1
 ALPHA, BETA = 0.7, 0.3
 """Gains of place and velocity: believe 70 % of what is seen, adapt over some three frames."""
-
-
 CONFIRMED_S = 0.4
 """How long a visitor must be followed to be believed."""
 PATIENCE_S = 1.0
@@ -111,20 +109,18 @@ class Tracker:
         self.confirmed = self.forth = self.back = 0
 
     @classmethod
-    def at(cls, rate_fps: float, threshold: float, line: Line | None = None) -> Tracker:
+    def at(cls, rate_fps: float, threshold: float) -> Tracker:
         """Return a tracker for a frame rate and a detector.
 
         Args:
             rate_fps: frames a second that it will see.
             threshold: least score of what the detector finds.
-            line: count who crosses it too.
         """
         return cls(
             born_after=max(2, 1 + round(CONFIRMED_S * rate_fps)),
             dies_after=max(2, round(PATIENCE_S * rate_fps)),
             margin=MARGIN,
             born_score=threshold + SURE * (1.0 - threshold),
-            line=line,
         )
 
     @property
