@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fleet.engine.snapshot import State, fields, set_fields
@@ -46,6 +48,13 @@ class Crowd:
         mean = np.zeros(plan.size)
         mean[sensors] = rate / (1.0 - plan.stay[sensors])
         scene.begin(plan.scene_keys, sensors, scene.nobody(mean), self.present)
+
+    def apply(self, event: Sequence[int]) -> None:
+        """Apply a row of the timetable that changes who comes: of the kind HOUR or DEMAND."""
+        if event[KIND] == HOUR:
+            self.set_hour(event[A])
+        else:
+            self.set_factor(event[TARGET], event[A] / event[B])
 
     def set_hour(self, hour: int) -> Floats:
         """Take the arrival rates of an hour of the demand table; return them."""
@@ -105,10 +114,7 @@ def newcomers(plan: Plan, sensors: Ints, seconds: Ints) -> Ints:
             event, due = events[due], due + 1
             crowd.look(now_ns, event[TIME_NS])
             now_ns = event[TIME_NS]
-            if event[KIND] == HOUR:
-                crowd.set_hour(event[A])
-            else:
-                crowd.set_factor(event[TARGET], event[A] / event[B])
+            crowd.apply(event)
         crowd.look(now_ns, second * SECOND_NS)
         now_ns = second * SECOND_NS
         came.append(visitors[sensors])

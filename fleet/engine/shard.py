@@ -89,10 +89,8 @@ class Shard(LogicalProcess):
         """Apply a row of the timetable, now."""
         kind, target, a, b = (int(event[c]) for c in (KIND, TARGET, A, B))
         now_ns, devices = self.env.now, self.devices
-        if kind == HOUR:
-            devices.crowd.set_hour(a)
-        elif kind == DEMAND:
-            devices.crowd.set_factor(target, a / b)
+        if kind in (HOUR, DEMAND):
+            devices.crowd.apply(event.tolist())
         elif kind == RATE:
             devices.change_rate(target, a, b, now_ns)
         elif kind == LINK_DOWN:
