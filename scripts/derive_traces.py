@@ -31,7 +31,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from registry import ROOT
 
 from fleet.errors import InputError
 from fleet.eyes import assets, detector
@@ -40,12 +39,12 @@ from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Truth
 from fleet.eyes.codec import setting
 from fleet.eyes.live import FIRST_SITE, SITES
 from fleet.eyes.render import scene
-from fleet.eyes.replay import compact
+from fleet.eyes.replay import compact, folder
 from fleet.eyes.trace import SCHEMA, Finder, watch
 from fleet.eyes.tracker import Tracker
 from fleet.eyes.video import open_clip
 
-FOLDER = ROOT / "fleet" / "eyes" / "traces"
+FOLDER = folder()
 CODECS = ("h264-crf18", "h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "jpeg-q60")
 RATE_FPS = 5
 MOST = {"street": 12, "entrance": 8, "ceiling": 12, "shelf": 4}

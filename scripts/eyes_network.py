@@ -203,7 +203,7 @@ def metadata(model: onnx.ModelProto, threshold: float) -> None:
     })  # fmt: skip
 
 
-def exported(net: Network, threshold: float) -> onnx.ModelProto:
+def exported(net: Network) -> onnx.ModelProto:
     """Return a trained network as an ONNX model."""
     net.eval()
     height, width = net.side
@@ -227,7 +227,6 @@ def exported(net: Network, threshold: float) -> onnx.ModelProto:
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
-    metadata(model, threshold)
     onnx.checker.check_model(model)
     return model
 

@@ -1,7 +1,8 @@
 """Rendered pictures with their true boxes, kept on disk, to train and calibrate detectors on.
 
 Seeds tell the sets apart: TRAIN_SEED and above are for training, HELD_OUT to HELD_OUT + 99,999 for
-measuring, so that no site, person or walk of one is in the other.
+measuring, TUNING_SEED to TUNING_SEED + 99,999 for choosing thresholds, so that no site, person or
+walk of one is in the other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fleet.eyes.clip import LIGHTS, VIEWS
 from fleet.eyes.lens import draw, key_of
 from fleet.eyes.render import scene
 
-TRAIN_SEED, HELD_OUT = 1_000_000, 500_000
+TRAIN_SEED, HELD_OUT, TUNING_SEED = 1_000_000, 500_000, 700_000
 WIDTH, HEIGHT, MOST = 640, 480, 48
 PER_SCENE, GAP_S = 4, 2.3
 _VIEW_SHARES = (0.36, 0.22, 0.20, 0.22)

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import onnx
 import torch
 from eyes_network import STRIDE, Network, exported, metadata, multiplications
 from eyes_pictures import TRAIN_SEED, Pictures, pictures
+from eyes_threshold import balanced
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -29,17 +31,13 @@ from torch.nn import functional
 
 ROOT = Path(__file__).parents[1]
 RADIUS = 1.5
-THRESHOLDS = {"small": 0.35, "large": 0.3}
-"""Scores at which precision and recall balance best (F1), found on scenes of seeds from 700,000 on:
-neither trained on nor in the table of results."""
-
 PART = 256, 320
 """Height and width of the parts of pictures that the large network is trained on; px."""
 WHOLE = 4
 """Pictures of a batch of whole ones, which take about as long as a batch of parts."""
 
 COUNT = 7000
-STEPS = {"small": 1700, "large": 2200}
+STEPS = {"small": 1700, "large": 2800}
 RATES = {"small": 2.5e-3, "large": 1.5e-3}
 BATCH = 16
 
@@ -288,7 +286,6 @@ class _Calibration:
 
 def quantised(source: Path, path: Path, data: Pictures, net: Network, count: int = 120) -> None:
     """Write an int8 model; the head's convolution and what follows stay in floats."""
-    import onnx
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -298,17 +295,12 @@ def quantised(source: Path, path: Path, data: Pictures, net: Network, count: int
     )
 
     CalibrationDataReader.register(_Calibration)
-    model = onnx.load(source)
     last = ["head.conv", "split", "scores", "shares", "distances"]
     quantize_static(
         source, path, _Calibration(data, net, count), quant_format=QuantFormat.QDQ,
         per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=last,
     )  # fmt: skip
-    made = onnx.load(path)
-    threshold = {prop.key: prop.value for prop in model.metadata_props}["threshold"]
-    metadata(made, float(threshold))
-    onnx.save(made, path)
 
 
 def made(name: str, given: argparse.Namespace) -> None:
@@ -326,12 +318,22 @@ def made(name: str, given: argparse.Namespace) -> None:
     feed = Feeder(data, name, given.seed)
     net = train(net, feed, steps, BATCH, RATES[name], log, kept_at)
     torch.save(net.state_dict(), kept_at)
-    floats = given.cache / f"eye-{name}-float.onnx"
-    floats.write_bytes(exported(net, THRESHOLDS[name]).SerializeToString())
-    path = ROOT / "fleet" / "eyes" / "models" / f"eye-{name}.onnx"
+    path = written(net, given.cache / f"eye-{name}-float.onnx", data)
+    print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size} B", flush=True)
+
+
+def written(net: Network, floats: Path, data: Pictures) -> Path:
+    """Write a network into the package, and in floats into a file beside its weights."""
+    floats.write_bytes(exported(net).SerializeToString())
+    path = ROOT / "fleet" / "eyes" / "models" / f"eye-{net.name}.onnx"
     path.parent.mkdir(exist_ok=True)
     quantised(floats, path, data, net)
-    print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size} B", flush=True)
+    model = onnx.load(path)
+    metadata(model, threshold=0.0)
+    onnx.save(model, path)
+    metadata(model, balanced(path))
+    onnx.save(model, path)
+    return path
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def test_the_smallest_size_from_the_shell(tmp_path: Path) -> None:
     what = " ".join(line["what"] for line in found["findings"])
     for part in (
         "reference engine", "frames a second", "2 Ray shards", "beside the kernels", "memory of",
-        "plain SimPy", "first answer",
+        "plain SimPy", "live eyes", "first answer",
     ):  # fmt: skip
         assert part in what
         assert part in " ".join(done.stdout.replace("│", " ").split())

@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from fleet.eyes import detector, measured, tasks
+from fleet.eyes import detector, measured, replay, tasks
 from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE, Detections
 from fleet.eyes.clip import LIGHTS, Truth
 from fleet.eyes.tasks import BEGUN_S, DELAYS_S, SETTLED_S, Seen
@@ -208,7 +208,7 @@ def test_a_light_that_was_not_measured_is_as_the_first_that_was() -> None:
 
 def test_packaged_tables_are_whole() -> None:
     """Every site is measured in every light, at every rate, by the networks that are packaged."""
-    for path in sorted(measured.folder().glob("tasks-*.csv")):
+    for path in sorted(replay.folder().glob("tasks-*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         made = json.loads(path.with_suffix(".json").read_text("utf-8"))

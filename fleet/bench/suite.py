@@ -35,6 +35,7 @@ class Size:
         scaling: sensors of each point, at one frame a second for `scaling_time`.
         memory: (sensors, short time, long time).
         simpy: (sensors, simulated time).
+        live: (sensors, simulated time) of networks that look at a frame a second each.
         repeat: runs of which the median counts.
         arms: arms of the city.
         day: whether a whole day of the city is run.
@@ -47,6 +48,7 @@ class Size:
     scaling_time: str = "60 s"
     memory: tuple[int, str, str] = (500, "1 h", "24 h")
     simpy: tuple[int, str] = (1000, "30 s")
+    live: tuple[int, str] = (200, "30 s")
     repeat: int = 3
     arms: tuple[str, ...] = ("cloud", "on_sensor")
     day: bool = False
@@ -56,7 +58,7 @@ class Size:
 SIZES = {
     "smoke": Size(
         (50, "2 s", "20 s"), (200, "20 s", "5 s"), (100, 1_000), "20 s", (50, "1 min", "10 min"),
-        (100, "5 s"), repeat=1, arms=("cloud",), full=False,
+        (100, "5 s"), (4, "5 s"), repeat=1, arms=("cloud",), full=False,
     ),
     "standard": Size(),
     "city-day": Size(day=True),
@@ -139,7 +141,8 @@ class Bench:
         Raises:
             RunError: two ways of running one thing gave different results.
         """
-        parts = [self.engines, self.city, self.scaling, self.memory, self.simpy, self.first_answer]
+        parts = [self.engines, self.city, self.scaling, self.memory, self.simpy, self.live,
+                 self.first_answer]  # fmt: skip
         if self.size.day:
             parts.append(self.day)
         for k, part in enumerate(parts):
@@ -254,6 +257,17 @@ class Bench:
             f"columns over plain SimPy, {sensors:,} sensors, three queues",
             found.simpy_s / found.fleet_s, "x", 100,
             f"{found.frames / found.simpy_s:,.0f} frames/s; all latencies equal to the ns",
+        )  # fmt: skip
+
+    def live(self) -> None:
+        """Measure networks that look at rendered frames; a frame a second and sensor keeps pace."""
+        sensors, duration = self.size.live
+        data = {**workloads.city(sensors, 1, duration), "inference": "live"}
+        job = Job(data, arm="on_sensor", executor="ray", shards=2, warm_up="1 s")
+        found = self._job("live", job)
+        self._find(
+            f"live eyes: frames a second, {sensors:,} sensors at 1 fps, 2 workers", found.rate,
+            "frame/s", 200, f"{2000 / found.rate:.0f} ms a frame on each",
         )  # fmt: skip
 
     def first_answer(self) -> None:

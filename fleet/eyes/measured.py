@@ -9,8 +9,6 @@ from __future__ import annotations
 import csv
 import functools
 from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from fleet.eyes.boxes import KINDS
 from fleet.eyes.clip import LIGHTS
+from fleet.eyes.replay import folder
 from fleet.eyes.tasks import DELAYS_S
 
 Ints = NDArray[np.int64]
@@ -79,11 +78,6 @@ def _by_name() -> dict[tuple[str, ...], list[Row]]:
             for row in csv.DictReader(file):
                 found.setdefault(tuple(row[word] for word in WORDS), []).append(row)
     return found
-
-
-def folder() -> Path:
-    """Return the folder of packaged traces and tables."""
-    return Path(str(resources.files("fleet.eyes").joinpath("traces")))
 
 
 def measured(rows: Sequence[Row]) -> Measured:

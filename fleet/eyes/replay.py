@@ -149,6 +149,11 @@ def known(path: Path | None = None) -> list[tuple[str, ...]]:
     return sorted(_by_name(path))
 
 
+def folder() -> Path:
+    """Return the folder of packaged traces and of tables of tasks."""
+    return Path(str(resources.files("fleet.eyes").joinpath("traces")))
+
+
 @functools.lru_cache(maxsize=4)
 def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
     """Return the rows of each (view, source, model); kept, as every plan asks for some."""
@@ -159,8 +164,7 @@ def _table(path: Path | None) -> pa.Table:
     """Return a compact table; all the packaged ones as one if no path is given."""
     if path is not None:
         return _read(path)
-    with resources.as_file(resources.files(__package__) / "traces") as folder:
-        tables = [_read(packaged) for packaged in sorted(folder.glob("*.parquet"))]
+    tables = [_read(packaged) for packaged in sorted(folder().glob("*.parquet"))]
     return pa.concat_tables([SCHEMA.empty_table(), *tables])
 
 
