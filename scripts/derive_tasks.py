@@ -3,8 +3,8 @@
 Run it as ``python scripts/derive_tasks.py [own] [fetched]``; it needs ``pip install -e '.[eyes]'``
 and takes some hours of one core; ``--jobs`` runs scenes side by side. No network was trained on
 these sites, and no constant of the tracker was chosen on them. As in `derive_traces.py` a small
-network sees raw frames, as on a sensor, and a large one raw frames and what codecs leave of them;
-`fetched` needs ``fleet eyes fetch ssd nanodet`` first.
+network sees raw frames, as on a sensor, and a large one raw frames and what codecs leave of them,
+which our own small one sees too; `fetched` needs ``fleet eyes fetch ssd nanodet`` first.
 
 Few people are before a camera at a time in the cities that are simulated, so visitors are counted
 where two or three are in view, and once more where nobody is. Ceilings and shelves have as many
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE
-from fleet.eyes.clip import LIGHTS, Pixels, Truth
+from fleet.eyes.clip import LIGHTS
 from fleet.eyes.codec import RAW, Setting, encode, setting
 from fleet.eyes.curve import Marks, marks, mean_ap, together
 from fleet.eyes.detector import Detector, file_of, load
@@ -105,23 +106,30 @@ def measure(pair: Pair, work: Work) -> list[list[object]]:
     busy = work.clip(SECONDS[work.view], OBJECTS[work.view])
     empty = None if work.view in INDOORS else work.clip(EMPTY_S, 0)
     small, large = load(pair.small, WEAK), load(pair.large, WEAK)
-    places = [(large, setting(name)) for name in CODECS[pair.name]]
-    rows = []
-    for finder, how in [*places, (small, RAW), (large, RAW)]:
-        seen = watched(busy, finder, how)
-        nothing = None if empty is None else watched(empty, finder, how)
-        for kind in ABOUT[work.view]:
-            for every in EVERY:
-                row: dict[str, object] = {
-                    "view": work.view, "source": how.name, "model": finder.name,
-                    "kind": KINDS[kind], "light": work.light, "site": work.site, "every": every,
-                    "fps": RATE_FPS / every, "seconds": SECONDS[work.view],
-                    "ap50": f"{mean_ap(together(seen.marks[kind])):.4f}",
-                    **(gaps(seen, every) if kind == GAP else passers(seen, nothing, kind, every)),
-                }  # fmt: skip
-                rows.append([row.get(name, 0) for name in HEADER])
+    rows: list[list[object]] = []
+    for how in (*(setting(name) for name in CODECS[pair.name]), RAW):
+        finders = [large, small] if pair.small_coded or how == RAW else [large]
+        found = watched(busy, finders, how)
+        nothing = [None] * len(finders) if empty is None else watched(empty, finders, how)
+        for finder, seen, unseen in zip(finders, found, nothing, strict=True):
+            rows += rows_of(work, how, finder, seen, unseen)
     print(f"{busy.name} measured", flush=True)
     return rows
+
+
+def rows_of(
+    work: Work, how: Setting, finder: Detector, seen: Watched, nothing: Watched | None
+) -> Iterator[list[object]]:
+    """Yield the rows of one network behind one codec; `nothing` is of the empty scene."""
+    for kind, every in product(ABOUT[work.view], EVERY):
+        row: dict[str, object] = {
+            "view": work.view, "source": how.name, "model": finder.name,
+            "kind": KINDS[kind], "light": work.light, "site": work.site, "every": every,
+            "fps": RATE_FPS / every, "seconds": SECONDS[work.view],
+            "ap50": f"{mean_ap(together(seen.marks[kind])):.4f}",
+            **(gaps(seen, every) if kind == GAP else passers(seen, nothing, kind, every)),
+        }  # fmt: skip
+        yield [row.get(name, 0) for name in HEADER]
 
 
 def passers(seen: Watched, nothing: Watched | None, kind: int, every: int) -> dict[str, object]:
@@ -143,9 +151,19 @@ def gaps(seen: Watched, every: int) -> dict[str, object]:
     return {"gaps": told.gaps, "map_error": "nan", **shares}
 
 
-def watched(clip: Held, finder: Detector, how: Setting) -> Watched:
-    """Return what a network finds in a clip behind a codec."""
-    everything = list(_seen(clip, finder, how))
+def watched(clip: Held, finders: list[Detector], how: Setting) -> list[Watched]:
+    """Return what each network finds in a clip behind a codec."""
+    found: list[list[Seen]] = [[] for _ in finders]
+    truths = (frame.truth for frame in clip.frames())
+    coded = encode((frame.pixels for frame in clip.frames()), how, clip.rate_fps)
+    while batch := list(islice(coded, AT_ONCE)):
+        of = list(islice(truths, len(batch)))
+        for seen, finder in zip(found, finders, strict=True):
+            seen += map(Seen, of, finder.find([got.pixels for got in batch]))
+    return [_watched(seen, finder) for seen, finder in zip(found, finders, strict=True)]
+
+
+def _watched(everything: list[Seen], finder: Detector) -> Watched:
     usual = float(finder.session.metadata["threshold"])
     judged = [
         [_of_kind(marks(found, truth, HEIGHT), kind) for truth, found in everything[::AP_EVERY]]
@@ -161,25 +179,6 @@ def _of_kind(of: Marks, kind: int) -> Marks:
     return of._replace(
         scores=of.scores[mine], kinds=of.kinds[mine], right=of.right[mine], wanted=wanted
     )
-
-
-def _seen(clip: Held, finder: Detector, how: Setting) -> Iterator[Seen]:
-    """Yield the truth of each frame and what a network finds in it behind a codec."""
-    truths = (frame.truth for frame in clip.frames())
-    coded = encode((frame.pixels for frame in clip.frames()), how, clip.rate_fps)
-    batch: list[tuple[Truth, Pixels]] = []
-    for truth, got in zip(truths, coded, strict=True):
-        assert truth is not None  # it is rendered
-        batch.append((truth, got.pixels))
-        if len(batch) == AT_ONCE:
-            yield from _found(finder, batch)
-            batch.clear()
-    yield from _found(finder, batch)
-
-
-def _found(finder: Detector, batch: list[tuple[Truth, Pixels]]) -> Iterator[Seen]:
-    found = finder.find([pixels for _, pixels in batch])
-    return (Seen(truth, seen) for (truth, _), seen in zip(batch, found, strict=True))
 
 
 def derive(pair: Pair, jobs: int) -> None:

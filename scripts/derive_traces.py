@@ -3,7 +3,8 @@
 Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e
 '.[eyes]'`` and takes about an hour of one core; ``--jobs`` runs scenes side by side. Rendered
 scenes have seeds that no network was trained on. On each, a small network sees raw frames, as on a
-sensor, and a large one raw frames and what codecs leave of them.
+sensor, and a large one raw frames and what codecs leave of them; our own small one sees these too,
+as a server may run a small model.
 In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
 second each.
 
@@ -54,6 +55,7 @@ class Pair(NamedTuple):
     """A network for the sensor, one for the cloud, where they look, and behind what.
 
     Its traces are in a file of its own. The fetched ones know neither gaps nor people from above.
+    `small_coded` says that the one for the sensor looks behind codecs too.
     """
 
     name: str
@@ -62,10 +64,11 @@ class Pair(NamedTuple):
     views: tuple[str, ...]
     codecs: tuple[str, ...]
     seeds: tuple[int, ...]
+    small_coded: bool = False
 
 
 SEEDS = tuple(FIRST_SITE + k for k in range(SITES))
-OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS)
+OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS, small_coded=True)
 FETCHED = Pair(
     "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS[:3]
 )
@@ -134,10 +137,13 @@ def filmed() -> Clip:
 
 
 def trace(pair: Pair, clip: Clip) -> pa.Table:
-    """Return what a pair sees: the small network raw frames, the large one behind codecs too."""
+    """Return what a pair sees: the small network perhaps raw frames only, the large one all."""
     small, large = detector.load(pair.small), detector.load(pair.large)
-    batches = list(watch(clip, [small], []))
-    batches += watch(clip, [large], [setting(name) for name in pair.codecs])
+    codecs = [setting(name) for name in pair.codecs]
+    if pair.small_coded:
+        batches = list(watch(clip, [small, large], codecs))
+    else:
+        batches = [*watch(clip, [small], []), *watch(clip, [large], codecs)]
     print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
     return pa.Table.from_batches(batches, SCHEMA)
 
