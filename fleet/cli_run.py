@@ -308,7 +308,7 @@ def _show(record: Record, as_json: bool) -> None:
         return
     out = terminal.console()
     out.print(terminal.comparison_table(record))
-    for line in terminal.verdicts(record.summary["slo"]):
+    for line in terminal.verdicts(record.summary["slo"], record.summary["replications"]):
         out.print(line)
     for remark in terminal.remarks(record):
         out.print(remark, style="dim")

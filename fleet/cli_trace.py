@@ -25,7 +25,8 @@ USUAL_FRAMES, USUAL_RATE_FPS = 100, 10.0
 ClipText = Annotated[
     str,
     typer.Argument(
-        metavar="CLIP", help="A video file, or a drawn scene: rendered:VIEW/LIGHT[/SEED]."
+        metavar="CLIP",
+        help="A video file, a fetched clip, or a drawn scene: rendered:VIEW/LIGHT[/SEED].",
     ),
 ]
 Models = Annotated[str, typer.Option(metavar="NAMES", help="Networks, with commas between.")]
@@ -33,9 +34,11 @@ Codecs = Annotated[
     list[str] | None,
     typer.Option(metavar="SETTING", help="Such as h264-crf28; may be given again."),
 ]
-View = Annotated[str | None, typer.Option(help="Where the file's camera looked [street].")]
+View = Annotated[
+    str | None, typer.Option(help="Where the file's camera looked, as a label [street].")
+]
 Light = Annotated[
-    str | None, typer.Option(help="When the file was filmed: day, dusk, night, rain [day].")
+    str | None, typer.Option(help="The file's light, as a label: day, dusk, night, rain [day].")
 ]
 Frames = Annotated[
     int | None, typer.Option(min=1, help="Frames at most [all; of a drawn scene 100].")
@@ -64,7 +67,7 @@ def trace(
 
     settings = [setting(name) for name in codec or ()]
     seen = clip_of(clip, view, light, frames)
-    finders = [load(name) for name in filter(None, models.split(","))]
+    finders = [load(name) for name in filter(None, map(str.strip, models.split(",")))]
     if not finders:
         raise InputError("--models names no network; write one such as eye-small")
     found = summarise(_traced(seen, finders, settings, frames, output))
@@ -73,7 +76,7 @@ def trace(
         return
     taken = f"{found[0].frames} frames at {seen.rate_fps:g} fps"
     title = f"{seen.name}: {taken}, {seen.view}, {seen.light}"
-    console().print(table(title, found), markup=False)
+    console().print(table(title, found, visitors=seen.view != "shelf"), markup=False)
 
 
 def _traced(
@@ -112,9 +115,12 @@ def clip_of(text: str, view: str | None, light: str | None, frames: int | None) 
         InputError: there is no such file or scene.
     """
     if not text.startswith(RENDERED):
+        from fleet.eyes import assets
         from fleet.eyes.video import open_clip
 
-        return open_clip(Path(text), view or "street", light or "day")
+        known = assets.clips()
+        path = assets.path(text, known[text]) if text in known else Path(text)
+        return open_clip(path, view or "street", light or "day")
     if view is not None or light is not None:
         raise InputError(f"'{text}' names view and light itself; leave out --view and --light")
     return _drawn(text, frames or USUAL_FRAMES)

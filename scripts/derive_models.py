@@ -32,12 +32,13 @@ def rows(catalog: Catalog, name: str) -> Iterator[Row]:
     """Yield the rows of a network."""
     path = file_of(name)
     profile = measure(read(path), name, path.name, repeats=1)
-    task, *counted = rows_of(catalog, profile)
-    yield task
-    yield Row(
-        name, "eye", name, "text", "", "", "itself (scripts/train_eyes.py)", task.year, "derived"
-    )
-    yield from counted
+    for row in rows_of(catalog, profile):
+        if row.parameter == "eye":
+            yield replace(row, source="itself (scripts/train_eyes.py)")
+        elif row.unit != "text" and not row.low:
+            yield replace(row, low=row.value, high=row.value)
+        else:
+            yield row
     yield from served(catalog, name, profile.graph.total("macs"))
 
 
@@ -45,11 +46,11 @@ def served(catalog: Catalog, name: str, macs: int) -> Iterator[Row]:
     """Yield the times of a network on all servers on which the other was measured."""
     share = macs / catalog.reader().count("models", LIKE, "macs")
     for row in catalog.rows("models", LIKE):
-        if row.parameter.endswith(BASE):
+        if row.parameter == "variation" or row.parameter.endswith(BASE):
             yield replace(row, item=name, source=f"as {LIKE}: {row.source}", confidence="estimate")
         elif row.parameter.endswith(EACH):
             value, low, high = (
-                f"{float(row.value) * share * factor:.4g}" for factor in (1.0, LOW, HIGH)
+                f"{round(float(row.value) * share * factor, 6):.4g}" for factor in (1.0, LOW, HIGH)
             )
             yield replace(
                 row, item=name, value=value, low=low, high=high, confidence="estimate",

@@ -67,10 +67,10 @@ def curve(table: list[dict[str, str]], message_bytes: dict[str, float]) -> Figur
         _points(axes, [sent], [sensor], COLOURS[0], "*", f"on the sensor: {NAMES[SENSOR]}")
         for row, rate in zip(coded, rates, strict=True):
             axes.annotate(
-                row["quality"], (rate, float(row["recall"])), (-3, 3), fontsize=6, ha="right",
+                row["quality"], (rate, float(row["recall"])), (4, -7), fontsize=6, ha="left",
                 textcoords="offset points", color="#444444",
             )  # fmt: skip
-        axes.set(xscale="log", title=light, ylim=(0, 0.9), xlim=(8, 8000))
+        axes.set(xscale="log", title=light, ylim=(0, 0.9), xlim=(8, 12000))
         axes.grid(color="#dddddd", lw=0.4)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -106,8 +106,8 @@ def message_bytes() -> dict[str, float]:
 
 
 def examples() -> Figure:
-    """Return a frame of a street by day and by night, raw and behind codecs, with what is found."""
-    network = load("eye-small")
+    """Return a frame of a street by day and by night, as each arm sees it, with what is found."""
+    small, large = load("eye-small"), load("eye-large")
     figure = Figure(figsize=(7.0, 3.7), layout="constrained")
     panels = figure.subplots(2, 1 + len(SHOWN))
     for line, light in zip(panels, ("day", "night"), strict=True):
@@ -115,8 +115,9 @@ def examples() -> Figure:
         frames = list(clip.frames())
         for axes, how in zip(line, (RAW, *map(setting, SHOWN)), strict=True):
             coded = list(encode((frame.pixels for frame in frames), how, clip.rate_fps))[-1]
-            size = "raw" if how is RAW else f"{how.name}, {len(coded.data):,} B"
-            axes.set_title(f"{light}: {size}", fontsize=7)
+            network = small if how is RAW else large
+            size = "" if how is RAW else f", {len(coded.data):,} B"
+            axes.set_title(f"{light}: {network.name}, {how.name}{size}", fontsize=7)
             _boxes(axes, frames[-1], coded.pixels, network)
     handles = [
         Rectangle((0, 0), 1, 1, fill=False, ec=colour, ls=style)

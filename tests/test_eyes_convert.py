@@ -451,7 +451,7 @@ def test_converted_networks_find_people(street, name: str, people: float, vehicl
     """As many as when these networks were run by other converters, and both parked cars."""
     from fleet.eyes import detector
 
-    if not assets.folder(assets.known(name)).is_dir():
+    if not assets.here(assets.known(name)):
         pytest.skip(f"'{name}' is not here; fetch it: fleet eyes fetch {name}")
     found = detector.load(name).find(street)
     assert np.mean([(f.kinds == 0).sum() for f in found]) == pytest.approx(people, abs=0.15)

@@ -261,8 +261,8 @@ def test_a_network_that_does_not_fit() -> None:
     needed = 16 + 2 * 8 * 630_000 + 1
     assert f"needs {needed:,} B of 8,388,480 B: {needed - 8_388_480:,} B too many" in told
     assert "has 2 inputs" in told
-    assert "input 'x' is 2 x 700 px; the sensor gives at most 640" in told
-    assert "is no picture of one or three colours" in told
+    assert "takes 2 x 700 px at 'x'; the sensor gives at most 640" in told
+    assert "no picture of one or three colours" in told
     assert fit.doubts == ["operator Erf is not known to be supported"]
     assert operators.not_known(["Erf", "Conv", "Resize", "Abs"]) == ["Abs", "Erf"]
     with pytest.raises(InputError, match="--device 't4' is not an AI sensor; known: imx500"):
@@ -270,12 +270,12 @@ def test_a_network_that_does_not_fit() -> None:
 
 
 def test_names() -> None:
-    assert study.check_name(CATALOG, "my-model.2") == "my-model.2"
+    assert study.check_name(CATALOG, "my-model.2", written=True) == "my-model.2"
     for wrong in ("", "My", "a b", "-x", "x" * 41):
         with pytest.raises(InputError, match="must be of small letters"):
-            study.check_name(CATALOG, wrong)
+            study.check_name(CATALOG, wrong, written=False)
     with pytest.raises(InputError, match="'yolo11m' is a model of the catalogue"):
-        study.check_name(CATALOG, "yolo11m")
+        study.check_name(CATALOG, "yolo11m", written=True)
 
 
 def test_rows_are_written_beside_others(tmp_path) -> None:
@@ -374,9 +374,33 @@ def test_the_command_in_words(tmp_path, capsys) -> None:
     assert fleet_profile(str(tmp_path / "bad.onnx")) == cli.BAD_INPUT
     assert "is cut short" in capsys.readouterr().err
     assert fleet_profile(str(tmp_path / "Small_Net.onnx"), "--name", "A") == cli.BAD_INPUT
+    assert fleet_profile("eye-small") == 0
+    assert "eye-small (" in capsys.readouterr().out
     told = ("--pictures", str(tmp_path))
     assert fleet_profile(str(tmp_path / "Small_Net.onnx"), *told) == cli.BAD_INPUT
     assert "has 0 pictures" in capsys.readouterr().err
+
+
+def test_a_place_for_rows_is_judged_before_the_work(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(profile, "measure", None)  # it would fail
+    (tmp_path / "file").write_text("")
+    for place, words in (
+        ("rows.csv", "a scenario reads models from a file 'models.yaml'"),
+        ("file/models.yaml", "cannot be written"),
+    ):
+        told = (str(tmp_path / "a.onnx"), "-o", str(tmp_path / place))
+        assert fleet_profile(*told) == cli.BAD_INPUT
+        assert words in capsys.readouterr().err
+    assert fleet_profile(str(tmp_path / "a.onnx"), "--server", "box") == cli.BAD_INPUT
+    assert "say which: -o models.yaml" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_pictures_that_are_not_used_are_told(tmp_path) -> None:
+    for k, pixels in enumerate(pictures(2)):
+        Image.fromarray(pixels).save(tmp_path / f"{k}.png")
+    seen = profile.measure(small(), "small", "small.onnx", pictures=profile.pictures_in(tmp_path))
+    assert "the pictures that were given are not used" in seen.remarks
 
 
 def test_pictures_that_are_none(tmp_path) -> None:
@@ -391,4 +415,4 @@ def test_pictures_that_are_none(tmp_path) -> None:
 def test_borrowed_rows_are_in_the_catalogue() -> None:
     known = {row.parameter for row in CATALOG.rows("models", "ssd-mobilenet-v2")}
     rows = {row.parameter for row in study.rows_of(CATALOG, measured(bright_spots()))}
-    assert known - rows == {"map", "rate_max", "eye"}
+    assert known - rows == {"map", "rate_max"}

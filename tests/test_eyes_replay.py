@@ -156,13 +156,37 @@ def test_where_every_frame_stands_alone_both_are_the_same(path: Path) -> None:
 def test_what_cannot_be_replayed_is_refused(whole: pa.Table, path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="without known truth"):
         replay.compact(traced(Squares(known=False), Bright()))
-    with pytest.raises(InputError, match=f"there are street/{CODEC}/bright, street/jpeg-q85"):
+    with pytest.raises(InputError, match=f"street/raw/dim; there are .*street/{CODEC}/bright"):
         replay.load("street", "raw", "dim", path)
     with pytest.raises(InputError, match="cannot be read"):
         replay.load("street", "raw", "bright", tmp_path / "none.parquet")
-    pq.write_table(whole, tmp_path / "trace.parquet")
-    with pytest.raises(InputError, match="no table to replay"):
-        replay.load("street", "raw", "bright", tmp_path / "trace.parquet")
+    pq.write_table(whole.select(["view", "light"]), tmp_path / "other.parquet")
+    with pytest.raises(InputError, match="no table to replay: write it with fleet trace -o"):
+        replay.load("street", "raw", "bright", tmp_path / "other.parquet")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty: holds no \.parquet file"):
+        replay.known(tmp_path / "empty")
+    unknown = traced(Squares(known=False), Bright())
+    pq.write_table(unknown, tmp_path / "unknown.parquet")
+    with pytest.raises(InputError, match=r"unknown\.parquet: cannot be replayed: a trace without"):
+        replay.known(tmp_path / "unknown.parquet")
+
+
+def test_a_folder_of_whole_traces_is_as_one_compact_table(
+    whole: pa.Table, path: Path, tmp_path: Path
+) -> None:
+    """A user may name what `fleet trace` has written; the packaged traces are there beside it."""
+    for clip in dict.fromkeys(whole["clip"].to_pylist()):
+        mine = whole.filter(pa.compute.equal(whole["clip"], clip))
+        pq.write_table(mine, tmp_path / f"{clip}.parquet")
+    assert len(list(tmp_path.glob("*.parquet"))) > 1
+    own = {names for names in replay.known(path) if names not in replay.known()}
+    assert own
+    assert set(replay.known(tmp_path)) == own | set(replay.known())
+    for names in own:
+        one, other = replay.load(*names, path), replay.load(*names, tmp_path)
+        for a, b in zip(one, other, strict=True):
+            assert np.array_equal(a, b)
 
 
 PACKAGED = sorted((Path(replay.__file__).parent / "traces").glob("*.parquet"))

@@ -300,7 +300,7 @@ def test_arms_are_compared_site_by_site() -> None:
             for name, many, sites in (("door", 3, door), ("shelf", 1, shelf))
             if sites is not None
         }
-        return {"service": {"groups": groups}}
+        return {"service": {"groups": groups}, "groups": {}}
 
     one = arm([0.5, 0.7, 0.9, None, 0.4, 0.6], [0.1] * SITES)
     other = arm([0.4, 0.5, 0.6, 0.5, None, 0.5], None)
@@ -323,3 +323,35 @@ def test_counts_are_drawn_by_their_shares() -> None:
     assert error < 0.02 * mean
     assert abs(counted.mean() - mean) < 4 * error
     assert abs(counted.var() - variance) < 0.15 * variance
+
+
+def test_arms_that_see_other_sensors_are_not_compared() -> None:
+    def arm(recall: float, **eyes: list[str]) -> dict[str, Any]:
+        return {
+            "accuracy": {"recall": recall},
+            "service": {"groups": {}},
+            "groups": {name: {"sensors": 1, "eyes": seen} for name, seen in eyes.items()},
+        }
+
+    def compared(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+        arms = compare({"a": [one], "b": [other]}, "b", ["accuracy.recall"])["arms"]["a"]
+        return arms.get("accuracy.recall")
+
+    base = arm(0.5, door=["nanodet"], shelf=["eye-large"])
+    found = compared(arm(0.7, door=["ssd"], shelf=["eye-small"]), base)
+    assert found["difference"] == pytest.approx(0.2)
+    assert compared(arm(0.7, door=["ssd"], shelf=[]), base) is None
+
+
+def test_intervals_stay_within_what_is_possible() -> None:
+    sites = np.arange(SITES)
+    for values, most, cut in (
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 6.0], np.inf, 0),
+        ([1.0, 1.0, 1.0, 1.0, 1.0, 0.4], 1.0, 1),
+    ):
+        found = service._estimate(np.array([values]), sites, np.ones((1, SITES), bool), most)
+        assert found is not None
+        whole = interval95(values)
+        assert found["ci95"][cut] == (0.0, 1.0)[cut]
+        assert found["ci95"][1 - cut] == whole[1 - cut]
+        assert not 0.0 <= whole[cut] <= most

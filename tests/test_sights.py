@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import worlds
 
+from fleet.catalog import Catalog
 from fleet.errors import InputError
+from fleet.eyes import replay
 from fleet.plan.columns import Plan
 from fleet.plan.light import DAY, DUSK, NIGHT, RAIN, light_by_second, sun_elevation_deg
 from fleet.results.accuracy import accuracy, measures
@@ -232,3 +234,17 @@ def test_engines_agree_over_a_sunset() -> None:
     assert fast.tally.fingerprint() == slow.tally.fingerprint()
     # The eye of this arm was traced at dusk and in rain only: rows of dusk stand for the day.
     assert fast.tally.sights[0, DUSK, sight.ANSWERED] > 500
+
+
+def test_every_eye_of_the_catalogue_was_traced_where_it_may_stand() -> None:
+    """The last network of a model's row `eye` is ours, and sees in every view and codec traced."""
+    catalog = Catalog.load()
+    traced = set(replay.known())
+    coded = {source for _, source, name in traced if name == "eye-large"}
+    assert {"raw", "h264-crf28"} <= coded
+    apps = {catalog.row("apps", a, "view").value for a in catalog.items("apps")
+            if catalog.has("apps", a, "view")}  # fmt: skip
+    for model in catalog.items("models"):
+        if catalog.has("models", model, "eye"):
+            last = catalog.row("models", model, "eye").value.split()[-1]
+            assert {(view, how, last) for view in apps for how in coded} <= traced, model

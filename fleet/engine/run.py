@@ -26,7 +26,7 @@ from fleet.plan.partition import Partition, partition
 from fleet.stages import capture
 from fleet.stages.scene import SECOND_NS
 
-_FRAMES_PER_SLICE = 25_000
+_FRAMES_PER_SLICE, _LIVE_FRAMES_PER_SLICE = 25_000, 64
 _SLICES_PER_WINDOW = 4
 _LONGEST_WINDOW_NS = 60 * SECOND_NS
 _SHORTEST_WINDOW_NS = SECOND_NS // 10
@@ -101,6 +101,7 @@ def simulate(
     executor, window_ns = start(plan, options, checkpoints)
     try:
         ready = time.perf_counter()
+        progress(0.0)
         executor.advance(plan.end_ns, lambda done_ns: progress(done_ns / plan.end_ns))
         advance_s = time.perf_counter() - ready
         tally, in_flight = executor.tally(), executor.in_flight()
@@ -181,7 +182,8 @@ def slice_ns(plan: Plan, alone: int = 1) -> int:
     """Return a span that holds some 25,000 frames, or one of each sensor, from 0.1 s to 60 s; ns.
 
     So many frames and their copies stay in the cache of a core: more at a time run slower. But
-    every sensor is looked at in every span, which should not be for nothing.
+    every sensor is looked at in every span, which should not be for nothing. Where networks look
+    live it holds some 64, so that a user sees how far the run is.
 
     Args:
         plan: the plan.
@@ -189,7 +191,8 @@ def slice_ns(plan: Plan, alone: int = 1) -> int:
     """
     clocks = plan.clocks
     per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
-    frames = max(alone * _FRAMES_PER_SLICE, plan.size)
+    at_once = _LIVE_FRAMES_PER_SLICE if plan.looks_live else _FRAMES_PER_SLICE
+    frames = max(alone * at_once, plan.size)
     return int(np.clip(frames / per_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
 
 

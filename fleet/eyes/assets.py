@@ -162,6 +162,14 @@ def folder(asset: Asset) -> Path:
     return cache() / "assets" / f"{asset.name}-{asset.version}"
 
 
+def here(asset: Asset) -> bool:
+    """Return whether an asset is here with all its files, and none of them was cut off."""
+    kept = {folder(asset) / m.kept_as: m.size - m.start for m in asset.members}
+    return all(path.is_file() and path.stat().st_size == size for path, size in kept.items()) and (
+        asset.convert is None or (folder(asset) / f"{asset.name}.onnx").is_file()
+    )
+
+
 def known(name: str) -> Asset:
     """Return an asset by its name.
 
@@ -194,19 +202,28 @@ def path(name: str, file: str) -> Path:
         InputError: it has not been fetched.
     """
     found = folder(known(name)) / file
-    if not found.is_file():
+    if not here(known(name)):
         raise InputError(f"'{name}' is not here yet; fetch it: fleet eyes fetch {name}")
     return found
+
+
+def clips() -> dict[str, str]:
+    """Return the files of the clips that can be fetched, by name."""
+    return {
+        asset.name: asset.members[0].kept_as for asset in ASSETS.values() if asset.convert is None
+    }
 
 
 def fetch(asset: Asset) -> Path:
     """Fetch an asset, unless it is here; return its folder, which appears whole or not at all.
 
+    A folder in which files are missing or cut off is replaced.
+
     Raises:
         InputError: its client is missing or fails, or what came is not what was expected.
     """
     place = folder(asset)
-    if place.is_dir():
+    if here(asset):
         return place
     for package in asset.needs:
         if importlib.util.find_spec(package) is None:
@@ -223,7 +240,8 @@ def fetch(asset: Asset) -> Path:
             if asset.convert is not None:
                 (whole / f"{asset.name}.onnx").write_bytes(asset.convert(files))
             (whole / _NOTE).write_text(_note(asset))
-            if not place.is_dir():  # another process may have been faster
+            if not here(asset):  # another process may have been faster
+                remove(asset)
                 whole.rename(place)
     except OSError as error:
         raise InputError(

@@ -24,7 +24,7 @@ class Detector:
     """A network with all that lies between pictures and detections.
 
     Attributes:
-        name: what it was loaded by.
+        name: of the model; of a file, without folder and ending.
         side: height and width of its input, px.
         session: the network.
         threshold: least score of what is found.
@@ -116,12 +116,26 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
     """
     name = str(name_or_path)
     known = packaged()
-    if name in known or name in assets.models():
+    if name in known:
         return Detector(read(file_of(name)), name, threshold)
+    if name in assets.models():
+        return _fetched(name, threshold)
     path = Path(name_or_path)
     if path.suffix != ".onnx":
         names = ", ".join([*known, *assets.models()])
         raise InputError(f"there is no model '{name}'; name one of {names}, or an .onnx file")
     data = read(path)
     worker.trial(data, name)
-    return Detector(data, name, threshold)
+    found = Detector(data, name, threshold)
+    found.name = path.stem
+    return found
+
+
+def _fetched(name: str, threshold: float | None) -> Detector:
+    path = file_of(name)
+    try:
+        return Detector(read(path), name, threshold)
+    except InputError as error:
+        raise InputError(
+            f"{path}: {error}; fetch it anew: fleet eyes remove {name}; fleet eyes fetch {name}"
+        ) from None

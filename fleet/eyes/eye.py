@@ -25,6 +25,11 @@ class Eye(NamedTuple):
     indoors: bool
     sha256: str = ""
 
+    @property
+    def title(self) -> str:
+        """Return the network and what stands before it, for people."""
+        return self.name if self.source == RAW_NAME else f"{self.name} behind {self.source}"
+
 
 class Moment(NamedTuple):
     """A frame to look at.

@@ -147,7 +147,7 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         counting.node(node)
     layers = counting.fused(set(outputs))
     if not layers:
-        raise InputError(f"{name}: has no layers: its outputs do not depend on its inputs")
+        raise InputError(f"{name}: has no layers: nothing is computed from its inputs")
     last = [counting.root(tensor) for tensor in outputs]
     types = {
         port.name: onnx.TensorProto.DataType.Name(port.type.tensor_type.elem_type).lower()

@@ -102,6 +102,8 @@ def measure(
     else:
         shown = rendered() if pictures is None else pictures
         small, effect = quantise.effect(Detector(data, file), data, shown)
+    if pictures is not None and effect is None:
+        remarks.append("the pictures that were given are not used")
     return Profile(
         name=name,
         file=file,

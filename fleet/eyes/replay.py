@@ -42,6 +42,8 @@ _NUMBERS = (
     "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes",
     "i_permille", "p_permille",
 )  # fmt: skip
+_COUNTED = {"clip", "frame", "present", "frame_bytes", "is_intra", "true_positives"}
+"""Columns by which a trace as `fleet trace` writes it is known."""
 SCHEMA = pa.schema(
     [(word, pa.string()) for word in _WORDS] + [(number, pa.int32()) for number in _NUMBERS]
 )
@@ -128,7 +130,8 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
         view: one of `VIEWS`.
         source: raw or a codec setting.
         model: name of a network.
-        path: of a compact table; None for the packaged ones.
+        path: of a user's own traces, a file or a folder of them, beside the packaged ones; None:
+            there are none.
 
     Raises:
         InputError: there are no such rows; lists what there is.
@@ -157,25 +160,44 @@ def folder() -> Path:
 @functools.lru_cache(maxsize=4)
 def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
     """Return the rows of each (view, source, model); kept, as every plan asks for some."""
-    return dict(groups(_table(path), _WORDS[:3]))
-
-
-def _table(path: Path | None) -> pa.Table:
-    """Return a compact table; all the packaged ones as one if no path is given."""
     if path is not None:
-        return _read(path)
-    tables = [_read(packaged) for packaged in sorted(folder().glob("*.parquet"))]
-    return pa.concat_tables([SCHEMA.empty_table(), *tables])
+        return {**_by_name(None), **dict(groups(_own(path), _WORDS[:3]))}
+    tables = [_compact(packaged) for packaged in sorted(folder().glob("*.parquet"))]
+    return dict(groups(pa.concat_tables([SCHEMA.empty_table(), *tables]), _WORDS[:3]))
+
+
+def _own(path: Path) -> pa.Table:
+    """Return a compact table of a file, or of all in a folder: traces as they are, or compact."""
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: holds no .parquet file; write some with fleet trace -o")
+    tables = {file: _read(file) for file in files}
+    whole = [table for table in tables.values() if set(table.column_names) >= _COUNTED]
+    rest = [_compact(file) for file, t in tables.items() if not set(t.column_names) >= _COUNTED]
+    try:
+        made = [compact(pa.concat_tables(whole))] if whole else []
+    except (InputError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be replayed: {error}") from None
+    return pa.concat_tables([*made, *rest])
+
+
+def _compact(path: Path) -> pa.Table:
+    table = _read(path)
+    if table.column_names != SCHEMA.names:
+        raise InputError(
+            f"{path}: no table to replay: write it with fleet trace -o, or have the columns"
+            f" {', '.join(SCHEMA.names)}"
+        )
+    return table.cast(SCHEMA)
 
 
 def _read(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    if table.column_names != SCHEMA.names:
-        raise InputError(f"{path}: no table to replay: columns must be {', '.join(SCHEMA.names)}")
-    return table.cast(SCHEMA)
+        return pq.read_table(path)
+    except OSError as error:
+        raise InputError(f"traces {path}: cannot be read: {error.strerror or error}") from None
+    except pa.ArrowInvalid as error:
+        raise InputError(f"traces {path}: cannot be read: {error}") from None
 
 
 def _indexed(rows: pa.Table) -> Replay:

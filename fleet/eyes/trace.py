@@ -267,6 +267,10 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     Raises:
         InputError: the file cannot be written.
     """
+    if path.is_dir():
+        raise InputError(
+            f"{path}: is a folder; name a file in it, such as {path / 'trace.parquet'}"
+        )
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,10 @@ class VideoClip:
             with self.path.open("rb") as file, av.open(file, "r", options=_LISTED) as container:
                 yield container, _stream(container, self.path)
         except (av.error.FFmpegError, OSError, EOFError) as error:
-            raise InputError(f"{self.path}: not a video that can be read: {_why(error)}") from None
+            raise InputError(
+                f"{self.path}: not a video that can be read ({_why(error)}); take"
+                f" {', '.join(CONTAINERS)}"
+            ) from None
 
 
 _LISTED = {
@@ -134,7 +137,8 @@ def open_clip(path: Path, view: str = "street", light: str = "day") -> VideoClip
         if word not in known:
             raise InputError(f"{what} '{word}' is not one of {', '.join(known)}")
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+        what = "that is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise InputError(f"{path}: {what}")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InputError(f"{path}: larger than {MAX_FILE_BYTES >> 30} GiB; cut the clip")
     return VideoClip(path, view, light)

@@ -33,6 +33,7 @@ from fleet.stages.books import (
     SERVER_NS,
 )
 from fleet.stages.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
+from fleet.stages.setup import SIGHT
 
 RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
@@ -253,14 +254,22 @@ def pixels_to_cloud(outcome: Outcome) -> int:
 
 
 def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
-    """Return captured frames, results and latency of each group of sensors."""
+    """Return captured frames, results, latency and eyes of each group of sensors.
+
+    `eyes` are the networks whose sight stands for the group's models as the run begins, such as
+    'nanodet behind h264-crf28'; none if nobody measured any, or none is asked for.
+    """
     plan, counts = outcome.plan, outcome.tally.sensors
+    sight = plan.setup_tables[0][plan.setup_of, SIGHT]
     return {
         name: {
             "sensors": int((plan.group_of == g).sum()),
             "captured": int(counts[plan.group_of == g, CAPTURED].sum()),
             "results": int(counts[plan.group_of == g, FATE_0 + RESULT].sum()),
             "latency_ms": latency_ms(outcome, g),
+            "eyes": sorted(
+                {plan.eyes[e].title for e in np.unique(sight[plan.group_of == g]) if e >= 0}
+            ),
         }
         for g, name in enumerate(plan.group_names)
     }

@@ -13,7 +13,7 @@ and how many frames became results is the run's own:
 - **Places.** The error of the map of where people are.
 
 Means are over windows, then sensors of a site, then sites. Intervals cover 95 % over sites
-(Student's t), not over networks; sensors of one site are counted as one.
+(Student's t, cut at what is possible), not over networks; sensors of one site are counted as one.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from fleet.stages.sight import LIGHTS
 MEASURES = (
     "ap50", "miscount_per_5_min", "gaps_alerted_within_30_s", "time_to_alert_s", "map_error",
 )  # fmt: skip
+_SHARES = ("ap50", "gaps_alerted_within_30_s")  # the others have no upper end
 WINDOW_S = 300
 MOST_SENSORS = 64
 """Of a group, evenly spaced, that are looked at."""
@@ -115,12 +116,15 @@ def _measures(
     """Return the estimates of some windows and sensors, and the frames that were answered there."""
     return {
         "answered_fps": float(seen.fps[where].mean()),
-        **{name: _estimate(value, seen.site, where) for name, value in values.items()},
+        **{
+            name: _estimate(value, seen.site, where, 1.0 if name in _SHARES else np.inf)
+            for name, value in values.items()
+        },
     }
 
 
-def _estimate(values: Floats, site: Ints, where: NDArray[np.bool_]) -> Estimate | None:
-    """Return the mean over sites with its interval; None if no site could tell."""
+def _estimate(values: Floats, site: Ints, where: NDArray[np.bool_], most: float) -> Estimate | None:
+    """Return the mean over sites with its interval, within 0 and `most`; None if none can tell."""
     known = where & ~np.isnan(values)
     of = np.broadcast_to(site, values.shape)[known]
     sums = np.bincount(of, weights=values[known], minlength=SITES)
@@ -132,7 +136,7 @@ def _estimate(values: Floats, site: Ints, where: NDArray[np.bool_]) -> Estimate 
     interval = interval95(told)
     return {
         "mean": sum(told) / len(told),
-        "ci95": None if interval is None else list(interval),
+        "ci95": None if interval is None else [max(0.0, interval[0]), min(most, interval[1])],
         "by_site": by_site,
     }
 

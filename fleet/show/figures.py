@@ -16,11 +16,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fleet.engine.run import Outcome
 from fleet.sketch import quantiles_ns, upper_ns
-from fleet.stages.books import BIN_NS, FATE_0, LATENCY_SUM_NS
+from fleet.stages.books import BIN_NS, FATE_0, LATENCY_MAX_NS, LATENCY_SUM_NS
 from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
 
@@ -109,9 +109,17 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
         used = np.flatnonzero(counts)
         if not len(used):
             continue
-        ms = upper_ns(used.astype(np.int64)) * 1e-6
+        # No result is later than the longest, which may lie inside the last class.
+        ms = np.minimum(upper_ns(used.astype(np.int64)) * 1e-6, longest_ms(outcome))
         share = np.cumsum(counts[used]) / counts.sum()
-        axes.step(ms, share, where="post", label=arm, color=COLOURS[i % 9], linestyle=_LINES[i % 4])
+        axes.step(
+            [ms[0], *ms],
+            [0.0, *share],
+            where="post",
+            label=arm,
+            color=COLOURS[i % 9],
+            linestyle=_LINES[i % 4],
+        )
         table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
     axes.set_xscale("log")
     _show_bulk(axes, outcomes)
@@ -123,20 +131,25 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
     return figure, table
 
 
+def longest_ms(outcome: Outcome) -> float:
+    """Return the longest latency of a result; 0 without any."""
+    return int(outcome.tally.sensors[:, LATENCY_MAX_NS].max(initial=0)) * 1e-6
+
+
 def _show_bulk(axes: Axes, outcomes: dict[str, Outcome]) -> None:
     """Cut the axis behind the 99.9th percentile of the slowest arm, and say what lies beyond."""
     tails = [
-        quantiles_ns(counts, (0.999, 1.0))
+        quantiles_ns(counts, (0.999,))
         for o in outcomes.values()
         if (counts := o.tally.latency.sum(axis=0)).any()
     ]
     if not tails:
         return
     edge_ms = 1.3e-6 * max(tail[0] or 0 for tail in tails)
-    longest_ms = 1e-6 * max(tail[1] or 0 for tail in tails)
-    if longest_ms > edge_ms:
+    longest = max(longest_ms(o) for o in outcomes.values())
+    if longest > edge_ms:
         axes.set_xlim(right=edge_ms)
-        axes.set_title(f"up to 1.3 × p99.9; the longest is {longest_ms:,.0f} ms", loc="right")
+        axes.set_title(f"up to 1.3 × p99.9; the longest is {longest:,.0f} ms", loc="right")
 
 
 def _plain_log_ticks(axes: Axes) -> None:
@@ -202,7 +215,7 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
             table += [(arm, name, f"{t:g}", f"{r:.6g}") for t, r in zip(start_s, rate, strict=True)]
         axes.set_title(arm, loc="left")
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(_marked))
         axes.set_ylabel("Mbit/s")
     panels[-1].set_xlabel("simulated time (s)")
     handles = {
@@ -214,6 +227,11 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
         handles.values(), handles.keys(), loc="outside lower center", ncols=3, columnspacing=1.0
     )
     return figure, table
+
+
+def _marked(x: float, _: int | None = None) -> str:
+    """Return a tick's number as short as it is exact, with thousands marked."""
+    return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:g}"
 
 
 def power(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:

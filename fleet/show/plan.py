@@ -10,6 +10,10 @@ from fleet.engine.run import default_window_ns
 from fleet.plan.columns import EVENT_NAMES, KIND, Plan
 from fleet.stages import capture
 
+LIVE_FRAME_S = 0.02
+"""Time of a core for a frame at which `eye-small` looks live, rendering included; `fleet bench`
+measures it. `eye-large` and codecs take more."""
+
 
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     """Return sensors, links, frames and events of the arms of a scenario."""
@@ -17,6 +21,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     clocks = first.clocks
     per_s = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum() * 1e9)
     events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
+    frames = per_s * first.end_ns / 1e9
     return {
         "arms": list(plans),
         "sensors": {
@@ -26,12 +31,23 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
             name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
         },
         "frames_per_s": round(per_s, 3),
-        "frames_per_arm": round(per_s * first.end_ns / 1e9),
+        "frames_per_arm": round(frames),
+        "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
+        **(
+            {"live_core_hours_per_arm": round(frames * LIVE_FRAME_S / 3600, 2)}
+            if first.looks_live
+            else {}
+        ),
         "window_s": default_window_ns(first) / 1e9,
         "control_events": dict(events),
         "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
     }
+
+
+def eyes_named(plan: Plan) -> str:
+    """Return whose sight stands for the models of an arm."""
+    return " and ".join(dict.fromkeys(eye.title for eye in plan.eyes)) or "nobody"
 
 
 def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:

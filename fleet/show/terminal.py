@@ -57,7 +57,8 @@ def comparison_table(record: Record) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
-        f" {summary['simulated_s']:g} s simulated, seed {summary['seed']}",
+        f" {summary['simulated_s']:g} s simulated, seed {summary['seed']}"
+        + (f", first of {many} replications" if (many := summary["replications"]) > 1 else ""),
         title_style="bold",
         title_justify="left",
     )
@@ -226,15 +227,14 @@ def _busiest(arms: Arms, most: int = 5) -> list[Row]:
     ]
 
 
-def verdicts(rows: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterator[Text]:
     """Yield a line for each objective and arm: kept or missed, and what was measured."""
+    worst = f"worst of {replications}: " if replications > 1 else ""
     for row in rows:
-        measured = row["measured"]
-        shown = "no results" if measured is None else f"{measured:.4g}"
+        measured, demand = row["measured"], row["objective"].removeprefix(f"{row['arm']}: ")
+        shown = "was not measured" if measured is None else f"is {worst}{measured:.4g}"
         mark, style = ("✓", "green") if row["kept"] else ("✗", "red")
-        yield Text.assemble(
-            (f"{mark} ", style), f"{row['arm']}: {row['objective']}", (f"  (is {shown})", "dim")
-        )
+        yield Text.assemble((f"{mark} ", style), f"{row['arm']}: {demand}", (f"  ({shown})", "dim"))
 
 
 def remarks(record: Record) -> Iterator[str]:
@@ -244,8 +244,8 @@ def remarks(record: Record) -> Iterator[str]:
             "One replication: no confidence intervals, so arms are not ranked;"
             " use --replications 5 or more for paired intervals."
         )
-    else:
-        yield from _differences(record.summary["comparison"])
+    yield from _differences(record.summary["comparison"])
+    yield from _eyes(record.arms)
     network = record.summary["network_energy"]
     yield (
         f"Network energy is {network['boundary']}: {network['fixed_kwh_per_gb']:.2g} kWh/GB over"
@@ -263,15 +263,33 @@ def remarks(record: Record) -> Iterator[str]:
 def _differences(comparison: Mapping[str, Any]) -> Iterator[str]:
     base = comparison["baseline"]
     for arm, metrics in comparison["arms"].items():
-        for metric in ("latency_ms.p99", "power_w.total", "bytes"):
+        served = [metric for metric in metrics if metric.startswith("service.")]
+        for metric in ("latency_ms.p99", "power_w.total", "bytes", *served):
             row = metrics.get(metric)
             if row is None or row["ci95"] is None:
                 continue
             low, high = row["ci95"]
             verdict = "no difference shown" if low <= 0 <= high else "differs"
+            over = " over sites" if metric in served else ""
             yield (
                 f"{arm} − {base}, {metric}: {row['difference']:+.4g}"
-                f" [95 % CI {low:+.4g} .. {high:+.4g}]: {verdict}"
+                f" [95 % CI{over} {low:+.4g} .. {high:+.4g}]: {verdict}"
+            )
+
+
+def _eyes(arms: Arms) -> Iterator[str]:
+    """Yield whose sight stands for each arm's models, and where nobody's does."""
+    if not any(arm["accuracy"]["by_light"] for arm in arms.values()):
+        return
+    for name, arm in arms.items():
+        titles = dict.fromkeys(t for group in arm["groups"].values() for t in group["eyes"])
+        yield f"{name} sees as {', '.join(titles) or 'nobody measured'}."
+        blind = {n: g["sensors"] for n, g in arm["groups"].items() if not g["eyes"]}
+        if any(blind.values()):
+            yield (
+                f"No network was measured for {sum(blind.values()):,} sensors of {name}"
+                f" ({', '.join(blind)}): they find all that is in view, and what eyes see and uses"
+                " get is of the others only."
             )
 
 

@@ -51,7 +51,8 @@ def compare(
     Returns:
         baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
         if the baseline is 0), ci95 of the difference (None with one replication). How uses are
-        served is compared site by site (`service.*`).
+        served is compared site by site (`service.*`). What networks see (`accuracy.*`) is
+        compared only if these look for the same groups in both arms.
     """
     return {
         "baseline": baseline,
@@ -73,10 +74,17 @@ Runs = Sequence[Mapping[str, Any]]
 def _rows(
     runs: Runs, base: Runs, metrics: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    alike = [_seen(run) for run in runs] == [_seen(run) for run in base]
     for metric in metrics:
-        yield metric, _row(runs, base, metric)
+        if alike or not metric.startswith("accuracy."):  # else of other sensors
+            yield metric, _row(runs, base, metric)
     for measure in service.MEASURES:
         yield f"service.{measure}", _by_site(runs, base, measure)
+
+
+def _seen(run: Mapping[str, Any]) -> list[str]:
+    """Return the groups that networks see."""
+    return [name for name, group in run["groups"].items() if group["eyes"]]
 
 
 def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:

@@ -101,13 +101,13 @@ def _problems(profile: Profile, needed: int, memory: int, side_max: int) -> Iter
     for name, shape in shapes.items():
         height, width, channels = picture_of(shape)
         if max(height, width) > side_max:
-            yield f"input '{name}' is {height} x {width} px; the sensor gives at most {side_max}"
+            yield f"takes {height} x {width} px at '{name}'; the sensor gives at most {side_max}"
         if channels not in (1, 3):
-            yield f"input '{name}' of size {shape} is no picture of one or three colours"
+            yield f"takes an input '{name}' of size {shape}, no picture of one or three colours"
         if profile.graph.types[name] not in _INPUT_TYPES:
             yield (
-                f"input '{name}' is of type {profile.graph.types[name]}; the sensor gives eight"
-                f" bits, so use {', '.join(_INPUT_TYPES)}"
+                f"takes {profile.graph.types[name]} at '{name}'; the sensor gives eight bits, so"
+                f" use {', '.join(_INPUT_TYPES)}"
             )
 
 
@@ -133,8 +133,8 @@ def _predicted(
     return spent_ns, dsp.dsp_uw(reader, device, name, spent_ns) * spent_ns / 1e9
 
 
-def check_name(catalog: Catalog, name: str) -> str:
-    """Return the name of a model if rows can have it.
+def check_name(catalog: Catalog, name: str, *, written: bool) -> str:
+    """Return the name of a model if rows can have it; that of another only if none are written.
 
     Raises:
         InputError: it has other signs than a name may, or the catalogue has such a model.
@@ -144,7 +144,7 @@ def check_name(catalog: Catalog, name: str) -> str:
             f"--name '{name}' must be of small letters, digits, '-' and '.', at most 40; such as"
             " my-model"
         )
-    if catalog.has(KIND, name):
+    if written and catalog.has(KIND, name):
         raise InputError(f"--name '{name}' is a model of the catalogue; choose another name")
     return name
 
@@ -176,6 +176,11 @@ def rows_of(catalog: Catalog, profile: Profile, server: str | None = None) -> li
     ]
     task = "detection" if profile.family or len(counted.outputs) > 1 else "classification"
     rows = [Row(profile.name, "task", task, "text", "", "", told, year, "derived")]
+    if profile.family:
+        rows.append(
+            Row(profile.name, "eye", Path(profile.file).stem, "text", "", "",
+                f"itself: {file}, where a scenario's traces have it", year, "derived")
+        )  # fmt: skip
     rows += [
         Row(profile.name, parameter, str(value), unit, "", "", source, year, "derived")
         for parameter, value, unit, source in numbers
@@ -202,7 +207,7 @@ def _service(profile: Profile, server: str, source: str, year: str) -> Iterator[
     first = profile.times[1]
     shares = [t / first.median_ns for t in (first.low_ns, first.high_ns)]
     for parameter, ns in ((f"{server}_batch_base", base), (f"{server}_batch_per_frame", per_frame)):
-        value, low, high = (f"{ns * share / 1e6:.4f}" for share in (1.0, *shares))
+        value, low, high = (f"{ns * share / 1e6:.6f}" for share in (1.0, *shares))
         yield Row(profile.name, parameter, value, "ms", low, high, source, year, "measured")
 
 
@@ -213,10 +218,8 @@ def _count(shape: list[int]) -> int:
     return count
 
 
-def write(rows: list[Row], path: Path) -> None:
-    """Write rows into a file that a scenario's `catalogue` folder may hold.
-
-    Other models in the file stay as they are.
+def check_place(path: Path) -> None:
+    """Check that rows can be written to a file, before there are any.
 
     Raises:
         InputError: the file is not called as its kind must be, or cannot be written.
@@ -226,8 +229,25 @@ def write(rows: list[Row], path: Path) -> None:
             f"-o '{path}': a scenario reads models from a file '{KIND}.yaml' in its catalogue"
             f" folder; write to {path.parent / f'{KIND}.yaml'}"
         )
+    half = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        half.touch()
+        half.unlink()
+    except OSError as error:
+        raise InputError(f"-o '{path}': cannot be written: {error.strerror}") from None
+
+
+def write(rows: list[Row], path: Path) -> None:
+    """Write rows into a file that a scenario's `catalogue` folder may hold.
+
+    Other models in the file stay as they are.
+
+    Raises:
+        InputError: the file is not called as its kind must be, or cannot be written.
+    """
+    check_place(path)
+    try:
         before = path.read_text("utf-8") if path.exists() else ""
         half = path.with_suffix(".part")
         half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
