@@ -66,9 +66,11 @@ def curve(table: list[dict[str, str]], message_bytes: dict[str, float]) -> Figur
         sent = message_bytes[light] * 8 * RATE_FPS / 1000
         _points(axes, [sent], [sensor], COLOURS[0], "*", f"on the sensor: {NAMES[SENSOR]}")
         for row, rate in zip(coded, rates, strict=True):
+            beside = rate < sent < 2 * rate  # there the star is in the way
             axes.annotate(
-                row["quality"], (rate, float(row["recall"])), (4, -7), fontsize=6, ha="left",
-                textcoords="offset points", color="#444444",
+                row["quality"], (rate, float(row["recall"])), (-4, 3) if beside else (4, -7),
+                fontsize=6, ha="right" if beside else "left", textcoords="offset points",
+                color="#444444",
             )  # fmt: skip
         axes.set(xscale="log", title=light, ylim=(0, 0.9), xlim=(8, 12000))
         axes.grid(color="#dddddd", lw=0.4)
