@@ -26,7 +26,7 @@ from fleet.eyes.detector import Detector, load
 from fleet.eyes.render import scene
 from fleet.plan.equipment import message_bits
 from fleet.plan.sights import one_of
-from fleet.show.figures import COLOURS
+from fleet.show.paper import COLOURS
 from fleet.stages.sight import LIGHT
 
 FOLDER = ROOT / "results" / "eyes"

@@ -117,7 +117,7 @@ def test_folder_holds_everything(smoke: Path) -> None:
         "summary.json", "run.json", "scenario.yaml", "sensors.parquet", "series.parquet",
         "histograms.parquet",
     } <= names  # fmt: skip
-    for figure in ("latency_cdf", "latency_stages", "bandwidth", "power"):
+    for figure in ("latency_cdf", "latency_stages", "bandwidth", "power", "uses"):
         assert {f"figures/{figure}.{kind}" for kind in ("png", "pdf", "csv")} <= names
     summary = json.loads((smoke / "summary.json").read_text())
     run = json.loads((smoke / "run.json").read_text())
@@ -143,6 +143,15 @@ def test_figures_embed_truetype_and_hold_what_their_csv_says(smoke: Path) -> Non
     for row in rows:
         watts = summary["arms"][row["arm"]]["power_w"][row["component"]]
         assert float(row["mean_w"]) == pytest.approx(watts, rel=1e-5)
+    with (smoke / "figures" / "uses.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["group"], row["arm"]) for row in rows} == {
+        ("door", "on_sensor"), ("door", "cloud")
+    }  # fmt: skip
+    for row in rows:
+        found = summary["arms"][row["arm"]]["service"]["groups"][row["group"]][row["measure"]]
+        told = [float(row[key]) for key in ("mean", "ci95_low", "ci95_high")]
+        assert told == pytest.approx([found["mean"], *found["ci95"]], rel=1e-5)
 
 
 def test_golden_numbers_of_the_smoke_scenario(smoke: Path) -> None:

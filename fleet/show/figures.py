@@ -1,16 +1,9 @@
-"""Figures for papers: the only module that imports matplotlib.
-
-Each is one column wide (3.33 in), has 8 pt text, colours of Okabe and Ito that colour-blind people
-tell apart (with line styles and hatches beside them), and is written as PNG (300 dpi), PDF
-(TrueType fonts) and CSV of what it shows.
-"""
+"""Figures of a run: latency, bandwidth, power, the map; see `fleet.show.paper` for their look."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,47 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fleet.engine.run import Outcome
+from fleet.show.paper import COLOURS, HATCHES, LINES, STYLE, WIDTH_IN, Table, axes_of, save
+from fleet.show.uses import known, uses
 from fleet.sketch import quantiles_ns, upper_ns
 from fleet.stages.books import BIN_NS, FATE_0, LATENCY_MAX_NS, LATENCY_SUM_NS
 from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
-
-WIDTH_IN = 3.33
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#999999",
-    "#F0E442",
-    "#222222",
-)
-_LINES = ("-", "--", "-.", ":")
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--")
-_STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "axes.grid": True,
-    "grid.linewidth": 0.4,
-    "grid.color": "#dddddd",
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.2,
-    "pdf.fonttype": 42,
-    "ps.fonttype": 42,
-    "hatch.linewidth": 0.4,
-    "figure.constrained_layout.use": True,
-}
-Table = list[Sequence[Any]]
 
 
 def draw_all(record: Record, folder: Path) -> None:
@@ -67,15 +25,18 @@ def draw_all(record: Record, folder: Path) -> None:
     city = record.scenario.model.city
     credit = "" if city is None else city.attribution
     outcomes = {arm: runs[0] for arm, runs in record.outcomes.items()}
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for name, draw in (
             ("latency_cdf", latency_cdf),
             ("latency_stages", latency_stages),
             ("bandwidth", bandwidth),
             ("power", power),
             ("boundaries", boundaries),
+            ("uses", uses),
         ):
             if name == "boundaries" and len(outcomes) < 2:
+                continue
+            if name == "uses" and not known(record):
                 continue
             figure, table = draw(record, outcomes)
             save(figure, table, folder / name)
@@ -85,24 +46,9 @@ def draw_all(record: Record, folder: Path) -> None:
                 save(figure, table, folder / f"map_{arm}")
 
 
-def save(figure: Figure, table: Table, path: Path) -> None:
-    """Write a figure as PNG and PDF, and what it shows as CSV."""
-    figure.draw_without_rendering()  # lay it out once for both
-    figure.set_layout_engine("none")
-    figure.savefig(path.with_suffix(".png"), dpi=300)
-    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(table)
-
-
-def _axes(height_in: float = 2.3) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH_IN, height_in))
-    return figure, figure.add_subplot()
-
-
 def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     """Return the share of results that arrive within a latency, by arm."""
-    figure, axes = _axes()
+    figure, axes = axes_of()
     table: Table = [("arm", "latency_ms", "share_of_results")]
     for i, (arm, outcome) in enumerate(outcomes.items()):
         counts = outcome.tally.latency.sum(axis=0)
@@ -118,7 +64,7 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
             where="post",
             label=arm,
             color=COLOURS[i % 9],
-            linestyle=_LINES[i % 4],
+            linestyle=LINES[i % 4],
         )
         table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
     axes.set_xscale("log")
@@ -163,7 +109,7 @@ def _plain_log_ticks(axes: Axes) -> None:
 
 def latency_stages(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     """Return the mean time in each stage, stacked, by arm."""
-    figure, axes = _axes(1.1 + 0.35 * len(outcomes))
+    figure, axes = axes_of(1.1 + 0.35 * len(outcomes))
     table: Table = [("arm", "stage", "mean_ms")]
     arms = list(outcomes)
     left = np.zeros(len(arms))
@@ -190,7 +136,7 @@ def _stack(
         label=name,
         height=0.6,
         color=COLOURS[i % 9],
-        hatch=_HATCHES[i % 9],
+        hatch=HATCHES[i % 9],
         edgecolor="white",
         linewidth=0.4,
     )
@@ -209,7 +155,7 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
             rate = bins[c] * 1e3 / BIN_NS
             i = names.index(name)
             axes.plot(
-                start_s, rate, label=name, color=COLOURS[i % 9], linestyle=_LINES[i % 4],
+                start_s, rate, label=name, color=COLOURS[i % 9], linestyle=LINES[i % 4],
                 linewidth=0.9,
             )  # fmt: skip
             table += [(arm, name, f"{t:g}", f"{r:.6g}") for t, r in zip(start_s, rate, strict=True)]
@@ -236,7 +182,7 @@ def _marked(x: float, _: int | None = None) -> str:
 
 def power(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     """Return the mean power of each component, stacked, by arm."""
-    figure, axes = _axes(1.0 + 0.35 * len(outcomes))
+    figure, axes = axes_of(1.0 + 0.35 * len(outcomes))
     table: Table = [("arm", "component", "mean_w")]
     arms = list(outcomes)
     parts = [p for p in next(iter(record.arms.values()))["power_w"] if p != "total"]
@@ -308,7 +254,7 @@ def city_map(arm: str, outcome: Outcome, credit: str) -> tuple[Figure, Table]:
     results = counts[:, FATE_0 + RESULT]
     with np.errstate(invalid="ignore", divide="ignore"):
         ms = np.where(results > 0, counts[:, LATENCY_SUM_NS] / results * 1e-6, np.nan)
-    figure, axes = _axes(3.6)
+    figure, axes = axes_of(3.6)
     blind = ~np.isfinite(ms)
     axes.scatter(
         plan.lon[blind], plan.lat[blind], s=6, marker="x", color="#999999", linewidths=0.6,

@@ -1,0 +1,69 @@
+"""How figures for papers look, and how they are saved.
+
+Each is one column wide (3.33 in), has 8 pt text, colours of Okabe and Ito that colour-blind people
+tell apart (with line styles and hatches beside them), and is written as PNG (300 dpi), PDF
+(TrueType fonts) and CSV of what it shows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH_IN = 3.33
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#999999",
+    "#F0E442",
+    "#222222",
+)
+LINES = ("-", "--", "-.", ":")
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--")
+STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "hatch.linewidth": 0.4,
+    "figure.constrained_layout.use": True,
+}
+Table = list[Sequence[Any]]
+
+
+def save(figure: Figure, table: Table, path: Path) -> None:
+    """Write a figure as PNG and PDF, and what it shows as CSV."""
+    figure.draw_without_rendering()  # lay it out once for both
+    figure.set_layout_engine("none")
+    figure.savefig(path.with_suffix(".png"), dpi=300)
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(table)
+
+
+def axes_of(height_in: float = 2.3) -> tuple[Figure, Axes]:
+    """Return a figure one column wide with one set of axes."""
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    return figure, figure.add_subplot()

@@ -1,0 +1,83 @@
+"""The figure of how well the arms serve their uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fleet.engine.run import Outcome
+from fleet.show.paper import COLOURS, WIDTH_IN, Table
+from fleet.study.experiment import Record
+
+MEASURES = {
+    "miscount_per_5_min": "miscount in 5 minutes (objects; less is better)",
+    "time_to_alert_s": "mean time to alert for a gap (s; less is better)",
+    "map_error": "error of the heat map (share of people; less is better)",
+    "ap50": "average precision (AP@0.5; more is better)",
+}
+_MARKERS = ("o", "s", "^", "D", "v")
+_ROW_IN = 0.24
+
+Groups = Mapping[str, Mapping[str, Any]]
+
+
+def known(record: Record) -> bool:
+    """Return whether there is anything to draw."""
+    services = [arm["service"]["groups"] for arm in record.arms.values()]
+    return any(g.get(m) for groups in services for g in groups.values() for m in MEASURES)
+
+
+def uses(record: Record, _: Mapping[str, Outcome]) -> tuple[Figure, Table]:
+    """Return each measure of each group and arm with its interval over sites, a panel a measure."""
+    arms: dict[str, Groups] = {name: arm["service"]["groups"] for name, arm in record.arms.items()}
+    panels = {m: rows for m in MEASURES if (rows := _groups(arms, m))}
+    heights = [len(rows) + 1.6 for rows in panels.values()]
+    figure = Figure(figsize=(WIDTH_IN, 0.5 + _ROW_IN * sum(heights)))
+    table: Table = [("group", "arm", "measure", "mean", "ci95_low", "ci95_high")]
+    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for panel, (measure, rows) in zip(axes, panels.items(), strict=True):
+        for i, (arm, groups) in enumerate(arms.items()):
+            table += _points(panel, arm, i, len(arms), rows, groups, measure)
+        panel.set_yticks(range(len(rows)), rows)
+        panel.set_ylim(len(rows) - 0.5, -0.5)
+        panel.set_xlim(left=0)
+        panel.set_title(MEASURES[measure], loc="left", fontsize=7)
+        panel.grid(axis="y", visible=False)
+    handles = {
+        label: handle
+        for panel in axes
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    return figure, table
+
+
+def _groups(arms: Mapping[str, Groups], measure: str) -> list[str]:
+    """Return the groups of which any arm knows a measure."""
+    return list(
+        dict.fromkeys(n for groups in arms.values() for n, g in groups.items() if g.get(measure))
+    )
+
+
+def _points(
+    axes: Axes, arm: str, i: int, arms: int, rows: list[str], groups: Groups, measure: str
+) -> Table:
+    """Draw an arm's means and intervals; return them as rows of the table."""
+    found = [(k, name, groups[name][measure]) for k, name in enumerate(rows) if name in groups]
+    known = [(k, name, e["mean"], e["ci95"] or [np.nan] * 2) for k, name, e in found if e]
+    mean = np.array([m for _, _, m, _ in known])
+    low, high = (np.array([ci[end] for *_, ci in known]) for end in (0, 1))
+    off = 0.3 * (i - (arms - 1) / 2) / max(1, arms - 1)
+    axes.errorbar(
+        mean, [k + off for k, *_ in known], xerr=np.abs([mean - low, high - mean]),
+        fmt=_MARKERS[i % 5], color=COLOURS[i % 9], markersize=3.5, elinewidth=0.8,
+        label=f"{arm} (95 % interval)",
+    )  # fmt: skip
+    return [
+        (name, arm, measure, f"{m:.6g}", *("" if np.isnan(x) else f"{x:.6g}" for x in ci))
+        for _, name, m, ci in known
+    ]
