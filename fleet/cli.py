@@ -195,7 +195,7 @@ def _guarded(call: Callable[[], Any]) -> int:
         call()
     except SystemExit as stop:
         if stop.code == INTERRUPTED:  # typer turns the key into this
-            print("fleet: interrupted; no results were written", file=sys.stderr)  # noqa: T201
+            print("fleet: interrupted", file=sys.stderr)  # noqa: T201
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     except InputError as error:
         print(f"fleet: {error}", file=sys.stderr)  # noqa: T201

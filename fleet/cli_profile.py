@@ -44,6 +44,7 @@ def profile(
     """Count, time and try a network, and say whether it fits an AI sensor."""
     from fleet.catalog import Catalog
     from fleet.errors import InputError
+    from fleet.eyes import detector
     from fleet.eyes import profile as own
     from fleet.eyes.session import read
     from fleet.show.terminal import console
@@ -55,7 +56,9 @@ def profile(
     called = study.check_name(
         catalog, _name_of(model) if name is None else name, written=output is not None
     )
+    study.check_device(catalog, device)
     if output is not None:
+        detector.own_name(model)
         study.check_place(output)
     shown = None if pictures is None else own.pictures_in(pictures)
     measured = own.measure(read(_file_of(model)), called, str(model), pictures=shown)

@@ -159,7 +159,9 @@ def watched(clip: Held, finders: list[Detector], how: Setting) -> list[Watched]:
     while batch := list(islice(coded, AT_ONCE)):
         of = list(islice(truths, len(batch)))
         for seen, finder in zip(found, finders, strict=True):
-            seen += map(Seen, of, finder.find([got.pixels for got in batch]))
+            pairs = zip(of, finder.find([got.pixels for got in batch]), strict=True)
+            seen += (Seen(truth, detections) for truth, detections in pairs)
+    assert all(len(seen) == len(clip) for seen in found)
     return [_watched(seen, finder) for seen, finder in zip(found, finders, strict=True)]
 
 

@@ -7,6 +7,7 @@ walk of one is in the other.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet import eyes
 from fleet.eyes.accuracy import matters
 from fleet.eyes.clip import LIGHTS, VIEWS
 from fleet.eyes.lens import draw, key_of
@@ -76,6 +78,14 @@ def _render(path: Path, first_seed: int, scenes: NDArray[np.int64]) -> NDArray[n
     return objects
 
 
+def renderer() -> str:
+    """Return a few digits that are others after a change of what renders, or of this file."""
+    sha = hashlib.sha256(Path(__file__).read_bytes())
+    for file in sorted(Path(eyes.__file__).parent.glob("*.py")):
+        sha.update(file.read_bytes())
+    return sha.hexdigest()[:8]
+
+
 def pictures(folder: Path, count: int, first_seed: int) -> Pictures:
     """Return pictures of scenes from a seed on; rendered once, then read from a folder.
 
@@ -85,7 +95,8 @@ def pictures(folder: Path, count: int, first_seed: int) -> Pictures:
         first_seed: of the scenes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{what}-{first_seed}-{count}.npy" for what in ("pixels", "objects")]
+    name = f"{first_seed}-{count}-{renderer()}"
+    paths = [folder / f"{what}-{name}.npy" for what in ("pixels", "objects")]
     if not all(path.exists() for path in paths):
         began = time.monotonic()
         shape = count, HEIGHT, WIDTH, 3

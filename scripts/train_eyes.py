@@ -13,6 +13,7 @@ import copy
 import csv
 import io
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -327,12 +328,14 @@ def written(net: Network, floats: Path, data: Pictures) -> Path:
     floats.write_bytes(exported(net).SerializeToString())
     path = ROOT / "fleet" / "eyes" / "models" / f"eye-{net.name}.onnx"
     path.parent.mkdir(exist_ok=True)
-    quantised(floats, path, data, net)
-    model = onnx.load(path)
-    metadata(model, threshold=0.0)
-    onnx.save(model, path)
-    metadata(model, balanced(path))
-    onnx.save(model, path)
+    half = floats.with_name(path.name)  # the package has it when it is whole
+    quantised(floats, half, data, net)
+    model = onnx.load(half)
+    metadata(model, threshold=1.0)  # a guess, to look with
+    onnx.save(model, half)
+    metadata(model, balanced(half))
+    onnx.save(model, half)
+    shutil.copyfile(half, path)
     return path
 
 

@@ -202,7 +202,7 @@ def test_an_interrupt_is_told(
     with pytest.raises(SystemExit) as stop:
         cli.main(["check", "any.yaml"])
     assert stop.value.code == cli.INTERRUPTED
-    assert "fleet: interrupted; no results were written" in capsys.readouterr().err
+    assert "fleet: interrupted" in capsys.readouterr().err
 
 
 def test_missed_objective_exits_with_1(tmp_path: Path) -> None:

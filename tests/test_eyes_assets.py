@@ -119,20 +119,43 @@ def test_it_is_fetched_once_and_removed(place) -> None:
     refused(place, asset(GOOD), "needs the command 'npm'; install it")
 
 
-@pytest.mark.parametrize("damage", ["a file is gone", "a file is cut off", "no model"])
+@pytest.mark.parametrize(
+    "damage",
+    ["no file", "a file cut off", "a model cut off", "no list", "another file", "no folder"],
+)
 def test_what_was_damaged_is_fetched_anew(place, damage: str) -> None:
     client(place, "npm", GOOD)
     thing = asset(GOOD, convert=lambda files: b"ONNX of " + files["kept.bin"])
     folder = assets.fetch(thing)
-    assert assets.here(thing)
-    if damage == "a file is cut off":
-        (folder / "kept.bin").write_bytes(b"a")
+    assert assets.here(thing, by_hash=True)
+    if damage == "no folder":
+        shutil.rmtree(folder)
+        folder.write_bytes(b"a file")
+    elif damage == "no file":
+        (folder / "kept.bin").unlink()
+    elif damage == "no list":
+        (folder / "files.json").unlink()
     else:
-        (folder / ("thing.onnx" if damage == "no model" else "kept.bin")).unlink()
-    assert not assets.here(thing)
+        name = "thing.onnx" if damage == "a model cut off" else "kept.bin"
+        (folder / name).write_bytes(b"b file" if damage == "another file" else b"a")
+    assert assets.here(thing) == (damage == "another file")
+    assert not assets.here(thing, by_hash=True)
     assert assets.fetch(thing) == folder
-    assert assets.here(thing)
+    assert assets.here(thing, by_hash=True)
     assert [p.name for p in folder.parent.iterdir()] == ["thing-1.2.3"]
+
+
+def test_a_reader_keeps_its_folder_while_another_process_is_faster(place) -> None:
+    client(place, "npm", GOOD)
+    folder = assets.fetch(asset(GOOD))
+    new = place / "new"
+    shutil.copytree(folder, new)
+    (new / "more").write_text("")
+    kept = folder / "kept.bin"
+    with kept.open("rb") as reader:
+        assets._swap(folder, new, place / "before")
+        assert reader.read() == b"a file"
+    assert (folder / "more").is_file()
 
 
 def test_a_damaged_model_says_what_to_do(monkeypatch, tmp_path) -> None:

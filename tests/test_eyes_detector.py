@@ -175,6 +175,14 @@ def test_a_model_is_loaded_by_name_or_file(tmp_path, monkeypatch) -> None:
         detector.load(path)
 
 
+@pytest.mark.parametrize("name", ["my net.onnx", "ssd.onnx", "eye-small.onnx", " .onnx"])
+def test_names_that_a_network_of_a_user_cannot_have(name: str, tmp_path) -> None:
+    """Traces and the row `eye` name it, with blanks between networks."""
+    with pytest.raises(InputError, match="must have no blanks and not be one of eye-large"):
+        detector.load(tmp_path / name)
+    assert detector.own_name(tmp_path / "mine-2.onnx") == "mine-2"
+
+
 def test_a_detector_needs_no_more_than_the_runtime(monkeypatch) -> None:
     data = bright_spots()
     for package in ("onnx", "tflite", "av"):

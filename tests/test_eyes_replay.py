@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from fleet.chance import bits64
 from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.eyes.clip import LIGHTS
+from fleet.eyes.compact import compact
 from fleet.eyes.summary import column
 from fleet.plan.sights import one_of
 from fleet.stages import sight
@@ -42,7 +43,7 @@ def whole() -> pa.Table:
 @pytest.fixture(scope="module")
 def path(whole: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("replay") / "replay.parquet"
-    pq.write_table(replay.compact(whole), path)
+    pq.write_table(compact(whole), path)
     return path
 
 
@@ -155,21 +156,63 @@ def test_where_every_frame_stands_alone_both_are_the_same(path: Path) -> None:
 
 def test_what_cannot_be_replayed_is_refused(whole: pa.Table, path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="without known truth"):
-        replay.compact(traced(Squares(known=False), Bright()))
+        compact(traced(Squares(known=False), Bright()))
     with pytest.raises(InputError, match=f"street/raw/dim; there are .*street/{CODEC}/bright"):
         replay.load("street", "raw", "dim", path)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no such file"):
         replay.load("street", "raw", "bright", tmp_path / "none.parquet")
-    pq.write_table(whole.select(["view", "light"]), tmp_path / "other.parquet")
-    with pytest.raises(InputError, match="no table to replay: write it with fleet trace -o"):
-        replay.load("street", "raw", "bright", tmp_path / "other.parquet")
+
+
+def without(table: pa.Table, column: str) -> pa.Table:
+    return table.drop_columns([column])
+
+
+def with_light(table: pa.Table, light: str) -> pa.Table:
+    at = table.column_names.index("light")
+    return table.set_column(at, "light", pa.array([light] * len(table)))
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda whole: without(whole, "false_positives"), "no column false_positives"),
+        (lambda whole: without(whole, "view"), "no column view"),
+        (lambda whole: whole.slice(0, 0), "has no rows"),
+        (lambda whole: with_light(whole, "fog"), "light 'fog' is not one of day, dusk"),
+        (lambda whole: with_light(compact(whole), "fog"), "light 'fog' is not one of day, dusk"),
+        (lambda whole: compact(whole).take(list(range(len(compact(whole)))[::-1])), "not in order"),
+        (lambda _: traced(Squares(known=False), Bright()), "nobody knows what is truly in"),
+        (lambda _: pa.table({"x": [1]}), "not a trace: no column clip"),
+    ],
+)
+def test_traces_of_a_user_that_cannot_be_replayed(
+    whole: pa.Table, made: Callable[[pa.Table], pa.Table], words: str, tmp_path: Path
+) -> None:
+    pq.write_table(made(whole), tmp_path / "own.parquet")
+    with pytest.raises(InputError, match=words) as error:
+        replay.known(tmp_path / "own.parquet")
+    assert "own.parquet" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_stands_in_two_files_is_refused(whole: pa.Table, tmp_path: Path) -> None:
+    pq.write_table(whole, tmp_path / "a.parquet")
+    pq.write_table(whole.slice(0, 40), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"b\.parquet: a/raw/bright .* stands in a\.parquet too"):
+        replay.known(tmp_path)
+    pq.write_table(compact(whole), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"street/.*/bright .* stands in b\.parquet too; keep one"):
+        replay.known(tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"empty: holds no \.parquet file"):
+    with pytest.raises(InputError, match=r"empty.*: there is no such file; write it with fleet tr"):
         replay.known(tmp_path / "empty")
-    unknown = traced(Squares(known=False), Bright())
-    pq.write_table(unknown, tmp_path / "unknown.parquet")
-    with pytest.raises(InputError, match=r"unknown\.parquet: cannot be replayed: a trace without"):
-        replay.known(tmp_path / "unknown.parquet")
+
+
+def test_a_trace_that_is_written_again_is_read_again(whole: pa.Table, tmp_path: Path) -> None:
+    path = tmp_path / "own.parquet"
+    for codec in ("jpeg-q85", CODEC):
+        pq.write_table(whole.filter(pa.compute.equal(whole["source"], codec)), path)
+        assert set(replay.known(path)) - set(replay.known()) == {("street", codec, "bright")}
 
 
 def test_a_folder_of_whole_traces_is_as_one_compact_table(

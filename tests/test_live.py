@@ -9,6 +9,7 @@ import pytest
 import worlds
 
 from fleet.bench import workloads
+from fleet.engine.run import slice_ns
 from fleet.eyes import replay
 from fleet.eyes.eye import Eye, Moment
 from fleet.eyes.live import Eyes
@@ -63,6 +64,15 @@ def live(arm: str) -> Plan:
     }  # fmt: skip
     loaded = loads(json.dumps(data), str(worlds.HERE / "made-up.yaml"))
     return compile_plan(loaded, catalogue(loaded), arm)
+
+
+@pytest.mark.parametrize(("sensors", "rate_fps", "seconds"), [(4, 2, 8), (64, 10, 1), (500, 1, 1)])
+def test_a_slice_is_of_whole_seconds(sensors: int, rate_fps: int, seconds: int) -> None:
+    """Before a codec a second is encoded from its start, so it should not be cut."""
+    data = {**workloads.city(sensors, rate_fps, "1 min"), "inference": "live"}
+    loaded = loads(json.dumps(data), str(worlds.HERE / "made-up.yaml"))
+    plan = compile_plan(loaded, catalogue(loaded), "cloud")
+    assert slice_ns(plan) == seconds * 10**9
 
 
 def test_engines_and_splits_agree() -> None:

@@ -326,32 +326,39 @@ def test_counts_are_drawn_by_their_shares() -> None:
 
 
 def test_arms_that_see_other_sensors_are_not_compared() -> None:
-    def arm(recall: float, **eyes: list[str]) -> dict[str, Any]:
+    def arm(recall: float, **unseen_of: int) -> dict[str, Any]:
         return {
             "accuracy": {"recall": recall},
             "service": {"groups": {}},
-            "groups": {name: {"sensors": 1, "eyes": seen} for name, seen in eyes.items()},
+            "groups": {
+                name: {"sensors": 2, "unseen": unseen} for name, unseen in unseen_of.items()
+            },
         }
 
     def compared(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         arms = compare({"a": [one], "b": [other]}, "b", ["accuracy.recall"])["arms"]["a"]
         return arms.get("accuracy.recall")
 
-    base = arm(0.5, door=["nanodet"], shelf=["eye-large"])
-    found = compared(arm(0.7, door=["ssd"], shelf=["eye-small"]), base)
-    assert found["difference"] == pytest.approx(0.2)
-    assert compared(arm(0.7, door=["ssd"], shelf=[]), base) is None
+    for door, shelf in ((0, 0), (0, 2), (2, 0)):
+        found = compared(arm(0.7, door=door, shelf=shelf), arm(0.5, door=door, shelf=shelf))
+        assert found["difference"] == pytest.approx(0.2)
+    assert compared(arm(0.7, door=0, shelf=2), arm(0.5, door=0, shelf=0)) is None
+    # Half a group may be another half in the other arm.
+    assert compared(arm(0.7, door=0, shelf=1), arm(0.5, door=0, shelf=1)) is None
 
 
 def test_intervals_stay_within_what_is_possible() -> None:
     sites = np.arange(SITES)
-    for values, most, cut in (
-        ([0.0, 0.0, 0.0, 0.0, 0.0, 6.0], np.inf, 0),
-        ([1.0, 1.0, 1.0, 1.0, 1.0, 0.4], 1.0, 1),
+    for values, measure, cut, bound in (
+        ([0.0, 0.0, 0.0, 0.0, 0.0, 6.0], "miscount_per_5_min", 0, 0.0),
+        ([1.0, 1.0, 1.0, 1.0, 1.0, 0.4], "ap50", 1, 1.0),
+        ([30.2, 30.2, 30.2, 2.0, 2.0, 2.0], "time_to_alert_s", 0, 0.2),
     ):
-        found = service._estimate(np.array([values]), sites, np.ones((1, SITES), bool), most)
+        possible = service._possible(measure, 0.2)
+        found = service._estimate(np.array([values]), sites, np.ones((1, SITES), bool), possible)
         assert found is not None
         whole = interval95(values)
-        assert found["ci95"][cut] == (0.0, 1.0)[cut]
-        assert found["ci95"][1 - cut] == whole[1 - cut]
-        assert not 0.0 <= whole[cut] <= most
+        assert whole is not None
+        assert not possible[0] <= whole[cut] <= possible[1]
+        assert found["ci95"][cut] == bound
+        assert found["ci95"][1 - cut] == (whole[1 - cut] if measure != "time_to_alert_s" else 30.2)

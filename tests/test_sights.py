@@ -196,7 +196,7 @@ def test_without_a_trace_accuracy_is_not_known() -> None:
 
 
 def test_traces_that_are_not_there() -> None:
-    with pytest.raises(InputError, match=r"none\.parquet: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.parquet: there is no such file"):
         lit(traces="none.parquet")
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fleet.chance import bits64, name_hash
 from fleet.engine.run import Options, Outcome, simulate
-from fleet.eyes import replay
+from fleet.eyes.compact import SCHEMA
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.scenario.load import Scenario, loads
@@ -143,7 +143,7 @@ def traces() -> str:
         ] + [list(lights_of), list(objects), wanted, right]  # fmt: skip
         for first, span in ((2000, 3), (3000, 500), (4000, 900), (5000, 700), (6000, 1900)):
             columns.append([int(bits64(key, first + i) % span) for i in at])
-        parts.append(pa.table(columns, names=replay.SCHEMA.names).cast(replay.SCHEMA))
+        parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
     path = Path(tempfile.mkdtemp(prefix="fleet-traces-")) / "traces.parquet"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
     pq.write_table(pa.concat_tables(parts), path)

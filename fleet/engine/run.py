@@ -183,7 +183,8 @@ def slice_ns(plan: Plan, alone: int = 1) -> int:
 
     So many frames and their copies stay in the cache of a core: more at a time run slower. But
     every sensor is looked at in every span, which should not be for nothing. Where networks look
-    live it holds some 64, so that a user sees how far the run is.
+    live it holds some 64, so that a user sees how far the run is, but whole seconds: before a codec
+    a second is encoded from its start.
 
     Args:
         plan: the plan.
@@ -191,8 +192,10 @@ def slice_ns(plan: Plan, alone: int = 1) -> int:
     """
     clocks = plan.clocks
     per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
-    at_once = _LIVE_FRAMES_PER_SLICE if plan.looks_live else _FRAMES_PER_SLICE
-    frames = max(alone * at_once, plan.size)
+    if plan.looks_live:
+        seconds = int(np.ceil(_LIVE_FRAMES_PER_SLICE / per_ns / SECOND_NS))
+        return min(max(1, seconds) * SECOND_NS, _LONGEST_WINDOW_NS)
+    frames = max(alone * _FRAMES_PER_SLICE, plan.size)
     return int(np.clip(frames / per_ns, _SHORTEST_WINDOW_NS, _LONGEST_WINDOW_NS))
 
 

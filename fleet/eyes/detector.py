@@ -14,7 +14,7 @@ from fleet.eyes.boxes import Detections
 from fleet.eyes.clip import Pixels
 from fleet.eyes.families import FAMILIES, number
 from fleet.eyes.picture import fitted, in_picture, scale_of
-from fleet.eyes.session import Array, Session, read
+from fleet.eyes.session import Array, Session, TooLargeError, read
 
 _AT_ONCE = 8
 """Pictures that a network takes at once, if it takes several."""
@@ -103,6 +103,21 @@ def file_of(name: str) -> Path:
     )
 
 
+def own_name(path: Path) -> str:
+    """Return what a network of a user is called in traces: its file, without folder and ending.
+
+    Raises:
+        InputError: the name has blanks, or is that of a network that is known.
+    """
+    known = (*packaged(), *assets.models())
+    if len(path.stem.split()) != 1 or path.stem in known:
+        raise InputError(
+            f"{path}: a network is called as its file is, and '{path.stem}' must have no blanks and"
+            f" not be one of {', '.join(known)}; rename the file"
+        )
+    return path.stem
+
+
 def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
     """Return a detector by the name of a packaged or fetched model, or by its file.
 
@@ -124,10 +139,10 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
     if path.suffix != ".onnx":
         names = ", ".join([*known, *assets.models()])
         raise InputError(f"there is no model '{name}'; name one of {names}, or an .onnx file")
-    data = read(path)
+    called, data = own_name(path), read(path)
     worker.trial(data, name)
     found = Detector(data, name, threshold)
-    found.name = path.stem
+    found.name = called
     return found
 
 
@@ -135,6 +150,8 @@ def _fetched(name: str, threshold: float | None) -> Detector:
     path = file_of(name)
     try:
         return Detector(read(path), name, threshold)
+    except TooLargeError:
+        raise
     except InputError as error:
         raise InputError(
             f"{path}: {error}; fetch it anew: fleet eyes remove {name}; fleet eyes fetch {name}"

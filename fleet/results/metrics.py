@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 
 from fleet.engine.run import Outcome
-from fleet.plan.columns import ARRIVED_NS, ASKED_NS, DOWN_BITS, WRITE_FROM_NS, WRITTEN_NS, Floats
+from fleet.plan.columns import (
+    ARRIVED_NS,
+    ASKED_NS,
+    DOWN_BITS,
+    KIND,
+    MODEL_WRITE,
+    TARGET,
+    WRITE_FROM_NS,
+    WRITTEN_NS,
+    B,
+    Floats,
+)
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
@@ -256,20 +267,23 @@ def pixels_to_cloud(outcome: Outcome) -> int:
 def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """Return captured frames, results, latency and eyes of each group of sensors.
 
-    `eyes` are the networks whose sight stands for the group's models as the run begins, such as
-    'nanodet behind h264-crf28'; none if nobody measured any, or none is asked for.
+    `eyes` are the networks whose sight stands for the group's models, also after rewrites, such as
+    'nanodet behind h264-crf28'; none if nobody measured any, or none is asked for. `unseen` sensors
+    have at least one model without.
     """
     plan, counts = outcome.plan, outcome.tally.sensors
-    sight = plan.setup_tables[0][plan.setup_of, SIGHT]
+    table = plan.timetable[plan.timetable[:, KIND] == MODEL_WRITE]
+    sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
+    sight = plan.setup_tables[0][np.concatenate([plan.setup_of, table[:, B]]), SIGHT]
+    of = plan.group_of[sensors]
     return {
         name: {
             "sensors": int((plan.group_of == g).sum()),
             "captured": int(counts[plan.group_of == g, CAPTURED].sum()),
             "results": int(counts[plan.group_of == g, FATE_0 + RESULT].sum()),
             "latency_ms": latency_ms(outcome, g),
-            "eyes": sorted(
-                {plan.eyes[e].title for e in np.unique(sight[plan.group_of == g]) if e >= 0}
-            ),
+            "eyes": sorted({plan.eyes[e].title for e in np.unique(sight[of == g]) if e >= 0}),
+            "unseen": len(np.unique(sensors[(of == g) & (sight < 0)])),
         }
         for g, name in enumerate(plan.group_names)
     }

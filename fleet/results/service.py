@@ -39,7 +39,6 @@ from fleet.stages.sight import LIGHTS
 MEASURES = (
     "ap50", "miscount_per_5_min", "gaps_alerted_within_30_s", "time_to_alert_s", "map_error",
 )  # fmt: skip
-_SHARES = ("ap50", "gaps_alerted_within_30_s")  # the others have no upper end
 WINDOW_S = 300
 MOST_SENSORS = 64
 """Of a group, evenly spaced, that are looked at."""
@@ -88,13 +87,14 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
         return None
     values: dict[str, Floats] = {"ap50": seen.ap}
     totals: dict[str, Any] = {}
+    latency_s = _latency_s(outcome, group)
     if task in ("visitors", "vehicles"):
         came, counted = _counts(plan, sensors, windows, seen)
         totals = _totals(came, counted, seen.known, windows)
         if length_s == WINDOW_S:
             values["miscount_per_5_min"] = np.abs(counted - came).astype(np.float64)
     elif task == "gaps":
-        values |= _gaps(seen.within, _latency_s(outcome, group))
+        values |= _gaps(seen.within, latency_s)
     elif task == "places":
         values["map_error"] = np.where(seen.fps > 0, seen.map_error, 1.0)
     lights = np.unique(seen.light[seen.known]).tolist()
@@ -103,28 +103,38 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
         "sensors": many,
         "covered": float(seen.known.mean()),
         **totals,
-        **_measures(values, seen, seen.known),
+        **_measures(values, seen, seen.known, latency_s),
         "by_light": {
-            LIGHTS[k]: _measures(values, seen, seen.known & (seen.light == k)) for k in lights
+            LIGHTS[k]: _measures(values, seen, seen.known & (seen.light == k), latency_s)
+            for k in lights
         },
     }
 
 
 def _measures(
-    values: dict[str, Floats], seen: Sightings, where: NDArray[np.bool_]
+    values: dict[str, Floats], seen: Sightings, where: NDArray[np.bool_], latency_s: float
 ) -> dict[str, Any]:
     """Return the estimates of some windows and sensors, and the frames that were answered there."""
     return {
         "answered_fps": float(seen.fps[where].mean()),
         **{
-            name: _estimate(value, seen.site, where, 1.0 if name in _SHARES else np.inf)
+            name: _estimate(value, seen.site, where, _possible(name, latency_s))
             for name, value in values.items()
         },
     }
 
 
-def _estimate(values: Floats, site: Ints, where: NDArray[np.bool_], most: float) -> Estimate | None:
-    """Return the mean over sites with its interval, within 0 and `most`; None if none can tell."""
+def _possible(measure: str, latency_s: float) -> tuple[float, float]:
+    """Return the least and the most that a measure can be."""
+    if measure == "time_to_alert_s":
+        return latency_s, latency_s + float(_DELAYS_S[-1])
+    return 0.0, 1.0 if measure in ("ap50", "gaps_alerted_within_30_s") else np.inf
+
+
+def _estimate(
+    values: Floats, site: Ints, where: NDArray[np.bool_], possible: tuple[float, float]
+) -> Estimate | None:
+    """Return the mean over sites with its interval, cut at what is possible; None if unknown."""
     known = where & ~np.isnan(values)
     of = np.broadcast_to(site, values.shape)[known]
     sums = np.bincount(of, weights=values[known], minlength=SITES)
@@ -136,7 +146,9 @@ def _estimate(values: Floats, site: Ints, where: NDArray[np.bool_], most: float)
     interval = interval95(told)
     return {
         "mean": sum(told) / len(told),
-        "ci95": None if interval is None else [max(0.0, interval[0]), min(most, interval[1])],
+        "ci95": None
+        if interval is None
+        else [max(possible[0], interval[0]), min(possible[1], interval[1])],
         "by_site": by_site,
     }
 

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fleet.engine.run import default_window_ns
 from fleet.plan.columns import EVENT_NAMES, KIND, Plan
 from fleet.stages import capture
+from fleet.stages.setup import SIGHT
 
-LIVE_FRAME_S = 0.02
-"""Time of a core for a frame at which `eye-small` looks live, rendering included; `fleet bench`
-measures it. `eye-large` and codecs take more."""
+LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
+"""Time of a core for a frame at which a network looks live, rendering and codec included."""
 
 
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
@@ -21,7 +23,6 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     clocks = first.clocks
     per_s = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum() * 1e9)
     events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
-    frames = per_s * first.end_ns / 1e9
     return {
         "arms": list(plans),
         "sensors": {
@@ -31,10 +32,10 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
             name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
         },
         "frames_per_s": round(per_s, 3),
-        "frames_per_arm": round(frames),
+        "frames_per_arm": round(per_s * first.end_ns / 1e9),
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
         **(
-            {"live_core_hours_per_arm": round(frames * LIVE_FRAME_S / 3600, 2)}
+            {"live_core_hours": {arm: live_core_hours(p[0]) for arm, p in plans.items()}}
             if first.looks_live
             else {}
         ),
@@ -48,6 +49,15 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
 def eyes_named(plan: Plan) -> str:
     """Return whose sight stands for the models of an arm."""
     return " and ".join(dict.fromkeys(eye.title for eye in plan.eyes)) or "nobody"
+
+
+def live_core_hours(plan: Plan) -> float:
+    """Return about how long the networks of an arm look, on a core of a usual machine."""
+    clocks = plan.clocks
+    per_s = clocks[:, capture.DEN] / clocks[:, capture.NUM] * 1e9
+    costs = [*(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes), 0.0]  # the last: of none
+    of_sensor = np.array(costs)[plan.setup_tables[0][plan.setup_of, SIGHT]]
+    return round(float((per_s * of_sensor).sum()) * plan.end_ns / 1e9 / 3600, 3)
 
 
 def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:

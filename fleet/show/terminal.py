@@ -241,8 +241,8 @@ def remarks(record: Record) -> Iterator[str]:
     """Yield what a reader should know before trusting the table."""
     if record.scenario.model.replications == 1:
         yield (
-            "One replication: no confidence intervals, so arms are not ranked;"
-            " use --replications 5 or more for paired intervals."
+            "One replication: no intervals over replications, so arms are not ranked but in how"
+            " they serve uses, which is compared over sites; use --replications 5 or more."
         )
     yield from _differences(record.summary["comparison"])
     yield from _eyes(record.arms)
@@ -284,8 +284,8 @@ def _eyes(arms: Arms) -> Iterator[str]:
     for name, arm in arms.items():
         titles = dict.fromkeys(t for group in arm["groups"].values() for t in group["eyes"])
         yield f"{name} sees as {', '.join(titles) or 'nobody measured'}."
-        blind = {n: g["sensors"] for n, g in arm["groups"].items() if not g["eyes"]}
-        if any(blind.values()):
+        blind = {n: g["unseen"] for n, g in arm["groups"].items() if g["unseen"]}
+        if blind:
             yield (
                 f"No network was measured for {sum(blind.values()):,} sensors of {name}"
                 f" ({', '.join(blind)}): they find all that is in view, and what eyes see and uses"

@@ -36,7 +36,7 @@ def uses(record: Record, _: Mapping[str, Outcome]) -> tuple[Figure, Table]:
     arms: dict[str, Groups] = {name: arm["service"]["groups"] for name, arm in record.arms.items()}
     panels = {m: rows for m in MEASURES if (rows := _groups(arms, m))}
     heights = [len(rows) + 1.6 for rows in panels.values()]
-    figure = Figure(figsize=(WIDTH_IN, 0.5 + _ROW_IN * sum(heights)))
+    figure = Figure(figsize=(WIDTH_IN, 0.5 + 0.1 * len(arms) + _ROW_IN * sum(heights)))
     table: Table = [("group", "arm", "measure", "mean", "ci95_low", "ci95_high")]
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (measure, rows) in zip(axes, panels.items(), strict=True):
@@ -52,7 +52,8 @@ def uses(record: Record, _: Mapping[str, Outcome]) -> tuple[Figure, Table]:
         for panel in axes
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+    axes[-1].set_xlabel("bars: 95 % interval over sites")
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2)
     return figure, table
 
 
@@ -69,13 +70,15 @@ def _points(
     """Draw an arm's means and intervals; return them as rows of the table."""
     found = [(k, name, groups[name][measure]) for k, name in enumerate(rows) if name in groups]
     known = [(k, name, e["mean"], e["ci95"] or [np.nan] * 2) for k, name, e in found if e]
+    if not known:
+        return []
     mean = np.array([m for _, _, m, _ in known])
     low, high = (np.array([ci[end] for *_, ci in known]) for end in (0, 1))
     off = 0.3 * (i - (arms - 1) / 2) / max(1, arms - 1)
     axes.errorbar(
         mean, [k + off for k, *_ in known], xerr=np.abs([mean - low, high - mean]),
         fmt=_MARKERS[i % 5], color=COLOURS[i % 9], markersize=3.5, elinewidth=0.8,
-        label=f"{arm} (95 % interval)",
+        label=arm,
     )  # fmt: skip
     return [
         (name, arm, measure, f"{m:.6g}", *("" if np.isnan(x) else f"{x:.6g}" for x in ci))

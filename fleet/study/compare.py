@@ -2,7 +2,8 @@
 
 Arms of one replication share their random numbers (the same scene, phases and frame sizes), so the
 difference is taken within a replication; its interval is Student's t over the replications. With
-one replication there is no interval, and arms are not ranked.
+one replication there is no interval, and arms are not ranked. How uses are served has an interval
+of its own, over the sites where networks were measured.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def compare(
     Returns:
         baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
         if the baseline is 0), ci95 of the difference (None with one replication). How uses are
-        served is compared site by site (`service.*`). What networks see (`accuracy.*`) is
-        compared only if these look for the same groups in both arms.
+        served is compared site by site (`service.*`), also with one. What networks see
+        (`accuracy.*`) is compared only if they see the same sensors in both arms.
     """
     return {
         "baseline": baseline,
@@ -74,7 +75,7 @@ Runs = Sequence[Mapping[str, Any]]
 def _rows(
     runs: Runs, base: Runs, metrics: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    alike = [_seen(run) for run in runs] == [_seen(run) for run in base]
+    alike = _alike(runs, base)
     for metric in metrics:
         if alike or not metric.startswith("accuracy."):  # else of other sensors
             yield metric, _row(runs, base, metric)
@@ -82,9 +83,13 @@ def _rows(
         yield f"service.{measure}", _by_site(runs, base, measure)
 
 
-def _seen(run: Mapping[str, Any]) -> list[str]:
-    """Return the groups that networks see."""
-    return [name for name, group in run["groups"].items() if group["eyes"]]
+def _alike(runs: Runs, base: Runs) -> bool:
+    """Return whether networks see the same sensors in both arms: all of a group, or none."""
+    return all(
+        group["unseen"] == base_run["groups"][name]["unseen"] in (0, group["sensors"])
+        for run, base_run in zip(runs, base, strict=True)
+        for name, group in run["groups"].items()
+    )
 
 
 def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -70,9 +72,7 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
     Raises:
         InputError: there is no such AI sensor.
     """
-    if not catalog.has("sensors", device, "mac_units"):
-        known = [d for d in catalog.items("sensors") if catalog.has("sensors", d, "mac_units")]
-        raise InputError(f"--device '{device}' is not an AI sensor; known: {', '.join(known)}")
+    check_device(catalog, device)
     found = [_predicted(catalog, rows, device, ends) for ends in ({}, _FAST, _SLOW)]
     reader = catalog.reader()
     memory = reader.data_bit("sensors", device, "memory") // 8
@@ -90,6 +90,17 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
         time_ns=(found[0][0], found[1][0], found[2][0]),
         energy_uj=(found[0][1], found[1][1], found[2][1]),
     )
+
+
+def check_device(catalog: Catalog, device: str) -> None:
+    """Check that a device is an AI sensor.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not catalog.has("sensors", device, "mac_units"):
+        known = [d for d in catalog.items("sensors") if catalog.has("sensors", d, "mac_units")]
+        raise InputError(f"--device '{device}' is not an AI sensor; known: {', '.join(known)}")
 
 
 def _problems(profile: Profile, needed: int, memory: int, side_max: int) -> Iterator[str]:
@@ -156,6 +167,8 @@ def rows_of(catalog: Catalog, profile: Profile, server: str | None = None) -> li
         catalog: where the sizes of messages stand.
         profile: the network.
         server: what a scenario calls this machine as a server; None leaves its times out.
+
+    The row `eye` names the file, as traces of it do.
     """
     counted, year = profile.graph, str(date.today().year)
     file = f"{Path(profile.file).name} (SHA-256 {profile.sha256[:16]})"
@@ -229,11 +242,11 @@ def check_place(path: Path) -> None:
             f"-o '{path}': a scenario reads models from a file '{KIND}.yaml' in its catalogue"
             f" folder; write to {path.parent / f'{KIND}.yaml'}"
         )
-    half = path.with_suffix(".part")
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "that is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.touch()
-        half.unlink()
+        tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise InputError(f"-o '{path}': cannot be written: {error.strerror}") from None
 

@@ -1,0 +1,68 @@
+"""Traces made small: their rows sorted into buckets of a light and a number of objects in view."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fleet.errors import InputError
+from fleet.eyes.clip import LIGHTS
+from fleet.eyes.summary import Floats, column, groups, wanted
+
+Ints = NDArray[np.int64]
+
+WORDS = ("view", "source", "model", "light")
+NUMBERS = (
+    "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes",
+    "i_permille", "p_permille",
+)  # fmt: skip
+SCHEMA = pa.schema(
+    [(word, pa.string()) for word in WORDS] + [(number, pa.int32()) for number in NUMBERS]
+)
+
+
+def compact(trace: pa.Table) -> pa.Table:
+    """Return the rows to replay of a trace of one or more clips, sorted into buckets.
+
+    Raises:
+        InputError: the truth of a frame is not known.
+    """
+    if trace["true_positives"].null_count:
+        raise InputError("a trace without known truth cannot be replayed")
+    trace = trace.sort_by([(name, "ascending") for name in (*WORDS, "clip", "frame")])
+    by_name = groups(trace, WORDS[:3])
+    return pa.concat_tables(_bucketed(names, rows) for names, rows in by_name).cast(SCHEMA)
+
+
+def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
+    """Return the rows of one view, source and model; in a bucket they stay as they came."""
+    lights = np.array([LIGHTS.index(light) for light in rows["light"].to_pylist()])
+    values = [column(rows, "present"), wanted(rows)]
+    values += [column(rows, name) for name in NUMBERS[2:6]]
+    values += _permille(rows, lights)
+    order = np.lexsort((values[0], lights))
+    words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
+    whole = [np.rint(np.nan_to_num(value[order])).astype(np.int32) for value in values]
+    return pa.table([*words, *whole], names=SCHEMA.names)
+
+
+def _permille(rows: pa.Table, lights: Ints) -> list[Floats]:
+    """Return the bytes of each row's last I frame and last P frame, over their means by day.
+
+    So by day, over all that was traced, both are 1000 in the mean. Where nothing was traced by day
+    the first light that was stands for it. A clip whose frames are all I frames has no P frames of
+    its own: theirs are the same.
+    """
+    sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
+    usual = lights == lights.min()
+    found = []
+    for kind in (intra, ~intra if not intra.all() else intra):
+        last = np.empty(len(sizes), np.int64)
+        clips = np.flatnonzero(np.diff(column(rows, "frame"), prepend=np.inf) <= 0)
+        for begin, end in zip(clips, [*clips[1:], len(sizes)], strict=True):
+            at = np.flatnonzero(kind[begin:end] if kind[begin:end].any() else intra[begin:end])
+            before = np.searchsorted(at, np.arange(end - begin), side="right") - 1
+            last[begin:end] = begin + at[np.maximum(before, 0)]
+        found.append(1000 * sizes[last] / sizes[last[usual]].mean())
+    return found
