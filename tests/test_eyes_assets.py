@@ -200,6 +200,7 @@ def test_another_package_is_not_used(place) -> None:
         (b"no archive at all", "is damaged"),
         (b"", "is damaged"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # bytes hold the time of packing
 )
 def test_a_hostile_package_is_refused(place, package: bytes, words: str) -> None:
     client(place, "npm", package)
