@@ -189,7 +189,8 @@ def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     shown = capsys.readouterr()
     for words in ("Mbit/s", "ms", "W", "mJ", "frames", "p99.9", "skipped: sensor down", "Results"):
         assert words in shown.out + shown.err
-    assert "One replication: no confidence intervals" in shown.out
+    assert "One replication: no intervals over replications" in shown.out
+    assert "cloud sees as nanodet behind h264-crf28." in " ".join(shown.out.split())
 
 
 def test_an_interrupt_is_told(
