@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -20,7 +21,7 @@ from fleet.catalog import Catalog
 from fleet.eyes import replay
 from fleet.eyes.accuracy import judged, matters
 from fleet.eyes.boxes import Boxes
-from fleet.eyes.clip import LIGHTS, Frame, Pixels
+from fleet.eyes.clip import LIGHTS, VIEWS, Frame, Pixels
 from fleet.eyes.codec import RAW, encode, setting
 from fleet.eyes.detector import Detector, load
 from fleet.eyes.render import scene
@@ -39,48 +40,67 @@ STYLE = {
 SHOWN = ("h264-crf28", "h264-crf44")
 SITE, OBJECTS, FRAME = 590_001, 8, 12
 RATE_FPS = 10
-SENSOR, CLOUD = "ssd", "nanodet"
-NAMES = {SENSOR: "SSD-MobileNetV2, 300 px", CLOUD: "NanoDet, 416 px"}
+FETCHED, OWN = ("ssd", "nanodet"), ("eye-small", "eye-large")
+"""Networks of a sensor and of a cloud."""
+NAMES = {
+    "ssd": "SSD-MobileNetV2, 300 px", "nanodet": "NanoDet, 416 px",
+    "eye-small": "eye-small, 320 px", "eye-large": "eye-large, 640 px",
+}  # fmt: skip
+FAMILIES = {
+    "h264": ("H.264", COLOURS[1], "o-"), "h265": ("H.265", COLOURS[2], "s--"),
+    "av1": ("AV1", COLOURS[3], "^-."), "jpeg": ("JPEG", COLOURS[4], "D:"),
+}  # fmt: skip
 
 
-def curve(table: list[dict[str, str]], message_bytes: dict[str, float]) -> Figure:
+def curve(
+    table: list[dict[str, str]], arms: tuple[str, str], message_bytes: dict[str, float]
+) -> Figure:
     """Return recall against bitrate, a panel for each light, with the two arms in it.
 
     Args:
         table: rows of `derive_accuracy_curve.py`.
+        arms: networks of the sensor and of the cloud.
         message_bytes: mean size of the sensor's message on the wire, by light.
     """
     figure = Figure(figsize=(7.0, 2.7), layout="constrained")
     panels = figure.subplots(1, len(LIGHTS), sharey=True)
+    families = dict.fromkeys(row["family"] for row in table if row["family"] != "raw")
     for axes, light in zip(panels, LIGHTS, strict=True):
         rows = [row for row in table if row["light"] == light]
-        coded = [row for row in rows if row["family"] == "h264"]
         sensor, cloud = (
-            next(r for r in rows if r["family"] == "raw" and r["model"] == name)
-            for name in (SENSOR, CLOUD)
+            next(r for r in rows if r["family"] == "raw" and r["model"] == name) for name in arms
         )
         axes.axhline(float(cloud["recall"]), color="#666666", lw=0.8, ls=":",
-                     label=f"{NAMES[CLOUD]}, raw frames")  # fmt: skip
-        rates = [float(row["rate_kbps"]) for row in coded]
-        _points(axes, rates, coded, COLOURS[1], "o-", f"cloud: {NAMES[CLOUD]}, behind H.264")
+                     label=f"{NAMES[arms[1]]}, raw frames")  # fmt: skip
         sent = message_bytes[light] * 8 * RATE_FPS / 1000
-        _points(axes, [sent], [sensor], COLOURS[0], "*", f"on the sensor: {NAMES[SENSOR]}")
-        for row, rate in zip(coded, rates, strict=True):
-            beside = rate < sent < 2 * rate  # there the star is in the way
-            axes.annotate(
-                row["quality"], (rate, float(row["recall"])), (-4, 3) if beside else (4, -7),
-                fontsize=6, ha="right" if beside else "left", textcoords="offset points",
-                color="#444444",
-            )  # fmt: skip
+        for family in families:
+            name, colour, look = FAMILIES[family]
+            coded = [row for row in rows if row["family"] == family]
+            rates = [float(row["rate_kbps"]) for row in coded]
+            _points(axes, rates, coded, colour, look, f"cloud: {NAMES[arms[1]]}, behind {name}")
+            if len(families) == 1:
+                _qualities(axes, rates, coded, sent)
+        _points(axes, [sent], [sensor], COLOURS[0], "*", f"on the sensor: {NAMES[arms[0]]}")
         axes.set(xscale="log", title=light, ylim=(0, 0.9), xlim=(8, 12000))
         axes.grid(color="#dddddd", lw=0.4)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("recall (bars: 95 % interval)")
-    figure.supxlabel("sent by a sensor at 10 frames/s of 640 × 480 px (kbit/s); numbers are crf",
-                     fontsize=8)  # fmt: skip
+    note = "; numbers are crf" if len(families) == 1 else ""
+    figure.supxlabel(f"sent by a sensor at 10 frames/s of 640 × 480 px (kbit/s){note}", fontsize=8)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
+
+
+def _qualities(axes: Axes, rates: list[float], coded: list[dict[str, str]], sent: float) -> None:
+    """Write crf beside the points."""
+    for row, rate in zip(coded, rates, strict=True):
+        beside = rate < sent < 2 * rate  # there the star is in the way
+        axes.annotate(
+            row["quality"], (rate, float(row["recall"])), (-4, 3) if beside else (4, -7),
+            fontsize=6, ha="right" if beside else "left", textcoords="offset points",
+            color="#444444",
+        )  # fmt: skip
 
 
 def _points(
@@ -95,12 +115,12 @@ def _points(
                   elinewidth=0.6, label=label)  # fmt: skip
 
 
-def message_bytes() -> dict[str, float]:
-    """Return the mean bytes on the wire of what the sensor's network says, by light."""
+def message_bytes(network: str, views: Sequence[str]) -> dict[str, float]:
+    """Return the mean bytes on the wire of what a sensor's network says, by light."""
     reader = Catalog.load().reader()
     sizes: dict[str, list[float]] = {light: [] for light in LIGHTS}
-    for view in ("street", "entrance"):
-        traced = replay.load(view, RAW.name, SENSOR)
+    for view in views:
+        traced = replay.load(view, RAW.name, network)
         lights = one_of(traced, indoors=False).rows[:, LIGHT]
         for light, size in zip(lights, traced.message_bytes, strict=True):
             sizes[LIGHTS[light]].append(message_bits(reader, int(size)) / 8)
@@ -154,13 +174,17 @@ def _frame(axes: Axes, boxes: Boxes, colour: str, style: str) -> None:
 
 
 def main() -> None:
-    """Draw both figures."""
-    with (FOLDER / "accuracy_bitrate_fetched.csv").open(newline="") as file:
-        table = list(csv.DictReader(file))
+    """Draw all figures."""
     with matplotlib.rc_context(STYLE):
-        figure = curve(table, message_bytes())
-        for kind in ("png", "pdf"):
-            figure.savefig(FOLDER / f"accuracy_bitrate.{kind}", dpi=200)
+        for name, ending, arms, views in (
+            ("accuracy_bitrate", "_fetched", FETCHED, ("street", "entrance")),
+            ("accuracy_bitrate_own", "", OWN, VIEWS),
+        ):
+            with (FOLDER / f"accuracy_bitrate{ending}.csv").open(newline="") as file:
+                table = list(csv.DictReader(file))
+            figure = curve(table, arms, message_bytes(arms[0], views))
+            for kind in ("png", "pdf"):
+                figure.savefig(FOLDER / f"{name}.{kind}", dpi=200)
         examples().savefig(FOLDER / "examples.png", dpi=200)
     print(f"drawn in {FOLDER}")
 
