@@ -45,6 +45,7 @@ def uses(record: Record, _: Mapping[str, Outcome]) -> tuple[Figure, Table]:
         panel.set_yticks(range(len(rows)), rows)
         panel.set_ylim(len(rows) - 0.5, -0.5)
         panel.set_xlim(left=0)
+        panel.locator_params(axis="x", nbins=6)
         panel.set_title(MEASURES[measure], loc="left", fontsize=7)
         panel.grid(axis="y", visible=False)
     handles = {
