@@ -194,9 +194,11 @@ def _guarded(call: Callable[[], Any]) -> int:
     try:
         call()
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # typer turns the key into this
-            print("fleet: interrupted", file=sys.stderr)  # noqa: T201
+        if stop.code == INTERRUPTED:  # into which typer turns the key, mostly
+            return _interrupted()
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
+    except KeyboardInterrupt:
+        return _interrupted()
     except InputError as error:
         print(f"fleet: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
@@ -207,3 +209,8 @@ def _guarded(call: Callable[[], Any]) -> int:
         print(f"fleet: the run failed: {error}", file=sys.stderr)  # noqa: T201
         return FAILED
     return 0
+
+
+def _interrupted() -> int:
+    print("fleet: interrupted", file=sys.stderr)  # noqa: T201
+    return INTERRUPTED

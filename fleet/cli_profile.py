@@ -61,7 +61,8 @@ def profile(
         detector.own_name(model)
         study.check_place(output)
     shown = None if pictures is None else own.pictures_in(pictures)
-    measured = own.measure(read(_file_of(model)), called, str(model), pictures=shown)
+    file = detector.file_of(str(model)) if str(model) in detector.names() else model
+    measured = own.measure(read(file), called, str(model), pictures=shown)
     rows = study.rows_of(catalog, measured, server)
     fit = study.on_device(catalog, measured, rows, device)
     if output is not None:
@@ -72,15 +73,6 @@ def profile(
     out = console()
     for line in lines(measured, fit):
         out.print(line, soft_wrap=True, markup=False)
-
-
-def _file_of(model: Path) -> Path:
-    """Return the file of a network: one that is named, or of one that `fleet` knows by name."""
-    from fleet.eyes import assets, detector
-
-    name = str(model)
-    known = name in (*detector.packaged(), *assets.models())
-    return detector.file_of(name) if known else model
 
 
 def _name_of(model: Path) -> str:

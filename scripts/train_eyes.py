@@ -328,7 +328,7 @@ def written(net: Network, floats: Path, data: Pictures) -> Path:
     floats.write_bytes(exported(net).SerializeToString())
     path = ROOT / "fleet" / "eyes" / "models" / f"eye-{net.name}.onnx"
     path.parent.mkdir(exist_ok=True)
-    half = floats.with_name(path.name)  # the package has it when it is whole
+    half = floats.with_name(f"{path.stem}-int8.onnx")  # the package has it when it is whole
     quantised(floats, half, data, net)
     model = onnx.load(half)
     metadata(model, threshold=1.0)  # a guess, to look with

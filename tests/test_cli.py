@@ -204,6 +204,8 @@ def test_an_interrupt_is_told(
         cli.main(["check", "any.yaml"])
     assert stop.value.code == cli.INTERRUPTED
     assert "fleet: interrupted" in capsys.readouterr().err
+    assert cli._guarded(stopped) == cli.INTERRUPTED  # before typer takes over
+    assert "fleet: interrupted" in capsys.readouterr().err
 
 
 def test_missed_objective_exits_with_1(tmp_path: Path) -> None:

@@ -190,8 +190,7 @@ def slice_ns(plan: Plan, alone: int = 1) -> int:
         plan: the plan.
         alone: processes among which all frames are dealt; 1 if one region has them all.
     """
-    clocks = plan.clocks
-    per_ns = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum())
+    per_ns = float(capture.frames_per_ns(plan.clocks).sum())
     if plan.looks_live:
         seconds = int(np.ceil(_LIVE_FRAMES_PER_SLICE / per_ns / SECOND_NS))
         return min(max(1, seconds) * SECOND_NS, _LONGEST_WINDOW_NS)

@@ -87,6 +87,11 @@ def packaged() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
+def names() -> list[str]:
+    """Return the names of the packaged models and of those that can be fetched."""
+    return [*packaged(), *assets.models()]
+
+
 def file_of(name: str) -> Path:
     """Return the file of a packaged or fetched model.
 
@@ -98,9 +103,7 @@ def file_of(name: str) -> Path:
         return known[name]
     if name in assets.models():
         return assets.model(name)
-    raise InputError(
-        f"there is no model '{name}'; there are {', '.join([*known, *assets.models()])}"
-    )
+    raise InputError(f"there is no model '{name}'; there are {', '.join(names())}")
 
 
 def own_name(path: Path) -> str:
@@ -109,11 +112,10 @@ def own_name(path: Path) -> str:
     Raises:
         InputError: the name has blanks, or is that of a network that is known.
     """
-    known = (*packaged(), *assets.models())
-    if len(path.stem.split()) != 1 or path.stem in known:
+    if len(path.stem.split()) != 1 or path.stem in names():
         raise InputError(
             f"{path}: a network is called as its file is, and '{path.stem}' must have no blanks and"
-            f" not be one of {', '.join(known)}; rename the file"
+            f" not be one of {', '.join(names())}; rename the file"
         )
     return path.stem
 
@@ -130,15 +132,15 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
         InputError: there is no such model, or it is not sound.
     """
     name = str(name_or_path)
-    known = packaged()
-    if name in known:
+    if name in packaged():
         return Detector(read(file_of(name)), name, threshold)
     if name in assets.models():
         return _fetched(name, threshold)
     path = Path(name_or_path)
     if path.suffix != ".onnx":
-        names = ", ".join([*known, *assets.models()])
-        raise InputError(f"there is no model '{name}'; name one of {names}, or an .onnx file")
+        raise InputError(
+            f"there is no model '{name}'; name one of {', '.join(names())}, or an .onnx file"
+        )
     called, data = own_name(path), read(path)
     worker.trial(data, name)
     found = Detector(data, name, threshold)

@@ -14,10 +14,8 @@ import pyarrow.parquet as pq
 
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS, VIEWS
-from fleet.eyes.compact import SCHEMA, compact
+from fleet.eyes.compact import SCHEMA, WORDS, compact
 from fleet.eyes.summary import groups
-
-_NAMES = ("view", "source", "model")
 
 
 def files_of(path: Path) -> list[Path]:
@@ -46,7 +44,7 @@ def joined(files: Sequence[Path]) -> pa.Table:
     tables = dict(ready)
     if whole:
         tables[next(iter(whole))] = compact(pa.concat_tables(whole.values()))
-    _check_once(tables, _NAMES)
+    _check_once(tables, WORDS[:3])
     return pa.concat_tables(tables.values())
 
 
@@ -64,7 +62,7 @@ def _read(file: Path) -> pa.Table:
             f"traces {file}: nobody knows what is truly in its clip, so it cannot be replayed;"
             " trace rendered scenes"
         )
-    needed = SCHEMA.names if ready else [*_NAMES, "light", "clip", "frame", "present"]
+    needed = SCHEMA.names if ready else [*WORDS, "clip", "frame", "present"]
     if not len(table) or any(table[name].null_count for name in needed):
         raise InputError(f"traces {file}: has no rows, or a row without a value; trace it anew")
     for name, known in (("light", LIGHTS), ("view", VIEWS)):
@@ -73,7 +71,7 @@ def _read(file: Path) -> pa.Table:
             raise InputError(
                 f"traces {file}: {name} '{min(other)}' is not one of {', '.join(known)}"
             )
-    if ready and not all(_sorted(rows) for _, rows in groups(table, _NAMES)):
+    if ready and not all(_sorted(rows) for _, rows in groups(table, WORDS[:3])):
         raise InputError(f"traces {file}: rows are not in order of light and objects; sort them")
     return table
 
@@ -89,8 +87,7 @@ def _check_once(tables: dict[Path, pa.Table], names: tuple[str, ...]) -> None:
     """Check that no two files tell of the same."""
     seen: dict[tuple[str, ...], Path] = {}
     for file, table in tables.items():
-        for row in table.select(names).group_by(list(names)).aggregate([]).to_pylist():
-            key = tuple(row[name] for name in names)
+        for key, _ in groups(table, names):
             if key in seen:
                 raise InputError(
                     f"traces {file}: {'/'.join(key)} ({'/'.join(names)}) stands in"

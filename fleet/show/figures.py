@@ -12,10 +12,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fleet.engine.run import Outcome
-from fleet.show.paper import COLOURS, HATCHES, LINES, STYLE, WIDTH_IN, Table, axes_of, save
+from fleet.show.paper import (
+    COLOURS,
+    HATCHES,
+    LINES,
+    MARKERS,
+    STYLE,
+    WIDTH_IN,
+    Table,
+    axes_of,
+    one_legend,
+    save,
+)
 from fleet.show.uses import known, uses
 from fleet.sketch import quantiles_ns, upper_ns
-from fleet.stages.books import BIN_NS, FATE_0, LATENCY_MAX_NS, LATENCY_SUM_NS
+from fleet.stages.books import BIN_NS, FATE_0, LATENCY_SUM_NS
 from fleet.stages.frames import RESULT, STAGES
 from fleet.study.experiment import Record
 
@@ -46,7 +57,7 @@ def draw_all(record: Record, folder: Path) -> None:
                 save(figure, table, folder / f"map_{arm}")
 
 
-def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     """Return the share of results that arrive within a latency, by arm."""
     figure, axes = axes_of()
     table: Table = [("arm", "latency_ms", "share_of_results")]
@@ -56,7 +67,9 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
         if not len(used):
             continue
         # No result is later than the longest, which may lie inside the last class.
-        ms = np.minimum(upper_ns(used.astype(np.int64)) * 1e-6, longest_ms(outcome))
+        ms = np.minimum(
+            upper_ns(used.astype(np.int64)) * 1e-6, record.arms[arm]["latency_ms"]["max"]
+        )
         share = np.cumsum(counts[used]) / counts.sum()
         axes.step(
             [ms[0], *ms],
@@ -68,7 +81,7 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
         )
         table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
     axes.set_xscale("log")
-    _show_bulk(axes, outcomes)
+    _show_bulk(axes, record, outcomes)
     _plain_log_ticks(axes)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("latency from capture to consumer (ms)")
@@ -77,12 +90,7 @@ def latency_cdf(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]
     return figure, table
 
 
-def longest_ms(outcome: Outcome) -> float:
-    """Return the longest latency of a result; 0 without any."""
-    return int(outcome.tally.sensors[:, LATENCY_MAX_NS].max(initial=0)) * 1e-6
-
-
-def _show_bulk(axes: Axes, outcomes: dict[str, Outcome]) -> None:
+def _show_bulk(axes: Axes, record: Record, outcomes: dict[str, Outcome]) -> None:
     """Cut the axis behind the 99.9th percentile of the slowest arm, and say what lies beyond."""
     tails = [
         quantiles_ns(counts, (0.999,))
@@ -92,7 +100,7 @@ def _show_bulk(axes: Axes, outcomes: dict[str, Outcome]) -> None:
     if not tails:
         return
     edge_ms = 1.3e-6 * max(tail[0] or 0 for tail in tails)
-    longest = max(longest_ms(o) for o in outcomes.values())
+    longest = max(arm["latency_ms"]["max"] or 0.0 for arm in record.arms.values())
     if longest > edge_ms:
         axes.set_xlim(right=edge_ms)
         axes.set_title(f"up to 1.3 × p99.9; the longest is {longest:,.0f} ms", loc="right")
@@ -164,14 +172,7 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
         axes.yaxis.set_major_formatter(FuncFormatter(_marked))
         axes.set_ylabel("Mbit/s")
     panels[-1].set_xlabel("simulated time (s)")
-    handles = {
-        label: handle
-        for axes in panels
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=3, columnspacing=1.0
-    )
+    one_legend(figure, panels, ncols=3, columnspacing=1.0)
     return figure, table
 
 
@@ -205,9 +206,6 @@ def _totals(record: Record) -> list[float]:
     return [arm["power_w"]["total"] for arm in record.arms.values()]
 
 
-_MARKERS = ("o", "s", "^", "D", "v")
-
-
 def boundaries(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     """Return how many times the other arms' power the baseline needs, by what is counted."""
     base = record.summary["comparison"]["baseline"]
@@ -221,7 +219,7 @@ def boundaries(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Ta
             theirs = record.arms[base]["power_by_boundary_w"][name]
             ratios = [theirs[s] / mine[s] if mine[s] > 0 else np.nan for s in scopes]
             axes.plot(
-                ratios, range(len(scopes)), _MARKERS[i], color=COLOURS[i], markersize=4.5,
+                ratios, range(len(scopes)), MARKERS[i], color=COLOURS[i], markersize=4.5,
                 label=f"network energy: {name}", fillstyle="none", markeredgewidth=1.0,
             )  # fmt: skip
             table += [

@@ -8,7 +8,7 @@ tell apart (with line styles and hatches beside them), and is written as PNG (30
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ COLOURS = (
     "#222222",
 )
 LINES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v")
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--")
 STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
     "font.size": 8,
@@ -67,3 +68,13 @@ def axes_of(height_in: float = 2.3) -> tuple[Figure, Axes]:
     """Return a figure one column wide with one set of axes."""
     figure = Figure(figsize=(WIDTH_IN, height_in))
     return figure, figure.add_subplot()
+
+
+def one_legend(figure: Figure, panels: Iterable[Axes], **options: Any) -> None:
+    """Put a legend below a figure that names what is in any of its panels, each once."""
+    handles = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", **options)

@@ -20,8 +20,7 @@ LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     """Return sensors, links, frames and events of the arms of a scenario."""
     first = next(iter(plans.values()))[0]
-    clocks = first.clocks
-    per_s = float((clocks[:, capture.DEN] / clocks[:, capture.NUM]).sum() * 1e9)
+    per_s = float(capture.frames_per_ns(first.clocks).sum() * 1e9)
     events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
     return {
         "arms": list(plans),
@@ -53,8 +52,7 @@ def eyes_named(plan: Plan) -> str:
 
 def live_core_hours(plan: Plan) -> float:
     """Return about how long the networks of an arm look, on a core of a usual machine."""
-    clocks = plan.clocks
-    per_s = clocks[:, capture.DEN] / clocks[:, capture.NUM] * 1e9
+    per_s = capture.frames_per_ns(plan.clocks) * 1e9
     costs = [*(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes), 0.0]  # the last: of none
     of_sensor = np.array(costs)[plan.setup_tables[0][plan.setup_of, SIGHT]]
     return round(float((per_s * of_sensor).sum()) * plan.end_ns / 1e9 / 3600, 3)

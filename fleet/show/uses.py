@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fleet.engine.run import Outcome
-from fleet.show.paper import COLOURS, WIDTH_IN, Table
+from fleet.show.paper import COLOURS, MARKERS, WIDTH_IN, Table, one_legend
 from fleet.study.experiment import Record
 
 MEASURES = {
@@ -19,7 +19,6 @@ MEASURES = {
     "map_error": "error of the heat map (share of people; less is better)",
     "ap50": "average precision (AP@0.5; more is better)",
 }
-_MARKERS = ("o", "s", "^", "D", "v")
 _ROW_IN = 0.24
 
 Groups = Mapping[str, Mapping[str, Any]]
@@ -48,13 +47,8 @@ def uses(record: Record, _: Mapping[str, Outcome]) -> tuple[Figure, Table]:
         panel.locator_params(axis="x", nbins=6)
         panel.set_title(MEASURES[measure], loc="left", fontsize=7)
         panel.grid(axis="y", visible=False)
-    handles = {
-        label: handle
-        for panel in axes
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
     axes[-1].set_xlabel("bars: 95 % interval over sites")
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2)
+    one_legend(figure, axes, ncols=2)
     return figure, table
 
 
@@ -78,7 +72,7 @@ def _points(
     off = 0.3 * (i - (arms - 1) / 2) / max(1, arms - 1)
     axes.errorbar(
         mean, [k + off for k, *_ in known], xerr=np.abs([mean - low, high - mean]),
-        fmt=_MARKERS[i % 5], color=COLOURS[i % 9], markersize=3.5, elinewidth=0.8,
+        fmt=MARKERS[i % 5], color=COLOURS[i % 9], markersize=3.5, elinewidth=0.8,
         label=arm,
     )  # fmt: skip
     return [

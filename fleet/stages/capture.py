@@ -34,6 +34,12 @@ KIND, NUM, DEN, ANCHOR, FIRST, NEXT_FRAME, NEXT_NS, TRACE_END = range(8)
 CLOCK_WIDTH = 8
 
 
+def frames_per_ns(clocks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean frame rate of each sensor; shape (sensors,), 1/ns."""
+    rates: NDArray[np.float64] = clocks[:, DEN] / clocks[:, NUM]
+    return rates
+
+
 @part
 def due_ns(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
