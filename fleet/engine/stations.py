@@ -101,7 +101,7 @@ class Link(Station):
         """Queue a frame if it fits the buffer."""
         bits = row[BITS] + self.sent_again(row)[0]
         rate = rate_bps(self.plan.links, self.link, self.accepted_bits)
-        service_ns = -(-bits * 1_000_000_000 // rate)
+        service_ns = max(1, bits * 1_000_000_000 // rate)
         self.tally.links[self.link, OFFERED_BITS] += bits
         if self.backlog_ns() + service_ns > buffer_ns(self.plan.links, self.link, rate):
             self.tally.links[self.link, DROPPED_BITS] += bits
@@ -137,7 +137,7 @@ class Link(Station):
         busy = self.in_service_bits or self.queue
         if busy or not self.kind[AIR_BPS]:
             return service_ns
-        air_ns = -(-row[BITS] * 1_000_000_000 // int(self.kind[AIR_BPS]))
+        air_ns = max(1, row[BITS] * 1_000_000_000 // int(self.kind[AIR_BPS]))
         began_ns = max(self.env.now - air_ns, self.free_ns)
         return max(1, service_ns - max(0, self.env.now - began_ns))
 

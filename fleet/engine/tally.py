@@ -56,7 +56,7 @@ SENSOR_COLUMNS = (
 
 _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
-    "latency", "sights",
+    "latency", "sights", "computed",
 )  # fmt: skip
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
@@ -76,6 +76,7 @@ class Tally:
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
         sights: what eyes saw, by group and light (`fleet.stages.sight`); shape (groups, lights,
             SIGHT_COUNTS).
+        computed: frames that were inferred or encoded by each setup; shape (setups,).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
@@ -90,6 +91,7 @@ class Tally:
     server_bins: Ints
     latency: Ints
     sights: Ints
+    computed: Ints
     stages_ns: NDArray[np.object_]
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     kept: list[Rows] | None = None
@@ -108,6 +110,7 @@ class Tally:
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
             sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
+            computed=_zeros(len(plan.setup_names)),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             kept=[] if keep else None,
         )
@@ -115,7 +118,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Add the counts of another tally of the same plan."""
         for name in ("links", "servers", "link_bins", "result_bins", "latency", "sights",
-                     "stages_ns"):  # fmt: skip
+                     "computed", "stages_ns"):  # fmt: skip
             getattr(self, name).__iadd__(getattr(other, name))
         latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
         self.sensors += other.sensors
@@ -124,6 +127,10 @@ class Tally:
         self.print_sum += other.print_sum
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
+
+    def amend(self, plan: Plan) -> None:
+        """Make room for the further setups of an amended plan."""
+        self.computed = np.pad(self.computed, (0, len(plan.setup_names) - len(self.computed)))
 
     def rows(self) -> Rows:
         """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
@@ -147,10 +154,11 @@ class Tally:
         """Return a SHA-256 of every finished frame's every time and fate, and of all counts.
 
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
-        depend on who counted the frame, nor on when.
+        depend on who counted the frame, nor on when. Frames by setup are left out, since the order
+        of setups follows that of the scenario's events.
         """
         digest = hashlib.sha256(str(self.stages_ns.tolist()).encode())
-        for name in _ARRAYS:
+        for name in _ARRAYS[:-1]:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -34,12 +35,12 @@ def clock_table(scenario: Scenario, placed: list[Placed], phase: np.ndarray) -> 
         table[s, [capture.NUM, capture.DEN]] = num, den
         if isinstance(spec.capture, Capture):
             table[s, capture.KIND] = capture.TRACE
-            begin, end = traces.span(sensor, spec)
-            table[s, [capture.FIRST, capture.TRACE_END]] = begin, end
+            taken = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
+            table[s, taken] = traces.span(sensor, spec)
         elif spec.capture == "poisson":
             table[s, capture.KIND] = capture.POISSON
         else:
-            table[s, capture.ANCHOR] = int(phase[s] * (num / den))
+            table[s, capture.ANCHOR] = capture.anchor_ns(phase[s], num, den)
     return table, traces.joined()
 
 
@@ -60,10 +61,10 @@ class _Traces:
         self.scenario = scenario
         self.parts: list[Ints] = []
         self.length = 0
-        self.spans: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        self.spans: dict[tuple[str, str], dict[str, tuple[int, int, int]]] = {}
 
-    def span(self, sensor: Placed, spec: SensorGroup) -> tuple[int, int]:
-        """Return where a sensor's times are among all times."""
+    def span(self, sensor: Placed, spec: SensorGroup) -> tuple[int, int, int]:
+        """Return where a sensor's times begin and end among all times, and their tick in ns."""
         assert isinstance(spec.capture, Capture)
         trace = spec.capture.trace
         key = (trace.file, f"{trace.column}/{trace.sensor}")
@@ -71,9 +72,9 @@ class _Traces:
             keys = ("sensors", sensor.group, "capture", "trace")
             self.spans[key] = self._read(trace, keys)
         spans = self.spans[key]
-        return spans.get(sensor.name, (0, 0)) if trace.sensor else spans[""]
+        return spans.get(sensor.name, (0, 0, 0)) if trace.sensor else spans[""]
 
-    def _read(self, trace: TraceCapture, keys: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    def _read(self, trace: TraceCapture, keys: tuple[str, ...]) -> dict[str, tuple[int, int, int]]:
         unit_ns = next((u for end, u in _UNITS_NS.items() if trace.column.endswith(end)), None)
         if unit_ns is None:
             raise self.scenario.error(
@@ -87,7 +88,8 @@ class _Traces:
         by_owner: dict[str, list[int]] = {}
         for owner, at in zip(owners, times, strict=True):
             by_owner.setdefault(owner, []).append(at)
-        return {owner: self._append(path, values) for owner, values in by_owner.items()}
+        tick = tick_ns(times, unit_ns)
+        return {owner: (*self._append(path, v), tick) for owner, v in by_owner.items()}
 
     def _append(self, path: Path, values: list[int]) -> tuple[int, int]:
         part = np.array(sorted(values), dtype=np.int64)
@@ -101,6 +103,22 @@ class _Traces:
     def joined(self) -> Ints:
         """Return all times."""
         return np.concatenate([np.empty(0, dtype=np.int64), *self.parts])
+
+
+COARSEST_NS = 1_000_000
+"""No clock of a trace is taken to be coarser."""
+
+
+def tick_ns(times_ns: Sequence[int], unit_ns: int) -> int:
+    """Return how finely a clock reported times: a unit of their last decimal place; ns.
+
+    It is at most the unit of their column, and a millisecond: whole seconds are exact rather than
+    known to a second.
+    """
+    tick = min(unit_ns, COARSEST_NS)
+    while tick > 1 and any(at % tick for at in times_ns):
+        tick //= 10
+    return tick
 
 
 def read_columns(path: Path, columns: list[str]) -> dict[str, list[object]]:

@@ -190,7 +190,7 @@ def _page_ns(parts: Parts, sensor: int, setup: Setup) -> int:
     radio = parts.net.classes[parts.net.radio_of[sensor]].radio
     quiet_ns = max(
         setup.row["publish_interval_ns"],
-        max(1, setup.row["publish_every"]) * 1_000_000_000 / float(setup.use.rate),
+        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
     )
     key = stream_keys(
         name_hashes([parts.placed[sensor].name]), parts.scenario.model.seed, parts.replication,

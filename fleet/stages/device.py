@@ -25,7 +25,7 @@ from fleet.stages.books import (
     SENT_PIXEL_FRAMES,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
-from fleet.stages.capture import NEXT_FRAME, NEXT_NS, expose, move_on
+from fleet.stages.capture import NEXT_FRAME, NEXT_NS, TICK_NS, expose, move_on
 from fleet.stages.frames import (
     ACCESS,
     ARRIVING,
@@ -48,6 +48,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSING,
     SENSOR,
+    SETUP,
     SIGHT,
     SKIP_NOT_PUBLISHED,
     SKIP_SENSOR_DOWN,
@@ -57,7 +58,7 @@ from fleet.stages.frames import (
 from fleet.stages.hop import Hop
 from fleet.stages.radio import Timers, awake_ns
 from fleet.stages.scene import second_of
-from fleet.stages.sensor import occupy, published
+from fleet.stages.sensor import FREE_NS, occupy, published
 from fleet.stages.setup import (
     COMPUTE_NS as SETUP_COMPUTE_NS,
 )
@@ -147,28 +148,30 @@ class States(NamedTuple):
 @part
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
-    key: np.uint64, start: int, dsp: Ints,
+    key: np.uint64, start: int, tick: int, dsp: Ints,
 ) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
-    Sets FATE and DONE if the DSP skips it, else READY, CLOCK, PAYLOAD and BITS. An inference that
-    will not be sent keeps BITS 0: it costs its energy and then is skipped.
+    Sets FATE and DONE if the DSP skips it, else SETUP, READY, CLOCK, PAYLOAD and BITS. An inference
+    that will not be sent keeps BITS 0: it costs its energy and then is skipped.
     """
     now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
     told = found(sights.rows, columns[SIGHT, i], objects)
     if ints[k, ON_SENSOR] == 0:
         columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS]
     else:
-        fate = occupy(dsp, s, now, ints[k, OCCUPY_NS])
+        fate = occupy(dsp, s, now, tick, ints[k, OCCUPY_NS])
         columns[FATE, i] = fate
         if fate != IN_FLIGHT:
             columns[DONE, i] = now
             return ENDED
-        columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
+        begun = dsp[s, FREE_NS] - ints[k, OCCUPY_NS]
+        columns[READY, i] = begun + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
         sent = published(
-            dsp, s, now, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
+            dsp, s, now, tick, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
             ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
         )  # fmt: skip
+    columns[SETUP, i] = k
     if sent:
         payload = payload_of(
             ints, floats, sights, k, key, start, columns[FRAME, i], objects, columns[SIGHT, i]
@@ -183,11 +186,16 @@ def _compute(
 
 @part
 def _leave(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, sensors: Ints
-) -> int:
-    """Count what was spent on a frame that is ready, and whether it is sent; return its stage."""
-    ready = columns[READY, i]
-    sensors[s, COMPUTE_NS] += ready - columns[SENSED, i] - ints[k, FETCH_NS]
+    columns: Columns, i: int, s: int, ints: Ints, rows: Ints, at_site: bool, sensors: Ints,
+    computed: Ints,
+) -> int:  # fmt: skip
+    """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
+
+    The setup is the one that computed it: another may stand there by now.
+    """
+    ready, k = columns[READY, i], columns[SETUP, i]
+    sensors[s, COMPUTE_NS] += ints[k, SETUP_COMPUTE_NS]
+    computed[k] += 1
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     if bits == 0 or at_site:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
@@ -237,7 +245,7 @@ def _capture(
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, computed: Ints,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -262,11 +270,12 @@ def advance(
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
+        computed: book of setups: frames that each has inferred or encoded.
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
         columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
-        hop, ports, counts, bins, sensors, moved, held, stages,
+        hop, ports, counts, bins, sensors, computed, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -275,7 +284,8 @@ def advance(
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
+    counts: Ints, bins: Ints, sensors: Ints, computed: Ints, moved: Index, held: Index,
+    stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
@@ -309,9 +319,12 @@ def _advance(
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
                 sensors[s, SENSE_NS] += ints[k, READ_NS]
-                stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
+                stage = _compute(
+                    columns, i, s, k, ints, floats, sights, size_keys[s], start, clocks[s, TICK_NS],
+                    dsp,
+                )  # fmt: skip
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], sensors)
+                stage = _leave(columns, i, s, ints, sights.rows, at_site[s], sensors, computed)
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
