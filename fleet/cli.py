@@ -48,6 +48,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
+    from fleet.plan.events import absences
     from fleet.show.plan import fact_lines, plan_facts
     from fleet.show.terminal import console
     from fleet.study.experiment import plans
@@ -56,6 +57,9 @@ def check(
     loaded = load_scenario(scenario, set_)
     objectives(loaded)
     facts = plan_facts(plans(loaded))
+    remarks = list(absences(loaded.model))
+    if remarks:
+        facts["remarks"] = remarks
     if as_json:
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
         return

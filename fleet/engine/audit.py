@@ -10,6 +10,7 @@ from fleet.plan.columns import Ints, Plan
 from fleet.stages.books import (
     BUSY_NS,
     CAPTURED,
+    COMPUTE_NS,
     DROPPED_BITS,
     FATE_0,
     OFFERED_BITS,
@@ -44,6 +45,10 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     for i in np.flatnonzero(links[:, OFFERED_BITS] != found):
         name = plan.link_names[i]
         _equal(f"bits into '{name}'", links[i, OFFERED_BITS], "sent + dropped + queued", found[i])
+    by_setup = zip(tally.computed.tolist(), plan.setups.compute_ns.tolist(), strict=True)
+    spent_ns = sum(frames * each for frames, each in by_setup)
+    computing_ns = sum(tally.sensors[:, COMPUTE_NS].tolist())
+    _equal("time computing by sensor", computing_ns, "by network and codec", spent_ns)
     _within("time sending of a link", links[:, BUSY_NS], now_ns)
     radio = tally.sensors[:, SENDING_NS] + tally.sensors[:, TAIL_NS]
     _within("radio time of a sensor", radio, now_ns)

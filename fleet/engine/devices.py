@@ -48,6 +48,7 @@ class Devices:
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
         )
+        self.states.dsp[:, sensor.TICK_NS] = plan.clocks[:, capture.TICK_NS]
         self.looker = looker_of(plan)
         self.held = EMPTY
         self.flowed_ns = 0

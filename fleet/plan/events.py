@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from fleet.plan.parts import Parts, setup_with_model
 from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
+from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.uplink import service_ns
 
@@ -120,6 +121,21 @@ def _add_spans(
             if event.at is not None
             else timetable.drawn(event, name, model.duration, model.seed, parts.replication)
         )
+
+
+def absences(model: ScenarioModel) -> Iterator[str]:
+    """Yield what to know of crashes that seem to say that sensors are not there.
+
+    Those begin with the run, or last as long as a whole run.
+    """
+    for i, event in enumerate(model.events):
+        begins = model.moments_ns(event)[:1] if event.kind == "crash" else []
+        if begins and (begins[0] == 0 or (event.lasts or 0) >= model.duration):
+            yield (
+                f"events[{i}]: while '{event.crash}' is down its host and its radio or port draw"
+                " power; that a sensor joins later or leaves cannot be said, so leave out of the"
+                " scenario what is not there"
+            )
 
 
 def _merged(down: Down) -> dict[int, Spans]:

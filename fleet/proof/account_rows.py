@@ -63,7 +63,7 @@ class Kit:
         consumer = scenario.model.sensors[group].consumer
         self.at_site = self.on_sensor and consumer == "site"
         self.served_below = self._chosen.infer == "edge" and consumer == "cloud"
-        self.pixels = "roi" if self._chosen.output == "roi" else "image"
+        self.pixels = "roi" if self._output == "roi" else "image"
 
     def _time(self, parameter: str) -> int:
         return self._read.time_ns(self._kind, self._device, parameter)
@@ -78,8 +78,8 @@ class Kit:
             return Ran(self._time(f"encode_{family}"), 0, self._power(f"power_{family}"))
         read, device = self._read, self._device
         macs = read.number("models", what, "macs")
-        per_s = read.count("sensors", device, "mac_units") * 10**6
-        per_s *= read.number("sensors", device, "dsp_clock")
+        units, clock = (read.number("sensors", device, p) for p in ("mac_units", "dsp_clock"))
+        per_s = units * clock * 10**6
         work = macs / (per_s * read.number("sensors", device, "dsp_efficiency"))
         work += self._moving("moved", what, "dsp_bandwidth")
         work += self._moving("resized", what, "resize_bandwidth")
@@ -93,34 +93,39 @@ class Kit:
         bits = self._read.data_bit("models", network, what)
         return Fraction(bits, self._read.rate_bps("sensors", self._device, bandwidth))
 
-    def _picture_bits(self) -> int:
-        """Return the bits of the picture that is put out, before any codec; 0 without one."""
-        sides = [
+    @property
+    def _output(self) -> str:
+        return self._chosen.output or "message"
+
+    def _pixels(self) -> int:
+        width, height = (
             self._read.count("sensors", self._device, f"{side}{self._mode}")
             for side in ("width", "height")
-        ]
-        output = self._chosen.output or "message"
-        each = _RAW_BITS if output == "raw" else _YUV420_BITS if output.startswith("image") else 0
-        return sides[0] * sides[1] * each
+        )
+        return width * height
+
+    def _picture_bytes(self) -> int:
+        """Return the bytes of the whole picture that is put out, before any codec."""
+        raw, whole = self._output == "raw", self._output.startswith("image")
+        return self._pixels() * (_RAW_BITS if raw else _YUV420_BITS if whole else 0) // 8
 
     def _fetch_ns(self) -> int:
         lanes = self._read.count("sensors", self._device, "mipi_lanes")
         rate = lanes * self._read.rate_bps("sensors", self._device, "mipi_lane_rate")
-        bits = self._picture_bits()
+        bits = 8 * self._picture_bytes()
         sending = max(1, bits * SECOND_NS // rate) if bits else 0
         return self._time("fetch") + sending
 
     def message(self, network: str, told: Ints) -> Ints:
         """Return the bytes of metadata about some objects; 0 if none is sent."""
-        output = self._chosen.output or "message"
-        if not self.on_sensor or output in ("roi", "image", "raw"):
+        if not self.on_sensor or self._output in ("roi", "image", "raw"):
             return np.zeros_like(told)
-        if output == "tensor":
+        if self._output == "tensor":
             return np.full_like(told, self._bytes(network, "tensor"))
-        content = self._bytes(network, "flatbuffer_base")
-        content += self._bytes(network, "flatbuffer_per_object") * self._named(network, told)
-        bytes_: Ints = self._bytes(network, "envelope") + -(-content // 3) * 4
-        return bytes_
+        per_object = self._bytes(network, "flatbuffer_per_object") * self._named(network, told)
+        content = self._bytes(network, "flatbuffer_base") + per_object
+        whole: Ints = self._bytes(network, "envelope") + -(-content // 3) * 4
+        return whole
 
     def _named(self, network: str, told: Ints) -> Ints:
         most: Ints = np.minimum(told, self._read.count("models", network, "max_detections"))
@@ -133,14 +138,10 @@ class Kit:
         """Return the bytes that are sent, None if a codec decides them."""
         if self._chosen.codec is not None:
             return None
-        size = self.message(network, told) + self._picture_bits() // 8
-        if self._chosen.output == "roi":
-            width, height = (
-                self._read.count("sensors", self._device, f"{side}{self._mode}")
-                for side in ("width", "height")
-            )
+        size = self.message(network, told) + self._picture_bytes()
+        if self._output == "roi":
             share = self._read.number("apps", self._app, "crop_share")
-            crop = int(share * width * height * _YUV420_BITS / 8)
+            crop = int(share * self._pixels() * _YUV420_BITS / 8)
             size = size + crop * self._named(network, told)
         at_least: Ints = np.maximum(size, 1)
         return at_least
@@ -181,7 +182,8 @@ class Hop:
 
 def way(scenario: Scenario, reader: Reader, group: str) -> list[Hop]:
     """Return the links between a group's sensors and their region, the sensor's own first."""
-    at, hops = scenario.model.sensors[group].uplink, []
+    hops: list[Hop] = []
+    at = scenario.model.sensors[group].uplink
     while at in scenario.model.links:
         hops += _hops(scenario, reader, at, first=not hops)
         at = scenario.model.links[at].to

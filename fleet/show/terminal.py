@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fleet.plan.events import absences
 from fleet.study.compare import value
 from fleet.study.experiment import Record
 
@@ -244,6 +245,8 @@ def remarks(record: Record) -> Iterator[str]:
             "One replication: no intervals over replications, so arms are not ranked but in how"
             " they serve uses, which is compared over sites; use --replications 5 or more."
         )
+    for remark in absences(record.scenario.model):
+        yield f"{remark}."
     yield from _differences(record.summary["comparison"])
     yield from _eyes(record.arms)
     network = record.summary["network_energy"]

@@ -25,7 +25,7 @@ from fleet.stages.books import (
     SENT_PIXEL_FRAMES,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
-from fleet.stages.capture import NEXT_FRAME, NEXT_NS, TICK_NS, expose, move_on
+from fleet.stages.capture import NEXT_FRAME, NEXT_NS, expose, move_on
 from fleet.stages.frames import (
     ACCESS,
     ARRIVING,
@@ -148,7 +148,7 @@ class States(NamedTuple):
 @part
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
-    key: np.uint64, start: int, tick: int, dsp: Ints,
+    key: np.uint64, start: int, dsp: Ints,
 ) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
@@ -160,7 +160,7 @@ def _compute(
     if ints[k, ON_SENSOR] == 0:
         columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS]
     else:
-        fate = occupy(dsp, s, now, tick, ints[k, OCCUPY_NS])
+        fate = occupy(dsp, s, now, ints[k, OCCUPY_NS])
         columns[FATE, i] = fate
         if fate != IN_FLIGHT:
             columns[DONE, i] = now
@@ -168,7 +168,7 @@ def _compute(
         begun = dsp[s, FREE_NS] - ints[k, OCCUPY_NS]
         columns[READY, i] = begun + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
         sent = published(
-            dsp, s, now, tick, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
+            dsp, s, now, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
             ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
         )  # fmt: skip
     columns[SETUP, i] = k
@@ -319,10 +319,7 @@ def _advance(
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
                 sensors[s, SENSE_NS] += ints[k, READ_NS]
-                stage = _compute(
-                    columns, i, s, k, ints, floats, sights, size_keys[s], start, clocks[s, TICK_NS],
-                    dsp,
-                )  # fmt: skip
+                stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, ints, sights.rows, at_site[s], sensors, computed)
                 if stage == ARRIVING:

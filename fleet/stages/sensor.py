@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from fleet.kernel import part
 from fleet.stages.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
-# Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published.
-FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN = range(5)
-DSP_WIDTH = 5
+# Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published,
+# TICK_NS how early a frame may seem; it does not change.
+FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN, TICK_NS = range(6)
+DSP_WIDTH = 6
 
 
 @part
-def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, tick_ns: int, occupy_ns: int) -> int:
+def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     """Give a frame to the DSP of sensor `s`, for a time, if it is free; return the frame's fate.
 
     The inference starts `occupy_ns` before FREE_NS: now, or up to a tick later.
@@ -32,12 +33,11 @@ def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, tick_ns: int, occupy_ns:
         dsp: the DSP table, changed in place; shape (sensors, DSP_WIDTH).
         s: row of the table.
         now_ns: when the frame's pixels are there.
-        tick_ns: how early it may seem.
         occupy_ns: until the next inference may start.
     """
     if now_ns < dsp[s, BLIND_UNTIL_NS]:
         return SKIP_MODEL_WRITE
-    if now_ns < dsp[s, FREE_NS] - tick_ns:
+    if now_ns < dsp[s, FREE_NS] - dsp[s, TICK_NS]:
         return SKIP_DSP_BUSY
     dsp[s, FREE_NS] = max(now_ns, dsp[s, FREE_NS]) + occupy_ns
     dsp[s, INFERENCES] += 1
@@ -46,8 +46,8 @@ def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, tick_ns: int, occupy_ns:
 
 @part
 def published(
-    dsp: NDArray[np.int64], s: int, now_ns: int, tick_ns: int, objects: int, every: int,
-    interval_ns: int, change: int,
+    dsp: NDArray[np.int64], s: int, now_ns: int, objects: int, every: int, interval_ns: int,
+    change: int,
 ) -> bool:  # fmt: skip
     """Return whether the inference that starts now is sent, and remember that it was.
 
@@ -55,7 +55,6 @@ def published(
         dsp: the DSP table, changed in place; INFERENCES counts this inference too.
         s: row of the table.
         now_ns: when the frame's pixels were there.
-        tick_ns: how early it may seem.
         objects: objects that it finds.
         every: send every n-th inference, or 0.
         interval_ns: send the first inference of each such time, or 0; with `change` the longest
@@ -66,7 +65,7 @@ def published(
         return True
     if every > 0:
         return bool((dsp[s, INFERENCES] - 1) % every == 0)
-    on_time = now_ns >= dsp[s, NEXT_PUBLISH_NS] - tick_ns
+    on_time = now_ns >= dsp[s, NEXT_PUBLISH_NS] - dsp[s, TICK_NS]
     due = on_time
     if change == 1:
         due = dsp[s, SEEN] != objects + 1 or (interval_ns > 0 and on_time)
