@@ -268,7 +268,10 @@ BAD = [
     (changed(events=[{**REWRITE, "wave_every": "1 s"}]), "events[0]: 'waves' of a rewrite and"),
     (changed(events=[{**REWRITE, "waves": 0}]), "events[0].waves"),
     (changed(events=[{**REWRITE, "at": "25:10"}]), "events[0].at: '25:10' is not a time of day"),
-    (changed(events=[{**REWRITE, "at": "18:30"}]), "events[0].at: is not before the end"),
+    (
+        changed(events=[{**REWRITE, "at": "18:30"}]),
+        "events[0].at: 5400 s from the start is not",
+    ),
     (changed(events=[{**REWRITE, "at": "noon"}]), "events[0].at: 'noon' is not a time"),
     (changed(events=[{**REWRITE, "every": "0 s"}]), "events[0].every: '0 s' must be more than"),
     (
