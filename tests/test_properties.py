@@ -165,10 +165,8 @@ def test_people_of_a_group_are_those_of_a_table_that_says_the_same() -> None:
     data["sensors"]["cam"] |= {"count": 1, "rate": "1 fps"}
     people = table.people_per_h[table.profile(0.5)]
     days = {
-        day: {
-            f"{h:02d}:00": f"{float(n)!r} /h" for h, n in enumerate(table.people_per_h[place][at])
-        }
-        for day, at in (("weekday", slice(24)), ("weekend", slice(24, 48)))
+        day: {f"{hour:02d}:00": f"{float(people[first + hour])!r} /h" for hour in range(24)}
+        for day, first in (("weekday", 0), ("weekend", 24))
     }
     own = copy.deepcopy(data)
     own["sensors"]["cam"]["demand"] = days
