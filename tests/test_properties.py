@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from hypothesis import given, settings
 
 from fleet.engine.audit import audit
 from fleet.errors import RunError
+from fleet.plan.people import mean_in_view
 from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
+from fleet.scenario.city import read_demand
 from fleet.stages.books import CAPTURED, FATE_0
 from fleet.stages.frames import (
     DONE,
@@ -153,3 +156,39 @@ def test_zero_demand_sees_nobody() -> None:
     outcome = worlds.run(worlds.plan(worlds.scenario(), "on_sensor"))
     assert {row[OBJECTS] for row in worlds.finished(outcome)} == {0}
     assert outcome.tally.sensors[:, FATE_0 + RESULT].sum() > 0
+
+
+def test_people_of_a_group_are_those_of_a_table_that_says_the_same() -> None:
+    """The busiest counter of the tests' table, hour by hour, makes the same scenes and frames."""
+    table = read_demand(worlds.HERE / "demand.csv")
+    data = worlds.scenario(start="2024-05-16T17:59", duration="90 s")
+    data["sensors"]["cam"] |= {"count": 1, "rate": "1 fps"}
+    people = table.people_per_h[table.profile(0.5)]
+    days = {
+        day: {f"{hour:02d}:00": f"{float(people[first + hour])!r} /h" for hour in range(24)}
+        for day, first in (("weekday", 0), ("weekend", 24))
+    }
+    own = copy.deepcopy(data)
+    own["sensors"]["cam"]["demand"] = days
+    data["city"] = {"demand": "demand.csv"}
+    by_table, by_group = (worlds.run(worlds.plan(d, "on_sensor")) for d in (data, own))
+    assert worlds.finished(by_table) == worlds.finished(by_group)
+    assert by_table.plan.remarks == by_group.plan.remarks == ()
+
+
+def test_people_of_a_group_are_those_of_queueing_theory() -> None:
+    """The mean in view is people an hour · share · dwell (M/G/inf), within four standard errors."""
+    data = worlds.scenario(duration="400 s")
+    data["sensors"]["cam"] |= {"count": 200, "rate": "0.1 fps", "demand": "9000 /h"}
+    made = worlds.plan(data, "on_sensor")
+    seen = np.array([row[OBJECTS] for row in worlds.finished(worlds.run(made))])
+    expected = mean_in_view(made)["cam"]
+    assert expected == pytest.approx(9000 * made.share[0] / 3600 / (1 - made.stay[0]))
+    assert abs(seen.mean() - expected) < 4 * math.sqrt(expected / len(seen))
+
+
+def test_an_empty_world_is_told() -> None:
+    assert worlds.plan(worlds.scenario(), "on_sensor").remarks[0].startswith("Nobody ever is any")
+    data = worlds.scenario()
+    data["sensors"]["door"] = {**data["sensors"]["cam"], "demand": "3 /h"}
+    assert worlds.plan(data, "on_sensor").remarks[0].startswith("Nobody ever is before cam: ")

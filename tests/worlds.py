@@ -169,7 +169,8 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "app": st.just("watch"),
             "uplink": st.sampled_from(uplinks),
             "consumer": st.sampled_from(["cloud", "site"]),
-        }
+        },
+        optional={"demand": st.sampled_from(["9000 /h", {"07:00": "0 /h", "18:00": "400 /min"}])},
     )
 
 

@@ -205,6 +205,7 @@ class Plan:
         boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
         carbon_g_per_kwh: CO2-equivalent of electricity.
         prices: what things cost, if the scenario names a price book.
+        remarks: what a reader should know of choices that were made for him.
     """
 
     scenario: str
@@ -276,6 +277,7 @@ class Plan:
     prices: Prices | None
     accuracy: tuple[tuple[str, float], ...]
     assumptions: tuple[Row, ...]
+    remarks: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for value in (*vars(self).values(), *self.setups, *self.sights):

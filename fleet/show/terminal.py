@@ -239,6 +239,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterat
 
 def remarks(record: Record) -> Iterator[str]:
     """Yield what a reader should know before trusting the table."""
+    yield from record.summary["remarks"]
     if record.scenario.model.replications == 1:
         yield (
             "One replication: no intervals over replications, so arms are not ranked but in how"

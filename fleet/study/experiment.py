@@ -184,6 +184,7 @@ def _summary(
             "co2e_g_per_kwh": first.plan.carbon_g_per_kwh,
         },
         "prices": scenario.model.prices,
+        "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
         "assumptions": _assumptions(outcomes),
         "arms": {arm: runs[0] for arm, runs in found.items()},
         "comparison": compare(found, baseline),
@@ -211,6 +212,18 @@ def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for run_numbers in found[arm]:
             sha.update(f"{arm}:{run_numbers['fingerprint']};".encode())
     return sha.hexdigest()
+
+
+def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
+    """Return what a reader should know of choices that were made for him, and in which arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, each in made.items():
+        for remark in each[0].remarks:
+            arms_of.setdefault(remark, []).append(arm)
+    return [
+        remark if len(arms) == len(made) else f"{', '.join(arms)}: {remark}"
+        for remark, arms in arms_of.items()
+    ]
 
 
 def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
