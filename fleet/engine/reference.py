@@ -178,7 +178,7 @@ class Reference:
         """Cross a link: its queue, its port and its wire."""
         sent = yield link.enter(row)
         if not sent:
-            return frames.LEVEL_LOST[link.level]
+            return frames.LEVEL_LOST[0 if link.by_radio(row) else link.level]
         if first:
             bits, service_ns = sent
             sensor.radio.sent(bits, service_ns, self.env.now)

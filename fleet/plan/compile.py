@@ -238,6 +238,7 @@ def _link_columns(parts: Parts) -> dict[str, Any]:
         "mobile_class": np.array([c.mobile for c in net.classes], dtype=np.int64),
         "radios": tuple(c.radio for c in net.classes),
         "radio_of": net.radio_of,
+        "cell_level": net.cell_level,
         "boundaries": boundaries,
         "fixed_pj_per_bit": fixed,
         "mobile_pj_per_bit": mobile,

@@ -79,6 +79,7 @@ class Network:
     class_of: Ints
     region_of: Ints
     radio_of: Ints
+    cell_level: Ints
     paths: Mapping[str, tuple[int, ...]]
 
     def table(self) -> Ints:
@@ -120,9 +121,11 @@ def build(
             link_of[classes[name].level, s] = links[instance]
     region_of = [regions.index(ways[s.group][1]) for s in placed]
     radio_of = [names.index(paths[s.group][0]) for s in placed]
+    cell_level = [_cell_level(classes, paths[s.group]) for s in placed]
     return Network(
         tuple(classes.values()), tuple(links), link_of, np.array(class_of, dtype=np.int64),
         np.array(region_of, dtype=np.int64), np.array(radio_of, dtype=np.int64),
+        np.array(cell_level, dtype=np.int64),
         {group: tuple(names.index(name) for name in path) for group, path in paths.items()},
     )  # fmt: skip
 
@@ -148,6 +151,12 @@ def _with_radio(
         )  # fmt: skip
         classes[path[0]] = replace(first, air_bps=user_bps, cap_bits=0, throttled_bps=0, loss_ppb=0)
     return [name, *path]
+
+
+def _cell_level(classes: Mapping[str, LinkClass], path: list[str]) -> int:
+    """Return the level of the cell behind the radio with which a path begins, -1 without one."""
+    radio, cell = path[0], path[1] if len(path) > 1 else ""
+    return classes[cell].level if radio == radio_name(cell) else -1
 
 
 def radio_name(link: str) -> str:
