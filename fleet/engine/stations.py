@@ -116,10 +116,10 @@ class Link(Station):
     def admit(self, row: Row, through: simpy.Event) -> None:
         """Queue a frame if it fits the buffer."""
         bits = row[BITS] + self.sent_again(row)[0]
-        rate = rate_bps(self.plan.links, self.link, self.accepted_bits)
-        service_ns = -(-bits * 1_000_000_000 // rate)
+        accepted = self.accepted_bits
+        service_ns = -(-bits * 1_000_000_000 // rate_bps(self.plan.links, self.link, accepted))
         self.tally.links[self.link, OFFERED_BITS] += bits
-        if self.backlog_ns(row) + service_ns > buffer_ns(self.plan.links, self.link, rate):
+        if self.backlog_ns(row) + service_ns > buffer_ns(self.plan.links, self.link, accepted):
             self.tally.links[self.link, DROPPED_BITS] += bits
             through.succeed(False)
         else:

@@ -325,7 +325,9 @@ def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
             continue
         for level in range(int(pool_level[s]) + 1):
             link = parts.net.link_of[level][s]
-            if link >= 0:
-                kind = parts.net.classes[parts.net.class_of[link]]
+            if link < 0:
+                continue
+            kind = parts.net.classes[parts.net.class_of[link]]
+            if kind.downlink_rate_bps:
                 back[s] += service_ns(int(wire[s]), kind.downlink_rate_bps) + kind.propagation_ns
     return {"return_ns": back, "result_bytes": payload, "result_bits": wire}

@@ -55,8 +55,8 @@ SEGMENT_BITS = 12_000
 # Columns of the link table (constants) and of the port table (state), one row a link. AIR_BPS is
 # the rate of the radio below a shared cell, else 0; CAP_BITS is 0 without a cap.
 RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
-CAP_BITS, THROTTLED_BPS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 9)
-LINK_WIDTH = 9
+CAP_BITS, THROTTLED_BPS, THROTTLED_BUFFER_NS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 10)
+LINK_WIDTH = 10
 FREE_NS, DOWN_UNTIL_NS = range(2)
 PORT_WIDTH = 2
 
@@ -83,11 +83,11 @@ def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
 
 
 @part
-def buffer_ns(links: Ints, link: int, rate: int) -> int:
-    """Return what the buffer of a link holds, in nanoseconds of sending at a rate."""
-    if rate == links[link, RATE_BPS]:
-        return int(links[link, BUFFER_NS])
-    return int(links[link, BUFFER_NS] * (links[link, RATE_BPS] / rate))
+def buffer_ns(links: Ints, link: int, carried_bits: int) -> int:
+    """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
+    if 0 < links[link, CAP_BITS] <= carried_bits:
+        return int(links[link, THROTTLED_BUFFER_NS])
+    return int(links[link, BUFFER_NS])
 
 
 @kernel
@@ -187,7 +187,7 @@ def _accept(
         leaves = departure_ns(now, service, 0, free, ahead, links[link, BUFFER_NS])
     else:
         air = service_ns(columns[BITS, i], links[link, AIR_BPS]) if on_radio else 0
-        room = buffer_ns(links, link, rate_bps(links, link, carried))
+        room = buffer_ns(links, link, carried)
         leaves = departure_ns(now, service, air, free, ahead, room)
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
@@ -219,8 +219,9 @@ def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tai
 @part
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
-    on_radio: bool, ahead: int, until_ns: int, links: Ints, class_of: Ints, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    ports: Ints, counts: Ints, bins: Ints, sensors: Ints, lost: int, column: int,
+    on_radio: bool, ahead: int, until_ns: int, links: Ints, class_of: Ints, tail_ns: Ints,
+    loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints, sensors: Ints,
+    lost: int, column: int,
 ) -> int:  # fmt: skip
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
 
