@@ -70,8 +70,12 @@ def run(made: Plan, **options: Any) -> Outcome:
 
 def finished(outcome: Outcome) -> list[list[int]]:
     """Return every finished frame of an outcome, sorted by sensor and number, without its clock."""
-    rows = outcome.tally.rows()
-    rows = rows[np.lexsort((rows[:, frames.FRAME], rows[:, frames.SENSOR]))].copy()
+    return [row for row in captured(outcome) if row[frames.FATE] != frames.IN_FLIGHT]
+
+
+def captured(outcome: Outcome) -> list[list[int]]:
+    """Return every frame of an outcome, as `finished` does, those in flight among them."""
+    rows = outcome.frames()
     rows[:, frames.CLOCK] = 0
     return rows.tolist()  # type: ignore[no-any-return]
 

@@ -16,7 +16,7 @@ from fleet.errors import RunError
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
-from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Store
+from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Rows, Store
 
 
 class LogicalProcess:
@@ -124,6 +124,10 @@ class LogicalProcess:
     def in_flight(self) -> int:
         """Return the number of frames here."""
         return self.network.in_flight()
+
+    def under_way(self) -> Rows:
+        """Return the frames here, with the times that have come; shape (frames, WIDTH)."""
+        return self.store.under_way(self.env.now)
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

@@ -23,6 +23,7 @@ from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Part, Partition
+from fleet.stages.frames import Rows
 
 AHEAD = 3
 """Windows under way at most: what bounds the transfers in the object store."""
@@ -254,6 +255,10 @@ class RayExecutor:
     def in_flight(self) -> int:
         """Return the number of frames under way."""
         return sum(self._ask(lambda a: a.call.remote("in_flight")))
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.concatenate(self._ask(lambda a: a.call.remote("under_way")))
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

@@ -181,6 +181,7 @@ class Plan:
         links: link table (`fleet.stages.uplink`).
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
+        cell_level: level of the radio cell to which each sensor's own radio sends, -1 for none.
         region_of: region of each sensor.
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
         eyes: networks whose sight setups have; their column `sight` says which.
@@ -248,6 +249,7 @@ class Plan:
     mobile_class: Ints
     radios: tuple[Radio, ...]
     radio_of: Ints
+    cell_level: Ints
     region_names: tuple[str, ...]
     region_of: Ints
     sights: Sights

@@ -222,6 +222,7 @@ def _link_columns(parts: Parts) -> dict[str, Any]:
         "mobile_class": np.array([c.mobile for c in net.classes], dtype=np.int64),
         "radios": tuple(c.radio for c in net.classes),
         "radio_of": net.radio_of,
+        "cell_level": net.cell_level,
         "boundaries": boundaries,
         "fixed_pj_per_bit": fixed,
         "mobile_pj_per_bit": mobile,
@@ -283,7 +284,9 @@ def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
             continue
         for level in range(int(pool_level[s]) + 1):
             link = parts.net.link_of[level][s]
-            if link >= 0:
-                kind = parts.net.classes[parts.net.class_of[link]]
+            if link < 0:
+                continue
+            kind = parts.net.classes[parts.net.class_of[link]]
+            if kind.downlink_rate_bps:
                 back[s] += service_ns(int(wire[s]), kind.downlink_rate_bps) + kind.propagation_ns
     return {"return_ns": back, "result_bytes": payload, "result_bits": wire}

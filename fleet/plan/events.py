@@ -68,6 +68,7 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
         else:
             _add_spans(parts, event, moments, found, down[event.kind])
     requests += _deployed(parts, deployments)
+    requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
     return Events(

@@ -104,7 +104,7 @@ def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
     bits = wire_bits(int(largest), *overhead)
     for c in parts.net.paths[group]:
         kind = parts.net.classes[c]
-        if bits > kind.buffer_bit:
+        if bits > kind.buffer_bit and kind.name in parts.scenario.model.links:
             raise parts.scenario.error(
                 ("links", kind.name),
                 f"its buffer of {kind.buffer_bit // 8:,} B never holds a frame of {bits // 8:,} B"
