@@ -124,6 +124,13 @@ BAD = [
     (changed(slo=["latency < 3"]), "no metric 'latency'"),
     (changed(slo=["quick!"]), "is not an objective"),
     (changed(slo=["lost < many"]), "slo[0]"),
+    (changed(slo=["lost < 5 ms"]), "slo[0]: '5 ms' is a time, not a fraction"),
+    (changed(slo=["latency_ms.p99 < 20 %"]), "slo[0]: '20 %' is a fraction, not a time"),
+    (changed(slo=["frames.lost < 1 %"]), "slo[0]: '1 %' is not in frames; write such as '5 fr"),
+    (
+        changed(slo=["bandwidth_mbit_s.wam.mean < 20"]),
+        "no metric 'bandwidth_mbit_s.wam.mean' (did you mean 'bandwidth_mbit_s.wan.mean'?)",
+    ),
     (changed(name="a/b"), "name"),
     (changed(start="yesterday"), "start"),
     (changed(start="2024-13-40T10:00"), "start"),

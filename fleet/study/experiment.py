@@ -17,6 +17,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
 from fleet.study.slo import judge, objectives
 from fleet.study.unfinished import Unfinished
@@ -184,6 +185,7 @@ def _summary(
             "co2e_g_per_kwh": first.plan.carbon_g_per_kwh,
         },
         "prices": scenario.model.prices,
+        "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
         "arms": {arm: runs[0] for arm, runs in found.items()},
         "comparison": compare(found, baseline),
