@@ -147,6 +147,13 @@ BAD = [
     (changed(sensors__cam__demand={"07:00": "1 s"}), "07:00 '1 s' is a time, not a number"),
     (changed(sensors__cam__demand={"weekday": "1 /h"}), "needs both weekday and weekend"),
     (changed(sensors__cam__demand="9e6 /h"), "objects at once, more than 500; lower the demand"),
+    (changed(slo=["lost < 5 ms"]), "slo[0]: '5 ms' is a time, not a fraction"),
+    (changed(slo=["latency_ms.p99 < 20 %"]), "slo[0]: '20 %' is a fraction, not a time"),
+    (changed(slo=["frames.lost < 1 %"]), "slo[0]: '1 %' is not in frames; write such as '5 fr"),
+    (
+        changed(slo=["bandwidth_mbit_s.wam.mean < 20"]),
+        "no metric 'bandwidth_mbit_s.wam.mean' (did you mean 'bandwidth_mbit_s.wan.mean'?)",
+    ),
     (changed(catalogue="nowhere"), "catalogue: folder 'nowhere' not found"),
     (changed(city={"sites": "../pyproject.toml"}), "is outside the scenario's folder"),
     (changed(city={"sites": "nowhere.csv"}), "file 'nowhere.csv' not found"),

@@ -38,6 +38,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
     SIGHT,
+    SKIP_NOT_PUBLISHED,
     STAGES,
     START,
     WIDTH,
@@ -277,7 +278,8 @@ def finish(
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
         if columns[SIGHT, i] >= 0:
-            count(sights, sight_rows, columns[SIGHT, i], group_of[s], fate == RESULT)
+            answered = fate in (RESULT, SKIP_NOT_PUBLISHED)
+            count(sights, sight_rows, columns[SIGHT, i], group_of[s], answered)
         if fate != RESULT:
             continue
         g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]

@@ -17,6 +17,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
 from fleet.study.slo import judge, objectives
 from fleet.study.unfinished import Unfinished
@@ -185,6 +186,7 @@ def _summary(
         },
         "prices": scenario.model.prices,
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
+        "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
         "arms": {arm: runs[0] for arm, runs in found.items()},
         "comparison": compare(found, baseline),
