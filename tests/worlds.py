@@ -274,6 +274,10 @@ _PUBLISH = [
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
 
 
+_SERVED = st.sampled_from(["cloudy", "shaky", "piped"])
+"""Models of servers: batches one after another; that overlap and vary; that overlap."""
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a scenario: overload, ties, drops, skips, batches, edges, regions, control events."""
@@ -322,8 +326,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "output": draw(st.sampled_from(_OUTPUTS)),
                 "mode": "small",
             },
-            "cloud": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"]))},
-            "edge": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"])), **infers},
+            "cloud": {**camera, "model": draw(_SERVED)},
+            "edge": {**camera, "model": draw(_SERVED), **infers},
             "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },
         events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],

@@ -53,7 +53,7 @@ _YEAR = re.compile(r"(19|20)[0-9]{2}")
 # Parameters that no packaged item has, or that are named after what a user may add: models have a
 # time for every server, sensors a size and speed for every mode.
 _FREE = re.compile(
-    r".+_batch_base|.+_batch_per_frame|(width|height|readout|frame_rate_max)_[a-z0-9]+"
+    r".+_batch_(base|per_frame|hold)|(width|height|readout|frame_rate_max)_[a-z0-9]+"
     r"|[ip]_pixel_exponent|size_law|service_law"
 )
 

@@ -54,9 +54,10 @@ class ServerKind:
     Attributes:
         server: catalogue item.
         count: how many at the start.
-        service_ns: t(b) for b = 0..max_batch.
+        service_ns: t(b) for b = 0..max_batch: until the results of a batch are there.
+        hold_ns: h(b), likewise: until the server can take the next batch; at most t(b).
         idle_uw: paid and not serving; host included.
-        busy_uw: while a batch runs; host included.
+        busy_uw: while it computes; host included.
         decoders: of each server; 0 if decoding is left out.
         decode_px_s: pixels a second of each decoder.
         decode_uw: more, for each decoder that works.
@@ -68,6 +69,7 @@ class ServerKind:
     server: str
     count: int
     service_ns: Ints
+    hold_ns: Ints
     idle_uw: int
     busy_uw: int
     decoders: int

@@ -219,13 +219,20 @@ def _borrowed(catalog: Catalog, name: str, task: str) -> Iterator[Row]:
 
 
 def _service(profile: Profile, server: str, source: str, year: str) -> Iterator[Row]:
-    """Yield t(b) = a + c·b on this machine; the range is that of single runs."""
+    """Yield t(b) = a + c·b on this machine; the range is that of single runs.
+
+    Batches were timed one after another, so nothing of one overlaps with the next.
+    """
     base, per_frame = line(profile.times)
     first = profile.times[1]
     shares = [t / first.median_ns for t in (first.low_ns, first.high_ns)]
     for parameter, ns in ((f"{server}_batch_base", base), (f"{server}_batch_per_frame", per_frame)):
         value, low, high = (f"{ns * share / 1e6:.6f}" for share in (1.0, *shares))
         yield Row(profile.name, parameter, value, "ms", low, high, source, year, "measured")
+    one_by_one = f"{source}: one batch after another, nothing overlaps"
+    yield Row(
+        profile.name, f"{server}_batch_hold", "1", "1", "1", "1", one_by_one, year, "measured"
+    )
 
 
 def _count(shape: list[int]) -> int:
