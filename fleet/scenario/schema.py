@@ -263,6 +263,7 @@ class ScenarioModel(Model):
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
     start: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$")]
     duration: TimeNs
+    warm_up: OffsetNs = 0
     timezone: Target | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"

@@ -23,6 +23,7 @@ from fleet.stages.books import (
     SENT_METADATA,
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
+    measured_ns,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.stages.capture import NEXT_FRAME, NEXT_NS, expose, move_on
@@ -30,6 +31,7 @@ from fleet.stages.frames import (
     ACCESS,
     ARRIVING,
     BITS,
+    CAPTURE,
     CLOCK,
     COMPUTING,
     DONE,
@@ -183,11 +185,12 @@ def _compute(
 
 @part
 def _leave(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, sensors: Ints
-) -> int:
+    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, since_ns: int,
+    sensors: Ints,
+) -> int:  # fmt: skip
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage."""
     ready = columns[READY, i]
-    sensors[s, COMPUTE_NS] += ready - columns[SENSED, i] - ints[k, FETCH_NS]
+    sensors[s, COMPUTE_NS] += measured_ns(columns[SENSED, i], ready - ints[k, FETCH_NS], since_ns)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     if bits == 0 or at_site:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
@@ -235,9 +238,9 @@ def _capture(
 
 
 def advance(
-    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints,
+    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, since_ns: int,
+    first_second: int, view: Ints, lights: Ints, live: Ints, about: Sensors, states: States,
+    hop: Hop, ports: Ints, counts: Ints, bins: Ints, sensors: Ints,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -251,6 +254,7 @@ def advance(
         before: those held before.
         mine: the sensors to advance; shape (n,).
         until_ns: end of the span (not in it).
+        since_ns: since when times are booked: the end of the warm-up.
         first_second: second of `view[0]`.
         view: objects in view by second; shape (seconds, n).
         lights: light by second; shape (seconds,) at least.
@@ -265,17 +269,18 @@ def advance(
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
-        columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
-        hop, ports, counts, bins, sensors, moved, held, stages,
+        columns, fresh, before, mine, until_ns, since_ns, first_second, view, lights, live, about,
+        states, hop, ports, counts, bins, sensors, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
 
 @kernel
 def _advance(
-    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
+    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, since_ns: int,
+    first_second: int, view: Ints, lights: Ints, live: Ints, about: Sensors, states: States,
+    hop: Hop, ports: Ints, counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index,
+    stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
@@ -308,10 +313,11 @@ def _advance(
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                sensors[s, SENSE_NS] += ints[k, READ_NS]
+                taken = columns[CAPTURE, i]
+                sensors[s, SENSE_NS] += measured_ns(taken, taken + ints[k, READ_NS], since_ns)
                 stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], sensors)
+                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], since_ns, sensors)
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
@@ -321,8 +327,8 @@ def _advance(
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = cross(
-                    columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns, links,
-                    class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
+                    columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns,
+                    since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
                     LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:
