@@ -70,9 +70,9 @@ class Devices:
         if self.looker is not None:
             live = self.looker.look(states, self.mine, until_ns, due, first_second, view, lights)
         moved, self.held = device.advance(
-            network.store.columns, fresh, self.held, self.mine, until_ns, tally.since_ns,
-            first_second, view, lights, live, self.about, states, network.hops[0],
-            network.ports, tally.links, tally.link_bins, tally.sensors,
+            network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
+            lights, live, self.about, states, network.hops[0],
+            network.ports, tally.links, tally.link_bins, tally.sensors, tally.since_ns,
         )  # fmt: skip
         return moved
 

@@ -147,6 +147,15 @@ class States(NamedTuple):
 
 
 @part
+def _read_out(
+    columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints
+) -> None:
+    """Count what was spent on reading a frame out."""
+    began = columns[CAPTURE, i]
+    sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, since_ns)
+
+
+@part
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
     key: np.uint64, start: int, dsp: Ints,
@@ -238,9 +247,9 @@ def _capture(
 
 
 def advance(
-    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, since_ns: int,
-    first_second: int, view: Ints, lights: Ints, live: Ints, about: Sensors, states: States,
-    hop: Hop, ports: Ints, counts: Ints, bins: Ints, sensors: Ints,
+    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
+    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, since_ns: int,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -254,7 +263,6 @@ def advance(
         before: those held before.
         mine: the sensors to advance; shape (n,).
         until_ns: end of the span (not in it).
-        since_ns: since when times are booked: the end of the warm-up.
         first_second: second of `view[0]`.
         view: objects in view by second; shape (seconds, n).
         lights: light by second; shape (seconds,) at least.
@@ -266,21 +274,22 @@ def advance(
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
+        since_ns: since when times are booked: the end of the warm-up.
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
-        columns, fresh, before, mine, until_ns, since_ns, first_second, view, lights, live, about,
-        states, hop, ports, counts, bins, sensors, moved, held, stages,
+        columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
+        hop, ports, counts, bins, sensors, moved, held, stages, since_ns,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
 
 @kernel
 def _advance(
-    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, since_ns: int,
-    first_second: int, view: Ints, lights: Ints, live: Ints, about: Sensors, states: States,
-    hop: Hop, ports: Ints, counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index,
-    stages: Index,
+    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
+    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
+    since_ns: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
@@ -313,8 +322,7 @@ def _advance(
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                taken = columns[CAPTURE, i]
-                sensors[s, SENSE_NS] += measured_ns(taken, taken + ints[k, READ_NS], since_ns)
+                _read_out(columns, i, s, ints[k, READ_NS], since_ns, sensors)
                 stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], since_ns, sensors)
