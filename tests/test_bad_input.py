@@ -62,6 +62,9 @@ BAD = [
     (changed(duration=DELETE), "duration: is missing"),
     # units
     (changed(duration=10), "duration: 10 has no unit"),
+    (changed(warm_up="2 s"), "warm_up: 2 s leaves nothing to count of a run of 2 s"),
+    (changed(warm_up="-1 s"), "warm_up: '-1 s'"),
+    (changed(warm_up="half"), "warm_up: 'half'"),
     (changed(duration="10 fps"), "duration: '10 fps' is a frame rate, not a time"),
     (changed(links__cell__rate="fast"), "links.cell.rate: 'fast' is not a rate"),
     (changed(links__cell__rate="5 MB"), "'5 MB' is data, not a rate"),

@@ -25,7 +25,7 @@ from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
 from fleet.scenario.city import read_demand
 from fleet.scenario.load import loads
-from fleet.stages.books import CAPTURED, FATE_0
+from fleet.stages.books import CAPTURED, CAPTURED_BEFORE, FATE_0
 from fleet.stages.frames import (
     DONE,
     FATE,
@@ -46,7 +46,9 @@ def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
     numbers = summarise(outcome)
     frames = numbers["frames"]
     ended = frames["results"] + sum(frames["skipped"].values()) + sum(frames["lost"].values())
-    assert frames["captured"] == ended + frames["in_flight"] == len(outcome.frames())
+    assert frames["captured"] + frames["in_flight_before"] == ended + frames["in_flight"]
+    before = int(outcome.tally.sensors[:, CAPTURED_BEFORE].sum())
+    assert frames["captured"] + before == len(outcome.frames())
     if frames["results"]:
         stages = sum(numbers["stages_ms"].values())
         assert stages == pytest.approx(numbers["latency_ms"]["mean"], rel=1e-12)
@@ -66,7 +68,7 @@ def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
     assert set(states) == {"sending", "promotion", "tail", "idle", "bits sent"}
     assert states["bits sent"].time_ns == 0
     total = sum(s.time_ns for s in states.values())
-    assert total == outcome.plan.size * outcome.plan.end_ns
+    assert total == outcome.plan.size * outcome.plan.measured_ns
     for spent in radio_ns(outcome.plan, outcome.tally).values():
         assert (spent >= 0).all()
 

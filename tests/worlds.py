@@ -276,6 +276,11 @@ _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + mess
 
 _SERVED = st.sampled_from(["cloudy", "shaky", "piped"])
 """Models of servers: batches one after another; that overlap and vary; that overlap."""
+_WARM_UPS: dict[str, list[str | None]] = {
+    "300 ms": [None, "1 ns", "120 ms"],
+    "1 s": [None, "300 ms", "999999999 ns"],
+    "2 s": [None, "1 s", "1234567891 ns"],
+}
 
 
 @st.composite
@@ -304,9 +309,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     starts = {group["uplink"] for group in sensors.values()}
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
     camera = {"device": "test-camera", "codec": "test-codec"}
+    duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(
         seed=draw(st.integers(0, 2**32)),
-        duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
+        duration=duration,
+        warm_up=draw(st.sampled_from(_WARM_UPS[duration])),
         start="2024-05-16T17:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),

@@ -193,7 +193,7 @@ def _ahead(free: Ints, now_ns: int) -> Ints:
     return np.bincount(free % KINDS, weights=left, minlength=KINDS).astype(np.int64)
 
 
-_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "leaving", "decoders_leaving")
+_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "boots", "leaving", "decoders_leaving")
 
 
 class Scaled:
@@ -211,7 +211,7 @@ class Scaled:
         self.region = int(pools.ids[row])
         self.counts = pools.tally.servers[int(pools.plan.pool_row[self.region])]
         self.up, self.paid = self.first.count, self.first.count
-        self.paid_ns, self.accrued_ns = 0, 0
+        self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work
         self.decoders_leaving: list[int] = []
 
@@ -246,7 +246,7 @@ class Scaled:
         """Start to pay for a server; it boots."""
         self.accrue(now_ns)
         self.paid += 1
-        self.counts[BOOTS] += 1
+        self.boots += 1
 
     def add_server(self, now_ns: int) -> None:
         """Take up a server that has booted, with its decoders."""
@@ -266,7 +266,7 @@ class Scaled:
         ends = _pulled(pools.rings[p], pools.sizes, p, 1)[0]
         if ends > now_ns:
             self.leaving.append(ends)
-            self.paid_ns += min(ends, pools.plan.end_ns) - now_ns
+            self.paid_ns += ends - now_ns
         gone = _pulled(pools.decoders[p], pools.decoder_sizes, p, self.first.decoders)
         self.decoders_leaving += [at for at in gone if at > now_ns]
 
@@ -286,7 +286,8 @@ class Scaled:
         decoding = int(self.pools.decoding_ns[self.row, 0]) - _left(self.decoders_leaving, now_ns)
         decoding -= self._ahead(self.pools.decoders, self.pools.decoder_sizes, now_ns)
         self.counts[SERVED_NS], self.counts[DECODING_NS] = served, decoding
-        self.counts[SERVER_NS] = self.paid_ns
+        self.counts[SERVER_NS] = self.paid_ns - _left(self.leaving, now_ns)
+        self.counts[BOOTS] = self.boots
 
 
 def _left(ends_ns: list[int], now_ns: int) -> int:

@@ -166,6 +166,7 @@ class Plan:
 
     Attributes:
         end_ns: horizon; frames still under way then are in flight.
+        warm_up_ns: until when nothing is counted.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
         loss_keys: by level too; shape (LEVELS, sensors).
@@ -217,6 +218,7 @@ class Plan:
     seed: int
     replication: int
     end_ns: int
+    warm_up_ns: int
     names: tuple[str, ...]
     name_hash: Keys
     capture_keys: Keys
@@ -292,6 +294,11 @@ class Plan:
     def size(self) -> int:
         """Return the number of sensors."""
         return len(self.names)
+
+    @property
+    def measured_ns(self) -> int:
+        """Return the length of the span in which is counted; ns."""
+        return self.end_ns - self.warm_up_ns
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ from fleet.scenario import own_rows
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.stages.frames import LEVELS
 from fleet.stages.uplink import service_ns
+from fleet.units import format_time_ns
 
 
 def catalogue(scenario: Scenario) -> Catalog:
@@ -99,6 +100,7 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         seed=model.seed,
         replication=parts.replication,
         end_ns=model.duration,
+        warm_up_ns=_warm_up_ns(scenario),
         lookahead_ns=model.duration,
         timetable=found.timetable,
         rollout=found.rollout,
@@ -122,6 +124,18 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         assumptions=tuple(parts.reader.used),
         remarks=tuple(dict.fromkeys(parts.remarks)),
     )
+
+
+def _warm_up_ns(scenario: Scenario) -> int:
+    """Return until when nothing is counted; ns."""
+    warm_up_ns, end_ns = scenario.model.warm_up, scenario.model.duration
+    if warm_up_ns >= end_ns:
+        raise scenario.error(
+            ("warm_up",),
+            f"{format_time_ns(warm_up_ns)} leaves nothing to count of a run of"
+            f" {format_time_ns(end_ns)}; make it shorter than 'duration'",
+        )
+    return warm_up_ns
 
 
 def _carbon(parts: Parts) -> float:

@@ -271,6 +271,7 @@ class ScenarioModel(Model):
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
     start: Start
     duration: TimeNs
+    warm_up: OffsetNs = 0
     timezone: Target | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"

@@ -18,6 +18,7 @@ from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.sketch import RESOLUTION, STEPS
+from fleet.stages.books import CAPTURED, CAPTURED_BEFORE
 from fleet.study.compare import compare
 from fleet.study.slo import judge, objectives
 from fleet.study.unfinished import Unfinished
@@ -149,7 +150,11 @@ def _summary(
 ) -> dict[str, Any]:
     first = next(iter(outcomes.values()))[0]
     baseline = "cloud" if "cloud" in found else next(iter(found))
-    captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
+    captured = sum(
+        int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
+        for runs in outcomes.values()
+        for o in runs
+    )
     efforts = [o.effort for runs in outcomes.values() for o in runs]
     engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
     return {
@@ -161,6 +166,8 @@ def _summary(
         "fingerprint": fingerprint(found),
         "sensors": first.plan.size,
         "simulated_s": scenario.model.duration / 1e9,
+        "warm_up_s": scenario.model.warm_up / 1e9,
+        "measured_s": first.plan.measured_ns / 1e9,
         "host": {
             "engine": options.engine,
             "executor": "local" if options.engine == "reference" else options.executor,
