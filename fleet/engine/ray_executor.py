@@ -23,6 +23,7 @@ from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Part, Partition
+from fleet.stages.frames import Rows
 
 AHEAD = 3
 """Windows under way at most: what bounds the transfers in the object store."""
@@ -189,7 +190,8 @@ class RayExecutor:
             self.now_ns = end_ns
             progress(self.now_ns)
 
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
             done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
             transfers = [tables for tables, _ in done]
             regions = [
@@ -254,6 +256,10 @@ class RayExecutor:
     def in_flight(self) -> int:
         """Return the number of frames under way."""
         return sum(self._ask(lambda a: a.call.remote("in_flight")))
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.concatenate(self._ask(lambda a: a.call.remote("under_way")))
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,21 @@ from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
     BIN_NS,
+    CAPTURED,
+    CAPTURED_BEFORE,
+    DROPPED_BITS,
+    ENDED_BEFORE,
     FATE_0,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
     LATENCY_SUM_NS,
     LINK_COUNTS,
+    OFFERED_BITS,
     SENSOR_WIDTH,
+    SENT_BEFORE_BITS,
+    SENT_LINK_BITS,
     SERVER_COUNTS,
 )
 from fleet.stages.frames import (
@@ -51,7 +60,8 @@ _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
     "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns", "promotion_ns",
     "radio_bits", "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
-    "metadata_bytes", "sent_with_pixels", "last_sent_ns",
+    "metadata_bytes", "sent_with_pixels", "last_sent_ns", "captured_in_warm_up",
+    "ended_in_warm_up",
 )  # fmt: skip
 
 
@@ -64,7 +74,7 @@ SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))
 
 @dataclass
 class Tally:
-    """Counts of one logical process, or of all of them merged.
+    """Counts of one logical process, or of all of them merged, since the end of the warm-up.
 
     Attributes:
         sensors: one row a sensor; shape (sensors, SENSOR_WIDTH).
@@ -80,7 +90,9 @@ class Tally:
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
+        since_ns: since when it counts.
         kept: the finished frames themselves, if they are to be kept.
+        by_name: for tables whose rows stand as in the scenario's file, the order by their names.
     """
 
     sensors: Ints
@@ -93,7 +105,9 @@ class Tally:
     sights: Ints
     stages_ns: NDArray[np.object_]
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
+    since_ns: int = 0
     kept: list[Rows] | None = None
+    by_name: dict[str, Ints] = field(default_factory=dict)
 
     @staticmethod
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
@@ -111,6 +125,7 @@ class Tally:
             sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             kept=[] if keep else None,
+            by_name=_by_name(plan),
         )
 
     def add(self, other: Tally) -> None:
@@ -126,6 +141,27 @@ class Tally:
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
+    def forget(self, now_ns: int) -> None:
+        """Count from now on, in place: others hold on to these arrays.
+
+        What was under way is remembered as what came in before less what went out, and so is what
+        links had carried and when radios had sent, on which the rest of the run depends.
+        """
+        sensors, links = self.sensors, self.links
+        captured, last_sent_ns = sensors[:, [CAPTURED, LAST_SENT_NS]].T
+        ended = sensors[:, FATE_0 + 1 :].sum(axis=1)
+        accepted = links[:, OFFERED_BITS] - links[:, DROPPED_BITS]
+        sent = links[:, SENT_LINK_BITS].copy()
+        for name in (*_ARRAYS, "stages_ns"):
+            getattr(self, name)[...] = 0
+        sensors[:, [CAPTURED_BEFORE, ENDED_BEFORE, LAST_SENT_NS]] = np.array(
+            [captured, ended, last_sent_ns]
+        ).T
+        links[:, ACCEPTED_BEFORE_BITS], links[:, SENT_BEFORE_BITS] = accepted, sent
+        self.since_ns = now_ns
+        if self.kept is not None:
+            self.kept.clear()
+
     def rows(self) -> Rows:
         """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
         return np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(self.kept or [])])
@@ -133,12 +169,14 @@ class Tally:
     def save(self) -> State:
         """Return the counts as arrays, for `load`."""
         text = np.array([[str(ns) for ns in row] for row in self.stages_ns])
-        return {**fields(self, _ARRAYS), "stages_ns": text, "kept": self.rows()}
+        numbers = fields(self, (*_ARRAYS, "since_ns"))
+        return {**numbers, "stages_ns": text, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""
         for name in _ARRAYS:
             getattr(self, name)[...] = state[name]
+        self.since_ns = int(state["since_ns"])
         for g, row in enumerate(state["stages_ns"]):
             self.stages_ns[g] = [int(text) for text in row]
         if self.kept is not None:
@@ -148,12 +186,17 @@ class Tally:
         """Return a SHA-256 of every finished frame's every time and fate, and of all counts.
 
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
-        depend on who counted the frame, nor on when.
+        depend on who counted the frame, nor on when. Nor does it depend on the order in which a
+        scenario names its groups, links, regions and edges.
         """
-        digest = hashlib.sha256(str(self.stages_ns.tolist()).encode())
+        digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
-            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+            digest.update(np.ascontiguousarray(self._sorted(name)).tobytes())
         return digest.hexdigest()
+
+    def _sorted(self, name: str) -> NDArray[Any]:
+        table: NDArray[Any] = getattr(self, name)
+        return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
         """Count some frames that have met their fate."""
@@ -166,6 +209,21 @@ class Tally:
             plan.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
+
+
+def _by_name(plan: Plan) -> dict[str, Ints]:
+    groups, regions = np.argsort(plan.group_names), np.argsort(plan.region_names)
+    kinds = [0 if (pool := plan.pools[e]) is None else len(pool.kinds) for e in plan.pool_entry]
+    servers = [
+        row
+        for pool in np.argsort(plan.pool_names)
+        for row in range(plan.pool_row[pool], plan.pool_row[pool] + kinds[pool])
+    ]
+    return {
+        "stages_ns": groups, "result_bins": groups, "latency": groups, "sights": groups,
+        "link_bins": np.argsort(plan.class_names), "server_bins": regions,
+        "servers": np.array(servers, dtype=np.int64),
+    }  # fmt: skip
 
 
 def _zeros(*shape: int) -> Ints:

@@ -28,8 +28,10 @@ from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
     CAPTURED,
+    CAPTURED_BEFORE,
     COMPUTE_NS,
     DECODING_NS,
+    ENDED_BEFORE,
     FATE_0,
     SENT_BITS,
     SENT_FRAMES,
@@ -81,10 +83,14 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 
 
 def frames(outcome: Outcome) -> dict[str, Any]:
-    """Return the frames by fate; captured = results + in flight + skipped + lost."""
+    """Return the frames by fate.
+
+    captured + in flight before, when the warm-up ended = results + in flight + skipped + lost.
+    """
     counts = outcome.tally.sensors.sum(axis=0)
     return {
         "captured": int(counts[CAPTURED]),
+        "in_flight_before": int(counts[CAPTURED_BEFORE] - counts[ENDED_BEFORE]),
         "results": int(counts[FATE_0 + RESULT]),
         "in_flight": outcome.in_flight,
         "skipped": {name: int(counts[FATE_0 + f]) for f, name in SKIP_CAUSES.items()},
@@ -105,7 +111,7 @@ def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
     plan, bins = outcome.plan, outcome.tally.link_bins
     return {
         name: {
-            "mean": float(bins[c].sum()) * 1e3 / plan.end_ns,
+            "mean": float(bins[c].sum()) * 1e3 / plan.measured_ns,
             "peak_1s": float(bins[c].max(initial=0)) * 1e3 / BIN_NS,
         }
         for c, name in enumerate(plan.class_names)
@@ -140,13 +146,13 @@ def sent_bytes(outcome: Outcome) -> dict[str, int]:
 def utilisation(outcome: Outcome) -> dict[str, float | None]:
     """Return busy time over available time: links (mean and busiest), DSPs, servers."""
     plan, tally = outcome.plan, outcome.tally
-    busy = tally.links[:, BUSY_NS] / plan.end_ns
+    busy = tally.links[:, BUSY_NS] / plan.measured_ns
     out: dict[str, float | None] = {}
     for c, name in enumerate(plan.class_names):
         _mean_and_most(out, name, busy[plan.class_of == c])
     infers = plan.on_sensor == 1
     if infers.any():
-        out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.end_ns)
+        out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.measured_ns)
     for entry, pool in enumerate(plan.pools):
         if pool is None:
             continue
@@ -177,14 +183,14 @@ def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
 
 
 def rollout(outcome: Outcome) -> dict[str, Any]:
-    """Return how the model rewrites went that were written before the end.
+    """Return how the model rewrites went that were not over when the warm-up ended.
 
     `blind_s` is how long a sensor sees nothing while it is written, `wait_s` from the request to
     the arrival of the bytes, `complete_s` from the first request to the last model in place.
     """
-    table = outcome.plan.rollout
-    table = table[table[:, ASKED_NS] < outcome.plan.end_ns]
-    done = table[table[:, WRITTEN_NS] <= outcome.plan.end_ns]
+    table, plan = outcome.plan.rollout, outcome.plan
+    table = table[(table[:, ASKED_NS] < plan.end_ns) & (table[:, WRITTEN_NS] > plan.warm_up_ns)]
+    done = table[table[:, WRITTEN_NS] <= plan.end_ns]
     out: dict[str, Any] = {
         "requests": len(table),
         "written": len(done),
@@ -207,7 +213,7 @@ def power_w(outcome: Outcome) -> dict[str, float]:
     """Return the mean power of each component; W."""
     energy = account(outcome.plan, outcome.tally)
     parts = {
-        c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.end_ns * 1e-6
+        c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.measured_ns * 1e-6
         for c in COMPONENTS
     }
     return {**parts, "total": sum(parts.values())}
@@ -218,7 +224,8 @@ def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     out: dict[str, dict[str, float]] = {}
     for s in account(outcome.plan, outcome.tally):
         states = out.setdefault(s.component, {})
-        states[s.state] = states.get(s.state, 0.0) + s.energy_fj / outcome.plan.end_ns * 1e-6
+        watts = s.energy_fj / outcome.plan.measured_ns * 1e-6
+        states[s.state] = states.get(s.state, 0.0) + watts
     return out
 
 
@@ -232,7 +239,7 @@ def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     servers = parts["edge"] + parts["cloud"]
     out = {}
     for name, fixed_pj, mobile_pj in plan.boundaries:
-        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.end_ns * 1e-6
+        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.measured_ns * 1e-6
         out[name] = {
             "network": network,
             "network and servers": network + servers,

@@ -75,8 +75,9 @@ def _over(groups: dict[str, dict[str, Any]], measure: str) -> float | None:
 def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
     plan = outcome.plan
     sensors = np.flatnonzero(plan.group_of == group)
-    seconds = plan.end_ns // SECOND_NS
-    if not len(sensors) or not seconds:
+    first = -(-plan.warm_up_ns // SECOND_NS)
+    seconds = plan.end_ns // SECOND_NS - first
+    if not len(sensors) or seconds <= 0:
         return None
     many, task = len(sensors), plan.tasks[plan.setup_of[sensors[0]]]
     if not task:
@@ -84,7 +85,7 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
     if many > MOST_SENSORS:
         sensors = sensors[np.linspace(0, many - 1, MOST_SENSORS).astype(np.int64)]
     length_s = min(WINDOW_S, seconds)
-    windows = Windows(np.arange(seconds // length_s) * length_s, length_s)
+    windows = Windows(first + np.arange(seconds // length_s) * length_s, length_s)
     seen = sightings(outcome, group, sensors, windows, TASKS[task])
     if not seen.known.any():
         return None

@@ -26,7 +26,7 @@ from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages import sight
 from fleet.stages.books import BIN_NS, FATE_0
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, SIGHT
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SIGHT
 
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
@@ -182,21 +182,25 @@ def sensor_table(outcome: Outcome) -> pa.Table:
 
 
 def series_table(outcome: Outcome) -> pa.Table:
-    """Return the time series in long form: start of the bin, kind, name, value, unit."""
+    """Return the time series in long form: start of the bin, kind, name, value, unit.
+
+    They begin with the bin in which the warm-up ends.
+    """
     plan, tally = outcome.plan, outcome.tally
+    first = plan.warm_up_ns // BIN_NS
     parts = [
         ("link", plan.class_names, tally.link_bins, "bit"),
         ("results", plan.group_names, tally.result_bins, "frames"),
         ("servers", plan.region_names, tally.server_bins, "servers"),
     ]
-    starts = np.arange(tally.link_bins.shape[1]) * (BIN_NS / 1e9)
+    starts = np.arange(first, tally.link_bins.shape[1]) * (BIN_NS / 1e9)
     return pa.concat_tables(
         pa.table(
             {
                 "start_s": starts,
                 "kind": [kind] * len(starts),
                 "name": [name] * len(starts),
-                "value": bins[i],
+                "value": bins[i, first:],
                 "unit": [unit] * len(starts),
             }
         )
@@ -219,14 +223,13 @@ def histogram_table(outcome: Outcome) -> pa.Table:
 
 
 def write_frames(path: Path, outcome: Outcome) -> None:
-    """Write every finished frame of an outcome as Parquet, in order of (sensor, frame)."""
+    """Write every frame of an outcome as Parquet, in order of (sensor, frame)."""
     pq.write_table(frame_table(outcome), path)
 
 
 def frame_table(outcome: Outcome) -> pa.Table:
-    """Return every finished frame: names, times in ns (-1: not reached), what was seen and fate."""
-    rows = outcome.tally.rows()
-    rows = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
+    """Return every frame: names, times in ns (-1: not reached), what was seen and fate."""
+    rows = outcome.frames()
     columns: dict[str, Any] = {
         "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()
     }

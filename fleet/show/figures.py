@@ -167,8 +167,9 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     panels = figure.subplots(len(outcomes), 1, sharex=True, squeeze=False)[:, 0]
     table: Table = [("arm", "link", "start_s", "mbit_s")]
     for axes, (arm, outcome) in zip(panels, outcomes.items(), strict=True):
-        plan, bins = outcome.plan, outcome.tally.link_bins
-        start_s = np.arange(bins.shape[1]) * BIN_NS / 1e9
+        plan, first = outcome.plan, outcome.plan.warm_up_ns // BIN_NS
+        bins = outcome.tally.link_bins[:, first:]
+        start_s = (first + np.arange(bins.shape[1])) * BIN_NS / 1e9
         for c, name in enumerate(plan.class_names):
             rate = bins[c] * 1e3 / BIN_NS
             i = names.index(name)

@@ -50,7 +50,7 @@ def comparison_table(record: Record) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
-        f" {summary['simulated_s']:g} s simulated, seed {summary['seed']}"
+        f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
         + (f", first of {many} replications" if (many := summary["replications"]) > 1 else ""),
         title_style="bold",
         title_justify="left",
@@ -65,6 +65,11 @@ def comparison_table(record: Record) -> Table:
         for label, unit, cells in rows:
             table.add_row(f"  {label}", *cells, unit)
     return table
+
+
+def _warm_up(summary: Mapping[str, Any]) -> str:
+    spent_s = summary["warm_up_s"]
+    return f" the last {summary['measured_s']:g} s measured," if spent_s else ""
 
 
 def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
@@ -160,10 +165,11 @@ def _bandwidth(arms: Arms) -> list[Row]:
 
 
 def _frames(arms: Arms) -> list[Row]:
-    rows = [
-        _row(arms, f"frames.{key}", label, "frames", _count)
-        for key, label in (("captured", "captured"), ("results", "results"))
-    ]
+    rows = [_row(arms, "frames.captured", "captured", "frames", _count)]
+    if any(arm["frames"]["in_flight_before"] for arm in arms.values()):
+        label = "in flight after the warm-up"
+        rows.append(_row(arms, "frames.in_flight_before", label, "frames", _count))
+    rows.append(_row(arms, "frames.results", "results", "frames", _count))
     for part in ("skipped", "lost"):
         causes = dict.fromkeys(c for arm in arms.values() for c in arm["frames"][part])
         rows += [
@@ -257,6 +263,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterat
 
 def remarks(record: Record) -> Iterator[str]:
     """Yield what a reader should know before trusting the table."""
+    yield from record.summary["remarks"]
     if record.scenario.model.replications == 1:
         yield (
             "One replication: no intervals over replications, so arms are not ranked but in how"

@@ -125,7 +125,9 @@ class Unfinished:
         tally.load(below("tally", state))
         in_flight, shards, window_ns, wall_ms, restarts, peak = (int(v) for v in state["counts"])
         effort = Effort({}, restarts, peak)
-        return Outcome(plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort)
+        return Outcome(
+            plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort, state["under_way"]
+        )
 
     def finish(self, outcome: Outcome) -> None:
         """Write down the outcome of a run of an arm, and forget its checkpoints."""
@@ -137,7 +139,8 @@ class Unfinished:
             ]
         )  # fmt: skip
         about = {"plan": np.asarray(plan.digest()), "version": np.asarray(VERSION)}
-        state = {**about, "counts": counts, **nest("tally", outcome.tally.save())}
+        state = {**about, "counts": counts, "under_way": outcome.under_way}
+        state |= nest("tally", outcome.tally.save())
         try:
             path.parent.mkdir(exist_ok=True)
             write(path, state)
