@@ -147,9 +147,7 @@ class States(NamedTuple):
 
 
 @part
-def _read_out(
-    columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints
-) -> None:
+def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints) -> None:
     """Count what was spent on reading a frame out."""
     began = columns[CAPTURE, i]
     sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, since_ns)

@@ -27,6 +27,7 @@ from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
+    IDLE_NS,
     LAST_SENT_NS,
     OFFERED_BITS,
     RADIO_BITS,
@@ -178,6 +179,8 @@ def _accept(
     carried = 0 if plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
     free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
+    if free <= now:
+        counts[link, IDLE_NS] = now
     if plain:
         leaves = departure_ns(now, service, 0, free, down, links[link, BUFFER_NS])
     else:
