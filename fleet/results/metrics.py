@@ -26,7 +26,9 @@ from fleet.plan.columns import (
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
+from fleet.results.load import dsp_skips, loads
 from fleet.results.service import service
+from fleet.results.steady import steadiness
 from fleet.sketch import quantiles_ns
 from fleet.stages.books import (
     BIN_NS,
@@ -60,6 +62,9 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "bandwidth_mbit_s": bandwidth_mbit_s(outcome),
         "bytes": sent_bytes(outcome),
         "utilisation": utilisation(outcome),
+        "load": loads(outcome),
+        "dsp_skips": dsp_skips(outcome),
+        "steady": steadiness(outcome),
         "power_w": power_w(outcome),
         "power_states_w": power_states_w(outcome),
         "power_by_boundary_w": power_by_boundary_w(outcome),

@@ -10,9 +10,11 @@ import numpy as np
 
 from fleet.engine.run import default_window_ns
 from fleet.plan.columns import EVENT_NAMES, KIND, Plan
+from fleet.show.expected import load_facts, load_lines
 from fleet.stages import capture
 from fleet.stages.setup import SIGHT
 
+LOAD = "expected_load"
 LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 """Time of a core for a frame at which a network looks live, rendering and codec included."""
 
@@ -42,6 +44,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "control_events": dict(events),
         "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
+        LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
     }
 
 
@@ -61,6 +64,11 @@ def live_core_hours(plan: Plan) -> float:
 def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the facts as lines for people."""
     for name, fact in facts.items():
+        if name == LOAD:
+            yield "  expected load"
+            for arm, load in fact.items():
+                yield from (f"    {line}" for line in load_lines(arm, load))
+            continue
         shown = fact
         if isinstance(fact, Mapping):
             shown = ", ".join(f"{k} {_short(v)}" for k, v in fact.items()) or "none"

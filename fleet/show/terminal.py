@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fleet.show.remarks import load_remarks
 from fleet.study.compare import value
 from fleet.study.experiment import Record
 
@@ -251,6 +252,7 @@ def remarks(record: Record) -> Iterator[str]:
             " they serve uses, which is compared over sites; use --replications 5 or more."
         )
     yield from _differences(record.summary["comparison"])
+    yield from load_remarks(record)
     yield from _eyes(record.arms)
     network = record.summary["network_energy"]
     yield (
