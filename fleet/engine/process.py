@@ -16,6 +16,7 @@ from fleet.errors import RunError
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
+from fleet.stages.books import POOL_IDLE
 from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Rows, Store
 
 
@@ -105,6 +106,7 @@ class LogicalProcess:
         """Forget what was counted up to now: the warm-up is over."""
         self.close(now_ns)
         self.warm_up[:] = self.tally.servers
+        self.warm_up[:, POOL_IDLE] = 0  # these are no sums
         self.tally.forget(now_ns)
 
     def save(self) -> State:

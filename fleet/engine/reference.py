@@ -198,6 +198,7 @@ class Reference:
 
     def at_servers(self, pool: ServerPool, row: Row) -> Part:
         """Be decoded, wait for a batch, be inferred."""
+        pool.counts[0, count.ARRIVED] += 1
         if pool.decoders.needed(row[SENSOR]) and not (yield pool.decoders.enter(row)):
             return frames.LOST_DECODE_QUEUE
         row[DECODED] = self.env.now

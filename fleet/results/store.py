@@ -191,6 +191,7 @@ def series_table(outcome: Outcome) -> pa.Table:
     parts = [
         ("link", plan.class_names, tally.link_bins, "bit"),
         ("results", plan.group_names, tally.result_bins, "frames"),
+        ("sum of latencies", plan.group_names, tally.latency_bins, "ns"),
         ("servers", plan.region_names, tally.server_bins, "servers"),
     ]
     starts = np.arange(first, tally.link_bins.shape[1]) * (BIN_NS / 1e9)
