@@ -135,7 +135,7 @@ def validate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare the model with what others published; exit code 1 on a miss."""
+    """Compare the model with what others published; exit code 1 if a figure is worse than known."""
     from fleet.proof import validate as published
     from fleet.show import proof
     from fleet.show.progress import progress_bar
@@ -148,7 +148,7 @@ def validate(
     else:
         for part in proof.validate_table(rows):
             console().print(part, markup=False)
-        console().print(proof.verdict("Published figures", [r.passed for r in rows]))
+        console().print(proof.published_verdict(rows))
     if not all(r.passed for r in rows):
         raise typer.Exit(MISSED)
 

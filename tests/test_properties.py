@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 import shutil
 import tempfile
@@ -19,10 +20,12 @@ from hypothesis import strategies as st
 from fleet.engine.audit import audit
 from fleet.errors import RunError
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.people import mean_in_view
 from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
+from fleet.scenario.city import read_demand
 from fleet.scenario.load import loads
-from fleet.stages.books import CAPTURED, FATE_0
+from fleet.stages.books import CAPTURED, CAPTURED_BEFORE, FATE_0
 from fleet.stages.frames import (
     DONE,
     FATE,
@@ -43,7 +46,9 @@ def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
     numbers = summarise(outcome)
     frames = numbers["frames"]
     ended = frames["results"] + sum(frames["skipped"].values()) + sum(frames["lost"].values())
-    assert frames["captured"] == ended + frames["in_flight"] == len(outcome.frames())
+    assert frames["captured"] + frames["in_flight_before"] == ended + frames["in_flight"]
+    before = int(outcome.tally.sensors[:, CAPTURED_BEFORE].sum())
+    assert frames["captured"] + before == len(outcome.frames())
     if frames["results"]:
         stages = sum(numbers["stages_ms"].values())
         assert stages == pytest.approx(numbers["latency_ms"]["mean"], rel=1e-12)
@@ -63,7 +68,7 @@ def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
     assert set(states) == {"sending", "promotion", "tail", "idle", "bits sent"}
     assert states["bits sent"].time_ns == 0
     total = sum(s.time_ns for s in states.values())
-    assert total == outcome.plan.size * outcome.plan.end_ns
+    assert total == outcome.plan.size * outcome.plan.measured_ns
     for spent in radio_ns(outcome.plan, outcome.tally).values():
         assert (spent >= 0).all()
 
@@ -161,6 +166,42 @@ def test_zero_demand_sees_nobody() -> None:
     outcome = worlds.run(worlds.plan(worlds.scenario(), "on_sensor"))
     assert {row[OBJECTS] for row in worlds.finished(outcome)} == {0}
     assert outcome.tally.sensors[:, FATE_0 + RESULT].sum() > 0
+
+
+def test_people_of_a_group_are_those_of_a_table_that_says_the_same() -> None:
+    """The busiest counter of the tests' table, hour by hour, makes the same scenes and frames."""
+    table = read_demand(worlds.HERE / "demand.csv")
+    data = worlds.scenario(start="2024-05-16T17:59", duration="90 s")
+    data["sensors"]["cam"] |= {"count": 1, "rate": "1 fps"}
+    people = table.people_per_h[table.profile(0.5)]
+    days = {
+        day: {f"{hour:02d}:00": f"{float(people[first + hour])!r} /h" for hour in range(24)}
+        for day, first in (("weekday", 0), ("weekend", 24))
+    }
+    own = copy.deepcopy(data)
+    own["sensors"]["cam"]["demand"] = days
+    data["city"] = {"demand": "demand.csv"}
+    by_table, by_group = (worlds.run(worlds.plan(d, "on_sensor")) for d in (data, own))
+    assert worlds.finished(by_table) == worlds.finished(by_group)
+    assert by_table.plan.remarks == by_group.plan.remarks == ()
+
+
+def test_people_of_a_group_are_those_of_queueing_theory() -> None:
+    """The mean in view is people an hour · share · dwell (M/G/inf), within four standard errors."""
+    data = worlds.scenario(duration="400 s")
+    data["sensors"]["cam"] |= {"count": 200, "rate": "0.1 fps", "demand": "9000 /h"}
+    made = worlds.plan(data, "on_sensor")
+    seen = np.array([row[OBJECTS] for row in worlds.finished(worlds.run(made))])
+    expected = mean_in_view(made)["cam"]
+    assert expected == pytest.approx(9000 * made.share[0] / 3600 / (1 - made.stay[0]))
+    assert abs(seen.mean() - expected) < 4 * math.sqrt(expected / len(seen))
+
+
+def test_an_empty_world_is_told() -> None:
+    assert worlds.plan(worlds.scenario(), "on_sensor").remarks[0].startswith("Nobody ever is any")
+    data = worlds.scenario()
+    data["sensors"]["door"] = {**data["sensors"]["cam"], "demand": "3 /h"}
+    assert worlds.plan(data, "on_sensor").remarks[0].startswith("Nobody ever is before cam: ")
 
 
 def shuffled(node: Any, chance: random.Random) -> Any:

@@ -139,7 +139,8 @@ class LocalExecutor:
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))
@@ -205,7 +206,8 @@ class ReferenceExecutor:
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self._reference.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
             self._reference.advance(window.end_ns)
             progress(window.end_ns)
         self.now_ns = until_ns

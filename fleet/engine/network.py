@@ -168,7 +168,7 @@ class Network:
         self.arriving[level] = [late] if len(late) else []
         moved, self.in_port[level] = hop.pass_hop(
             columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
-            self.tally.link_bins, self.tally.sensors, until_ns,
+            self.tally.link_bins, self.tally.sensors, until_ns, self.tally.since_ns,
             LEVEL_LOST[level], LEVEL_COLUMN[level],
         )  # fmt: skip
         return moved

@@ -72,13 +72,16 @@ class Pools:
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
 
     def _speeds(self) -> None:
-        """Lay out t(b) and decode rates by pool and kind."""
+        """Lay out t(b), h(b) and decode rates by pool and kind."""
         largest = max(p.max_batch for p in self.spec)
-        self.mean_ns = np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64)
+        self.mean_ns, self.hold_ns = (
+            np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64) for _ in range(2)
+        )
         self.rates = np.ones((len(self.spec), KINDS), dtype=np.int64)
         for p, pool in enumerate(self.spec):
             for k, kind in enumerate(pool.kinds):
                 self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
+                self.hold_ns[p, k, : pool.max_batch + 1] = kind.hold_ns
                 self.rates[p, k] = kind.decode_px_s
 
     def put(self, index: Index) -> None:
@@ -87,7 +90,7 @@ class Pools:
             self.arriving.append(index)
 
     def advance(self, until_ns: int) -> Index:
-        """Decode and serve up to a time; return the frames whose batches have ended."""
+        """Decode and serve up to a time; return the frames whose results are there."""
         self._serve(self._decode(until_ns), until_ns)
         ended, self.serving = frames.before(self.store.columns, self.serving, INFER, until_ns)
         return ended
@@ -120,8 +123,8 @@ class Pools:
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.serve_all(
             columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
-            self.variation, self.mean_ns, self.plan.service_keys, admitted, heads, tails,
-            self.served_ns, self.batches, self.started,
+            self.variation, self.mean_ns, self.hold_ns, self.plan.service_keys, admitted, heads,
+            tails, self.served_ns, self.batches, self.started,
         )  # fmt: skip
         started, self.waiting = self._sort_out(admitted, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
@@ -190,7 +193,7 @@ def _ahead(free: Ints, now_ns: int) -> Ints:
     return np.bincount(free % KINDS, weights=left, minlength=KINDS).astype(np.int64)
 
 
-_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "leaving", "decoders_leaving")
+_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "boots", "leaving", "decoders_leaving")
 
 
 class Scaled:
@@ -208,7 +211,7 @@ class Scaled:
         self.region = int(pools.ids[row])
         self.counts = pools.tally.servers[int(pools.plan.pool_row[self.region])]
         self.up, self.paid = self.first.count, self.first.count
-        self.paid_ns, self.accrued_ns = 0, 0
+        self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work
         self.decoders_leaving: list[int] = []
 
@@ -243,7 +246,7 @@ class Scaled:
         """Start to pay for a server; it boots."""
         self.accrue(now_ns)
         self.paid += 1
-        self.counts[BOOTS] += 1
+        self.boots += 1
 
     def add_server(self, now_ns: int) -> None:
         """Take up a server that has booted, with its decoders."""
@@ -263,7 +266,7 @@ class Scaled:
         ends = _pulled(pools.rings[p], pools.sizes, p, 1)[0]
         if ends > now_ns:
             self.leaving.append(ends)
-            self.paid_ns += min(ends, pools.plan.end_ns) - now_ns
+            self.paid_ns += ends - now_ns
         gone = _pulled(pools.decoders[p], pools.decoder_sizes, p, self.first.decoders)
         self.decoders_leaving += [at for at in gone if at > now_ns]
 
@@ -283,7 +286,8 @@ class Scaled:
         decoding = int(self.pools.decoding_ns[self.row, 0]) - _left(self.decoders_leaving, now_ns)
         decoding -= self._ahead(self.pools.decoders, self.pools.decoder_sizes, now_ns)
         self.counts[SERVED_NS], self.counts[DECODING_NS] = served, decoding
-        self.counts[SERVER_NS] = self.paid_ns
+        self.counts[SERVER_NS] = self.paid_ns - _left(self.leaving, now_ns)
+        self.counts[BOOTS] = self.boots
 
 
 def _left(ends_ns: list[int], now_ns: int) -> int:

@@ -190,7 +190,8 @@ class RayExecutor:
             self.now_ns = end_ns
             progress(self.now_ns)
 
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
             done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
             transfers = [tables for tables, _ in done]
             regions = [

@@ -115,7 +115,7 @@ class Reference:
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
         row[SENSED] = env.now
-        sensor.counts[count.SENSE_NS] += sensor.read_ns
+        sensor.counts[count.SENSE_NS] += self.measured_ns(row[CAPTURE], sensor.read_ns)
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
         if sensor.on_sensor and env.now < sensor.busy_until_ns:
@@ -137,11 +137,15 @@ class Reference:
             )
         yield pause(env, compute_ns + fetch_ns, FRAME)
         row[READY] = env.now
-        sensor.counts[count.COMPUTE_NS] += compute_ns
+        sensor.counts[count.COMPUTE_NS] += self.measured_ns(row[SENSED], compute_ns)
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
         at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
+
+    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
+        """Return how much of what was begun at a time lies behind the warm-up."""
+        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
 
     def on_the_way(self, sensor: Sensor, row: Row) -> Part:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
@@ -287,7 +291,14 @@ class Reference:
     # What an engine offers --------------------------------------------------------------------
 
     def advance(self, until_ns: int) -> None:
-        """Run up to a time and count the frames that have met their fate."""
+        """Run up to a time and count the frames that have met their fate.
+
+        It stops at the end of the warm-up, and the next call forgets what was counted in it.
+        """
+        if self.env.now == self.plan.warm_up_ns > 0:
+            for pool in self.pools.values():
+                pool.forget()
+            self.tally.forget(self.env.now)
         self.env.run(until=int(until_ns))
         for pool in self.pools.values():
             pool.close(int(until_ns))
@@ -304,8 +315,10 @@ class Reference:
 
     def in_flight(self) -> int:
         """Return the number of frames that have not met their fate."""
-        captured = int(self.tally.sensors[:, count.CAPTURED].sum())
-        return captured - int(self.tally.sensors[:, count.FATE_0 + 1 :].sum())
+        counts = self.tally.sensors
+        captured = int(counts[:, [count.CAPTURED, count.CAPTURED_BEFORE]].sum())
+        ended = counts[:, count.ENDED_BEFORE].sum() + counts[:, count.FATE_0 + 1 :].sum()
+        return captured - int(ended)
 
     def under_way(self) -> Rows:
         """Return these frames, with the times that have come; shape (frames, WIDTH)."""

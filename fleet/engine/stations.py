@@ -183,7 +183,7 @@ class Link(Station):
     def _book(self, bits: int, service_ns: int) -> None:
         counts = self.tally.links[self.link]
         counts[SENT_LINK_BITS] += bits
-        counts[BUSY_NS] += service_ns
+        counts[BUSY_NS] += min(service_ns, self.env.now - self.tally.since_ns)
         time_bin = self.env.now // BIN_NS
         self.tally.link_bins[self.plan.class_of[self.link], time_bin] += bits
 
@@ -195,7 +195,7 @@ class Radio:
         """Set up a radio that has not sent yet."""
         self.kind = plan.radios[plan.radio_of[sensor]]
         self.key = plan.radio_keys[sensor]
-        self.counts = tally.sensors[sensor]
+        self.tally, self.counts = tally, tally.sensors[sensor]
         self.used_ns: int | None = None  # when it took its last frame
 
     def wait_ns(self, frame: int, now_ns: int) -> int:
@@ -218,8 +218,9 @@ class Radio:
     def sent(self, bits: int, service_ns: int, now_ns: int) -> None:
         """Book a transmission that has just ended, and the tail of the one before."""
         if self.counts[LAST_SENT_NS] > 0:
-            gap_ns = now_ns - service_ns - self.counts[LAST_SENT_NS]
-            self.counts[TAIL_NS] += min(gap_ns, self.kind.tail_ns)
-        self.counts[SENDING_NS] += service_ns
+            last_ns = int(self.counts[LAST_SENT_NS])
+            over_ns = min(now_ns - service_ns, last_ns + self.kind.tail_ns)
+            self.counts[TAIL_NS] += max(0, over_ns - max(last_ns, self.tally.since_ns))
+        self.counts[SENDING_NS] += min(service_ns, now_ns - self.tally.since_ns)
         self.counts[RADIO_BITS] += bits
         self.counts[LAST_SENT_NS] = now_ns

@@ -15,13 +15,21 @@ from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
     BIN_NS,
+    CAPTURED,
+    CAPTURED_BEFORE,
+    DROPPED_BITS,
+    ENDED_BEFORE,
     FATE_0,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
     LATENCY_SUM_NS,
     LINK_COUNTS,
+    OFFERED_BITS,
     SENSOR_WIDTH,
+    SENT_BEFORE_BITS,
+    SENT_LINK_BITS,
     SERVER_COUNTS,
 )
 from fleet.stages.frames import (
@@ -38,6 +46,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
     SIGHT,
+    SKIP_NOT_PUBLISHED,
     STAGES,
     START,
     WIDTH,
@@ -51,7 +60,8 @@ _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
     "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns", "promotion_ns",
     "radio_bits", "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
-    "metadata_bytes", "sent_with_pixels", "last_sent_ns",
+    "metadata_bytes", "sent_with_pixels", "last_sent_ns", "captured_in_warm_up",
+    "ended_in_warm_up",
 )  # fmt: skip
 
 
@@ -64,7 +74,7 @@ SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))
 
 @dataclass
 class Tally:
-    """Counts of one logical process, or of all of them merged.
+    """Counts of one logical process, or of all of them merged, since the end of the warm-up.
 
     Attributes:
         sensors: one row a sensor; shape (sensors, SENSOR_WIDTH).
@@ -80,6 +90,7 @@ class Tally:
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
+        since_ns: since when it counts.
         kept: the finished frames themselves, if they are to be kept.
         by_name: for tables whose rows stand as in the scenario's file, the order by their names.
     """
@@ -94,6 +105,7 @@ class Tally:
     sights: Ints
     stages_ns: NDArray[np.object_]
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
+    since_ns: int = 0
     kept: list[Rows] | None = None
     by_name: dict[str, Ints] = field(default_factory=dict)
 
@@ -129,6 +141,27 @@ class Tally:
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
+    def forget(self, now_ns: int) -> None:
+        """Count from now on, in place: others hold on to these arrays.
+
+        What was under way is remembered as what came in before less what went out, and so is what
+        links had carried and when radios had sent, on which the rest of the run depends.
+        """
+        sensors, links = self.sensors, self.links
+        captured, last_sent_ns = sensors[:, [CAPTURED, LAST_SENT_NS]].T
+        ended = sensors[:, FATE_0 + 1 :].sum(axis=1)
+        accepted = links[:, OFFERED_BITS] - links[:, DROPPED_BITS]
+        sent = links[:, SENT_LINK_BITS].copy()
+        for name in (*_ARRAYS, "stages_ns"):
+            getattr(self, name)[...] = 0
+        sensors[:, [CAPTURED_BEFORE, ENDED_BEFORE, LAST_SENT_NS]] = np.array(
+            [captured, ended, last_sent_ns]
+        ).T
+        links[:, ACCEPTED_BEFORE_BITS], links[:, SENT_BEFORE_BITS] = accepted, sent
+        self.since_ns = now_ns
+        if self.kept is not None:
+            self.kept.clear()
+
     def rows(self) -> Rows:
         """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
         return np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(self.kept or [])])
@@ -136,12 +169,14 @@ class Tally:
     def save(self) -> State:
         """Return the counts as arrays, for `load`."""
         text = np.array([[str(ns) for ns in row] for row in self.stages_ns])
-        return {**fields(self, _ARRAYS), "stages_ns": text, "kept": self.rows()}
+        numbers = fields(self, (*_ARRAYS, "since_ns"))
+        return {**numbers, "stages_ns": text, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""
         for name in _ARRAYS:
             getattr(self, name)[...] = state[name]
+        self.since_ns = int(state["since_ns"])
         for g, row in enumerate(state["stages_ns"]):
             self.stages_ns[g] = [int(text) for text in row]
         if self.kept is not None:
@@ -277,7 +312,8 @@ def finish(
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
         if columns[SIGHT, i] >= 0:
-            count(sights, sight_rows, columns[SIGHT, i], group_of[s], fate == RESULT)
+            answered = fate in (RESULT, SKIP_NOT_PUBLISHED)
+            count(sights, sight_rows, columns[SIGHT, i], group_of[s], answered)
         if fate != RESULT:
             continue
         g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]

@@ -182,21 +182,25 @@ def sensor_table(outcome: Outcome) -> pa.Table:
 
 
 def series_table(outcome: Outcome) -> pa.Table:
-    """Return the time series in long form: start of the bin, kind, name, value, unit."""
+    """Return the time series in long form: start of the bin, kind, name, value, unit.
+
+    They begin with the bin in which the warm-up ends.
+    """
     plan, tally = outcome.plan, outcome.tally
+    first = plan.warm_up_ns // BIN_NS
     parts = [
         ("link", plan.class_names, tally.link_bins, "bit"),
         ("results", plan.group_names, tally.result_bins, "frames"),
         ("servers", plan.region_names, tally.server_bins, "servers"),
     ]
-    starts = np.arange(tally.link_bins.shape[1]) * (BIN_NS / 1e9)
+    starts = np.arange(first, tally.link_bins.shape[1]) * (BIN_NS / 1e9)
     return pa.concat_tables(
         pa.table(
             {
                 "start_s": starts,
                 "kind": [kind] * len(starts),
                 "name": [name] * len(starts),
-                "value": bins[i],
+                "value": bins[i, first:],
                 "unit": [unit] * len(starts),
             }
         )

@@ -65,7 +65,7 @@ class Hop(NamedTuple):
 
 def pass_hop(
     columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, until_ns: int, lost: int, column: int,
+    sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
 ) -> tuple[Ints, Ints]:  # fmt: skip
     """Take frames through a hop up to a time; return indices (on the wire, in ports).
 
@@ -75,15 +75,15 @@ def pass_hop(
     buffer meets the fate `lost`, one that is lost on the wire LOST_LINK; neither is returned.
     `column` takes the time behind the hop. `columns`, `ports` (shape (links, PORT_WIDTH)) and the
     books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
-    `bins`, the bits by link class and time bin.
+    `bins`, the bits by link class and time bin. Times are booked from `since_ns` on.
     """
     moved, waiting = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
     modems = None
     if hop.on_radio is not None:
         modems = modem.empty(len(hop.link_of) + len(hop.links), len(moved))
     m, w = _pass_hop(
-        columns, due, in_port, *hop, modems, ports, counts, bins, sensors, until_ns, lost, column,
-        moved, waiting,
+        columns, due, in_port, *hop, modems, ports, counts, bins, sensors, until_ns, since_ns, lost,
+        column, moved, waiting,
     )  # fmt: skip
     return moved[:m], waiting[:w]
 
@@ -93,8 +93,8 @@ def _pass_hop(
     columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: Ints, class_of: Ints,
     first: NDArray[np.bool_] | None, tail_ns: Ints, loss_keys: NDArray[np.uint64],
     extras: int | None, on_radio: NDArray[np.bool_] | None, modems: Modems | None, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, until_ns: int, lost: int, column: int, moved: Ints,
-    waiting: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
+    moved: Ints, waiting: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `pass_hop` says; return how many are on the wire and in ports.
 
@@ -119,8 +119,8 @@ def _pass_hop(
                     take(modems, holder, k, columns[CLOCK, i], service)
             stage = cross(
                 columns, i, s, link, fresh, first is not None and first[s], extras is None,
-                own, ahead, until_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins,
-                sensors, LOST_ACCESS_BUFFER if own else lost, column,
+                own, ahead, until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts,
+                bins, sensors, LOST_ACCESS_BUFFER if own else lost, column,
             )  # fmt: skip
             if modems is not None and fresh and holder >= 0 and stage != ENDED:
                 take(modems, holder, k, ports[link, FREE_NS], service)

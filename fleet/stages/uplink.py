@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import kernel, part
 from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
@@ -31,8 +32,10 @@ from fleet.stages.books import (
     OFFERED_BITS,
     RADIO_BITS,
     SENDING_NS,
+    SENT_BEFORE_BITS,
     SENT_LINK_BITS,
     TAIL_NS,
+    measured_ns,
 )
 from fleet.stages.frames import (
     BITS,
@@ -143,8 +146,9 @@ def departure_ns(now: int, service: int, air: int, free: int, ahead: int, buffer
 def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
     """Return what a link has accepted or, if not `accepted`, what has departed from it."""
     if accepted:
-        return int(counts[link, OFFERED_BITS] - counts[link, DROPPED_BITS])
-    return int(counts[link, SENT_LINK_BITS])
+        fresh = counts[link, OFFERED_BITS] - counts[link, DROPPED_BITS]
+        return int(counts[link, ACCEPTED_BEFORE_BITS] + fresh)
+    return int(counts[link, SENT_BEFORE_BITS] + counts[link, SENT_LINK_BITS])
 
 
 @part
@@ -197,21 +201,26 @@ def _accept(
 
 
 @part
-def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
-    """Return how long a radio was in its tail before a transmission; ns.
+def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int, since_ns: int) -> int:
+    """Return how long a radio was in its tail before a transmission, behind the warm-up; ns.
 
     After a transmission the radio stays in its tail for `tail_ns` unless it sends again; all other
     time is idle (Huang et al., "A Close Examination of Performance and Power Characteristics of 4G
     LTE Networks", MobiSys 2012). A radio that has not sent yet has `last_sent_ns` 0.
     """
-    return min(begin_ns - last_sent_ns, tail_ns) if last_sent_ns > 0 else 0
+    if last_sent_ns == 0:
+        return 0
+    return measured_ns(last_sent_ns, min(begin_ns, last_sent_ns + tail_ns), since_ns)
 
 
 @part
-def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
+def _sent_by_radio(
+    sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int, since_ns: int
+) -> None:
     """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
-    sensors[s, TAIL_NS] += tail_before(now - service, sensors[s, LAST_SENT_NS], tail_ns)
-    sensors[s, SENDING_NS] += service
+    begin = now - service
+    sensors[s, TAIL_NS] += tail_before(begin, sensors[s, LAST_SENT_NS], tail_ns, since_ns)
+    sensors[s, SENDING_NS] += measured_ns(begin, now, since_ns)
     sensors[s, RADIO_BITS] += bits
     sensors[s, LAST_SENT_NS] = now
 
@@ -219,9 +228,9 @@ def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tai
 @part
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
-    on_radio: bool, ahead: int, until_ns: int, links: Ints, class_of: Ints, tail_ns: Ints,
-    loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints, sensors: Ints,
-    lost: int, column: int,
+    on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: Ints, class_of: Ints,
+    tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, lost: int, column: int,
 ) -> int:  # fmt: skip
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
 
@@ -242,6 +251,7 @@ def cross(
         ahead: how long sending takes of what is before a fresh frame in its buffer; ALL where the
             link has one buffer for all.
         until_ns: the time.
+        since_ns: since when times are booked: the end of the warm-up.
         links: the link table; with the next three as in `fleet.stages.hop.Hop`.
         class_of: class of each link.
         tail_ns: length of each radio's tail.
@@ -273,10 +283,10 @@ def cross(
         columns[CLOCK, i] = now
         return IN_PORT
     counts[link, SENT_LINK_BITS] += bits
-    counts[link, BUSY_NS] += service
+    counts[link, BUSY_NS] += measured_ns(now - service, now, since_ns)
     bins[class_of[link], np.uint64(now) // np.uint64(BIN_NS)] += bits
     if radio:
-        _sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
+        _sent_by_radio(sensors, s, now, bits, service, tail_ns[s], since_ns)
     if not good:
         columns[FATE, i], columns[DONE, i] = LOST_LINK, now
         return ENDED
