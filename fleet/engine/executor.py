@@ -14,6 +14,7 @@ from fleet.engine.region import Region
 from fleet.engine.shard import Shard
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
+from fleet.interrupt import check
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Partition
 
@@ -136,6 +137,7 @@ class LocalExecutor:
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
         for window in windows(self.now_ns, until_ns, self.window_ns):
+            check()
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))
