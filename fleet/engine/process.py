@@ -13,6 +13,7 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
+from fleet.interrupt import check
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
@@ -93,6 +94,7 @@ class LogicalProcess:
             self._forget(window.start_ns)
         out, reached_ns = [], window.start_ns
         while (at := env.peek()) < window.end_ns:
+            check()
             if at > reached_ns:
                 reached_ns = int(at)
                 out.append(self._flow(reached_ns))

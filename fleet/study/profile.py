@@ -16,6 +16,7 @@ from fleet.catalog.rows import Key, Row, collect
 from fleet.errors import InputError
 from fleet.eyes import operators
 from fleet.eyes.profile import Profile, line
+from fleet.passing import passing
 from fleet.plan import dsp
 
 KIND = "models"
@@ -274,9 +275,9 @@ def write(rows: list[Row], path: Path) -> None:
     check_place(path)
     try:
         before = path.read_text("utf-8") if path.exists() else ""
-        half = path.with_suffix(".part")
-        half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
-        half.replace(path)
+        with passing(path.with_suffix(".part")) as half:
+            half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
+            half.replace(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"-o '{path}': cannot be written: {error}") from None
 
