@@ -225,7 +225,8 @@ def test_frames_as_parquet(engine: str, tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "x" / "summary.json").read_text())
     frames = summary["arms"]["cloud"]["frames"]
     assert table["fate"].to_pylist().count("result") == frames["results"]
-    assert table.num_rows == frames["captured"] - frames["in_flight"]
+    assert table.num_rows == frames["captured"]
+    assert table["fate"].to_pylist().count("in_flight") == frames["in_flight"]
     for arm, numbers in summary["arms"].items():
         frames = pq.read_table(tmp_path / "f" / f"{arm}-0.parquet")
         lines = compared(numbers, frames, load("scenarios/smoke.yaml"), arm)
@@ -245,9 +246,7 @@ def test_a_crash_from_the_start_is_not_taken_for_absence(
     ):
         events = ["--set", f"events=[{event}]"]
         assert fleet("check", "scenarios/smoke.yaml", *events) == 0
-        assert (remark in capsys.readouterr().out) == told, event
-    assert fleet("check", "scenarios/smoke.yaml", "--json", "--set", "events=[]") == 0
-    assert "remarks" not in json.loads(capsys.readouterr().out)
+        assert (remark in " ".join(capsys.readouterr().out.split())) == told, event
     where = ["--executor", "local", "-o", str(tmp_path / "x")]
     events = ["--set", "events=[{at: 0 s, crash: door}]"]
     assert fleet("run", "scenarios/smoke.yaml", *events, *where) == 0

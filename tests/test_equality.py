@@ -15,7 +15,7 @@ from fleet.catalog import Catalog
 from fleet.engine.looker import moment
 from fleet.engine.run import Outcome
 from fleet.errors import InputError
-from fleet.plan.clocks import tick_ns
+from fleet.plan.capture_times import tick_ns
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.results.metrics import summarise
 from fleet.scenario.load import loads

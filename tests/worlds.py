@@ -70,8 +70,12 @@ def run(made: Plan, **options: Any) -> Outcome:
 
 def finished(outcome: Outcome) -> list[list[int]]:
     """Return every finished frame of an outcome, sorted by sensor and number, without its clock."""
-    rows = outcome.tally.rows()
-    rows = rows[np.lexsort((rows[:, frames.FRAME], rows[:, frames.SENSOR]))].copy()
+    return [row for row in captured(outcome) if row[frames.FATE] != frames.IN_FLIGHT]
+
+
+def captured(outcome: Outcome) -> list[list[int]]:
+    """Return every frame of an outcome, as `finished` does, those in flight among them."""
+    rows = outcome.frames()
     rows[:, frames.CLOCK] = 0
     return rows.tolist()  # type: ignore[no-any-return]
 
@@ -172,7 +176,8 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "app": st.just("watch"),
             "uplink": st.sampled_from(uplinks),
             "consumer": st.sampled_from(["cloud", "site"]),
-        }
+        },
+        optional={"demand": st.sampled_from(["9000 /h", {"07:00": "0 /h", "18:00": "400 /min"}])},
     )
 
 
@@ -272,6 +277,15 @@ _PUBLISH = [
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
 
 
+_SERVED = st.sampled_from(["cloudy", "shaky", "piped"])
+"""Models of servers: batches one after another; that overlap and vary; that overlap."""
+_WARM_UPS: dict[str, list[str | None]] = {
+    "300 ms": [None, "1 ns", "120 ms"],
+    "1 s": [None, "300 ms", "999999999 ns"],
+    "2 s": [None, "1 s", "1234567891 ns"],
+}
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a scenario: overload, ties, drops, skips, batches, edges, regions, control events."""
@@ -298,9 +312,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     starts = {group["uplink"] for group in sensors.values()}
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
     camera = {"device": "test-camera", "codec": "test-codec"}
+    duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(
         seed=draw(st.integers(0, 2**32)),
-        duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
+        duration=duration,
+        warm_up=draw(st.sampled_from(_WARM_UPS[duration])),
         start="2024-05-16T17:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),
@@ -320,8 +336,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "output": draw(st.sampled_from(_OUTPUTS)),
                 "mode": "small",
             },
-            "cloud": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"]))},
-            "edge": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"])), **infers},
+            "cloud": {**camera, "model": draw(_SERVED)},
+            "edge": {**camera, "model": draw(_SERVED), **infers},
             "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },
         events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],

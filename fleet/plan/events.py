@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from fleet.plan.parts import Parts, setup_with_model
 from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
-from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.uplink import service_ns
 
@@ -57,7 +56,9 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
         moments = model.moments_ns(event)
         if moments and moments[0] >= model.duration:
             raise parts.scenario.error(
-                (*keys, "at"), "is not before the end of the run; make it earlier"
+                (*keys, "at"),
+                f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
+                f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
         found = timetable.targets(parts.scenario, event, keys, parts.placed, net)
         if event.kind == "profile":
@@ -66,7 +67,9 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
             requests += _rollout(parts, event, moments, found, keys)
         else:
             _add_spans(parts, event, moments, found, down[event.kind])
+            _remark_absence(parts, i, event, moments)
     requests += _deployed(parts, deployments)
+    requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
     return Events(
@@ -123,19 +126,18 @@ def _add_spans(
         )
 
 
-def absences(model: ScenarioModel) -> Iterator[str]:
-    """Yield what to know of crashes that seem to say that sensors are not there.
+def _remark_absence(parts: Parts, number: int, event: Event, moments: Sequence[int]) -> None:
+    """Remark on a crash that seems to say that a sensor is not there.
 
-    Those begin with the run, or last as long as a whole run.
+    It begins with the run, or lasts as long as a whole run.
     """
-    for i, event in enumerate(model.events):
-        begins = model.moments_ns(event)[:1] if event.kind == "crash" else []
-        if begins and (begins[0] == 0 or (event.lasts or 0) >= model.duration):
-            yield (
-                f"events[{i}]: while '{event.crash}' is down its host and its radio or port draw"
-                " power; that a sensor joins later or leaves cannot be said, so leave out of the"
-                " scenario what is not there"
-            )
+    endless = (event.lasts or 0) >= parts.scenario.model.duration
+    if event.kind == "crash" and moments and (moments[0] == 0 or endless):
+        parts.remarks.append(
+            f"events[{number}]: while '{event.crash}' is down its host and its radio or port draw"
+            " power; that a sensor joins later or leaves cannot be said, so leave out of the"
+            " scenario what is not there."
+        )
 
 
 def _merged(down: Down) -> dict[int, Spans]:
@@ -156,8 +158,10 @@ def _deployed(parts: Parts, deployments: Sequence[Deployment]) -> list[Request]:
         if deployment.sensor not in index:
             hint = did_you_mean(deployment.sensor, list(index))
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
+        asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
+        asked = replace(parts, scenario=replace(parts.scenario, asks=asks))  # adds setups to both
         found = [index[deployment.sensor]]
-        out += _requests(parts, deployment.at_ns, found, deployment.model, ())
+        out += _requests(asked, deployment.at_ns, found, deployment.model, ())
     return out
 
 

@@ -101,12 +101,12 @@ def _networks(parts: Parts) -> tuple[Eye, ...]:
 
 def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
     """Return the eyes of all setups, for each the first that is known; its row says which."""
-    order: dict[Eye, int] = {}
-    for setup in parts.setups:
-        eye = next(filter(known, eyes_of(parts.reader, setup)), None)
+    firsts = [next(filter(known, eyes_of(parts.reader, setup)), None) for setup in parts.setups]
+    chosen = sorted({eye for eye in firsts if eye is not None})
+    for setup, eye in zip(parts.setups, firsts, strict=True):
         if eye is not None:
-            setup.row["sight"] = order.setdefault(eye, len(order))
-    return list(order)
+            setup.row["sight"] = chosen.index(eye)
+    return chosen
 
 
 def _joined(wanted: list[Eye], own: Path | None) -> Sights:

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from fleet.plan import timetable
-from fleet.plan.clocks import COARSEST_NS
+from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
 from fleet.plan.placing import Placed, arm_of_each, place_sensors
 from fleet.proof.account_frames import Part

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from fleet.catalog import Catalog, Row
 from fleet.engine.run import Options, Outcome, simulate
+from fleet.passing import passing_folder
 from fleet.plan.columns import Plan
 from fleet.plan.compile import compile_plan
 from fleet.results.energy import account
@@ -103,10 +103,10 @@ class Bench:
         """
         if not self.objects:
             return self._compiled(data, "bench")
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "demand.csv").write_text(_demand(), "utf-8")
+        with passing_folder() as folder:
+            (folder / "demand.csv").write_text(_demand(), "utf-8")
             city = {"demand": "demand.csv"}
-            return self._compiled({**data, "city": city}, str(Path(folder, "bench")))
+            return self._compiled({**data, "city": city}, str(folder / "bench"))
 
     def _compiled(self, data: Mapping[str, Any], name: str) -> Plan:
         return compile_plan(loads(json.dumps(data), name), Catalog(dict(self.rows)), "test")

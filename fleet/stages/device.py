@@ -23,6 +23,7 @@ from fleet.stages.books import (
     SENT_METADATA,
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
+    measured_ns,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.stages.capture import NEXT_FRAME, NEXT_NS, expose, move_on
@@ -30,6 +31,7 @@ from fleet.stages.frames import (
     ACCESS,
     ARRIVING,
     BITS,
+    CAPTURE,
     CLOCK,
     COMPUTING,
     DONE,
@@ -85,7 +87,7 @@ from fleet.stages.setup import (
     SIGHT as SIGHT_TRACE,
 )
 from fleet.stages.sight import Sights, found, pick
-from fleet.stages.uplink import cross
+from fleet.stages.uplink import ALL, cross
 
 Keys = NDArray[np.uint64]
 
@@ -146,6 +148,13 @@ class States(NamedTuple):
 
 
 @part
+def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints) -> None:
+    """Count what was spent on reading a frame out."""
+    began = columns[CAPTURE, i]
+    sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, since_ns)
+
+
+@part
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
     key: np.uint64, start: int, dsp: Ints,
@@ -186,22 +195,24 @@ def _compute(
 
 @part
 def _leave(
-    columns: Columns, i: int, s: int, ints: Ints, rows: Ints, at_site: bool, sensors: Ints,
-    computed: Ints,
+    columns: Columns, i: int, s: int, ints: Ints, sights: Sights, at_site: bool, since_ns: int,
+    sensors: Ints, spent: Ints,
 ) -> int:  # fmt: skip
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
 
     The setup is the one that computed it: another may stand there by now.
     """
     ready, k = columns[READY, i], columns[SETUP, i]
-    sensors[s, COMPUTE_NS] += ints[k, SETUP_COMPUTE_NS]
-    computed[k] += 1
+    ended = ready - ints[k, FETCH_NS]
+    computing = measured_ns(ended - ints[k, SETUP_COMPUTE_NS], ended, since_ns)
+    sensors[s, COMPUTE_NS] += computing
+    spent[k] += computing
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     if bits == 0 or at_site:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
         columns[DONE, i] = ready
         return ENDED
-    told = found(rows, columns[SIGHT, i], columns[OBJECTS, i])
+    told = found(sights.rows, columns[SIGHT, i], columns[OBJECTS, i])
     message = metadata_part(payload, message_part(ints, k, told))
     sensors[s, SENT_FRAMES] += 1
     sensors[s, SENT_PAYLOAD] += payload
@@ -245,7 +256,7 @@ def _capture(
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, computed: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -270,12 +281,13 @@ def advance(
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
-        computed: book of setups: frames that each has inferred or encoded.
+        spent: takes the time that each setup spends inferring or encoding, added; ns.
+        since_ns: since when times are booked: the end of the warm-up.
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
         columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
-        hop, ports, counts, bins, sensors, computed, moved, held, stages,
+        hop, ports, counts, bins, sensors, spent, since_ns, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -284,15 +296,15 @@ def advance(
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, computed: Ints, moved: Index, held: Index,
-    stages: Index,
+    counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int, moved: Index,
+    held: Index, stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
     ints, floats, sights = about[7:]
     promotion, drx_after, drx_wait, tail = timers
-    link_of, links, class_of, _, tail_ns, loss_keys, extras = hop
+    link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
@@ -318,10 +330,10 @@ def _advance(
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                sensors[s, SENSE_NS] += ints[k, READ_NS]
+                _read_out(columns, i, s, ints[k, READ_NS], since_ns, sensors)
                 stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, ints, sights.rows, at_site[s], sensors, computed)
+                stage = _leave(columns, i, s, ints, sights, at_site[s], since_ns, sensors, spent)
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
@@ -331,8 +343,9 @@ def _advance(
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = cross(
-                    columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns, links,
-                    class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
+                    columns, i, s, link, stage == ARRIVING, True, extras is None, False, ALL,
+                    until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins,
+                    sensors,
                     LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:

@@ -42,9 +42,9 @@ MOST_OBJECTS = 64
 LIGHT, WANTED, RIGHT, WRONG, I_PERMILLE, P_PERMILLE = range(6)
 ROW_WIDTH = 6
 
-# Columns of the book of sights, by group and light: frames that became results, what was to be
-# found on them, found, found wrongly, the sum of |found - wanted|, what was to be found on frames
-# that became no result, and their number.
+# Columns of the book of sights, by group and light: frames that were answered (became results, or
+# were held back by a publishing rule), what was to be found on them, found, found wrongly, the sum
+# of |found - wanted|, what was to be found on all other frames, and their number.
 ANSWERED, SUM_WANTED, SUM_RIGHT, SUM_WRONG, SUM_MISCOUNT, SUM_UNSEEN, UNANSWERED = range(7)
 SIGHT_COUNTS = 7
 
