@@ -49,6 +49,10 @@ ITEMS = {
     "carbon": ["world", "fin", "jpn", "deu", "pol"],
     "prices": ["usa-2025", "jpn-2025", "deu-2025", "gbr-2025"],
 }  # fmt: skip
+BY_LIGHT = [
+    f"{number}_{light}" for light in ("dusk", "night", "rain")
+    for number in ("i_share", "still_share", "moving_share", "i_added", "p_added")
+]  # fmt: skip
 # What every item of a kind says, by the getter that reads it.
 GETTERS = {
     "sensors": {
@@ -66,7 +70,7 @@ GETTERS = {
                      "dsp_bandwidth", "resize_bandwidth"],
     },
     "cameras": {
-        "text": ["kind", "host"], "count": ["width", "height"], "number": ["price"],
+        "text": ["kind", "host"], "count": ["width", "height"], "number": ["price", "noise_kept"],
         "time_ns": ["sense", "reboot", "lifetime", "encode_h264", "encode_h265", "encode_jpeg"],
         "frame_rate": ["frame_rate_max"],
         "power_uw": ["sense_power", "sense_idle_power", "base_power", "power_h264", "power_h265",
@@ -77,7 +81,7 @@ GETTERS = {
         "text": ["family"], "count": ["reference_width", "reference_height", "gop"],
         "frame_rate": ["reference_rate"], "data_bit": ["i_frame", "p_frame"],
         "number": ["i_variation", "p_variation", "reference_objects", "static_share",
-                   "rate_exponent", "psnr"],
+                   "rate_exponent", "i_rate_exponent", "psnr", *BY_LIGHT],
     },
     "links": {
         "text": ["stage", "access"], "rate_bps": ["rate", "user_rate", "downlink_rate"],
