@@ -7,8 +7,7 @@ goes to results/eyes/bytes_at_bitrate.csv, and the catalogue's rows are derived 
 x264 and x265 as in `fleet.eyes.codec`, but with a target instead of a quality: ``abr`` knows the
 mean alone, ``vbv`` must fit a buffer of so many seconds of the bitrate too, as cameras at a
 constant bitrate do. Frames of the first two groups of pictures do not count, in which an encoder
-finds its level. Clips: the filmed one by day and by night (darkened, see `derive_light.py`), and a
-rendered street.
+finds its level. Clips: the filmed one and a rendered street.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 from derive_codecs import CATALOG, YEAR, read_clip, settings
-from derive_light import DARKENED, Planes, darkened, planar
+from derive_light import Planes, planar
 from registry import ROOT, merge_rows, write_table
 
 from fleet.eyes import assets, codec
@@ -50,8 +49,6 @@ def clips() -> Iterator[Shown]:
     many = GOP * GROUPS
     day = read_clip(assets.path("vtest", "vtest.avi").read_bytes()).frames[:many]
     yield Shown("filmed", "day", day)
-    night = [darkened(frame, DARKENED["night"], k) for k, frame in enumerate(day)]
-    yield Shown("darkened", "night", night)
     shown = scene("street", "day", seed=700_000, objects=6, frames=many, rate_fps=RATE_FPS)
     yield Shown("rendered", "day", [planar(frame.pixels) for frame in shown.frames()])
 

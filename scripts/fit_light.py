@@ -26,18 +26,21 @@ import numpy as np
 from derive_codecs import CATALOG, GOP, YEAR, settings
 from derive_light import LIGHTS, MEASURED
 from numpy.typing import NDArray
-from registry import merge_rows
+from registry import ROOT, merge_rows, write_table
 
 from fleet.eyes.codec import Setting
 
 Floats = NDArray[np.float64]
+CLIPS = ROOT / "fleet" / "proof" / "clips.csv"
 CRF_PER_OCTAVE = 2.4
 """6 · (1 - 0.6): half the step of the quantiser for each 6, to the power 1 less qcomp."""
-SHARES = np.linspace(0.0, 1.3, 66)
-COARSE = np.linspace(0.0, 1.3, 27)
+SHARES = np.linspace(0.0, 1.0, 51)
+COARSE = np.linspace(0.0, 1.0, 21)
 ADDED = np.array([0.0, *np.geomspace(1e-4, 4.0, 160)])
-SUM_POWER = 8
+SUM_POWER = 4
 """Of errors; large, so that the largest counts."""
+ALIKE = 1e-5
+"""What it costs that shares differ, where no row tells."""
 
 
 class Seen(NamedTuple):
@@ -127,7 +130,7 @@ def fit(rows: list[Seen]) -> Law:
     if rows[0].codec.startswith("jpeg"):
         return Law(i_share, i_share, i_share, i_added, i_added)
     still, moving, added = np.meshgrid(COARSE, COARSE, ADDED, indexing="ij")
-    worst = 1e-4 * (still - moving) ** 2
+    worst = ALIKE * ((still - moving) ** 2 + (still - i_share) ** 2)
     for s in rows:
         p = still * s.still + moving * max(0.0, s.moving) + added * s.pixels / 8
         worst = worst + np.abs(np.log(s.mean(s.i, p) / s.mean(s.i, s.p))) ** SUM_POWER
@@ -157,20 +160,10 @@ def ranges(law: Law, rows: list[Seen]) -> dict[str, tuple[float, float]]:
 
 def rows_of(how: Setting, seen: list[Seen]) -> Iterator[tuple[object, ...]]:
     """Yield the catalogue's rows of a codec."""
-    name = how.name
+    name, crf, octave = how.name, how.quality, CRF_PER_OCTAVE
     if how.family != "jpeg":
-        yield (
-            name,
-            "quality",
-            how.quality,
-            "1",
-            "",
-            "",
-            "crf: the encoder's setting",
-            YEAR,
-            "derived",
-        )
-        yield name, "quality_per_octave", CRF_PER_OCTAVE, "1", 2, 3, OCTAVE_TEXT, YEAR, "derived"
+        yield name, "quality", crf, "1", crf, crf, "crf: the encoder's setting", YEAR, "derived"
+        yield name, "quality_per_octave", octave, "1", 2, 3, OCTAVE_TEXT, YEAR, "derived"
     for light in LIGHTS[1:]:
         mine = [s for s in seen if (s.codec, s.light, s.half, s.rate) == (name, light, "fit", 10)]
         law = fit(mine)
@@ -198,10 +191,30 @@ def errors(laws: dict[tuple[str, str], Law], seen: list[Seen]) -> Iterator[tuple
         yield s, round(100 * (i / s.i - 1)), round(100 * (s.mean(i, p) / s.mean(s.i, s.p) - 1))
 
 
+def rendered_by_day(seen: list[Seen]) -> Iterator[tuple[object, ...]]:
+    """Yield what the bytes of rendered scenes are by day, in the catalogue's terms, by codec."""
+    for how in settings():
+        mine = [s for s in seen if (s.codec, s.base, s.half) == (how.name, "rendered", "fit")]
+        busy = [s for s in mine if s.objects > 0 and s.light == LIGHTS[-1]]
+        i, still = (np.mean([getattr(s, k) for s in busy]) for k in ("day_i", "still"))
+        moving = max(0.0, float(np.mean([s.moving / s.objects for s in busy])))
+        objects = float(np.mean([s.objects for s in busy]))
+        p = still + objects * moving
+        numbers = (f"{i:.0f}", f"{p:.0f}", f"{still / p:.3f}", f"{objects:g}")
+        yield "rendered", how.name, 640, 480, *numbers
+
+
+CLIPS_HEADER = (
+    "base", "codec", "reference_width", "reference_height", "i_frame", "p_frame", "static_share",
+    "reference_objects",
+)  # fmt: skip
+
+
 def main() -> None:
-    """Fit all codecs and put the rows into the catalogue."""
+    """Fit all codecs, put the rows into the catalogue, and what rendered scenes are by day."""
     seen = measured()
     merge_rows(CATALOG, (row for how in settings() for row in rows_of(how, seen)))
+    write_table(CLIPS, CLIPS_HEADER, rendered_by_day(seen))
 
 
 if __name__ == "__main__":

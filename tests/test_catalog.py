@@ -58,7 +58,7 @@ GETTERS = {
     "sensors": {
         "text": ["kind", "host", "modes", "default_mode"],
         "count": ["mac_units", "input_max", "mipi_lanes"],
-        "number": ["dsp_clock", "dsp_efficiency", "price", *(
+        "number": ["dsp_clock", "dsp_efficiency", "price", "noise_kept", *(
             f"supply_{rail}" for rail in ("analog", "core", "io")
         )],
         "data_bit": ["memory", "cache"],
@@ -107,7 +107,9 @@ GETTERS = {
                           "ingress"]},
 }  # fmt: skip
 MODE = {"count": ["width", "height"], "time_ns": ["readout"], "frame_rate": ["frame_rate_max"]}
-OPTIONAL = {"i_pixel_exponent", "p_pixel_exponent"}
+OPTIONAL = {
+    "i_pixel_exponent", "p_pixel_exponent", "quality", "quality_per_octave", "i_most",
+}  # fmt: skip
 _MODEL = {"text": ["task"], "count": ["input", "macs"], "data_bit": ["weights", "working"]}
 GETTERS_ON_SENSOR = {
     "text": ["task"], "count": ["input", "macs", "layers", "max_detections"],

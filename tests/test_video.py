@@ -14,6 +14,7 @@ import worlds
 
 from fleet.catalog import Catalog
 from fleet.chance import mix64, spread
+from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
@@ -202,6 +203,13 @@ def test_a_light_that_was_not_traced_still_shines() -> None:
         assert sight.light_of(sights.rows, row) == light
         assert sights.rows[row, sight.LIGHT] == DAY
     assert len(one_of(by_day, True).rows) * 4 == len(sights.rows)
+
+
+def test_nobody_in_view_cannot_be_the_usual() -> None:
+    row = Catalog.load().row("codecs", CODEC, "reference_objects")
+    own = Catalog.load(own={"codecs": [("here", replace(row, value="0", low="0"))]})
+    with pytest.raises(InputError, match="h264-crf28 reference_objects: is 0, must be above"):
+        planned(data(), own)
 
 
 BITRATES = ["500 kbit/s", "2 Mbit/s", "8 Mbit/s"]

@@ -61,5 +61,6 @@ def added_bits(reader: Reader, codec: str, parameter: str, rate: Fraction) -> fl
             max(LEAST, float(reader.number("codecs", one, parameter))),
         )
         for one in family(reader, codec)
+        if reader.has_parameter("codecs", one, parameter)
     )
     return between(points, power(2.0, float(reader.number("codecs", codec, "quality")) + worse))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from fleet.catalog import Reader
 from fleet.chance import power
+from fleet.errors import InputError
 from fleet.plan.apps import indoors
 from fleet.plan.quality import added_bits, between, family
 from fleet.scenario.load import Scenario, did_you_mean
@@ -37,6 +38,7 @@ class Means(NamedTuple):
     moving: float
 
 
+LEAST_BYTES = 1.0
 BYTES_BY_LIGHT = tuple(f"{kind}_{light}" for kind in Means._fields for light in LIGHTS)
 NOTHING: Row = {
     "gop": 1, "exponential_sizes": 0, "decode_px": 0, "i_variation": 0.0, "p_variation": 0.0,
@@ -102,7 +104,13 @@ def _by_day(reader: Reader, codec: str, pixels: int, rate: Fraction) -> Means:
     """
     i, p = (_of_kind(reader, codec, kind, pixels, rate) for kind in "ip")
     still = p * float(reader.number("codecs", codec, "static_share"))
-    return Means(i, still, (p - still) / float(reader.number("codecs", codec, "reference_objects")))
+    objects = float(reader.number("codecs", codec, "reference_objects"))
+    if objects == 0.0 and still != p:
+        raise InputError(
+            f"catalogue codecs {codec} reference_objects: is 0, must be above it where static_share"
+            " is not 1"
+        )
+    return Means(i, still, (p - still) / (objects or 1.0))
 
 
 def _of_kind(reader: Reader, codec: str, kind: str, pixels: int, rate: Fraction) -> float:
@@ -158,7 +166,7 @@ def _held(reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: Frac
     ratios = []
     for one in family(reader, codec):
         i, p = (_of_kind(reader, one, kind, pixels, rate) for kind in "ip")
-        ratios.append(((i + (gop - 1) * p) / gop, i / p))
+        ratios.append(((i + (gop - 1) * p) / gop, i / max(p, LEAST_BYTES)))
     ratio = between(sorted(ratios), target)
     i = ratio * target * gop / (ratio + gop - 1)
     if reader.has_parameter("codecs", codec, "i_most"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,8 @@ from fleet.stages.frames import FRAME, PAYLOAD, SENSOR
 
 _IN_VIEW = {"first": 6.02, "second": 6.99, "empty": 0.0}  # persons in the clip
 _LOOKS = {  # camera whose pictures are as large as those encoded, persons in view
-    "rendered": ("small", 3.0),
-    "darkened": ("clip", _IN_VIEW["second"]),
+    "rendered": ("small", 7.3),
+    "filmed": ("clip", _IN_VIEW["second"]),
 }
 _FRAMES = 60_000
 _GUIDES = {  # camera, codec, frames per second, persons in view
@@ -71,7 +73,11 @@ def _clip(bench: Bench, rest: str) -> Measured:
 
 
 def _over_day(bench: Bench, rest: str) -> float:
-    """Return mean bytes of a frame in a light over those by day, of `LIGHT-BASE-CODEC`."""
+    """Return mean bytes of a frame in a light over those by day, of `LIGHT-BASE-CODEC`.
+
+    The base is what frames are by day: those of the filmed clip, as in the catalogue, or those of
+    rendered scenes.
+    """
     light, base, codec = rest.split("-", 2)
     return _in_light(bench, base, codec, light) / _in_light(bench, base, codec, "day")
 
@@ -80,6 +86,16 @@ def _kbit_s(bench: Bench, rest: str) -> float:
     """Return the mean bit rate by day of a camera that shows `BASE-CODEC` at 10 fps."""
     base, codec = rest.split("-", 1)
     return _in_light(bench, base, codec, "day") * 8e-3 * 10
+
+
+def _standing_on(bench: Bench, base: str, codec: str) -> Bench:
+    """Return a bench where a codec's bytes by day are those of a base of `clips.csv`."""
+    text = resources.files(__package__).joinpath("clips.csv").read_text("utf-8")
+    for row in csv.DictReader(text.splitlines(), strict=True):
+        if (row["base"], row["codec"]) == (base, codec):
+            values = {k: v for k, v in row.items() if k not in ("base", "codec")}
+            return bench.having(*(("codecs", codec, name, v) for name, v in values.items()))
+    return bench
 
 
 def _empty(bench: Bench, codec: str) -> float:
@@ -91,6 +107,7 @@ def _empty(bench: Bench, codec: str) -> float:
 def _in_light(bench: Bench, base: str, codec: str, light: str) -> float:
     """Return the mean bytes of a frame."""
     device, objects = _LOOKS[base]
+    bench = _standing_on(bench, base, codec)
     weather = {"light": "day", "weather": "rain"} if light == "rain" else {"light": light}
     run = _video(bench, device, codec, 10, objects, frames=_FRAMES // 4, **weather)
     return _mean(bench, codec, *_sizes(run))
