@@ -164,6 +164,7 @@ class Hop:
     Attributes:
         column: when a frame is at its far end.
         rate_bps: of the port.
+        propagation_ns: of the wire.
         plain: whether it loses nothing and has no cap: a frame's bits are what it carries.
         fixed: whether it is the fixed network's.
         mobile: whether it is the mobile network's.
@@ -173,6 +174,7 @@ class Hop:
 
     column: str
     rate_bps: int
+    propagation_ns: int
     plain: bool
     fixed: bool
     mobile: bool
@@ -202,6 +204,9 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     user = spec.user_rate or reader.rate_bps("links", item, "user_rate")
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     plain = loss * 10**9 < 1 and not spec.cap
+    wire_ns = spec.propagation
+    if wire_ns is None:
+        wire_ns = reader.time_ns("links", item, "propagation")
     mobile = reader.text("links", item, "access") == "mobile"
     power = (
         reader.power_uw("links", item, "active_base_power"),
@@ -209,6 +214,6 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     )
     if column == "access_ns" or not (first and user):
         own = min(rate, user) if user and column == "access_ns" else rate
-        return [Hop(column, own, plain, column == "wan_ns", mobile, *power)]
-    radio = Hop("access_ns", min(rate, user), plain, False, False, *power)
-    return [radio, Hop(column, rate, True, column == "wan_ns", mobile, *power)]
+        return [Hop(column, own, wire_ns, plain, column == "wan_ns", mobile, *power)]
+    radio = Hop("access_ns", min(rate, user), 0, plain, False, False, *power)
+    return [radio, Hop(column, rate, wire_ns, True, column == "wan_ns", mobile, *power)]
