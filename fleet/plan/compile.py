@@ -15,8 +15,9 @@ from fleet.plan import capture_times, equipment, events, network, people, placin
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
-from fleet.plan.light import lights
+from fleet.plan.light import lights, place_for_light
 from fleet.plan.parts import Parts, add_setups
+from fleet.plan.place import place_of
 from fleet.plan.placing import Placement
 from fleet.plan.sights import build as build_sights
 from fleet.plan.sights import task_of
@@ -92,7 +93,7 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
     )  # fmt: skip
     seen, eyes = build_sights(parts)  # before the table of setups is made: it says whose is which
     lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
-    light_from_s, light_then = lights(scenario, lat, lon)
+    light_from_s, light_then = lights(scenario, place_for_light(parts, place_of(scenario, lat, lon)))
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,

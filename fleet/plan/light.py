@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.plan.columns import Floats, Ints, Plan
+from fleet.plan.parts import Parts
+from fleet.plan.place import Place
 from fleet.scenario.load import Scenario
 from fleet.stages.scene import SECOND_NS
 from fleet.stages.sight import LIGHTS
@@ -17,8 +19,6 @@ DAY, DUSK, NIGHT, RAIN = range(len(LIGHTS))
 SUNSET_DEG = -0.833
 """The sun's upper edge is at the horizon, with refraction (NOAA, General Solar Position)."""
 CIVIL_TWILIGHT_DEG = -6.0
-NOWHERE = (45.0, 0.0)
-"""Latitude and longitude of sites that are made up."""
 
 
 def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: float) -> Floats:
@@ -50,29 +50,50 @@ def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: fl
     return degrees
 
 
-def lights(scenario: Scenario, latitude: Floats, longitude: Floats) -> tuple[Ints, Ints]:
+def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
     """Return (seconds from which there is another light, the first 0; which light), by minutes.
 
     Args:
         scenario: what the user says.
-        latitude: of the sensors; degrees north, NaN for sites made up.
-        longitude: of the sensors; degrees east.
+        place: where it is; None where light changes nothing: then it is day.
     """
     model = scenario.model
-    if model.light != "sun":
-        light = LIGHTS.index(model.light)
+    if model.light != "sun" or place is None:
+        light = DAY if model.light == "sun" else LIGHTS.index(model.light)
         light = RAIN if light == DAY and model.weather == "rain" else light
         return np.zeros(1, dtype=np.int64), np.array([light])
-    place = NOWHERE
-    if np.isfinite(latitude).any():
-        place = float(np.nanmean(latitude)), float(np.nanmean(longitude))
     minutes = np.arange(-(-model.duration // (60 * SECOND_NS)), dtype=np.int64)
-    height = sun_elevation_deg(minutes + _start_min(scenario, place[1]), *place)
+    start_min = _start_min(scenario, place.lon)
+    height = sun_elevation_deg(minutes + start_min, place.lat, place.lon)
     then = np.where(height > SUNSET_DEG, DAY, np.where(height > CIVIL_TWILIGHT_DEG, DUSK, NIGHT))
     if model.weather == "rain":
         then[then == DAY] = RAIN
     first = np.flatnonzero(np.diff(then, prepend=-1))
     return minutes[first] * 60, then[first]
+
+
+def place_for_light(parts: Parts, place: Place | None) -> Place | None:
+    """Return where the sun is looked up, None if light changes nothing; tell a reader of it.
+
+    Raises:
+        InputError: light matters, and nothing says where the sensors are.
+    """
+    model = parts.scenario.model
+    if not any(setup.by_light for setup in parts.setups):
+        return None
+    if model.light != "sun":
+        parts.remarks.append(f"It is {model.light} throughout, as the scenario says.")
+        return None
+    if place is None:
+        raise parts.scenario.error(
+            ("start",),
+            "whether it is day then decides what is seen and sent, and nothing says where the"
+            " sensors are: add a 'timezone', a 'place: {lat: 60.2, lon: 24.9}', or 'light: day'",
+        )
+    from_s, light = lights(parts.scenario, place)
+    told = ", ".join(f"{name} {when}" if when else name for when, name in _spans(from_s, light))
+    parts.remarks.append(f"It is {told}, by the sun at {place}.")
+    return place
 
 
 def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
@@ -82,11 +103,18 @@ def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
     return light
 
 
-def light_spans(plan: Plan) -> list[tuple[str, str]]:
-    """Return (from when, which light) in words, by the time since the start of a run."""
+def light_spans(plan: Plan) -> dict[str, str]:
+    """Return by time since the start of a run which light there is from then on, in words."""
+    return {
+        when or "at first": name for when, name in _spans(plan.light_from_s, plan.light_then)
+    }
+
+
+def _spans(from_s: Ints, light: Ints) -> list[tuple[str, str]]:
+    """Return (from when, nothing for the start; which light) in words."""
     return [
-        (f"from {at_s // 3600}:{at_s // 60 % 60:02d} h on", LIGHTS[light])
-        for at_s, light in zip(plan.light_from_s.tolist(), plan.light_then.tolist(), strict=True)
+        (f"from {at_s // 3600}:{at_s // 60 % 60:02d} h on" if at_s else "", LIGHTS[k])
+        for at_s, k in zip(from_s.tolist(), light.tolist(), strict=True)
     ]
 
 

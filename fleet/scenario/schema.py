@@ -10,7 +10,7 @@ import datetime as dt
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.demand import PeoplePerHour
@@ -43,6 +43,18 @@ class City(Model):
     sites: str | None = None
     demand: str | None = None
     attribution: Annotated[str, StringConstraints(max_length=80)] = ""
+
+
+class Place(Model):
+    """Where the scenario is, for the sun; degrees north and east."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+    @field_validator("lat", "lon", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class At(Model):
@@ -273,6 +285,7 @@ class ScenarioModel(Model):
     duration: TimeNs
     warm_up: OffsetNs = 0
     timezone: Target | None = None
+    place: Place | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"
     inference: Literal["trace", "live", "constant"] = "trace"

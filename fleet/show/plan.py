@@ -34,7 +34,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
             name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
         },
         "objects_in_view": {name: round(n, 3) for name, n in mean_in_view(first).items()},
-        "light": dict(light_spans(first)),
+        "light": light_spans(first),
         "frames_per_s": round(per_s, 3),
         "frames_per_arm": round(per_s * first.end_ns / 1e9),
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
