@@ -26,7 +26,7 @@ from fleet.study.measures import value
 def test_numbers_are_those_of_the_frames(world: dict[str, Any], arm: str) -> None:
     outcome = worlds.run(worlds.plan(world, arm))
     rows, numbers = worlds.table(outcome), summarise(outcome)
-    captured = numbers["frames"]["captured"]
+    captured = numbers["frames"]["captured"] + numbers["frames"]["in_flight_before"]
     held = rows[:, column.FATE] == column.SKIP_NOT_PUBLISHED
     answered = rows[:, column.FATE] == column.RESULT
     latency = np.sort((rows[:, column.DONE] - rows[:, column.CAPTURE])[answered])
@@ -45,7 +45,7 @@ def test_numbers_are_those_of_the_frames(world: dict[str, Any], arm: str) -> Non
     for c, name in enumerate(outcome.plan.class_names):
         of = outcome.plan.class_of == c
         assert numbers["bytes_by_link"][name] == bits[of].sum() // 8
-        sent_bits = numbers["bandwidth_mbit_s"][name]["mean"] * outcome.plan.end_ns / 1e3
+        sent_bits = numbers["bandwidth_mbit_s"][name]["mean"] * outcome.plan.measured_ns / 1e3
         assert sent_bits == pytest.approx(bits[of].sum(), abs=1)
 
 
@@ -67,12 +67,14 @@ def check_percentiles(latency: np.ndarray, numbers: dict[str, Any]) -> None:
 
 
 def check_inferences(outcome: Outcome, rows: np.ndarray, numbers: dict[str, Any]) -> None:
-    """Those of frames in flight are in no row."""
+    """Those of frames in flight are in no row, and those of the warm-up are not counted."""
+    since_ns = outcome.plan.warm_up_ns
     own = outcome.plan.on_sensor[rows[:, column.SENSOR]] == 1
     crashed = rows[:, column.FATE] == column.LOST_SENSOR_CRASH
-    inferred = np.where(own, (rows[:, column.READY] >= 0) & ~crashed, rows[:, column.START] >= 0)
+    inferred = np.where(own, rows[:, column.READY], rows[:, column.START]) >= since_ns
+    inferred &= ~(own & crashed)
     assert 0 <= numbers["inferences"] - inferred.sum() <= outcome.in_flight
-    watts, seconds = numbers["power_w"]["total"], outcome.plan.end_ns / 1e9
+    watts, seconds = numbers["power_w"]["total"], outcome.plan.measured_ns / 1e9
     for of, many in (("captured_frame", numbers["frames"]["captured"]),
                      ("inference", numbers["inferences"]),
                      ("result", numbers["frames"]["results"])):  # fmt: skip

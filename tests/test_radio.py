@@ -11,6 +11,7 @@ import pytest
 import worlds
 
 from fleet.chance import uniform
+from fleet.errors import InputError
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.results.energy import account, radio_ns
@@ -316,3 +317,20 @@ def test_frames_that_come_to_a_cell_by_a_line_wait_in_one_box(engine: str, tmp_p
     assert rows[0, UPLINK] - rows[0, ACCESS] == CELL + WIRE
     up = 150 * MS + WIRE
     assert rows[[1, 3], UPLINK].tolist() == [up + CELL, up + 2 * CELL]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_frame_cut_off_in_its_last_moment_needs_no_more_room(engine: str, tmp_path: Path) -> None:
+    """The port goes down when the first frame would depart; its buffer holds one frame more."""
+    uplink = {**PORT, "buffer": "1274 B"}
+    down = {"at": f"{CELL} ns", "outage": "first", "lasts": "10 ms"}
+    plan = worlds.lone(tmp_path, [0, 5 * MS, 6 * MS], uplink, events=[down])
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    assert rows[:, FATE].tolist() == [RESULT, RESULT, LOST_ACCESS_BUFFER]
+    up = CELL + 10 * MS + WIRE
+    assert rows[:2, ACCESS].tolist() == [up, up + CELL]
+
+
+def test_a_cell_whose_modems_hold_no_frame_is_named() -> None:
+    with pytest.raises(InputError, match=r"links\.cell: its buffer of 100 B never holds a frame"):
+        worlds.plan(shared_cell(2, buffer="100 B"), "cloud")

@@ -226,7 +226,9 @@ def test_summary_keeps_its_contract(record: fleet.Record) -> None:
     )
     assert {"name", "value", "unit", "source", "confidence"} <= set(summary["assumptions"][0])
     arm = summary["arms"]["cloud"]
-    assert set(arm["frames"]) == {"captured", "results", "in_flight", "skipped", "lost"}
+    assert set(arm["frames"]) == {
+        "captured", "in_flight_before", "results", "in_flight", "skipped", "lost",
+    }  # fmt: skip
     assert list(arm["latency_ms"]) == ["mean", "p50", "p95", "p99", "p999", "max"]
     assert list(arm["stages_ms"]) == [
         "sense", "compute", "uplink", "backhaul", "wan", "decode", "queue", "infer", "return",

@@ -144,9 +144,13 @@ def traces() -> str:
         right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
         columns = [
             [word] * len(rows) for word in ("street", source, model)
-        ] + [list(lights_of), list(objects), wanted, right]  # fmt: skip
-        for first, span in ((2000, 3), (3000, 500), (4000, 900), (5000, 700), (6000, 1900)):
-            columns.append([int(bits64(key, first + i) % span) for i in at])
+        ] + [list(lights_of), [f"site-{i % 3}" for i in at]]  # fmt: skip
+        columns += [list(objects), wanted, right]
+        for first, least, span in (
+            (2000, 0, 3), (3000, 0, 500), (4000, 0, 900), (5000, -300_000, 600_000),
+            (6000, -40_000, 80_000),
+        ):  # fmt: skip
+            columns.append([least + int(bits64(key, first + i) % span) for i in at])
         parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
     path = Path(tempfile.mkdtemp(prefix="fleet-traces-")) / "traces.parquet"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)

@@ -14,6 +14,7 @@ from fleet.engine.region import Region
 from fleet.engine.shard import Shard
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
+from fleet.interrupt import check
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Partition
 from fleet.stages.frames import Rows
@@ -141,6 +142,7 @@ class LocalExecutor:
         """Run everything up to a time."""
         cut_ns = self.plan.warm_up_ns
         for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
+            check()
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))

@@ -13,9 +13,11 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
+from fleet.interrupt import check
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
+from fleet.stages.books import POOL_IDLE
 from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Rows, Store
 
 
@@ -92,6 +94,7 @@ class LogicalProcess:
             self._forget(window.start_ns)
         out, reached_ns = [], window.start_ns
         while (at := env.peek()) < window.end_ns:
+            check()
             if at > reached_ns:
                 reached_ns = int(at)
                 out.append(self._flow(reached_ns))
@@ -105,6 +108,7 @@ class LogicalProcess:
         """Forget what was counted up to now: the warm-up is over."""
         self.close(now_ns)
         self.warm_up[:] = self.tally.servers
+        self.warm_up[:, POOL_IDLE] = 0  # these are no sums
         self.tally.forget(now_ns)
 
     def save(self) -> State:

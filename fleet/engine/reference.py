@@ -24,6 +24,7 @@ from fleet.engine.reference_sensor import Sensor
 from fleet.engine.stations import Link, Row
 from fleet.engine.tally import Tally
 from fleet.engine.workplaces import ServerPool
+from fleet.interrupt import check
 from fleet.plan import columns
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import books as count
@@ -198,6 +199,7 @@ class Reference:
 
     def at_servers(self, pool: ServerPool, row: Row) -> Part:
         """Be decoded, wait for a batch, be inferred."""
+        pool.counts[0, count.ARRIVED] += 1
         if pool.decoders.needed(row[SENSOR]) and not (yield pool.decoders.enter(row)):
             return frames.LOST_DECODE_QUEUE
         row[DECODED] = self.env.now
@@ -217,6 +219,7 @@ class Reference:
                 yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
             if sensor.clock_changes != changes:
                 return
+            check()
             row = [-1] * frames.WIDTH
             row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0

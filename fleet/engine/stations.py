@@ -15,6 +15,7 @@ from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
+    IDLE_NS,
     LAST_SENT_NS,
     OFFERED_BITS,
     PROMOTION_NS,
@@ -119,6 +120,8 @@ class Link(Station):
         accepted = self.accepted_bits
         service_ns = -(-bits * 1_000_000_000 // rate_bps(self.plan.links, self.link, accepted))
         self.tally.links[self.link, OFFERED_BITS] += bits
+        if not self.in_service_bits and not self.queue and self.free_ns <= self.env.now:
+            self.tally.links[self.link, IDLE_NS] = self.env.now
         if self.backlog_ns(row) + service_ns > buffer_ns(self.plan.links, self.link, accepted):
             self.tally.links[self.link, DROPPED_BITS] += bits
             through.succeed(False)

@@ -22,11 +22,13 @@ from fleet.stages.books import (
     DROPPED_BITS,
     ENDED_BEFORE,
     FATE_0,
+    IDLE_NS,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
     LATENCY_SUM_NS,
     LINK_COUNTS,
     OFFERED_BITS,
+    POOL_IDLE,
     SENSOR_WIDTH,
     SENT_BEFORE_BITS,
     SENT_LINK_BITS,
@@ -66,8 +68,8 @@ SENSOR_COLUMNS = (
 
 
 _ARRAYS = (
-    "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
-    "latency", "sights",
+    "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
+    "server_bins", "latency", "sights",
 )  # fmt: skip
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
@@ -82,6 +84,7 @@ class Tally:
         servers: one row a kind of servers in a pool; shape (plan.server_rows, SERVER_COUNTS).
         link_bins: bits sent by link class and time bin; shape (classes, bins).
         result_bins: results by group and time bin of their completion; shape (groups, bins).
+        latency_bins: sum of the latencies of these; ns.
         server_bins: highest number of servers of each region that changes it, by time bin; shape
             (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
@@ -100,6 +103,7 @@ class Tally:
     servers: Ints
     link_bins: Ints
     result_bins: Ints
+    latency_bins: Ints
     server_bins: Ints
     latency: Ints
     sights: Ints
@@ -120,6 +124,7 @@ class Tally:
             servers=_zeros(plan.server_rows, SERVER_COUNTS),
             link_bins=_zeros(len(plan.class_names), bins),
             result_bins=_zeros(groups, bins),
+            latency_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
             sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
@@ -130,8 +135,8 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally of the same plan."""
-        for name in ("links", "servers", "link_bins", "result_bins", "latency", "sights",
-                     "stages_ns"):  # fmt: skip
+        for name in ("links", "servers", "link_bins", "result_bins", "latency_bins", "latency",
+                     "sights", "stages_ns"):  # fmt: skip
             getattr(self, name).__iadd__(getattr(other, name))
         latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
         self.sensors += other.sensors
@@ -145,19 +150,21 @@ class Tally:
         """Count from now on, in place: others hold on to these arrays.
 
         What was under way is remembered as what came in before less what went out, and so is what
-        links had carried and when radios had sent, on which the rest of the run depends.
+        links had carried, when radios had sent, and since when somebody has been at work.
         """
         sensors, links = self.sensors, self.links
         captured, last_sent_ns = sensors[:, [CAPTURED, LAST_SENT_NS]].T
         ended = sensors[:, FATE_0 + 1 :].sum(axis=1)
         accepted = links[:, OFFERED_BITS] - links[:, DROPPED_BITS]
-        sent = links[:, SENT_LINK_BITS].copy()
+        sent, idle_ns = links[:, [SENT_LINK_BITS, IDLE_NS]].T
+        pools_idle_ns = self.servers[:, POOL_IDLE]
         for name in (*_ARRAYS, "stages_ns"):
             getattr(self, name)[...] = 0
         sensors[:, [CAPTURED_BEFORE, ENDED_BEFORE, LAST_SENT_NS]] = np.array(
             [captured, ended, last_sent_ns]
         ).T
         links[:, ACCEPTED_BEFORE_BITS], links[:, SENT_BEFORE_BITS] = accepted, sent
+        links[:, IDLE_NS], self.servers[:, POOL_IDLE] = idle_ns, pools_idle_ns
         self.since_ns = now_ns
         if self.kept is not None:
             self.kept.clear()
@@ -205,7 +212,7 @@ class Tally:
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
             columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
-            self.latency, stages_ns, self.result_bins, self.print_sum,
+            self.latency, stages_ns, self.result_bins, self.latency_bins, self.print_sum,
             plan.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
@@ -285,6 +292,7 @@ def finish(
     latency: Ints,
     stages_ns: Ints,
     result_bins: Ints,
+    latency_bins: Ints,
     print_sum: NDArray[np.uint64],
     sight_rows: Ints,
     sights: Ints,
@@ -297,10 +305,11 @@ def finish(
         name_hash: hash of each sensor's name; shape (all sensors,).
         group_of: group of each sensor; shape (all sensors,).
         pool_level: level behind which each sensor's servers are; shape (all sensors,).
-        sensors: see `Tally`; changed in place, as are the next three.
+        sensors: see `Tally`; changed in place, as are the next four.
         latency: see `Tally`.
         stages_ns: time by stage is added; shape (groups, stages).
         result_bins: see `Tally`.
+        latency_bins: see `Tally`.
         print_sum: see `Tally`; changed in place.
         sight_rows: rows of the plan's traces.
         sights: see `Tally`; changed in place.
@@ -321,7 +330,9 @@ def finish(
         sensors[s, LATENCY_SUM_NS] += spent
         sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
         latency[g, bucket_of(spent)] += 1
-        result_bins[g, np.uint64(done) // np.uint64(BIN_NS)] += 1
+        time_bin = np.uint64(done) // np.uint64(BIN_NS)
+        result_bins[g, time_bin] += 1
+        latency_bins[g, time_bin] += spent
         before = _step(columns, i, SENSED, stages_ns, g, SENSE, before)
         before = _step(columns, i, READY, stages_ns, g, COMPUTE, before)
         before = _hop(columns, i, 0, stages_ns, g, UP, before, pool_level[s])

@@ -11,8 +11,19 @@ from fleet.engine.control import FRAME as FRAME_RANK
 from fleet.engine.control import Environment, Process, pause
 from fleet.engine.stations import Row, Station
 from fleet.engine.tally import Tally
-from fleet.plan.columns import Plan, Pool
-from fleet.stages.books import BATCHES, BIN_NS, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
+from fleet.plan.columns import Ints, Plan, Pool
+from fleet.stages.books import (
+    ARRIVED_PX,
+    BATCHES,
+    BIN_NS,
+    BOOTS,
+    DECODERS_IDLE_NS,
+    DECODING_NS,
+    SERVED_NS,
+    SERVER_NS,
+    SERVERS_IDLE_NS,
+    STARTED,
+)
 from fleet.stages.cloud import batch_ns
 from fleet.stages.frames import CLOCK, FRAME, INFER, SENSOR, START
 
@@ -109,20 +120,27 @@ class Workplace(Station):
 class Decoders(Workplace):
     """The decoders of a pool."""
 
-    def __init__(self, env: Environment, plan: Plan, pool: Pool) -> None:
-        """Set up idle decoders."""
+    def __init__(self, env: Environment, plan: Plan, pool: Pool, counts: Ints) -> None:
+        """Set up idle decoders; `counts` is the row of the pool's first servers."""
         super().__init__(env, pool.queue_max, [k.count * k.decoders for k in pool.kinds])
-        self.plan, self.pool = plan, pool
+        self.plan, self.pool, self.counts = plan, pool, counts
 
     def needed(self, sensor: int) -> bool:
         """Return whether a sensor's frames must be decoded here."""
         any_here = any(k.count * k.decoders for k in self.pool.kinds)
         return any_here and bool(self.plan.decode_px[sensor])
 
+    def admit(self, row: Row, through: simpy.Event) -> None:
+        """Queue a frame if there is room."""
+        self.counts[ARRIVED_PX] += self.plan.decode_px[row[SENSOR]]
+        super().admit(row, through)
+
     def start(self) -> None:
         """Have idle decoders begin."""
         while self.crew.idle and self.waiting:
             row, through = self.waiting.popleft()
+            if min(self.crew.idle)[0] <= row[CLOCK]:
+                self.counts[DECODERS_IDLE_NS] = self.env.now
             self.env.process(self._decode(self.crew.take(), row, through))
 
     def _decode(self, kind: int, row: Row, through: simpy.Event) -> Process:
@@ -139,9 +157,9 @@ class ServerPool(Workplace):
         pool = plan.pool(index)
         super().__init__(env, pool.queue_max, [k.count for k in pool.kinds])
         self.plan, self.pool, self.index = plan, pool, index
-        self.decoders = Decoders(env, plan, pool)
         row = int(plan.pool_row[index])
         self.counts = tally.servers[row : row + len(pool.kinds)]
+        self.decoders = Decoders(env, plan, pool, self.counts[0])
         self.bins = tally.server_bins[index] if pool.autoscaling else None
         self.paid_since_ns = [0] * pool.kinds[0].count
         self.paid_ns = 0  # for servers that were given back, to the end of their batches
@@ -162,6 +180,10 @@ class ServerPool(Workplace):
                 self.look_after(due_ns - self.env.now)
                 break
             size = min(self.pool.max_batch, len(self.waiting))
+            if size == self.pool.max_batch:
+                due_ns = min(due_ns, self.waiting[size - 1][0][CLOCK])
+            if min(self.crew.idle)[0] <= due_ns:
+                self.counts[0, SERVERS_IDLE_NS] = self.env.now
             batch = [self.waiting.popleft() for _ in range(size)]
             self.env.process(self._batch(self.crew.take(), batch))
         deadline_ns = self.pool.deadline_ns

@@ -14,6 +14,7 @@ from fleet.plan.columns import Ints
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
+from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.camera import wire_bits
@@ -99,7 +100,7 @@ def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
     message = row["metadata_envelope"] + row["metadata_base"] * (
         4 / 3 if row["metadata_base64"] else 1
     )
-    largest = max(row["i_bytes"], row["p_bytes"]) + row["pixels_base"] + message
+    largest = max(row[name] for name in BYTES_BY_LIGHT) + row["pixels_base"] + message
     overhead = [int(row[f]) for f in ("per_message", "segment", "per_segment")]
     bits = wire_bits(int(largest), *overhead)
     for c in parts.net.paths[group]:

@@ -14,7 +14,7 @@ _FASTEST_FPS = 1000.0
 
 # Networks of others that no scenario needs: multiplications, bytes moved, layers, counted by
 # `fleet profile` on their public definitions.
-_LOGGED = {
+LOGGED = {
     "cifar-baseline": (4_433_920, 155_026, 7),
     "cifar-deeper": (7_963_904, 269_970, 10),
     "cifar-baseline-5x5": (12_298_240, 205_714, 7),
@@ -34,8 +34,8 @@ def _run(
     bench: Bench, model: str, device: str = "imx500", rate: str = "5 fps", **arm: str
 ) -> Measured:
     """Return a run of ten seconds of one AI sensor."""
-    if model in _LOGGED:
-        features = map(str, _LOGGED[model])
+    if model in LOGGED:
+        features = map(str, LOGGED[model])
         costs = dict(zip(("macs", "moved", "layers"), features, strict=True))
         bench = bench.copied("models", "tinytracker", model, **costs)
     equipment = {"device": device, "model": model, **arm}

@@ -16,7 +16,7 @@ import numpy as np
 
 from fleet.engine.run import Outcome
 from fleet.sketch import quantiles_ns, sum_of_slowest_ns, within
-from fleet.stages.books import CAPTURED, FATE_0, LATENCY_MAX_NS
+from fleet.stages.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, LATENCY_MAX_NS
 from fleet.stages.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
 
 RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -61,11 +61,13 @@ def share_of_slowest(outcome: Outcome) -> float | None:
 def delivered(outcome: Outcome) -> dict[str, Any]:
     """Return the frames that were due, and the shares of them that became results, and did not.
 
-    Due are all captured frames but those that a publishing rule held back. Those in flight at the
-    end are due and not delivered; `never` is the share that was skipped or lost.
+    Due are all frames captured, and under way at the end of a warm-up, but those that a publishing
+    rule held back. Those in flight at the end are due and not delivered; `never` is the share that
+    was skipped or lost.
     """
     counts = outcome.tally.sensors.sum(axis=0)
-    due = int(counts[CAPTURED] - counts[FATE_0 + SKIP_NOT_PUBLISHED])
+    due = int(counts[CAPTURED] + counts[CAPTURED_BEFORE] - counts[ENDED_BEFORE])
+    due -= int(counts[FATE_0 + SKIP_NOT_PUBLISHED])
     latency = outcome.tally.latency.sum(axis=0)
     found = {name: within(latency, limit_ns) for name, limit_ns in WITHIN_NS.items()}
     found["never"] = due - int(counts[FATE_0 + RESULT]) - outcome.in_flight

@@ -23,7 +23,9 @@ from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
 from fleet.results.latency import delivered, latency_ms, share_of_slowest, stages_ms
+from fleet.results.load import dsp_skips, loads
 from fleet.results.service import service
+from fleet.results.steady import steadiness
 from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
@@ -66,6 +68,9 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "bytes": sent_bytes(outcome),
         "bytes_by_link": bytes_by_link(outcome),
         "utilisation": utilisation(outcome),
+        "load": loads(outcome),
+        "dsp_skips": dsp_skips(outcome),
+        "steady": steadiness(outcome),
         "power_w": power_w(outcome),
         "power_states_w": power_states_w(outcome),
         "power_by_boundary_w": power_by_boundary_w(outcome),

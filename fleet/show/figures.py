@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fleet.engine.run import Outcome
+from fleet.interrupt import check
 from fleet.show.paper import (
     COLOURS,
     HATCHES,
@@ -49,9 +50,11 @@ def draw_all(record: Record, folder: Path) -> None:
                 continue
             if name == "uses" and not known(record):
                 continue
+            check()
             figure, table = draw(record, outcomes)
             save(figure, table, folder / name)
         for arm, outcome in outcomes.items():
+            check()
             if np.isfinite(outcome.plan.lon).any():
                 figure, table = city_map(arm, outcome, credit)
                 save(figure, table, folder / f"map_{arm}")

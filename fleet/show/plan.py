@@ -12,10 +12,12 @@ from fleet.engine.run import default_window_ns
 from fleet.plan.columns import EVENT_NAMES, KIND, Plan
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
+from fleet.show.expected import load_facts, load_lines
 from fleet.stages import capture
 from fleet.stages.setup import SIGHT
 from fleet.study.experiment import remarks
 
+LOAD = "expected_load"
 LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 """Time of a core for a frame at which a network looks live, rendering and codec included."""
 
@@ -48,6 +50,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
         "remarks": remarks(plans),
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
+        LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
     }
 
 
@@ -69,6 +72,11 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     for name, fact in facts.items():
         if name == "remarks":
             yield from (f"  ! {remark}" for remark in fact)
+            continue
+        if name == LOAD:
+            yield "  expected load"
+            for arm, load in fact.items():
+                yield from (f"    {line}" for line in load_lines(arm, load))
             continue
         shown = fact
         if isinstance(fact, Mapping):

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet.show.differences import differences
+from fleet.show.remarks import load_remarks
 from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.experiment import Record
 from fleet.study.measures import number, unit_of, value
@@ -272,6 +273,7 @@ def remarks(record: Record) -> Iterator[str]:
     yield from differences(record)
     yield f"Percentiles are rounded up to steps of {STEPS}: at most {RESOLUTION:.1%} too high."
     yield from _held_back(record.arms)
+    yield from load_remarks(record)
     yield from _eyes(record.arms)
     network = record.summary["network_energy"]
     yield (

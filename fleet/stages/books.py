@@ -24,11 +24,16 @@ SENSOR_WIDTH = FATE_0 + FATES
 # Columns of the table of one row a link.
 OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS = range(4)
 ACCEPTED_BEFORE_BITS, SENT_BEFORE_BITS = 4, 5  # of the warm-up
-LINK_COUNTS = 6
+IDLE_NS = 6  # when a frame last found it empty
+LINK_COUNTS = 7
 
 # Columns of the table of one row a kind of servers in a pool.
 SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED = range(6)
-SERVER_COUNTS = 6
+# Of the pool, in the row of its first kind: frames that came, pixels that came to be decoded, and
+# when last a batch, and a frame to be decoded, had not to wait for somebody who was at work.
+ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS = range(6, 10)
+POOL_IDLE = [SERVERS_IDLE_NS, DECODERS_IDLE_NS]
+SERVER_COUNTS = 10
 
 
 @part

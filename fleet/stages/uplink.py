@@ -28,6 +28,7 @@ from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
+    IDLE_NS,
     LAST_SENT_NS,
     OFFERED_BITS,
     RADIO_BITS,
@@ -185,6 +186,8 @@ def _accept(
     carried = 0 if plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
     free = ports[link, FREE_NS]
+    if free <= now:
+        counts[link, IDLE_NS] = now
     if ahead == ALL:
         ahead = max(0, free - max(now, ports[link, DOWN_UNTIL_NS]))
     if plain:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fleet.engine.run import Options, Outcome, peak_rss_mb, simulate
 from fleet.errors import InputError
+from fleet.interrupt import check
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
@@ -77,12 +78,14 @@ def plans(
         if arm not in known:
             raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
     catalog = catalogue(scenario)
+
+    def made(arm: str, replication: int) -> Plan:
+        check()
+        placement = placements.get(arm)
+        return compile_plan(scenario, catalog, arm, replication=replication, placement=placement)
+
     return {
-        arm: [
-            compile_plan(scenario, catalog, arm, replication=r, placement=placements.get(arm))
-            for r in range(scenario.model.replications)
-        ]
-        for arm in (arms or known)
+        arm: [made(arm, r) for r in range(scenario.model.replications)] for arm in (arms or known)
     }
 
 

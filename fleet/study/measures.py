@@ -129,11 +129,14 @@ def value(arm: Mapping[str, Any], path: str) -> float | None:
 
 
 def measured(arm: Mapping[str, Any], name: str) -> float | None:
-    """Return what `value` does, or the share of the captured frames that met a fate."""
+    """Return what `value` does, or the share of the frames that met a fate.
+
+    Frames are those captured, and those under way at the end of a warm-up.
+    """
     if name not in SHARES:
         return value(arm, name)
-    captured = value(arm, "frames.captured")
-    return (value(arm, f"frames.{name}") or 0.0) / captured if captured else None
+    frames = arm["frames"]["captured"] + arm["frames"]["in_flight_before"]
+    return (value(arm, f"frames.{name}") or 0.0) / frames if frames else None
 
 
 def why_unknown(arm: Mapping[str, Any], name: str) -> str:

@@ -16,6 +16,7 @@ from fleet.catalog.rows import Key, Row, collect
 from fleet.errors import InputError
 from fleet.eyes import operators
 from fleet.eyes.profile import Profile, line
+from fleet.passing import passing
 from fleet.plan import dsp
 
 KIND = "models"
@@ -26,11 +27,12 @@ _RESULT_LIKE = "ssd-mobilenet-v1"
 _MESSAGE = ("max_detections", "flatbuffer_base", "flatbuffer_per_object", "envelope")
 _INPUT_TYPES = ("float", "float16", "uint8", "int8")
 """Types of a picture's numbers: a converter turns each into eight bits."""
-_SLOW = {
+SLOW = {
     "dsp_efficiency": "low", "dsp_bandwidth": "low", "resize_bandwidth": "low",
     "layer_time": "high",
 }  # fmt: skip
-_FAST = {key: "high" if side == "low" else "low" for key, side in _SLOW.items()}
+FAST = {key: "high" if side == "low" else "low" for key, side in SLOW.items()}
+"""The ends of the ranges of a DSP's constants at which it is slow, and fast."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
         InputError: there is no such AI sensor.
     """
     check_device(catalog, device)
-    found = [_predicted(catalog, rows, device, ends) for ends in ({}, _FAST, _SLOW)]
+    found = [_predicted(catalog, rows, device, ends) for ends in ({}, FAST, SLOW)]
     reader = catalog.reader()
     memory = reader.data_bit("sensors", device, "memory") // 8
     needed = profile.graph.total("weight_bytes") + profile.graph.working_bytes
@@ -273,9 +275,9 @@ def write(rows: list[Row], path: Path) -> None:
     check_place(path)
     try:
         before = path.read_text("utf-8") if path.exists() else ""
-        half = path.with_suffix(".part")
-        half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
-        half.replace(path)
+        with passing(path.with_suffix(".part")) as half:
+            half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
+            half.replace(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"-o '{path}': cannot be written: {error}") from None
 
