@@ -32,6 +32,7 @@ def scenario(**changes: Any) -> dict[str, Any]:
         "name": "test",
         "seed": 3,
         "start": "2024-05-16T17:00",
+        "place": {"lat": 45, "lon": 0},
         "duration": "2 s",
         "catalogue": "catalogue",
         "city": None,

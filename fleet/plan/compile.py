@@ -15,7 +15,7 @@ from fleet.plan import capture_times, equipment, events, network, people, placin
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
-from fleet.plan.light import lights, place_for_light
+from fleet.plan.light import lights, tell_light
 from fleet.plan.parts import Parts, add_setups
 from fleet.plan.place import place_of
 from fleet.plan.placing import Placement
@@ -93,7 +93,9 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
     )  # fmt: skip
     seen, eyes = build_sights(parts)  # before the table of setups is made: it says whose is which
     lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
-    light_from_s, light_then = lights(scenario, place_for_light(parts, place_of(scenario, lat, lon)))
+    place = place_of(scenario, lat, lon)
+    tell_light(parts, place)
+    light_from_s, light_then = lights(scenario, place)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,

@@ -62,11 +62,6 @@ class Setup:
         """Return whether inference runs on the sensor."""
         return bool(self.row["on_sensor"])
 
-    @property
-    def by_light(self) -> bool:
-        """Return whether what is seen and sent depends on daylight."""
-        return self.row["sight"] >= 0 and not self.indoors
-
 
 def choose(scenario: Scenario, arm: str, group: str) -> Equipment:
     """Return the equipment of a group in an arm: the arm's, with the group's own on top."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.plan.apps import indoors
 from fleet.plan.columns import Floats, Ints, Plan
+from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
-from fleet.plan.place import Place
+from fleet.plan.place import Place, zone_of
+from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
 from fleet.stages.scene import SECOND_NS
 from fleet.stages.sight import LIGHTS
@@ -55,7 +57,7 @@ def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
 
     Args:
         scenario: what the user says.
-        place: where it is; None where light changes nothing: then it is day.
+        place: where it is; None if nobody knows: then it is day.
     """
     model = scenario.model
     if model.light != "sun" or place is None:
@@ -72,28 +74,34 @@ def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
     return minutes[first] * 60, then[first]
 
 
-def place_for_light(parts: Parts, place: Place | None) -> Place | None:
-    """Return where the sun is looked up, None if light changes nothing; tell a reader of it.
+def tell_light(parts: Parts, place: Place | None) -> None:
+    """Tell a reader which light there is, if it decides anything.
 
     Raises:
-        InputError: light matters, and nothing says where the sensors are.
+        InputError: it does, and nothing says where the sensors are.
     """
     model = parts.scenario.model
-    if not any(setup.by_light for setup in parts.setups):
-        return None
+    if not any(_by_light(parts, setup) for setup in parts.setups):
+        return
     if model.light != "sun":
         parts.remarks.append(f"It is {model.light} throughout, as the scenario says.")
-        return None
+        return
     if place is None:
         raise parts.scenario.error(
             ("start",),
             "whether it is day then decides what is seen and sent, and nothing says where the"
             " sensors are: add a 'timezone', a 'place: {lat: 60.2, lon: 24.9}', or 'light: day'",
         )
-    from_s, light = lights(parts.scenario, place)
-    told = ", ".join(f"{name} {when}" if when else name for when, name in _spans(from_s, light))
+    spans = _spans(*lights(parts.scenario, place))
+    told = ", ".join(f"{name} {when}" if when else name for when, name in spans)
     parts.remarks.append(f"It is {told}, by the sun at {place}.")
-    return place
+
+
+def _by_light(parts: Parts, setup: Setup) -> bool:
+    """Return whether light decides what is seen with a setup, or how large its frames are."""
+    sizes = {kind: {setup.row[f"{kind}_{light}"] for light in LIGHTS} for kind in Means._fields}
+    sees = setup.row["sight"] >= 0 and not indoors(parts.reader, setup.use.app)
+    return sees or any(len(of_kind) > 1 for of_kind in sizes.values())
 
 
 def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
@@ -105,9 +113,7 @@ def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
 
 def light_spans(plan: Plan) -> dict[str, str]:
     """Return by time since the start of a run which light there is from then on, in words."""
-    return {
-        when or "at first": name for when, name in _spans(plan.light_from_s, plan.light_then)
-    }
+    return {when or "at first": name for when, name in _spans(plan.light_from_s, plan.light_then)}
 
 
 def _spans(from_s: Ints, light: Ints) -> list[tuple[str, str]]:
@@ -120,17 +126,7 @@ def _spans(from_s: Ints, light: Ints) -> list[tuple[str, str]]:
 
 def _start_min(scenario: Scenario, longitude: float) -> float:
     """Return when simulated time begins; minutes since the year began, UTC."""
-    model = scenario.model
-    if model.timezone is None:
-        zone: dt.tzinfo = dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
-    else:
-        try:
-            zone = zoneinfo.ZoneInfo(model.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise scenario.error(
-                ("timezone",),
-                f"no time zone '{model.timezone}'; take a name such as 'Europe/Helsinki'",
-            ) from None
-    start = model.start_time.replace(tzinfo=zone)
+    zone = zone_of(scenario) or dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
+    start = scenario.model.start_time.replace(tzinfo=zone)
     begins = dt.datetime(start.year, 1, 1, tzinfo=dt.UTC)
     return (start - begins).total_seconds() / 60.0

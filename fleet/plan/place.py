@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog.places import places
-from fleet.scenario.load import Scenario
+from fleet.scenario.load import Scenario, did_you_mean
 
 
 class Place(NamedTuple):
@@ -38,8 +39,12 @@ def place_of(
         scenario: what the user says.
         lat: of its sensors; degrees north, NaN where sites are made up.
         lon: of its sensors; degrees east.
+
+    Raises:
+        InputError: there is no such time zone.
     """
     stated, zone = scenario.model.place, scenario.model.timezone
+    zone_of(scenario)
     if stated is not None:
         return Place(float(stated.lat), float(stated.lon), "the scenario's place")
     if np.isfinite(lat).any():
@@ -48,3 +53,21 @@ def place_of(
         city = places()[zone]
         return Place(city.lat, city.lon, f"{city.city}, for the time zone {zone}")
     return None
+
+
+def zone_of(scenario: Scenario) -> zoneinfo.ZoneInfo | None:
+    """Return the time zone that a scenario names, None if it names none.
+
+    Raises:
+        InputError: there is no such time zone.
+    """
+    name = scenario.model.timezone
+    if name is None:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        hint = did_you_mean(name, list(places()))
+        raise scenario.error(
+            ("timezone",), f"no time zone '{name}'{hint}; take a name such as 'Europe/Helsinki'"
+        ) from None
