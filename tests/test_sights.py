@@ -188,7 +188,9 @@ def test_every_frame_is_counted_once_and_the_measures_follow() -> None:
     assert found["miscount_per_frame"] == apart[answered].mean()
     assert list(found["by_light"]) == ["night"]
     table = frame_table(outcome)
-    assert sum(table["objects_right"].to_pylist()) == taken[:, sight.RIGHT].sum()
+    ended = [fate != "in_flight" for fate in table["fate"].to_pylist()]
+    told = np.array(table["objects_right"].to_pylist())
+    assert told[ended].sum() == taken[:, sight.RIGHT].sum()
 
 
 def test_messages_follow_the_row() -> None:
