@@ -88,7 +88,7 @@ def test_local_time_is_that_of_the_zone() -> None:
         ({"place": {"lat": -36.8, "lon": 174}}, "It is day, by the sun at 36.80° S, 174.00° E (t"),
         ({"light": "night"}, "It is night throughout, as the scenario says."),
         ({"start": "2025-06-14T20:00", "duration": "1 h", "place": {"lat": 45, "lon": 0}},
-         "It is dusk, from 0:26 h on night, by the sun at 45.00° N, 0.00° E (the scenario's pla"),
+         "It is dusk, night from 0:25 h on, by the sun at 45.00° N, 0.00° E (the scenario's pla"),
     ],
 )  # fmt: skip
 def test_noon_is_day_wherever_the_scenario_says_that_it_is(
