@@ -37,7 +37,7 @@ from fleet.stages.frames import (
 
 MS = 1_000_000
 RESULT_BITS = 8 * (300 + 20 + 4)  # a result and what MQTT adds to it
-DECODE = 8_333_334  # 10,000 px at 1.2 Mpx/s
+DECODE = 8_333_333  # 10,000 px at 1.2 Mpx/s
 
 
 def results(outcome: Outcome) -> np.ndarray:

@@ -161,7 +161,10 @@ def traces() -> str:
 
 # Random scenarios -----------------------------------------------------------------------------
 
-_RATES = ["7 fps", "25 fps", "30 fps", "50 fps"]
+_RATES = ["7 fps", "25 fps", "30 fps", "39.999 fps", "40 fps", "40.001 fps", "50 fps"]
+_CAPTURES = ["periodic", "periodic", "poisson"] + [
+    {"trace": {"file": "times.csv", "column": column}} for column in ("t_ms", "t_us", "t_s")
+]  # 40 fps to a millisecond or a microsecond, 30 fps to a millisecond
 _ms = st.integers(0, 1900).map(lambda n: f"{n} ms")
 _lasts = st.sampled_from(["1 ns", "5 ms", "40 ms", "300 ms"])
 
@@ -174,7 +177,7 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "per_site": st.integers(1, 2),
             "rate": st.sampled_from(_RATES),
             "phase": st.sampled_from(["random", "synchronised", "staggered"]),
-            "capture": st.sampled_from(["periodic", "periodic", "poisson"]),
+            "capture": st.sampled_from(_CAPTURES),
             "app": st.just("watch"),
             "uplink": st.sampled_from(uplinks),
             "consumer": st.sampled_from(["cloud", "site"]),
@@ -273,7 +276,7 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
 
 
 _PUBLISH = [
-    "every inference", "every 3 inferences", "every 90 ms", "on change",
+    "every inference", "every 3 inferences", "every 50 ms", "every 90 ms", "on change",
     "on change or every 200 ms",
 ]  # fmt: skip
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]

@@ -12,6 +12,7 @@ from fleet.stages.books import (
     BUSY_NS,
     CAPTURED,
     CAPTURED_BEFORE,
+    COMPUTE_NS,
     DROPPED_BITS,
     ENDED_BEFORE,
     FATE_0,
@@ -50,6 +51,9 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     for i in np.flatnonzero(taken != found):
         name = plan.link_names[i]
         _equal(f"bits into '{name}'", taken[i], "sent + dropped + queued", found[i])
+    computing_ns = sum(tally.sensors[:, COMPUTE_NS].tolist())
+    by_setup_ns = sum(tally.computing_ns.tolist())
+    _equal("time computing by sensor", computing_ns, "by network and codec", by_setup_ns)
     span_ns = now_ns - plan.warm_up_ns
     _within("time sending of a link", links[:, BUSY_NS], span_ns)
     radio = tally.sensors[:, SENDING_NS] + tally.sensors[:, TAIL_NS]

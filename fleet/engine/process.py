@@ -135,6 +135,7 @@ class LogicalProcess:
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
         self.plan = self.network.plan = plan
+        self.tally.amend(plan)
         self._walk()
 
     def in_flight(self) -> int:

@@ -43,6 +43,7 @@ from fleet.stages.frames import (
     READY,
     SENSED,
     SENSOR,
+    SETUP,
     SIGHT,
     Rows,
 )
@@ -119,16 +120,18 @@ class Reference:
         sensor.counts[count.SENSE_NS] += self.measured_ns(row[CAPTURE], sensor.read_ns)
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
-        if sensor.on_sensor and env.now < sensor.busy_until_ns:
+        if sensor.on_sensor and env.now < sensor.busy_until_ns - sensor.tick_ns:
             return frames.SKIP_DSP_BUSY
         return IN_FLIGHT
 
     def compute(self, sensor: Sensor, row: Row) -> Part:
         """Be inferred on the DSP, or be encoded; a result may end here."""
         env = self.env
-        compute_ns, fetch_ns, sent = sensor.compute_ns, 0, True
+        compute_ns, wait_ns, fetch_ns, sent = sensor.compute_ns, 0, 0, True
+        row[SETUP] = sensor.setup
         if sensor.on_sensor:
-            sensor.busy_until_ns = env.now + sensor.occupy_ns
+            wait_ns = max(0, sensor.busy_until_ns - env.now)  # less than the clock's tick
+            sensor.busy_until_ns = env.now + wait_ns + sensor.occupy_ns
             found = sensor.finds(row[OBJECTS], row[SIGHT])
             fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
         if sent:
@@ -136,9 +139,11 @@ class Reference:
             row[BITS] = camera.wire_bits(
                 row[PAYLOAD], sensor.per_message, sensor.segment, sensor.per_segment
             )
-        yield pause(env, compute_ns + fetch_ns, FRAME)
+        yield pause(env, wait_ns + compute_ns + fetch_ns, FRAME)
         row[READY] = env.now
-        sensor.counts[count.COMPUTE_NS] += self.measured_ns(row[SENSED], compute_ns)
+        spent_ns = self.measured_ns(row[SENSED] + wait_ns, compute_ns)
+        sensor.counts[count.COMPUTE_NS] += spent_ns
+        self.tally.computing_ns[row[SETUP]] += spent_ns
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
         at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
@@ -176,7 +181,7 @@ class Reference:
     def leaves(self, sensor: Sensor, row: Row) -> None:
         """Count what leaves a sensor."""
         found = sensor.finds(row[OBJECTS], row[SIGHT])
-        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(found))
+        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(row[SETUP], found))
         counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
         sensor.counts[list(counts)] += (1, row[PAYLOAD], row[BITS])
         sensor.counts[count.SENT_METADATA] += message
@@ -312,6 +317,7 @@ class Reference:
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
         self.plan, looker = plan, looker_of(plan)
+        self.tally.amend(plan)
         for sensor in self.sensors:
             sensor.plan, sensor.looker = plan, looker
         self._walk()

@@ -118,7 +118,8 @@ class Link(Station):
         """Queue a frame if it fits the buffer."""
         bits = row[BITS] + self.sent_again(row)[0]
         accepted = self.accepted_bits
-        service_ns = -(-bits * 1_000_000_000 // rate_bps(self.plan.links, self.link, accepted))
+        rate = rate_bps(self.plan.links, self.link, accepted)
+        service_ns = max(1, bits * 1_000_000_000 // rate)
         self.tally.links[self.link, OFFERED_BITS] += bits
         if not self.in_service_bits and not self.queue and self.free_ns <= self.env.now:
             self.tally.links[self.link, IDLE_NS] = self.env.now
@@ -156,7 +157,7 @@ class Link(Station):
         busy = self.serving is not None or self.queue
         if busy or not self.by_radio(row):
             return service_ns
-        air_ns = -(-row[BITS] * 1_000_000_000 // int(self.kind[AIR_BPS]))
+        air_ns = max(1, row[BITS] * 1_000_000_000 // int(self.kind[AIR_BPS]))
         began_ns = max(self.env.now - air_ns, self.free_ns)
         return max(1, service_ns - max(0, self.env.now - began_ns))
 

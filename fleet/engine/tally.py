@@ -71,6 +71,7 @@ _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
     "server_bins", "latency", "sights",
 )  # fmt: skip
+_SUMS = ("stages_ns", "computing_ns")  # of Python ints
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
 
@@ -92,6 +93,8 @@ class Tally:
             SIGHT_COUNTS).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
+        computing_ns: time that each setup spent inferring or encoding; shape (setups,), Python
+            ints too.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
         kept: the finished frames themselves, if they are to be kept.
@@ -108,6 +111,7 @@ class Tally:
     latency: Ints
     sights: Ints
     stages_ns: NDArray[np.object_]
+    computing_ns: NDArray[np.object_]
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
     kept: list[Rows] | None = None
@@ -129,6 +133,7 @@ class Tally:
             latency=_zeros(groups, BUCKETS),
             sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
+            computing_ns=_zeros(len(plan.setup_names)).astype(object),
             kept=[] if keep else None,
             by_name=_by_name(plan),
         )
@@ -136,7 +141,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Add the counts of another tally of the same plan."""
         for name in ("links", "servers", "link_bins", "result_bins", "latency_bins", "latency",
-                     "sights", "stages_ns"):  # fmt: skip
+                     "sights", *_SUMS):  # fmt: skip
             getattr(self, name).__iadd__(getattr(other, name))
         latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
         self.sensors += other.sensors
@@ -145,6 +150,11 @@ class Tally:
         self.print_sum += other.print_sum
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
+
+    def amend(self, plan: Plan) -> None:
+        """Make room for the further setups of an amended plan."""
+        more = len(plan.setup_names) - len(self.computing_ns)
+        self.computing_ns = np.append(self.computing_ns, _zeros(more).astype(object))
 
     def forget(self, now_ns: int) -> None:
         """Count from now on, in place: others hold on to these arrays.
@@ -158,7 +168,7 @@ class Tally:
         accepted = links[:, OFFERED_BITS] - links[:, DROPPED_BITS]
         sent, idle_ns = links[:, [SENT_LINK_BITS, IDLE_NS]].T
         pools_idle_ns = self.servers[:, POOL_IDLE]
-        for name in (*_ARRAYS, "stages_ns"):
+        for name in (*_ARRAYS, *_SUMS):
             getattr(self, name)[...] = 0
         sensors[:, [CAPTURED_BEFORE, ENDED_BEFORE, LAST_SENT_NS]] = np.array(
             [captured, ended, last_sent_ns]
@@ -175,17 +185,17 @@ class Tally:
 
     def save(self) -> State:
         """Return the counts as arrays, for `load`."""
-        text = np.array([[str(ns) for ns in row] for row in self.stages_ns])
+        text = {name: getattr(self, name).astype(str) for name in _SUMS}
         numbers = fields(self, (*_ARRAYS, "since_ns"))
-        return {**numbers, "stages_ns": text, "kept": self.rows()}
+        return {**numbers, **text, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""
         for name in _ARRAYS:
             getattr(self, name)[...] = state[name]
         self.since_ns = int(state["since_ns"])
-        for g, row in enumerate(state["stages_ns"]):
-            self.stages_ns[g] = [int(text) for text in row]
+        for name in _SUMS:
+            getattr(self, name).flat = [int(text) for text in state[name].flat]
         if self.kept is not None:
             self.kept[:] = [state["kept"]]
 
@@ -194,7 +204,8 @@ class Tally:
 
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
-        scenario names its groups, links, regions and edges.
+        scenario names its groups, links, regions and edges, nor on that of setups, which is why
+        their times are left out.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:

@@ -145,7 +145,8 @@ class Decoders(Workplace):
 
     def _decode(self, kind: int, row: Row, through: simpy.Event) -> Process:
         pixels = int(self.plan.decode_px[row[SENSOR]])
-        yield from self.work(kind, -(-pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s))
+        spent_ns = max(1, pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s)
+        yield from self.work(kind, spent_ns)
         through.succeed(True)
 
 

@@ -30,13 +30,13 @@ class CaptureTimes:
 
     Attributes:
         times_ns: of one sensor after another, ascending; before the end of the run.
-        spans: by name of the sensor, where its times begin and end.
+        spans: by name of the sensor, where its times begin and end, and their tick in ns.
         rates: by group, the mean frames a second of a sensor; the period is in whole ns.
         remarks: what does not fit, but is no error.
     """
 
     times_ns: Ints
-    spans: Mapping[str, tuple[int, int]]
+    spans: Mapping[str, tuple[int, int, int]]
     rates: Mapping[str, Fraction]
     remarks: tuple[str, ...]
 
@@ -60,7 +60,7 @@ def read(scenario: Scenario, placed: Sequence[Placed]) -> CaptureTimes:
         for owner, times in table.times.items():
             parts.append(times)
             for name in [owner] if table.owned else names:
-                spans[name] = (begins, begins + len(times))
+                spans[name] = (begins, begins + len(times), table.tick_ns)
             begins += len(times)
         frames = (begins - before) * (1 if table.owned else len(names))
         gap_ns = max(1, len(names) * scenario.model.duration // frames)
@@ -91,6 +91,7 @@ class _Table:
         stated = [
             _time_ns(self.path, trace, row, value, unit_ns) for row, value in enumerate(self.values)
         ]
+        self.tick_ns = tick_ns([at + trace.offset for at in stated], unit_ns)
         owners = [str(v) for v in table[trace.sensor]] if trace.sensor else [""] * len(stated)
         self.rows: dict[str, list[tuple[int, int]]] = {}
         for row, (owner, at) in enumerate(zip(owners, stated, strict=True)):
@@ -167,6 +168,22 @@ class _Table:
                 f" the run ({_some(without)})."
             )
         return out
+
+
+COARSEST_NS = 1_000_000
+"""No clock is taken to be coarser."""
+
+
+def tick_ns(times_ns: Sequence[int], unit_ns: int) -> int:
+    """Return how finely a clock reported times: a unit of their last decimal place; ns.
+
+    It is at most the unit of their column, and a millisecond: whole seconds are exact rather than
+    known to a second.
+    """
+    tick = min(unit_ns, COARSEST_NS)
+    while tick > 1 and any(at % tick for at in times_ns):
+        tick //= 10
+    return tick
 
 
 def _some(names: Sequence[str]) -> str:

@@ -38,11 +38,12 @@ def clock_table(
         table[s, [capture.NUM, capture.DEN]] = num, den
         if isinstance(spec.capture, Capture):
             table[s, capture.KIND] = capture.TRACE
-            table[s, [capture.FIRST, capture.TRACE_END]] = times.spans.get(sensor.name, (0, 0))
+            taken = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
+            table[s, taken] = times.spans.get(sensor.name, (0, 0, 0))
         elif spec.capture == "poisson":
             table[s, capture.KIND] = capture.POISSON
         else:
-            table[s, capture.ANCHOR] = int(phase[s] * (num / den))
+            table[s, capture.ANCHOR] = capture.anchor_ns(phase[s], num, den)
     return table
 
 

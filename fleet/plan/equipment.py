@@ -131,8 +131,8 @@ def _check_rate(
 ) -> None:  # fmt: skip
     most = reader.frame_rate(kind, device, f"frame_rate_max{mode}")
     read_ns = reader.time_ns(kind, device, f"readout{mode}" if mode else "sense")
-    if read_ns:  # frames cannot come faster than their pixels are read out
-        most = min(most, Fraction(1_000_000_000, read_ns))
+    if read_ns > 1:  # frames cannot come faster than their pixels are read out, to the nanosecond
+        most = min(most, Fraction(1_000_000_000, read_ns - 1))
     if fastest > most:
         how = f" in mode '{mode[1:]}'" if mode else ""
         raise scenario.error(

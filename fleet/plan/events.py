@@ -67,6 +67,7 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
             requests += _rollout(parts, event, moments, found, keys)
         else:
             _add_spans(parts, event, moments, found, down[event.kind])
+            _remark_absence(parts, i, event, moments)
     requests += _deployed(parts, deployments)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
@@ -122,6 +123,20 @@ def _add_spans(
             timetable.stated(moments, lasts_ns, model.duration)
             if event.at is not None
             else timetable.drawn(event, name, model.duration, model.seed, parts.replication)
+        )
+
+
+def _remark_absence(parts: Parts, number: int, event: Event, moments: Sequence[int]) -> None:
+    """Remark on a crash that seems to say that a sensor is not there.
+
+    It begins with the run, or lasts as long as a whole run.
+    """
+    endless = (event.lasts or 0) >= parts.scenario.model.duration
+    if event.kind == "crash" and moments and (moments[0] == 0 or endless):
+        parts.remarks.append(
+            f"events[{number}]: while '{event.crash}' is down its host and its radio or port draw"
+            " power; that a sensor joins later or leaves cannot be said, so leave out of the"
+            " scenario what is not there."
         )
 
 
@@ -195,7 +210,7 @@ def _page_ns(parts: Parts, sensor: int, setup: Setup) -> int:
     radio = parts.net.classes[parts.net.radio_of[sensor]].radio
     quiet_ns = max(
         setup.row["publish_interval_ns"],
-        max(1, setup.row["publish_every"]) * 1_000_000_000 / float(setup.use.rate),
+        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
     )
     key = stream_keys(
         name_hashes([parts.placed[sensor].name]), parts.scenario.model.seed, parts.replication,

@@ -45,7 +45,7 @@ def transfer_ns(reader: Reader, device: str, row: dict[str, int | float]) -> int
         "sensors", device, "mipi_lane_rate"
     )
     pixels = int(row["pixels_base"]) * 8 or int(row["decode_px"]) * _YUV420_BITS
-    return service_ns(pixels, lanes_bps)
+    return service_ns(pixels, lanes_bps) if pixels else 0
 
 
 def pixel_count(reader: Reader, kind: str, device: str, mode: str) -> int:

@@ -19,7 +19,6 @@ from fleet.plan.columns import (
     Plan,
 )
 from fleet.stages.books import (
-    COMPUTE_NS,
     DECODING_NS,
     LAST_SENT_NS,
     PROMOTION_NS,
@@ -50,24 +49,32 @@ def account(plan: Plan, tally: Tally) -> list[StateEnergy]:
 
 def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
     counts = tally.sensors
-    setup = {f: getattr(plan.setups, f)[plan.setup_of] for f in plan.setups._fields}
     always = np.full(plan.size, plan.measured_ns, dtype=np.int64)
     up = always - down_ns(plan)
-    return states(
-        "sensor",
-        {
-            "host": always,
-            "sensing": counts[:, SENSE_NS],
-            "sense_idle": np.maximum(up - counts[:, SENSE_NS], 0),
-            "computing": counts[:, COMPUTE_NS],
-        },
-        {
-            "host": setup["base_uw"],
-            "sensing": setup["sense_uw"],
-            "sense_idle": setup["sense_idle_uw"],
-            "computing": setup["compute_uw"],
-        },
-    )
+
+    def at(power: str) -> Ints:  # a rewrite changes the network, not the device
+        column: Ints = getattr(plan.setups, power)[plan.setup_of]
+        return column
+
+    return [
+        *states(
+            "sensor",
+            {
+                "host": always,
+                "sensing": counts[:, SENSE_NS],
+                "sense_idle": np.maximum(up - counts[:, SENSE_NS], 0),
+            },
+            {"host": at("base_uw"), "sensing": at("sense_uw"), "sense_idle": at("sense_idle_uw")},
+        ),
+        _computing(plan, tally),
+    ]
+
+
+def _computing(plan: Plan, tally: Tally) -> StateEnergy:
+    """Return the energy of DSPs and encoders, by what ran: a rewrite changes their power."""
+    spent_ns, power_uw = tally.computing_ns.tolist(), plan.setups.compute_uw.tolist()
+    energy_fj = sum(spent * power for spent, power in zip(spent_ns, power_uw, strict=True))
+    return StateEnergy("sensor", "computing", sum(spent_ns), energy_fj)
 
 
 def down_ns(plan: Plan) -> Ints:

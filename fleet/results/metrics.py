@@ -11,8 +11,6 @@ from fleet.plan.columns import (
     ARRIVED_NS,
     ASKED_NS,
     DOWN_BITS,
-    KIND,
-    MODEL_WRITE,
     TARGET,
     WRITE_FROM_NS,
     WRITTEN_NS,
@@ -25,6 +23,7 @@ from fleet.results.energy import COMPONENTS, account, network_fj
 from fleet.results.latency import delivered, latency_ms, share_of_slowest, stages_ms
 from fleet.results.load import dsp_skips, loads
 from fleet.results.service import service
+from fleet.results.setups import writes
 from fleet.results.steady import steadiness
 from fleet.stages.books import (
     BIN_NS,
@@ -290,7 +289,7 @@ def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
     have at least one model without.
     """
     plan, counts = outcome.plan, outcome.tally.sensors
-    table = plan.timetable[plan.timetable[:, KIND] == MODEL_WRITE]
+    table = writes(plan)
     sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
     sight = plan.setup_tables[0][np.concatenate([plan.setup_of, table[:, B]]), SIGHT]
     of = plan.group_of[sensors]

@@ -22,11 +22,12 @@ from fleet.errors import InputError
 from fleet.interrupt import check, whole
 from fleet.passing import passing, passing_folder
 from fleet.plan.columns import Ints
+from fleet.results.setups import setups_at
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages import sight
 from fleet.stages.books import BIN_NS, FATE_0
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SIGHT
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SETUP, SIGHT
 
 _OF = b"scenario"
 """Where a file of frames says whose they are."""
@@ -206,8 +207,9 @@ def _git_commit() -> str | None:
 
 
 def sensor_table(outcome: Outcome) -> pa.Table:
-    """Return one row a sensor: where it is, and its counts."""
+    """Return one row a sensor: where it is, what stands there first and last, and its counts."""
     plan, counts = outcome.plan, outcome.tally.sensors
+    (last,) = setups_at(plan, np.arange(plan.size), np.array([plan.end_ns]))
     columns: dict[str, Any] = {
         "sensor": list(plan.names),
         "group": [plan.group_names[g] for g in plan.group_of],
@@ -215,6 +217,7 @@ def sensor_table(outcome: Outcome) -> pa.Table:
         "lon": plan.lon,
         "lat": plan.lat,
         "setup": [plan.setup_names[k] for k in plan.setup_of],
+        "setup_at_end": [plan.setup_names[k] for k in last],
         "region": [plan.region_names[r] for r in plan.region_of],
     }
     columns |= {name: counts[:, c] for c, name in enumerate(SENSOR_COLUMNS)}
@@ -275,15 +278,20 @@ def write_frames(path: Path, outcome: Outcome) -> None:
 
 
 def frame_table(outcome: Outcome) -> pa.Table:
-    """Return every frame: names, times in ns (-1: not reached), what was seen and fate."""
+    """Return every frame: names, times in ns (-1: not reached), what was seen and fate.
+
+    `setup` is what inferred or encoded the frame at its sensor, null if nothing did.
+    """
     rows = outcome.frames()
+    ran = pa.array(rows[:, SETUP], mask=rows[:, SETUP] < 0)
     columns: dict[str, Any] = {
-        "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()
+        "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode(),
+        "setup": pa.array(outcome.plan.setup_names).take(ran).dictionary_encode(),
     }
     columns |= {
         name: rows[:, c]
         for c, name in enumerate(COLUMNS)
-        if name not in ("sensor", "sight", "clock_ns", "fate")
+        if name not in ("sensor", "setup", "sight", "clock_ns", "fate")
     }
     columns |= _seen(outcome, rows[:, SIGHT])
     fates = pa.array([FATE_NAMES[f] for f in range(len(FATE_NAMES))])

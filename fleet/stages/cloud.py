@@ -83,7 +83,7 @@ def decode(
 ) -> tuple[int, int]:  # fmt: skip
     """Run the decoders of a pool up to a time.
 
-        start = max(arrival, first decoder free),  decoded = start + ceil(pixels · 10⁹ / rate)
+        start = max(arrival, first decoder free),  decoded = start + floor(pixels · 10⁹ / rate)
 
     Args:
         columns: the store's columns; DECODED and CLOCK of frames that start, FATE and DONE of lost

@@ -50,6 +50,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSING,
     SENSOR,
+    SETUP,
     SIGHT,
     SKIP_NOT_PUBLISHED,
     SKIP_SENSOR_DOWN,
@@ -59,7 +60,7 @@ from fleet.stages.frames import (
 from fleet.stages.hop import Hop
 from fleet.stages.radio import Timers, awake_ns
 from fleet.stages.scene import second_of
-from fleet.stages.sensor import occupy, published
+from fleet.stages.sensor import FREE_NS, occupy, published
 from fleet.stages.setup import (
     COMPUTE_NS as SETUP_COMPUTE_NS,
 )
@@ -160,8 +161,8 @@ def _compute(
 ) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
-    Sets FATE and DONE if the DSP skips it, else READY, CLOCK, PAYLOAD and BITS. An inference that
-    will not be sent keeps BITS 0: it costs its energy and then is skipped.
+    Sets FATE and DONE if the DSP skips it, else SETUP, READY, CLOCK, PAYLOAD and BITS. An inference
+    that will not be sent keeps BITS 0: it costs its energy and then is skipped.
     """
     now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
     told = found(sights.rows, columns[SIGHT, i], objects)
@@ -173,11 +174,13 @@ def _compute(
         if fate != IN_FLIGHT:
             columns[DONE, i] = now
             return ENDED
-        columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
+        begun = dsp[s, FREE_NS] - ints[k, OCCUPY_NS]
+        columns[READY, i] = begun + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
         sent = published(
             dsp, s, now, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
             ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
         )  # fmt: skip
+    columns[SETUP, i] = k
     if sent:
         payload = payload_of(
             ints, floats, sights, k, key, start, columns[FRAME, i], objects, columns[SIGHT, i]
@@ -192,18 +195,24 @@ def _compute(
 
 @part
 def _leave(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, since_ns: int,
-    sensors: Ints,
+    columns: Columns, i: int, s: int, ints: Ints, sights: Sights, at_site: bool, since_ns: int,
+    sensors: Ints, spent: Ints,
 ) -> int:  # fmt: skip
-    """Count what was spent on a frame that is ready, and whether it is sent; return its stage."""
-    ready = columns[READY, i]
-    sensors[s, COMPUTE_NS] += measured_ns(columns[SENSED, i], ready - ints[k, FETCH_NS], since_ns)
+    """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
+
+    The setup is the one that computed it: another may stand there by now.
+    """
+    ready, k = columns[READY, i], columns[SETUP, i]
+    ended = ready - ints[k, FETCH_NS]
+    computing = measured_ns(ended - ints[k, SETUP_COMPUTE_NS], ended, since_ns)
+    sensors[s, COMPUTE_NS] += computing
+    spent[k] += computing
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     if bits == 0 or at_site:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
         columns[DONE, i] = ready
         return ENDED
-    told = found(rows, columns[SIGHT, i], columns[OBJECTS, i])
+    told = found(sights.rows, columns[SIGHT, i], columns[OBJECTS, i])
     message = metadata_part(payload, message_part(ints, k, told))
     sensors[s, SENT_FRAMES] += 1
     sensors[s, SENT_PAYLOAD] += payload
@@ -247,7 +256,7 @@ def _capture(
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, since_ns: int,
+    counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -272,12 +281,13 @@ def advance(
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
+        spent: takes the time that each setup spends inferring or encoding, added; ns.
         since_ns: since when times are booked: the end of the warm-up.
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
         columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
-        hop, ports, counts, bins, sensors, moved, held, stages, since_ns,
+        hop, ports, counts, bins, sensors, spent, since_ns, moved, held, stages,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -286,8 +296,8 @@ def advance(
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
-    since_ns: int,
+    counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int, moved: Index,
+    held: Index, stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
@@ -323,7 +333,7 @@ def _advance(
                 _read_out(columns, i, s, ints[k, READ_NS], since_ns, sensors)
                 stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], since_ns, sensors)
+                stage = _leave(columns, i, s, ints, sights, at_site[s], since_ns, sensors, spent)
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],

@@ -22,7 +22,7 @@ class Setups(NamedTuple):
     sense_ns: Ints  # end of exposure to pixels processed
     read_ns: Ints  # of it, reading the pixel array out
     compute_ns: Ints  # DSP or encoder time of a frame
-    occupy_ns: Ints  # from one inference to the next at least
+    occupy_ns: Ints  # from one inference to the next at least: its own time, 1 / highest rate
     fetch_ns: Ints  # reading the result out of the sensor
     publish_every: Ints  # publish every n-th inference; 0 if by time or change
     publish_interval_ns: Ints  # publish at most once in this time; 0 if by count or change

@@ -1,13 +1,15 @@
 """A link is a port and a wire: a FIFO that serialises with a finite buffer, then propagation.
 
-    start = max(arrival, free),  free = departure = start + ceil(bits · 10⁹ / rate)
+    start = max(arrival, free),  free = departure = start + floor(bits · 10⁹ / rate)
 
 The buffer holds bits not yet sent. In nanoseconds of sending, a frame fits if
 
-    max(0, free - max(arrival, down until)) + its own service <= buffer · 10⁹ / rate
+    max(0, free - max(arrival, down until)) + its own service <= floor(buffer · 10⁹ / rate)
 
-and is dropped otherwise (drop-tail, the whole frame). While a link is down nothing is sent and
-nothing is forgotten: what has not left resumes after the repair (preempt-resume).
+and is dropped otherwise (drop-tail, the whole frame). Both sides are rounded down, so that frames
+which fill a buffer to the bit fit, and a link that is asked for its very rate never falls behind.
+While a link is down nothing is sent and nothing is forgotten: what has not left resumes after the
+repair (preempt-resume).
 
 Three things may be added. A *shared radio cell* takes bits while the sender's own radio sends them:
 its service counts from `arrival - air`, where air is the time on that radio (cut-through); and it
@@ -70,12 +72,11 @@ ALL = -1
 
 @part
 def service_ns(bits: int, rate_bps: int) -> int:
-    """Return how long sending takes: ceil(bits · 10⁹ / rate); bits below 9·10⁹.
+    """Return how long sending takes: floor(bits · 10⁹ / rate), at least 1 ns; bits below 9·10⁹.
 
     Divides without signs, which is what a processor does fastest.
     """
-    scaled = np.uint64(bits * 1_000_000_000 + rate_bps - 1)
-    return int(scaled // np.uint64(rate_bps))
+    return max(1, int(np.uint64(bits * 1_000_000_000) // np.uint64(rate_bps)))
 
 
 @part
