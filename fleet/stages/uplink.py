@@ -256,15 +256,9 @@ def cross(
             link has one buffer for all.
         until_ns: the time.
         since_ns: since when times are booked: the end of the warm-up.
-        links: the link table; with the next three as in `fleet.stages.hop.Hop`.
-        class_of: class of each link.
-        tail_ns: length of each radio's tail.
-        loss_keys: loss keys of the sensors.
-        ports: port table, changed in place as are the books, which are those of
-            `fleet.stages.hop.pass_hop`.
-        counts: book of links.
-        bins: book of time bins.
-        sensors: book of sensors.
+        links, class_of, tail_ns, loss_keys: as in `fleet.stages.hop.Hop`.
+        ports: port table, changed in place as are the books of links, bins and sensors.
+        counts, bins, sensors: these, as in `fleet.stages.hop.pass_hop`.
         lost: fate of a frame that does not fit the buffer.
         column: takes the time behind the link.
     """
