@@ -169,7 +169,7 @@ def test_a_traced_frame_differs_from_the_mean_as_its_row_does(light: str) -> Non
 
 @pytest.mark.parametrize("inference", ["constant", "trace"])
 def test_engines_agree_from_dusk_to_night(inference: str) -> None:
-    """Frames on their way while the light changes have the bytes of the light they were taken in."""
+    """A frame has the bytes of the light in which it was taken."""
     scenario = {**data(), "inference": inference, "light": "sun", "start": "2024-03-20T18:41"}
     scenario["duration"], scenario["sensors"]["cam"]["rate"] = "3 min", "1 fps"
     plan = planned(scenario)
