@@ -44,7 +44,9 @@ def test_what_is_seen_does_not_depend_on_what_else_is_looked_at() -> None:
     assert [Eyes([RAW]).look([moment])[0] for moment in asked[:4]] == together[:4]
     assert eyes.look(asked[::-1]) == together[::-1]
     assert len(set(together)) > 3
-    assert eyes.look([asked[0]._replace(eye=-1)]) == [sight.UNSEEN]
+    for light in (DAY, NIGHT):
+        nobody = asked[0]._replace(eye=-1, light=light)
+        assert eyes.look([nobody]) == [sight.unseen(light)]
 
 
 def test_the_codec_stands_before_a_server() -> None:

@@ -19,9 +19,9 @@ from fleet.eyes.codec import encode, setting
 from fleet.eyes.detector import Detector
 from fleet.eyes.eye import RAW_NAME, Eye, Moment
 from fleet.eyes.trace import judge
-from fleet.stages.sight import LIGHTS, UNSEEN, packed
+from fleet.stages.sight import LIGHTS, packed, unseen
 
-FIRST_SITE, SITES = 590_000, 10
+FIRST_SITE, SITES = 590_000, 4
 """Seeds of the sites: those of the packaged traces, where no network was trained. Few, since making
 a site takes longer than painting a frame of it."""
 _AT_ONCE = 32
@@ -42,8 +42,8 @@ class Eyes:
         self._canvases: dict[tuple[str, str, int], Canvas] = {}
 
     def look(self, moments: Sequence[Moment]) -> list[int]:
-        """Return what is seen at each moment (`sight.packed`), UNSEEN without an eye."""
-        seen = [UNSEEN] * len(moments)
+        """Return what is seen at each moment (`sight.packed`), `unseen` without an eye."""
+        seen = [unseen(moment.light) for moment in moments]
         waiting: dict[str, list[tuple[int, Frame, Pixels]]] = {eye.name: [] for eye in self._eyes}
         for second in _by_second(moments):
             eye = self._eyes[moments[second[0]].eye]
