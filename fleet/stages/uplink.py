@@ -258,11 +258,10 @@ def cross(
         s: its sensor.
         link: the link.
         fresh: whether it arrives at CLOCK, or was accepted before and departs then.
-        radio: whether the sender is the sensor's own radio.
-        plain: whether the link loses nothing, and has no cap and no radio below it.
+        radio: whether the sender is its own radio.
+        plain: whether the link has no losses, no cap and no radio below it.
         on_radio: whether it comes by a radio that sends to the link, which is a cell.
-        ahead: how long sending takes of what is before a fresh frame in its buffer; ALL where the
-            link has one buffer for all.
+        ahead: how long what is before a fresh frame in its buffer takes; ALL: one buffer for all.
         until_ns: the time.
         since_ns: since when times are booked: the end of the warm-up.
         links: the link table; with the next three as in `fleet.stages.hop.Hop`.
