@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fleet import cli
+from fleet.proof.account import compared
+from fleet.scenario.load import load
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -47,7 +49,6 @@ def test_shipped_scenarios_are_fine_and_open_with_their_question(
 
 
 def test_the_flagship_is_a_city() -> None:
-    from fleet.scenario.load import load
     from fleet.study.experiment import plans
 
     made = plans(load("scenarios/helsinki.yaml"))
@@ -219,11 +220,37 @@ def test_frames_as_parquet(engine: str, tmp_path: Path) -> None:
     arguments = ["--executor", "local", "--engine", engine, "--frames", str(tmp_path / "f")]
     assert fleet("run", "scenarios/smoke.yaml", *arguments, "-o", str(tmp_path / "x")) == 0
     table = pq.read_table(tmp_path / "f" / "cloud-0.parquet")
-    assert {"sensor", "frame", "capture_ns", "wan_ns", "done_ns", "fate"} <= set(table.column_names)
+    names = {"sensor", "setup", "frame", "capture_ns", "wan_ns", "done_ns", "fate"}
+    assert names <= set(table.column_names)
     summary = json.loads((tmp_path / "x" / "summary.json").read_text())
     frames = summary["arms"]["cloud"]["frames"]
     assert table["fate"].to_pylist().count("result") == frames["results"]
-    assert table.num_rows == frames["captured"] - frames["in_flight"]
+    assert table.num_rows == frames["captured"]
+    assert table["fate"].to_pylist().count("in_flight") == frames["in_flight"]
+    for arm, numbers in summary["arms"].items():
+        frames = pq.read_table(tmp_path / "f" / f"{arm}-0.parquet")
+        lines = compared(numbers, frames, load("scenarios/smoke.yaml"), arm)
+        assert [line for line in lines if not line.agrees] == []
+
+
+def test_a_crash_from_the_start_is_not_taken_for_absence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remark = "while 'door' is down its host and its radio or port draw power"
+    for event, told in (
+        ("{at: 0 s, crash: door, lasts: 5 s}", True),
+        ("{at: 12:00, crash: door}", True),
+        ("{at: 5 s, crash: door, lasts: 1 h}", True),
+        ("{at: 1 s, crash: door, lasts: 5 s}", False),
+        ("{crash: door, mtbf: 5 s, mttr: 1 h}", False),
+    ):
+        events = ["--set", f"events=[{event}]"]
+        assert fleet("check", "scenarios/smoke.yaml", *events) == 0
+        assert (remark in " ".join(capsys.readouterr().out.split())) == told, event
+    where = ["--executor", "local", "-o", str(tmp_path / "x")]
+    events = ["--set", "events=[{at: 0 s, crash: door}]"]
+    assert fleet("run", "scenarios/smoke.yaml", *events, *where) == 0
+    assert remark in " ".join(capsys.readouterr().out.split())
 
 
 def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -151,7 +151,7 @@ def test_energy_of_decoders_is_that_of_those_at_work() -> None:
     data = worlds.pool_of_instant_cameras(2, "5 fps", duration="2 s", cloud=cloud)
     outcome = worlds.run(worlds.plan(data, "cloud"))
     found = states(outcome)
-    assert found["cloud", "decoding"] == (20 * 8_333_334, 20 * 8_333_334 * 1_000_000)
+    assert found["cloud", "decoding"] == (20 * 8_333_333, 20 * 8_333_333 * 1_000_000)
     busy, idle = found["cloud", "busy"], found["cloud", "idle"]
     assert busy == (20 * 2_500_000, 20 * 2_500_000 * 16_000_000)  # of t(1) = 5 ms + 2.5 ms
     assert idle == (2 * END - busy[0], (2 * END - busy[0]) * 4_000_000)

@@ -20,7 +20,7 @@ FAST = [
     "M/D/1/1 (DSP)", "loss and sending again (link)", "radio that sleeps",
     "20 sensors in phase (link)", "20 sensors staggered (link)",
     "burst of 23 on 2 servers, batches of 4", "saturated pool, batches of 4",
-    "energy = Σ power · time",
+    "energy = Σ power · time", "model rewrite",
 ]  # fmt: skip
 
 

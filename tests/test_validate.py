@@ -13,6 +13,7 @@ from fleet.proof import validate
 from fleet.proof.validate import Published, Row
 from fleet.proof.validate_bench import Bench
 from fleet.proof.validate_sensor import LOGGED
+from fleet.show import proof
 from fleet.study.profile import FAST, SLOW
 
 CONSTANTS = "item,parameter,value,unit,low,high,source,year,confidence\n"
@@ -100,6 +101,24 @@ def test_judging() -> None:
     assert not validate.judged(figure(validate.MISS, 60), 35).passed
     assert validate.judged(figure(validate.INFORMATION, None), 900).passed
     assert not validate.judged(figure(validate.PREDICTION, 5), float("nan")).passed
+
+
+def test_known_misses_are_not_held() -> None:
+    """59 figures, of which 7 are known to be missed; what is only shown is not counted."""
+    held = [validate.judged(figure(validate.PREDICTION, 5), 101.0)] * 52
+    missed = [validate.judged(figure(validate.MISS, 60), 45.0)] * 7
+    shown = [validate.judged(figure(validate.INFORMATION, None), 900.0)] * 3
+    assert validate.counted(held + missed + shown) == (52, 7, 0)
+    told = "Published figures: 52 of 59 held, 7 known misses (told in the table)"
+    assert proof.published_verdict(held + missed + shown) == told
+    assert f"\n{told}.\n" in proof.page([], held + missed + shown)
+    assert "known miss" in proof.page([], missed)
+    grown = [validate.judged(figure(validate.MISS, 60), 30.0)]
+    assert proof.published_verdict(held + missed + grown) == (
+        "Published figures: 52 of 60 held, 7 known misses (told in the table), 1 worse than known"
+    )
+    assert "MISS" in proof.page([], grown)
+    assert proof.published_verdict(held) == "Published figures: 52 of 52 held"
 
 
 def test_progress_and_unknown_groups() -> None:

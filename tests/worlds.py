@@ -32,6 +32,7 @@ def scenario(**changes: Any) -> dict[str, Any]:
         "name": "test",
         "seed": 3,
         "start": "2024-05-16T17:00",
+        "place": {"lat": 45, "lon": 0},
         "duration": "2 s",
         "catalogue": "catalogue",
         "city": None,
@@ -70,8 +71,12 @@ def run(made: Plan, **options: Any) -> Outcome:
 
 def finished(outcome: Outcome) -> list[list[int]]:
     """Return every finished frame of an outcome, sorted by sensor and number, without its clock."""
-    rows = outcome.tally.rows()
-    rows = rows[np.lexsort((rows[:, frames.FRAME], rows[:, frames.SENSOR]))].copy()
+    return [row for row in captured(outcome) if row[frames.FATE] != frames.IN_FLIGHT]
+
+
+def captured(outcome: Outcome) -> list[list[int]]:
+    """Return every frame of an outcome, as `finished` does, those in flight among them."""
+    rows = outcome.frames()
     rows[:, frames.CLOCK] = 0
     return rows.tolist()  # type: ignore[no-any-return]
 
@@ -140,9 +145,13 @@ def traces() -> str:
         right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
         columns = [
             [word] * len(rows) for word in ("street", source, model)
-        ] + [list(lights_of), list(objects), wanted, right]  # fmt: skip
-        for first, span in ((2000, 3), (3000, 500), (4000, 900), (5000, 700), (6000, 1900)):
-            columns.append([int(bits64(key, first + i) % span) for i in at])
+        ] + [list(lights_of), [f"site-{i % 3}" for i in at]]  # fmt: skip
+        columns += [list(objects), wanted, right]
+        for first, least, span in (
+            (2000, 0, 3), (3000, 0, 500), (4000, 0, 900), (5000, -300_000, 600_000),
+            (6000, -40_000, 80_000),
+        ):  # fmt: skip
+            columns.append([least + int(bits64(key, first + i) % span) for i in at])
         parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
     path = Path(tempfile.mkdtemp(prefix="fleet-traces-")) / "traces.parquet"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
@@ -152,7 +161,10 @@ def traces() -> str:
 
 # Random scenarios -----------------------------------------------------------------------------
 
-_RATES = ["7 fps", "25 fps", "30 fps", "50 fps"]
+_RATES = ["7 fps", "25 fps", "30 fps", "39.999 fps", "40 fps", "40.001 fps", "50 fps"]
+_CAPTURES = ["periodic", "periodic", "poisson"] + [
+    {"trace": {"file": "times.csv", "column": column}} for column in ("t_ms", "t_us", "t_s")
+]  # 40 fps to a millisecond or a microsecond, 30 fps to a millisecond
 _ms = st.integers(0, 1900).map(lambda n: f"{n} ms")
 _lasts = st.sampled_from(["1 ns", "5 ms", "40 ms", "300 ms"])
 
@@ -165,11 +177,12 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "per_site": st.integers(1, 2),
             "rate": st.sampled_from(_RATES),
             "phase": st.sampled_from(["random", "synchronised", "staggered"]),
-            "capture": st.sampled_from(["periodic", "periodic", "poisson"]),
+            "capture": st.sampled_from(_CAPTURES),
             "app": st.just("watch"),
             "uplink": st.sampled_from(uplinks),
             "consumer": st.sampled_from(["cloud", "site"]),
-        }
+        },
+        optional={"demand": st.sampled_from(["9000 /h", {"07:00": "0 /h", "18:00": "400 /min"}])},
     )
 
 
@@ -263,7 +276,7 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
 
 
 _PUBLISH = [
-    "every inference", "every 3 inferences", "every 90 ms", "on change",
+    "every inference", "every 3 inferences", "every 50 ms", "every 90 ms", "on change",
     "on change or every 200 ms",
 ]  # fmt: skip
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
@@ -271,6 +284,11 @@ _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + mess
 
 _SERVED = st.sampled_from(["cloudy", "shaky", "piped"])
 """Models of servers: batches one after another; that overlap and vary; that overlap."""
+_WARM_UPS: dict[str, list[str | None]] = {
+    "300 ms": [None, "1 ns", "120 ms"],
+    "1 s": [None, "300 ms", "999999999 ns"],
+    "2 s": [None, "1 s", "1234567891 ns"],
+}
 
 
 @st.composite
@@ -299,9 +317,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     starts = {group["uplink"] for group in sensors.values()}
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
     camera = {"device": "test-camera", "codec": "test-codec"}
+    duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(
         seed=draw(st.integers(0, 2**32)),
-        duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
+        duration=duration,
+        warm_up=draw(st.sampled_from(_WARM_UPS[duration])),
         start="2024-05-16T17:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),

@@ -48,6 +48,7 @@ def city(sensors: int, rate_fps: int, duration: str, regions: int = REGIONS) -> 
         "name": f"bench-{sensors}",
         "seed": 7,
         "start": "2024-05-16T17:00",
+        "light": "day",
         "duration": duration,
         "sensors": groups,
         "links": links,
@@ -70,6 +71,7 @@ def textbook(sensors: int, duration: str) -> Data:
         "name": f"textbook-{sensors}",
         "seed": 7,
         "start": "2024-05-16T17:00",
+        "light": "day",
         "duration": duration,
         "catalogue": "../proof/bare",
         "sensors": {

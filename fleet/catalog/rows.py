@@ -99,13 +99,20 @@ def require(word: str, known: Collection[str], what: str, place: str = "") -> No
     """Refuse a word that is not known.
 
     Raises:
-        InputError: it is not; says what is, and what was perhaps meant.
+        InputError: it is not; says what is, and what was perhaps meant: of many only the nearest.
     """
     if word not in known:
         close = difflib.get_close_matches(word, known, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        listed = ", ".join(known) or "none"
-        raise InputError(f"{place}the catalogue has no {what} '{word}'{hint}; known: {listed}")
+        listed = f"known: {', '.join(known) or 'none'}"
+        if len(known) > _MANY:
+            near = difflib.get_close_matches(word, known, n=3, cutoff=0.0)
+            listed = f"nearest are {', '.join(near)}; see 'fleet catalog'"
+        raise InputError(f"{place}the catalogue has no {what} '{word}'{hint}; {listed}")
+
+
+_MANY = 40
+"""So many words are no help any more."""
 
 
 def _lines(text: str, name: str) -> Iterator[tuple[str, Row]]:

@@ -48,6 +48,7 @@ class Devices:
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
         )
+        self.states.dsp[:, sensor.TICK_NS] = plan.clocks[:, capture.TICK_NS]
         self.looker = looker_of(plan)
         self.held = EMPTY
         self.flowed_ns = 0
@@ -69,11 +70,14 @@ class Devices:
         lights, live = light_by_second(plan, first_second, len(view)), NOBODY
         if self.looker is not None:
             live = self.looker.look(states, self.mine, until_ns, due, first_second, view, lights)
+        computing_ns = np.zeros(len(plan.setup_names), dtype=np.int64)
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
             lights, live, self.about, states, network.hops[0],
-            network.ports, tally.links, tally.link_bins, tally.sensors,
+            network.ports, tally.links, tally.link_bins, tally.sensors, computing_ns,
+            tally.since_ns,
         )  # fmt: skip
+        tally.computing_ns += computing_ns
         return moved
 
     def save(self) -> State:

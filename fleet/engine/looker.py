@@ -68,7 +68,10 @@ def looker_of(plan: Plan) -> Looker | None:
 def moment(
     plan: Plan, sensor: int, setup: int, clock: Ints, at_ns: int, objects: int, light: int
 ) -> Moment:
-    """Return what an eye is to look at: which frame of its second, by the sensor's own rate."""
+    """Return what an eye is to look at: which frame of its second, by the sensor's own rate.
+
+    The time is rounded down: the frame is the last that is due before the next nanosecond.
+    """
     second, into_ns = divmod(at_ns, SECOND_NS)
     num, den = int(clock[capture.NUM]), int(clock[capture.DEN])
     return Moment(
@@ -77,6 +80,6 @@ def moment(
         key=int(plan.sight_keys[sensor]),
         second=second,
         objects=objects,
-        frame=into_ns * den // num if num else 0,
+        frame=((into_ns + 1) * den - 1) // num if num else 0,
         rate_fps=max(1.0, SECOND_NS * den / num) if num else 1.0,
     )

@@ -24,6 +24,7 @@ from fleet.engine.reference_sensor import Sensor
 from fleet.engine.stations import Link, Row
 from fleet.engine.tally import Tally
 from fleet.engine.workplaces import ServerPool
+from fleet.interrupt import check
 from fleet.plan import columns
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import books as count
@@ -42,7 +43,9 @@ from fleet.stages.frames import (
     READY,
     SENSED,
     SENSOR,
+    SETUP,
     SIGHT,
+    Rows,
 )
 from fleet.stages.uplink import PROPAGATION_NS, RETRY_NS
 
@@ -68,6 +71,7 @@ class Reference:
             for p in np.unique(plan.pool_of[plan.pool_of >= 0])
         }
         self.hour = plan.first_hour
+        self.flying: dict[tuple[int, int], Row] = {}
         self.ended: list[Row] = []
         self.begin_scene()
         self._walk()
@@ -82,13 +86,14 @@ class Reference:
 
     def frame(self, sensor: Sensor, row: Row) -> Process:
         """Live: be sensed and computed, cross the links, meet servers there, become a result."""
-        row[CAPTURE] = self.env.now
+        who = row[SENSOR], row[frames.FRAME]
+        row[CAPTURE], row[FATE], self.flying[who] = self.env.now, IN_FLIGHT, row
         sensor.counts[count.CAPTURED] += 1
         fate = yield from self.in_sensor(sensor, row)
         if fate == IN_FLIGHT:
             fate = yield from self.on_the_way(sensor, row)
         row[DONE], row[FATE] = self.env.now, fate
-        self.ended.append(row)
+        self.ended.append(self.flying.pop(who))
 
     def in_sensor(self, sensor: Sensor, row: Row) -> Part:
         """Be sensed, then inferred or encoded; a crash interrupts."""
@@ -112,19 +117,21 @@ class Reference:
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
         row[SENSED] = env.now
-        sensor.counts[count.SENSE_NS] += sensor.read_ns
+        sensor.counts[count.SENSE_NS] += self.measured_ns(row[CAPTURE], sensor.read_ns)
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
-        if sensor.on_sensor and env.now < sensor.busy_until_ns:
+        if sensor.on_sensor and env.now < sensor.busy_until_ns - sensor.tick_ns:
             return frames.SKIP_DSP_BUSY
         return IN_FLIGHT
 
     def compute(self, sensor: Sensor, row: Row) -> Part:
         """Be inferred on the DSP, or be encoded; a result may end here."""
         env = self.env
-        compute_ns, fetch_ns, sent = sensor.compute_ns, 0, True
+        compute_ns, wait_ns, fetch_ns, sent = sensor.compute_ns, 0, 0, True
+        row[SETUP] = sensor.setup
         if sensor.on_sensor:
-            sensor.busy_until_ns = env.now + sensor.occupy_ns
+            wait_ns = max(0, sensor.busy_until_ns - env.now)  # less than the clock's tick
+            sensor.busy_until_ns = env.now + wait_ns + sensor.occupy_ns
             found = sensor.finds(row[OBJECTS], row[SIGHT])
             fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
         if sent:
@@ -132,13 +139,19 @@ class Reference:
             row[BITS] = camera.wire_bits(
                 row[PAYLOAD], sensor.per_message, sensor.segment, sensor.per_segment
             )
-        yield pause(env, compute_ns + fetch_ns, FRAME)
+        yield pause(env, wait_ns + compute_ns + fetch_ns, FRAME)
         row[READY] = env.now
-        sensor.counts[count.COMPUTE_NS] += compute_ns
+        spent_ns = self.measured_ns(row[SENSED] + wait_ns, compute_ns)
+        sensor.counts[count.COMPUTE_NS] += spent_ns
+        self.tally.computing_ns[row[SETUP]] += spent_ns
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
         at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
+
+    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
+        """Return how much of what was begun at a time lies behind the warm-up."""
+        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
 
     def on_the_way(self, sensor: Sensor, row: Row) -> Part:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
@@ -168,7 +181,7 @@ class Reference:
     def leaves(self, sensor: Sensor, row: Row) -> None:
         """Count what leaves a sensor."""
         found = sensor.finds(row[OBJECTS], row[SIGHT])
-        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(found))
+        message = camera.metadata_part(row[PAYLOAD], sensor.message_bytes(row[SETUP], found))
         counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
         sensor.counts[list(counts)] += (1, row[PAYLOAD], row[BITS])
         sensor.counts[count.SENT_METADATA] += message
@@ -178,7 +191,7 @@ class Reference:
         """Cross a link: its queue, its port and its wire."""
         sent = yield link.enter(row)
         if not sent:
-            return frames.LEVEL_LOST[link.level]
+            return frames.LEVEL_LOST[0 if link.by_radio(row) else link.level]
         if first:
             bits, service_ns = sent
             sensor.radio.sent(bits, service_ns, self.env.now)
@@ -191,6 +204,7 @@ class Reference:
 
     def at_servers(self, pool: ServerPool, row: Row) -> Part:
         """Be decoded, wait for a batch, be inferred."""
+        pool.counts[0, count.ARRIVED] += 1
         if pool.decoders.needed(row[SENSOR]) and not (yield pool.decoders.enter(row)):
             return frames.LOST_DECODE_QUEUE
         row[DECODED] = self.env.now
@@ -210,6 +224,7 @@ class Reference:
                 yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
             if sensor.clock_changes != changes:
                 return
+            check()
             row = [-1] * frames.WIDTH
             row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
@@ -284,7 +299,14 @@ class Reference:
     # What an engine offers --------------------------------------------------------------------
 
     def advance(self, until_ns: int) -> None:
-        """Run up to a time and count the frames that have met their fate."""
+        """Run up to a time and count the frames that have met their fate.
+
+        It stops at the end of the warm-up, and the next call forgets what was counted in it.
+        """
+        if self.env.now == self.plan.warm_up_ns > 0:
+            for pool in self.pools.values():
+                pool.forget()
+            self.tally.forget(self.env.now)
         self.env.run(until=int(until_ns))
         for pool in self.pools.values():
             pool.close(int(until_ns))
@@ -295,14 +317,21 @@ class Reference:
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
         self.plan, looker = plan, looker_of(plan)
+        self.tally.amend(plan)
         for sensor in self.sensors:
             sensor.plan, sensor.looker = plan, looker
         self._walk()
 
     def in_flight(self) -> int:
         """Return the number of frames that have not met their fate."""
-        captured = int(self.tally.sensors[:, count.CAPTURED].sum())
-        return captured - int(self.tally.sensors[:, count.FATE_0 + 1 :].sum())
+        counts = self.tally.sensors
+        captured = int(counts[:, [count.CAPTURED, count.CAPTURED_BEFORE]].sum())
+        ended = counts[:, count.ENDED_BEFORE].sum() + counts[:, count.FATE_0 + 1 :].sum()
+        return captured - int(ended)
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.array(list(self.flying.values()), dtype=np.int64).reshape(-1, frames.WIDTH)
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

@@ -56,17 +56,24 @@ class Sensor:
         """Return how many objects the model reports of those in view."""
         return sight.found(self.plan.sights.rows, row, objects)
 
+    @property
+    def tick_ns(self) -> int:
+        """Return by how much a frame may seem early: the tick of the clock of a trace."""
+        return int(self.clock[capture.TICK_NS])
+
     def publishes(self, now_ns: int, objects: int) -> bool:
         """Return whether the inference that starts now and finds some objects is sent."""
         self.inferences += 1
         objects = min(objects, self.metadata_most)
         if self.publish_every:
             return bool((self.inferences - 1) % self.publish_every == 0)
-        due = now_ns >= self.next_publish_ns
+        early_ns = max(0, self.next_publish_ns - now_ns)
+        due = on_time = early_ns <= self.tick_ns
         if self.publish_change:
-            due = objects != self.published or (self.publish_interval_ns > 0 and due)
+            due = objects != self.published or (self.publish_interval_ns > 0 and on_time)
         if due:
-            self.next_publish_ns, self.published = now_ns + self.publish_interval_ns, objects
+            since_ns = now_ns + early_ns if on_time else now_ns
+            self.next_publish_ns, self.published = since_ns + self.publish_interval_ns, objects
         return due
 
     def payload_bytes(self, frame: int, objects: int, row: int) -> int:
@@ -75,6 +82,6 @@ class Sensor:
         key, sights = self.plan.size_keys[self.index], self.plan.sights
         return camera.payload_bytes(ints, floats, sights, self.setup, key, frame, objects, row)
 
-    def message_bytes(self, objects: int) -> int:
-        """Return how many of them are metadata."""
-        return camera.message_part(self.plan.setup_tables[0], self.setup, objects)
+    def message_bytes(self, setup: int, objects: int) -> int:
+        """Return how many of the bytes that a setup sends are metadata."""
+        return camera.message_part(self.plan.setup_tables[0], setup, objects)

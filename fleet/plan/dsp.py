@@ -11,7 +11,7 @@ from fleet.scenario.strict_yaml import Keys
 
 
 def compute_ns(reader: Reader, device: str, model: str) -> int:
-    """Return the time that the DSP takes for a model, rounded up; ns.
+    """Return the time that the DSP takes for a model, rounded down, at least 1; ns.
 
         MACs / (MAC units · clock · efficiency) + bytes moved / bandwidth
         + bytes resized / resize bandwidth + layers · time of a layer
@@ -32,14 +32,17 @@ def compute_ns(reader: Reader, device: str, model: str) -> int:
     layers_ns = reader.count("models", model, "layers") * reader.time_ns(
         "sensors", device, "layer_time"
     )
-    return math.ceil(seconds * 1_000_000_000) + layers_ns
+    return max(1, math.floor(seconds * 1_000_000_000) + layers_ns)
 
 
 def least_gap_ns(reader: Reader, model: str) -> int:
-    """Return the time between inferences at the highest rate that is published for a model; ns."""
+    """Return the time between inferences at the highest rate that is published for a model; ns.
+
+    Rounded down, as times of capture are, so that a sensor of that very rate is never early.
+    """
     if not reader.has_parameter("models", model, "rate_max"):
         return 0
-    return math.ceil(1_000_000_000 / reader.frame_rate("models", model, "rate_max"))
+    return math.floor(1_000_000_000 / reader.frame_rate("models", model, "rate_max"))
 
 
 def dsp_uw(reader: Reader, device: str, model: str, spent_ns: int) -> int:

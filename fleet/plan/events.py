@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,7 +56,9 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
         moments = model.moments_ns(event)
         if moments and moments[0] >= model.duration:
             raise parts.scenario.error(
-                (*keys, "at"), "is not before the end of the run; make it earlier"
+                (*keys, "at"),
+                f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
+                f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
         found = timetable.targets(parts.scenario, event, keys, parts.placed, net)
         if event.kind == "profile":
@@ -65,7 +67,9 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
             requests += _rollout(parts, event, moments, found, keys)
         else:
             _add_spans(parts, event, moments, found, down[event.kind])
+            _remark_absence(parts, i, event, moments)
     requests += _deployed(parts, deployments)
+    requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
     return Events(
@@ -122,6 +126,20 @@ def _add_spans(
         )
 
 
+def _remark_absence(parts: Parts, number: int, event: Event, moments: Sequence[int]) -> None:
+    """Remark on a crash that seems to say that a sensor is not there.
+
+    It begins with the run, or lasts as long as a whole run.
+    """
+    endless = (event.lasts or 0) >= parts.scenario.model.duration
+    if event.kind == "crash" and moments and (moments[0] == 0 or endless):
+        parts.remarks.append(
+            f"events[{number}]: while '{event.crash}' is down its host and its radio or port draw"
+            " power; that a sensor joins later or leaves cannot be said, so leave out of the"
+            " scenario what is not there."
+        )
+
+
 def _merged(down: Down) -> dict[int, Spans]:
     return {target: timetable.merge(spans) for target, spans in down.items()}
 
@@ -140,8 +158,10 @@ def _deployed(parts: Parts, deployments: Sequence[Deployment]) -> list[Request]:
         if deployment.sensor not in index:
             hint = did_you_mean(deployment.sensor, list(index))
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
+        asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
+        asked = replace(parts, scenario=replace(parts.scenario, asks=asks))  # adds setups to both
         found = [index[deployment.sensor]]
-        out += _requests(parts, deployment.at_ns, found, deployment.model, ())
+        out += _requests(asked, deployment.at_ns, found, deployment.model, ())
     return out
 
 
@@ -190,7 +210,7 @@ def _page_ns(parts: Parts, sensor: int, setup: Setup) -> int:
     radio = parts.net.classes[parts.net.radio_of[sensor]].radio
     quiet_ns = max(
         setup.row["publish_interval_ns"],
-        max(1, setup.row["publish_every"]) * 1_000_000_000 / float(setup.use.rate),
+        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
     )
     key = stream_keys(
         name_hashes([parts.placed[sensor].name]), parts.scenario.model.seed, parts.replication,

@@ -19,6 +19,7 @@ import numpy as np
 from fleet.plan.columns import MODEL_WRITE, ROLLOUT_WIDTH, Ints
 from fleet.plan.network import Network
 from fleet.stages.frames import LEVELS
+from fleet.stages.uplink import service_ns
 
 Spans = Sequence[tuple[int, int]]
 """Disjoint spans of time (from, until) in order; ns."""
@@ -67,9 +68,9 @@ class Written:
     attempts: tuple[tuple[int, int], ...]
 
 
-def finish_ns(start_ns: int, service_ns: int, down: Spans) -> int:
+def finish_ns(start_ns: int, work_ns: int, down: Spans) -> int:
     """Return when a service is over that is paused while its server is down (preempt-resume)."""
-    at, left = start_ns, service_ns
+    at, left = start_ns, work_ns
     for begin, end in down:
         if end <= at:
             continue
@@ -115,9 +116,11 @@ def arrivals_ns(
             if link < 0 or bits[i] == 0:
                 continue
             kind = network.classes[network.class_of[link]]
-            service_ns = -(-bits[i] * 1_000_000_000 // kind.downlink_rate_bps)
+            if kind.downlink_rate_bps == 0:
+                continue
+            sending_ns = service_ns(bits[i], kind.downlink_rate_bps)
             start = max(clock[i], free.get(link, 0))
-            free[link] = finish_ns(start, service_ns, down.get(link, ()))
+            free[link] = finish_ns(start, sending_ns, down.get(link, ()))
             clock[i] = free[link] + kind.propagation_ns
     return clock
 

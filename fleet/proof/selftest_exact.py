@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fleet.proof import theory
+from fleet.proof.account import compared
 from fleet.proof.selftest_run import (
     MS,
     Case,
@@ -26,6 +27,8 @@ from fleet.proof.selftest_run import (
     world,
 )
 from fleet.results.energy import account
+from fleet.results.metrics import summarise
+from fleet.results.store import frame_table
 from fleet.stages.frames import (
     ACCESS,
     BITS,
@@ -259,4 +262,50 @@ def energy() -> Case:
     )  # fmt: skip
 
 
-CASES = (in_phase(), staggered(), burst(), saturation(), energy())
+# A rewrite ------------------------------------------------------------------------------------
+
+HAUL_NS, STARE_NS = 2 * MS, MS  # the first moves 1 MB too, and uses half of the units
+HAUL, STARE = 207 * MW, 311 * MW
+
+
+def _ran(run: Run, spent_ns: int) -> int:
+    """Return the frames on which the DSP spent a time."""
+    return int((run.rows[:, READY] - run.rows[:, SENSED] - FETCH_NS == spent_ns).sum())
+
+
+def rewritten() -> Case:
+    """Return a network that is rewritten after 3 s: each frame costs what its own network does.
+
+    Writing 1 kB takes 8 ms.
+    """
+    data = world(
+        {"cam": _periodic("staggered", 4, "20 fps")}, {"device": "slow-sensor", "model": "haul"},
+        events=[{"at": "3 s", "rewrite": "cam", "model": "stare"}],
+    )  # fmt: skip
+
+    def after(run: Run) -> tuple[int, int]:
+        return int((run.rows[:, SENSED] > 3009 * MS).sum()), _ran(run, STARE_NS)
+
+    def computing(run: Run) -> tuple[int, int]:
+        spent = HAUL * HAUL_NS * _ran(run, HAUL_NS) + STARE * STARE_NS * _ran(run, STARE_NS)
+        return spent, sum(
+            e.energy_fj for e in account(run.plan, run.outcome.tally) if e.state == "computing"
+        )
+
+    def third(run: Run) -> tuple[int, int]:
+        frames, arm = frame_table(run.outcome), run.plan.arm
+        lines = compared(summarise(run.outcome), frames, run.scenario, arm, run.plan.replication)
+        return len(lines), sum(line.agrees for line in lines)
+
+    return Case(
+        "model rewrite", data, "20 s", "8 s",
+        identities=(
+            Identity("frames inferred by the new network", "by hand", after),
+            Identity("sensor: computing, fJ", "by hand", computing),
+            Identity("numbers that the third account has too", "frames and catalogue", third),
+        ),
+        replications=TWICE,
+    )  # fmt: skip
+
+
+CASES = (in_phase(), staggered(), burst(), saturation(), energy(), rewritten())

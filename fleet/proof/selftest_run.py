@@ -99,6 +99,7 @@ class Run:
     outcome: Outcome
     window: tuple[float, float]
     rows: Ints = field(repr=False)
+    scenario: Scenario = field(repr=False)
 
     @property
     def plan(self) -> Plan:
@@ -185,15 +186,20 @@ def camera(codec: str, model: str) -> Data:
 
 
 def plans(case: Case, duration: str, count: int) -> list[Plan]:
-    """Return the plans of independent replications of a case.
+    """Return the plans of independent replications of a case."""
+    scenario = _scenario(case, duration)
+    arm = next(iter(case.data["arms"]))
+    return [compile_plan(scenario, _bare(scenario), arm, replication=r) for r in range(count)]
+
+
+def _scenario(case: Case, duration: str) -> Scenario:
+    """Return the scenario of a case.
 
     Each case has its own seed: sensors of one name would capture at the same times in all cases.
     """
     seed = name_hash(case.name) >> 1
     text = json.dumps(case.data | {"duration": duration, "seed": seed})
-    scenario = loads(text, str(Path(__file__).parent / "selftest.yaml"))
-    arm = next(iter(case.data["arms"]))
-    return [compile_plan(scenario, _bare(scenario), arm, replication=r) for r in range(count)]
+    return loads(text, str(Path(__file__).parent / "selftest.yaml"))
 
 
 _CATALOGS: list[Catalog] = []
@@ -211,7 +217,7 @@ def run(case: Case, plan: Plan, engine: str) -> Run:
     outcome = simulate(plan, Options(engine=engine, executor="local", keep=True))
     rows = outcome.tally.rows()
     order = np.lexsort((rows[:, FRAME], rows[:, SENSOR], rows[:, CAPTURE]))
-    return Run(outcome, case.window, rows[order])
+    return Run(outcome, case.window, rows[order], _scenario(case, f"{plan.end_ns} ns"))
 
 
 # What is read off a run -----------------------------------------------------------------------

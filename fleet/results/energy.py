@@ -19,7 +19,6 @@ from fleet.plan.columns import (
     Plan,
 )
 from fleet.stages.books import (
-    COMPUTE_NS,
     DECODING_NS,
     LAST_SENT_NS,
     PROMOTION_NS,
@@ -39,7 +38,7 @@ _WAN_LEVEL = 3
 
 
 def account(plan: Plan, tally: Tally) -> list[StateEnergy]:
-    """Return the energy of every state of every component up to the end of the plan."""
+    """Return the energy of every state of every component, from the warm-up to the end."""
     return [
         *_sensors(plan, tally),
         *_radios(plan, tally),
@@ -50,49 +49,60 @@ def account(plan: Plan, tally: Tally) -> list[StateEnergy]:
 
 def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
     counts = tally.sensors
-    setup = {f: getattr(plan.setups, f)[plan.setup_of] for f in plan.setups._fields}
-    always = np.full(plan.size, plan.end_ns, dtype=np.int64)
+    always = np.full(plan.size, plan.measured_ns, dtype=np.int64)
     up = always - down_ns(plan)
-    return states(
-        "sensor",
-        {
-            "host": always,
-            "sensing": counts[:, SENSE_NS],
-            "sense_idle": np.maximum(up - counts[:, SENSE_NS], 0),
-            "computing": counts[:, COMPUTE_NS],
-        },
-        {
-            "host": setup["base_uw"],
-            "sensing": setup["sense_uw"],
-            "sense_idle": setup["sense_idle_uw"],
-            "computing": setup["compute_uw"],
-        },
-    )
+
+    def at(power: str) -> Ints:  # a rewrite changes the network, not the device
+        column: Ints = getattr(plan.setups, power)[plan.setup_of]
+        return column
+
+    return [
+        *states(
+            "sensor",
+            {
+                "host": always,
+                "sensing": counts[:, SENSE_NS],
+                "sense_idle": np.maximum(up - counts[:, SENSE_NS], 0),
+            },
+            {"host": at("base_uw"), "sensing": at("sense_uw"), "sense_idle": at("sense_idle_uw")},
+        ),
+        _computing(plan, tally),
+    ]
+
+
+def _computing(plan: Plan, tally: Tally) -> StateEnergy:
+    """Return the energy of DSPs and encoders, by what ran: a rewrite changes their power."""
+    spent_ns, power_uw = tally.computing_ns.tolist(), plan.setups.compute_uw.tolist()
+    energy_fj = sum(spent * power for spent, power in zip(spent_ns, power_uw, strict=True))
+    return StateEnergy("sensor", "computing", sum(spent_ns), energy_fj)
 
 
 def down_ns(plan: Plan) -> Ints:
-    """Return how long each sensor was down before the end; ns, shape (sensors,)."""
+    """Return how long each sensor was down behind the warm-up; ns, shape (sensors,)."""
     rows = plan.timetable[
         (plan.timetable[:, KIND] == SENSOR_DOWN) & (plan.timetable[:, TIME_NS] < plan.end_ns)
     ]
     down = np.zeros(plan.size, dtype=np.int64)
-    np.add.at(down, rows[:, TARGET], np.minimum(rows[:, A], plan.end_ns) - rows[:, TIME_NS])
+    begin, end = np.clip(rows[:, [TIME_NS, A]], plan.warm_up_ns, plan.end_ns).T
+    np.add.at(down, rows[:, TARGET], end - begin)
     return down
 
 
 def radio_ns(plan: Plan, tally: Tally) -> dict[str, Ints]:
-    """Return the time of each sensor's radio by state; ns, shape (sensors,); they cover the run.
+    """Return the time of each sensor's radio by state; ns, shape (sensors,).
 
-    The last tail is cut off at the end. A frame that waits in a shared cell can be promoted while
-    the tail of the one before it runs: that time counts as promotion.
+    They cover what is measured of the run; the last tail is cut off at the end. A frame that waits
+    in a shared cell can be promoted while the tail of the one before it runs: that time counts as
+    promotion.
     """
-    counts = tally.sensors
+    counts, span = tally.sensors, plan.measured_ns
     last, sending = counts[:, LAST_SENT_NS], counts[:, SENDING_NS]
-    open_ns = np.where(last == 0, 0, plan.end_ns - last)
-    promotion = np.minimum(counts[:, PROMOTION_NS], plan.end_ns - sending)
-    tail = counts[:, TAIL_NS] + np.minimum(open_ns, plan.timers.tail_ns)
-    tail = np.minimum(tail, plan.end_ns - sending - promotion)
-    idle = plan.end_ns - sending - promotion - tail
+    over = np.minimum(last + plan.timers.tail_ns, plan.end_ns)
+    ended = np.maximum(over - np.maximum(last, plan.warm_up_ns), 0)
+    promotion = np.minimum(counts[:, PROMOTION_NS], span - sending)
+    tail = counts[:, TAIL_NS] + np.where(last == 0, 0, ended)
+    tail = np.minimum(tail, span - sending - promotion)
+    idle = span - sending - promotion - tail
     return {"sending": sending, "promotion": promotion, "tail": tail, "idle": idle}
 
 
@@ -126,7 +136,8 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     sent = tally.links[:, SENT_LINK_BITS]
     mobile_bits = int(sent[plan.mobile_class[plan.class_of] == 1].sum())
     fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum())
-    arrived = plan.rollout[:, ARRIVED_NS] < plan.end_ns
+    at = plan.rollout[:, ARRIVED_NS]
+    arrived = (at >= plan.warm_up_ns) & (at < plan.end_ns)
     written_bits = int(plan.rollout[arrived, DOWN_BITS].sum())
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),

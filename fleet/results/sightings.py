@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from fleet.engine.run import Outcome
 from fleet.eyes import measured
 from fleet.eyes.measured import SITES
-from fleet.plan.columns import KIND, MODEL_WRITE, TARGET, TIME_NS, B, Floats, Ints, Plan
+from fleet.plan.columns import Floats, Ints, Plan
 from fleet.plan.light import light_by_second
+from fleet.results.setups import setups_at
 from fleet.stages.books import BIN_NS, FATE_0
 from fleet.stages.frames import RESULT, SKIP_NOT_PUBLISHED
 from fleet.stages.scene import SECOND_NS
@@ -112,7 +113,7 @@ def _between(rates: Floats, fps: Floats) -> tuple[Ints, Ints, Floats]:
 def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) -> Floats:
     """Return the frames a second that sensors answer in each window; shape (windows, sensors)."""
     plan, tally = outcome.plan, outcome.tally
-    run_s = plan.end_ns / SECOND_NS
+    run_s = plan.measured_ns / SECOND_NS
     fates = tally.sensors[sensors, FATE_0:]
     silent = plan.setups.publish_change[plan.setup_of[sensors]] == 1
     own = (fates[:, RESULT] + silent * fates[:, SKIP_NOT_PUBLISHED]) / run_s
@@ -127,11 +128,6 @@ def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) 
 
 def _eyes(plan: Plan, sensors: Ints, windows: Windows) -> Ints:
     """Return whose sight each sensor has as each window begins; shape (windows, sensors)."""
-    table = plan.timetable
-    rewrites = table[(table[:, KIND] == MODEL_WRITE) & np.isin(table[:, TARGET], sensors)]
-    setups = np.tile(plan.setup_of[sensors], (len(windows.starts), 1))
-    for row in rewrites[np.argsort(rewrites[:, TIME_NS], kind="stable")]:
-        after = windows.starts * SECOND_NS >= row[TIME_NS]
-        setups[after, np.searchsorted(sensors, row[TARGET])] = row[B]
+    setups = setups_at(plan, sensors, windows.starts * SECOND_NS)
     sight: Ints = plan.setup_tables[0][setups, SIGHT]
     return sight

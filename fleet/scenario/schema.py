@@ -10,9 +10,10 @@ import datetime as dt
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.demand import PeoplePerHour
 from fleet.scenario.event import Event
 from fleet.scenario.publish import parse_publish
 from fleet.scenario.words import (
@@ -25,6 +26,7 @@ from fleet.scenario.words import (
     RateBps,
     Share,
     ShareOrNone,
+    Start,
     Target,
     TimeNs,
 )
@@ -43,6 +45,18 @@ class City(Model):
     attribution: Annotated[str, StringConstraints(max_length=80)] = ""
 
 
+class Place(Model):
+    """Where the scenario is, for the sun; degrees north and east."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+    @field_validator("lat", "lon", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class At(Model):
     """Which sites of the city get a sensor; every stated field must match."""
 
@@ -54,13 +68,15 @@ class At(Model):
 class TraceCapture(Model):
     """Capture times from a column of a CSV or Parquet file.
 
-    The column's name ends in its unit: `_ns`, `_us`, `_ms` or `_s`, counted from the start. With
-    `sensor`, a column of sensor names, each sensor takes its own rows; without it all take all.
+    The column's name ends in its unit: `_ns`, `_us`, `_ms` or `_s`, counted from the start, or
+    `offset` is what it says then. With `sensor`, a column of sensor names, each sensor takes its
+    own rows; without it all take all. The mean rate is that of the rows; `rate` is not used.
     """
 
     file: str
     column: str
     sensor: str | None = None
+    offset: OffsetNs = 0
 
 
 class Capture(Model):
@@ -70,7 +86,10 @@ class Capture(Model):
 
 
 class SensorGroup(Model):
-    """A group of like sensors: where they stand, how fast they look, and for what."""
+    """A group of like sensors: where they stand, how fast they look, and for what.
+
+    `demand` is how many people an hour pass each of its sites, instead of the city's table.
+    """
 
     at: At | None = None
     count: Count | None = None
@@ -80,6 +99,7 @@ class SensorGroup(Model):
     capture: Literal["periodic", "poisson"] | Capture = "periodic"
     phase: Literal["random", "synchronised", "staggered"] = "random"
     app: Name
+    demand: PeoplePerHour | None = None
     uplink: Name
     consumer: Literal["cloud", "site"] = "cloud"
 
@@ -261,9 +281,11 @@ class ScenarioModel(Model):
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
-    start: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$")]
+    start: Start
     duration: TimeNs
+    warm_up: OffsetNs = 0
     timezone: Target | None = None
+    place: Place | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"
     inference: Literal["trace", "live", "constant"] = "trace"
@@ -312,8 +334,4 @@ class ScenarioModel(Model):
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
         if self.retention is not None and self.prices is None:
             raise InputError("'retention' says what storage costs and needs 'prices'")
-        try:
-            dt.datetime.fromisoformat(self.start)
-        except ValueError as error:
-            raise InputError(f"start {self.start!r} is not a date and time: {error}") from None
         return self

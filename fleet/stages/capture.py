@@ -22,6 +22,7 @@ from fleet.stages.frames import (
     PAYLOAD,
     SENSED,
     SENSOR,
+    SETUP,
     SIGHT,
     Columns,
 )
@@ -29,15 +30,25 @@ from fleet.stages.frames import (
 PERIODIC, POISSON, TRACE = 0, 1, 2
 NEVER_NS = 1 << 62
 
-# Columns of the clock table, one row a sensor: how its next frame is found.
-KIND, NUM, DEN, ANCHOR, FIRST, NEXT_FRAME, NEXT_NS, TRACE_END = range(8)
-CLOCK_WIDTH = 8
+# Columns of the clock table, one row a sensor: how its next frame is found. TICK_NS is how coarse
+# the times of a trace are; 0 for the other kinds, whose times are exact or drawn.
+KIND, NUM, DEN, ANCHOR, FIRST, NEXT_FRAME, NEXT_NS, TRACE_END, TICK_NS = range(9)
+CLOCK_WIDTH = 9
+
+_JUST_ABOVE = 1.0 + 2.0**-50
+"""Larger than what three roundings of a float lose: a whole number of ns stays whole."""
 
 
 def frames_per_ns(clocks: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the mean frame rate of each sensor; shape (sensors,), 1/ns."""
     rates: NDArray[np.float64] = clocks[:, DEN] / clocks[:, NUM]
     return rates
+
+
+@part
+def anchor_ns(phase: float, num: int, den: int) -> int:
+    """Return a phase in [0, 1) periods of num/den, rounded down; ns."""
+    return int(phase * (num / den) * _JUST_ABOVE)
 
 
 @part
@@ -96,7 +107,7 @@ def change_rate(
     clocks[s, NUM] = num
     clocks[s, DEN] = den
     clocks[s, FIRST] = clocks[s, NEXT_FRAME]
-    clocks[s, ANCHOR] = now_ns + int(phase * (num / den))
+    clocks[s, ANCHOR] = now_ns + anchor_ns(phase, num, den)
     clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, now_ns)
 
 
@@ -174,6 +185,7 @@ def expose(
     columns[PAYLOAD, i] = 0
     columns[BITS, i] = 0
     columns[CLOCK, i] = now
+    columns[SETUP, i] = -1
     columns[CAPTURE, i] = now
     for c in range(SENSED, FATE):
         columns[c, i] = -1

@@ -79,11 +79,11 @@ def replace_first(ring: Ints, size: int, value: int) -> None:
 @kernel
 def decode(
     columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rates: Ints,
-    pixels: Ints, queue: int, order: Ints, decoding_ns: Ints,
+    pixels: Ints, queue: int, order: Ints, decoding_ns: Ints, idle_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the decoders of a pool up to a time.
 
-        start = max(arrival, first decoder free),  decoded = start + ceil(pixels · 10⁹ / rate)
+        start = max(arrival, first decoder free),  decoded = start + floor(pixels · 10⁹ / rate)
 
     Args:
         columns: the store's columns; DECODED and CLOCK of frames that start, FATE and DONE of lost
@@ -99,6 +99,7 @@ def decode(
         queue: frames that may wait.
         order: filled with the indices of the admitted frames; shape (len(index),).
         decoding_ns: time handed out by kind, added to in place.
+        idle_ns: [1] takes when a frame last found a decoder idle.
 
     Returns:
         (frames of `order` that have started, frames admitted); the others wait.
@@ -123,6 +124,8 @@ def decode(
             return head, tail
         else:
             kind, i = first_of(ring) % KINDS, order[head]
+            if first_of(ring) // KINDS <= columns[CLOCK, i]:
+                idle_ns[1] = start_ns
             if pixels[columns[SENSOR, i]] != work or rates[kind] != speed:
                 work, speed = pixels[columns[SENSOR, i]], rates[kind]
                 spent = service_ns(work, speed)
@@ -160,14 +163,15 @@ def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> 
 def serve(
     columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rule: Ints,
     variation: float, mean_ns: Ints, hold_ns: Ints, keys: NDArray[np.uint64], order: Ints,
-    served_ns: Ints, batches: Ints, started: Ints,
+    served_ns: Ints, batches: Ints, started: Ints, idle_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the servers of a pool up to a time.
 
     The arguments are those of `decode`, with servers for decoders; `rule` is the pool's row of the
     table of pools, `variation` that of its service time, `mean_ns` and `hold_ns` t(b) and h(b) by
     kind for b = 0.., `keys` the service keys by sensor. `served_ns` (time held), `batches` and
-    `started` (frames) are added to in place, by kind.
+    `started` (frames) are added to in place, by kind; `idle_ns[0]` takes when a batch that was due
+    last found a server idle.
 
     Returns:
         (frames of `order` that have started or passed their deadline, frames admitted); those
@@ -178,7 +182,7 @@ def serve(
         order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
     while True:
-        launch_ns, expiry_ns = until_ns, until_ns
+        launch_ns, expiry_ns, due = until_ns, until_ns, until_ns
         if tail > head:
             if size > 0:
                 due = due_ns(columns, order, head, tail, max_batch, wait_ns)
@@ -202,6 +206,8 @@ def serve(
             return head, tail
         else:
             kind = first_of(ring) % KINDS
+            if first_of(ring) // KINDS <= due:
+                idle_ns[0] = launch_ns
             count = min(max_batch, tail - head)
             lead = order[head]
             key, frame = keys[columns[SENSOR, lead]], columns[FRAME, lead]
@@ -220,7 +226,7 @@ def serve(
 def decode_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
     sizes: Ints, rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
-    decoding_ns: Ints,
+    decoding_ns: Ints, idle_ns: Ints,
 ) -> None:  # fmt: skip
     """Run `decode` for each of several pools.
 
@@ -234,7 +240,7 @@ def decode_all(
         end = ends[p]
         heads[p], tails[p] = decode(
             columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], rates[p], pixels,
-            table[p, QUEUE], order[begin:end], decoding_ns[p],
+            table[p, QUEUE], order[begin:end], decoding_ns[p], idle_ns[p],
         )  # fmt: skip
         begin = end
 
@@ -244,7 +250,7 @@ def serve_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
     sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints, hold_ns: Ints,
     keys: NDArray[np.uint64], order: Ints, heads: Ints, tails: Ints, served_ns: Ints,
-    batches: Ints, started: Ints,
+    batches: Ints, started: Ints, idle_ns: Ints,
 ) -> None:  # fmt: skip
     """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
     begin = 0
@@ -253,7 +259,7 @@ def serve_all(
         heads[p], tails[p] = serve(
             columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], table[p],
             variation[p], mean_ns[p], hold_ns[p], keys, order[begin:end], served_ns[p],
-            batches[p], started[p],
+            batches[p], started[p], idle_ns[p],
         )  # fmt: skip
         begin = end
 

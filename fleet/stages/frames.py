@@ -1,4 +1,4 @@
-"""A frame is 19 numbers of int64: who, what, and when it passed each stage; -1 is not yet.
+"""A frame is 20 numbers of int64: who, what, and when it passed each stage; -1 is not yet.
 
 At work frames are columns: a table of shape (WIDTH, capacity), in which a frame has a slot. A
 station reads three or four columns of the frames before it, and these stay in the cache. Frames
@@ -25,24 +25,25 @@ SIGHT = 3  # what the eye sees of it: a row of the plan's traces (`fleet.stages.
 PAYLOAD = 4  # bytes to send; 0 before it is known
 BITS = 5  # payload and protocol overhead on the wire
 CLOCK = 6  # when the frame enters the next stage
-CAPTURE = 7  # end of exposure
-SENSED = 8  # pixels read out and processed
-READY = 9  # inferred (on the sensor) or encoded (in the camera)
-ACCESS = 10  # at the far end of its own port or radio
-UPLINK = 11  # at the far end of the access links
-BACKHAUL = 12
-WAN = 13  # at the region
-DECODED = 14  # decoded, at a server
-START = 15  # its batch starts
-INFER = 16  # its batch ends
-DONE = 17  # result at its consumer, or the time at which the frame was skipped or lost
-FATE = 18
-WIDTH = 19
+SETUP = 7  # which setup inferred or encoded it at its sensor; -1 if none did
+CAPTURE = 8  # end of exposure
+SENSED = 9  # pixels read out and processed
+READY = 10  # inferred (on the sensor) or encoded (in the camera)
+ACCESS = 11  # at the far end of its own port or radio
+UPLINK = 12  # at the far end of the access links
+BACKHAUL = 13
+WAN = 14  # at the region
+DECODED = 15  # decoded, at a server
+START = 16  # its batch starts
+INFER = 17  # its batch ends
+DONE = 18  # result at its consumer, or the time at which the frame was skipped or lost
+FATE = 19
+WIDTH = 20
 
 COLUMNS = (
-    "sensor", "frame", "objects", "sight", "payload_bytes", "wire_bits", "clock_ns", "capture_ns",
-    "sensed_ns", "ready_ns", "access_ns", "uplink_ns", "backhaul_ns", "wan_ns", "decoded_ns",
-    "start_ns", "infer_ns", "done_ns", "fate",
+    "sensor", "frame", "objects", "sight", "payload_bytes", "wire_bits", "clock_ns", "setup",
+    "capture_ns", "sensed_ns", "ready_ns", "access_ns", "uplink_ns", "backhaul_ns", "wan_ns",
+    "decoded_ns", "start_ns", "infer_ns", "done_ns", "fate",
 )  # fmt: skip
 
 LEVELS = 4  # hops of a path: access port, shared cell, backhaul, wan
@@ -118,7 +119,7 @@ def _table(slots: int) -> Columns:
 class Store:
     """The frames in one logical process: a frame keeps its slot, its index moves.
 
-    Stations hand indices to each other, 8 bytes a frame instead of 152. One that decides a frame's
+    Stations hand indices to each other, 8 bytes a frame instead of 160. One that decides a frame's
     fate writes it down and forgets the frame; `sweep` collects these. The table grows when full.
     """
 
@@ -184,6 +185,13 @@ class Store:
             found = self._ended[len(self._ended) - ended :]
             count(found)
             self.columns[FATE, found] = FREE
+
+    def under_way(self, now_ns: int) -> Rows:
+        """Return the frames here, with the times before now; shape (frames, WIDTH)."""
+        rows: Rows = self.columns[:, self.columns[FATE] == IN_FLIGHT].T.copy()
+        times = rows[:, CAPTURE:FATE]
+        times[times >= now_ns] = -1
+        return rows
 
     def save(self) -> Columns:
         """Return all that slots hold, up to the last that was ever taken; shape (WIDTH, slots)."""

@@ -3,6 +3,10 @@
 The DSP takes one frame at a time and has no queue: a frame whose pixels arrive while it is busy is
 skipped (`dsp_busy`), and so is one that arrives while the model memory is written (`model_write`).
 An encoder is a pipeline: it delays every frame by the same time and skips none.
+
+Where times of capture come from a file they are only known to a tick of the clock that reported
+them. A frame that is early by no more is not early: it is taken as if it came on time, and what
+follows is reckoned from then. So jitter within a tick neither costs frames nor adds any.
 """
 
 from __future__ import annotations
@@ -13,14 +17,17 @@ from numpy.typing import NDArray
 from fleet.kernel import part
 from fleet.stages.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
-# Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published.
-FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN = range(5)
-DSP_WIDTH = 5
+# Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published,
+# TICK_NS how early a frame may seem; it does not change.
+FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN, TICK_NS = range(6)
+DSP_WIDTH = 6
 
 
 @part
 def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     """Give a frame to the DSP of sensor `s`, for a time, if it is free; return the frame's fate.
+
+    The inference starts `occupy_ns` before FREE_NS: now, or up to a tick later.
 
     Args:
         dsp: the DSP table, changed in place; shape (sensors, DSP_WIDTH).
@@ -30,9 +37,9 @@ def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     """
     if now_ns < dsp[s, BLIND_UNTIL_NS]:
         return SKIP_MODEL_WRITE
-    if now_ns < dsp[s, FREE_NS]:
+    if now_ns < dsp[s, FREE_NS] - dsp[s, TICK_NS]:
         return SKIP_DSP_BUSY
-    dsp[s, FREE_NS] = now_ns + occupy_ns
+    dsp[s, FREE_NS] = max(now_ns, dsp[s, FREE_NS]) + occupy_ns
     dsp[s, INFERENCES] += 1
     return IN_FLIGHT
 
@@ -47,7 +54,7 @@ def published(
     Args:
         dsp: the DSP table, changed in place; INFERENCES counts this inference too.
         s: row of the table.
-        now_ns: start of the inference.
+        now_ns: when the frame's pixels were there.
         objects: objects that it finds.
         every: send every n-th inference, or 0.
         interval_ns: send the first inference of each such time, or 0; with `change` the longest
@@ -58,10 +65,12 @@ def published(
         return True
     if every > 0:
         return bool((dsp[s, INFERENCES] - 1) % every == 0)
-    due = now_ns >= dsp[s, NEXT_PUBLISH_NS]
+    on_time = now_ns >= dsp[s, NEXT_PUBLISH_NS] - dsp[s, TICK_NS]
+    due = on_time
     if change == 1:
-        due = dsp[s, SEEN] != objects + 1 or (interval_ns > 0 and due)
+        due = dsp[s, SEEN] != objects + 1 or (interval_ns > 0 and on_time)
     if due:
-        dsp[s, NEXT_PUBLISH_NS] = now_ns + interval_ns
+        since = max(now_ns, dsp[s, NEXT_PUBLISH_NS]) if on_time else now_ns
+        dsp[s, NEXT_PUBLISH_NS] = since + interval_ns
         dsp[s, SEEN] = objects + 1
     return bool(due)

@@ -1,0 +1,259 @@
+"""A third account of a run: its numbers once more, from its frames alone.
+
+Both engines run one plan and count into the same books. What is wrong in a setup, or in how the
+books are read, is the same in both, and comparing them does not find it. Here nothing is read but
+the frames that `--frames` writes, the scenario and the catalogue: what a device, a network and a
+link are is worked out again from their rows (`fleet.proof.account_rows`), and what each frame took
+is added up.
+
+What is reckoned is exact, or lies between two bounds: the last frames may be under way, and what
+they took is not all known. What frames do not tell is left out: promotions and tails of radios,
+what was sent again, queues, servers; and the bytes of pictures whose results were sent on in their
+place by servers at an edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fleet.plan import timetable
+from fleet.plan.capture_times import COARSEST_NS
+from fleet.plan.compile import catalogue
+from fleet.plan.placing import Placed, arm_of_each, place_sensors
+from fleet.proof.account_frames import Part
+from fleet.proof.account_rows import SECOND_NS, Kit, way
+from fleet.scenario.load import Scenario
+from fleet.scenario.schema import Capture
+from fleet.stages.frames import LOST_CAUSES, SKIP_CAUSES
+
+FJ_PER_W_NS = 10**6
+"""A watt for a nanosecond."""
+ROUNDING = 1e-12
+"""Share by which a power in the summary, a float, may differ from whole fJ over the run."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A number of the summary, and what the frames say.
+
+    Attributes:
+        name: where it stands in the summary, such as 'power_states_w.sensor.sensing'.
+        low, high: the least and the most that it can be; `high` is None if that is not known.
+        booked: what the summary says, in the same unit: frames, bytes or fJ.
+        slack: what rounding may change.
+    """
+
+    name: str
+    low: int
+    high: int | None
+    booked: float
+    slack: float = 0.0
+
+    @property
+    def agrees(self) -> bool:
+        """Return whether the summary is as the frames say."""
+        below = self.high is None or self.booked <= self.high + self.slack
+        return below and self.booked >= self.low - self.slack
+
+
+def compared(
+    summary: Mapping[str, Any], frames: pa.Table, scenario: Scenario, arm: str, replication: int = 0
+) -> list[Line]:
+    """Return the numbers of an arm beside what its frames say.
+
+    Args:
+        summary: of the arm in the replication (`fleet.results.metrics.summarise`).
+        frames: what `--frames` writes of it (`fleet.results.store.frame_table`).
+        scenario: what was run, to its end.
+        arm: the arm; not one of a placement in Python.
+        replication: its number.
+    """
+    account = _Account(frames, scenario, arm, replication, int(summary["frames"]["in_flight"]))
+    per_w = scenario.model.duration * FJ_PER_W_NS
+    lines = [Line(name, n, n, _at(summary, name)) for name, n in account.counts().items()]
+    lines += [Line(f"frames with another {what}", 0, 0, n) for what, n in account.odd().items()]
+    lines += [Line(name, *span, _at(summary, name)) for name, span in account.sent().items()]
+    for state, span in account.energy_fj().items():
+        booked = _at(summary, f"power_states_w.{state}") * per_w
+        lines.append(Line(f"power_states_w.{state}", *span, booked, ROUNDING * booked))
+    return lines
+
+
+def _at(summary: Mapping[str, Any], name: str) -> float:
+    found: Any = summary
+    for key in name.split("."):
+        found = found[key]
+    return float(found)
+
+
+Span = tuple[int, int | None]
+"""The least and the most that a number can be; None if that is not known."""
+
+
+class _Account:
+    """What the frames of an arm say."""
+
+    def __init__(
+        self, frames: pa.Table, scenario: Scenario, arm: str, replication: int, in_flight: int
+    ) -> None:
+        self.scenario, self.reader = scenario, catalogue(scenario).reader()
+        self.replication, self.end_ns = replication, scenario.model.duration
+        self.placed = place_sensors(scenario)
+        arms = arm_of_each(scenario, arm, self.placed)
+        equipped = {s.group: of for s, of in zip(self.placed, arms, strict=True)}
+        self.kits = {g: Kit(scenario, self.reader, of, g) for g, of in equipped.items()}
+        self.fates = frames["fate"].to_pylist()
+        self.lacking = in_flight - self.fates.count("in_flight")
+        self.parts = list(self._parts(frames))
+        self.ran = [part for part in self.parts if part.what]
+
+    def _parts(self, frames: pa.Table) -> Iterator[Part]:
+        index = {sensor.name: i for i, sensor in enumerate(self.placed)}
+        sensor = np.array([index[name] for name in frames["sensor"].to_pylist()], dtype=np.int64)
+        group = np.array([s.group for s in self.placed])[sensor]
+        setup = np.array([name or "" for name in frames["setup"].to_pylist()], dtype=str)
+        texts = ("sensor", "setup", "fate")
+        columns = {n: frames[n].to_numpy() for n in frames.column_names if n not in texts}
+        for name in (name for name in columns if name.endswith("_ns")):
+            columns[name] = np.where(columns[name] < self.end_ns, columns[name], -1)
+        flying = np.array([fate == "in_flight" for fate in self.fates], dtype=np.int64)
+        columns |= {"sensor": sensor, "flying": flying}
+        for g, kit in self.kits.items():
+            traced = isinstance(self.scenario.model.sensors[g].capture, Capture)
+            hops = way(self.scenario, self.reader, g)
+            for text in np.unique(setup[group == g]).tolist():
+                mine = (group == g) & (setup == text)
+                yield Part(
+                    kit, hops, text.partition(" ")[2], COARSEST_NS if traced else 0,
+                    {name: values[mine] for name, values in columns.items()},
+                )  # fmt: skip
+
+    def counts(self) -> dict[str, int]:
+        """Return the frames by fate."""
+        causes = {"skipped": SKIP_CAUSES, "lost": LOST_CAUSES}
+        return {
+            "frames.captured": len(self.fates) + self.lacking,
+            "frames.results": self.fates.count("result"),
+            **{
+                f"frames.{kind}.{cause}": self.fates.count(cause)
+                for kind, of in causes.items()
+                for cause in of.values()
+            },
+        }
+
+    def odd(self) -> dict[str, int]:
+        """Return the frames that are not as scenario and catalogue say."""
+        return {
+            "time in their sensor": sum(part.time_odd() for part in self.parts),
+            "size": sum(part.size_odd() for part in self.parts),
+        }
+
+    def sent(self) -> dict[str, Span]:
+        """Return the bytes that left the sensors, by kind; nothing if the frames do not tell."""
+        total = {"metadata": 0, "roi": 0, "image": 0, "protocol": 0}
+        if any(part.replaced for part in self.ran):
+            return {}
+        for part in self.ran:
+            payload, message = part.columns["payload_bytes"], part.kit.message(part.what, part.told)
+            text = np.where(payload > np.maximum(message, 1), message, payload)
+            for kind, bytes_ in (
+                ("metadata", text),
+                (part.kit.pixels, payload - text),
+                ("protocol", part.kit.wire_bits(payload) // 8 - payload),
+            ):
+                total[kind] += int(bytes_[part.left].sum())
+        return {f"bytes.{kind}": (n, None if self.lacking else n) for kind, n in total.items()}
+
+    def energy_fj(self) -> dict[str, Span]:
+        """Return the energy of states, as far as the frames tell; fJ."""
+        computing = sum(int(p.reached("ready_ns").sum()) * p.each_fj for p in self.ran)
+        most = max((part.each_fj for part in self.ran), default=0)
+        return {
+            **self._sensing_fj(),
+            "sensor.computing": (computing, computing + self.lacking * most),
+            **self._uplink_fj(),
+            **self._network_fj(),
+        }
+
+    def _sensing_fj(self) -> dict[str, Span]:
+        """Return the energy of hosts and pixel arrays."""
+        seen = np.zeros(len(self.placed), dtype=np.int64)
+        for part in self.parts:
+            np.add.at(seen, part.columns["sensor"][part.reached("sensed_ns")], 1)
+        host, sensing, idle = 0, 0, 0
+        for sensor, frames in zip(self.placed, seen.tolist(), strict=True):
+            kit = self.kits[sensor.group]
+            host += kit.always_uw * self.end_ns
+            sensing += kit.sense_uw * kit.read_ns * frames
+            left_ns = self.end_ns - self._down_ns(sensor) - kit.read_ns * frames
+            idle += kit.idle_uw * max(0, left_ns)
+        kits = self.kits.values()
+        return {
+            "sensor.host": (host, host),
+            "sensor.sensing": (
+                sensing,
+                sensing + self.lacking * max(kit.sense_uw * kit.read_ns for kit in kits),
+            ),
+            "sensor.sense_idle": (
+                idle - self.lacking * max(kit.idle_uw * kit.read_ns for kit in kits),
+                idle,
+            ),
+        }
+
+    def _down_ns(self, sensor: Placed) -> int:
+        """Return how long a sensor is down before the end: the union of its crashes."""
+        spans: list[tuple[int, int]] = []
+        model = self.scenario.model
+        for event in model.events:
+            if event.crash not in (sensor.name, sensor.group):
+                continue
+            if event.cell not in (None, sensor.site.cell):
+                continue
+            if event.at is None:
+                spans += timetable.drawn(
+                    event, sensor.name, self.end_ns, model.seed, self.replication
+                )
+            else:
+                lasts = event.lasts or self.kits[sensor.group].reboot_ns
+                spans += [(at, at + lasts) for at in model.moments_ns(event)]
+        total, covered = 0, 0
+        for begin, end in sorted(spans):
+            until = min(end, self.end_ns)
+            total += max(0, until - max(begin, covered))
+            covered = max(covered, until)
+        return total
+
+    def _uplink_fj(self) -> dict[str, Span]:
+        """Return the energy of sending over first links."""
+        sending, per_bit = [0, 0], [0, 0]
+        for part in self.ran:
+            hop, found = part.way[0], part.carried(part.way[0])
+            if found is None:
+                return {}
+            for sure, bits in enumerate(found):
+                service = np.maximum(1, bits * SECOND_NS // hop.rate_bps)
+                sending[sure] += int(service.sum()) * hop.sending_uw
+                per_bit[sure] += int(bits.sum()) * hop.fj_per_bit
+        return {"uplink.sending": self._span(sending), "uplink.bits sent": self._span(per_bit)}
+
+    def _network_fj(self) -> dict[str, Span]:
+        """Return the operator's energy for what sensors and edges send, without rewrites."""
+        chosen, out = self.scenario.model.network_energy, {}
+        for state, kind in (("fixed", "fixed"), ("mobile access", "mobile")):
+            each = self.reader.energy_nj_per_bit("network", chosen, f"{kind}_energy_per_bit")
+            hops = [(p, hop) for p in self.ran for hop in p.way if getattr(hop, kind)]
+            found = [part.carried(hop) for part, hop in hops]
+            told = [pair for pair in found if pair is not None]
+            if len(told) == len(found):
+                bits = [sum(int(pair[k].sum()) for pair in told) for k in range(2)]
+                out[f"network.{state}"] = self._span([n * int(each * 1000) * 1000 for n in bits])
+        return out
+
+    def _span(self, amounts: list[int]) -> Span:
+        """Return the bounds of what is sure, and of that with what may be."""
+        return amounts[0], None if self.lacking else sum(amounts)

@@ -1,0 +1,92 @@
+"""Some frames of the third account, and what they tell of the sensor that sent them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.proof.account_rows import Hop, Ints, Kit
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The frames of a group that one network or codec took, or none.
+
+    Attributes:
+        kit: what stands at the group.
+        way: its links.
+        what: the network or codec, empty for none.
+        late_ns: how long an inference may wait that seemed early by the clock of a trace.
+        columns: of the frames; times that are not before the end are -1.
+    """
+
+    kit: Kit
+    way: list[Hop]
+    what: str
+    late_ns: int
+    columns: Mapping[str, Ints]
+
+    def reached(self, column: str) -> Flags:
+        """Return which frames were somewhere before the end."""
+        there: Flags = self.columns[column] >= 0
+        return there
+
+    @cached_property
+    def left(self) -> Flags:
+        """Return which left their sensor for a link."""
+        sent: Flags = self.reached("ready_ns") & (self.columns["wire_bits"] > 0)
+        return sent & (not self.kit.at_site)
+
+    @cached_property
+    def replaced(self) -> bool:
+        """Return whether bytes are those of results that took the place of frames."""
+        return self.kit.served_below and bool(self.reached("infer_ns").any())
+
+    @cached_property
+    def told(self) -> Ints:
+        """Return the objects that the network says it found: all in view if nobody looked."""
+        right, wrong = self.columns["objects_right"], self.columns["objects_wrong"]
+        found: Ints = np.where(right < 0, self.columns["objects"], right + wrong)
+        return found
+
+    @property
+    def each_fj(self) -> int:
+        """Return the energy of inferring or encoding a frame; fJ."""
+        ran = self.kit.ran(self.what)
+        return ran.compute_ns * ran.power_uw
+
+    def time_odd(self) -> int:
+        """Return the frames whose times in the sensor are not those of its device and network."""
+        at, seen, ready = self.columns, self.reached("sensed_ns"), self.reached("ready_ns")
+        wrong = (at["sensed_ns"] - at["capture_ns"] != self.kit.sense_ns) & seen
+        if self.what:
+            ran = self.kit.ran(self.what)
+            waited = at["ready_ns"] - at["sensed_ns"] - ran.compute_ns - ran.fetch_ns
+            ready = ready & ((waited < 0) | (waited > self.late_ns))
+        return int((wrong | ready).sum())
+
+    def size_odd(self) -> int:
+        """Return the frames whose bytes are not those that the device and the protocol give."""
+        if not self.what or self.replaced:
+            return 0
+        payload, own = self.columns["payload_bytes"], self.kit.payload(self.what, self.told)
+        wrong = self.columns["wire_bits"] != self.kit.wire_bits(payload)
+        if own is not None:
+            wrong = wrong | (own != payload)
+        return int((wrong & self.left).sum())
+
+    def carried(self, hop: Hop) -> tuple[Ints, Ints] | None:
+        """Return the bits of the frames that crossed a link of the way, and of those that may have.
+
+        None if the frames do not tell.
+        """
+        if not hop.plain or (self.replaced and not hop.fixed):
+            return None
+        bits, over = self.columns["wire_bits"], self.left & self.reached(hop.column)
+        return bits[over], bits[self.left & ~over & (self.columns["flying"] > 0)]

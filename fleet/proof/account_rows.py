@@ -1,0 +1,214 @@
+"""What the third account takes from the catalogue: devices, networks and links, worked out again.
+
+Nothing here reads a plan. Fractions are exact until the last step, and are rounded down, as
+`docs/MODEL.md` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.catalog import Reader
+from fleet.plan.equipment import choose
+from fleet.scenario.load import Scenario
+
+Ints = NDArray[np.int64]
+SECOND_NS = 10**9
+_YUV420_BITS, _RAW_BITS = 12, 10
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a DSP or an encoder takes for a frame; times in ns, power in µW."""
+
+    compute_ns: int
+    fetch_ns: int
+    power_uw: int
+
+
+class Kit:
+    """What stands at the sensors of a group: a device, and the networks or the codec that it runs.
+
+    Attributes:
+        on_sensor: whether it infers.
+        read_ns, sense_ns: reading the pixel array out; that and processing its pixels.
+        always_uw, sense_uw, idle_uw: power of host and interface; of the array while it is read,
+            and between.
+        reboot_ns: down time of a crash that does not say how long it lasts.
+        at_site: whether results are made and used at the site.
+        served_below: whether servers at an edge send results on in place of the frames.
+        pixels: what pixels that are sent count as: crops (roi) or whole pictures (image).
+    """
+
+    def __init__(self, scenario: Scenario, reader: Reader, arm: str, group: str) -> None:
+        """Read a device's rows; `arm` is the arm that equips the group."""
+        self._read, self._chosen = reader, choose(scenario, arm, group)
+        self._device, self._app = str(self._chosen.device), scenario.model.sensors[group].app
+        self.on_sensor = self._device in reader.items("sensors")
+        self._kind = "sensors" if self.on_sensor else "cameras"
+        host = self._chosen.host or reader.text(self._kind, self._device, "host")
+        self._mode = ""
+        if self.on_sensor:
+            mode = self._chosen.mode or reader.text("sensors", self._device, "default_mode")
+            self._mode = f"_{mode}"
+        self.read_ns = self._time(f"readout{self._mode}" if self.on_sensor else "sense")
+        self.sense_ns = self.read_ns + (self._time("process") if self.on_sensor else 0)
+        self.always_uw = self._power("base_power") + reader.power_uw("hosts", host, "power")
+        self.sense_uw, self.idle_uw = self._power("sense_power"), self._power("sense_idle_power")
+        self.reboot_ns = self._time("reboot")
+        consumer = scenario.model.sensors[group].consumer
+        self.at_site = self.on_sensor and consumer == "site"
+        self.served_below = self._chosen.infer == "edge" and consumer == "cloud"
+        self.pixels = "roi" if self._output == "roi" else "image"
+
+    def _time(self, parameter: str) -> int:
+        return self._read.time_ns(self._kind, self._device, parameter)
+
+    def _power(self, parameter: str) -> int:
+        return self._read.power_uw(self._kind, self._device, parameter)
+
+    def ran(self, what: str) -> Ran:
+        """Return what a network, or an encoder for a codec, takes for a frame."""
+        if not self.on_sensor:
+            family = self._read.text("codecs", what, "family")
+            return Ran(self._time(f"encode_{family}"), 0, self._power(f"power_{family}"))
+        read, device = self._read, self._device
+        macs = read.number("models", what, "macs")
+        units, clock = (read.number("sensors", device, p) for p in ("mac_units", "dsp_clock"))
+        per_s = units * clock * 10**6
+        work = macs / (per_s * read.number("sensors", device, "dsp_efficiency"))
+        work += self._moving("moved", what, "dsp_bandwidth")
+        work += self._moving("resized", what, "resize_bandwidth")
+        layers = read.count("models", what, "layers") * self._time("layer_time")
+        spent = max(1, work * SECOND_NS // 1 + layers)
+        base, peak = self._power("dsp_power_base"), self._power("dsp_power_peak")
+        busy = macs / (per_s * Fraction(spent, SECOND_NS))
+        return Ran(spent, self._fetch_ns(), base + (peak - base) * busy // 1)
+
+    def _moving(self, what: str, network: str, bandwidth: str) -> Fraction:
+        bits = self._read.data_bit("models", network, what)
+        return Fraction(bits, self._read.rate_bps("sensors", self._device, bandwidth))
+
+    @property
+    def _output(self) -> str:
+        return self._chosen.output or "message"
+
+    def _pixels(self) -> int:
+        width, height = (
+            self._read.count("sensors", self._device, f"{side}{self._mode}")
+            for side in ("width", "height")
+        )
+        return width * height
+
+    def _picture_bytes(self) -> int:
+        """Return the bytes of the whole picture that is put out, before any codec."""
+        raw, whole = self._output == "raw", self._output.startswith("image")
+        return self._pixels() * (_RAW_BITS if raw else _YUV420_BITS if whole else 0) // 8
+
+    def _fetch_ns(self) -> int:
+        lanes = self._read.count("sensors", self._device, "mipi_lanes")
+        rate = lanes * self._read.rate_bps("sensors", self._device, "mipi_lane_rate")
+        bits = 8 * self._picture_bytes()
+        sending = max(1, bits * SECOND_NS // rate) if bits else 0
+        return self._time("fetch") + sending
+
+    def message(self, network: str, told: Ints) -> Ints:
+        """Return the bytes of metadata about some objects; 0 if none is sent."""
+        if not self.on_sensor or self._output in ("roi", "image", "raw"):
+            return np.zeros_like(told)
+        if self._output == "tensor":
+            return np.full_like(told, self._bytes(network, "tensor"))
+        per_object = self._bytes(network, "flatbuffer_per_object") * self._named(network, told)
+        content = self._bytes(network, "flatbuffer_base") + per_object
+        whole: Ints = self._bytes(network, "envelope") + -(-content // 3) * 4
+        return whole
+
+    def _named(self, network: str, told: Ints) -> Ints:
+        most: Ints = np.minimum(told, self._read.count("models", network, "max_detections"))
+        return most
+
+    def _bytes(self, network: str, parameter: str) -> int:
+        return self._read.data_bit("models", network, parameter) // 8
+
+    def payload(self, network: str, told: Ints) -> Ints | None:
+        """Return the bytes that are sent, None if a codec decides them."""
+        if self._chosen.codec is not None:
+            return None
+        size = self.message(network, told) + self._picture_bytes()
+        if self._output == "roi":
+            share = self._read.number("apps", self._app, "crop_share")
+            crop = int(share * self._pixels() * _YUV420_BITS / 8)
+            size = size + crop * self._named(network, told)
+        at_least: Ints = np.maximum(size, 1)
+        return at_least
+
+    def wire_bits(self, payload: Ints) -> Ints:
+        """Return the bits on the wire of some payloads."""
+        protocol = self._chosen.protocol or ("mqtt-tls" if self.on_sensor else "rtp")
+        each, segment, header = (
+            self._read.data_bit("protocols", protocol, parameter) // 8
+            for parameter in ("per_message", "segment", "per_segment")
+        )
+        bits: Ints = 8 * (payload + each + -(-payload // segment) * header)
+        return bits
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A link on the way of a group.
+
+    Attributes:
+        column: when a frame is at its far end.
+        rate_bps: of the port.
+        plain: whether it loses nothing and has no cap: a frame's bits are what it carries.
+        fixed: whether it is the fixed network's.
+        mobile: whether it is the mobile network's.
+        sending_uw: of the sensor's end, if it is the first.
+        fj_per_bit: the same for each bit.
+    """
+
+    column: str
+    rate_bps: int
+    plain: bool
+    fixed: bool
+    mobile: bool
+    sending_uw: int
+    fj_per_bit: int
+
+
+def way(scenario: Scenario, reader: Reader, group: str) -> list[Hop]:
+    """Return the links between a group's sensors and their region, the sensor's own first."""
+    hops: list[Hop] = []
+    at = scenario.model.sensors[group].uplink
+    while at in scenario.model.links:
+        hops += _hops(scenario, reader, at, first=not hops)
+        at = scenario.model.links[at].to
+    return hops
+
+
+def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list[Hop]:
+    """Return a link: two hops if sensors share a radio cell."""
+    spec = scenario.model.links[name]
+    item, alone = spec.technology, spec.shared_by == "sensor"
+    stage = reader.text("links", item, "stage")
+    column = {"backhaul": "backhaul_ns", "wan": "wan_ns"}.get(
+        stage, "access_ns" if alone else "uplink_ns"
+    )
+    rate = spec.rate or reader.rate_bps("links", item, "rate")
+    user = spec.user_rate or reader.rate_bps("links", item, "user_rate")
+    loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
+    plain = loss * 10**9 < 1 and not spec.cap
+    mobile = reader.text("links", item, "access") == "mobile"
+    power = (
+        reader.power_uw("links", item, "active_base_power"),
+        int(reader.energy_nj_per_bit("links", item, "active_power_per_rate") * 10**6),
+    )
+    if column == "access_ns" or not (first and user):
+        own = min(rate, user) if user and column == "access_ns" else rate
+        return [Hop(column, own, plain, column == "wan_ns", mobile, *power)]
+    radio = Hop("access_ns", min(rate, user), plain, False, False, *power)
+    return [radio, Hop(column, rate, True, column == "wan_ns", mobile, *power)]

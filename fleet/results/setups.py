@@ -1,0 +1,29 @@
+"""What stands at sensors as time goes on: rewrites change it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.plan.columns import KIND, MODEL_WRITE, TARGET, TIME_NS, B, Ints, Plan
+
+
+def writes(plan: Plan) -> Ints:
+    """Return the rows of the timetable that begin a model write before the end, by time."""
+    table = plan.timetable
+    found: Ints = table[(table[:, KIND] == MODEL_WRITE) & (table[:, TIME_NS] < plan.end_ns)]
+    return found
+
+
+def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
+    """Return the setup of some sensors at some times; shape (times, sensors).
+
+    Args:
+        plan: the plan.
+        sensors: indices, ascending.
+        times_ns: a write that begins at such a time has begun.
+    """
+    found = np.tile(plan.setup_of[sensors], (len(times_ns), 1))
+    rows = writes(plan)
+    for row in rows[np.isin(rows[:, TARGET], sensors)]:
+        found[times_ns >= row[TIME_NS], np.searchsorted(sensors, row[TARGET])] = row[B]
+    return found
