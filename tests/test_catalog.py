@@ -479,6 +479,22 @@ def test_holds_allow_the_rates_that_mlperf_published(
 
 
 @pytest.mark.parametrize(
+    ("camera", "family", "mj"),
+    [
+        ("ip-camera-1080p", "h264", 10), ("ip-camera-1080p", "h265", 11),
+        ("ip-camera-1080p", "jpeg", 7), ("ip-camera-4k", "h264", 30), ("ip-camera-4k", "h265", 33),
+        ("ip-camera-4k", "jpeg", 21),
+    ],
+)  # fmt: skip
+def test_energy_of_an_encoded_frame_does_not_follow_the_encoders_latency(
+    catalog: Catalog, camera: str, family: str, mj: float
+) -> None:
+    """The sources tell an energy a frame; the row of power is that over the row of time."""
+    ms, watts = (value(catalog, "cameras", camera, f"{p}_{family}") for p in ("encode", "power"))
+    assert ms * watts == pytest.approx(mj, rel=1e-4)
+
+
+@pytest.mark.parametrize(
     ("model", "single_ms"), [("yolo11n", 1.5), ("yolo11m", 4.7), ("yolo11x", 11.3)]
 )
 def test_batch_curve_of_yolo_has_the_share_of_ssd(
