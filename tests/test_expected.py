@@ -119,7 +119,8 @@ def test_the_wait_of_a_first_hop_is_that_of_a_queue_at_random() -> None:
     rate = 100 * worlds.FRAME_BITS * 2
     data["links"]["cell"] |= {"shared_by": "city", "rate": f"{rate} bit/s"}
     plan = worlds.plan({**data, "duration": "100 s"}, "cloud")
-    use, wait_s, wake_s = expected.first_hop(plan, expected.flows(plan), 0)
+    hops = expected.first_hops(plan, expected.flows(plan))
+    use, wait_s, wake_s = (float(values[0]) for values in hops)
     assert use == pytest.approx(0.5)
     service_s = worlds.FRAME_BITS / rate
     assert wait_s == pytest.approx(service_s / 2)  # rho / (2 (1 - rho)) of a service

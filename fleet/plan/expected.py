@@ -184,4 +184,5 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
     gap_ns, timers = 1e9 / of.sent_fps, plan.timers
     dozes = np.where(gap_ns > timers.drx_after_ns, timers.drx_wait_ns / 2, 0.0)
     wake = np.where(gap_ns > timers.tail_ns, timers.promotion_ns, dozes) * 1e-9
-    return tuple(np.where(mine, values, 0.0) for values in (use[link], wait[link], wake))
+    use_of, wait_of = np.where(mine, use[link], 0.0), np.where(mine, wait[link], 0.0)
+    return use_of, wait_of, np.where(mine, wake, 0.0)
