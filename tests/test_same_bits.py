@@ -65,7 +65,7 @@ def test_ray_gives_the_same_bits(arm: str) -> None:
     ):
         outcome = worlds.run(made, executor="ray", **how)
         assert outcome.tally.fingerprint() == local.tally.fingerprint(), how
-        assert worlds.finished(outcome) == worlds.finished(local)
+        assert worlds.captured(outcome) == worlds.captured(local)
 
 
 @pytest.mark.ray

@@ -250,6 +250,7 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
     first = ~below & (plan.link_of[level] >= 0)
     here = plan.links[plan.level_of == level]
     extras = (here[:, [uplink.AIR_BPS, uplink.CAP_BITS, uplink.LOSS_PPB]] > 0).any()
+    on_radio = plan.cell_level == level
     return hop.Hop(
         link_of=plan.link_of[level],
         links=plan.links,
@@ -258,4 +259,5 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.loss_keys[level],
         extras=1 if extras else None,
+        on_radio=on_radio if on_radio.any() else None,
     )

@@ -85,13 +85,16 @@ class Pools:
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
 
     def _speeds(self) -> None:
-        """Lay out t(b) and decode rates by pool and kind."""
+        """Lay out t(b), h(b) and decode rates by pool and kind."""
         largest = max(p.max_batch for p in self.spec)
-        self.mean_ns = np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64)
+        self.mean_ns, self.hold_ns = (
+            np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64) for _ in range(2)
+        )
         self.rates = np.ones((len(self.spec), KINDS), dtype=np.int64)
         for p, pool in enumerate(self.spec):
             for k, kind in enumerate(pool.kinds):
                 self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
+                self.hold_ns[p, k, : pool.max_batch + 1] = kind.hold_ns
                 self.rates[p, k] = kind.decode_px_s
 
     def put(self, index: Index) -> None:
@@ -100,7 +103,7 @@ class Pools:
             self.arriving.append(index)
 
     def advance(self, until_ns: int) -> Index:
-        """Decode and serve up to a time; return the frames whose batches have ended."""
+        """Decode and serve up to a time; return the frames whose results are there."""
         self._serve(self._decode(until_ns), until_ns)
         ended, self.serving = frames.before(self.store.columns, self.serving, INFER, until_ns)
         return ended
@@ -143,8 +146,8 @@ class Pools:
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.serve_all(
             columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
-            self.variation, self.mean_ns, self.plan.service_keys, admitted, heads, tails,
-            self.served_ns, self.batches, self.started, self.idle_ns,
+            self.variation, self.mean_ns, self.hold_ns, self.plan.service_keys, admitted, heads,
+            tails, self.served_ns, self.batches, self.started, self.idle_ns,
         )  # fmt: skip
         started, self.waiting = self._sort_out(admitted, ends, heads, tails)
         self.serving = frames.join([self.serving, started])

@@ -13,11 +13,12 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
+from fleet.interrupt import check
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
 from fleet.stages.books import POOL_IDLE
-from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Store
+from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Rows, Store
 
 
 class LogicalProcess:
@@ -93,6 +94,7 @@ class LogicalProcess:
             self._forget(window.start_ns)
         out, reached_ns = [], window.start_ns
         while (at := env.peek()) < window.end_ns:
+            check()
             if at > reached_ns:
                 reached_ns = int(at)
                 out.append(self._flow(reached_ns))
@@ -138,6 +140,10 @@ class LogicalProcess:
     def in_flight(self) -> int:
         """Return the number of frames here."""
         return self.network.in_flight()
+
+    def under_way(self) -> Rows:
+        """Return the frames here, with the times that have come; shape (frames, WIDTH)."""
+        return self.store.under_way(self.env.now)
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

@@ -24,6 +24,7 @@ from fleet.engine.reference_sensor import Sensor
 from fleet.engine.stations import Link, Row
 from fleet.engine.tally import Tally
 from fleet.engine.workplaces import ServerPool
+from fleet.interrupt import check
 from fleet.plan import columns
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import books as count
@@ -43,6 +44,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
     SIGHT,
+    Rows,
 )
 from fleet.stages.uplink import PROPAGATION_NS, RETRY_NS
 
@@ -68,6 +70,7 @@ class Reference:
             for p in np.unique(plan.pool_of[plan.pool_of >= 0])
         }
         self.hour = plan.first_hour
+        self.flying: dict[tuple[int, int], Row] = {}
         self.ended: list[Row] = []
         self.begin_scene()
         self._walk()
@@ -82,13 +85,14 @@ class Reference:
 
     def frame(self, sensor: Sensor, row: Row) -> Process:
         """Live: be sensed and computed, cross the links, meet servers there, become a result."""
-        row[CAPTURE] = self.env.now
+        who = row[SENSOR], row[frames.FRAME]
+        row[CAPTURE], row[FATE], self.flying[who] = self.env.now, IN_FLIGHT, row
         sensor.counts[count.CAPTURED] += 1
         fate = yield from self.in_sensor(sensor, row)
         if fate == IN_FLIGHT:
             fate = yield from self.on_the_way(sensor, row)
         row[DONE], row[FATE] = self.env.now, fate
-        self.ended.append(row)
+        self.ended.append(self.flying.pop(who))
 
     def in_sensor(self, sensor: Sensor, row: Row) -> Part:
         """Be sensed, then inferred or encoded; a crash interrupts."""
@@ -182,7 +186,7 @@ class Reference:
         """Cross a link: its queue, its port and its wire."""
         sent = yield link.enter(row)
         if not sent:
-            return frames.LEVEL_LOST[link.level]
+            return frames.LEVEL_LOST[0 if link.by_radio(row) else link.level]
         if first:
             bits, service_ns = sent
             sensor.radio.sent(bits, service_ns, self.env.now)
@@ -215,6 +219,7 @@ class Reference:
                 yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
             if sensor.clock_changes != changes:
                 return
+            check()
             row = [-1] * frames.WIDTH
             row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
@@ -317,6 +322,10 @@ class Reference:
         captured = int(counts[:, [count.CAPTURED, count.CAPTURED_BEFORE]].sum())
         ended = counts[:, count.ENDED_BEFORE].sum() + counts[:, count.FATE_0 + 1 :].sum()
         return captured - int(ended)
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.array(list(self.flying.values()), dtype=np.int64).reshape(-1, frames.WIDTH)
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

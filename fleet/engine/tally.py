@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
     SIGHT,
+    SKIP_NOT_PUBLISHED,
     STAGES,
     START,
     WIDTH,
@@ -93,6 +95,7 @@ class Tally:
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
         kept: the finished frames themselves, if they are to be kept.
+        by_name: for tables whose rows stand as in the scenario's file, the order by their names.
     """
 
     sensors: Ints
@@ -108,6 +111,7 @@ class Tally:
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
     kept: list[Rows] | None = None
+    by_name: dict[str, Ints] = field(default_factory=dict)
 
     @staticmethod
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
@@ -126,6 +130,7 @@ class Tally:
             sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             kept=[] if keep else None,
+            by_name=_by_name(plan),
         )
 
     def add(self, other: Tally) -> None:
@@ -188,12 +193,17 @@ class Tally:
         """Return a SHA-256 of every finished frame's every time and fate, and of all counts.
 
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
-        depend on who counted the frame, nor on when.
+        depend on who counted the frame, nor on when. Nor does it depend on the order in which a
+        scenario names its groups, links, regions and edges.
         """
-        digest = hashlib.sha256(str(self.stages_ns.tolist()).encode())
+        digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
-            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+            digest.update(np.ascontiguousarray(self._sorted(name)).tobytes())
         return digest.hexdigest()
+
+    def _sorted(self, name: str) -> NDArray[Any]:
+        table: NDArray[Any] = getattr(self, name)
+        return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
         """Count some frames that have met their fate."""
@@ -206,6 +216,21 @@ class Tally:
             plan.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
+
+
+def _by_name(plan: Plan) -> dict[str, Ints]:
+    groups, regions = np.argsort(plan.group_names), np.argsort(plan.region_names)
+    kinds = [0 if (pool := plan.pools[e]) is None else len(pool.kinds) for e in plan.pool_entry]
+    servers = [
+        row
+        for pool in np.argsort(plan.pool_names)
+        for row in range(plan.pool_row[pool], plan.pool_row[pool] + kinds[pool])
+    ]
+    return {
+        "stages_ns": groups, "result_bins": groups, "latency": groups, "sights": groups,
+        "link_bins": np.argsort(plan.class_names), "server_bins": regions,
+        "servers": np.array(servers, dtype=np.int64),
+    }  # fmt: skip
 
 
 def _zeros(*shape: int) -> Ints:
@@ -296,7 +321,8 @@ def finish(
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
         if columns[SIGHT, i] >= 0:
-            count(sights, sight_rows, columns[SIGHT, i], group_of[s], fate == RESULT)
+            answered = fate in (RESULT, SKIP_NOT_PUBLISHED)
+            count(sights, sight_rows, columns[SIGHT, i], group_of[s], answered)
         if fate != RESULT:
             continue
         g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]

@@ -197,16 +197,21 @@ class ServerPool(Workplace):
         self.counts[kind, STARTED] += len(batch)
         for row, _ in batch:
             row[START] = self.env.now
-        yield from self.work(kind, self._batch_ns(kind, batch))
+        times = self.pool.kinds[kind]
+        held_ns, spent_ns = (
+            self._drawn_ns(of[len(batch)], batch) for of in (times.hold_ns, times.service_ns)
+        )
+        yield from self.work(kind, held_ns)
+        if spent_ns > held_ns:
+            yield pause(self.env, spent_ns - held_ns, FRAME_RANK)
         for row, through in batch:
             row[INFER] = self.env.now
             through.succeed(True)
 
-    def _batch_ns(self, kind: int, batch: list[tuple[Row, simpy.Event]]) -> int:
-        mean_ns = int(self.pool.kinds[kind].service_ns[len(batch)])
+    def _drawn_ns(self, mean_ns: int, batch: list[tuple[Row, simpy.Event]]) -> int:
         first = batch[0][0]
         key = self.plan.service_keys[first[SENSOR]]
-        return batch_ns(mean_ns, self.pool.law, self.pool.variation, key, first[FRAME])
+        return batch_ns(int(mean_ns), self.pool.law, self.pool.variation, key, first[FRAME])
 
     # What the autoscaler sees (fleet.engine.control.Servers) ----------------------------------
 

@@ -21,7 +21,7 @@ from fleet.eyes.eye import RAW_NAME, Eye, Moment
 from fleet.eyes.trace import judge
 from fleet.stages.sight import LIGHTS, UNSEEN, packed
 
-FIRST_SITE, SITES = 590_000, 4
+FIRST_SITE, SITES = 590_000, 10
 """Seeds of the sites: those of the packaged traces, where no network was trained. Few, since making
 a site takes longer than painting a frame of it."""
 _AT_ONCE = 32

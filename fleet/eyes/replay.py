@@ -2,7 +2,7 @@
 
 A simulated sensor has a light and, in each second, a drawn number of objects in view. It takes a
 row of the trace with this light and this number: what the model found there, right and wrong, the
-bytes of the message and of the crops, and how the frame's bytes stood to the usual.
+bytes of the message and of the crops, and how the frame's bytes differed from the mean.
 
 Which row is said in `fleet.stages.sight`: all rows of a bucket are equally likely, so means by
 light and number of objects are those of the trace.
@@ -41,31 +41,34 @@ Ints = NDArray[np.int64]
 
 
 class Replay(NamedTuple):
-    """Rows of one view, source and model, by light and objects; columns of shape (rows,), int64.
+    """Rows of one view, source and model, by light and objects; columns of shape (rows,).
 
     Attributes:
         start: first row of each bucket; shape (lights, MOST_OBJECTS + 1).
         rows: how many each bucket has, 0 in a light that was not traced; same shape.
+        scene: which scene each row is of, numbered by name: rows of one are alike.
         objects: people and vehicles in view, hidden or not: what a scene draws.
         wanted: of these and of gaps on shelves, how many are to be found.
         true_positives: found and there.
         false_positives: found and not there.
         message_bytes: of a message about what was found.
         roi_bytes: of crops of what was found; 0 behind a codec.
-        i_permille: bytes of the last I frame, over the mean of this column by day.
-        p_permille: bytes of the last P frame, over the mean of this column by day.
+        i_ppm: by how much the last I frame is larger than the mean of its bucket, in millionths of
+            that mean.
+        p_ppm: the same of the last P frame and the mean of those, in millionths of an I frame too.
     """
 
     start: Ints
     rows: Ints
+    scene: Ints
     objects: Ints
     wanted: Ints
     true_positives: Ints
     false_positives: Ints
     message_bytes: Ints
     roi_bytes: Ints
-    i_permille: Ints
-    p_permille: Ints
+    i_ppm: Ints
+    p_ppm: Ints
 
 
 def load(view: str, source: str, model: str, path: Path | None = None) -> Replay:
@@ -139,4 +142,5 @@ def _indexed(rows: pa.Table) -> Replay:
         apart = np.abs(there[None, :] - np.arange(MOST_OBJECTS + 1)[:, None])
         nearest = np.argmin(apart, axis=1)
         start[light], count[light] = mine[0] + firsts[nearest], many[nearest]
-    return Replay(start, count, **columns)
+    _, scene = np.unique(np.array(rows["scene"].to_pylist()), return_inverse=True)
+    return Replay(start, count, scene.astype(np.int64), **columns)

@@ -54,9 +54,10 @@ class ServerKind:
     Attributes:
         server: catalogue item.
         count: how many at the start.
-        service_ns: t(b) for b = 0..max_batch.
+        service_ns: t(b) for b = 0..max_batch: until the results of a batch are there.
+        hold_ns: h(b), likewise: until the server can take the next batch; at most t(b).
         idle_uw: paid and not serving; host included.
-        busy_uw: while a batch runs; host included.
+        busy_uw: while it computes; host included.
         decoders: of each server; 0 if decoding is left out.
         decode_px_s: pixels a second of each decoder.
         decode_uw: more, for each decoder that works.
@@ -68,6 +69,7 @@ class ServerKind:
     server: str
     count: int
     service_ns: Ints
+    hold_ns: Ints
     idle_uw: int
     busy_uw: int
     decoders: int
@@ -182,6 +184,7 @@ class Plan:
         links: link table (`fleet.stages.uplink`).
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
+        cell_level: level of the radio cell to which each sensor's own radio sends, -1 for none.
         region_of: region of each sensor.
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
         eyes: networks whose sight setups have; their column `sight` says which.
@@ -206,6 +209,7 @@ class Plan:
         boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
         carbon_g_per_kwh: CO2-equivalent of electricity.
         prices: what things cost, if the scenario names a price book.
+        remarks: what a reader should know of choices that were made for him.
     """
 
     scenario: str
@@ -249,6 +253,7 @@ class Plan:
     mobile_class: Ints
     radios: tuple[Radio, ...]
     radio_of: Ints
+    cell_level: Ints
     region_names: tuple[str, ...]
     region_of: Ints
     sights: Sights
@@ -278,6 +283,7 @@ class Plan:
     prices: Prices | None
     accuracy: tuple[tuple[str, float], ...]
     assumptions: tuple[Row, ...]
+    remarks: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for value in (*vars(self).values(), *self.setups, *self.sights):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from fleet.catalog import Reader
-from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.eyes.clip import VIEWS
 from fleet.eyes.eye import RAW_NAME, Eye
 from fleet.eyes.replay import Replay
 from fleet.eyes.tasks import TASKS
+from fleet.plan.apps import indoors, word
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
 from fleet.stages import sight
@@ -35,10 +35,10 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
         return []
     if not reader.has_parameter("models", setup.model, "eye"):
         return []
-    view, indoors = _word(reader, app, "view", VIEWS), _word(reader, app, "indoors", ("yes", "no"))
+    view = word(reader, app, "view", VIEWS)
     source = RAW_NAME if setup.on_sensor else str(setup.equipment.codec)
     names = reader.text("models", setup.model, "eye").split()
-    return [Eye(view, source, name, indoors == "yes") for name in names]
+    return [Eye(view, source, name, indoors(reader, app)) for name in names]
 
 
 def task_of(reader: Reader, app: str) -> str:
@@ -49,18 +49,8 @@ def task_of(reader: Reader, app: str) -> str:
     """
     if not reader.has_parameter("apps", app, "task"):
         return ""
-    task = _word(reader, app, "task", (*TASKS, "none"))
+    task = word(reader, app, "task", (*TASKS, "none"))
     return "" if task == "none" else task
-
-
-def _word(reader: Reader, app: str, parameter: str, allowed: Sequence[str]) -> str:
-    found = reader.text("apps", app, parameter)
-    if found not in allowed:
-        raise InputError(
-            f"catalogue: {parameter} of app {app} is '{found}'; it must be one of"
-            f" {', '.join(allowed)}"
-        )
-    return found
 
 
 def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
@@ -83,7 +73,7 @@ def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
     chosen = _chosen(parts, lambda eye: tuple(eye[:3]) in traced)
     for setup in parts.setups:
         held = setup.equipment.bitrate is not None
-        seen, coded = setup.row["sight"] >= 0, setup.row["i_bytes"] > 0.0
+        seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
     return _joined(chosen, own), tuple(chosen)
 
@@ -101,12 +91,12 @@ def _networks(parts: Parts) -> tuple[Eye, ...]:
 
 def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
     """Return the eyes of all setups, for each the first that is known; its row says which."""
-    order: dict[Eye, int] = {}
-    for setup in parts.setups:
-        eye = next(filter(known, eyes_of(parts.reader, setup)), None)
+    firsts = [next(filter(known, eyes_of(parts.reader, setup)), None) for setup in parts.setups]
+    chosen = sorted({eye for eye in firsts if eye is not None})
+    for setup, eye in zip(parts.setups, firsts, strict=True):
         if eye is not None:
-            setup.row["sight"] = order.setdefault(eye, len(order))
-    return list(order)
+            setup.row["sight"] = chosen.index(eye)
+    return chosen
 
 
 def _joined(wanted: list[Eye], own: Path | None) -> Sights:
@@ -118,7 +108,6 @@ def _joined(wanted: list[Eye], own: Path | None) -> Sights:
         start=np.concatenate([one.start + at for one, at in zip(found, begins, strict=True)]),
         many=np.concatenate([one.many for one in found]),
         rows=np.concatenate([one.rows for one in found]),
-        usual=np.concatenate([one.usual for one in found]),
     )
 
 
@@ -129,18 +118,21 @@ def one_of(traced: Replay, indoors: bool) -> Sights:
         traced: the trace.
         indoors: there it is always day.
     """
-    lights = np.arange(len(LIGHTS))
     there = traced.rows[:, 0] > 0
-    takes = np.where(there & (not indoors or lights == 0), lights, np.argmax(there))
-    light = np.zeros(len(traced.objects), dtype=np.int64)
-    for k in np.flatnonzero(there):
-        light[traced.start[k].min() : (traced.start[k] + traced.rows[k]).max()] = k
+    shines = np.arange(1 if indoors else len(LIGHTS))
+    takes = np.where(there[shines], shines, np.argmax(there))
+    begins = traced.start[takes].min(axis=1)
+    ends = (traced.start[takes] + traced.rows[takes]).max(axis=1)
+    at = np.cumsum([0, *(ends - begins)[:-1]])
     columns = (
-        light, traced.wanted, traced.true_positives, traced.false_positives,
-        traced.i_permille, traced.p_permille,
+        traced.wanted, traced.true_positives, traced.false_positives, traced.i_ppm, traced.p_ppm,
     )  # fmt: skip
-    usual = traced.objects[light == np.argmax(there)].mean()
+    rows = np.concatenate(
+        [np.stack(columns, axis=1)[b:e] for b, e in zip(begins, ends, strict=True)]
+    )
+    light, shine = (np.repeat(of, ends - begins)[:, None] for of in (takes, shines))
+    start, shape = traced.start[takes] + (at - begins)[:, None], traced.start.shape
     return Sights(
-        traced.start[takes][None], traced.rows[takes][None], np.stack(columns, axis=1),
-        np.array([usual]),
+        np.broadcast_to(start, shape)[None], np.broadcast_to(traced.rows[takes], shape)[None],
+        np.hstack((light, rows, shine)),
     )  # fmt: skip

@@ -86,7 +86,7 @@ from fleet.stages.setup import (
     SIGHT as SIGHT_TRACE,
 )
 from fleet.stages.sight import Sights, found, pick
-from fleet.stages.uplink import cross
+from fleet.stages.uplink import ALL, cross
 
 Keys = NDArray[np.uint64]
 
@@ -294,7 +294,7 @@ def _advance(
     capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
     ints, floats, sights = about[7:]
     promotion, drx_after, drx_wait, tail = timers
-    link_of, links, class_of, _, tail_ns, loss_keys, extras = hop
+    link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
@@ -333,8 +333,9 @@ def _advance(
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = cross(
-                    columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns,
-                    since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
+                    columns, i, s, link, stage == ARRIVING, True, extras is None, False, ALL,
+                    until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins,
+                    sensors,
                     LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:

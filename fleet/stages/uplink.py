@@ -10,9 +10,10 @@ and is dropped otherwise (drop-tail, the whole frame). While a link is down noth
 nothing is forgotten: what has not left resumes after the repair (preempt-resume).
 
 Three things may be added. A *shared radio cell* takes bits while the sender's own radio sends them:
-its service counts from `arrival - air`, where air is the time on that radio (cut-through). A *data
-cap* slows a port down to another rate once it has carried so many bits. On a link with *loss*
-segments are sent again (`resent`): that takes the port's time, and a round trip on the wire.
+its service counts from `arrival - air`, where air is the time on that radio (cut-through); and it
+has no buffer: what waits for it waits in the modems (`fleet.stages.modem`). A *data cap* slows a
+port down to another rate once it has carried so many bits. On a link with *loss* segments are sent
+again (`resent`): that takes the port's time, and a round trip on the wire.
 """
 
 from __future__ import annotations
@@ -58,10 +59,13 @@ SEGMENT_BITS = 12_000
 # Columns of the link table (constants) and of the port table (state), one row a link. AIR_BPS is
 # the rate of the radio below a shared cell, else 0; CAP_BITS is 0 without a cap.
 RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
-CAP_BITS, THROTTLED_BPS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 9)
-LINK_WIDTH = 9
+CAP_BITS, THROTTLED_BPS, THROTTLED_BUFFER_NS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 10)
+LINK_WIDTH = 10
 FREE_NS, DOWN_UNTIL_NS = range(2)
 PORT_WIDTH = 2
+
+ALL = -1
+"""What is ahead of a frame in its buffer is all that is in the port."""
 
 
 @part
@@ -83,11 +87,11 @@ def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
 
 
 @part
-def buffer_ns(links: Ints, link: int, rate: int) -> int:
-    """Return what the buffer of a link holds, in nanoseconds of sending at a rate."""
-    if rate == links[link, RATE_BPS]:
-        return int(links[link, BUFFER_NS])
-    return int(links[link, BUFFER_NS] * (links[link, RATE_BPS] / rate))
+def buffer_ns(links: Ints, link: int, carried_bits: int) -> int:
+    """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
+    if 0 < links[link, CAP_BITS] <= carried_bits:
+        return int(links[link, THROTTLED_BUFFER_NS])
+    return int(links[link, BUFFER_NS])
 
 
 @kernel
@@ -127,9 +131,12 @@ def resent(
 
 
 @part
-def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
-    """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
-    if max(0, free - max(now, down_until)) + service > buffer:
+def departure_ns(now: int, service: int, air: int, free: int, ahead: int, buffer: int) -> int:
+    """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns.
+
+    `ahead` is how long sending takes of what is in that buffer.
+    """
+    if ahead + service > buffer:
         return -1
     if air > 0:
         return max(now + 1, max(now - air, free) + service)
@@ -169,26 +176,26 @@ def on_air(
 @part
 def _accept(
     columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
-    bits: int, service: int, plain: bool,
+    bits: int, service: int, plain: bool, on_radio: bool, ahead: int,
 ) -> int:  # fmt: skip
     """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns.
 
-    `bits` and `service` are those of `on_air` with what the port has accepted so far; `plain` says
-    that the link has no radio below it and no cap.
+    `bits` and `service` are those of `on_air` with what the port has accepted so far; the last
+    three are those of `cross`.
     """
     carried = 0 if plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
-    free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
+    free = ports[link, FREE_NS]
     if free <= now:
         counts[link, IDLE_NS] = now
+    if ahead == ALL:
+        ahead = max(0, free - max(now, ports[link, DOWN_UNTIL_NS]))
     if plain:
-        leaves = departure_ns(now, service, 0, free, down, links[link, BUFFER_NS])
+        leaves = departure_ns(now, service, 0, free, ahead, links[link, BUFFER_NS])
     else:
-        air = 0
-        if links[link, AIR_BPS] > 0:
-            air = service_ns(columns[BITS, i], links[link, AIR_BPS])
-        room = buffer_ns(links, link, rate_bps(links, link, carried))
-        leaves = departure_ns(now, service, air, free, down, room)
+        air = service_ns(columns[BITS, i], links[link, AIR_BPS]) if on_radio else 0
+        room = buffer_ns(links, link, carried)
+        leaves = departure_ns(now, service, air, free, ahead, room)
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
     else:
@@ -224,9 +231,9 @@ def _sent_by_radio(
 @part
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
-    until_ns: int, since_ns: int, links: Ints, class_of: Ints, tail_ns: Ints,
-    loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints, sensors: Ints, lost: int,
-    column: int,
+    on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: Ints, class_of: Ints,
+    tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, lost: int, column: int,
 ) -> int:  # fmt: skip
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
 
@@ -243,6 +250,9 @@ def cross(
         fresh: whether it arrives at CLOCK, or was accepted before and departs then.
         radio: whether the sender is the sensor's own radio.
         plain: whether the link loses nothing, and has no cap and no radio below it.
+        on_radio: whether it comes by a radio that sends to the link, which is a cell.
+        ahead: how long sending takes of what is before a fresh frame in its buffer; ALL where the
+            link has one buffer for all.
         until_ns: the time.
         since_ns: since when times are booked: the end of the warm-up.
         links: the link table; with the next three as in `fleet.stages.hop.Hop`.
@@ -265,7 +275,9 @@ def cross(
         carried = carried_bits(counts, link, fresh)
         bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
     if fresh:
-        leaves = _accept(columns, i, link, links, ports, counts, now, bits, service, plain)
+        leaves = _accept(
+            columns, i, link, links, ports, counts, now, bits, service, plain, on_radio, ahead
+        )  # fmt: skip
         if leaves < 0:
             columns[FATE, i], columns[DONE, i] = lost, now
             return ENDED

@@ -4,6 +4,9 @@ Arms of one replication share their random numbers (the same scene, phases and f
 difference is taken within a replication; its interval is Student's t over the replications. With
 one replication there is no interval, and arms are not ranked. How uses are served has an interval
 of its own, over the sites where networks were measured.
+
+No interval is narrower than what is known: that of a percentile is as wide as the steps of its
+values (`fleet.sketch`) at least, and where all differences are equal there is none.
 """
 
 from __future__ import annotations
@@ -14,46 +17,29 @@ from typing import Any
 
 from fleet.eyes.measured import SITES
 from fleet.results import service
-from fleet.results.accuracy import MEASURES
 from fleet.results.interval import interval95
-
-COMPARED = (
-    "latency_ms.mean", "latency_ms.p50", "latency_ms.p99", "frames.results", "frames.lost",
-    "frames.skipped", "bytes", "power_w.sensor", "power_w.uplink", "power_w.network",
-    "power_w.edge", "power_w.cloud", "power_w.total", "energy_mj_per_result",
-    "carbon_kg_per_sensor_year", "cost_usd_per_sensor_month.total",
-    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames",
-    *(f"accuracy.{measure}" for measure in MEASURES),
-)  # fmt: skip
-
-
-def value(arm: Mapping[str, Any], path: str) -> float | None:
-    """Return a number of an arm's summary by its dotted path; a mapping counts as its sum."""
-    node: Any = arm
-    for key in path.split("."):
-        node = None if node is None else node[key]
-    if isinstance(node, Mapping):
-        return float(sum(node.values()))
-    return None if node is None else float(node)
+from fleet.sketch import step_ns
+from fleet.study.measures import NUMBERS, PERCENTILES, of_links, value
 
 
 def compare(
     replications: Mapping[str, Sequence[Mapping[str, Any]]],
     baseline: str,
-    metrics: Sequence[str] = COMPARED,
+    metrics: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return every arm against the baseline: the `comparison` part of `summary.json`.
 
     Args:
         replications: by arm, the summaries of its replications in order.
         baseline: the arm to compare with.
-        metrics: numbers of a summary to compare.
+        metrics: numbers of a summary to compare; None: all, also what each class of links carries.
 
     Returns:
         baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
-        if the baseline is 0), ci95 of the difference (None with one replication). How uses are
-        served is compared site by site (`service.*`), also with one. What networks see
-        (`accuracy.*`) is compared only if they see the same sensors in both arms.
+        if the baseline is 0), ci95 of the difference, None for the reason in `why_no_ci95`. How
+        uses are served is compared site by site (`service.*`), also with one replication. What
+        networks see (`accuracy.*`) is compared only if they see the same sensors in both arms. A
+        number that a run does not have is not compared.
     """
     return {
         "baseline": baseline,
@@ -73,9 +59,11 @@ Runs = Sequence[Mapping[str, Any]]
 
 
 def _rows(
-    runs: Runs, base: Runs, metrics: Sequence[str]
+    runs: Runs, base: Runs, metrics: Sequence[str] | None
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
     alike = _alike(runs, base)
+    if metrics is None:
+        metrics = [*NUMBERS, *of_links(runs[0]["bandwidth_mbit_s"])]
     for metric in metrics:
         if alike or not metric.startswith("accuracy."):  # else of other sensors
             yield metric, _row(runs, base, metric)
@@ -114,7 +102,7 @@ def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
             sites.append(
                 (sum(n * a for n, a, _ in known) / total, sum(n * b for n, _, b in known) / total)
             )
-    return _compared([a for a, _ in sites], [b for _, b in sites]) if sites else None
+    return _compared([a for a, _ in sites], [b for _, b in sites], "site") if sites else None
 
 
 def _row(
@@ -124,16 +112,31 @@ def _row(
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < len(pairs):
         return None
-    return _compared([a for a, _ in known], [b for _, b in known])
+    step = max(_step_ms(x) for pair in known for x in pair) if metric in PERCENTILES else 0.0
+    return _compared([a for a, _ in known], [b for _, b in known], "replication", step)
 
 
-def _compared(arm: Sequence[float], base: Sequence[float]) -> dict[str, Any]:
-    """Return what pairs of values tell: of replications, or of sites."""
+def _step_ms(percentile_ms: float) -> float:
+    return step_ns(round(percentile_ms * 1e6)) * 1e-6
+
+
+def _compared(
+    arm: Sequence[float], base: Sequence[float], of: str, step: float = 0.0
+) -> dict[str, Any]:
+    """Return what pairs of values tell: of replications, or of sites; `step`: to which both are."""
     differences = [a - b for a, b in zip(arm, base, strict=True)]
     mean_arm, mean_base = math.fsum(arm) / len(arm), math.fsum(base) / len(base)
-    interval = interval95(differences)
+    difference, interval = math.fsum(differences) / len(differences), interval95(differences)
+    why = None
+    if interval is None:
+        why = f"one {of} only"
+    elif step:
+        interval = min(interval[0], difference - step), max(interval[1], difference + step)
+    elif min(differences) == max(differences):
+        interval, why = None, f"the same {'at' if of == 'site' else 'in'} every {of}"
     return {
-        "difference": math.fsum(differences) / len(differences),
+        "difference": difference,
         "ratio": mean_arm / mean_base if mean_base else None,
         "ci95": None if interval is None else list(interval),
+        "why_no_ci95": why,
     }
