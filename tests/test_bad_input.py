@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import worlds
 
@@ -85,6 +87,39 @@ BAD = [
     (changed(arms__m={"place": {"can": "cloud"}}), "no group 'can' (did you mean 'cam'?)"),
     (changed(arms__m={"place": {}}), "says nothing about cam"),
     (changed(arms__m={"place": {"cam": "cloud"}, "device": "test-ai"}), "takes its equipment"),
+    (changed(arms__cloud__eye="eye-sharpp"), "arms.cloud.eye: nobody sees as 'eye-sharpp'"),
+    (
+        changed(arms__cloud__eye="eye-small", inference="constant"),
+        "'inference: constant' shows nothing to a network; remove it",
+    ),
+    (changed(inference="live"), "inference: 'live': none of eye-large, eye-small stands for"),
+    (changed(grid="finn"), "grid: no grid 'finn' (did you mean 'fin'?); a country in three"),
+    (
+        changed(arms__cloud__rate="26 fps"),
+        "arms.cloud.rate: 26 fps is above the 25 fps of 'cam', which it can only lower",
+    ),
+    (
+        changed(arms__cloud__per={"cam": {"rate": "26 fps"}}),
+        "arms.cloud.per.cam.rate: 26 fps is above the 25 fps of 'cam'",
+    ),
+    (changed(arms__cloud__rate="5.000000007 fps", duration="1 d"), "is too fine"),
+    (changed(arms__on_sensor__infer="cloud"), "'test-ai' has no encoder; to infer elsewhere give"),
+    (
+        changed(
+            arms__on_sensor={
+                "device": "test-ai",
+                "infer": "cloud",
+                "model": "cloudy",
+                "codec": "test-codec",
+                "encoder": "test-camra",
+            }
+        ),
+        "arms.on_sensor.encoder: 'test-ai' has no encoder; to infer elsewhere give 'encoder', not"
+        " 'test-camra' (did you mean 'test-camera'?)",
+    ),
+    (changed(arms__on_sensor__encoder="test-camera"), "infers on the sensor; remove 'encoder', or"),
+    (changed(arms__cloud__encoder="test-camera"), "'test-camera' has an encoder of its own"),
+    (changed(baseline="clout"), "baseline: no arm 'clout' (did you mean 'cloud'?)"),
     # paths to a region
     (changed(sensors__cam__uplink="cel"), "no link or region 'cel' (did you mean 'cell'?)"),
     (changed(sensors__cam__uplink="cloud"), "'cloud' is a region; a sensor needs a link"),
@@ -180,7 +215,7 @@ BAD = [
     # edges
     (
         changed(arms__on_sensor__infer="edge", edges={"box": BOX}),
-        "arms.on_sensor.infer: 'test-ai' infers on the sensor; remove 'infer'",
+        "'test-ai' has no encoder; to infer elsewhere give 'encoder', a camera whose encoder",
     ),
     (
         changed(arms__cloud__infer="sensor"),
@@ -233,7 +268,7 @@ BAD = [
     # grid and prices
     (
         changed(grid="test-gird"),
-        "grid: no grid 'test-gird' (did you mean 'test-grid'?); known: jpn",
+        "grid: no grid 'test-gird' (did you mean 'test-grid'?); a country",
     ),
     (
         changed(prices="test-bok"),
@@ -427,5 +462,5 @@ def test_traces(rows: str, expected: str, tmp_path: Path) -> None:
     loaded = loads(json.dumps(data), str(tmp_path / "s.yaml"))
     placed = place_sensors(loaded)
     with pytest.raises(InputError) as caught:
-        clock_table(loaded, placed, [0.0] * len(placed))  # type: ignore[arg-type]
+        clock_table(loaded, placed, [Fraction(10)] * len(placed), np.zeros(len(placed)))
     assert expected in str(caught.value)

@@ -63,6 +63,9 @@ def plan(data: dict[str, Any], arm: str, **kwargs: Any) -> Plan:
     return compile_plan(loaded, catalogue(loaded), arm, **kwargs)
 
 
+LOCAL = Options(executor="local")
+
+
 def run(made: Plan, **options: Any) -> Outcome:
     """Run a plan in this process and keep its frames."""
     return simulate(made, Options(**{"executor": "local", "keep": True, **options}))
@@ -122,6 +125,10 @@ def pool_of_instant_cameras(count: int, rate: str, **changes: Any) -> dict[str, 
     return {**data, **changes}
 
 
+SCENES = 3
+"""Of which the rows of made-up traces are."""
+
+
 @functools.cache
 def traces() -> str:
     """Return the path of made-up traces of what the eyes of the test catalogue see."""
@@ -140,7 +147,9 @@ def traces() -> str:
         right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
         columns = [
             [word] * len(rows) for word in ("street", source, model)
-        ] + [list(lights_of), list(objects), wanted, right]  # fmt: skip
+        ] + [
+            list(lights_of), [f"scene-{i % SCENES}" for i in at], list(objects), wanted, right
+        ]  # fmt: skip
         for first, span in ((2000, 3), (3000, 500), (4000, 900), (5000, 700), (6000, 1900)):
             columns.append([int(bits64(key, first + i) % span) for i in at])
         parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
@@ -294,14 +303,20 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     sensors = {"a": draw(_group(uplinks)), "b": draw(_group(uplinks))}
     starts = {group["uplink"] for group in sensors.values()}
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
-    camera = {"device": "test-camera", "codec": "test-codec"}
+    inference = draw(st.sampled_from(["trace", "trace", "constant"]))
+    asked = {} if inference == "constant" else {"eye": st.sampled_from(["eye-dim", "eye-sharp"])}
+    slowest = min(_fps(group["rate"]) for group in sensors.values())
+    most = [rate for rate in ("5 fps", "7 fps", "20 fps", "25 fps") if _fps(rate) <= slowest]
+    eye = draw(st.fixed_dictionaries({}, optional={**asked, "rate": st.sampled_from(most)}))
+    rate = draw(st.fixed_dictionaries({}, optional={"rate": st.sampled_from(most)}))
+    camera = {"device": "test-camera", "codec": "test-codec", **eye}
     return scenario(
         seed=draw(st.integers(0, 2**32)),
         duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
         start="2024-05-16T17:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),
-        inference=draw(st.sampled_from(["trace", "trace", "constant"])),
+        inference=inference,
         traces=traces(),
         city={"sites": "no-sites.csv", "demand": "demand.csv"},
         sensors=sensors,
@@ -316,13 +331,26 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "publish": draw(st.sampled_from(_PUBLISH)),
                 "output": draw(st.sampled_from(_OUTPUTS)),
                 "mode": "small",
+                **rate,
             },
             "cloud": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"]))},
             "edge": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"])), **infers},
+            "matched": {
+                **camera,
+                "device": "test-ai",
+                "mode": "small",
+                "encoder": "test-camera",
+                "infer": "cloud",
+                "model": draw(st.sampled_from(["cloudy", "shaky"])),
+            },
             "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },
         events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],
     )
+
+
+def _fps(rate: str) -> float:
+    return float(rate.split()[0])
 
 
 def _passes(links: dict[str, Any], start: str, after: str) -> bool:
@@ -334,7 +362,7 @@ def _passes(links: dict[str, Any], start: str, after: str) -> bool:
     return after in way
 
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "mixed"])
+ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "mixed"])
 
 
 def _in_time(event: dict[str, Any]) -> bool:

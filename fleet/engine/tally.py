@@ -74,8 +74,8 @@ class Tally:
         server_bins: highest number of servers of each region that changes it, by time bin; shape
             (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
-        sights: what eyes saw, by group and light (`fleet.stages.sight`); shape (groups, lights,
-            SIGHT_COUNTS).
+        sights: what eyes saw, by group, light and scene (`fleet.stages.sight`); shape (groups,
+            lights, scenes, SIGHT_COUNTS).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
@@ -107,7 +107,7 @@ class Tally:
             result_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
-            sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
+            sights=_zeros(groups, len(LIGHTS), len(plan.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             kept=[] if keep else None,
         )

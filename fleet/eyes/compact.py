@@ -18,8 +18,11 @@ NUMBERS = (
     "i_permille", "p_permille",
 )  # fmt: skip
 SCHEMA = pa.schema(
-    [(word, pa.string()) for word in WORDS] + [(number, pa.int32()) for number in NUMBERS]
+    [(word, pa.string()) for word in (*WORDS, "scene")]
+    + [(number, pa.int32()) for number in NUMBERS]
 )
+"""The scene is the clip that a row is of, or a rendered site in whatever light: rows of one scene
+are alike, so that it counts once where an interval is told."""
 
 
 def compact(trace: pa.Table) -> pa.Table:
@@ -43,6 +46,9 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     values += _permille(rows, lights)
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
+    clips = zip(rows["clip"].to_pylist(), rows["light"].to_pylist(), strict=True)
+    scenes = np.array([clip.replace(f"-{light}-", "-") for clip, light in clips])
+    words.append(scenes[order].tolist())
     whole = [np.rint(np.nan_to_num(value[order])).astype(np.int32) for value in values]
     return pa.table([*words, *whole], names=SCHEMA.names)
 

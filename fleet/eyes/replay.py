@@ -46,6 +46,8 @@ class Replay(NamedTuple):
     Attributes:
         start: first row of each bucket; shape (lights, MOST_OBJECTS + 1).
         rows: how many each bucket has, 0 in a light that was not traced; same shape.
+        scenes: names of the scenes that rows are of, sorted.
+        scene: which of them each row is of.
         objects: people and vehicles in view, hidden or not: what a scene draws.
         wanted: of these and of gaps on shelves, how many are to be found.
         true_positives: found and there.
@@ -58,6 +60,8 @@ class Replay(NamedTuple):
 
     start: Ints
     rows: Ints
+    scenes: tuple[str, ...]
+    scene: Ints
     objects: Ints
     wanted: Ints
     true_positives: Ints
@@ -114,8 +118,15 @@ def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
 
 @functools.cache
 def _packaged() -> dict[tuple[str, ...], pa.Table]:
-    tables = [pq.read_table(table).cast(SCHEMA) for table in sorted(folder().glob("*.parquet"))]
+    tables = [_told(pq.read_table(table)) for table in sorted(folder().glob("*.parquet"))]
     return dict(groups(pa.concat_tables([SCHEMA.empty_table(), *tables]), WORDS[:3]))
+
+
+def _told(table: pa.Table) -> pa.Table:
+    """Return a packaged table whose rows tell their scene; until it is made anew, one for all."""
+    if "scene" not in table.column_names:
+        table = table.add_column(len(WORDS), "scene", pa.array([""] * len(table)))
+    return table.cast(SCHEMA)
 
 
 @functools.lru_cache(maxsize=4)
@@ -139,4 +150,5 @@ def _indexed(rows: pa.Table) -> Replay:
         apart = np.abs(there[None, :] - np.arange(MOST_OBJECTS + 1)[:, None])
         nearest = np.argmin(apart, axis=1)
         start[light], count[light] = mine[0] + firsts[nearest], many[nearest]
-    return Replay(start, count, **columns)
+    scenes, scene = np.unique(np.array(rows["scene"].to_pylist()), return_inverse=True)
+    return Replay(start, count, tuple(scenes.tolist()), scene.astype(np.int64), **columns)

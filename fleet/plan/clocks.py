@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,13 +15,22 @@ from fleet.plan.timetable import period
 from fleet.scenario.city import MAX_ROWS
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture, SensorGroup, TraceCapture
+from fleet.scenario.strict_yaml import Keys
 from fleet.stages import capture
 
 _UNITS_NS = {"_ns": 1, "_us": 1_000, "_ms": 1_000_000, "_s": 1_000_000_000}
 
 
-def clock_table(scenario: Scenario, placed: list[Placed], phase: np.ndarray) -> tuple[Ints, Ints]:
+def clock_table(
+    scenario: Scenario, placed: list[Placed], rates: Sequence[Fraction], phase: np.ndarray
+) -> tuple[Ints, Ints]:
     """Return (clock table, times of all traces).
+
+    Args:
+        scenario: what the user says.
+        placed: the sensors.
+        rates: frames a second of each.
+        phase: of each in [0, 1) periods.
 
     Raises:
         InputError: a trace cannot be read.
@@ -29,8 +39,9 @@ def clock_table(scenario: Scenario, placed: list[Placed], phase: np.ndarray) -> 
     traces = _Traces(scenario)
     for s, sensor in enumerate(placed):
         spec = scenario.model.sensors[sensor.group]
-        num, den = period(Fraction(spec.rate))
-        _check_range(scenario, sensor.group, num, den)
+        num, den = period(rates[s])
+        own = ("sensors", sensor.group, "rate")
+        _check_range(scenario, own if rates[s] == spec.rate else ("arms",), num, den)
         table[s, [capture.NUM, capture.DEN]] = num, den
         if isinstance(spec.capture, Capture):
             table[s, capture.KIND] = capture.TRACE
@@ -43,12 +54,12 @@ def clock_table(scenario: Scenario, placed: list[Placed], phase: np.ndarray) -> 
     return table, traces.joined()
 
 
-def _check_range(scenario: Scenario, group: str, num: int, den: int) -> None:
+def _check_range(scenario: Scenario, keys: Keys, num: int, den: int) -> None:
     """Refuse a rate whose frame times would leave 64 bits before the end of the run."""
     end_ns = scenario.model.duration
     if end_ns * den + num >= 2**62:
         raise scenario.error(
-            ("sensors", group, "rate"),
+            keys,
             f"the period {num}/{den} ns is too fine for a run of this length; round the rate",
         )
 

@@ -15,6 +15,7 @@ from fleet.plan import equipment, events, network, placing, pools, timetable
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
+from fleet.plan.grid import grid_of
 from fleet.plan.light import lights
 from fleet.plan.parts import Parts, add_setups
 from fleet.plan.placing import Placement
@@ -89,7 +90,7 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         scenario, parts.reader, parts.placed, parts.net,
         [parts.setup(s) for s in range(len(parts.placed))],
     )  # fmt: skip
-    seen, eyes = build_sights(parts)  # before the table of setups is made: it says whose is which
+    seen = build_sights(parts)  # before the table of setups is made: it says whose is which
     lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
     light_from_s, light_then = lights(scenario, lat, lon)
     return Plan(
@@ -110,27 +111,16 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         **_results(parts, served.pool_level),
         lon=lon,
         lat=lat,
-        sights=seen,
-        eyes=eyes,
+        **seen._asdict(),
         looks_live=model.inference == "live",
         tasks=tuple(task_of(parts.reader, setup.use.app) for setup in parts.setups),
         light_from_s=light_from_s,
         light_then=light_then,
-        carbon_g_per_kwh=_carbon(parts),
+        grid=grid_of(scenario, parts.reader, lat, lon),
         prices=_prices(parts),
         accuracy=_accuracy(parts),
         assumptions=tuple(parts.reader.used),
     )
-
-
-def _carbon(parts: Parts) -> float:
-    """Return the CO2-equivalent of a kilowatt hour of the scenario's grid; g."""
-    grid, known = parts.scenario.model.grid, parts.reader.items("carbon")
-    if grid not in known:
-        raise parts.scenario.error(
-            ("grid",), f"no grid '{grid}'{did_you_mean(grid, known)}; known: {', '.join(known)}"
-        )
-    return float(parts.reader.number("carbon", grid, "intensity"))
 
 
 def _prices(parts: Parts) -> Prices | None:
@@ -166,7 +156,8 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
     keys = {s: stream_keys(hashes, scenario.model.seed, parts.replication, s) for s in Stream}
     groups = tuple(scenario.model.sensors)
     phase = _phases(parts, keys[Stream.PHASE])
-    clocks, trace_ns = clock_table(scenario, placed, phase)
+    rates = [parts.setup(s).use.rate for s in range(len(placed))]
+    clocks, trace_ns = clock_table(scenario, placed, rates, phase)
     return {
         "names": names,
         "name_hash": hashes,

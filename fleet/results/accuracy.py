@@ -6,15 +6,22 @@ results:
     recall = R / N,  precision = R / (R + W),  F1 = 2 R / (N + R + W)
 
 The miscount is the mean over frames of |found - to be found|. Frames that became no result (skipped
-or lost) answer nothing: recall of all is R over what was to be found on these too.
+or lost) answer nothing: recall of all is R over what was to be found on these too. A sensor counts
+by its time, not by its frames (`_by_time`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fleet.engine.run import Outcome
-from fleet.plan.columns import Ints
+from fleet.plan.columns import Floats, Ints
+from fleet.results.scenes import interval, without_each
+from fleet.stages.books import CAPTURED
 from fleet.stages.sight import (
     ANSWERED,
     LIGHTS,
@@ -26,36 +33,71 @@ from fleet.stages.sight import (
 )
 
 MEASURES = ("recall", "precision", "f1", "miscount_per_frame", "recall_of_all")
+_MOST = {"miscount_per_frame": math.inf}
 
 
 def accuracy(outcome: Outcome) -> dict[str, Any]:
     """Return the measures of an arm, over all and by light, and the catalogue's mAP of its models.
 
-    None where no eye was measured, or nothing was to be found.
+    None where no eye was measured, or nothing was to be found. `ci95` are intervals over the scenes
+    in which it was measured (`fleet.results.scenes`), `without_scene` what they are made of.
     """
-    book = outcome.tally.sights.sum(axis=0)
+    book, scenes = _by_time(outcome), outcome.plan.scenes
     return {
         "map_coco": dict(outcome.plan.accuracy),
-        **measures(book.sum(axis=0)),
+        **_known(book, scenes),
         "by_light": {
-            light: measures(counts)
-            for light, counts in zip(LIGHTS, book, strict=True)
-            if counts.any()
+            light: _known(book[:, [k]], scenes)
+            for k, light in enumerate(LIGHTS)
+            if book[:, k].any()
         },
     }
 
 
-def measures(counts: Ints) -> dict[str, float | None]:
+def _by_time(outcome: Outcome) -> Floats:
+    """Return the book of sights with each sensor counted by its time, not by its frames.
+
+    Else groups with many frames a second would count for more, and for less in an arm that takes
+    fewer. The counts of a group are divided by the frames that a sensor of it captures, over that
+    of the slowest group.
+    """
+    plan, captured = outcome.plan, outcome.tally.sensors[:, CAPTURED]
+    groups = len(plan.group_names)
+    sensors = np.maximum(np.bincount(plan.group_of, minlength=groups), 1)
+    each: Floats = np.bincount(plan.group_of, captured.astype(np.float64), groups) / sensors
+    there = each > 0
+    weight = np.where(there, each[there].min(initial=np.inf) / np.where(there, each, 1.0), 0.0)
+    book: Floats = outcome.tally.sights.astype(np.float64) * weight[:, None, None, None]
+    return book
+
+
+def _known(book: Floats, scenes: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return the measures of a book of sights and how well they are known."""
+
+    def of(counts: Floats) -> dict[str, float | None]:
+        return measures(counts.sum(axis=(0, 1)))
+
+    found, without = of(book.sum(axis=2)), without_each(book, scenes, of)
+    return {
+        **found,
+        "ci95": {
+            name: interval(found[name], without, name, most=_MOST.get(name, 1.0)) for name in found
+        },
+        "without_scene": without,
+    }
+
+
+def measures(counts: Ints | Floats) -> dict[str, float | None]:
     """Return the measures of a row of the book of sights; shape (SIGHT_COUNTS,)."""
-    wanted, right, wrong = (int(counts[c]) for c in (SUM_WANTED, SUM_RIGHT, SUM_WRONG))
+    wanted, right, wrong = (counts[c].item() for c in (SUM_WANTED, SUM_RIGHT, SUM_WRONG))
     return {
         "recall": _ratio(right, wanted),
         "precision": _ratio(right, right + wrong),
         "f1": _ratio(2 * right, wanted + right + wrong),
-        "miscount_per_frame": _ratio(int(counts[SUM_MISCOUNT]), int(counts[ANSWERED])),
-        "recall_of_all": _ratio(right, wanted + int(counts[SUM_UNSEEN])),
+        "miscount_per_frame": _ratio(counts[SUM_MISCOUNT].item(), counts[ANSWERED].item()),
+        "recall_of_all": _ratio(right, wanted + counts[SUM_UNSEEN].item()),
     }
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None

@@ -63,8 +63,9 @@ def comparison_table(record: Record) -> Table:
         title_justify="left",
     )
     table.add_column("")
+    base = summary["comparison"]["baseline"] if len(arms) > 1 else None
     for name in arms:
-        table.add_column(name, justify="right")
+        table.add_column(f"{name}\n(baseline)" if name == base else name, justify="right")
     table.add_column("unit", style="dim")
     for title, rows in sections(arms):
         table.add_section()
@@ -116,7 +117,7 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
             ],
         )
     if any(arm["accuracy"]["by_light"] for arm in arms.values()):
-        yield "What eyes see", _sights(arms)
+        yield "What eyes see, ± 95 % over scenes if there are several", _sights(arms)
     served = [
         _row(arms, f"service.{measure}", label, unit, show)
         for measure, (label, unit, show) in _SERVED.items()
@@ -177,7 +178,7 @@ def _frames(arms: Arms) -> list[Row]:
 
 def _sights(arms: Arms) -> list[Row]:
     rows = [
-        _row(arms, f"accuracy.{key}", label, unit, show)
+        (label, unit, [_known(arm["accuracy"], key, show) for arm in arms.values()])
         for key, label, unit, show in (
             ("recall", "recall in answered frames", "found", _percent),
             ("recall_of_all", "recall in all frames", "found", _percent),
@@ -189,10 +190,18 @@ def _sights(arms: Arms) -> list[Row]:
     if len(lights) > 1:
         for light in lights:
             found = [arm["accuracy"]["by_light"].get(light) for arm in arms.values()]
-            cells = [_EMPTY if m is None or m["recall"] is None else _percent(m["recall"])
-                     for m in found]  # fmt: skip
+            cells = [_EMPTY if seen is None else _known(seen, "recall", _percent) for seen in found]
             rows.append((f"recall: {light}", "found", cells))
     return rows
+
+
+def _known(found: Mapping[str, Any], key: str, show: Callable[[float], str]) -> str:
+    """Return a measure and its interval over scenes, if it is known."""
+    if found[key] is None:
+        return _EMPTY
+    interval = found["ci95"][key]
+    half = f" ± {show((interval[1] - interval[0]) / 2)}" if interval else ""
+    return f"{show(found[key])}{half}"
 
 
 def _rollout(arms: Arms) -> list[Row]:
@@ -241,8 +250,9 @@ def remarks(record: Record) -> Iterator[str]:
     """Yield what a reader should know before trusting the table."""
     if record.scenario.model.replications == 1:
         yield (
-            "One replication: no intervals over replications, so arms are not ranked but in how"
-            " they serve uses, which is compared over sites; use --replications 5 or more."
+            "One replication: no intervals over replications, so arms are not ranked but in what"
+            " they see and how they serve uses, which is compared over scenes and sites; use"
+            " --replications 5 or more."
         )
     yield from _differences(record.summary["comparison"])
     yield from _eyes(record.arms)
@@ -251,6 +261,11 @@ def remarks(record: Record) -> Iterator[str]:
         f"Network energy is {network['boundary']}: {network['fixed_kwh_per_gb']:.2g} kWh/GB over"
         f" the fixed network and {network['mobile_kwh_per_gb']:.2g} more over mobile access;"
         " published values differ a thousandfold (--set network_energy=marginal)."
+    )
+    grid = record.summary["grid"]
+    yield (
+        f"Electricity is that of grid {grid['name']}, {grid['co2e_g_per_kwh']:.4g} gCO2e/kWh"
+        f" ({grid['from']})."
     )
     weak = [a for a in record.summary["assumptions"] if a["confidence"] == "estimate"]
     total = len(record.summary["assumptions"])
@@ -264,13 +279,14 @@ def _differences(comparison: Mapping[str, Any]) -> Iterator[str]:
     base = comparison["baseline"]
     for arm, metrics in comparison["arms"].items():
         served = [metric for metric in metrics if metric.startswith("service.")]
-        for metric in ("latency_ms.p99", "power_w.total", "bytes", *served):
+        seen = [metric for metric in ("accuracy.recall", "accuracy.precision") if metric in metrics]
+        for metric in ("latency_ms.p99", "power_w.total", "bytes", *seen, *served):
             row = metrics.get(metric)
             if row is None or row["ci95"] is None:
                 continue
             low, high = row["ci95"]
             verdict = "no difference shown" if low <= 0 <= high else "differs"
-            over = " over sites" if metric in served else ""
+            over = " over sites" if metric in served else " over scenes" if metric in seen else ""
             yield (
                 f"{arm} − {base}, {metric}: {row['difference']:+.4g}"
                 f" [95 % CI{over} {low:+.4g} .. {high:+.4g}]: {verdict}"
@@ -278,14 +294,12 @@ def _differences(comparison: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _eyes(arms: Arms) -> Iterator[str]:
-    """Yield whose sight stands for each arm's models, and where nobody's does."""
-    if not any(arm["accuracy"]["by_light"] for arm in arms.values()):
-        return
+    """Yield whose sight stands for each arm's models and why, and where nobody's does."""
     for name, arm in arms.items():
-        titles = dict.fromkeys(t for group in arm["groups"].values() for t in group["eyes"])
-        yield f"{name} sees as {', '.join(titles) or 'nobody measured'}."
+        for found in arm["stand_ins"]:
+            yield f"{name} ({', '.join(found['groups'])}): {found['text']}."
         blind = {n: g["unseen"] for n, g in arm["groups"].items() if g["unseen"]}
-        if blind:
+        if blind and arm["stand_ins"]:
             yield (
                 f"No network was measured for {sum(blind.values()):,} sensors of {name}"
                 f" ({', '.join(blind)}): they find all that is in view, and what eyes see and uses"

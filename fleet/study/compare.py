@@ -2,8 +2,8 @@
 
 Arms of one replication share their random numbers (the same scene, phases and frame sizes), so the
 difference is taken within a replication; its interval is Student's t over the replications. With
-one replication there is no interval, and arms are not ranked. How uses are served has an interval
-of its own, over the sites where networks were measured.
+one replication there is no interval, and arms are not ranked. What networks see and how uses are
+served have intervals of their own, over the scenes and sites where networks were measured.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.eyes.measured import SITES
-from fleet.results import service
+from fleet.results import scenes, service
 from fleet.results.accuracy import MEASURES
 from fleet.results.interval import interval95
 
@@ -23,7 +23,6 @@ COMPARED = (
     "power_w.edge", "power_w.cloud", "power_w.total", "energy_mj_per_result",
     "carbon_kg_per_sensor_year", "cost_usd_per_sensor_month.total",
     "pixels_leaving_sensor_frames", "pixels_to_cloud_frames",
-    *(f"accuracy.{measure}" for measure in MEASURES),
 )  # fmt: skip
 
 
@@ -52,8 +51,8 @@ def compare(
     Returns:
         baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
         if the baseline is 0), ci95 of the difference (None with one replication). How uses are
-        served is compared site by site (`service.*`), also with one. What networks see
-        (`accuracy.*`) is compared only if they see the same sensors in both arms.
+        served is compared site by site (`service.*`), and what networks see (`accuracy.*`) scene by
+        scene, also with one; the latter only if they see the same sensors in both arms.
     """
     return {
         "baseline": baseline,
@@ -75,10 +74,11 @@ Runs = Sequence[Mapping[str, Any]]
 def _rows(
     runs: Runs, base: Runs, metrics: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    alike = _alike(runs, base)
     for metric in metrics:
-        if alike or not metric.startswith("accuracy."):  # else of other sensors
-            yield metric, _row(runs, base, metric)
+        yield metric, _row(runs, base, metric)
+    if _alike(runs, base):  # else they are of other sensors
+        for measure in MEASURES:
+            yield f"accuracy.{measure}", _by_scene(runs, base, measure)
     for measure in service.MEASURES:
         yield f"service.{measure}", _by_site(runs, base, measure)
 
@@ -90,6 +90,34 @@ def _alike(runs: Runs, base: Runs) -> bool:
         for run, base_run in zip(runs, base, strict=True)
         for name, group in run["groups"].items()
     )
+
+
+def _by_scene(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
+    """Return the comparison of what networks see; its interval is over scenes, not replications.
+
+    The same scenes stand in every replication, so what differs between scenes does not go away with
+    more of them.
+    """
+    row = _row(runs, base, f"accuracy.{measure}")
+    if row is None:
+        return None
+    wholes, without = zip(*(_over_runs(of, measure) for of in (runs, base)), strict=True)
+    return {**row, "ci95": scenes.difference(wholes, without, measure)}
+
+
+def _over_runs(runs: Runs, measure: str) -> tuple[float, scenes.Without]:
+    """Return a measure and what it is without each scene, in the mean over replications."""
+    seen = [run["accuracy"] for run in runs]
+    known = set.intersection(*(set(each["without_scene"]) for each in seen))
+    return _mean([each[measure] for each in seen]), {
+        scene: {measure: _mean([each["without_scene"][scene][measure] for each in seen])}
+        for scene in sorted(known)
+    }
+
+
+def _mean(values: Sequence[float | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if len(known) == len(values) else None
 
 
 def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
