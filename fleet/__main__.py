@@ -1,6 +1,15 @@
-"""`python -m fleet` is the `fleet` command."""
+"""The `fleet` command, also as `python -m fleet`: listens for Ctrl-C before what takes long."""
 
-from fleet.cli import main
+from fleet import interrupt
+
+
+def main() -> None:
+    """Listen, then import what the command line needs, and do what it says."""
+    interrupt.listen()
+    from fleet import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

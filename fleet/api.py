@@ -65,6 +65,10 @@ def run(
         window_ns=None if window is None else units.time_ns(window),
         ray_address=ray_address,
     )
+    if save is not None:
+        from fleet.results.store import check_place
+
+        check_place(Path(save), loaded.model.name)
     record = experiment.run(loaded, arms=arms, placements=placements, options=options)
     if save is not None:
         from fleet.show.folder import write_folder

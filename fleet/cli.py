@@ -1,27 +1,26 @@
 """The `fleet` command: progress on stderr, the answer on stdout.
 
-Exit codes: 0 fine, 1 a stated objective was missed, 2 bad input, 3 a run failed, 130 interrupted.
+Exit codes: 0 fine, 1 a stated objective was missed, 2 bad input, 3 something failed, 128 + n ended
+by signal n (130 by Ctrl-C, 143 by SIGTERM). A reader that goes before the end of the answer, as
+`head` does, changes nothing: what was asked is done and the code is that of the answer.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from fleet.cli_exit import code_of, leave, patient
 from fleet.cli_eyes import app as eyes
 from fleet.cli_profile import profile
 from fleet.cli_run import MISSED, Sets, load_scenario, run
 from fleet.cli_trace import trace
-from fleet.errors import FleetError, InputError
-
-BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+from fleet.errors import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,7 +134,7 @@ def validate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare the model with what others published; exit code 1 on a miss."""
+    """Compare the model with what others published; exit code 1 if a figure is worse than known."""
     from fleet.proof import validate as published
     from fleet.show import proof
     from fleet.show.progress import progress_bar
@@ -148,7 +147,7 @@ def validate(
     else:
         for part in proof.validate_table(rows):
             console().print(part, markup=False)
-        console().print(proof.verdict("Published figures", [r.passed for r in rows]))
+        console().print(proof.published_verdict(rows))
     if not all(r.passed for r in rows):
         raise typer.Exit(MISSED)
 
@@ -183,34 +182,5 @@ def bench(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows few letters
-            stream.reconfigure(errors="replace")
-    sys.exit(_guarded(lambda: app(arguments, standalone_mode=True)))
-
-
-def _guarded(call: Callable[[], Any]) -> int:
-    """Return the exit code of a call; errors that users cause are one line, never a traceback."""
-    try:
-        call()
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # into which typer turns the key, mostly
-            return _interrupted()
-        return stop.code if isinstance(stop.code, int) else BAD_INPUT
-    except KeyboardInterrupt:
-        return _interrupted()
-    except InputError as error:
-        print(f"fleet: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    except OSError as error:  # such as a full disk behind the answer
-        print(f"fleet: {error}", file=sys.stderr)  # noqa: T201
-        return FAILED
-    except FleetError as error:
-        print(f"fleet: the run failed: {error}", file=sys.stderr)  # noqa: T201
-        return FAILED
-    return 0
-
-
-def _interrupted() -> int:
-    print("fleet: interrupted", file=sys.stderr)  # noqa: T201
-    return INTERRUPTED
+    sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
+    leave(code_of(lambda: app(arguments, standalone_mode=True)))

@@ -32,6 +32,10 @@ def profile(
     name: Annotated[
         str | None, typer.Option(help="What scenarios call it; otherwise as the file is called.")
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Size of its pictures, where the file leaves it open."),
+    ] = None,
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Pictures for eight bits, instead of rendered ones."),
@@ -62,7 +66,7 @@ def profile(
         study.check_place(output)
     shown = None if pictures is None else own.pictures_in(pictures)
     file = detector.file_of(str(model)) if str(model) in detector.names() else model
-    measured = own.measure(read(file), called, str(model), pictures=shown)
+    measured = own.measure(read(file), called, str(model), size=_size(size), pictures=shown)
     rows = study.rows_of(catalog, measured, server)
     fit = study.on_device(catalog, measured, rows, device)
     if output is not None:
@@ -73,6 +77,18 @@ def profile(
     out = console()
     for line in lines(measured, fit):
         out.print(line, soft_wrap=True, markup=False)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Return height and width of a picture as the option says them."""
+    from fleet.errors import InputError
+
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if match is None:
+        raise InputError(f"--size '{text}' is no size of a picture; write height x width: 320x320")
+    return int(match[1]), int(match[2])
 
 
 def _name_of(model: Path) -> str:
@@ -129,12 +145,13 @@ def _fit_lines(fit: OnDevice) -> list[str]:
     ms = [f"{ns / 1e6:.1f}" for ns in fit.time_ns]
     mj = [f"{uj / 1e3:.1f}" for uj in fit.energy_uj]
     verdict = "fits" if fit.fits else "does not fit"
+    least, why = ("", "") if fit.whole else ("at least ", "; not all of its work is counted")
     return [
         f"  {fit.device}: {verdict}; {fit.needed_bytes:,} of {fit.memory_bytes:,} B",
         *(f"    it {problem}" for problem in fit.problems),
         *(f"    {doubt}" for doubt in fit.doubts),
-        f"    predicted: {ms[0]} ms ({ms[1]} to {ms[2]}) and {mj[0]} mJ ({mj[1]} to {mj[2]}) an"
-        " inference",
+        f"    predicted: {least}{ms[0]} ms ({ms[1]} to {ms[2]}) and {least}{mj[0]} mJ ({mj[1]} to"
+        f" {mj[2]}) an inference{why}",
     ]
 
 

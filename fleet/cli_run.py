@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.errors import InputError
+from fleet.interrupt import check, in_haste, whole
 
 if TYPE_CHECKING:
     from fleet.engine.run import Options
@@ -62,6 +64,9 @@ Frames = Annotated[
 Resume = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Go on with the unfinished run of this folder.")
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace what -o and --frames hold of another scenario.")
+]
 
 
 def run(
@@ -86,6 +91,7 @@ def run(
         str, typer.Option(metavar="TIME", help="Wall time between checkpoints, or 'never'.")
     ] = "60 s",
     resume: Resume = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, no table.")] = False,
 ) -> None:
     """Run all arms of a scenario and compare them."""
@@ -111,8 +117,9 @@ def run(
         loaded = asked.load()
     every_s = _every_s(checkpoint, asked)
     record = _simulate(
-        loaded, asked, options, every_s, anew=resume is None, answer=partial(_show, as_json=as_json)
-    )
+        loaded, asked, options, every_s, anew=resume is None, force=force or resume is not None,
+        answer=partial(_show, as_json=as_json),
+    )  # fmt: skip
     if not record.kept_all:
         raise typer.Exit(MISSED)
 
@@ -204,78 +211,78 @@ def _check_frames(scenario: Scenario) -> None:
 
 def _simulate(
     scenario: Scenario, asked: Asked, options: Options, every_s: float, *, anew: bool,
-    answer: Callable[[Record], None],
+    force: bool, answer: Callable[[Record], None],
 ) -> Record:  # fmt: skip
     """Run everything, give the answer, and write it down.
 
     What was done before a crash or Ctrl-C is kept. Whoever reads the answer need not wait for the
     figures, which take longer than a small run.
     """
-    from fleet.results.store import check_place
+    from fleet.results.store import check_frames_place, check_place
     from fleet.show.progress import progress_bar
     from fleet.study.experiment import run as run_experiment
     from fleet.study.unfinished import Unfinished
 
     if asked.output is not None:
-        check_place(Path(asked.output))
+        check_place(Path(asked.output), None if force else scenario.model.name)
+    if asked.frames is not None:
+        check_frames_place(Path(asked.frames), None if force else scenario.model.name)
     kept: list[Unfinished] = []
-
-    def unfinished(run_id: str) -> Unfinished:
-        output = Path(asked.output or Path("results") / run_id).resolve()
-        check_place(output)
-        folder = Unfinished(output, every_s)
-        if anew:
-            folder.begin(replace(asked, output=str(output)))
-        kept.append(folder)
-        return folder
-
     options = replace(options, keep=asked.frames is not None)
-    keeps = unfinished if options.engine == Engine.columns.value else None
-    try:
-        with progress_bar() as progress:
-            record = run_experiment(
-                scenario, arms=asked.arms, options=options, progress=progress, unfinished=keeps
-            )
-        unread = _tried(answer, record)
-        _save(record, asked)
-    except BaseException as error:
-        _leave(kept, told=isinstance(error, InputError))
-        raise
-    finally:
-        if options.executor == "ray" and options.engine == "columns":
-            from fleet.engine.ray_executor import disconnect
+    with contextlib.ExitStack() as until_then:
 
-            disconnect()
-    for folder in kept:
-        folder.remove()
+        def unfinished(run_id: str) -> Unfinished:
+            output = Path(asked.output or Path("results") / run_id).resolve()
+            check_place(output)
+            folder = Unfinished(output, every_s)
+            with whole():
+                if anew:
+                    folder.begin(replace(asked, output=str(output)))
+                until_then.enter_context(in_haste(folder.way_on))
+            kept.append(folder)
+            return folder
+
+        try:
+            with progress_bar() as progress:
+                record = run_experiment(
+                    scenario, arms=asked.arms, options=options, progress=progress,
+                    unfinished=unfinished if options.engine == Engine.columns.value else None,
+                )  # fmt: skip
+            unread = _tried(answer, record)
+            _save(record, asked)
+        except BaseException as error:
+            _leave(kept, error)
+            raise
+        finally:
+            if options.executor == "ray" and options.engine == "columns":
+                from fleet.engine.ray_executor import disconnect
+
+                disconnect()
+        for folder in kept:
+            folder.remove()
     if unread is not None:
         raise unread
     return record
 
 
-def _tried(answer: Callable[[Record], None], record: Record) -> BaseException | None:
-    """Give the answer; return why it cannot be read to its end, which is no reason to lose it."""
+def _tried(answer: Callable[[Record], None], record: Record) -> Exception | None:
+    """Give the answer; return why it cannot be given, which is no reason to lose it."""
     try:
         answer(record)
-    except (Exception, SystemExit) as error:  # rich ends the program when a pipe is closed
+    except Exception as error:
         return error
     return None
 
 
-def _leave(kept: list[Unfinished], *, told: bool) -> None:
-    """Say how to go on with a run that was cut short, if there is anything to go on from.
+def _leave(kept: list[Unfinished], error: BaseException) -> None:
+    """Note with an error how to go on, if there is anything to go on from.
 
-    Where bad input stopped it, the user has been `told` what to do.
+    Where bad input stopped it, the user is told what to do.
     """
-    from fleet.show.terminal import console
-
     for folder in kept:
-        if not folder.worth_keeping():
-            folder.remove()
-        elif not told:
-            console(stderr=True).print(
-                f"fleet: go on with: fleet run --resume {folder.path}", soft_wrap=True, markup=False
-            )
+        way_on = folder.way_on()
+        if way_on is not None and not isinstance(error, InputError):
+            error.add_note(way_on)
 
 
 def _save(record: Record, asked: Asked) -> None:
@@ -292,6 +299,7 @@ def _save(record: Record, asked: Asked) -> None:
         frames.mkdir(parents=True, exist_ok=True)
         for arm, runs in record.outcomes.items():
             for replication, outcome in enumerate(runs):
+                check()
                 write_frames(frames / f"{arm}-{replication}.parquet", outcome)
         said.print(f"Frames: {_short(frames)}/", style="dim", soft_wrap=True, markup=False)
 

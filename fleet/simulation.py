@@ -16,7 +16,7 @@ from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.stages.books import CAPTURED, FATE_0
+from fleet.stages.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0
 from fleet.stages.frames import FATE_NAMES
 
 
@@ -61,7 +61,10 @@ class SensorHandle:
 
     @property
     def counters(self) -> dict[str, int]:
-        """Return its counts so far: frames by fate, bytes, times in ns."""
+        """Return its counts so far: frames by fate, bytes, times in ns.
+
+        Those of the warm-up go when the run goes on behind it.
+        """
         return self._simulation._counters(self.name)
 
     def deploy(self, model: str) -> None:
@@ -169,10 +172,15 @@ class Simulation:
         """Return the numbers up to now, as the `arms` part of `summary.json`.
 
         Raises:
-            InputError: nothing has been run yet.
+            InputError: nothing has been run yet, or the warm-up only.
         """
         if self.now_ns == 0:
             raise InputError("nothing has been run yet; call run(until=...) first")
+        if self.now_ns <= self.plan.warm_up_ns:
+            until = units.format_time_ns(self.plan.warm_up_ns)
+            raise InputError(
+                f"the warm-up lasts until {until} and nothing is counted before; run further first"
+            )
         outcome = Outcome(
             plan=replace(self.plan, end_ns=self.now_ns),
             tally=self._executor.tally(),
@@ -215,9 +223,9 @@ class Simulation:
     def _counters(self, name: str) -> dict[str, int]:
         row = self._executor.tally().sensors[self._index(name)]
         fates = {f"frames_{n}": int(row[FATE_0 + f]) for f, n in FATE_NAMES.items() if f}
-        ended = sum(fates.values())
+        ended = sum(fates.values()) + int(row[ENDED_BEFORE])
         return {
             **{column: int(row[c]) for c, column in enumerate(SENSOR_COLUMNS)},
             **fates,
-            "frames_in_flight": int(row[CAPTURED]) - ended,
+            "frames_in_flight": int(row[[CAPTURED, CAPTURED_BEFORE]].sum()) - ended,
         }

@@ -29,6 +29,7 @@ class Dimension(Enum):
     ENERGY = "energy"  # nJ
     ENERGY_PER_BIT = "energy per bit"  # nJ/bit, a Fraction
     FRAME_RATE = "frame rate"  # frames per second, a Fraction
+    PEOPLE = "people per hour"  # a Fraction
     FRACTION = "fraction"  # a Fraction
     COUNT = "count"
 
@@ -66,6 +67,8 @@ _ENERGY = _scales({"p": _MICRO**2, **_SMALL, "": 1, "k": 10**3, "M": 10**6}, {"J
 _ENERGY |= _scales({"m": _MICRO * 1000, "": 1, "k": 10**3, "M": 10**6}, {"Wh": 3600 * 10**9})
 _FRAME_RATE = _scales({"": 1}, {"fps": 1})
 _FRAME_RATE |= _per(_scales({"": 1}, {"frame": 1, "frames": 1}), _CLOCK)
+_HOURLY = {unit: seconds / 3600 for unit, seconds in _CLOCK.items()}
+_PEOPLE = _per({word: Fraction(1) for word in ("", "people", "visitors", "vehicles")}, _HOURLY)
 _ENERGY_PER_BIT = _per(_ENERGY, _DATA)
 _FRACTION = {"": Fraction(1), "%": Fraction(1, 100), "ppm": _MICRO}
 
@@ -92,6 +95,10 @@ _SPECS = {
     Dimension.FRAME_RATE: _Spec(
         "a frame rate", "fps", _FRAME_RATE, "in fps, frame/min, frame/h or frame/d",
         f"{_WITH_UNIT} '30 fps'", whole=False,
+    ),
+    Dimension.PEOPLE: _Spec(
+        "a number of people", "/h", _PEOPLE, "in /h, /min, people/h or vehicles/h",
+        f"{_WITH_UNIT} '300 /h'", whole=False,
     ),
     Dimension.FRACTION: _Spec(
         "a fraction", "", _FRACTION, "without a unit, or in % or ppm",
@@ -238,6 +245,11 @@ def energy_nj_per_bit(text: object) -> Fraction:
 def frame_rate(text: object) -> Fraction:
     """Read a frame rate such as `1 frame/min` in frames/s, exactly; raises `InputError`."""
     return Fraction(parse(text, Dimension.FRAME_RATE))
+
+
+def people_per_h(text: object) -> Fraction:
+    """Read a number of people such as `300 /h` in people an hour, exactly; raises `InputError`."""
+    return Fraction(parse(text, Dimension.PEOPLE))
 
 
 def fraction(text: object) -> Fraction:

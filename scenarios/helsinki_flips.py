@@ -23,7 +23,7 @@ import fleet
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "results" / "helsinki-flips"
-DURATION = ("duration=30 s", "events=[]", "slo=[]")
+DURATION = ("duration=30 s", "warm_up=0 s", "events=[]", "slo=[]")
 PILOT = "duration=5 s"
 MOST_SERVERS, TARGET = 160, 0.75
 Numbers = dict[str, Any]

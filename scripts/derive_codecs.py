@@ -32,9 +32,8 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
-from registry import ROOT, write_table
+from registry import ROOT, merge_rows, write_table
 
 from fleet.eyes import codec
 from fleet.eyes.codec import FAMILIES, Setting
@@ -60,7 +59,6 @@ SIDES = {
     "right": slice(WIDTH // 2, None),
 }
 QUALITIES = {"h264": (18, 23, 28, 33, 36), "h265": (22, 26, 30, 34, 38), "jpeg": (85, 60, 30)}
-HEADER = ("item", "parameter", "value", "unit", "low", "high", "source", "year", "confidence")
 MEASURED_HEADER = (
     "item", "rate", "scene", "half", "frames", "objects", "i_frame", "p_frame", "mean_frame",
 )  # fmt: skip
@@ -256,6 +254,8 @@ def encode(setting: Setting, frames: Iterable[Frame], step: int = 1) -> Encoded:
 
 
 def _encode_jpeg(setting: Setting, frames: Iterable[Frame]) -> Encoded:
+    import simplejpeg  # nothing else of what takes clips from here needs it
+
     sizes, psnr = [], []
     for samples in frames:
         rgb = av.VideoFrame.from_ndarray(samples, format="yuv420p").to_ndarray(format="rgb24")
@@ -307,9 +307,9 @@ def share_over_time(encoded: Encoded, clip: Clip) -> Fit:
     return Fit(float(share), float(share - error), float(share + error))
 
 
-def rate_exponent(p_bytes: Sequence[float]) -> Fit:
-    """Fit how P bytes grow with the frame interval; the range is that of the steps."""
-    steps, sizes = np.log(STEPS), np.log(p_bytes)
+def rate_exponent(sizes_by_step: Sequence[float]) -> Fit:
+    """Fit how bytes grow with the frame interval; the range is that of the steps."""
+    steps, sizes = np.log(STEPS[: len(sizes_by_step)]), np.log(sizes_by_step)
     local = np.diff(sizes) / np.diff(steps)
     return Fit(float(np.polyfit(steps, sizes, 1)[0]), float(local.min()), float(local.max()))
 
@@ -380,8 +380,10 @@ def rows(item: Item, clip: Clip) -> list[tuple[object, ...]]:
     share = static_share(p_bytes, persons, over_time)
     steps = [part(e, full, "first", s).p_frame for s, e in item.rates.items()]
     exponent = rate_exponent(steps) if video else Fit(0, 0, 0)
+    i_steps = [part(e, full, "first", s).i_frame for s, e in item.rates.items() if s < STEPS[-1]]
+    i_exponent = rate_exponent(i_steps) if video else Fit(0, 0, 0)
     spread = variations(whole, clip, share.value)
-    fits = {"static_share": share, "rate_exponent": exponent}
+    fits = {"static_share": share, "rate_exponent": exponent, "i_rate_exponent": i_exponent}
     return [*_settings(setting), *_sizes(setting, first), *_fits(setting, spread, fits, whole)]
 
 
@@ -446,7 +448,7 @@ def main() -> None:
         measured += measured_rows(item, clip)
         print(f"{setting.name} measured")
     write_table(MEASURED, MEASURED_HEADER, measured)
-    write_table(CATALOG, HEADER, table)
+    merge_rows(CATALOG, table)
     print(f"{len(table)} rows written to {CATALOG}")
 
 
@@ -489,6 +491,8 @@ NOTES = {
     " none; the range spans the emptied clip alone and a regression over seconds; sensor noise was"
     " lost in the clip's own compression, so a noisy camera needs more",
     "rate_exponent": "slope of log P bytes over log interval at 10, 5, 2.5 and 1 fps; the range is"
+    " that of the steps",
+    "i_rate_exponent": "slope of log I bytes over log interval at 10, 5 and 2.5 fps; the range is"
     " that of the steps",
     "psnr": "luma against the clip itself, which is lossy, so not against what a sensor gave; the"
     " range is 5 % to 95 % of the frames",

@@ -26,7 +26,7 @@ NAMES = ("eye-small", "eye-large")
 SENSORS = ("ssd-mobilenet-v2",)
 """Models of sensors that servers may run too."""
 LIKE = "ssd-mobilenet-v1"
-BASE, EACH = "_batch_base", "_batch_per_frame"
+BASE, EACH, HOLD = "_batch_base", "_batch_per_frame", "_batch_hold"
 LOW, HIGH = 0.5, 3.0
 """Of the time of a frame: small networks use a GPU worse, and these have fewer layers."""
 
@@ -49,7 +49,7 @@ def served(catalog: Catalog, name: str, macs: int) -> Iterator[Row]:
     """Yield the times of a network on all servers on which the other was measured."""
     share = macs / catalog.reader().count("models", LIKE, "macs")
     for row in catalog.rows("models", LIKE):
-        if row.parameter == "variation" or row.parameter.endswith(BASE):
+        if row.parameter == "variation" or row.parameter.endswith((BASE, HOLD)):
             yield replace(row, item=name, source=f"as {LIKE}: {row.source}", confidence="estimate")
         elif row.parameter.endswith(EACH):
             value, low, high = (

@@ -1,12 +1,14 @@
 """Derive the packaged traces: what networks see of rendered scenes, and of a real one.
 
 Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e
-'.[eyes]'`` and takes about an hour of one core; ``--jobs`` runs scenes side by side. Rendered
-scenes have seeds that no network was trained on. On each, a small network sees raw frames, as on a
+'.[eyes]'`` and takes about an hour of one core; ``--jobs`` runs scenes side by side. What was
+traced of a scene is kept in ``--parts``, so that a run that was stopped goes on where it was; a
+scene is traced again if the networks, the codecs or the frames have changed. Rendered scenes have
+seeds that no network was trained on. On each, a small network sees raw frames, as on a
 sensor, and a large one raw frames and what codecs leave of them; our own small one sees these too,
 as a server may run a small model.
 In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
-second each.
+second each. Frames of one scene are much alike, so that there are many scenes of few frames.
 
 If ``fleet eyes fetch ssd nanodet vtest`` was run before, these two networks are traced too, where
 people and vehicles are looked for, and the first frames of vtest.avi by all, as the view `filmed`.
@@ -21,6 +23,7 @@ import argparse
 import hashlib
 import json
 import platform
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -42,13 +45,13 @@ from fleet.eyes.compact import compact
 from fleet.eyes.eye import FIRST_SITE, SITES
 from fleet.eyes.render import scene
 from fleet.eyes.replay import folder
-from fleet.eyes.trace import SCHEMA, Finder, watch
+from fleet.eyes.trace import Finder, read, watch, write
 from fleet.eyes.tracker import Tracker
 from fleet.eyes.video import open_clip
 
 FOLDER = folder()
 CODECS = ("h264-crf18", "h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "jpeg-q60")
-RATE_FPS = 5
+RATE_FPS = 2
 MOST = {"street": 12, "entrance": 8, "ceiling": 12, "shelf": 4}
 
 
@@ -71,7 +74,7 @@ class Pair(NamedTuple):
 SEEDS = tuple(FIRST_SITE + k for k in range(SITES))
 OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS, small_coded=True)
 FETCHED = Pair(
-    "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS[:3]
+    "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS
 )
 FILMED_FRAMES = 200
 LEAST_IOU = 0.5
@@ -117,8 +120,8 @@ class Site(NamedTuple):
 
 
 def sites(pair: Pair) -> list[Site]:
-    """Return the scenes of a pair's views in all lights."""
-    return [Site(view, light, k) for view in pair.views for light in LIGHTS for k in pair.seeds]
+    """Return the scenes of a pair's views in all lights, seed by seed."""
+    return [Site(view, light, k) for k in pair.seeds for view in pair.views for light in LIGHTS]
 
 
 def rendered(site: Site) -> Clip:
@@ -137,8 +140,11 @@ def filmed() -> Clip:
     return Agreed(clip, one, other, FILMED_FRAMES)
 
 
-def trace(pair: Pair, clip: Clip) -> pa.Table:
+def trace(pair: Pair, clip: Clip, parts: Path) -> pa.Table:
     """Return what a pair sees: the small network perhaps raw frames only, the large one all."""
+    path = parts / f"{pair.name}-{fingerprint(pair)}-{clip.name}.parquet"
+    if path.exists():
+        return read(path)
     small, large = detector.load(pair.small), detector.load(pair.large)
     codecs = [setting(name) for name in pair.codecs]
     if pair.small_coded:
@@ -146,12 +152,19 @@ def trace(pair: Pair, clip: Clip) -> pa.Table:
     else:
         batches = [*watch(clip, [small], []), *watch(clip, [large], codecs)]
     print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
-    return pa.Table.from_batches(batches, SCHEMA)
+    return write(path, batches)
 
 
-def trace_site(pair: Pair, site: Site) -> pa.Table:
+def trace_site(pair: Pair, parts: Path, site: Site) -> pa.Table:
     """Return what a pair sees of a rendered scene."""
-    return trace(pair, rendered(site))
+    return trace(pair, rendered(site), parts)
+
+
+def fingerprint(pair: Pair) -> str:
+    """Return what tells parts of a pair from those of other networks, codecs or frames."""
+    networks = [sha256(detector.file_of(name)) for name in (pair.small, pair.large)]
+    made = repr((networks, pair.codecs, pair.small_coded, RATE_FPS, MOST, FILMED_FRAMES))
+    return hashlib.sha256(made.encode()).hexdigest()[:8]
 
 
 def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
@@ -197,12 +210,12 @@ def fetched() -> bool:
     return True
 
 
-def derive(pair: Pair, real: bool, jobs: int) -> None:
+def derive(pair: Pair, real: bool, jobs: int, parts: Path) -> None:
     """Trace what a pair sees, make it small, and write table and provenance."""
     with ProcessPoolExecutor(jobs) as processes:
-        tables = list(processes.map(partial(trace_site, pair), sites(pair)))
+        tables = list(processes.map(partial(trace_site, pair, parts), sites(pair)))
     if real:
-        tables.append(trace(pair, filmed()))
+        tables.append(trace(pair, filmed(), parts))
     table = compact(pa.concat_tables(tables))
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{pair.name}.parquet"
@@ -217,10 +230,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
     parser.add_argument("--jobs", type=int, default=1, help="scenes traced side by side")
+    where = Path(tempfile.gettempdir()) / "fleet-traces"
+    parser.add_argument("--parts", type=Path, default=where, help="folder of what is done already")
     given, real = parser.parse_args(), fetched()
     for pair in (OWN, FETCHED) if real else (OWN,):
         if not given.pair or pair.name in given.pair:
-            derive(pair, real, given.jobs)
+            derive(pair, real, given.jobs, given.parts)
 
 
 if __name__ == "__main__":

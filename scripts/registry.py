@@ -44,6 +44,19 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
         writer.writerows(rows)
 
 
+def merge_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Put rows into a table of the catalogue, in the place of those of the same item and parameter.
+
+    New rows of an item go behind those that it has, new items behind all.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *old = csv.reader(file)
+    table: dict[str, dict[str, Sequence[object]]] = {}
+    for row in [*old, *rows]:
+        table.setdefault(str(row[0]), {})[str(row[1])] = row
+    write_table(path, header, [row for item in table.values() for row in item.values()])
+
+
 def write_note(path: Path, text: str) -> None:
     """Write the note that goes with a table."""
     path.write_text(text, encoding="utf-8", newline="\n")

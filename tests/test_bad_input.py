@@ -8,12 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import worlds
 
+import fleet
 from fleet import cli
 from fleet.errors import InputError
+from fleet.plan.capture_times import CaptureTimes
+from fleet.plan.capture_times import read as read_times
+from fleet.plan.placing import place_sensors
+from fleet.scenario.city import read_demand
+from fleet.scenario.load import loads
 
 Change = dict[str, Any]
 
@@ -57,6 +62,9 @@ BAD = [
     (changed(duration=DELETE), "duration: is missing"),
     # units
     (changed(duration=10), "duration: 10 has no unit"),
+    (changed(warm_up="2 s"), "warm_up: 2 s leaves nothing to count of a run of 2 s"),
+    (changed(warm_up="-1 s"), "warm_up: '-1 s'"),
+    (changed(warm_up="half"), "warm_up: 'half'"),
     (changed(duration="10 fps"), "duration: '10 fps' is a frame rate, not a time"),
     (changed(links__cell__rate="fast"), "links.cell.rate: 'fast' is not a rate"),
     (changed(links__cell__rate="5 MB"), "'5 MB' is data, not a rate"),
@@ -153,15 +161,35 @@ BAD = [
     (changed(events=[{"outage": "cell", "mtbf": "1 s"}]), "outage needs 'at', or 'mtbf'"),
     (changed(events=[{"at": "1 s"}]), "give exactly one of outage, crash, rewrite, profile"),
     (changed(events=[{"at": "1 s", "crash": "kam"}]), "did you mean 'cam'?"),
-    (changed(events=[{"at": "9 s", "crash": "cam"}]), "not before the end of the run"),
+    (
+        changed(events=[{"at": "9 s", "crash": "cam"}]),
+        "9 s from the start is not before the end of the run at 2 s",
+    ),
     (changed(events=[{"at": "1 s", "rewrite": "cam", "model": "huge"}]), "B too many"),
     (changed(events=[{"at": "1 s", "profile": "cam"}]), "profile needs rate, demand or both"),
     (changed(slo=["latency < 3"]), "no metric 'latency'"),
     (changed(slo=["quick!"]), "is not an objective"),
     (changed(slo=["lost < many"]), "slo[0]"),
-    (changed(name="a/b"), "name"),
-    (changed(start="yesterday"), "start"),
-    (changed(start="2024-13-40T10:00"), "start"),
+    (changed(name="a/b"), "name: 'a/b' is not a name: up to 64 letters"),
+    (changed(start="yesterday"), "start: 'yesterday' is not a local date and time, such as '2024-"),
+    (changed(start="2024-13-40T10:00"), "start: '2024-13-40T10:00': month must be in 1..12"),
+    # people
+    (changed(sensors__cam__demand="300"), "demand: '300' has no unit; write a number with a unit"),
+    (changed(sensors__cam__demand="3 fps"), "'3 fps' is a frame rate, not a number of people"),
+    (changed(sensors__cam__demand="-1 /h"), "'-1 /h' is negative"),
+    (changed(sensors__cam__demand="1e9 /h"), "'1e9 /h' is above 10,000,000 an hour"),
+    (changed(sensors__cam__demand={}), "demand names no hour"),
+    (changed(sensors__cam__demand={"7:30": "1 /h"}), "'7:30' is not a whole hour of the clock"),
+    (changed(sensors__cam__demand={"07:00": "1 s"}), "07:00 '1 s' is a time, not a number"),
+    (changed(sensors__cam__demand={"weekday": "1 /h"}), "needs both weekday and weekend"),
+    (changed(sensors__cam__demand="9e6 /h"), "objects at once, more than 500; lower the demand"),
+    (changed(slo=["lost < 5 ms"]), "slo[0]: '5 ms' is a time, not a fraction"),
+    (changed(slo=["latency_ms.p99 < 20 %"]), "slo[0]: '20 %' is a fraction, not a time"),
+    (changed(slo=["frames.lost < 1 %"]), "slo[0]: '1 %' is not in frames; write such as '5 fr"),
+    (
+        changed(slo=["bandwidth_mbit_s.wam.mean < 20"]),
+        "no metric 'bandwidth_mbit_s.wam.mean' (did you mean 'bandwidth_mbit_s.wan.mean'?)",
+    ),
     (changed(catalogue="nowhere"), "catalogue: folder 'nowhere' not found"),
     (changed(city={"sites": "../pyproject.toml"}), "is outside the scenario's folder"),
     (changed(city={"sites": "nowhere.csv"}), "file 'nowhere.csv' not found"),
@@ -283,7 +311,10 @@ BAD = [
     (changed(events=[{**REWRITE, "wave_every": "1 s"}]), "events[0]: 'waves' of a rewrite and"),
     (changed(events=[{**REWRITE, "waves": 0}]), "events[0].waves"),
     (changed(events=[{**REWRITE, "at": "25:10"}]), "events[0].at: '25:10' is not a time of day"),
-    (changed(events=[{**REWRITE, "at": "18:30"}]), "events[0].at: is not before the end"),
+    (
+        changed(events=[{**REWRITE, "at": "18:30"}]),
+        "events[0].at: 5400 s from the start is not",
+    ),
     (changed(events=[{**REWRITE, "at": "noon"}]), "events[0].at: 'noon' is not a time"),
     (changed(events=[{**REWRITE, "every": "0 s"}]), "events[0].every: '0 s' must be more than"),
     (
@@ -443,24 +474,106 @@ def test_tables_of_sites(table: str, expected: str, tmp_path: Path) -> None:
     assert expected in str(caught.value)
 
 
+HOURS_OF_A_WEEK = [(day, hour) for day in ("weekday", "weekend") for hour in range(24)]
+LACKS = ("weekend", 22)
+SENT = "counter,day,hour,mean_per_h\n"
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ("t_s\n1\n1\n", "stands twice"),
-        ("t_s\n-1\n", "times count from the start"),
-        ("t\n1\n", "cannot read t_s"),
-        ("t_s\n", "needs 1 to"),
+        (["a,weekday,3,9"], "d.csv:50 counter 'a' weekday hour 3 stands twice, first in line 5;"),
+        (["a,weekday,3.0,9"], "weekday hour 3.0 stands twice, first in line 5; keep one"),
+        (["b,weekday,3.5,9"], "d.csv:50 hour 3.5 is not a whole hour from 0 to 23"),
+        (["b,friday,3,9"], "d.csv:50 day 'friday' is neither weekday nor weekend"),
+        (
+            [f"b,{day},{hour},9" for day, hour in HOURS_OF_A_WEEK if (day, hour) != LACKS],
+            "counter 'b' has 47 of 48 hours; it lacks weekend 22",
+        ),
     ],
 )
-def test_traces(rows: str, expected: str, tmp_path: Path) -> None:
-    from fleet.plan.clocks import clock_table
-    from fleet.plan.placing import place_sensors
-    from fleet.scenario.load import loads
-
-    (tmp_path / "t.csv").write_text(rows)
-    data = changed(sensors__cam__capture={"trace": {"file": "t.csv", "column": "t_s"}})
-    loaded = loads(json.dumps(data), str(tmp_path / "s.yaml"))
-    placed = place_sensors(loaded)
+def test_tables_of_demand(rows: list[str], expected: str, tmp_path: Path) -> None:
+    whole = [f"a,{day},{hour},1" for day, hour in HOURS_OF_A_WEEK]
+    (tmp_path / "d.csv").write_text(SENT + "\n".join([*whole, *rows]) + "\n")
     with pytest.raises(InputError) as caught:
-        clock_table(loaded, placed, [Fraction(10)] * len(placed), np.zeros(len(placed)))
+        read_demand(tmp_path / "d.csv")
     assert expected in str(caught.value)
+
+
+def test_tables_from_a_spreadsheet(tmp_path: Path) -> None:
+    rows = "\n".join(f"a,{day},{hour},1" for day, hour in HOURS_OF_A_WEEK)
+    (tmp_path / "d.csv").write_text(SENT + rows + "\n", encoding="utf-8-sig")
+    assert read_demand(tmp_path / "d.csv").counters == ("a",)
+    (tmp_path / "d.csv").write_text((SENT + rows + "\n").replace(",", ";"))
+    with pytest.raises(InputError, match=r"d\.csv:1 is cut at ';', not at commas"):
+        read_demand(tmp_path / "d.csv")
+    (tmp_path / "d.csv").write_text("counter,counter,day,hour,mean_per_h\n")
+    with pytest.raises(InputError, match=r"d\.csv:1 has column counter more than once"):
+        read_demand(tmp_path / "d.csv")
+
+
+def times_of(rows: str, folder: Path, **trace: str) -> CaptureTimes:
+    """Return the capture times of the small scenario's cameras from a file."""
+    (folder / "t.csv").write_text(rows)
+    data = changed(sensors__cam__capture={"trace": {"file": "t.csv", "column": "t_s", **trace}})
+    loaded = loads(json.dumps(data), str(folder / "s.yaml"))
+    return read_times(loaded, place_sensors(loaded))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("t_s,id\n1,cam-0\n1,cam-1\n1,cam-0\n", "t_s 1 of sensor 'cam-0' stands twice, in rows 1"),
+        ("t_s,id\n-1,cam-0\n", "times count from the start"),
+        ("t_s,id\n2024-05-16 12:00:01,cam-0\n", "'2024-05-16 12:00:01'; times are numbers that"),
+        ("t_s,id\nnan,cam-0\n", "t_s in row 1 is empty or not a number"),
+        ("t,id\n1,cam-0\n", "has no column t_s; it has t, id"),
+        ("t_s;id\n1;cam-0\n", "has no column t_s, id; it has t_s;id"),
+        ("t_s,id\n", "needs 1 to"),
+        (
+            "t_s,id\n1715860800.1,cam-0\n1715860801,cam-1\n",
+            "none of the 2 rows of 't.csv' lies in the run of 2 s: the first, 1715860800.1, is"
+            " 1,715,860,800.1 s after the start; 't_s' must count from the start of the run; these"
+            " look like Unix times, so say 'offset: 1715860800 s'",
+        ),
+        ("t_s,id\n5,cam-0\n", "the first, 5, is 5.0 s after the start;"),
+        (
+            "t_s,id\n1,0\n1,1\n",
+            "none of the 2 rows of 't.csv' is of a sensor of this group: 'id' has '0', '1', the"
+            " group has 'cam-0', 'cam-1', 'cam-2', ...; use these names",
+        ),
+    ],
+)
+def test_capture_times(rows: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        times_of(rows, tmp_path, sensor="id")
+    assert expected in str(caught.value)
+
+
+def test_capture_times_that_fit_in_part(tmp_path: Path) -> None:
+    """They are read to the digits that stand in the file, whatever they count from."""
+    rows = "t_s,id\n1715860800.1,cam-0\n1715860801.3,cam-0\n1715860807,cam-1\n1715860800,x\n"
+    times = times_of(rows, tmp_path, sensor="id", offset="1715860800 s")
+    assert times.times_ns.tolist() == [100_000_000, 1_300_000_000]
+    assert times.spans == {"cam-0": (0, 2), "cam-1": (2, 2)}
+    assert times.rates["cam"] == Fraction(2, 6 * 2)
+    assert times.remarks == (
+        "t.csv: 1 of 3 names fit no sensor of cam ('x'); their rows are not used.",
+        "t.csv: 2 of 3 rows of cam lie in the run.",
+        "t.csv: 5 of 6 sensors of cam capture nothing in the run ('cam-1', 'cam-2', 'cam-3', ...).",
+    )
+
+
+def test_a_replaced_value_is_named_by_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli("check", "scenarios/smoke.yaml", "--set", "cloud.server=t5") == 2
+    assert "--set cloud.server=t5: cloud.server: no server 't5'" in capsys.readouterr().err
+    assert run_cli("catalog", "show", "nix") == 2
+    assert len(capsys.readouterr().err) < 150
+
+
+def test_a_deployment_names_itself(tmp_path: Path) -> None:
+    with (
+        fleet.Simulation(worlds.load(worlds.scenario()), "on_sensor") as simulation,
+        pytest.raises(InputError, match=r"^deploy\('cam-0', 'tinny'\): no model 'tinny'"),
+    ):
+        simulation.sensor("cam-0").deploy("tinny")

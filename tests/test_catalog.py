@@ -50,12 +50,16 @@ ITEMS = {
     "prices": ["usa-2025", "jpn-2025", "deu-2025", "gbr-2025"],
     "eyes": ["ssd", "nanodet", "yolox", "fair"],
 }  # fmt: skip
+BY_LIGHT = [
+    f"{number}_{light}" for light in ("dusk", "night", "rain")
+    for number in ("i_share", "still_share", "moving_share", "i_added", "p_added")
+]  # fmt: skip
 # What every item of a kind says, by the getter that reads it.
 GETTERS = {
     "sensors": {
         "text": ["kind", "host", "modes", "default_mode"],
         "count": ["mac_units", "input_max", "mipi_lanes"],
-        "number": ["dsp_clock", "dsp_efficiency", "price", *(
+        "number": ["dsp_clock", "dsp_efficiency", "price", "noise_kept", *(
             f"supply_{rail}" for rail in ("analog", "core", "io")
         )],
         "data_bit": ["memory", "cache"],
@@ -67,7 +71,7 @@ GETTERS = {
                      "dsp_bandwidth", "resize_bandwidth"],
     },
     "cameras": {
-        "text": ["kind", "host"], "count": ["width", "height"], "number": ["price"],
+        "text": ["kind", "host"], "count": ["width", "height"], "number": ["price", "noise_kept"],
         "time_ns": ["sense", "reboot", "lifetime", "encode_h264", "encode_h265", "encode_jpeg"],
         "frame_rate": ["frame_rate_max"],
         "power_uw": ["sense_power", "sense_idle_power", "base_power", "power_h264", "power_h265",
@@ -78,7 +82,7 @@ GETTERS = {
         "text": ["family"], "count": ["reference_width", "reference_height", "gop"],
         "frame_rate": ["reference_rate"], "data_bit": ["i_frame", "p_frame"],
         "number": ["i_variation", "p_variation", "reference_objects", "static_share",
-                   "rate_exponent", "psnr"],
+                   "rate_exponent", "i_rate_exponent", "psnr", *BY_LIGHT],
     },
     "links": {
         "text": ["stage", "access"], "rate_bps": ["rate", "user_rate", "downlink_rate"],
@@ -106,7 +110,9 @@ GETTERS = {
 }  # fmt: skip
 LIMITS = {"number": ["map_apart", "input_ratio", "macs_ratio"]}
 MODE = {"count": ["width", "height"], "time_ns": ["readout"], "frame_rate": ["frame_rate_max"]}
-OPTIONAL = {"i_pixel_exponent", "p_pixel_exponent"}
+OPTIONAL = {
+    "i_pixel_exponent", "p_pixel_exponent", "quality", "quality_per_octave", "i_most",
+}  # fmt: skip
 _MODEL = {"text": ["task"], "count": ["input", "macs"], "data_bit": ["weights", "working"]}
 GETTERS_ON_SENSOR = {
     "text": ["task"], "count": ["input", "macs", "layers", "max_detections"],
@@ -213,7 +219,7 @@ def test_every_model_has_the_parameters_of_where_it_runs(catalog: Catalog) -> No
         timed = {p for p in named if "_batch_" in p}
         servers = {p.split("_batch_")[0] for p in timed}
         assert servers <= set(catalog.items("servers"))
-        assert timed == {f"{s}_batch_{p}" for s in servers for p in ("base", "per_frame")}
+        assert timed == {f"{s}_batch_{p}" for s in servers for p in ("base", "per_frame", "hold")}
         assert named <= known | timed, model
         # Nobody has tried ours on COCO, but each is measured itself; what they find is in
         # results/eyes.
@@ -439,6 +445,43 @@ def test_batch_curve_meets_both_ends_of_mlperf(
     per_frame = value(catalog, "models", model, f"{server}_batch_per_frame")
     assert base + per_frame == pytest.approx(single_ms, abs=6e-4)
     assert 1000 / per_frame == pytest.approx(offline_per_s, rel=1e-3)
+
+
+def test_the_share_of_the_base_that_holds_a_server_is_told_or_the_median_of_what_is_told(
+    catalog: Catalog,
+) -> None:
+    """Five pairs of MLPerf tell it; pipelines and what works one by one are known; else 0.36."""
+    told = {
+        ("resnet50", "t4"): 0.36, ("resnet50", "l4"): 0.18, ("retinanet", "l4"): 0,
+        ("ssd-resnet34", "t4"): 1, ("ssd-resnet34", "a100"): 1,
+    }  # fmt: skip
+    median = sorted(told.values())[2]
+    for model in in_cloud(catalog):
+        for row in catalog.rows("models", model):
+            if not row.parameter.endswith("_batch_hold"):
+                continue
+            server, share = row.parameter.removesuffix("_batch_hold"), float(row.value)
+            assert 0 <= float(row.low) <= share <= float(row.high) <= 1
+            if (model, server) in told:
+                assert share == told[model, server]
+            elif server in ("hailo-8", "coral") or model == "resnet50-tf":
+                assert share in (0, 1)
+            else:
+                assert (share, row.low, row.high, row.confidence) == (median, "0", "1", "estimate")
+
+
+@pytest.mark.parametrize(("rate", "cards", "most"), [(44_505, 8, 26), (12_204, 1, 16)])
+def test_holds_allow_the_rates_that_mlperf_published(
+    catalog: Catalog, rate: float, cards: int, most: int
+) -> None:
+    """h(B) <= n B / r, where t(B) is too long for that; ResNet-50 on T4 and L4."""
+    server = "t4" if cards == 8 else "l4"
+    base, per_frame, hold = (
+        value(catalog, "models", "resnet50", f"{server}_batch_{p}")
+        for p in ("base", "per_frame", "hold")
+    )
+    gap_ms = 1000 * cards * most / rate
+    assert hold * base + per_frame * most < gap_ms < base + per_frame * most
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ BUSY = {
             "cooldown": "100 ms",
         },
     },
+    "warm_up": "750 ms",
     "events": [
         {"at": "700 ms", "outage": "metro", "lasts": "200 ms"},
         {"at": "900 ms", "crash": "cam", "lasts": "300 ms"},

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import typer
 from eyes_nets import bright_spots, net, node, value
-from onnx import helper
+from onnx import TensorProto, helper
 from PIL import Image
 
 from fleet import cli
 from fleet.catalog import Catalog
+from fleet.cli_profile import _fit_lines as fit_lines
 from fleet.cli_profile import profile as command
 from fleet.errors import InputError
 from fleet.eyes import graph, operators, profile, quantise
 from fleet.eyes.boxes import NOTHING, Detections
 from fleet.eyes.detector import Detector
+from fleet.eyes.prepared import prepared
+from fleet.eyes.session import Session
 from fleet.study import profile as study
 
 ROOT = Path(__file__).parents[1]
@@ -94,12 +98,192 @@ def test_an_activation_is_part_of_the_layer_before() -> None:
     counted = counted_layers([conv, *swish], shape, ["y"], w)
     assert [layer.operator for layer in counted.layers] == ["Conv"]
     assert counted.working_bytes == 192 + 256
-    # Not if somebody else reads what it is applied to.
+    # If somebody else reads what it is applied to it is a layer that reads and writes once.
     counted = counted_layers([conv, *swish], shape, ["y", "c"], w)
+    assert [layer.operator for layer in counted.layers] == ["Conv", "Mul"]
+    assert counted.layers[1].read_bytes == counted.layers[1].written_bytes == 256
+    # If somebody reads the gate there are two functions, of which the second hangs on two tensors.
+    counted = counted_layers([conv, *swish], shape, ["y", "s"], w)
     assert [layer.operator for layer in counted.layers] == ["Conv", "Sigmoid", "Mul"]
     relu = node("Relu", ["c"], ["y"])
     assert len(counted_layers([conv, relu], shape, ["y", "c"], w).layers) == 2
     assert len(counted_layers([conv, relu], shape, ["y"], w).layers) == 1
+
+
+def hard_swish(*, divide_first: bool) -> list[Any]:
+    """Return x · clip(x + 3, 0, 6) / 6 as exports before opset 14 spell it, in either order."""
+    add, clip = node("Add", ["c", "3"], ["h1"]), node("Clip", ["h1", "0", "6"], ["h2"])
+    if divide_first:
+        return [add, clip, node("Div", ["h2", "6"], ["h3"]), node("Mul", ["c", "h3"], ["a"])]
+    return [add, clip, node("Mul", ["c", "h2"], ["h3"]), node("Div", ["h3", "6"], ["a"])]
+
+
+def gelu_by_tanh() -> list[Any]:
+    return [
+        node("Pow", ["c", "3"], ["g1"]), node("Mul", ["g1", "0.044715"], ["g2"]),
+        node("Add", ["c", "g2"], ["g3"]), node("Mul", ["g3", "0.79788456"], ["g4"]),
+        node("Tanh", ["g4"], ["g5"]), node("Add", ["g5", "1"], ["g6"]),
+        node("Mul", ["c", "g6"], ["g7"]), node("Mul", ["g7", "0.5"], ["a"]),
+    ]  # fmt: skip
+
+
+def gelu_by_erf() -> list[Any]:
+    return [
+        node("Div", ["c", "1.41421356"], ["g1"]), node("Erf", ["g1"], ["g2"]),
+        node("Add", ["g2", "1"], ["g3"]), node("Mul", ["c", "g3"], ["g4"]),
+        node("Mul", ["g4", "0.5"], ["a"]),
+    ]  # fmt: skip
+
+
+SPELLINGS = {
+    "hard-swish": [
+        [node("HardSwish", ["c"], ["a"])],
+        hard_swish(divide_first=False),
+        hard_swish(divide_first=True),
+        [node("HardSigmoid", ["c"], ["h"], alpha=1 / 6), node("Mul", ["h", "c"], ["a"])],
+    ],
+    "swish": [[node("Sigmoid", ["c"], ["s"]), node("Mul", ["c", "s"], ["a"])]],
+    "relu6": [
+        [node("Clip", ["c", "0", "6"], ["a"])],
+        [node("Relu", ["c"], ["r"]), node("Min", ["r", "6"], ["a"])],
+        [node("Max", ["c", "0"], ["m"]), node("Min", ["m", "6"], ["a"])],
+    ],
+    "mish": [
+        [node("Mish", ["c"], ["a"])],
+        [
+            node("Softplus", ["c"], ["m1"]), node("Tanh", ["m1"], ["m2"]),
+            node("Mul", ["c", "m2"], ["a"]),
+        ],
+        [
+            node("Exp", ["c"], ["m0"]), node("Add", ["m0", "1"], ["m1"]),
+            node("Log", ["m1"], ["m2"]), node("Tanh", ["m2"], ["m3"]),
+            node("Mul", ["m3", "c"], ["a"]),
+        ],
+    ],
+    "gelu": [gelu_by_erf(), [node("Gelu", ["c"], ["a"])]],
+    "gelu by tanh": [gelu_by_tanh(), [node("Gelu", ["c"], ["a"], approximate="tanh")]],
+    "scaled": [[node("Mul", ["c", "3"], ["s"]), node("Add", ["s", "1"], ["a"])]],
+}  # fmt: skip
+NUMBERS = ("0", "0.044715", "0.5", "0.79788456", "1", "1.41421356", "3", "6")
+
+
+def activated(spelling: list[Any]) -> bytes:
+    """Return a convolution, a function of its numbers, and another convolution."""
+    nodes = [
+        node("Conv", ["x", "w1", "b"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        *spelling,
+        node("Conv", ["a", "w2"], ["y"], strides=[2, 2], pads=[1, 1, 1, 1]),
+    ]
+    constants = {number: np.float32(number) for number in NUMBERS}
+    constants |= {"w1": WIDE_1, "b": np.ones(32, np.float32), "w2": WIDE_2}
+    return net(nodes, [("x", [1, 3, 640, 640])], ["y"], constants, opset=20)
+
+
+WIDE_1, WIDE_2 = weights(32, 3, 3, 3), weights(8, 32, 3, 3)
+
+
+@pytest.mark.parametrize("function", SPELLINGS)
+def test_a_function_costs_the_same_however_it_is_spelt(function: str) -> None:
+    """All spellings give the same numbers, and are no layer of their own."""
+    picture = RNG.normal(size=(1, 3, 640, 640)).astype(np.float32)
+    said = []
+    for spelling in SPELLINGS[function]:
+        data = activated(spelling)
+        counted = graph.read(data, function)
+        assert [layer.operator for layer in counted.layers] == ["Conv", "Conv"]
+        assert counted.total("parameters") == 32 * 27 + 32 + 8 * 32 * 9
+        assert counted.total("weight_bytes") == 32 * 27 + 32 * 4 + 8 * 32 * 9
+        assert counted.working_bytes == 640 * 640 * 3 + 320 * 320 * 32  # 4,505,600
+        assert counted.total("written_bytes") == 320 * 320 * 32 + 160 * 160 * 8
+        said.append(Session(data, function).run(picture)[0])
+    for other in said[1:]:
+        np.testing.assert_allclose(other, said[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_shift_is_a_bias_and_a_scale_is_part_of_the_weights() -> None:
+    """Batch normalisation, the same as a product and a sum, and a bias cost the same."""
+    row = {k: weights(4, 1, 1) for k in ("scale", "shift")}
+    one = {k: np.ones(4, np.float32) for k in ("s", "b", "m", "v")}
+    constants = {"w": weights(4, 3, 1, 1), **row, **one}
+    conv = node("Conv", ["x", "w"], ["c"])
+    spelt = [
+        [node("Conv", ["x", "w", "b"], ["y"])],
+        [conv, node("Add", ["c", "shift"], ["y"])],
+        [conv, node("BatchNormalization", ["c", "s", "b", "m", "v"], ["y"])],
+        [conv, node("Mul", ["c", "scale"], ["n"]), node("Add", ["n", "shift"], ["y"])],
+    ]
+    for nodes in spelt:
+        counted = counted_layers(nodes, [1, 3, 2, 2], ["y"], constants)
+        assert [layer.operator for layer in counted.layers] == ["Conv"]
+        assert (counted.total("parameters"), counted.total("weight_bytes")) == (16, 12 + 4 * 4)
+    scaled = counted_layers(
+        [conv, node("Mul", ["c", "scale"], ["y"])], [1, 3, 2, 2], ["y"], constants
+    )
+    assert scaled.total("weight_bytes") == 12
+    # A constant of the size of the picture is no part of a function.
+    constants["whole"] = weights(1, 4, 2, 2)
+    placed = counted_layers(
+        [conv, node("Add", ["c", "whole"], ["y"])], [1, 3, 2, 2], ["y"], constants
+    )
+    assert [layer.operator for layer in placed.layers] == ["Conv", "Add"]
+    assert placed.total("parameters") == 12 + 16
+
+
+def test_a_picture_of_open_size_takes_the_size_that_is_said() -> None:
+    nodes = [node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])]
+    wide, deep = {"w": weights(4, 3, 3, 3)}, [("x", ["batch", 3, "height", "width"])]
+    data = net(nodes, deep, ["y"], wide)
+    for height, width in ((32, 64), (320, 320)):
+        counted = graph.read(prepared(data, "m", (height, width)).data, "m")
+        assert counted.inputs == {"x": [1, 3, height, width]}
+        assert counted.total("macs") == height * width * 4 * 27
+        assert counted.any_batch
+    last = net([node("Relu", ["x"], ["y"])], [("x", [1, "h", "w", 3])], ["y"])
+    assert graph.read(prepared(last, "m", (8, 16)).data, "m").inputs == {"x": [1, 8, 16, 3]}
+    with pytest.raises(InputError, match=r"'x' is of size \? x 3 x \? x \?; .* --size 320x320"):
+        prepared(data, "m")
+    with pytest.raises(
+        InputError, match="takes pictures of one size only, so leave out --size 8x8"
+    ):
+        prepared(small(), "m", (8, 8))
+    fixed = small()
+    assert prepared(fixed, "m").data == fixed
+
+
+def test_a_network_is_counted_up_to_operators_of_others() -> None:
+    foreign = [("com.vendor", 1)]
+    tail = [
+        helper.make_node("Nms", ["y"], ["boxes"], domain="com.vendor"),
+        node("Relu", ["boxes"], ["kept"]),
+    ]
+    own = {"imports": [helper.make_opsetid(*foreign[0])]}
+    conv = [node("Conv", ["x", "w"], ["c"]), node("Relu", ["c"], ["y"])]
+    shape, wide = [("x", ["batch", 3, 8, 8])], {"w": weights(4, 3, 1, 1)}
+    data = net([*conv, *tail], shape, ["kept"], wide, **own)
+    ready = prepared(data, "m")
+    assert ready.left_out == (
+        "counted up to operator 'com.vendor.Nms', which is not of the ONNX standard: 2 of 4"
+        " operators are left out"
+    )
+    whole, cut = graph.read(net(conv, shape, ["y"], wide), "m"), graph.read(ready.data, "m")
+    assert whole == cut
+    seen = measured(data)
+    assert not seen.whole
+    assert seen.remarks[0] == ready.left_out
+    fit = study.on_device(CATALOG, seen, study.rows_of(CATALOG, seen), "imx500")
+    assert any("predicted: at least 0.0 ms" in line for line in fit_lines(fit))
+    with pytest.raises(InputError, match=r"all hangs on operator 'com\.vendor\.Nms'"):
+        prepared(
+            net([helper.make_node("Nms", ["x"], ["y"], domain="com.vendor")], shape, ["y"]), "m"
+        )
+
+
+def test_half_floats_are_a_picture_too() -> None:
+    picture = value("x", [1, 3, 8, 8], TensorProto.FLOAT16)
+    nodes = [node("Relu", ["x"], ["r"]), node("Cast", ["r"], ["y"], to=TensorProto.FLOAT)]
+    half = net(nodes, [picture], ["y"])
+    seen = measured(half)
+    assert study.on_device(CATALOG, seen, study.rows_of(CATALOG, seen), "imx500").problems == []
 
 
 def test_other_shapes_and_constants_cost_nothing() -> None:
@@ -142,6 +326,7 @@ def test_what_is_not_counted_is_said() -> None:
     product = [node("Einsum", ["x", "w"], ["y"], equation="ij,jk->ik")]
     seen = measured(net(product, [("x", [1, 3])], ["y"], {"w": weights(3, 2)}))
     assert "the work of Einsum is not counted" in seen.remarks
+    assert not seen.whole
     branch = helper.make_graph([node("Relu", ["x"], ["r"])], "b", [], [value("r")])
     either = node("If", ["so"], ["y"], then_branch=branch, else_branch=branch)
     nodes = [node("ReduceMax", ["x"], ["m"], keepdims=0), node("Cast", ["m"], ["so"], to=9), either]
@@ -356,6 +541,7 @@ def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
     pool = next(p for p in made["cloud"][0].pools if p is not None)
     base, per_frame = profile.line({int(b): profile.Time(**t) for b, t in told["times"].items()})
     assert pool.kinds[0].service_ns[4] == pytest.approx(base + 4 * per_frame, rel=1e-2, abs=500)
+    assert pool.kinds[0].hold_ns.tolist() == pool.kinds[0].service_ns.tolist()  # timed one by one
 
 
 def test_the_command_in_words(tmp_path, capsys) -> None:

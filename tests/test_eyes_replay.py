@@ -132,41 +132,52 @@ def test_a_number_that_was_never_seen_takes_the_nearest(path: Path) -> None:
     assert (found.rows[dusk] == 0).all()  # never traced
 
 
-def test_bytes_stand_to_the_mean_of_their_kind_by_day(whole: pa.Table, path: Path) -> None:
+def test_bytes_differ_from_the_mean_of_their_bucket(whole: pa.Table, path: Path) -> None:
+    """By hand: the last I frame and P frame of each row, in millionths of a mean I frame."""
     found = replay.load("street", CODEC, "bright", path)
     rows = whole.filter(pa.compute.equal(whole["source"], CODEC))
     sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
-    # by hand, for the frame 10 of clip b: the P frame is its own, the I frame that of frame 8
-    at = np.flatnonzero(np.array(rows["clip"].to_pylist()) == "b")
-    begin = int(found.start[0, 2])
-    in_bucket = [("a", k) for k in range(5)] + [("b", k) for k in range(8, 20)]
+    clips = np.array(rows["clip"].to_pylist())
+    in_bucket = [("a", k) for k in range(5)] + [("b", k) for k in range(8, 20)]  # two by day
+    last: list[list[float]] = [[], []]
+    for clip, frame in in_bucket:
+        at = np.flatnonzero(clips == clip)
+        for kind, of in enumerate((intra[at], ~intra[at])):
+            before = [k for k in range(frame + 1) if of[k]]
+            last[kind].append(sizes[at[before[-1] if before else np.flatnonzero(of)[0]]])
+    begin, many = int(found.start[0, 2]), int(found.rows[0, 2])
+    assert many == len(in_bucket)
+    of_i = np.mean(last[0])
+    for values, kind in ((found.i_ppm, 0), (found.p_ppm, 1)):
+        expected = 1e6 * (np.array(last[kind]) - np.mean(last[kind])) / of_i
+        assert values[begin : begin + many] == pytest.approx(expected, abs=0.51)
+        assert values[begin : begin + many].std() > 0
+    for light, objects in np.argwhere(found.rows > 0):  # and so in every bucket
+        begin = int(found.start[light, objects])
+        bucket = slice(begin, begin + int(found.rows[light, objects]))
+        for values in (found.i_ppm, found.p_ppm):
+            assert abs(values[bucket].mean()) < 0.51
 
-    def ratio(values: np.ndarray, frame: int, other: int) -> float:
-        row, ref = (begin + in_bucket.index(("b", k)) for k in (frame, other))
-        return float(values[row] / values[ref])
 
-    i_bytes, p_bytes = found.i_permille, found.p_permille
-    assert ratio(i_bytes, 10, 18) == pytest.approx(sizes[at[8]] / sizes[at[16]], rel=2e-3)
-    assert ratio(p_bytes, 10, 11) == pytest.approx(sizes[at[10]] / sizes[at[11]], rel=2e-2)
-    # frame 8 is an I frame: its P frame is that of frame 7
-    assert intra[at[8]]
-    assert ratio(p_bytes, 8, 11) == pytest.approx(sizes[at[7]] / sizes[at[11]], rel=2e-2)
-    by_day = slice(0, int(found.start[LIGHTS.index("night")].min()))
-    for values in (i_bytes, p_bytes):
-        assert values[by_day].mean() == pytest.approx(1000, abs=0.5)
-    # the night's frames stand to the day's as they do in the trace
-    night = np.array(rows["light"].to_pylist()) == "night"
-    by_night = i_bytes[by_day.stop :].mean() / i_bytes[by_day].mean()
-    last = np.maximum.accumulate(np.where(intra, np.arange(len(intra)), 0))
-    assert by_night == pytest.approx(
-        sizes[last][night].mean() / sizes[last][~night].mean(), rel=1e-3
-    )
+def test_each_row_tells_its_scene(path: Path) -> None:
+    """Clips, and rendered sites in whatever light; numbered in order of their names."""
+    found = replay.load("street", CODEC, "bright", path)
+    begin, many = int(found.start[0, 2]), int(found.rows[0, 2])
+    assert found.scene[begin : begin + many].tolist() == [0] * 5 + [1] * 12
+    assert set(found.scene[int(found.start[LIGHTS.index("night")].min()) :]) == {2}
+    packaged = replay.load("street", "h264-crf28", "eye-small")
+    sites = []
+    for light in range(len(LIGHTS)):
+        begin = packaged.start[light].min()
+        end = (packaged.start[light] + packaged.rows[light]).max()
+        sites.append(set(packaged.scene[begin:end].tolist()))
+    assert sites == [set(range(len(sites[0])))] * len(LIGHTS)
 
 
 def test_where_every_frame_stands_alone_both_are_the_same(path: Path) -> None:
     found = replay.load("street", "jpeg-q85", "bright", path)
-    assert (found.i_permille == found.p_permille).all()
-    assert found.i_permille[: int(found.rows[0, 1])].std() > 0
+    assert (found.i_ppm == found.p_ppm).all()
+    assert found.i_ppm[: int(found.rows[0, 1])].std() > 0
 
 
 def test_what_cannot_be_replayed_is_refused(whole: pa.Table, path: Path, tmp_path: Path) -> None:

@@ -97,13 +97,14 @@ def test_engines_and_splits_agree() -> None:
 def test_live_and_trace_give_the_same_statistics(light: int) -> None:
     """Recall over the same sites and numbers in view; seconds are the independent draws."""
     asked = moments(96, light)
-    seen = np.array([sight.numbers(np.zeros((0, 6), np.int64), n) for n in Eyes([RAW]).look(asked)])
+    rows = np.zeros((0, sight.ROW_WIDTH), np.int64)
+    seen = np.array([sight.numbers(rows, n) for n in Eyes([RAW]).look(asked)])
     traced = replay.load(*RAW[:3])
     wanted, right = [], []
     for objects in range(1, 13):
         begin = int(traced.start[light, objects])
         rows = slice(begin, begin + int(traced.rows[light, objects]))
-        of_scene = np.arange(rows.stop - rows.start) // 5  # five frames of each second
+        of_scene = traced.scene[rows]  # frames of one are alike
         wanted.append(np.bincount(of_scene, traced.wanted[rows]))
         right.append(np.bincount(of_scene, traced.true_positives[rows]))
     alive, error = recall(seen[:, 1], seen[:, 2])

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
+import random
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import worlds
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fleet.engine.audit import audit
 from fleet.errors import RunError
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.people import mean_in_view
 from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
+from fleet.scenario.city import read_demand
+from fleet.scenario.load import loads
 from fleet.stages.books import CAPTURED, FATE_0
 from fleet.stages.frames import (
     DONE,
@@ -35,7 +46,8 @@ def test_frames_and_stages_add_up(world: dict[str, Any], arm: str) -> None:
     numbers = summarise(outcome)
     frames = numbers["frames"]
     ended = frames["results"] + sum(frames["skipped"].values()) + sum(frames["lost"].values())
-    assert frames["captured"] == ended + frames["in_flight"]
+    assert frames["captured"] + frames["in_flight_before"] == ended + frames["in_flight"]
+    assert frames["captured"] + frames["in_flight_before"] == len(outcome.frames())
     if frames["results"]:
         stages = sum(numbers["stages_ms"].values())
         assert stages == pytest.approx(numbers["latency_ms"]["mean"], rel=1e-12)
@@ -55,7 +67,7 @@ def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
     assert set(states) == {"sending", "promotion", "tail", "idle", "bits sent"}
     assert states["bits sent"].time_ns == 0
     total = sum(s.time_ns for s in states.values())
-    assert total == outcome.plan.size * outcome.plan.end_ns
+    assert total == outcome.plan.size * outcome.plan.measured_ns
     for spent in radio_ns(outcome.plan, outcome.tally).values():
         assert (spent >= 0).all()
 
@@ -153,3 +165,99 @@ def test_zero_demand_sees_nobody() -> None:
     outcome = worlds.run(worlds.plan(worlds.scenario(), "on_sensor"))
     assert {row[OBJECTS] for row in worlds.finished(outcome)} == {0}
     assert outcome.tally.sensors[:, FATE_0 + RESULT].sum() > 0
+
+
+def test_people_of_a_group_are_those_of_a_table_that_says_the_same() -> None:
+    """The busiest counter of the tests' table, hour by hour, makes the same scenes and frames."""
+    table = read_demand(worlds.HERE / "demand.csv")
+    data = worlds.scenario(start="2024-05-16T17:59", duration="90 s")
+    data["sensors"]["cam"] |= {"count": 1, "rate": "1 fps"}
+    people = table.people_per_h[table.profile(0.5)]
+    days = {
+        day: {f"{hour:02d}:00": f"{float(people[first + hour])!r} /h" for hour in range(24)}
+        for day, first in (("weekday", 0), ("weekend", 24))
+    }
+    own = copy.deepcopy(data)
+    own["sensors"]["cam"]["demand"] = days
+    data["city"] = {"demand": "demand.csv"}
+    by_table, by_group = (worlds.run(worlds.plan(d, "on_sensor")) for d in (data, own))
+    assert worlds.finished(by_table) == worlds.finished(by_group)
+    assert by_table.plan.remarks == by_group.plan.remarks == ()
+
+
+def test_people_of_a_group_are_those_of_queueing_theory() -> None:
+    """The mean in view is people an hour · share · dwell (M/G/inf), within four standard errors."""
+    data = worlds.scenario(duration="400 s")
+    data["sensors"]["cam"] |= {"count": 200, "rate": "0.1 fps", "demand": "9000 /h"}
+    made = worlds.plan(data, "on_sensor")
+    seen = np.array([row[OBJECTS] for row in worlds.finished(worlds.run(made))])
+    expected = mean_in_view(made)["cam"]
+    assert expected == pytest.approx(9000 * made.share[0] / 3600 / (1 - made.stay[0]))
+    assert abs(seen.mean() - expected) < 4 * math.sqrt(expected / len(seen))
+
+
+def test_an_empty_world_is_told() -> None:
+    assert worlds.plan(worlds.scenario(), "on_sensor").remarks[0].startswith("Nobody ever is any")
+    data = worlds.scenario()
+    data["sensors"]["door"] = {**data["sensors"]["cam"], "demand": "3 /h"}
+    assert worlds.plan(data, "on_sensor").remarks[0].startswith("Nobody ever is before cam: ")
+
+
+def shuffled(node: Any, chance: random.Random) -> Any:
+    """Return plain data with the keys of every mapping in another order, and its events."""
+    if not isinstance(node, dict):
+        return node
+    keys = chance.sample(list(node), len(node))
+    out = {key: shuffled(node[key], chance) for key in keys}
+    if "events" in out:
+        out["events"] = chance.sample(out["events"], len(out["events"]))
+    return out
+
+
+def shuffled_files(folder: Path, chance: random.Random) -> None:
+    """Write the catalogue and the table of demand of the tests, their rows in another order."""
+    for path in (*(worlds.HERE / "catalogue").glob("*.csv"), worlds.HERE / "demand.csv"):
+        head, *rows = path.read_text("utf-8").splitlines(keepends=True)
+        copy = folder / path.relative_to(worlds.HERE)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text("".join([head, *chance.sample(rows, len(rows))]), encoding="utf-8")
+    (folder / "no-sites.csv").write_text((worlds.HERE / "no-sites.csv").read_text("utf-8"))
+
+
+@given(world=worlds.scenarios(), arm=worlds.ARMS, chance=st.randoms(use_true_random=False))
+@settings(max_examples=60)
+def test_the_order_in_a_file_changes_nothing(
+    world: dict[str, Any], arm: str, chance: random.Random
+) -> None:
+    """All but `more` of a pool, which says who works first: its kinds keep their order."""
+    other = shuffled(world, chance)
+    for name in ("cloud", "edges"):
+        other[name] = world[name]
+    with tempfile.TemporaryDirectory() as folder:
+        shuffled_files(Path(folder), chance)
+        data = {**other, "traces": Path(worlds.traces()).name}
+        shutil.copy(worlds.traces(), folder)
+        loaded = loads(json.dumps(data), str(Path(folder) / "made-up.yaml"))
+        made = compile_plan(loaded, catalogue(loaded), arm)
+    one, two = worlds.run(worlds.plan(world, arm)), worlds.run(made)
+    assert worlds.finished(one) == worlds.finished(two)
+    assert one.tally.fingerprint() == two.tally.fingerprint()
+
+
+def test_the_order_of_sites_changes_nothing(tmp_path: Path) -> None:
+    head = "id,kind,subtype,size,lon,lat,cell,footfall_rank\n"
+    rows = [f"s{i},shop,,,{20 + i},60,c{i % 3},{i / 7:.2f}\n" for i in range(7)]
+    data = worlds.scenario(city={"sites": "sites.csv", "demand": "demand.csv"})
+    del data["sensors"]["cam"]["count"], data["sensors"]["cam"]["cells"]
+    data["sensors"]["cam"].update(at={"kind": "shop"}, phase="staggered", per_site=2)
+    prints = set()
+    for name, order in (("a", rows), ("b", rows[::-1])):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "catalogue").symlink_to(worlds.HERE / "catalogue")
+        shutil.copy(worlds.HERE / "demand.csv", folder)
+        (folder / "sites.csv").write_text(head + "".join(order))
+        loaded = loads(json.dumps(data), str(folder / "made-up.yaml"))
+        made = compile_plan(loaded, catalogue(loaded), "cloud")
+        prints.add(worlds.run(made).tally.fingerprint())
+    assert len(prints) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,25 @@ import pytest
 import worlds
 
 from fleet.chance import uniform
+from fleet.errors import InputError
 from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
 from fleet.results.energy import account, radio_ns
+from fleet.scenario.load import loads
 from fleet.stages.books import PROMOTION_NS
-from fleet.stages.frames import ACCESS, FATE, FRAME, LOST_LINK, READY, RESULT, UPLINK
+from fleet.stages.frames import (
+    ACCESS,
+    DONE,
+    FATE,
+    FRAME,
+    LOST_ACCESS_BUFFER,
+    LOST_CELL_BUFFER,
+    LOST_LINK,
+    READY,
+    RESULT,
+    SENSOR,
+    UPLINK,
+)
 
 MS = 1_000_000
 # The made-up radio: what `tests/catalogue/links.csv` says.
@@ -221,3 +237,100 @@ def test_a_full_cell_carries_its_rate() -> None:
         carried[count] = outcome.tally.links[cell, 1] / 4
     assert carried[24] == pytest.approx(24 * 40 * worlds.FRAME_BITS, rel=0.02)
     assert 0.98 * 10e6 < carried[30] <= 10e6
+
+
+CELL = -(-worlds.FRAME_BITS * 1_000_000_000 // 10_000_000)  # 1.0192 ms at the cell's 10 Mbit/s
+
+
+def traced(folder: Path, times_ns: dict[str, list[int]], **changes: Any) -> Plan:
+    """Return the plan of instant cameras on one cell, each of which captures at times of its own.
+
+    Groups are given by the part of their sensors' names before the dash.
+    """
+    (folder / "catalogue").symlink_to(worlds.HERE / "catalogue")
+    rows = [f"{name},{t}\n" for name, times in times_ns.items() for t in times]
+    (folder / "times.csv").write_text("sensor,t_ns\n" + "".join(rows))
+    trace = {"trace": {"file": "times.csv", "column": "t_ns", "sensor": "sensor"}}
+    data = shared_cell(1, **changes)
+    cam = data["sensors"].pop("cam")
+    for group in sorted({name.split("-")[0] for name in times_ns}):
+        count = sum(name.startswith(group) for name in times_ns)
+        data["sensors"][group] = {**cam, "count": count, "capture": trace}
+    if "box" in data["sensors"]:
+        data["sensors"]["box"]["uplink"] = "port"
+        data["links"]["port"] = {**PORT, "shared_by": "sensor", "to": "cell"}
+    data["events"] = [{"at": "50 ms", "outage": "cell", "lasts": "100 ms"}]
+    loaded = loads(json.dumps(data), str(folder / "made-up.yaml"))
+    return compile_plan(loaded, catalogue(loaded), "cloud")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"window_ns": 700_000}, {"shards": 2}, {"engine": "reference"}]
+)
+def test_what_waits_for_a_cell_waits_in_its_own_modem(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    """Modems of 2 kB hold 1.57 frames; the cell is down from 50 to 150 ms.
+
+    Each modem keeps one frame through the outage, whatever the other holds, and loses what comes
+    while that one waits. A frame half sent counts half: with 0.5192 ms of one left another fits
+    into 1.6 ms, with 0.7384 ms left it does not.
+    """
+    captured_us = {
+        "cam-0": [0, 40_000, 50_000, 60_000, 75_000, 90_000, 105_000, 120_000, 135_000, 145_404],
+        "cam-1": [12_000, 55_000, 70_000, 85_000, 100_000, 115_000, 130_000, 140_000, 146_204],
+    }
+    times_ns = {name: [1000 * t for t in times] for name, times in captured_us.items()}
+    plan = traced(tmp_path, times_ns, buffer="2 kB")
+    rows = worlds.table(worlds.run(plan, **options))
+    first, second = (rows[rows[:, SENSOR] == s] for s in (0, 1))
+    at = {s: np.array(times_ns[f"cam-{s}"]) + SERVICE for s in (0, 1)}
+    at[0][0] += PROMOTION
+    at[1][0] += PROMOTION
+    assert first[:, ACCESS].tolist() == at[0].tolist()
+    assert second[:, ACCESS].tolist() == at[1].tolist()
+    kept = {0: [0, 1, 2, 9], 1: [0, 1]}
+    for s, mine in enumerate((first, second)):
+        lost = np.setdiff1d(np.arange(len(mine)), kept[s])
+        assert set(mine[kept[s], FATE]) == {RESULT}
+        assert set(mine[lost, FATE]) == {LOST_ACCESS_BUFFER}
+        assert mine[lost, DONE].tolist() == at[s][lost].tolist()
+        assert set(mine[lost, UPLINK]) == {-1}
+    up = 150 * MS + WIRE
+    assert first[kept[0], UPLINK].tolist() == [
+        at[0][0] + 1 + WIRE, at[0][1] + 1 + WIRE, up + CELL, up + 3 * CELL
+    ]  # fmt: skip
+    assert second[kept[1], UPLINK].tolist() == [at[1][0] + 1 + WIRE, up + 2 * CELL]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_frames_that_come_to_a_cell_by_a_line_wait_in_one_box(engine: str, tmp_path: Path) -> None:
+    """Two cameras on ports share a box of 2 kB before the cell; a third has its own modem.
+
+    Nothing is sent to the cell while the frame is on the port: it is sent in full after it.
+    """
+    times_ns = {"box-0": [0, 60 * MS], "box-1": [70 * MS], "cam-0": [60 * MS]}
+    plan = traced(tmp_path, times_ns, buffer="2 kB")
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    fates = [RESULT, RESULT, LOST_CELL_BUFFER, RESULT]
+    assert rows[:, FATE].tolist() == fates
+    assert rows[0, UPLINK] - rows[0, ACCESS] == CELL + WIRE
+    up = 150 * MS + WIRE
+    assert rows[[1, 3], UPLINK].tolist() == [up + CELL, up + 2 * CELL]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_frame_cut_off_in_its_last_moment_needs_no_more_room(engine: str, tmp_path: Path) -> None:
+    """The port goes down when the first frame would depart; its buffer holds one frame more."""
+    uplink = {**PORT, "buffer": "1274 B"}
+    down = {"at": f"{CELL} ns", "outage": "first", "lasts": "10 ms"}
+    plan = worlds.lone(tmp_path, [0, 5 * MS, 6 * MS], uplink, events=[down])
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    assert rows[:, FATE].tolist() == [RESULT, RESULT, LOST_ACCESS_BUFFER]
+    up = CELL + 10 * MS + WIRE
+    assert rows[:2, ACCESS].tolist() == [up, up + CELL]
+
+
+def test_a_cell_whose_modems_hold_no_frame_is_named() -> None:
+    with pytest.raises(InputError, match=r"links\.cell: its buffer of 100 B never holds a frame"):
+        worlds.plan(shared_cell(2, buffer="100 B"), "cloud")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import worlds
 
+from fleet.catalog import Catalog
+from fleet.catalog.rows import COLUMNS
 from fleet.engine.run import Outcome
+from fleet.errors import InputError
+from fleet.plan.compile import compile_plan
 from fleet.results.metrics import summarise
-from fleet.stages.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS
+from fleet.stages.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS, SERVER_NS
 from fleet.stages.frames import (
     BACKHAUL,
     BITS,
@@ -252,3 +257,90 @@ def test_service_times_vary_as_the_model_says() -> None:
         assert len(spent) > 3900
         assert spent.mean() == pytest.approx(1, abs=4 * 0.2 / np.sqrt(len(spent)))
         assert spent.std() == pytest.approx(deviation, rel=0.05, abs=1e-9)
+
+
+# Batches that overlap -------------------------------------------------------------------------
+#
+# `piped` on test-gpu: t(b) = 2 + b ms, h(b) = 0.5 + b ms; on test-npu: 5 + 2.5 b and 2.5 b.
+
+
+def overlapping(cams: int, rate: str, **changes: Any) -> dict[str, Any]:
+    """Return cameras in front of one server whose batches overlap; they capture at one time."""
+    cloud = {"server": "test-gpu", "servers": 1, **changes.pop("cloud", {})}
+    data = worlds.pool_of_instant_cameras(cams, rate, **{"duration": "2 s", **changes})
+    data["cloud"] = {"decode": False, **cloud}
+    data["sensors"]["cam"]["phase"] = "synchronised"
+    data["arms"]["cloud"]["model"] = "piped"
+    return data
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_server_takes_the_next_batch_before_the_last_has_ended(engine: str) -> None:
+    """D/D/1: a frame each 1.6 ms, held for 1.5 ms, answered after 3: never a wait, two at once."""
+    data = overlapping(1, "625 fps", cloud={"batch": {"max": 1}})
+    outcome = worlds.run(worlds.plan(data, "cloud"), engine=engine)
+    rows = results(outcome)
+    assert set(rows[:, START] - rows[:, DECODED]) == {0}
+    assert set(rows[:, INFER] - rows[:, START]) == {3 * MS}
+    assert (rows[1:, START] < rows[:-1, INFER]).all()
+    used = summarise(outcome)["utilisation"]["servers of cloud"]
+    assert used == pytest.approx(1.5 / 1.6, abs=2e-3)
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+@pytest.mark.parametrize(
+    ("server", "held_ns", "spent_ns"),
+    [("test-gpu", 4_500_000, 6_000_000), ("test-npu", 10_000_000, 15_000_000)],
+)
+def test_a_pipeline_that_never_rests_takes_a_batch_each_hold(
+    engine: str, server: str, held_ns: int, spent_ns: int
+) -> None:
+    """Batches of four of a queue that never empties start h(4) apart and end t(4) later."""
+    cloud = {"server": server, "batch": {"max": 4}, "queue": 100_000}
+    plan = worlds.plan(overlapping(20, "60 fps", cloud=cloud), "cloud")
+    outcome = worlds.run(plan, engine=engine)
+    rows = results(outcome)
+    rows = rows[rows[:, START] > 100 * MS]  # the first find an empty queue
+    starts, counts = np.unique(rows[:, START], return_counts=True)
+    assert len(starts) > 150
+    assert set(np.diff(starts)) == {held_ns}
+    assert set(counts) == {4}
+    assert set(rows[:, INFER] - rows[:, START]) == {spent_ns}
+    used = summarise(outcome)["utilisation"]["servers of cloud"]
+    assert used == pytest.approx(1, abs=1e-2)
+    assert used <= 1
+
+
+def test_waits_in_front_of_a_pipeline_are_those_of_a_queue_with_its_holds() -> None:
+    """Pollaczek and Khinchin: h λ h / 2 (1 - λ h) at λ h = 0.75; the latency is that and t(1)."""
+    data = overlapping(50, "10 fps", duration="60 s", cloud={"batch": {"max": 1}, "queue": 10_000})
+    data["sensors"]["cam"] |= {"capture": "poisson", "phase": "random"}
+    rows = results(worlds.run(worlds.plan(data, "cloud")))
+    assert set(rows[:, INFER] - rows[:, START]) == {3 * MS}
+    waits = (rows[:, START] - rows[:, DECODED]) / MS
+    assert waits.mean() == pytest.approx(1.5 * 0.75 / (2 * 0.25), rel=0.1)
+
+
+def test_an_autoscaler_counts_the_time_that_servers_are_held() -> None:
+    """2,000 frames a second hold three servers; if batches held them to their ends it were six."""
+    scale = {"min": 1, "max": 20, "target": "75 %", "every": "100 ms", "boot": "1 ns",
+             "cooldown": "100 ms"}  # fmt: skip
+    cloud = {"servers": 4, "batch": {"max": 1}, "autoscale": scale}
+    data = overlapping(100, "20 fps", cloud=cloud)
+    data["sensors"]["cam"]["phase"] = "staggered"
+    outcome = worlds.run(worlds.plan(data, "cloud"))
+    paid_ns = int(outcome.tally.servers[0, SERVER_NS])
+    assert paid_ns / outcome.plan.end_ns == pytest.approx(4, abs=0.3)
+
+
+def test_a_batch_cannot_hold_a_server_for_longer_than_it_takes(tmp_path: Path) -> None:
+    path = tmp_path / "models.csv"
+    path.write_text(
+        ",".join(COLUMNS) + "\npiped,test-gpu_batch_hold,1.2,1,,,my own measurement,2026,measured\n"
+    )
+    loaded = worlds.load(overlapping(1, "10 fps"))
+    tables = [*sorted((worlds.HERE / "catalogue").glob("*.csv")), path]
+    with pytest.raises(InputError) as caught:
+        compile_plan(loaded, Catalog.load(tables), "cloud")
+    message = "'test-gpu_batch_hold' of the model 'piped' is 1.2 and must be 0 to 1"
+    assert message in str(caught.value)

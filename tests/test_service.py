@@ -162,6 +162,19 @@ def test_eyes_that_answer_nothing_miss_all(monkeypatch: pytest.MonkeyPatch, made
     assert told["time_to_alert_s"] >= 30.0
 
 
+@pytest.mark.parametrize("task", ["visitors", "gaps", "places"])
+def test_where_nothing_ever_is_nothing_is_told(monkeypatch: pytest.MonkeyPatch, task: str) -> None:
+    found = outcome(city=None)  # no demand
+    told = served(monkeypatch, found, table(), task)
+    group = told["groups"]["cam"]
+    assert {told[measure] for measure in service.MEASURES} == {None}
+    assert {group[m] for m in service.MEASURES if m in group} == {None}
+    assert {group["by_light"]["night"][m] for m in service.MEASURES if m in group} == {None}
+    assert group["covered"] == 1.0
+    arms = {arm: [{"service": told, "groups": {}, "bandwidth_mbit_s": {}}] for arm in "ab"}
+    assert compare(arms, "b", metrics=())["arms"]["a"] == {}
+
+
 def test_between_two_rates_lies_a_mixture(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
     """Half way on the logarithmic scale half of the visitors are counted."""
     half = answering(made, float(np.sqrt(10.0)))

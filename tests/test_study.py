@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,8 +15,23 @@ import worlds
 import fleet
 from fleet.engine.run import Options
 from fleet.results.interval import interval95, t95
-from fleet.study.compare import COMPARED
+from fleet.show import terminal
+from fleet.study import experiment
+from fleet.study.compare import compare
 from fleet.study.experiment import run
+from fleet.study.measures import (
+    BYTES,
+    FRAMES,
+    MBIT_S,
+    MS,
+    NUMBERS,
+    SHARE,
+    Unit,
+    W,
+    of_links,
+    why_unknown,
+)
+from fleet.study.slo import judge, objectives
 
 
 def test_student_t() -> None:
@@ -54,12 +72,110 @@ def test_replications_give_intervals(record: fleet.Record) -> None:
     comparison = record.summary["comparison"]
     assert comparison["baseline"] == "cloud"
     rows = comparison["arms"]["on_sensor"]
-    assert set(rows) == set(COMPARED) - {"cost_usd_per_sensor_month.total"}  # no price book
+    links = of_links(record.arms["cloud"]["bandwidth_mbit_s"])
+    assert set(rows) == {*NUMBERS, *links} - {"cost_usd_per_sensor_month.total"}  # no price book
     for row in rows.values():
-        low, high = row["ci95"]
-        assert low <= row["difference"] <= high
+        if row["ci95"] is None:
+            assert row["why_no_ci95"] == "the same in every replication"
+        else:
+            low, high = row["ci95"]
+            assert low <= row["difference"] <= high
+            assert low < high
+            assert row["why_no_ci95"] is None
     assert rows["pixels_leaving_sensor_frames"]["ratio"] == 0.0
     assert rows["bytes"]["difference"] < 0
+
+
+def test_an_interval_is_no_narrower_than_what_is_known(record: fleet.Record) -> None:
+    """139.5 ms in every replication says that a percentile is within 0.1 ms of that, no more."""
+    runs = experiment.numbers(record.outcomes)["on_sensor"]
+    for arm in runs:
+        arm["latency_ms"] |= {"p99": 139.5, "mean": 120.0}
+    base = copy.deepcopy(runs)
+    for arm in base:
+        arm["latency_ms"] |= {"p99": 31.72, "mean": 31.0}
+    rows = compare({"a": runs, "b": base}, "b")["arms"]["a"]
+    assert rows["latency_ms.p99"]["ci95"] == pytest.approx([107.68, 107.88])
+    assert rows["latency_ms.mean"]["ci95"] is None
+    assert rows["latency_ms.mean"]["why_no_ci95"] == "the same in every replication"
+
+
+@pytest.mark.parametrize(("text", "unit", "bound"), [
+    ("0.1 %", SHARE, Fraction(1, 1000)), ("0.25", SHARE, Fraction(1, 4)), ("200", MS, 200),
+    ("200 ms", MS, 200), ("0.2 s", MS, 200), ("1.5 kW", W, 1500), ("20", MBIT_S, 20),
+    ("300 kbit/s", MBIT_S, Fraction(3, 10)), ("7 frames", FRAMES, 7), ("1 MB", BYTES, 10**6),
+    ("1 B", BYTES, 1),
+])  # fmt: skip
+def test_bounds_are_read_in_the_metrics_own_unit(text: str, unit: Unit, bound: Fraction) -> None:
+    assert unit.read(text) == bound
+
+
+def told(record: fleet.Record, *slo: str) -> list[str]:
+    """Return what is printed of some objectives on the cloud's arm."""
+    loaded = record.scenario.changed(f"slo={json.dumps([f'cloud: {o}' for o in slo])}")
+    runs = experiment.numbers(record.outcomes)
+    rows = judge(objectives(loaded), runs)
+    return [str(line) for line in terminal.verdicts(rows, len(runs["cloud"]))]
+
+
+def test_objectives_speak_their_own_unit(record: fleet.Record) -> None:
+    arms = experiment.numbers(record.outcomes)["cloud"]
+    flying = max(a["frames"]["in_flight"] / a["frames"]["captured"] for a in arms)
+    p99 = max(a["latency_ms"]["p99"] for a in arms)
+    assert flying > 0.001
+    assert told(record, "in_flight < 0.1 %", "latency_ms.p99 < 0.2 s", "service.ap50 > 3 %") == [
+        f"✗ cloud: in_flight < 0.1 %  (is {100 * flying:.4g} %, worst of 4)",
+        f"{'✓' if p99 < 200 else '✗'} cloud: latency_ms.p99 < 0.2 s  (is {p99:.4g} ms, worst of 4)",
+        "✗ cloud: service.ap50 > 3 %  (was not measured: nobody measured what its networks see)",
+    ]
+    rows = {row["metric"]: row["unit"] for row in record.summary["slo"]}
+    assert rows == {"latency_ms.p99": "ms", "lost": "share", "results": "share"}
+
+
+def test_what_was_not_measured_says_why(record: fleet.Record) -> None:
+    assert told(record, "cost_usd_per_sensor_month.total < 9 USD") == [
+        "✗ cloud: cost_usd_per_sensor_month.total < 9 USD  (was not measured: the scenario names no"
+        " price book, 'prices')"
+    ]
+    for metric, change, why in (
+        ("latency_ms.p99", {"latency_ms": {"p99": None}}, "no results"),
+        ("energy_mj_per_inference", {"energy_mj_per_inference": None}, "nothing was inferred"),
+        ("accuracy.recall", {"accuracy": {"by_light": {}}},
+         "nobody measured what its networks see"),
+        ("accuracy.recall", {"accuracy": {"by_light": {"day": {}}}}, "nothing was to be found"),
+        ("service.ap50", {"service": {"groups": {"a": {"ap50": None}}}},
+         "nothing ever came into view"),
+        ("service.miscount_per_5_min", {"service": {"groups": {"a": {"window_s": 60}}}},
+         "the run is shorter than five minutes"),
+        ("service.map_error", {"service": {"groups": {"a": {}}}}, "no group has this use"),
+        ("delivered.within_1_s", {"delivered": {"within_1_s": None}},
+         "every frame was held back by a publishing rule"),
+        ("lost", {"frames": {"captured": 0}}, "no frames were captured"),
+    ):  # fmt: skip
+        assert why_unknown({**record.arms["cloud"], **change}, metric) == why
+
+
+def test_remarks_are_honest_about_intervals() -> None:
+    """Nothing is told with an interval of no width, and no links are left out."""
+    data = worlds.scenario(replications=3, city=None)
+    found = run(worlds.load(data), options=Options(executor="local"))
+    lines = [line for line in terminal.remarks(found) if line.startswith("on_sensor − cloud")]
+    assert any("bandwidth_mbit_s.wan.mean" in line for line in lines)
+    assert any("bytes leaving sensors" in line for line in lines)
+    for line in lines:
+        if "[95 % CI " in line and "within" not in line:
+            low, high = line.split("[95 % CI ")[1].split("]")[0].split(" .. ")
+            assert low != high
+        else:
+            assert "the same in every replication" in line or "within the last digit" in line
+    blank = copy.deepcopy(found)
+    for row in blank.summary["comparison"]["arms"].values():
+        del row["latency_ms.p99"]
+    blank.arms["cloud"]["latency_ms"]["p99"] = None
+    assert any(
+        "latency_ms.p99: not compared (cloud: no results)" in line
+        for line in terminal.remarks(blank)
+    )
 
 
 def test_costs_are_compared_where_there_are_prices() -> None:
@@ -96,6 +212,7 @@ def test_one_replication_has_no_interval() -> None:
     found = run(worlds.load(data), options=Options(executor="local"))
     rows = found.summary["comparison"]["arms"]["on_sensor"]
     assert all(row["ci95"] is None for row in rows.values())
+    assert {row["why_no_ci95"] for row in rows.values()} == {"one replication only"}
 
 
 def test_summary_keeps_its_contract(record: fleet.Record) -> None:
@@ -109,7 +226,9 @@ def test_summary_keeps_its_contract(record: fleet.Record) -> None:
     )
     assert {"name", "value", "unit", "source", "confidence"} <= set(summary["assumptions"][0])
     arm = summary["arms"]["cloud"]
-    assert set(arm["frames"]) == {"captured", "results", "in_flight", "skipped", "lost"}
+    assert set(arm["frames"]) == {
+        "captured", "in_flight_before", "results", "in_flight", "skipped", "lost",
+    }  # fmt: skip
     assert list(arm["latency_ms"]) == ["mean", "p50", "p95", "p99", "p999", "max"]
     assert list(arm["stages_ms"]) == [
         "sense", "compute", "uplink", "backhaul", "wan", "decode", "queue", "infer", "return",
@@ -119,6 +238,8 @@ def test_summary_keeps_its_contract(record: fleet.Record) -> None:
     assert all(set(rate) == {"mean", "peak_1s"} for rate in arm["bandwidth_mbit_s"].values())
     assert {
         "utilisation", "energy_mj_per_result", "accuracy", "pixels_leaving_sensor_frames",
+        "energy_mj_per_captured_frame", "energy_mj_per_inference", "inferences", "delivered",
+        "mean_latency_share_of_slowest_permille", "bytes_by_link",
         "pixels_to_cloud_frames", "power_states_w", "carbon_kg_per_sensor_year",
         "cost_usd_per_sensor_month", "rollout", "groups",
     } <= set(arm)  # fmt: skip

@@ -18,10 +18,12 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("units",), ("kernel",), ("chance", "sketch"), ("stages",), ("catalog",),
+    ("errors",), ("interrupt",), ("child", "passing"), ("units",), ("kernel",),
+    ("chance", "sketch"), ("stages",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",),
     ("bench",), ("show",),
-    ("simulation", "api"), ("cli_run", "cli_eyes", "cli_profile", "cli_trace"), ("cli",),
+    ("simulation", "api"),
+    ("cli_run", "cli_eyes", "cli_profile", "cli_trace", "cli_exit"), ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {

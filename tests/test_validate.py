@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from fleet.catalog import Catalog, Reader
 from fleet.errors import InputError
+from fleet.plan import dsp
 from fleet.proof import validate
 from fleet.proof.validate import Published, Row
+from fleet.proof.validate_bench import Bench
+from fleet.proof.validate_sensor import LOGGED
+from fleet.show import proof
+from fleet.study.profile import FAST, SLOW
 
 CONSTANTS = "item,parameter,value,unit,low,high,source,year,confidence\n"
 
@@ -97,6 +103,24 @@ def test_judging() -> None:
     assert not validate.judged(figure(validate.PREDICTION, 5), float("nan")).passed
 
 
+def test_known_misses_are_not_held() -> None:
+    """59 figures, of which 7 are known to be missed; what is only shown is not counted."""
+    held = [validate.judged(figure(validate.PREDICTION, 5), 101.0)] * 52
+    missed = [validate.judged(figure(validate.MISS, 60), 45.0)] * 7
+    shown = [validate.judged(figure(validate.INFORMATION, None), 900.0)] * 3
+    assert validate.counted(held + missed + shown) == (52, 7, 0)
+    told = "Published figures: 52 of 59 held, 7 known misses (told in the table)"
+    assert proof.published_verdict(held + missed + shown) == told
+    assert f"\n{told}.\n" in proof.page([], held + missed + shown)
+    assert "known miss" in proof.page([], missed)
+    grown = [validate.judged(figure(validate.MISS, 60), 30.0)]
+    assert proof.published_verdict(held + missed + grown) == (
+        "Published figures: 52 of 60 held, 7 known misses (told in the table), 1 worse than known"
+    )
+    assert "MISS" in proof.page([], grown)
+    assert proof.published_verdict(held) == "Published figures: 52 of 52 held"
+
+
 def test_progress_and_unknown_groups() -> None:
     seen: list[float] = []
     assert len(validate.run(["messages"], seen.append)) > 3
@@ -105,3 +129,25 @@ def test_progress_and_unknown_groups() -> None:
     assert seen == sorted(seen)
     with pytest.raises(InputError, match=r"no group 'sensors' \(did you mean 'sensor'\?\)"):
         validate.run(["sensors"])
+
+
+@pytest.mark.parametrize("name", [*LOGGED, "ssd-mobilenet-v2"])
+def test_logs_of_the_dsp_lie_within_what_its_constants_allow(name: str) -> None:
+    """What `fleet profile` prints as its range; the logs are of AI cameras."""
+    bench = Bench.load()
+    if name in LOGGED:
+        costs = dict(zip(("macs", "moved", "layers"), map(str, LOGGED[name]), strict=True))
+        bench = bench.copied("models", "tinytracker", name, **costs)
+
+    def predicted_ms(ends: dict[str, str]) -> float:
+        constants = (
+            ("sensors", "rpi-ai-camera", parameter,
+             getattr(bench.rows["sensors", "rpi-ai-camera", parameter], end))
+            for parameter, end in ends.items()
+        )  # fmt: skip
+        reader: Reader = Catalog(dict(bench.having(*constants).rows)).reader()
+        return dsp.compute_ns(reader, "rpi-ai-camera", name) / 1e6
+
+    logged = {f.id.partition("-for-")[0].removeprefix("dsp-"): f for f in validate.published()
+              if f.id.startswith("dsp-") and f.kind != validate.BOUND}  # fmt: skip
+    assert predicted_ms(FAST) < logged[name].published < predicted_ms(SLOW)

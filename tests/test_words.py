@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from fleet import chance
 from fleet.chance import Stream
-from fleet.sketch import BUCKETS, bucket_of, quantiles_ns, upper_ns
+from fleet.sketch import (
+    BUCKETS,
+    bucket_of,
+    quantiles_ns,
+    step_ns,
+    sum_of_slowest_ns,
+    upper_ns,
+    within,
+)
 from fleet.stages import scene
 
 # First outputs of SplitMix64 for seed 1234567, from its public reference implementation (Vigna).
@@ -63,31 +71,63 @@ def test_streams_and_names_have_their_own_keys() -> None:
     assert len(keys) == 2 * 2 * len(Stream) * 2
 
 
-@given(st.integers(0, 2**62 - 1))
+@given(st.integers(0, 2**62 - 1) | st.integers(0, 10**9))
 def test_bucket_holds_its_value(value: int) -> None:
     bucket = bucket_of(value)
     assert 0 <= bucket < BUCKETS
     upper = int(upper_ns(np.array([bucket]))[0])
-    assert value <= upper <= value + max(0, value // 128)
+    assert value <= upper <= value + value // 1000
+    assert step_ns(value) <= max(1, upper // 1000)
     if bucket:
-        assert int(upper_ns(np.array([bucket - 1]))[0]) < value
+        assert int(upper_ns(np.array([bucket - 1]))[0]) == upper - step_ns(value) < value
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=300), st.integers(1, 5))
-def test_quantiles_of_merged_histograms(values: list[int], parts: int) -> None:
+@pytest.mark.parametrize(("value_ns", "upper"), [
+    (0, 0), (1, 1), (1999, 1999), (2001, 2002), (9_999, 10_000), (10_001, 10_010),
+    (31_719_423, 31_720_000), (31_720_000, 31_720_000), (31_720_001, 31_740_000),
+    (138_400_001, 138_500_000), (558_893_213, 559_000_000),
+])  # fmt: skip
+def test_buckets_end_at_round_numbers(value_ns: int, upper: int) -> None:
+    """At a step of 1, 2 or 5 in the fourth digit."""
+    assert upper_ns(np.array([bucket_of(value_ns)])).tolist() == [upper]
+
+
+def histogram(values: list[int], parts: int = 1) -> np.ndarray:
     merged = np.zeros(BUCKETS, dtype=np.int64)
     for k in range(parts):
         for value in values[k::parts]:
             merged[bucket_of(value)] += 1
-    for rank in (0.0, 0.5, 0.9, 1.0):
-        exact = sorted(values)[max(1, math.ceil(rank * len(values))) - 1]
-        found = quantiles_ns(merged, [rank])[0]
+    return merged
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=300), st.integers(1, 5))
+def test_quantiles_of_merged_histograms(values: list[int], parts: int) -> None:
+    merged, ordered = histogram(values, parts), sorted(values)
+    assert quantiles_ns(merged, [1.0], ordered[-1]) == [ordered[-1]]
+    for rank in (0.0, 0.5, 0.9):
+        exact = ordered[max(1, math.ceil(rank * len(values))) - 1]
+        found = quantiles_ns(merged, [rank], ordered[-1])[0]
         assert found is not None
-        assert exact <= found <= exact + exact // 128
+        assert found <= ordered[-1]
+        assert abs(found - exact) <= exact // 1000
+    for limit in (0, 10**6, 2 * 10**8, 5 * 10**11):
+        assert within(merged, limit) == sum(value <= limit for value in values)
+    tenth = len(values) / 10
+    whole = int(tenth)
+    slowest = sum(ordered[len(values) - whole :]) + (tenth - whole) * ordered[-1 - whole]
+    assert sum_of_slowest_ns(merged, 0.1) == pytest.approx(slowest, rel=1e-3, abs=1)
+
+
+def test_percentiles_that_differ_are_told_apart() -> None:
+    """Within what was one bucket of 131 us: 31.59, 31.65 and 31.70 ms."""
+    values = [31_590_000] * 96 + [31_650_000] * 3 + [31_700_000]
+    found = quantiles_ns(histogram(values * 10), [0.95, 0.99, 0.999], 31_700_500)
+    assert found == [31_600_000, 31_660_000, 31_700_000]
 
 
 def test_no_values_no_quantile() -> None:
-    assert quantiles_ns(np.zeros(BUCKETS, dtype=np.int64), [0.5]) == [None]
+    assert quantiles_ns(histogram([]), [0.5], 0) == [None]
+    assert sum_of_slowest_ns(histogram([]), 0.1) == 0.0
 
 
 def test_scene_is_stationary() -> None:

@@ -73,8 +73,12 @@ def run(made: Plan, **options: Any) -> Outcome:
 
 def finished(outcome: Outcome) -> list[list[int]]:
     """Return every finished frame of an outcome, sorted by sensor and number, without its clock."""
-    rows = outcome.tally.rows()
-    rows = rows[np.lexsort((rows[:, frames.FRAME], rows[:, frames.SENSOR]))].copy()
+    return [row for row in captured(outcome) if row[frames.FATE] != frames.IN_FLIGHT]
+
+
+def captured(outcome: Outcome) -> list[list[int]]:
+    """Return every frame of an outcome, as `finished` does, those in flight among them."""
+    rows = outcome.frames()
     rows[:, frames.CLOCK] = 0
     return rows.tolist()  # type: ignore[no-any-return]
 
@@ -147,11 +151,13 @@ def traces() -> str:
         right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
         columns = [
             [word] * len(rows) for word in ("street", source, model)
-        ] + [
-            list(lights_of), [f"scene-{i % SCENES}" for i in at], list(objects), wanted, right
-        ]  # fmt: skip
-        for first, span in ((2000, 3), (3000, 500), (4000, 900), (5000, 700), (6000, 1900)):
-            columns.append([int(bits64(key, first + i) % span) for i in at])
+        ] + [list(lights_of), [f"scene-{i % SCENES}" for i in at]]  # fmt: skip
+        columns += [list(objects), wanted, right]
+        for first, least, span in (
+            (2000, 0, 3), (3000, 0, 500), (4000, 0, 900), (5000, -300_000, 600_000),
+            (6000, -40_000, 80_000),
+        ):  # fmt: skip
+            columns.append([least + int(bits64(key, first + i) % span) for i in at])
         parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
     path = Path(tempfile.mkdtemp(prefix="fleet-traces-")) / "traces.parquet"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
@@ -178,7 +184,8 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "app": st.just("watch"),
             "uplink": st.sampled_from(uplinks),
             "consumer": st.sampled_from(["cloud", "site"]),
-        }
+        },
+        optional={"demand": st.sampled_from(["9000 /h", {"07:00": "0 /h", "18:00": "400 /min"}])},
     )
 
 
@@ -278,6 +285,15 @@ _PUBLISH = [
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
 
 
+_SERVED = st.sampled_from(["cloudy", "shaky", "piped"])
+"""Models of servers: batches one after another; that overlap and vary; that overlap."""
+_WARM_UPS: dict[str, list[str | None]] = {
+    "300 ms": [None, "1 ns", "120 ms"],
+    "1 s": [None, "300 ms", "999999999 ns"],
+    "2 s": [None, "1 s", "1234567891 ns"],
+}
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a scenario: overload, ties, drops, skips, batches, edges, regions, control events."""
@@ -310,9 +326,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     eye = draw(st.fixed_dictionaries({}, optional={**asked, "rate": st.sampled_from(most)}))
     rate = draw(st.fixed_dictionaries({}, optional={"rate": st.sampled_from(most)}))
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
+    duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(
         seed=draw(st.integers(0, 2**32)),
-        duration=draw(st.sampled_from(["300 ms", "1 s", "2 s"])),
+        duration=duration,
+        warm_up=draw(st.sampled_from(_WARM_UPS[duration])),
         start="2024-05-16T17:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),
@@ -333,15 +351,15 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "mode": "small",
                 **rate,
             },
-            "cloud": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"]))},
-            "edge": {**camera, "model": draw(st.sampled_from(["cloudy", "shaky"])), **infers},
+            "cloud": {**camera, "model": draw(_SERVED)},
+            "edge": {**camera, "model": draw(_SERVED), **infers},
             "matched": {
                 **camera,
                 "device": "test-ai",
                 "mode": "small",
                 "encoder": "test-camera",
                 "infer": "cloud",
-                "model": draw(st.sampled_from(["cloudy", "shaky"])),
+                "model": draw(_SERVED),
             },
             "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },

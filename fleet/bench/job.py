@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fleet import child, interrupt
 from fleet.bench import workloads
 from fleet.bench.memory import Watch
 from fleet.engine.run import Options, Outcome, simulate
@@ -99,9 +100,8 @@ def measure(job: Job) -> Measured:
     )
     watch = Watch(process.pid)
     try:
-        out, said = process.communicate(json.dumps(asdict(job)))
+        out, said = child.finish(process, json.dumps(asdict(job)))
     finally:
-        process.kill()
         peak = watch.stop()
     if process.returncode != 0:
         raise RunError(f"a measurement failed: {said.strip()[-2000:]}")
@@ -174,4 +174,5 @@ def kernel_times(profile: cProfile.Profile) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    interrupt.listen()
     print(json.dumps(asdict(perform(Job(**json.load(sys.stdin))))))  # noqa: T201

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fleet import child
 from fleet.bench import workloads
 from fleet.engine.run import Options, simulate
 from fleet.plan.columns import Ints, Plan
@@ -43,10 +43,8 @@ def compare(sensors: int, duration: str) -> Comparison | None:
     if not SCRIPT.is_file():
         return None
     plan = workloads.plan(workloads.textbook(sensors, duration), "cloud")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT)], input=json.dumps(work(plan)), capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+    done = child.run([sys.executable, str(SCRIPT)], json.dumps(work(plan)).encode())
+    done.check_returncode()
     said: dict[str, Any] = json.loads(done.stdout)
     theirs = np.array(said["latencies_ns"], dtype=np.int64)
     ours = latencies(simulate(plan, Options(executor="local", keep=True)).tally.rows())

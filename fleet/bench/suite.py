@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -16,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import fleet
+from fleet import child
 from fleet.bench import peers, workloads
 from fleet.bench.job import Job, Measured, measure
 from fleet.errors import InputError, RunError
+from fleet.passing import passing_folder
 
 SCHEMA = "fleet-bench/1"
 _PACKAGES = ("numba", "numpy", "ray", "simpy")
@@ -276,7 +277,7 @@ class Bench:
             return
         for executor, target in (("ray", 15.0), ("local", 3.0)):
             for _ in range(2 if self.size.full else 1):  # the first fills the caches
-                with tempfile.TemporaryDirectory() as folder:
+                with passing_folder() as folder:
                     command = [sys.executable, "-m", "fleet", "run", str(_SMOKE), "--executor",
                                executor, "-o", f"{folder}/out"]  # fmt: skip
                     answered, ended = _answer(command)
@@ -297,11 +298,11 @@ class Bench:
 def _answer(command: list[str]) -> tuple[float, float]:
     """Return the seconds after which a command has answered, and after which it has ended."""
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with child.held(process):
+        child.first_words(process)
         answered = time.perf_counter() - began
-        process.communicate()
+        child.finish(process)
     if process.returncode:
         raise RunError(f"{' '.join(command)}: ended with exit code {process.returncode}")
     return answered, time.perf_counter() - began

@@ -53,7 +53,7 @@ _YEAR = re.compile(r"(19|20)[0-9]{2}")
 # Parameters that no packaged item has, or that are named after what a user may add: models have a
 # time for every server, sensors a size and speed for every mode.
 _FREE = re.compile(
-    r".+_batch_base|.+_batch_per_frame|(width|height|readout|frame_rate_max)_[a-z0-9]+"
+    r".+_batch_(base|per_frame|hold)|(width|height|readout|frame_rate_max)_[a-z0-9]+"
     r"|[ip]_pixel_exponent|size_law|service_law"
 )
 
@@ -99,13 +99,20 @@ def require(word: str, known: Collection[str], what: str, place: str = "") -> No
     """Refuse a word that is not known.
 
     Raises:
-        InputError: it is not; says what is, and what was perhaps meant.
+        InputError: it is not; says what is, and what was perhaps meant: of many only the nearest.
     """
     if word not in known:
         close = difflib.get_close_matches(word, known, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
-        listed = ", ".join(known) or "none"
-        raise InputError(f"{place}the catalogue has no {what} '{word}'{hint}; known: {listed}")
+        listed = f"known: {', '.join(known) or 'none'}"
+        if len(known) > _MANY:
+            near = difflib.get_close_matches(word, known, n=3, cutoff=0.0)
+            listed = f"nearest are {', '.join(near)}; see 'fleet catalog'"
+        raise InputError(f"{place}the catalogue has no {what} '{word}'{hint}; {listed}")
+
+
+_MANY = 40
+"""So many words are no help any more."""
 
 
 def _lines(text: str, name: str) -> Iterator[tuple[str, Row]]:

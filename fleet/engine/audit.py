@@ -8,12 +8,16 @@ from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.plan.columns import Ints, Plan
 from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
     BUSY_NS,
     CAPTURED,
+    CAPTURED_BEFORE,
     DROPPED_BITS,
+    ENDED_BEFORE,
     FATE_0,
     OFFERED_BITS,
     SENDING_NS,
+    SENT_BEFORE_BITS,
     SENT_LINK_BITS,
     SERVED_NS,
     SERVER_NS,
@@ -22,7 +26,7 @@ from fleet.stages.books import (
 
 
 def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: int) -> None:
-    """Check that frames, bits and states add up.
+    """Check that frames, bits and states behind the warm-up add up.
 
     Args:
         plan: the plan.
@@ -34,19 +38,22 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     Raises:
         RunError: something was lost or made up; names what and by how much.
     """
-    captured = int(tally.sensors[:, CAPTURED].sum())
+    before = tally.sensors[:, CAPTURED_BEFORE] - tally.sensors[:, ENDED_BEFORE]
+    captured = int(tally.sensors[:, CAPTURED].sum() + before.sum())
     ended = int(tally.sensors[:, FATE_0 + 1 :].sum())
     _equal("frames captured", captured, "ended + in flight", ended + in_flight)
     latencies = int(tally.latency.sum())
     _equal("results", int(tally.sensors[:, FATE_0 + 1].sum()), "latencies", latencies)
     links = tally.links
+    taken = links[:, OFFERED_BITS] + links[:, ACCEPTED_BEFORE_BITS] - links[:, SENT_BEFORE_BITS]
     found = links[:, SENT_LINK_BITS] + links[:, DROPPED_BITS] + queued_bits
-    for i in np.flatnonzero(links[:, OFFERED_BITS] != found):
+    for i in np.flatnonzero(taken != found):
         name = plan.link_names[i]
-        _equal(f"bits into '{name}'", links[i, OFFERED_BITS], "sent + dropped + queued", found[i])
-    _within("time sending of a link", links[:, BUSY_NS], now_ns)
+        _equal(f"bits into '{name}'", taken[i], "sent + dropped + queued", found[i])
+    span_ns = now_ns - plan.warm_up_ns
+    _within("time sending of a link", links[:, BUSY_NS], span_ns)
     radio = tally.sensors[:, SENDING_NS] + tally.sensors[:, TAIL_NS]
-    _within("radio time of a sensor", radio, now_ns)
+    _within("radio time of a sensor", radio, span_ns)
     served = tally.servers[:, SERVED_NS]
     _within("busy server time", served, int(tally.servers[:, SERVER_NS].max(initial=0)))
     _within("idle server time", tally.servers[:, SERVER_NS] - served, 2**62)

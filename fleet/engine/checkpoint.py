@@ -18,6 +18,7 @@ from pathlib import Path
 
 from fleet.engine.snapshot import State, read, sync_folder, write, write_text
 from fleet.errors import InputError
+from fleet.interrupt import whole
 from fleet.plan.columns import Plan
 
 ABOUT = "about.json"
@@ -69,7 +70,8 @@ class Checkpoints:
     def _write(self, draft: Path, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
         before, path = self._all(), self.folder / f"at-{now_ns}"
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+        with whole():  # in haste nobody makes the folder anew that is removed
+            draft.mkdir(parents=True)
         for name, state in states.items():
             write(draft / f"{name}.npz", state)
         about = {

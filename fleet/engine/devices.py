@@ -72,7 +72,7 @@ class Devices:
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
             lights, live, self.about, states, network.hops[0],
-            network.ports, tally.links, tally.link_bins, tally.sensors,
+            network.ports, tally.links, tally.link_bins, tally.sensors, tally.since_ns,
         )  # fmt: skip
         return moved
 

@@ -14,8 +14,10 @@ from fleet.engine.region import Region
 from fleet.engine.shard import Shard
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
+from fleet.interrupt import check
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Partition
+from fleet.stages.frames import Rows
 
 Progress = Callable[[int], None]
 """Takes the time up to which everything is done; ns."""
@@ -68,6 +70,9 @@ class Executor(Protocol):
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
@@ -135,7 +140,9 @@ class LocalExecutor:
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
+            check()
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))
@@ -154,6 +161,10 @@ class LocalExecutor:
     def in_flight(self) -> int:
         """Return the number of frames under way."""
         return sum(process.in_flight() for process in self._all.values())
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.concatenate([process.under_way() for process in self._all.values()])
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
@@ -190,13 +201,15 @@ class ReferenceExecutor:
         self.now_ns = 0
         self._reference = Reference(plan, keep=keep)
         self.in_flight = self._reference.in_flight
+        self.under_way = self._reference.under_way
         self.queued_bits = self._reference.queued_bits
         self.amend = self._reference.amend
         self.sensor_state = self._reference.sensor_state
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self._reference.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
             self._reference.advance(window.end_ns)
             progress(window.end_ns)
         self.now_ns = until_ns

@@ -168,7 +168,7 @@ class Network:
         self.arriving[level] = [late] if len(late) else []
         moved, self.in_port[level] = hop.pass_hop(
             columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
-            self.tally.link_bins, self.tally.sensors, until_ns,
+            self.tally.link_bins, self.tally.sensors, until_ns, self.tally.since_ns,
             LEVEL_LOST[level], LEVEL_COLUMN[level],
         )  # fmt: skip
         return moved
@@ -250,6 +250,7 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
     first = ~below & (plan.link_of[level] >= 0)
     here = plan.links[plan.level_of == level]
     extras = (here[:, [uplink.AIR_BPS, uplink.CAP_BITS, uplink.LOSS_PPB]] > 0).any()
+    on_radio = plan.cell_level == level
     return hop.Hop(
         link_of=plan.link_of[level],
         links=plan.links,
@@ -258,4 +259,5 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.loss_keys[level],
         extras=1 if extras else None,
+        on_radio=on_radio if on_radio.any() else None,
     )

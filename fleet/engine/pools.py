@@ -8,7 +8,19 @@ from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.plan.columns import Ints, Plan
 from fleet.stages import cloud, frames, order
-from fleet.stages.books import BATCHES, BIN_NS, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
+from fleet.stages.books import (
+    ARRIVED,
+    ARRIVED_PX,
+    BATCHES,
+    BIN_NS,
+    BOOTS,
+    DECODERS_IDLE_NS,
+    DECODING_NS,
+    SERVED_NS,
+    SERVER_NS,
+    SERVERS_IDLE_NS,
+    STARTED,
+)
 from fleet.stages.cloud import KINDS
 from fleet.stages.frames import (
     CLOCK,
@@ -24,7 +36,7 @@ from fleet.stages.frames import (
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
-    "started", "pending", "decoding", "waiting", "serving",
+    "started", "arrived", "idle_ns", "pending", "decoding", "waiting", "serving",
 )  # fmt: skip
 
 
@@ -65,6 +77,7 @@ class Pools:
         self.served_ns, self.decoding_ns, self.batches, self.started = (
             np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(4)
         )
+        self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NOBODY,) * 4
         row = self.row_of[plan.pool_of]
@@ -72,13 +85,16 @@ class Pools:
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
 
     def _speeds(self) -> None:
-        """Lay out t(b) and decode rates by pool and kind."""
+        """Lay out t(b), h(b) and decode rates by pool and kind."""
         largest = max(p.max_batch for p in self.spec)
-        self.mean_ns = np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64)
+        self.mean_ns, self.hold_ns = (
+            np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64) for _ in range(2)
+        )
         self.rates = np.ones((len(self.spec), KINDS), dtype=np.int64)
         for p, pool in enumerate(self.spec):
             for k, kind in enumerate(pool.kinds):
                 self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
+                self.hold_ns[p, k, : pool.max_batch + 1] = kind.hold_ns
                 self.rates[p, k] = kind.decode_px_s
 
     def put(self, index: Index) -> None:
@@ -87,7 +103,7 @@ class Pools:
             self.arriving.append(index)
 
     def advance(self, until_ns: int) -> Index:
-        """Decode and serve up to a time; return the frames whose batches have ended."""
+        """Decode and serve up to a time; return the frames whose results are there."""
         self._serve(self._decode(until_ns), until_ns)
         ended, self.serving = frames.before(self.store.columns, self.serving, INFER, until_ns)
         return ended
@@ -97,9 +113,11 @@ class Pools:
         columns = self.store.columns
         due, late = order.due(columns, frames.join(self.arriving), until_ns)
         self.arriving = [late] if len(late) else []
+        self._count(due, 0)
         coded, plain = NOBODY, due
         if self.decodes is not None:
             coded, plain = frames.where(columns, due, self.decodes, 1)
+            self._count(coded, 1)
         frames.copy_column(columns, plain, CLOCK, DECODED)
         if not len(coded) and not len(self.pending) and not len(self.decoding):
             return plain
@@ -108,11 +126,19 @@ class Pools:
         cloud.decode_all(
             columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
             self.plan.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
+            self.idle_ns,
         )  # fmt: skip
         started, self.pending = self._sort_out(admitted, ends, heads, tails)
         going_on = frames.join([plain, self.decoding, started])
         decoded, self.decoding = order.due(columns, going_on, until_ns)
         return decoded
+
+    def _count(self, index: Index, column: int) -> None:
+        """Count frames that reach the pools, or the pixels of those that reach the decoders."""
+        if len(index):
+            sensor = self.store.column(index, SENSOR)
+            much = self.plan.decode_px[sensor] if column else 1
+            np.add.at(self.arrived[:, column], self.row_of[self.plan.pool_of[sensor]], much)
 
     def _serve(self, decoded: Index, until_ns: int) -> None:
         columns = self.store.columns
@@ -120,8 +146,8 @@ class Pools:
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         cloud.serve_all(
             columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
-            self.variation, self.mean_ns, self.plan.service_keys, admitted, heads, tails,
-            self.served_ns, self.batches, self.started,
+            self.variation, self.mean_ns, self.hold_ns, self.plan.service_keys, admitted, heads,
+            tails, self.served_ns, self.batches, self.started, self.idle_ns,
         )  # fmt: skip
         started, self.waiting = self._sort_out(admitted, ends, heads, tails)
         self.serving = frames.join([self.serving, started])
@@ -167,6 +193,8 @@ class Pools:
             row = int(self.plan.pool_row[self.ids[p]])
             ahead = _ahead(self.rings[p, 1 : 1 + self.sizes[p]], now_ns)
             decoding = _ahead(self.decoders[p, 1 : 1 + self.decoder_sizes[p]], now_ns)
+            first = [ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS]
+            self.tally.servers[row, first] = *self.arrived[p], *self.idle_ns[p]
             for k, kind in enumerate(pool.kinds):
                 counts = self.tally.servers[row + k]
                 counts[SERVED_NS] = self.served_ns[p, k] - ahead[k]
@@ -190,7 +218,7 @@ def _ahead(free: Ints, now_ns: int) -> Ints:
     return np.bincount(free % KINDS, weights=left, minlength=KINDS).astype(np.int64)
 
 
-_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "leaving", "decoders_leaving")
+_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "boots", "leaving", "decoders_leaving")
 
 
 class Scaled:
@@ -208,7 +236,7 @@ class Scaled:
         self.region = int(pools.ids[row])
         self.counts = pools.tally.servers[int(pools.plan.pool_row[self.region])]
         self.up, self.paid = self.first.count, self.first.count
-        self.paid_ns, self.accrued_ns = 0, 0
+        self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work
         self.decoders_leaving: list[int] = []
 
@@ -243,7 +271,7 @@ class Scaled:
         """Start to pay for a server; it boots."""
         self.accrue(now_ns)
         self.paid += 1
-        self.counts[BOOTS] += 1
+        self.boots += 1
 
     def add_server(self, now_ns: int) -> None:
         """Take up a server that has booted, with its decoders."""
@@ -263,7 +291,7 @@ class Scaled:
         ends = _pulled(pools.rings[p], pools.sizes, p, 1)[0]
         if ends > now_ns:
             self.leaving.append(ends)
-            self.paid_ns += min(ends, pools.plan.end_ns) - now_ns
+            self.paid_ns += ends - now_ns
         gone = _pulled(pools.decoders[p], pools.decoder_sizes, p, self.first.decoders)
         self.decoders_leaving += [at for at in gone if at > now_ns]
 
@@ -283,7 +311,8 @@ class Scaled:
         decoding = int(self.pools.decoding_ns[self.row, 0]) - _left(self.decoders_leaving, now_ns)
         decoding -= self._ahead(self.pools.decoders, self.pools.decoder_sizes, now_ns)
         self.counts[SERVED_NS], self.counts[DECODING_NS] = served, decoding
-        self.counts[SERVER_NS] = self.paid_ns
+        self.counts[SERVER_NS] = self.paid_ns - _left(self.leaving, now_ns)
+        self.counts[BOOTS] = self.boots
 
 
 def _left(ends_ns: list[int], now_ns: int) -> int:

@@ -13,10 +13,12 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
+from fleet.interrupt import check
 from fleet.plan.columns import TARGET, A, Ints, Plan
 from fleet.plan.partition import Part
 from fleet.stages import frames
-from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Store
+from fleet.stages.books import POOL_IDLE
+from fleet.stages.frames import CLOCK, DONE, NOBODY, Index, Rows, Store
 
 
 class LogicalProcess:
@@ -34,6 +36,7 @@ class LogicalProcess:
         self.plan, self.part, self.store = plan, part, store
         self.tally = Tally.empty(plan, keep=keep)
         self.network = Network(plan, self.tally, self.store, part)
+        self.warm_up = np.zeros_like(self.tally.servers)  # what servers spent in it
         self._start(0)
         for _, scaler in self.scaling.values():
             scaler.start()
@@ -76,7 +79,8 @@ class LogicalProcess:
         """Run a window and return the indices of the frames that left.
 
         Frames flow up to the next control event, then the events of that time happen, and so on:
-        at one time control comes first.
+        at one time control comes first. What was counted before the window that begins at the end
+        of the warm-up is forgotten.
 
         Raises:
             RunError: the window does not start now.
@@ -86,8 +90,11 @@ class LogicalProcess:
             raise RunError(
                 f"the process is at {env.now} ns, the window starts at {window.start_ns} ns"
             )
+        if window.start_ns == self.plan.warm_up_ns > 0:
+            self._forget(window.start_ns)
         out, reached_ns = [], window.start_ns
         while (at := env.peek()) < window.end_ns:
+            check()
             if at > reached_ns:
                 reached_ns = int(at)
                 out.append(self._flow(reached_ns))
@@ -97,9 +104,17 @@ class LogicalProcess:
         env.run(until=window.end_ns)
         return frames.join(out)
 
+    def _forget(self, now_ns: int) -> None:
+        """Forget what was counted up to now: the warm-up is over."""
+        self.close(now_ns)
+        self.warm_up[:] = self.tally.servers
+        self.warm_up[:, POOL_IDLE] = 0  # these are no sums
+        self.tally.forget(now_ns)
+
     def save(self) -> State:
         """Return the state as arrays, for `load`; only between windows."""
         state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
+        state["warm_up"] = self.warm_up
         for name, (scaled, scaler) in self.scaling.items():
             state |= nest(f"scaled/{name}", {**scaled.save(), "scaler": scaler.save()})
         return state | nest("tally", self.tally.save()) | nest("network", self.network.save())
@@ -107,6 +122,7 @@ class LogicalProcess:
     def load(self, state: State) -> None:
         """Go on from a state of the same plan and part."""
         self.store.load(state["store"])
+        self.warm_up[:] = state["warm_up"]
         self.tally.load(below("tally", state))
         self.network.load(below("network", state))
         self._start(int(state["now_ns"]))
@@ -125,6 +141,10 @@ class LogicalProcess:
         """Return the number of frames here."""
         return self.network.in_flight()
 
+    def under_way(self) -> Rows:
+        """Return the frames here, with the times that have come; shape (frames, WIDTH)."""
+        return self.store.under_way(self.env.now)
+
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
         return self.network.queued_bits()
@@ -134,3 +154,4 @@ class LogicalProcess:
         self.network.close(now_ns)
         for scaled, _ in self.scaling.values():
             scaled.close(now_ns)
+        self.tally.servers -= self.warm_up

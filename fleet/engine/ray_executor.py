@@ -21,8 +21,10 @@ from fleet.engine.executor import Effort, Progress, merged, no_progress, shard_o
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
+from fleet.interrupt import LOOK_S, check, deaf, pressed
 from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Part, Partition
+from fleet.stages.frames import Rows
 
 AHEAD = 3
 """Windows under way at most: what bounds the transfers in the object store."""
@@ -62,15 +64,16 @@ def connect(address: str | None) -> dict[str, float]:
         _keep_to_loopback(address is None)
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
-            if address:
-                ray.init(address=address, **common)
-            else:
-                ray.init(
-                    address="local",  # its own, even where a cluster runs
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    **common,
-                )
+            with deaf():
+                if address:
+                    ray.init(address=address, **common)
+                else:
+                    ray.init(
+                        address="local",  # its own, even where a cluster runs
+                        include_dashboard=False,
+                        object_store_memory=_OBJECT_STORE_BYTES,
+                        **common,
+                    )
         except (ConnectionError, ValueError, RuntimeError) as error:
             first = str(error).splitlines()[0]
             what = f"--ray-address {address}: cannot join Ray" if address else "cannot start Ray"
@@ -88,8 +91,13 @@ def _keep_to_loopback(alone: bool) -> None:
 
 
 def disconnect() -> None:
-    """Leave Ray; a local one ends."""
-    ray.shutdown()
+    """Leave Ray; a local one ends.
+
+    After an interrupt it ends with this process: the interrupt may have ended some of Ray's, and
+    then Ray waits for them or aborts.
+    """
+    if not pressed():
+        ray.shutdown()
 
 
 def check_memory(actors: int) -> None:
@@ -183,13 +191,14 @@ class RayExecutor:
 
         def wait_for_one() -> None:
             end_ns, bytes_sent, regions = under_way.popleft()
-            sizes.append(sum(ray.get(bytes_sent)))
+            sizes.append(sum(_answers(bytes_sent)))
             self.peak_transfer_bytes = max(self.peak_transfer_bytes, sum(sizes))
-            ray.get(regions)
+            _answers(regions)
             self.now_ns = end_ns
             progress(self.now_ns)
 
-        for window in windows(self.now_ns, until_ns, self.window_ns):
+        cut_ns = self.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
             done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
             transfers = [tables for tables, _ in done]
             regions = [
@@ -207,7 +216,7 @@ class RayExecutor:
             wait_for_one()
 
     def _checkpoint(self, plan: Plan) -> None:
-        states = ray.get([a.call.remote("save") for a in self._all])
+        states = _answers([a.call.remote("save") for a in self._all])
         self.checkpoints.keep(plan, self.now_ns, self._named(states))
 
     def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
@@ -223,6 +232,7 @@ class RayExecutor:
                     self._advance(until_ns, no_progress)
                 return work()
             except ray.exceptions.RayError as error:
+                check()  # what interrupts this process may have ended actors too
                 if not _is_a_crash(error):
                     raise RunError(f"an actor failed: {_cause(error)}") from error
                 self.close()
@@ -243,7 +253,7 @@ class RayExecutor:
     def _ask(self, ask: Callable[[Any], Any], of: slice = slice(None)) -> list[Any]:
         """Return the answers of all actors, or of some; they are asked again if one dies."""
         found: list[Any] = self._surviving(
-            lambda: ray.get([ask(actor) for actor in self._all[of]]), self.now_ns
+            lambda: _answers([ask(actor) for actor in self._all[of]]), self.now_ns
         )
         return found
 
@@ -254,6 +264,10 @@ class RayExecutor:
     def in_flight(self) -> int:
         """Return the number of frames under way."""
         return sum(self._ask(lambda a: a.call.remote("in_flight")))
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.concatenate(self._ask(lambda a: a.call.remote("under_way")))
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
@@ -271,7 +285,7 @@ class RayExecutor:
 
         def amend() -> None:
             held = ray.put(plan)
-            ray.get([a.call.remote("amend", held) for a in self._all])
+            _answers([a.call.remote("amend", held) for a in self._all])
             if self.now_ns:  # what was is of another plan: this is where to begin again
                 self._checkpoint(plan)
 
@@ -286,10 +300,20 @@ class RayExecutor:
         return state
 
     def close(self) -> None:
-        """End the actors."""
-        for actor in self._all:
-            ray.kill(actor)
+        """End the actors; after an interrupt they end as `disconnect` says."""
+        if not pressed():
+            for actor in self._all:
+                ray.kill(actor)
         self._shards, self._regions = [], []
+
+
+def _answers(asked: list[Any]) -> list[Any]:
+    """Return what actors answer; while they work is the time to end an interrupted run."""
+    waiting = asked
+    while waiting:
+        check()
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=LOOK_S)
+    return list(ray.get(asked))
 
 
 def _is_a_crash(error: ray.exceptions.RayError) -> bool:

@@ -24,6 +24,7 @@ from fleet.engine.reference_sensor import Sensor
 from fleet.engine.stations import Link, Row
 from fleet.engine.tally import Tally
 from fleet.engine.workplaces import ServerPool
+from fleet.interrupt import check
 from fleet.plan import columns
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.stages import books as count
@@ -43,6 +44,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
     SIGHT,
+    Rows,
 )
 from fleet.stages.uplink import PROPAGATION_NS, RETRY_NS
 
@@ -68,6 +70,7 @@ class Reference:
             for p in np.unique(plan.pool_of[plan.pool_of >= 0])
         }
         self.hour = plan.first_hour
+        self.flying: dict[tuple[int, int], Row] = {}
         self.ended: list[Row] = []
         self.begin_scene()
         self._walk()
@@ -82,13 +85,14 @@ class Reference:
 
     def frame(self, sensor: Sensor, row: Row) -> Process:
         """Live: be sensed and computed, cross the links, meet servers there, become a result."""
-        row[CAPTURE] = self.env.now
+        who = row[SENSOR], row[frames.FRAME]
+        row[CAPTURE], row[FATE], self.flying[who] = self.env.now, IN_FLIGHT, row
         sensor.counts[count.CAPTURED] += 1
         fate = yield from self.in_sensor(sensor, row)
         if fate == IN_FLIGHT:
             fate = yield from self.on_the_way(sensor, row)
         row[DONE], row[FATE] = self.env.now, fate
-        self.ended.append(row)
+        self.ended.append(self.flying.pop(who))
 
     def in_sensor(self, sensor: Sensor, row: Row) -> Part:
         """Be sensed, then inferred or encoded; a crash interrupts."""
@@ -112,7 +116,7 @@ class Reference:
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
         row[SENSED] = env.now
-        sensor.counts[count.SENSE_NS] += sensor.read_ns
+        sensor.counts[count.SENSE_NS] += self.measured_ns(row[CAPTURE], sensor.read_ns)
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
         if sensor.on_sensor and env.now < sensor.busy_until_ns:
@@ -134,11 +138,15 @@ class Reference:
             )
         yield pause(env, compute_ns + fetch_ns, FRAME)
         row[READY] = env.now
-        sensor.counts[count.COMPUTE_NS] += compute_ns
+        sensor.counts[count.COMPUTE_NS] += self.measured_ns(row[SENSED], compute_ns)
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
         at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
+
+    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
+        """Return how much of what was begun at a time lies behind the warm-up."""
+        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
 
     def on_the_way(self, sensor: Sensor, row: Row) -> Part:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
@@ -178,7 +186,7 @@ class Reference:
         """Cross a link: its queue, its port and its wire."""
         sent = yield link.enter(row)
         if not sent:
-            return frames.LEVEL_LOST[link.level]
+            return frames.LEVEL_LOST[0 if link.by_radio(row) else link.level]
         if first:
             bits, service_ns = sent
             sensor.radio.sent(bits, service_ns, self.env.now)
@@ -191,6 +199,7 @@ class Reference:
 
     def at_servers(self, pool: ServerPool, row: Row) -> Part:
         """Be decoded, wait for a batch, be inferred."""
+        pool.counts[0, count.ARRIVED] += 1
         if pool.decoders.needed(row[SENSOR]) and not (yield pool.decoders.enter(row)):
             return frames.LOST_DECODE_QUEUE
         row[DECODED] = self.env.now
@@ -210,6 +219,7 @@ class Reference:
                 yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
             if sensor.clock_changes != changes:
                 return
+            check()
             row = [-1] * frames.WIDTH
             row[SENSOR], row[frames.FRAME] = sensor.index, int(clock[capture.NEXT_FRAME])
             row[OBJECTS], row[PAYLOAD], row[BITS] = sensor.present, 0, 0
@@ -284,7 +294,14 @@ class Reference:
     # What an engine offers --------------------------------------------------------------------
 
     def advance(self, until_ns: int) -> None:
-        """Run up to a time and count the frames that have met their fate."""
+        """Run up to a time and count the frames that have met their fate.
+
+        It stops at the end of the warm-up, and the next call forgets what was counted in it.
+        """
+        if self.env.now == self.plan.warm_up_ns > 0:
+            for pool in self.pools.values():
+                pool.forget()
+            self.tally.forget(self.env.now)
         self.env.run(until=int(until_ns))
         for pool in self.pools.values():
             pool.close(int(until_ns))
@@ -301,8 +318,14 @@ class Reference:
 
     def in_flight(self) -> int:
         """Return the number of frames that have not met their fate."""
-        captured = int(self.tally.sensors[:, count.CAPTURED].sum())
-        return captured - int(self.tally.sensors[:, count.FATE_0 + 1 :].sum())
+        counts = self.tally.sensors
+        captured = int(counts[:, [count.CAPTURED, count.CAPTURED_BEFORE]].sum())
+        ended = counts[:, count.ENDED_BEFORE].sum() + counts[:, count.FATE_0 + 1 :].sum()
+        return captured - int(ended)
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.array(list(self.flying.values()), dtype=np.int64).reshape(-1, frames.WIDTH)
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""

@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from fleet.errors import InputError
 from fleet.plan.columns import Plan
 from fleet.plan.partition import Partition, partition
 from fleet.stages import capture
+from fleet.stages.frames import FRAME, SENSOR, WIDTH, Rows
 from fleet.stages.scene import SECOND_NS
 
 _FRAMES_PER_SLICE, _LIVE_FRAMES_PER_SLICE = 25_000, 64
@@ -63,6 +64,7 @@ class Outcome:
         plan: what was run.
         tally: the counts.
         in_flight: frames under way at the end.
+        under_way: these frames, if frames are kept; shape (in_flight, WIDTH).
         shards: shards in use.
         window_ns: length of a window.
         wall_s: time that the run took, without starting Ray.
@@ -76,6 +78,16 @@ class Outcome:
     window_ns: int
     wall_s: float
     effort: Effort = NO_EFFORT
+    under_way: Rows = field(default_factory=lambda: np.empty((0, WIDTH), dtype=np.int64))
+
+    def frames(self) -> Rows:
+        """Return all frames, if they were kept, by (sensor, frame); shape (captured, WIDTH).
+
+        A frame in flight has the times that came before the end.
+        """
+        rows = np.concatenate([self.tally.rows(), self.under_way])
+        ordered: Rows = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
+        return ordered
 
 
 def simulate(
@@ -106,13 +118,14 @@ def simulate(
         advance_s = time.perf_counter() - ready
         tally, in_flight = executor.tally(), executor.in_flight()
         audit(plan, tally, in_flight, executor.queued_bits(), plan.end_ns)
+        under_way = {"under_way": executor.under_way()} if options.keep else {}
         effort = executor.effort()._replace(advance_s=advance_s)
     finally:
         executor.close()
     wall_s = time.perf_counter() - began
     if checkpoints is not None:
         wall_s += checkpoints.wall_before_s
-    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, effort)
+    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, effort, **under_way)
 
 
 def start(

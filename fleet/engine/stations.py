@@ -15,6 +15,7 @@ from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
+    IDLE_NS,
     LAST_SENT_NS,
     OFFERED_BITS,
     PROMOTION_NS,
@@ -72,6 +73,7 @@ class Link(Station):
         self.plan, self.link, self.level, self.tally = plan, link, level, tally
         self.kind = plan.links[link]
         self.queue: deque[tuple[Row, simpy.Event, int, int, int]] = deque()
+        self.serving: Row | None = None
         self.in_service_bits = 0
         self.accepted_bits = 0
         self.free_ns = 0  # when it last became free, or came up
@@ -81,10 +83,25 @@ class Link(Station):
         self.sending_since_ns: int | None = None
         self.server = env.process(self._serve())
 
-    def backlog_ns(self) -> int:
-        """Return how long sending what is in the buffer takes."""
+    def backlog_ns(self, row: Row) -> int:
+        """Return how long sending takes of what is in the buffer that a frame would come into.
+
+        In front of a cell each modem has one, and the frames that come by another link have one.
+        """
         sent = 0 if self.sending_since_ns is None else self.env.now - self.sending_since_ns
-        return self.left_ns - sent + sum(left for _, _, left, _, _ in self.queue)
+        buffer = self.buffer_of(row)
+        backlog_ns = sum(left for r, _, left, _, _ in self.queue if self.buffer_of(r) == buffer)
+        if self.serving is not None and self.buffer_of(self.serving) == buffer:
+            backlog_ns += self.left_ns - sent
+        return backlog_ns
+
+    def by_radio(self, row: Row) -> bool:
+        """Return whether a frame comes by its sensor's own radio, which sends to this cell."""
+        return bool(self.plan.cell_level[row[SENSOR]] == self.level)
+
+    def buffer_of(self, row: Row) -> int | None:
+        """Return whose buffer a frame waits in here: that of its sensor, or None, the link's."""
+        return row[SENSOR] if self.by_radio(row) else None
 
     def queued_bits(self) -> int:
         """Return the bits of the frames that wait or are being sent."""
@@ -100,10 +117,12 @@ class Link(Station):
     def admit(self, row: Row, through: simpy.Event) -> None:
         """Queue a frame if it fits the buffer."""
         bits = row[BITS] + self.sent_again(row)[0]
-        rate = rate_bps(self.plan.links, self.link, self.accepted_bits)
-        service_ns = -(-bits * 1_000_000_000 // rate)
+        accepted = self.accepted_bits
+        service_ns = -(-bits * 1_000_000_000 // rate_bps(self.plan.links, self.link, accepted))
         self.tally.links[self.link, OFFERED_BITS] += bits
-        if self.backlog_ns() + service_ns > buffer_ns(self.plan.links, self.link, rate):
+        if not self.in_service_bits and not self.queue and self.free_ns <= self.env.now:
+            self.tally.links[self.link, IDLE_NS] = self.env.now
+        if self.backlog_ns(row) + service_ns > buffer_ns(self.plan.links, self.link, accepted):
             self.tally.links[self.link, DROPPED_BITS] += bits
             through.succeed(False)
         else:
@@ -121,11 +140,11 @@ class Link(Station):
             if not self.queue:
                 self.work = self.env.event()
                 yield self.work
-            _, through, left_ns, service_ns, bits = self.queue.popleft()
-            self.in_service_bits = bits
+            row, through, left_ns, service_ns, bits = self.queue.popleft()
+            self.serving, self.in_service_bits = row, bits
             yield from self._send(left_ns)
             self.free_ns = self.env.now
-            self.in_service_bits = 0
+            self.serving, self.in_service_bits = None, 0
             self._book(bits, service_ns)
             through.succeed((bits, service_ns))
 
@@ -134,8 +153,8 @@ class Link(Station):
 
         A shared radio cell that is free has taken its bits since the radio below began to send.
         """
-        busy = self.in_service_bits or self.queue
-        if busy or not self.kind[AIR_BPS]:
+        busy = self.serving is not None or self.queue
+        if busy or not self.by_radio(row):
             return service_ns
         air_ns = -(-row[BITS] * 1_000_000_000 // int(self.kind[AIR_BPS]))
         began_ns = max(self.env.now - air_ns, self.free_ns)
@@ -153,6 +172,7 @@ class Link(Station):
                 self.left_ns = 0
             except simpy.Interrupt:
                 self.left_ns -= self.env.now - began_ns
+                self.sending_since_ns = None
                 if self.left_ns == 0:  # cut in the very last moment: it is over at the repair
                     yield pause(self.env, self.down_until_ns - self.env.now, FRAME_RANK)
             self.sending_since_ns = None
@@ -166,7 +186,7 @@ class Link(Station):
     def _book(self, bits: int, service_ns: int) -> None:
         counts = self.tally.links[self.link]
         counts[SENT_LINK_BITS] += bits
-        counts[BUSY_NS] += service_ns
+        counts[BUSY_NS] += min(service_ns, self.env.now - self.tally.since_ns)
         time_bin = self.env.now // BIN_NS
         self.tally.link_bins[self.plan.class_of[self.link], time_bin] += bits
 
@@ -178,7 +198,7 @@ class Radio:
         """Set up a radio that has not sent yet."""
         self.kind = plan.radios[plan.radio_of[sensor]]
         self.key = plan.radio_keys[sensor]
-        self.counts = tally.sensors[sensor]
+        self.tally, self.counts = tally, tally.sensors[sensor]
         self.used_ns: int | None = None  # when it took its last frame
 
     def wait_ns(self, frame: int, now_ns: int) -> int:
@@ -201,8 +221,9 @@ class Radio:
     def sent(self, bits: int, service_ns: int, now_ns: int) -> None:
         """Book a transmission that has just ended, and the tail of the one before."""
         if self.counts[LAST_SENT_NS] > 0:
-            gap_ns = now_ns - service_ns - self.counts[LAST_SENT_NS]
-            self.counts[TAIL_NS] += min(gap_ns, self.kind.tail_ns)
-        self.counts[SENDING_NS] += service_ns
+            last_ns = int(self.counts[LAST_SENT_NS])
+            over_ns = min(now_ns - service_ns, last_ns + self.kind.tail_ns)
+            self.counts[TAIL_NS] += max(0, over_ns - max(last_ns, self.tally.since_ns))
+        self.counts[SENDING_NS] += min(service_ns, now_ns - self.tally.since_ns)
         self.counts[RADIO_BITS] += bits
         self.counts[LAST_SENT_NS] = now_ns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,23 @@ from fleet.kernel import kernel, part
 from fleet.plan.columns import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
     BIN_NS,
+    CAPTURED,
+    CAPTURED_BEFORE,
+    DROPPED_BITS,
+    ENDED_BEFORE,
     FATE_0,
+    IDLE_NS,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
     LATENCY_SUM_NS,
     LINK_COUNTS,
+    OFFERED_BITS,
+    POOL_IDLE,
     SENSOR_WIDTH,
+    SENT_BEFORE_BITS,
+    SENT_LINK_BITS,
     SERVER_COUNTS,
 )
 from fleet.stages.frames import (
@@ -37,6 +48,7 @@ from fleet.stages.frames import (
     SENSED,
     SENSOR,
     SIGHT,
+    SKIP_NOT_PUBLISHED,
     STAGES,
     START,
     WIDTH,
@@ -50,20 +62,21 @@ _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
     "captured", "visitors", "sense_ns", "compute_ns", "sending_ns", "tail_ns", "promotion_ns",
     "radio_bits", "latency_ns_sum", "latency_ns_max", "payload_bytes", "wire_bits", "sent",
-    "metadata_bytes", "sent_with_pixels", "last_sent_ns",
+    "metadata_bytes", "sent_with_pixels", "last_sent_ns", "captured_in_warm_up",
+    "ended_in_warm_up",
 )  # fmt: skip
 
 
 _ARRAYS = (
-    "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "server_bins",
-    "latency", "sights",
+    "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
+    "server_bins", "latency", "sights",
 )  # fmt: skip
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
 
 @dataclass
 class Tally:
-    """Counts of one logical process, or of all of them merged.
+    """Counts of one logical process, or of all of them merged, since the end of the warm-up.
 
     Attributes:
         sensors: one row a sensor; shape (sensors, SENSOR_WIDTH).
@@ -71,6 +84,7 @@ class Tally:
         servers: one row a kind of servers in a pool; shape (plan.server_rows, SERVER_COUNTS).
         link_bins: bits sent by link class and time bin; shape (classes, bins).
         result_bins: results by group and time bin of their completion; shape (groups, bins).
+        latency_bins: sum of the latencies of these; ns.
         server_bins: highest number of servers of each region that changes it, by time bin; shape
             (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
@@ -79,7 +93,9 @@ class Tally:
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
+        since_ns: since when it counts.
         kept: the finished frames themselves, if they are to be kept.
+        by_name: for tables whose rows stand as in the scenario's file, the order by their names.
     """
 
     sensors: Ints
@@ -87,12 +103,15 @@ class Tally:
     servers: Ints
     link_bins: Ints
     result_bins: Ints
+    latency_bins: Ints
     server_bins: Ints
     latency: Ints
     sights: Ints
     stages_ns: NDArray[np.object_]
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
+    since_ns: int = 0
     kept: list[Rows] | None = None
+    by_name: dict[str, Ints] = field(default_factory=dict)
 
     @staticmethod
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
@@ -105,17 +124,19 @@ class Tally:
             servers=_zeros(plan.server_rows, SERVER_COUNTS),
             link_bins=_zeros(len(plan.class_names), bins),
             result_bins=_zeros(groups, bins),
+            latency_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
             sights=_zeros(groups, len(LIGHTS), len(plan.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             kept=[] if keep else None,
+            by_name=_by_name(plan),
         )
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally of the same plan."""
-        for name in ("links", "servers", "link_bins", "result_bins", "latency", "sights",
-                     "stages_ns"):  # fmt: skip
+        for name in ("links", "servers", "link_bins", "result_bins", "latency_bins", "latency",
+                     "sights", "stages_ns"):  # fmt: skip
             getattr(self, name).__iadd__(getattr(other, name))
         latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
         self.sensors += other.sensors
@@ -125,6 +146,29 @@ class Tally:
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
+    def forget(self, now_ns: int) -> None:
+        """Count from now on, in place: others hold on to these arrays.
+
+        What was under way is remembered as what came in before less what went out, and so is what
+        links had carried, when radios had sent, and since when somebody has been at work.
+        """
+        sensors, links = self.sensors, self.links
+        captured, last_sent_ns = sensors[:, [CAPTURED, LAST_SENT_NS]].T
+        ended = sensors[:, FATE_0 + 1 :].sum(axis=1)
+        accepted = links[:, OFFERED_BITS] - links[:, DROPPED_BITS]
+        sent, idle_ns = links[:, [SENT_LINK_BITS, IDLE_NS]].T
+        pools_idle_ns = self.servers[:, POOL_IDLE]
+        for name in (*_ARRAYS, "stages_ns"):
+            getattr(self, name)[...] = 0
+        sensors[:, [CAPTURED_BEFORE, ENDED_BEFORE, LAST_SENT_NS]] = np.array(
+            [captured, ended, last_sent_ns]
+        ).T
+        links[:, ACCEPTED_BEFORE_BITS], links[:, SENT_BEFORE_BITS] = accepted, sent
+        links[:, IDLE_NS], self.servers[:, POOL_IDLE] = idle_ns, pools_idle_ns
+        self.since_ns = now_ns
+        if self.kept is not None:
+            self.kept.clear()
+
     def rows(self) -> Rows:
         """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
         return np.concatenate([np.empty((0, WIDTH), dtype=np.int64), *(self.kept or [])])
@@ -132,12 +176,14 @@ class Tally:
     def save(self) -> State:
         """Return the counts as arrays, for `load`."""
         text = np.array([[str(ns) for ns in row] for row in self.stages_ns])
-        return {**fields(self, _ARRAYS), "stages_ns": text, "kept": self.rows()}
+        numbers = fields(self, (*_ARRAYS, "since_ns"))
+        return {**numbers, "stages_ns": text, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""
         for name in _ARRAYS:
             getattr(self, name)[...] = state[name]
+        self.since_ns = int(state["since_ns"])
         for g, row in enumerate(state["stages_ns"]):
             self.stages_ns[g] = [int(text) for text in row]
         if self.kept is not None:
@@ -147,12 +193,17 @@ class Tally:
         """Return a SHA-256 of every finished frame's every time and fate, and of all counts.
 
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
-        depend on who counted the frame, nor on when.
+        depend on who counted the frame, nor on when. Nor does it depend on the order in which a
+        scenario names its groups, links, regions and edges.
         """
-        digest = hashlib.sha256(str(self.stages_ns.tolist()).encode())
+        digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
-            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+            digest.update(np.ascontiguousarray(self._sorted(name)).tobytes())
         return digest.hexdigest()
+
+    def _sorted(self, name: str) -> NDArray[Any]:
+        table: NDArray[Any] = getattr(self, name)
+        return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
         """Count some frames that have met their fate."""
@@ -161,10 +212,25 @@ class Tally:
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
             columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
-            self.latency, stages_ns, self.result_bins, self.print_sum,
+            self.latency, stages_ns, self.result_bins, self.latency_bins, self.print_sum,
             plan.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
+
+
+def _by_name(plan: Plan) -> dict[str, Ints]:
+    groups, regions = np.argsort(plan.group_names), np.argsort(plan.region_names)
+    kinds = [0 if (pool := plan.pools[e]) is None else len(pool.kinds) for e in plan.pool_entry]
+    servers = [
+        row
+        for pool in np.argsort(plan.pool_names)
+        for row in range(plan.pool_row[pool], plan.pool_row[pool] + kinds[pool])
+    ]
+    return {
+        "stages_ns": groups, "result_bins": groups, "latency": groups, "sights": groups,
+        "link_bins": np.argsort(plan.class_names), "server_bins": regions,
+        "servers": np.array(servers, dtype=np.int64),
+    }  # fmt: skip
 
 
 def _zeros(*shape: int) -> Ints:
@@ -226,6 +292,7 @@ def finish(
     latency: Ints,
     stages_ns: Ints,
     result_bins: Ints,
+    latency_bins: Ints,
     print_sum: NDArray[np.uint64],
     sight_rows: Ints,
     sights: Ints,
@@ -238,10 +305,11 @@ def finish(
         name_hash: hash of each sensor's name; shape (all sensors,).
         group_of: group of each sensor; shape (all sensors,).
         pool_level: level behind which each sensor's servers are; shape (all sensors,).
-        sensors: see `Tally`; changed in place, as are the next three.
+        sensors: see `Tally`; changed in place, as are the next four.
         latency: see `Tally`.
         stages_ns: time by stage is added; shape (groups, stages).
         result_bins: see `Tally`.
+        latency_bins: see `Tally`.
         print_sum: see `Tally`; changed in place.
         sight_rows: rows of the plan's traces.
         sights: see `Tally`; changed in place.
@@ -253,7 +321,8 @@ def finish(
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
         if columns[SIGHT, i] >= 0:
-            count(sights, sight_rows, columns[SIGHT, i], group_of[s], fate == RESULT)
+            answered = fate in (RESULT, SKIP_NOT_PUBLISHED)
+            count(sights, sight_rows, columns[SIGHT, i], group_of[s], answered)
         if fate != RESULT:
             continue
         g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]
@@ -261,7 +330,9 @@ def finish(
         sensors[s, LATENCY_SUM_NS] += spent
         sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
         latency[g, bucket_of(spent)] += 1
-        result_bins[g, np.uint64(done) // np.uint64(BIN_NS)] += 1
+        time_bin = np.uint64(done) // np.uint64(BIN_NS)
+        result_bins[g, time_bin] += 1
+        latency_bins[g, time_bin] += spent
         before = _step(columns, i, SENSED, stages_ns, g, SENSE, before)
         before = _step(columns, i, READY, stages_ns, g, COMPUTE, before)
         before = _hop(columns, i, 0, stages_ns, g, UP, before, pool_level[s])

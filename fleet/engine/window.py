@@ -13,10 +13,10 @@ class Window(NamedTuple):
     end_ns: int
 
 
-def windows(start_ns: int, end_ns: int, length_ns: int) -> Iterator[Window]:
-    """Yield consecutive windows that cover [start, end); the last one may be shorter."""
+def windows(start_ns: int, end_ns: int, length_ns: int, cut_ns: int = 0) -> Iterator[Window]:
+    """Yield consecutive windows that cover [start, end), none across a cut; some are shorter."""
     at = int(start_ns)
     while at < end_ns:
-        until = min(at + int(length_ns), int(end_ns))
+        until = min(at + int(length_ns), int(cut_ns if at < cut_ns < end_ns else end_ns))
         yield Window(at, until)
         at = until

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections import deque
 
+import numpy as np
 import simpy
 
 from fleet.engine.control import FRAME as FRAME_RANK
 from fleet.engine.control import Environment, Process, pause
 from fleet.engine.stations import Row, Station
 from fleet.engine.tally import Tally
-from fleet.plan.columns import Plan, Pool
-from fleet.stages.books import BATCHES, BIN_NS, BOOTS, DECODING_NS, SERVED_NS, SERVER_NS, STARTED
+from fleet.plan.columns import Ints, Plan, Pool
+from fleet.stages.books import (
+    ARRIVED_PX,
+    BATCHES,
+    BIN_NS,
+    BOOTS,
+    DECODERS_IDLE_NS,
+    DECODING_NS,
+    SERVED_NS,
+    SERVER_NS,
+    SERVERS_IDLE_NS,
+    STARTED,
+)
 from fleet.stages.cloud import batch_ns
 from fleet.stages.frames import CLOCK, FRAME, INFER, SENSOR, START
+
+_SPENT = [SERVED_NS, SERVER_NS, DECODING_NS]
 
 
 class Crew:
@@ -106,20 +120,27 @@ class Workplace(Station):
 class Decoders(Workplace):
     """The decoders of a pool."""
 
-    def __init__(self, env: Environment, plan: Plan, pool: Pool) -> None:
-        """Set up idle decoders."""
+    def __init__(self, env: Environment, plan: Plan, pool: Pool, counts: Ints) -> None:
+        """Set up idle decoders; `counts` is the row of the pool's first servers."""
         super().__init__(env, pool.queue_max, [k.count * k.decoders for k in pool.kinds])
-        self.plan, self.pool = plan, pool
+        self.plan, self.pool, self.counts = plan, pool, counts
 
     def needed(self, sensor: int) -> bool:
         """Return whether a sensor's frames must be decoded here."""
         any_here = any(k.count * k.decoders for k in self.pool.kinds)
         return any_here and bool(self.plan.decode_px[sensor])
 
+    def admit(self, row: Row, through: simpy.Event) -> None:
+        """Queue a frame if there is room."""
+        self.counts[ARRIVED_PX] += self.plan.decode_px[row[SENSOR]]
+        super().admit(row, through)
+
     def start(self) -> None:
         """Have idle decoders begin."""
         while self.crew.idle and self.waiting:
             row, through = self.waiting.popleft()
+            if min(self.crew.idle)[0] <= row[CLOCK]:
+                self.counts[DECODERS_IDLE_NS] = self.env.now
             self.env.process(self._decode(self.crew.take(), row, through))
 
     def _decode(self, kind: int, row: Row, through: simpy.Event) -> Process:
@@ -136,11 +157,13 @@ class ServerPool(Workplace):
         pool = plan.pool(index)
         super().__init__(env, pool.queue_max, [k.count for k in pool.kinds])
         self.plan, self.pool, self.index = plan, pool, index
-        self.decoders = Decoders(env, plan, pool)
         row = int(plan.pool_row[index])
         self.counts = tally.servers[row : row + len(pool.kinds)]
+        self.decoders = Decoders(env, plan, pool, self.counts[0])
         self.bins = tally.server_bins[index] if pool.autoscaling else None
         self.paid_since_ns = [0] * pool.kinds[0].count
+        self.paid_ns = 0  # for servers that were given back, to the end of their batches
+        self.warm_up = np.zeros((len(pool.kinds), len(_SPENT)), dtype=np.int64)  # spent in it
         self.marked_ns = 0
 
     def admit(self, row: Row, through: simpy.Event) -> None:
@@ -157,6 +180,10 @@ class ServerPool(Workplace):
                 self.look_after(due_ns - self.env.now)
                 break
             size = min(self.pool.max_batch, len(self.waiting))
+            if size == self.pool.max_batch:
+                due_ns = min(due_ns, self.waiting[size - 1][0][CLOCK])
+            if min(self.crew.idle)[0] <= due_ns:
+                self.counts[0, SERVERS_IDLE_NS] = self.env.now
             batch = [self.waiting.popleft() for _ in range(size)]
             self.env.process(self._batch(self.crew.take(), batch))
         deadline_ns = self.pool.deadline_ns
@@ -170,16 +197,21 @@ class ServerPool(Workplace):
         self.counts[kind, STARTED] += len(batch)
         for row, _ in batch:
             row[START] = self.env.now
-        yield from self.work(kind, self._batch_ns(kind, batch))
+        times = self.pool.kinds[kind]
+        held_ns, spent_ns = (
+            self._drawn_ns(of[len(batch)], batch) for of in (times.hold_ns, times.service_ns)
+        )
+        yield from self.work(kind, held_ns)
+        if spent_ns > held_ns:
+            yield pause(self.env, spent_ns - held_ns, FRAME_RANK)
         for row, through in batch:
             row[INFER] = self.env.now
             through.succeed(True)
 
-    def _batch_ns(self, kind: int, batch: list[tuple[Row, simpy.Event]]) -> int:
-        mean_ns = int(self.pool.kinds[kind].service_ns[len(batch)])
+    def _drawn_ns(self, mean_ns: int, batch: list[tuple[Row, simpy.Event]]) -> int:
         first = batch[0][0]
         key = self.plan.service_keys[first[SENSOR]]
-        return batch_ns(mean_ns, self.pool.law, self.pool.variation, key, first[FRAME])
+        return batch_ns(int(mean_ns), self.pool.law, self.pool.variation, key, first[FRAME])
 
     # What the autoscaler sees (fleet.engine.control.Servers) ----------------------------------
 
@@ -208,9 +240,7 @@ class ServerPool(Workplace):
     def retire_server(self, now_ns: int) -> None:
         """Give back an idle server, or the one whose batch ends first when it ends."""
         self.mark(now_ns)
-        end_ns = self.crew.retire() or now_ns
-        self.counts[0, SERVER_NS] += min(end_ns, max(now_ns, self.plan.end_ns))
-        self.counts[0, SERVER_NS] -= self.paid_since_ns.pop()
+        self.paid_ns += (self.crew.retire() or now_ns) - self.paid_since_ns.pop()
         for _ in range(self.pool.kinds[0].decoders):
             self.decoders.crew.retire()
 
@@ -225,9 +255,15 @@ class ServerPool(Workplace):
         """Book the server time up to now."""
         self.mark(now_ns)
         for k, kind in enumerate(self.pool.kinds):
-            self.counts[k, SERVED_NS] = self.spent_ns(k, now_ns)
-            self.counts[k, DECODING_NS] = self.decoders.spent_ns(k, now_ns)
-            if k > 0:
-                self.counts[k, SERVER_NS] = kind.count * now_ns
-        self.counts[0, SERVER_NS] += sum(now_ns - since for since in self.paid_since_ns)
-        self.paid_since_ns = [now_ns] * len(self.paid_since_ns)
+            paid_ns = kind.count * now_ns if k > 0 else self.paid_up_to(now_ns)
+            spent = self.spent_ns(k, now_ns), paid_ns, self.decoders.spent_ns(k, now_ns)
+            self.counts[k, _SPENT] = spent - self.warm_up[k]
+
+    def paid_up_to(self, now_ns: int) -> int:
+        """Return the time for which servers of the first kind are paid up to now."""
+        ahead = sum(until_ns - now_ns for until_ns, kind in self.crew.leaving if kind == 0)
+        return self.paid_ns - ahead + sum(now_ns - since for since in self.paid_since_ns)
+
+    def forget(self) -> None:
+        """Leave out of the books what was spent when they were last closed."""
+        self.warm_up += self.counts[:, _SPENT]

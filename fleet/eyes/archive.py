@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
 from fleet.errors import InputError
+from fleet.interrupt import check
 
 _CHUNK = 2**20
 _DAMAGED = "{}: is damaged ({}); fetch it again"
@@ -67,6 +68,7 @@ def members(
     try:
         with tarfile.open(fileobj=stream, mode=mode) as tar:
             for entry in tar:
+                check()
                 _check_entry(entry, name)
                 unpacked += entry.size
                 if unpacked > most_bytes:

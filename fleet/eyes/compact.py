@@ -14,8 +14,8 @@ Ints = NDArray[np.int64]
 
 WORDS = ("view", "source", "model", "light")
 NUMBERS = (
-    "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes",
-    "i_permille", "p_permille",
+    "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes", "i_ppm",
+    "p_ppm",
 )  # fmt: skip
 SCHEMA = pa.schema(
     [(word, pa.string()) for word in (*WORDS, "scene")]
@@ -43,7 +43,7 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     lights = np.array([LIGHTS.index(light) for light in rows["light"].to_pylist()])
     values = [column(rows, "present"), wanted(rows)]
     values += [column(rows, name) for name in NUMBERS[2:6]]
-    values += _permille(rows, lights)
+    values += _differences(rows, np.unique([lights, values[0]], axis=1, return_inverse=True)[1])
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
     clips = zip(rows["clip"].to_pylist(), rows["light"].to_pylist(), strict=True)
@@ -53,16 +53,14 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     return pa.table([*words, *whole], names=SCHEMA.names)
 
 
-def _permille(rows: pa.Table, lights: Ints) -> list[Floats]:
-    """Return the bytes of each row's last I frame and last P frame, over their means by day.
+def _differences(rows: pa.Table, bucket: Ints) -> list[Floats]:
+    """Return how the last I frame and P frame of each row differ from the means of its bucket.
 
-    So by day, over all that was traced, both are 1000 in the mean. Where nothing was traced by day
-    the first light that was stands for it. A clip whose frames are all I frames has no P frames of
-    its own: theirs are the same.
+    In millionths of the bucket's mean I frame; their means over a bucket are 0. A clip whose frames
+    are all I frames has no P frames of its own: theirs are the same.
     """
     sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
-    usual = lights == lights.min()
-    found = []
+    many, i_mean, found = np.bincount(bucket), None, []
     for kind in (intra, ~intra if not intra.all() else intra):
         last = np.empty(len(sizes), np.int64)
         clips = np.flatnonzero(np.diff(column(rows, "frame"), prepend=np.inf) <= 0)
@@ -70,5 +68,7 @@ def _permille(rows: pa.Table, lights: Ints) -> list[Floats]:
             at = np.flatnonzero(kind[begin:end] if kind[begin:end].any() else intra[begin:end])
             before = np.searchsorted(at, np.arange(end - begin), side="right") - 1
             last[begin:end] = begin + at[np.maximum(before, 0)]
-        found.append(1000 * sizes[last] / sizes[last[usual]].mean())
+        mean = (np.bincount(bucket, sizes[last]) / many)[bucket]
+        i_mean = mean if i_mean is None else i_mean
+        found.append(1e6 * (sizes[last] - mean) / i_mean)
     return found

@@ -8,7 +8,7 @@ from fleet.eyes.clip import VIEWS
 
 RAW_NAME = "raw"
 """The source of pictures that no codec has had."""
-FIRST_SITE, SITES = 590_000, 4
+FIRST_SITE, SITES = 590_000, 10
 """Seeds of the sites at which networks look live: those of the packaged traces, where no network
 was trained. Few, since making a site takes longer than painting a frame of it."""
 

@@ -1,9 +1,9 @@
 """What a network costs, layer by layer: work, weights, and memory while it runs, in eight bits.
 
 The sizes of all tensors come from a trial run, so any sound network can be counted. What costs a
-DSP nothing is no layer: constants, other shapes of the same numbers, an activation that the layer
-before can apply as it writes. Axes in another order count as such where they only turn (batch,
-channels, height, width) into (batch, height, width, channels) or back.
+DSP nothing is no layer: constants, other shapes of the same numbers, a function of single numbers
+that the layer before can apply as it writes. Axes in another order count as such where they only
+turn (batch, channels, height, width) into (batch, height, width, channels) or back.
 """
 
 from __future__ import annotations
@@ -17,48 +17,18 @@ from typing import Any
 from fleet.errors import InputError
 from fleet.eyes import onnx_file, worker
 from fleet.eyes.build import onnx_package
+from fleet.eyes.layers import ACTING, BIAS_BYTES, About, Layer, put_together
 
 _FREE = {
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "QuantizeLinear",
     "DequantizeLinear",
 }  # fmt: skip
-_ACTIVATIONS = {
-    "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu",
-    "BatchNormalization",
-}  # fmt: skip
 _UNCOUNTED = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "DeformConv"}
 _LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _BIAS_AT = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "QLinearConv": 8}
 _SETTINGS = {"Resize", "Upsample", "Slice", "Pad", "Split", "Clip", "TopK", "Expand"}
 """Operators whose constants say how, not what."""
-_BIAS_BYTES = 4  # an int32, as sums are
-
-
-@dataclass
-class Layer:
-    """One operation of a network.
-
-    Attributes:
-        name: of the operator, or of its output if it has none.
-        operator: its type.
-        inputs: the tensors that it reads.
-        outputs: those that it writes.
-        macs: multiplications with addition.
-        parameters: weights that it holds.
-        weight_bytes: what they take in eight bits, biases in 32.
-        read_bytes: what it reads of other layers.
-        written_bytes: what it writes.
-    """
-
-    name: str
-    operator: str
-    inputs: list[str]
-    outputs: list[str]
-    macs: int = 0
-    parameters: int = 0
-    weight_bytes: int = 0
-    read_bytes: int = 0
-    written_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,7 +115,7 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
     counting = _Counting(onnx, name, {**inputs, **constants, **seen.shapes}, constants)
     for node in graph.node:
         counting.node(node)
-    layers = counting.fused(set(outputs))
+    layers = counting.together(set(outputs))
     if not layers:
         raise InputError(f"{name}: has no layers: nothing is computed from its inputs")
     last = [counting.root(tensor) for tensor in outputs]
@@ -177,6 +147,7 @@ class _Counting:
     constants: dict[str, list[int]]
     operators: Counter[str] = field(default_factory=Counter)
     layers: list[Layer] = field(default_factory=list)
+    about: dict[str, About] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
 
@@ -214,45 +185,26 @@ class _Counting:
         layer.written_bytes = sum(self.bytes(t) for t in made)
         self._count_weights(node, layer)
         self.layers.append(layer)
+        self.about[made[0]] = self._about(node)
 
-    def fused(self, outputs: set[str]) -> list[Layer]:
-        """Return the layers, activations counted as part of the layer before."""
-        readers = Counter(self.root(t) for layer in self.layers for t in layer.inputs)
-        readers.update(self.root(t) for t in outputs)
-        left: list[Layer] = []
-        maker: dict[str, Layer] = {}
-        for layer in self.layers:
-            layer.inputs = list(dict.fromkeys(self.root(t) for t in layer.inputs))
-            before = maker.get(layer.inputs[0])
-            if before is not None and _joins(layer, before, readers):
-                if layer.operator != "BatchNormalization":  # whose weights go into the others
-                    before.parameters += layer.parameters
-                    before.weight_bytes += layer.weight_bytes
-                self.roots[layer.outputs[0]] = layer.inputs[0]
-                readers[layer.inputs[0]] += readers[layer.outputs[0]] - 1
-                continue
-            left.append(layer)
-            maker |= dict.fromkeys(layer.outputs, layer)
-        return self._with_swish(left, readers)
+    def together(self, outputs: set[str]) -> list[Layer]:
+        """Return the layers, functions of single numbers in one piece (`fleet.eyes.layers`)."""
+        said = {self.root(tensor) for tensor in outputs}
+        return put_together(self.layers, self.about, self.bytes, said, self.roots)
 
-    def _with_swish(self, layers: list[Layer], readers: Counter[str]) -> list[Layer]:
-        """Count x · sigmoid(x) as one activation of the layer that made x."""
-        gates = {x.outputs[0]: x for x in layers if x.operator in ("Sigmoid", "HardSigmoid")}
-        maker = {tensor: layer for layer in layers for tensor in layer.outputs}
-        gone: set[int] = set()
-        for layer in layers:
-            layer.inputs = list(dict.fromkeys(self.root(t) for t in layer.inputs))
-            if layer.operator != "Mul" or len(layer.inputs) != 2:
-                continue
-            for gate, x in (layer.inputs, layer.inputs[::-1]):
-                if (
-                    gate in gates and gates[gate].inputs == [x] and x in maker
-                    and readers[gate] == 1 and readers[x] == 2
-                ):  # fmt: skip
-                    gone |= {id(layer), id(gates[gate])}
-                    self.roots[layer.outputs[0]] = x
-                    break
-        return [layer for layer in layers if id(layer) not in gone]
+    def _about(self, node: Any) -> About:
+        """Return whether an operator acts on each number alone, and what bias it could have."""
+        held = [t for t in node.input if t in self.constants]
+        acts = node.op_type in ACTING and len([t for t in node.output if t]) == 1
+        lacks = 0
+        if node.op_type in _WEIGHTED and len(node.input) < 3 and held:
+            shape = self.shapes[node.output[0]]
+            lacks = shape[-1] if node.op_type in ("Gemm", "MatMul") else shape[1]
+        return About(acts and all(self._is_row(tensor) for tensor in held), lacks)
+
+    def _is_row(self, tensor: str) -> bool:
+        """Return whether a constant is a number, or numbers along one axis."""
+        return prod(self.shapes[tensor]) == max(self.shapes[tensor], default=1)
 
     def _is_layout(self, node: Any) -> bool:
         if node.op_type != "Transpose":
@@ -291,16 +243,12 @@ class _Counting:
                 continue
             if node.op_type == "QLinearConv" and at not in (3, 8):
                 continue  # scales and zero points
-            self.held.add(tensor)
             count = prod(self.shapes[tensor])
+            if count == 1 and node.op_type in ACTING:
+                continue  # part of what the function is
+            self.held.add(tensor)
             layer.parameters += count
-            layer.weight_bytes += count * (_BIAS_BYTES if at == _BIAS_AT.get(node.op_type) else 1)
-
-
-def _joins(layer: Layer, before: Layer, readers: Counter[str]) -> bool:
-    """Return whether an activation can be applied by the layer before, which nobody else reads."""
-    alone = readers[layer.inputs[0]] == 1 and len(before.outputs) == 1
-    return layer.operator in _ACTIVATIONS and alone
+            layer.weight_bytes += count * (BIAS_BYTES if at == _BIAS_AT.get(node.op_type) else 1)
 
 
 def _working(

@@ -48,12 +48,13 @@ class _Field(NamedTuple):
     data: memoryview
 
 
-def check(data: bytes, name: str) -> None:
+def check(data: bytes, name: str, *, foreign: bool = False) -> None:
     """Refuse a file that is no ONNX model, is too large, or reaches outside of itself.
 
     Args:
         data: content of the file.
         name: of the file, for messages.
+        foreign: let operators pass that are not of the standard; then it must not be run.
 
     Raises:
         InputError: it is not an ONNX model of standard operators that holds all its weights; says
@@ -65,7 +66,7 @@ def check(data: bytes, name: str) -> None:
         )
     if data[4:8] == b"ORTM":
         raise InputError(f"{name}: is in onnxruntime's own format; give the ONNX file itself")
-    walk = _Walk(name)
+    walk = _Walk(name, foreign)
     walk.message("model", memoryview(data), 0)
     if not (walk.has_version and walk.nodes):
         raise InputError(f"{name}: is not an ONNX model: it has no version or no operators")
@@ -74,8 +75,8 @@ def check(data: bytes, name: str) -> None:
 class _Walk:
     """Goes through the messages of a model; remembers what it met."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, foreign: bool) -> None:
+        self.name, self.foreign = name, foreign
         self.nodes = self.fields = 0
         self.has_version = False
 
@@ -104,7 +105,7 @@ class _Walk:
         if self.nodes > MOST_NODES:
             raise self._error(f"has more than {MOST_NODES:,} operators; give a smaller model")
         domain, operator = _text(fields, _DOMAIN), _text(fields, _OP_TYPE)
-        if domain not in STANDARD_DOMAINS:
+        if domain not in STANDARD_DOMAINS and not self.foreign:
             raise self._error(
                 f"operator '{operator}' is of domain '{domain}'; only standard ONNX operators run"
                 " here, so export the model without it"

@@ -14,6 +14,7 @@ from fleet.eyes import graph, quantise, worker
 from fleet.eyes.clip import LIGHTS, VIEWS, Pixels
 from fleet.eyes.detector import Detector
 from fleet.eyes.families import FAMILIES
+from fleet.eyes.prepared import prepared
 from fleet.eyes.session import Session
 
 BATCHES, REPEATS = (1, 2, 4, 8), 15
@@ -47,6 +48,7 @@ class Profile:
         int8_times: by batch, in eight bits.
         effect: what eight bits change.
         remarks: what could not be found out, and why.
+        whole: whether all of the work is counted; if not, time and energy are lower bounds.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Profile:
     int8_times: dict[int, Time]
     effect: quantise.Effect | None
     remarks: list[str]
+    whole: bool = True
 
 
 def measure(
@@ -67,6 +70,7 @@ def measure(
     name: str,
     file: str,
     *,
+    size: tuple[int, int] | None = None,
     pictures: Sequence[Pixels] | None = None,
     repeats: int | None = None,
 ) -> Profile:
@@ -76,6 +80,7 @@ def measure(
         data: content of an ONNX file.
         name: what its rows shall be called.
         file: name of the file, for messages.
+        size: height and width for a picture whose size the file leaves open.
         pictures: to try eight bits on; None for rendered scenes.
         repeats: of each timed run, `REPEATS` if not said.
 
@@ -83,10 +88,11 @@ def measure(
         InputError: the model is not sound or meets a limit of memory or time.
     """
     repeats = REPEATS if repeats is None else repeats
-    counted = graph.read(data, file, _LIMITS)
-    times = _timed(data, file, repeats)  # in a process of its own, before it is loaded in this one
-    family = Session(data, file).metadata.get("family", "")
-    remarks: list[str] = []
+    ready = prepared(data, file, size)
+    counted = graph.read(ready.data, file, _LIMITS)
+    times = _timed(ready.data, file, repeats)  # in its own process, before it is loaded in this one
+    family = Session(ready.data, file).metadata.get("family", "")
+    remarks = [ready.left_out] if ready.left_out else []
     if not counted.any_batch:
         remarks.append("takes one picture at a time: what batches gain is not known")
     if counted.uncounted:
@@ -94,14 +100,14 @@ def measure(
     small, effect = None, None
     if counted.quantised:
         remarks.append("is in eight bits already")
-    elif family not in FAMILIES:
+    elif family not in FAMILIES or ready.left_out:
         remarks.append(
             "its metadata name no known family of detectors: not tried in eight bits, since what it"
             " takes and says is not known"
         )
     else:
         shown = rendered() if pictures is None else pictures
-        small, effect = quantise.effect(Detector(data, file), data, shown)
+        small, effect = quantise.effect(Detector(ready.data, file), ready.data, shown)
     if pictures is not None and effect is None:
         remarks.append("the pictures that were given are not used")
     return Profile(
@@ -116,6 +122,7 @@ def measure(
         int8_times={} if small is None else _timed(small, file, repeats),
         effect=effect,
         remarks=remarks,
+        whole=not (ready.left_out or counted.uncounted),
     )
 
 

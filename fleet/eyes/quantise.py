@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from fleet.eyes.build import onnx_package
 from fleet.eyes.clip import Pixels
 from fleet.eyes.detector import Detector
 from fleet.eyes.session import Array, quantiser
+from fleet.passing import passing_folder
 
 _LEAST_IOU = 0.5
 _CALIBRATION = 20
@@ -57,8 +56,8 @@ def quantised(data: bytes, name: str, samples: Sequence[Array]) -> bytes:
     model = onnx.load_from_string(data)
     held = {tensor.name for tensor in model.graph.initializer}
     port = next(p.name for p in model.graph.input if p.name not in held)
-    with tempfile.TemporaryDirectory() as folder, _silent():
-        path = Path(folder) / "int8.onnx"
+    with passing_folder() as folder, _silent():
+        path = folder / "int8.onnx"
         try:
             tools.quantize_static(
                 model, path, _reader(tools, port, samples),

@@ -2,7 +2,7 @@
 
 A simulated sensor has a light and, in each second, a drawn number of objects in view. It takes a
 row of the trace with this light and this number: what the model found there, right and wrong, the
-bytes of the message and of the crops, and how the frame's bytes stood to the usual.
+bytes of the message and of the crops, and how the frame's bytes differed from the mean.
 
 Which row is said in `fleet.stages.sight`: all rows of a bucket are equally likely, so means by
 light and number of objects are those of the trace.
@@ -41,7 +41,7 @@ Ints = NDArray[np.int64]
 
 
 class Replay(NamedTuple):
-    """Rows of one view, source and model, by light and objects; columns of shape (rows,), int64.
+    """Rows of one view, source and model, by light and objects; columns of shape (rows,).
 
     Attributes:
         start: first row of each bucket; shape (lights, MOST_OBJECTS + 1).
@@ -54,8 +54,9 @@ class Replay(NamedTuple):
         false_positives: found and not there.
         message_bytes: of a message about what was found.
         roi_bytes: of crops of what was found; 0 behind a codec.
-        i_permille: bytes of the last I frame, over the mean of this column by day.
-        p_permille: bytes of the last P frame, over the mean of this column by day.
+        i_ppm: by how much the last I frame is larger than the mean of its bucket, in millionths of
+            that mean.
+        p_ppm: the same of the last P frame and the mean of those, in millionths of an I frame too.
     """
 
     start: Ints
@@ -68,8 +69,8 @@ class Replay(NamedTuple):
     false_positives: Ints
     message_bytes: Ints
     roi_bytes: Ints
-    i_permille: Ints
-    p_permille: Ints
+    i_ppm: Ints
+    p_ppm: Ints
 
 
 def load(view: str, source: str, model: str, path: Path | None = None) -> Replay:
@@ -118,15 +119,8 @@ def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
 
 @functools.cache
 def _packaged() -> dict[tuple[str, ...], pa.Table]:
-    tables = [_told(pq.read_table(table)) for table in sorted(folder().glob("*.parquet"))]
+    tables = [pq.read_table(table).cast(SCHEMA) for table in sorted(folder().glob("*.parquet"))]
     return dict(groups(pa.concat_tables([SCHEMA.empty_table(), *tables]), WORDS[:3]))
-
-
-def _told(table: pa.Table) -> pa.Table:
-    """Return a packaged table whose rows tell their scene; until it is made anew, one for all."""
-    if "scene" not in table.column_names:
-        table = table.add_column(len(WORDS), "scene", pa.array([""] * len(table)))
-    return table.cast(SCHEMA)
 
 
 @functools.lru_cache(maxsize=4)

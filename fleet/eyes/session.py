@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fleet.errors import InputError, eyes_missing
 from fleet.eyes import onnx_file
+from fleet.interrupt import check
 
 Array = NDArray[Any]
 
@@ -82,7 +83,9 @@ class Session:
 
         Raises:
             InputError: the network cannot run on them.
+            Interrupted: the command is to end.
         """
+        check()
         feed = {port.name: array for port, array in zip(self.inputs, inputs, strict=True)}
         try:
             found: list[Array] = self._session.run(None, feed)

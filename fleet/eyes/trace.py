@@ -50,6 +50,7 @@ from fleet.eyes.clip import Clip, Frame, Pixels, Truth
 from fleet.eyes.codec import RAW, Coded, Setting, encode, jpeg
 from fleet.eyes.tasks import identities
 from fleet.eyes.tracker import Tracker
+from fleet.passing import passing
 from fleet.stages.camera import metadata_bytes
 
 ROI_MARGIN = 0.1
@@ -272,17 +273,15 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> pa.Table:
             f"{path}: is a folder; name a file in it, such as {path / 'trace.parquet'}"
         )
     part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()  # before hours of work
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    try:
+    with passing(part):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()  # before hours of work
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
         table = pa.Table.from_batches(list(batches), SCHEMA)
         pq.write_table(table, part, compression="zstd")
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return table
 
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fleet import child
 from fleet.errors import InputError
 from fleet.eyes.session import Session, TooLargeError, blank, runtime_version
 
@@ -88,13 +89,11 @@ def trial(
         "limits": asdict(limits),
     }  # fmt: skip
     try:
-        done = subprocess.run(
+        done = child.run(
             [sys.executable, "-P", "-m", "fleet.eyes.worker", json.dumps(asked)],
-            input=data,
-            capture_output=True,
+            data,
             env=os.environ | {"PYTHONPATH": str(_PACKAGE_AT), "OMP_NUM_THREADS": "1"},
-            timeout=limits.wall_s,
-            check=False,
+            wall_s=limits.wall_s,
         )
     except subprocess.TimeoutExpired:
         raise InputError(

@@ -56,9 +56,10 @@ class ServerKind:
     Attributes:
         server: catalogue item.
         count: how many at the start.
-        service_ns: t(b) for b = 0..max_batch.
+        service_ns: t(b) for b = 0..max_batch: until the results of a batch are there.
+        hold_ns: h(b), likewise: until the server can take the next batch; at most t(b).
         idle_uw: paid and not serving; host included.
-        busy_uw: while a batch runs; host included.
+        busy_uw: while it computes; host included.
         decoders: of each server; 0 if decoding is left out.
         decode_px_s: pixels a second of each decoder.
         decode_uw: more, for each decoder that works.
@@ -70,6 +71,7 @@ class ServerKind:
     server: str
     count: int
     service_ns: Ints
+    hold_ns: Ints
     idle_uw: int
     busy_uw: int
     decoders: int
@@ -166,6 +168,7 @@ class Plan:
 
     Attributes:
         end_ns: horizon; frames still under way then are in flight.
+        warm_up_ns: until when nothing is counted.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
         loss_keys: by level too; shape (LEVELS, sensors).
@@ -183,6 +186,7 @@ class Plan:
         links: link table (`fleet.stages.uplink`).
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
+        cell_level: level of the radio cell to which each sensor's own radio sends, -1 for none.
         region_of: region of each sensor.
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
         eyes: networks whose sight setups have; their column `sight` says which.
@@ -209,6 +213,7 @@ class Plan:
         boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
         grid: whose electricity it is.
         prices: what things cost, if the scenario names a price book.
+        remarks: what a reader should know of choices that were made for him.
     """
 
     scenario: str
@@ -217,6 +222,7 @@ class Plan:
     seed: int
     replication: int
     end_ns: int
+    warm_up_ns: int
     names: tuple[str, ...]
     name_hash: Keys
     capture_keys: Keys
@@ -251,6 +257,7 @@ class Plan:
     mobile_class: Ints
     radios: tuple[Radio, ...]
     radio_of: Ints
+    cell_level: Ints
     region_names: tuple[str, ...]
     region_of: Ints
     sights: Sights
@@ -282,6 +289,7 @@ class Plan:
     prices: Prices | None
     accuracy: tuple[tuple[str, float], ...]
     assumptions: tuple[Row, ...]
+    remarks: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for value in (*vars(self).values(), *self.setups, *self.sights):
@@ -292,6 +300,11 @@ class Plan:
     def size(self) -> int:
         """Return the number of sensors."""
         return len(self.names)
+
+    @property
+    def measured_ns(self) -> int:
+        """Return the length of the span in which is counted; ns."""
+        return self.end_ns - self.warm_up_ns
 
     @cached_property
     def index(self) -> dict[str, int]:

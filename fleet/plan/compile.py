@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fleet.catalog import Catalog
-from fleet.chance import Stream, exp_minus, name_hashes, stream_keys, uniform
+from fleet.chance import Stream, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
-from fleet.plan import equipment, events, network, placing, pools, timetable
+from fleet.plan import capture_times, equipment, events, network, people, placing, pools
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
@@ -22,11 +22,10 @@ from fleet.plan.placing import Placement
 from fleet.plan.sights import build as build_sights
 from fleet.plan.sights import task_of
 from fleet.scenario import own_rows
-from fleet.scenario.city import HOURS, Demand
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.stages.frames import LEVELS
-from fleet.stages.scene import MAX_MEAN
 from fleet.stages.uplink import service_ns
+from fleet.units import format_time_ns
 
 
 def catalogue(scenario: Scenario) -> Catalog:
@@ -78,7 +77,9 @@ def compile_plan(
         scenario, reader, arm, replication, placed,
         placing.arm_of_each(scenario, arm, placed, placement),
         network.build(scenario, reader, placed, pools.region_names(scenario)),
+        capture_times.read(scenario, placed),
     )  # fmt: skip
+    parts.remarks += parts.times.remarks
     add_setups(parts)
     return _plan(parts, deployments)
 
@@ -100,11 +101,12 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         seed=model.seed,
         replication=parts.replication,
         end_ns=model.duration,
+        warm_up_ns=_warm_up_ns(scenario),
         lookahead_ns=model.duration,
         timetable=found.timetable,
         rollout=found.rollout,
         **_sensor_columns(parts),
-        **_scene_columns(parts),
+        **people.scene_columns(parts),
         **_region_columns(parts),
         **vars(served),
         **_link_columns(parts),
@@ -120,7 +122,20 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         prices=_prices(parts),
         accuracy=_accuracy(parts),
         assumptions=tuple(parts.reader.used),
+        remarks=tuple(dict.fromkeys(parts.remarks)),
     )
+
+
+def _warm_up_ns(scenario: Scenario) -> int:
+    """Return until when nothing is counted; ns."""
+    warm_up_ns, end_ns = scenario.model.warm_up, scenario.model.duration
+    if warm_up_ns >= end_ns:
+        raise scenario.error(
+            ("warm_up",),
+            f"{format_time_ns(warm_up_ns)} leaves nothing to count of a run of"
+            f" {format_time_ns(end_ns)}; make it shorter than 'duration'",
+        )
+    return warm_up_ns
 
 
 def _prices(parts: Parts) -> Prices | None:
@@ -156,8 +171,6 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
     keys = {s: stream_keys(hashes, scenario.model.seed, parts.replication, s) for s in Stream}
     groups = tuple(scenario.model.sensors)
     phase = _phases(parts, keys[Stream.PHASE])
-    rates = [parts.setup(s).use.rate for s in range(len(placed))]
-    clocks, trace_ns = clock_table(scenario, placed, rates, phase)
     return {
         "names": names,
         "name_hash": hashes,
@@ -177,25 +190,15 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
         "decode_px": np.array(
             [parts.setup(s).row["decode_px"] for s in range(len(placed))], dtype=np.int64
         ),
-        "clocks": clocks,
-        "phase": phase,
-        "trace_ns": trace_ns,
-    }
-
-
-def _scene_columns(parts: Parts) -> dict[str, Any]:
-    """Return who walks past the sensors."""
-    demand = placing.city_demand(parts.scenario)
-    stay, share = _scene(parts, demand)
-    return {
-        "stay": stay,
-        "share": share,
-        "profile_of": np.array(
-            [demand.profile(s.site.footfall_rank) if demand else 0 for s in parts.placed],
-            dtype=np.int64,
+        "clocks": clock_table(
+            scenario,
+            placed,
+            [parts.setup(s).use.rate for s in range(len(placed))],
+            phase,
+            parts.times,
         ),
-        "demand": demand.people_per_h if demand else np.zeros((1, HOURS)),
-        "first_hour": timetable.hour_column(parts.scenario.model.start_time),
+        "phase": phase,
+        "trace_ns": parts.times.times_ns,
     }
 
 
@@ -229,6 +232,7 @@ def _link_columns(parts: Parts) -> dict[str, Any]:
         "mobile_class": np.array([c.mobile for c in net.classes], dtype=np.int64),
         "radios": tuple(c.radio for c in net.classes),
         "radio_of": net.radio_of,
+        "cell_level": net.cell_level,
         "boundaries": boundaries,
         "fixed_pj_per_bit": fixed,
         "mobile_pj_per_bit": mobile,
@@ -266,31 +270,6 @@ def _phases(parts: Parts, keys: Keys) -> Floats:
     return phase
 
 
-def _scene(parts: Parts, demand: Demand | None) -> tuple[Floats, Floats]:
-    """Return (probability to stay a second, share of the footfall) of each sensor."""
-    apps = {}
-    for group, spec in parts.scenario.model.sensors.items():
-        known = parts.reader.items("apps")
-        if spec.app not in known:
-            raise parts.scenario.error(
-                ("sensors", group, "app"),
-                f"no app '{spec.app}'{did_you_mean(spec.app, known)}; known: {', '.join(known)}",
-            )
-        dwell_s = parts.reader.time_ns("apps", spec.app, "dwell") / 1e9
-        share = float(parts.reader.number("apps", spec.app, "share"))
-        apps[group] = (exp_minus(1.0 / dwell_s), share)
-        busiest = 0.0 if demand is None else float(demand.people_per_h.max())
-        factor = max([1.0, *(float(e.demand) for e in parts.scenario.model.events if e.demand)])
-        if busiest * share * factor / 3600 / (1 - apps[group][0]) > MAX_MEAN:
-            raise parts.scenario.error(
-                ("sensors", group, "app"),
-                f"'{spec.app}' would see more than {MAX_MEAN:g} objects at once; lower its share"
-                " or dwell in the catalogue",
-            )
-    both = np.array([apps[s.group] for s in parts.placed])
-    return both[:, 0].copy(), both[:, 1].copy()
-
-
 def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
     """Return the way back to the site, and what an edge sends on for each frame.
 
@@ -315,7 +294,9 @@ def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
             continue
         for level in range(int(pool_level[s]) + 1):
             link = parts.net.link_of[level][s]
-            if link >= 0:
-                kind = parts.net.classes[parts.net.class_of[link]]
+            if link < 0:
+                continue
+            kind = parts.net.classes[parts.net.class_of[link]]
+            if kind.downlink_rate_bps:
                 back[s] += service_ns(int(wire[s]), kind.downlink_rate_bps) + kind.propagation_ns
     return {"return_ns": back, "result_bytes": payload, "result_bits": wire}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Reader
-from fleet.plan import dsp, pictures
+from fleet.plan import dsp, pictures, video
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.publish import parse_publish
 from fleet.scenario.schema import Equipment
@@ -225,7 +225,7 @@ def _camera(
     pixels = pictures.pixel_count(reader, kind, device, mode)
     row = _row(scenario, reader, kind, equipment, keys, mode)
     row |= _protocol(scenario, reader, equipment, keys, "rtp")
-    row |= pictures.codec_row(scenario, reader, equipment, keys, pixels, use.rate)
+    row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, use.rate, use.app)
     family = reader.text("codecs", str(equipment.codec), "family")
     row |= pictures.encoder_row(reader, device, encoder, family, pixels)
     return Setup(f"{device} {equipment.codec}", kind, device, model, equipment, use, keys, row)
@@ -235,9 +235,8 @@ _NOTHING: dict[str, int | float] = {
     "on_sensor": 0, "occupy_ns": 0, "fetch_ns": 0, "publish_every": 1, "publish_interval_ns": 0,
     "publish_change": 0, "metadata_most": 0, "metadata_base": 0, "metadata_per_object": 0,
     "metadata_base64": 0, "metadata_envelope": 0, "pixels_base": 0, "pixels_per_object": 0,
-    "gop": 1, "exponential_sizes": 0, "decode_px": 0, "sight": -1, "traced_bytes": 0,
-    "i_bytes": 0.0, "p_bytes": 0.0, "i_variation": 0.0, "p_variation": 0.0, "static_share": 1.0,
-    "reference_objects": 1.0,
+    "sight": -1, "traced_bytes": 0,
+    **video.NOTHING,
 }  # fmt: skip
 """Columns that change nothing: those that do not apply to a device keep these values."""
 

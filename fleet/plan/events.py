@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,7 +57,9 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
         moments = model.moments_ns(event)
         if moments and moments[0] >= model.duration:
             raise parts.scenario.error(
-                (*keys, "at"), "is not before the end of the run; make it earlier"
+                (*keys, "at"),
+                f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
+                f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
         found = timetable.targets(parts.scenario, event, keys, parts.placed, net)
         if event.kind == "profile":
@@ -69,6 +71,7 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
         else:
             _add_spans(parts, event, moments, found, down[event.kind])
     requests += _deployed(parts, deployments)
+    requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
     return Events(
@@ -142,8 +145,10 @@ def _deployed(parts: Parts, deployments: Sequence[Deployment]) -> list[Request]:
         if deployment.sensor not in index:
             hint = did_you_mean(deployment.sensor, list(index))
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
+        asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
+        asked = replace(parts, scenario=replace(parts.scenario, asks=asks))  # adds setups to both
         found = [index[deployment.sensor]]
-        out += _requests(parts, deployment.at_ns, found, deployment.model, ())
+        out += _requests(asked, deployment.at_ns, found, deployment.model, ())
     return out
 
 

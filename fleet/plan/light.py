@@ -82,6 +82,14 @@ def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
     return light
 
 
+def light_spans(plan: Plan) -> list[tuple[str, str]]:
+    """Return (from when, which light) in words, by the time since the start of a run."""
+    return [
+        (f"from {at_s // 3600}:{at_s // 60 % 60:02d} h on", LIGHTS[light])
+        for at_s, light in zip(plan.light_from_s.tolist(), plan.light_then.tolist(), strict=True)
+    ]
+
+
 def _start_min(scenario: Scenario, longitude: float) -> float:
     """Return when simulated time begins; minutes since the year began, UTC."""
     model = scenario.model

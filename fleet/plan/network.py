@@ -17,8 +17,6 @@ from fleet.stages.uplink import LINK_WIDTH
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
 _STAGE_LEVEL = {"backhaul": 2, "wan": 3}
-LARGEST_BPS = 10**15
-"""A rate at which sending takes no time worth counting."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class LinkClass:
         shared_by: what has a link of its own: sensor, site, cell or city.
         level: place on the path, 0..LEVELS-1.
         rate_bps: up.
-        downlink_rate_bps: down.
+        downlink_rate_bps: down; 0 for a radio, to which its cell sends.
         propagation_ns: one way.
         buffer_bit: what waits and what is being sent.
         air_bps: of the radios below a shared cell, else 0.
@@ -59,10 +57,12 @@ class LinkClass:
 
     def row(self) -> list[int]:
         """Return the row of a link in the link table (`fleet.stages.uplink`)."""
-        buffer_ns = self.buffer_bit * 1_000_000_000 // self.rate_bps
+        buffer_ns = self.buffer_bit * 1_000_000_000
+        throttled_ns = buffer_ns // self.throttled_bps if self.throttled_bps else 0
         return [
-            self.rate_bps, buffer_ns, self.propagation_ns, self.air_bps, self.cap_bits,
-            self.throttled_bps, self.loss_ppb, self.retries, self.retry_ns,
+            self.rate_bps, buffer_ns // self.rate_bps, self.propagation_ns, self.air_bps,
+            self.cap_bits, self.throttled_bps, throttled_ns, self.loss_ppb, self.retries,
+            self.retry_ns,
         ]  # fmt: skip
 
 
@@ -79,6 +79,7 @@ class Network:
     class_of: Ints
     region_of: Ints
     radio_of: Ints
+    cell_level: Ints
     paths: Mapping[str, tuple[int, ...]]
 
     def table(self) -> Ints:
@@ -120,9 +121,11 @@ def build(
             link_of[classes[name].level, s] = links[instance]
     region_of = [regions.index(ways[s.group][1]) for s in placed]
     radio_of = [names.index(paths[s.group][0]) for s in placed]
+    cell_level = [_cell_level(classes, paths[s.group]) for s in placed]
     return Network(
         tuple(classes.values()), tuple(links), link_of, np.array(class_of, dtype=np.int64),
         np.array(region_of, dtype=np.int64), np.array(radio_of, dtype=np.int64),
+        np.array(cell_level, dtype=np.int64),
         {group: tuple(names.index(name) for name in path) for group, path in paths.items()},
     )  # fmt: skip
 
@@ -144,10 +147,16 @@ def _with_radio(
         user_bps = min(user_bps, first.rate_bps)
         classes[name] = replace(
             first, name=name, shared_by="sensor", level=0, rate_bps=user_bps,
-            downlink_rate_bps=LARGEST_BPS, propagation_ns=0, mobile=False,
+            downlink_rate_bps=0, propagation_ns=0, mobile=False,
         )  # fmt: skip
         classes[path[0]] = replace(first, air_bps=user_bps, cap_bits=0, throttled_bps=0, loss_ppb=0)
     return [name, *path]
+
+
+def _cell_level(classes: Mapping[str, LinkClass], path: list[str]) -> int:
+    """Return the level of the cell behind the radio with which a path begins, -1 without one."""
+    radio, cell = path[0], path[1] if len(path) > 1 else ""
+    return classes[cell].level if radio == radio_name(cell) else -1
 
 
 def radio_name(link: str) -> str:

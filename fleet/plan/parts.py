@@ -9,11 +9,13 @@ import numpy as np
 
 from fleet.catalog import Reader
 from fleet.plan import equipment
+from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.columns import Ints
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
 from fleet.plan.timetable import lower
+from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys
@@ -32,8 +34,10 @@ class Parts:
         placed: the sensors.
         arm_of: the arm that equips each sensor.
         net: the links.
+        times: capture times from files.
         setups: what stands at the sensors, and what rewrites will make of it.
         setup_of: setup of each sensor at the start.
+        remarks: what a reader should know of choices that were made for him.
     """
 
     scenario: Scenario
@@ -43,8 +47,10 @@ class Parts:
     placed: list[Placed]
     arm_of: list[str]
     net: Network
+    times: CaptureTimes
     setups: list[Setup] = field(default_factory=list)
     setup_of: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    remarks: list[str] = field(default_factory=list)
 
     def setup(self, sensor: int) -> Setup:
         """Return the setup of a sensor at the start."""
@@ -72,10 +78,11 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
     scenario = parts.scenario
     chosen = equipment.choose(scenario, arm, group)
     names = {sensor.name for sensor in parts.placed if sensor.group == group}
+    rate = parts.times.rates.get(group, Fraction(scenario.model.sensors[group].rate))
     fastest = max(
         Fraction(rate)
         for rate in [
-            scenario.model.sensors[group].rate,
+            rate,
             *(
                 event.rate
                 for event in scenario.model.events
@@ -83,9 +90,9 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
             ),
         ]
     )
-    spec = scenario.model.sensors[group]
     _check_rate(scenario, arm, group, chosen.rate, fastest)
-    use = Use(lower(spec.rate, chosen.rate), lower(fastest, chosen.rate), spec.app)
+    app = scenario.model.sensors[group].app
+    use = Use(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
     setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), use)
     _check_buffers(parts, setup, group)
     return setup
@@ -118,12 +125,12 @@ def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
     message = row["metadata_envelope"] + row["metadata_base"] * (
         4 / 3 if row["metadata_base64"] else 1
     )
-    largest = max(row["i_bytes"], row["p_bytes"]) + row["pixels_base"] + message
+    largest = max(row[name] for name in BYTES_BY_LIGHT) + row["pixels_base"] + message
     overhead = [int(row[f]) for f in ("per_message", "segment", "per_segment")]
     bits = wire_bits(int(largest), *overhead)
     for c in parts.net.paths[group]:
         kind = parts.net.classes[c]
-        if bits > kind.buffer_bit:
+        if bits > kind.buffer_bit and kind.name in parts.scenario.model.links:
             raise parts.scenario.error(
                 ("links", kind.name),
                 f"its buffer of {kind.buffer_bit // 8:,} B never holds a frame of {bits // 8:,} B"

@@ -1,11 +1,11 @@
-"""Pixels that leave a camera or sensor: encoded video, pictures and crops, as setup columns."""
+"""Pixels that leave an AI sensor: pictures and crops, encoded or not, as setup columns."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 from fleet.catalog import Reader
-from fleet.chance import power
+from fleet.plan.video import codec_row
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
@@ -36,7 +36,7 @@ def pixels_row(
         return {}
     if equipment.codec is None:
         return {"pixels_base": pixels * _YUV420_BITS // 8}
-    return codec_row(scenario, reader, equipment, keys, pixels, rate)
+    return codec_row(scenario, reader, equipment, keys, "sensors", pixels, rate, app)
 
 
 def transfer_ns(reader: Reader, device: str, row: dict[str, int | float]) -> int:
@@ -52,59 +52,6 @@ def pixel_count(reader: Reader, kind: str, device: str, mode: str) -> int:
     """Return the pixels of a picture of a device in a mode."""
     width = reader.count(kind, device, f"width{mode}")
     return width * reader.count(kind, device, f"height{mode}")
-
-
-def codec_row(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, pixels: int,
-    rate: Fraction,
-) -> dict[str, int | float]:  # fmt: skip
-    """Return the codec columns: bytes as measured, scaled by pixels and frame rate.
-
-    Bytes grow with a measured power of the pixels, since larger pictures are smoother. A P frame
-    holds what moved since the one before: its bytes grow with a measured power of the time between
-    frames. An encoder that is held to a bitrate spends it whatever is in view.
-    """
-    codec, known = equipment.codec, reader.items("codecs")
-    if codec is None:
-        raise scenario.error(keys, f"'{equipment.device}' needs a codec; known: {', '.join(known)}")
-    if codec not in known:
-        raise scenario.error(
-            (*keys, "codec"),
-            f"no codec '{codec}'{did_you_mean(codec, known)}; known: {', '.join(known)}",
-        )
-
-    def number(parameter: str) -> float:
-        return float(reader.number("codecs", codec, parameter))
-
-    i_scale, p_scale = (_scale(reader, codec, pixels, f"{kind}_pixel_exponent") for kind in "ip")
-    gop = reader.count("codecs", codec, "gop")
-    interval = float(reader.frame_rate("codecs", codec, "reference_rate") / rate)
-    row: dict[str, int | float] = {
-        "decode_px": pixels,
-        "gop": gop,
-        "i_bytes": i_scale * reader.data_bit("codecs", codec, "i_frame") / 8,
-        "p_bytes": (
-            p_scale
-            * reader.data_bit("codecs", codec, "p_frame")
-            / 8
-            * power(interval, number("rate_exponent"))
-        ),
-        "i_variation": number("i_variation"),
-        "p_variation": number("p_variation"),
-        "static_share": number("static_share"),
-        "reference_objects": number("reference_objects"),
-        "exponential_sizes": int(
-            reader.has_parameter("codecs", codec, "size_law")
-            and reader.text("codecs", codec, "size_law") == "exponential"
-        ),
-    }
-    if equipment.bitrate is not None:
-        mean = (row["i_bytes"] + (gop - 1) * row["p_bytes"]) / gop
-        held = float(equipment.bitrate / rate) / 8 / mean
-        row |= {
-            "i_bytes": row["i_bytes"] * held, "p_bytes": row["p_bytes"] * held, "static_share": 1.0,
-        }  # fmt: skip
-    return row
 
 
 def encoder_of(
@@ -142,12 +89,3 @@ def encoder_row(
         "compute_ns": encode_ns if encoder == device else -(-encode_ns * pixels // of),
         "compute_uw": reader.power_uw("cameras", encoder, f"power_{family}"),
     }
-
-
-def _scale(reader: Reader, codec: str, pixels: int, exponent: str) -> float:
-    """Return how many times the bytes of the measured clip a picture of another size takes."""
-    width = reader.count("codecs", codec, "reference_width")
-    larger = pixels / (width * reader.count("codecs", codec, "reference_height"))
-    if not reader.has_parameter("codecs", codec, exponent):
-        return larger
-    return power(larger, float(reader.number("codecs", codec, exponent)))

@@ -191,10 +191,12 @@ def _kind(
         )
     host_uw = reader.power_uw("servers", server, "host_power")
     hourly, monthly = _prices(reader, server, isinstance(spec, Edge))
+    spent_ns, held_ns = _batch_times(scenario, reader, server, setup.model, spec.batch.max)
     return ServerKind(
         server=server,
         count=count,
-        service_ns=service_ns(reader, server, setup.model, spec.batch.max),
+        service_ns=spent_ns,
+        hold_ns=held_ns,
         idle_uw=reader.power_uw("servers", server, "idle_power") + host_uw,
         busy_uw=reader.power_uw("servers", server, "busy_power") + host_uw,
         decoders=reader.count("servers", server, "decoders") if spec.decode else 0,
@@ -216,11 +218,27 @@ def _prices(reader: Reader, server: str, edge: bool) -> tuple[float, float]:
     return 0.0, float(bought * Fraction(MONTH_NS, max(1, life_ns)))
 
 
-def service_ns(reader: Reader, server: str, model: str, max_batch: int) -> Ints:
-    """Return t(b) = a + c·b for b = 0..max_batch; ns, shape (max_batch + 1,)."""
+def _batch_times(scenario: Scenario, reader: Reader, server: str, model: str, most: int) -> Ints:
+    """Return t(b) = a + c·b and h(b) = s·a + c·b for b = 0..most; ns, shape (2, most + 1).
+
+    Without a row for `s` nothing overlaps: h(b) = t(b).
+
+    Raises:
+        InputError: `s` is more than 1.
+    """
     base_ns = reader.time_ns("models", model, f"{server}_batch_base")
     per_frame_ns = reader.time_ns("models", model, f"{server}_batch_per_frame")
-    return base_ns + per_frame_ns * np.arange(max_batch + 1, dtype=np.int64)
+    share, parameter = Fraction(1), f"{server}_batch_hold"
+    if reader.has_parameter("models", model, parameter):
+        share = reader.number("models", model, parameter)
+        if share > 1:
+            raise scenario.error(
+                ("catalogue",),
+                f"'{parameter}' of the model '{model}' is {float(share):g} and must be 0 to 1: the"
+                f" share of '{server}_batch_base' for which a batch keeps its server from the next",
+            )
+    bases = np.array([[base_ns], [int(base_ns * share)]], dtype=np.int64)
+    return bases + per_frame_ns * np.arange(most + 1, dtype=np.int64)
 
 
 def _autoscaling(reader: Reader, server: str, spec: Autoscale | None) -> Autoscaling | None:

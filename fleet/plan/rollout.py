@@ -115,6 +115,8 @@ def arrivals_ns(
             if link < 0 or bits[i] == 0:
                 continue
             kind = network.classes[network.class_of[link]]
+            if kind.downlink_rate_bps == 0:
+                continue
             service_ns = -(-bits[i] * 1_000_000_000 // kind.downlink_rate_bps)
             start = max(clock[i], free.get(link, 0))
             free[link] = finish_ns(start, service_ns, down.get(link, ()))

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.catalog import Reader
-from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.eyes.clip import VIEWS
 from fleet.eyes.eye import RAW_NAME, Eye, live_scenes
 from fleet.eyes.replay import Replay
 from fleet.eyes.tasks import TASKS
 from fleet.plan import standins
+from fleet.plan.apps import indoors, word
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
 from fleet.plan.standins import StandIn
@@ -36,9 +36,9 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     app = setup.use.app
     if not reader.has_parameter("apps", app, "view"):
         return []
-    view, indoors = _word(reader, app, "view", VIEWS), _word(reader, app, "indoors", ("yes", "no"))
+    view = word(reader, app, "view", VIEWS)
     names = standins.names(reader, setup.model, setup.equipment.eye)
-    return [Eye(view, _source(setup), name, indoors == "yes") for name in names]
+    return [Eye(view, _source(setup), name, indoors(reader, app)) for name in names]
 
 
 def _source(setup: Setup) -> str:
@@ -54,18 +54,8 @@ def task_of(reader: Reader, app: str) -> str:
     """
     if not reader.has_parameter("apps", app, "task"):
         return ""
-    task = _word(reader, app, "task", (*TASKS, "none"))
+    task = word(reader, app, "task", (*TASKS, "none"))
     return "" if task == "none" else task
-
-
-def _word(reader: Reader, app: str, parameter: str, allowed: Sequence[str]) -> str:
-    found = reader.text("apps", app, parameter)
-    if found not in allowed:
-        raise InputError(
-            f"catalogue: {parameter} of app {app} is '{found}'; it must be one of"
-            f" {', '.join(allowed)}"
-        )
-    return found
 
 
 class Seen(NamedTuple):
@@ -108,7 +98,7 @@ def build(parts: Parts) -> Seen:
     chosen = _chosen(parts, lambda eye: tuple(eye[:3]) in traced)
     for setup in parts.setups:
         held = setup.equipment.bitrate is not None
-        seen, coded = setup.row["sight"] >= 0, setup.row["i_bytes"] > 0.0
+        seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
     found = [replay.load(*eye[:3], own) for eye in chosen]
     scenes = sorted(
@@ -175,13 +165,16 @@ def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
     def everywhere(eye: Eye) -> bool:
         return all(known(eye._replace(source=source)) for source in sources)
 
-    order: dict[Eye, int] = {}
-    for setup in parts.setups:
+    def first(setup: Setup) -> Eye | None:
         there = list(filter(known, eyes_of(parts.reader, setup)))
-        eye = next(filter(everywhere, there), there[0] if there else None)
+        return next(filter(everywhere, there), there[0] if there else None)
+
+    firsts = [first(setup) for setup in parts.setups]
+    chosen = sorted({eye for eye in firsts if eye is not None})
+    for setup, eye in zip(parts.setups, firsts, strict=True):
         if eye is not None:
-            setup.row["sight"] = order.setdefault(eye, len(order))
-    return list(order)
+            setup.row["sight"] = chosen.index(eye)
+    return chosen
 
 
 def _joined(
@@ -195,7 +188,7 @@ def _joined(
     for eye, one in zip(wanted, found, strict=True):
         part = one_of(one, eye.indoors)
         of = np.array([at[eye.view, name] for name in one.scenes])
-        part.rows[:, sight.SCENE] = of[one.scene]
+        part.rows[:, sight.SCENE] = of[part.rows[:, sight.SCENE]]
         parts.append(part)
     begins = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
     return Sights(
@@ -204,7 +197,6 @@ def _joined(
         ),
         many=np.concatenate([part.many for part in parts]),
         rows=np.concatenate([part.rows for part in parts]),
-        usual=np.concatenate([part.usual for part in parts]),
     )
 
 
@@ -215,18 +207,22 @@ def one_of(traced: Replay, indoors: bool) -> Sights:
         traced: the trace.
         indoors: there it is always day.
     """
-    lights = np.arange(len(LIGHTS))
     there = traced.rows[:, 0] > 0
-    takes = np.where(there & (not indoors or lights == 0), lights, np.argmax(there))
-    light = np.zeros(len(traced.objects), dtype=np.int64)
-    for k in np.flatnonzero(there):
-        light[traced.start[k].min() : (traced.start[k] + traced.rows[k]).max()] = k
+    shines = np.arange(1 if indoors else len(LIGHTS))
+    takes = np.where(there[shines], shines, np.argmax(there))
+    begins = traced.start[takes].min(axis=1)
+    ends = (traced.start[takes] + traced.rows[takes]).max(axis=1)
+    at = np.cumsum([0, *(ends - begins)[:-1]])
     columns = (
-        light, traced.wanted, traced.true_positives, traced.false_positives,
-        traced.i_permille, traced.p_permille, traced.scene,
+        traced.wanted, traced.true_positives, traced.false_positives, traced.i_ppm, traced.p_ppm,
+        traced.scene,
     )  # fmt: skip
-    usual = traced.objects[light == np.argmax(there)].mean()
+    rows = np.concatenate(
+        [np.stack(columns, axis=1)[b:e] for b, e in zip(begins, ends, strict=True)]
+    )
+    light, shine = (np.repeat(of, ends - begins)[:, None] for of in (takes, shines))
+    start, shape = traced.start[takes] + (at - begins)[:, None], traced.start.shape
     return Sights(
-        traced.start[takes][None], traced.rows[takes][None], np.stack(columns, axis=1),
-        np.array([usual]),
+        np.broadcast_to(start, shape)[None], np.broadcast_to(traced.rows[takes], shape)[None],
+        np.hstack((light, rows, shine)),
     )  # fmt: skip

@@ -145,6 +145,17 @@ def run(
     return rows
 
 
+def counted(rows: Iterable[Row]) -> tuple[int, int, int]:
+    """Return how many figures are held, known to be missed, and worse than they may be.
+
+    What is only shown, for information, is not counted.
+    """
+    judged_rows = [row for row in rows if row.kind != INFORMATION]
+    worse = sum(not row.passed for row in judged_rows)
+    missed = sum(row.kind == MISS and row.passed for row in judged_rows)
+    return len(judged_rows) - missed - worse, missed, worse
+
+
 def judged(figure: Published, simulated: float) -> Row:
     """Return a published figure next to what the model gives, and whether that is near enough."""
     error = (simulated / figure.published - 1) * 100

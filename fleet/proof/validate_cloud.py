@@ -1,7 +1,8 @@
 """Servers against MLPerf Inference and others: rates, latencies under load, energy of a frame.
 
-The times a and c of t(b) = a + c·b are fitted on the Offline rate and the SingleStream latency.
-All between and beyond (batches in between, queues, several servers, power) is prediction.
+The times a and c of t(b) = a + c·b are fitted on the Offline rate and the SingleStream latency, the
+share of `a` that holds a server on the mean latency of a Server run where one tells it. All between
+and beyond (batches in between, queues, several servers, percentiles, power) is prediction.
 """
 
 from __future__ import annotations
@@ -57,11 +58,14 @@ _LOADS = {
     "r34-a2x2": Load("a2", 2, "r34", 110, 2, 20, 100),
     "r34-a100x8": Load("a100", 8, "r34", 6468, 8, 30, 100),
     "retina-l4": Load("l4", 1, "retina", 200, 2, 30, 100),
-    "r50-t4x8": Load("t4", 8, "r50", 44_500, 26, 2, 15),
+    "r50-t4x8": Load("t4", 8, "r50", 44_505, 26, 2, 15),
+    "r50-t4x20": Load("t4", 20, "r50", 111_500, 52, 2, 15),
     "r50-a10x8": Load("a10", 8, "r50", 88_000, 128, 2, 15),
     "r50-a2x2": Load("a2", 2, "r50", 5000, 16, 2, 15),
     "r50-a100x8": Load("a100", 8, "r50", 200_000, 128, 2, 15),
-    "r50-l4": Load("l4", 1, "r50", 12_200, 16, 2, 15),
+    "r50-a100x8-v30": Load("a100", 8, "r50", 236_000, 64, 2, 15),
+    "r50-l4-v30": Load("l4", 1, "r50", 12_198, 16, 2, 15),
+    "r50-l4": Load("l4", 1, "r50", 12_204, 16, 2, 15),
 }
 
 
@@ -88,7 +92,7 @@ _BURSTS = {
 
 @dataclass(frozen=True)
 class Power:
-    """An energy test: a server that always works, on batches of a size.
+    """An energy test: a server that always works, on batches, or with `alone` on frame after frame.
 
     `values` are the machine's own numbers where they are not the catalogue's: MLPerf measures
     power at a lower clock (MaxQ) than speed.
@@ -97,7 +101,7 @@ class Power:
     server: str
     model: str
     rate: float
-    batch: int | None = None
+    alone: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -105,15 +109,15 @@ _MAXQ_ORIN = {"busy_power": "42.5"}
 _MAXQ_A100 = {"busy_power": "200", "host_power": "33.1", "pue": "1"}
 _POWERS = {
     "r50-agx-orin-off": Power("agx-orin", "r50", 6139),
-    "ssd-agx-orin-off": Power("agx-orin", "ssd", 5331, None, {**_MAXQ_ORIN, "c": "0.1876"}),
-    "r34-agx-orin-off": Power("agx-orin", "r34", 163, None, {**_MAXQ_ORIN, "c": "6.135"}),
+    "ssd-agx-orin-off": Power("agx-orin", "ssd", 5331, False, {**_MAXQ_ORIN, "c": "0.1876"}),
+    "r34-agx-orin-off": Power("agx-orin", "r34", 163, False, {**_MAXQ_ORIN, "c": "6.135"}),
     "r50-agx-orin-ss": Power(
-        "agx-orin", "r50", 1096, 1, {**_MAXQ_ORIN, "a": "0.7014", "c": "0.2105"}
+        "agx-orin", "r50", 1096, True, {**_MAXQ_ORIN, "a": "0.7014", "c": "0.2105"}
     ),
     "ssd-xavier-nx-off": Power("xavier-nx", "ssd", 1539),
-    "ssd-xavier-nx-ss": Power("xavier-nx", "ssd", 585, 1, {"a": "1.0402", "c": "0.6698"}),
-    "r50-a100x8": Power("a100", "r50", 26_383, None, {**_MAXQ_A100, "c": "0.0379"}),
-    "r34-a100x8": Power("a100", "r34", 722, None, {**_MAXQ_A100, "c": "1.3846"}),
+    "ssd-xavier-nx-ss": Power("xavier-nx", "ssd", 585, True, {"a": "1.0402", "c": "0.6698"}),
+    "r50-a100x8": Power("a100", "r50", 26_383, False, {**_MAXQ_A100, "c": "0.0379"}),
+    "r34-a100x8": Power("a100", "r34", 722, False, {**_MAXQ_A100, "c": "1.3846"}),
 }
 
 
@@ -146,10 +150,20 @@ def saturated(
     return bench.run(scenario(seconds, sensors, {**QUERY, "model": model}, cloud=cloud))
 
 
+def _alone(bench: Bench, server: str, model: str, rate: float) -> Measured:
+    """Return a run in which one server works on frame after frame: each comes as the last ends."""
+    sensors = {"count": 1, "rate": f"{rate:.3f} fps"}
+    arm = {**QUERY, "model": model}
+    return bench.run(scenario(32, sensors, arm, cloud={"server": server, "batch": {"max": 1}}))
+
+
 def _rate(run: Measured) -> float:
-    """Return frames per second of a saturated server, without the first third of the run."""
-    rows = run.rows[run.rows[:, START] >= run.outcome.plan.end_ns // 3]
-    return len(rows) * 1e9 / float(rows[:, INFER].max() - rows[:, START].min())
+    """Return frames per second of a busy server: those of all batches but the last, start to start.
+
+    The first third of the run is left out.
+    """
+    starts = run.rows[run.rows[:, START] >= run.outcome.plan.end_ns // 3, START]
+    return float((starts < starts.max()).sum() * 1e9 / (starts.max() - starts.min()))
 
 
 def _single(bench: Bench, rest: str, _published: float) -> float:
@@ -187,8 +201,8 @@ def _server(bench: Bench, rest: str, _published: float) -> float:
     load = _LOADS[name]
     if what == "rate":
         return _largest_rate(bench, load)
-    latencies = loaded(bench, load, load.rate, _FRAMES)
-    return float(np.percentile(latencies, {"p50": 50, "p99": 99}[what])) * 1e-6
+    latencies = loaded(bench, load, load.rate, _FRAMES) * 1e-6
+    return float(latencies.mean() if what == "mean" else np.percentile(latencies, int(what[1:])))
 
 
 def _largest_rate(bench: Bench, load: Load) -> float:
@@ -242,7 +256,7 @@ def _energy(bench: Bench, rest: str, _published: float) -> float:
             for p, v in test.values.items()
         )
     )
-    run = saturated(own, test.server, model, test.rate, test.batch)
+    run = (_alone if test.alone else saturated)(own, test.server, model, test.rate)
     return run.watts("cloud") / _rate(run) * 1e3
 
 

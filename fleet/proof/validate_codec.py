@@ -1,9 +1,11 @@
-"""Encoded video against a clip that was encoded, and against vendors' bitrates."""
+"""Encoded video against what was encoded, in every light, and against vendors' bitrates."""
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,10 @@ from fleet.proof.validate_bench import Bench, Measured, scenario
 from fleet.stages.frames import FRAME, PAYLOAD, SENSOR
 
 _IN_VIEW = {"first": 6.02, "second": 6.99, "empty": 0.0}  # persons in the clip
+_LOOKS = {  # camera whose pictures are as large as those encoded, persons in view
+    "rendered": ("small", 7.3),
+    "filmed": ("clip", _IN_VIEW["second"]),
+}
 _FRAMES = 60_000
 _GUIDES = {  # camera, codec, frames per second, persons in view
     "unifore-30": ("ip-camera-1080p", "h264-crf28", 30, 6),
@@ -43,8 +49,11 @@ def _p_bytes(bench: Bench, rest: str) -> float:
 
 
 def _mean_bytes(bench: Bench, rest: str) -> float:
-    sizes, is_i = _sizes(_clip(bench, rest))
-    gop = float(bench.rows["codecs", _parts(rest)[0], "gop"].value)
+    return _mean(bench, _parts(rest)[0], *_sizes(_clip(bench, rest)))
+
+
+def _mean(bench: Bench, codec: str, sizes: NDArray[np.int64], is_i: NDArray[np.bool_]) -> float:
+    gop = float(bench.rows["codecs", codec, "gop"].value)
     if gop == 1:
         return float(sizes.mean())
     # Runs are short, so the share of I frames is taken from the codec and not counted.
@@ -63,12 +72,56 @@ def _clip(bench: Bench, rest: str) -> Measured:
     return _video(bench, "clip", codec, float(rate), _IN_VIEW[half])
 
 
-def _video(bench: Bench, device: str, codec: str, rate: float, objects: float) -> Measured:
+def _over_day(bench: Bench, rest: str) -> float:
+    """Return mean bytes of a frame in a light over those by day, of `LIGHT-BASE-CODEC`.
+
+    The base is what frames are by day: those of the filmed clip, as in the catalogue, or those of
+    rendered scenes.
+    """
+    light, base, codec = rest.split("-", 2)
+    return _in_light(bench, base, codec, light) / _in_light(bench, base, codec, "day")
+
+
+def _kbit_s(bench: Bench, rest: str) -> float:
+    """Return the mean bit rate by day of a camera that shows `BASE-CODEC` at 10 fps."""
+    base, codec = rest.split("-", 1)
+    return _in_light(bench, base, codec, "day") * 8e-3 * 10
+
+
+def _standing_on(bench: Bench, base: str, codec: str) -> Bench:
+    """Return a bench where a codec's bytes by day are those of a base of `clips.csv`."""
+    text = resources.files(__package__).joinpath("clips.csv").read_text("utf-8")
+    for row in csv.DictReader(text.splitlines(), strict=True):
+        if (row["base"], row["codec"]) == (base, codec):
+            values = {k: v for k, v in row.items() if k not in ("base", "codec")}
+            return bench.having(*(("codecs", codec, name, v) for name, v in values.items()))
+    return bench
+
+
+def _empty(bench: Bench, codec: str) -> float:
+    """Return bytes of a P frame with nobody in view over those of the clip's first half."""
+    full, empty = (_p_bytes(bench, f"{codec}-{half}-10") for half in ("first", "empty"))
+    return empty / full
+
+
+def _in_light(bench: Bench, base: str, codec: str, light: str) -> float:
+    """Return the mean bytes of a frame."""
+    device, objects = _LOOKS[base]
+    bench = _standing_on(bench, base, codec)
+    weather = {"light": "day", "weather": "rain"} if light == "rain" else {"light": light}
+    run = _video(bench, device, codec, 10, objects, frames=_FRAMES // 4, **weather)
+    return _mean(bench, codec, *_sizes(run))
+
+
+def _video(
+    bench: Bench, device: str, codec: str, rate: float, objects: float, *, frames: int = _FRAMES,
+    **more: str,
+) -> Measured:  # fmt: skip
     count = 300
-    seconds = math.ceil(_FRAMES / count / rate)
+    seconds = math.ceil(frames / count / rate)
     arm = {"device": device, "codec": codec, "model": "yolo11n"}
     cloud = {"server": "l4", "servers": 10_000}
-    data = scenario(seconds, {"count": count, "rate": f"{rate} fps"}, arm, cloud=cloud)
+    data = scenario(seconds, {"count": count, "rate": f"{rate} fps"}, arm, cloud=cloud, **more)
     return bench.seeing(objects).run(data)
 
 
@@ -95,4 +148,7 @@ _TESTS: dict[str, Callable[[Bench, str], float]] = {
     "p": _p_bytes,
     "mean": _mean_bytes,
     "bitrate": _mbit_s,
+    "light": _over_day,
+    "kbps": _kbit_s,
+    "empty": _empty,
 }

@@ -1,26 +1,31 @@
 """How well an arm sees: from what was to be found on its frames and what was found.
 
-With right detections R, wrong ones W and objects to be found N, summed over frames that became
-results:
+With right detections R, wrong ones W and objects to be found N, summed over answered frames: those
+that became results, and those that a publishing rule held back, as the sensor knows what is on
+them:
 
     recall = R / N,  precision = R / (R + W),  F1 = 2 R / (N + R + W)
 
-The miscount is the mean over frames of |found - to be found|. Frames that became no result (skipped
-or lost) answer nothing: recall of all is R over what was to be found on these too. A sensor counts
-by its time, not by its frames (`_by_time`).
+The miscount is the mean over frames of |found - to be found|. Frames that were skipped or lost
+answer nothing: recall of all is R over what was to be found on these too. A sensor counts by its
+time, not by its frames (`_by_time`).
+
+Which frames are answered is the arm's own doing. With all frames alike (`frames_alike`), those that
+were answered in a group and light stand for all that were captured there; a group and light without
+any is left out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fleet.engine.run import Outcome
 from fleet.plan.columns import Floats, Ints
-from fleet.results.scenes import interval, without_each
+from fleet.results.scenes import Measures, interval, without_each
 from fleet.stages.books import CAPTURED
 from fleet.stages.sight import (
     ANSWERED,
@@ -30,6 +35,7 @@ from fleet.stages.sight import (
     SUM_UNSEEN,
     SUM_WANTED,
     SUM_WRONG,
+    UNANSWERED,
 )
 
 MEASURES = ("recall", "precision", "f1", "miscount_per_frame", "recall_of_all")
@@ -37,19 +43,26 @@ _MOST = {"miscount_per_frame": math.inf}
 
 
 def accuracy(outcome: Outcome) -> dict[str, Any]:
-    """Return the measures of an arm, over all and by light, and the catalogue's mAP of its models.
+    """Return the measures of an arm, over all, by light and group, and its models' mAP on COCO.
 
     None where no eye was measured, or nothing was to be found. `ci95` are intervals over the scenes
     in which it was measured (`fleet.results.scenes`), `without_scene` what they are made of.
     """
-    book, scenes = _by_time(outcome), outcome.plan.scenes
+    book = _by_time(outcome)
+    scenes = outcome.plan.scenes
     return {
         "map_coco": dict(outcome.plan.accuracy),
-        **_known(book, scenes),
+        **_known(book, scenes, _pooled),
+        "frames_alike": _known(book, scenes, _frames_alike),
         "by_light": {
-            light: _known(book[:, [k]], scenes)
+            light: _known(book[:, [k]], scenes, _pooled)
             for k, light in enumerate(LIGHTS)
             if book[:, k].any()
+        },
+        "by_group": {
+            group: _known(book[[g]], scenes, _pooled)
+            for g, group in enumerate(outcome.plan.group_names)
+            if book[g].any()
         },
     }
 
@@ -71,12 +84,10 @@ def _by_time(outcome: Outcome) -> Floats:
     return book
 
 
-def _known(book: Floats, scenes: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _known(
+    book: Floats, scenes: Sequence[tuple[str, str]], of: Callable[[Floats], Measures]
+) -> dict[str, Any]:
     """Return the measures of a book of sights and how well they are known."""
-
-    def of(counts: Floats) -> dict[str, float | None]:
-        return measures(counts.sum(axis=(0, 1)))
-
     found, without = of(book.sum(axis=2)), without_each(book, scenes, of)
     return {
         **found,
@@ -87,14 +98,28 @@ def _known(book: Floats, scenes: Sequence[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
+def _pooled(book: Floats) -> Measures:
+    return measures(book.sum(axis=(0, 1)))
+
+
+def _frames_alike(book: Floats) -> Measures:
+    """Return the measures with the weight of each group and light that its captured frames have."""
+    answered = book[..., ANSWERED]
+    captured = answered + book[..., UNANSWERED]
+    weight = np.divide(captured, answered, out=np.zeros(answered.shape), where=answered > 0)
+    found = measures((book * weight[..., None]).sum(axis=(0, 1)))
+    return {name: found[name] for name in MEASURES if name != "recall_of_all"}
+
+
 def measures(counts: Ints | Floats) -> dict[str, float | None]:
     """Return the measures of a row of the book of sights; shape (SIGHT_COUNTS,)."""
     wanted, right, wrong = (counts[c].item() for c in (SUM_WANTED, SUM_RIGHT, SUM_WRONG))
+    answered = counts[ANSWERED].item() if wanted + right + wrong else 0
     return {
         "recall": _ratio(right, wanted),
-        "precision": _ratio(right, right + wrong),
-        "f1": _ratio(2 * right, wanted + right + wrong),
-        "miscount_per_frame": _ratio(counts[SUM_MISCOUNT].item(), counts[ANSWERED].item()),
+        "precision": _ratio(right, right + wrong if wanted else 0),
+        "f1": _ratio(2 * right, wanted + right + wrong if wanted else 0),
+        "miscount_per_frame": _ratio(counts[SUM_MISCOUNT].item(), answered),
         "recall_of_all": _ratio(right, wanted + counts[SUM_UNSEEN].item()),
     }
 

@@ -27,7 +27,7 @@ def cost_usd_per_sensor_month(plan: Plan, tally: Tally) -> dict[str, float] | No
     prices = plan.prices
     if prices is None:
         return None
-    months = plan.end_ns / MONTH_NS
+    months = plan.measured_ns / MONTH_NS
     parts = {
         "device": _devices(plan, prices),
         "data": _data(plan, tally, prices) / months,

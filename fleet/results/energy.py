@@ -39,7 +39,7 @@ _WAN_LEVEL = 3
 
 
 def account(plan: Plan, tally: Tally) -> list[StateEnergy]:
-    """Return the energy of every state of every component up to the end of the plan."""
+    """Return the energy of every state of every component, from the warm-up to the end."""
     return [
         *_sensors(plan, tally),
         *_radios(plan, tally),
@@ -51,7 +51,7 @@ def account(plan: Plan, tally: Tally) -> list[StateEnergy]:
 def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
     counts = tally.sensors
     setup = {f: getattr(plan.setups, f)[plan.setup_of] for f in plan.setups._fields}
-    always = np.full(plan.size, plan.end_ns, dtype=np.int64)
+    always = np.full(plan.size, plan.measured_ns, dtype=np.int64)
     up = always - down_ns(plan)
     return states(
         "sensor",
@@ -71,28 +71,31 @@ def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
 
 
 def down_ns(plan: Plan) -> Ints:
-    """Return how long each sensor was down before the end; ns, shape (sensors,)."""
+    """Return how long each sensor was down behind the warm-up; ns, shape (sensors,)."""
     rows = plan.timetable[
         (plan.timetable[:, KIND] == SENSOR_DOWN) & (plan.timetable[:, TIME_NS] < plan.end_ns)
     ]
     down = np.zeros(plan.size, dtype=np.int64)
-    np.add.at(down, rows[:, TARGET], np.minimum(rows[:, A], plan.end_ns) - rows[:, TIME_NS])
+    begin, end = np.clip(rows[:, [TIME_NS, A]], plan.warm_up_ns, plan.end_ns).T
+    np.add.at(down, rows[:, TARGET], end - begin)
     return down
 
 
 def radio_ns(plan: Plan, tally: Tally) -> dict[str, Ints]:
-    """Return the time of each sensor's radio by state; ns, shape (sensors,); they cover the run.
+    """Return the time of each sensor's radio by state; ns, shape (sensors,).
 
-    The last tail is cut off at the end. A frame that waits in a shared cell can be promoted while
-    the tail of the one before it runs: that time counts as promotion.
+    They cover what is measured of the run; the last tail is cut off at the end. A frame that waits
+    in a shared cell can be promoted while the tail of the one before it runs: that time counts as
+    promotion.
     """
-    counts = tally.sensors
+    counts, span = tally.sensors, plan.measured_ns
     last, sending = counts[:, LAST_SENT_NS], counts[:, SENDING_NS]
-    open_ns = np.where(last == 0, 0, plan.end_ns - last)
-    promotion = np.minimum(counts[:, PROMOTION_NS], plan.end_ns - sending)
-    tail = counts[:, TAIL_NS] + np.minimum(open_ns, plan.timers.tail_ns)
-    tail = np.minimum(tail, plan.end_ns - sending - promotion)
-    idle = plan.end_ns - sending - promotion - tail
+    over = np.minimum(last + plan.timers.tail_ns, plan.end_ns)
+    ended = np.maximum(over - np.maximum(last, plan.warm_up_ns), 0)
+    promotion = np.minimum(counts[:, PROMOTION_NS], span - sending)
+    tail = counts[:, TAIL_NS] + np.where(last == 0, 0, ended)
+    tail = np.minimum(tail, span - sending - promotion)
+    idle = span - sending - promotion - tail
     return {"sending": sending, "promotion": promotion, "tail": tail, "idle": idle}
 
 
@@ -126,7 +129,8 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     sent = tally.links[:, SENT_LINK_BITS]
     mobile_bits = int(sent[plan.mobile_class[plan.class_of] == 1].sum())
     fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum())
-    arrived = plan.rollout[:, ARRIVED_NS] < plan.end_ns
+    at = plan.rollout[:, ARRIVED_NS]
+    arrived = (at >= plan.warm_up_ns) & (at < plan.end_ns)
     written_bits = int(plan.rollout[arrived, DOWN_BITS].sum())
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),

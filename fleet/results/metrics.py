@@ -1,8 +1,4 @@
-"""The numbers of an arm, each computed in one place: the `arms` part of `summary.json`.
-
-Symbols: capture c, consumer d; latency = d - c of results. Percentiles come from the merged
-histogram (`fleet.sketch`), never from averages of percentiles.
-"""
+"""The numbers of an arm, each computed in one place: the `arms` part of `summary.json`."""
 
 from __future__ import annotations
 
@@ -28,42 +24,59 @@ from fleet.plan.standins import StandIn
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
+from fleet.results.latency import delivered, latency_ms, share_of_slowest, stages_ms
+from fleet.results.load import dsp_skips, loads
 from fleet.results.service import service
-from fleet.sketch import quantiles_ns
+from fleet.results.steady import steadiness
 from fleet.stages.books import (
     BIN_NS,
     BUSY_NS,
     CAPTURED,
+    CAPTURED_BEFORE,
     COMPUTE_NS,
     DECODING_NS,
+    ENDED_BEFORE,
     FATE_0,
-    LATENCY_MAX_NS,
     SENT_BITS,
+    SENT_FRAMES,
+    SENT_LINK_BITS,
     SENT_METADATA,
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
     SERVED_NS,
     SERVER_NS,
+    STARTED,
 )
-from fleet.stages.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, STAGES
+from fleet.stages.frames import (
+    LEVELS,
+    LOST_CAUSES,
+    RESULT,
+    SKIP_CAUSES,
+    SKIP_NOT_PUBLISHED,
+)
 from fleet.stages.setup import SIGHT
-
-RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
     """Return the numbers of one arm; units are in the names."""
     return {
         "frames": frames(outcome),
+        "inferences": inferences(outcome),
         "latency_ms": latency_ms(outcome),
+        "mean_latency_share_of_slowest_permille": share_of_slowest(outcome),
+        "delivered": delivered(outcome),
         "stages_ms": stages_ms(outcome),
         "bandwidth_mbit_s": bandwidth_mbit_s(outcome),
         "bytes": sent_bytes(outcome),
+        "bytes_by_link": bytes_by_link(outcome),
         "utilisation": utilisation(outcome),
+        "load": loads(outcome),
+        "dsp_skips": dsp_skips(outcome),
+        "steady": steadiness(outcome),
         "power_w": power_w(outcome),
         "power_states_w": power_states_w(outcome),
         "power_by_boundary_w": power_by_boundary_w(outcome),
-        "energy_mj_per_result": energy_mj_per_result(outcome),
+        **energy_mj(outcome),
         "carbon_kg_per_sensor_year": carbon_kg_per_sensor_year(outcome),
         "cost_usd_per_sensor_month": cost_usd_per_sensor_month(outcome.plan, outcome.tally),
         "rollout": rollout(outcome),
@@ -78,10 +91,14 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 
 
 def frames(outcome: Outcome) -> dict[str, Any]:
-    """Return the frames by fate; captured = results + in flight + skipped + lost."""
+    """Return the frames by fate.
+
+    captured + in flight before, when the warm-up ended = results + in flight + skipped + lost.
+    """
     counts = outcome.tally.sensors.sum(axis=0)
     return {
         "captured": int(counts[CAPTURED]),
+        "in_flight_before": int(counts[CAPTURED_BEFORE] - counts[ENDED_BEFORE]),
         "results": int(counts[FATE_0 + RESULT]),
         "in_flight": outcome.in_flight,
         "skipped": {name: int(counts[FATE_0 + f]) for f, name in SKIP_CAUSES.items()},
@@ -89,32 +106,12 @@ def frames(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def latency_ms(outcome: Outcome, group: int | None = None) -> dict[str, float | None]:
-    """Return the latency of the results of a group, or of all; None where there is no result."""
-    tally, plan = outcome.tally, outcome.plan
-    chosen = np.full(plan.size, True) if group is None else plan.group_of == group
-    counts = tally.latency.sum(axis=0) if group is None else tally.latency[group]
-    stages = tally.stages_ns.sum(axis=0) if group is None else tally.stages_ns[group]
-    results = int(counts.sum())
-    longest = int(tally.sensors[chosen, LATENCY_MAX_NS].max(initial=0))
-    quantiles = quantiles_ns(counts, RANKS.values())
-    return {
-        "mean": _ms(int(stages.sum()) / results) if results else None,
-        **{
-            name: None if q is None else _ms(min(q, longest))
-            for name, q in zip(RANKS, quantiles, strict=True)
-        },
-        "max": _ms(longest) if results else None,
-    }
-
-
-def stages_ms(outcome: Outcome) -> dict[str, float | None]:
-    """Return the mean time that a result spent in each stage; they sum to the mean latency."""
-    results = int(outcome.tally.latency.sum())
-    total = outcome.tally.stages_ns.sum(axis=0)
-    return {
-        stage: _ms(int(total[i]) / results) if results else None for i, stage in enumerate(STAGES)
-    }
+def inferences(outcome: Outcome) -> int:
+    """Return the inferences: those that ended on sensors, and those that began on servers."""
+    plan, counts = outcome.plan, outcome.tally.sensors
+    ended = counts[:, SENT_FRAMES] + counts[:, FATE_0 + SKIP_NOT_PUBLISHED]
+    ended = ended + np.where(plan.ends_at_site, counts[:, FATE_0 + RESULT], 0)
+    return int(ended[plan.on_sensor == 1].sum() + outcome.tally.servers[:, STARTED].sum())
 
 
 def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
@@ -122,15 +119,26 @@ def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
     plan, bins = outcome.plan, outcome.tally.link_bins
     return {
         name: {
-            "mean": float(bins[c].sum()) * 1e3 / plan.end_ns,
+            "mean": float(bins[c].sum()) * 1e3 / plan.measured_ns,
             "peak_1s": float(bins[c].max(initial=0)) * 1e3 / BIN_NS,
         }
         for c, name in enumerate(plan.class_names)
     }
 
 
+def bytes_by_link(outcome: Outcome) -> dict[str, int]:
+    """Return the bytes that each class of links sent on; a bit over is left out."""
+    plan, sent = outcome.plan, outcome.tally.links[:, SENT_LINK_BITS]
+    return {
+        name: int(sent[plan.class_of == c].sum()) // 8 for c, name in enumerate(plan.class_names)
+    }
+
+
 def sent_bytes(outcome: Outcome) -> dict[str, int]:
-    """Return the bytes that left the sensors, by kind: metadata, pixels (crops or pictures)."""
+    """Return the bytes that left the sensors, by kind: metadata, pixels (crops or pictures).
+
+    What links carry behind servers at an edge is another number: `bytes_by_link`.
+    """
     plan, counts = outcome.plan, outcome.tally.sensors
     crops = plan.setups.pixels_per_object[plan.setup_of] > 0
     pixels = counts[:, SENT_PAYLOAD] - counts[:, SENT_METADATA]
@@ -146,13 +154,13 @@ def sent_bytes(outcome: Outcome) -> dict[str, int]:
 def utilisation(outcome: Outcome) -> dict[str, float | None]:
     """Return busy time over available time: links (mean and busiest), DSPs, servers."""
     plan, tally = outcome.plan, outcome.tally
-    busy = tally.links[:, BUSY_NS] / plan.end_ns
+    busy = tally.links[:, BUSY_NS] / plan.measured_ns
     out: dict[str, float | None] = {}
     for c, name in enumerate(plan.class_names):
         _mean_and_most(out, name, busy[plan.class_of == c])
     infers = plan.on_sensor == 1
     if infers.any():
-        out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.end_ns)
+        out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.measured_ns)
     for entry, pool in enumerate(plan.pools):
         if pool is None:
             continue
@@ -183,14 +191,14 @@ def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
 
 
 def rollout(outcome: Outcome) -> dict[str, Any]:
-    """Return how the model rewrites went that were written before the end.
+    """Return how the model rewrites went that were not over when the warm-up ended.
 
     `blind_s` is how long a sensor sees nothing while it is written, `wait_s` from the request to
     the arrival of the bytes, `complete_s` from the first request to the last model in place.
     """
-    table = outcome.plan.rollout
-    table = table[table[:, ASKED_NS] < outcome.plan.end_ns]
-    done = table[table[:, WRITTEN_NS] <= outcome.plan.end_ns]
+    table, plan = outcome.plan.rollout, outcome.plan
+    table = table[(table[:, ASKED_NS] < plan.end_ns) & (table[:, WRITTEN_NS] > plan.warm_up_ns)]
+    done = table[table[:, WRITTEN_NS] <= plan.end_ns]
     out: dict[str, Any] = {
         "requests": len(table),
         "written": len(done),
@@ -213,7 +221,7 @@ def power_w(outcome: Outcome) -> dict[str, float]:
     """Return the mean power of each component; W."""
     energy = account(outcome.plan, outcome.tally)
     parts = {
-        c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.end_ns * 1e-6
+        c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.measured_ns * 1e-6
         for c in COMPONENTS
     }
     return {**parts, "total": sum(parts.values())}
@@ -224,7 +232,8 @@ def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     out: dict[str, dict[str, float]] = {}
     for s in account(outcome.plan, outcome.tally):
         states = out.setdefault(s.component, {})
-        states[s.state] = states.get(s.state, 0.0) + s.energy_fj / outcome.plan.end_ns * 1e-6
+        watts = s.energy_fj / outcome.plan.measured_ns * 1e-6
+        states[s.state] = states.get(s.state, 0.0) + watts
     return out
 
 
@@ -238,7 +247,7 @@ def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     servers = parts["edge"] + parts["cloud"]
     out = {}
     for name, fixed_pj, mobile_pj in plan.boundaries:
-        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.end_ns * 1e-6
+        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.measured_ns * 1e-6
         out[name] = {
             "network": network,
             "network and servers": network + servers,
@@ -248,11 +257,20 @@ def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     return out
 
 
-def energy_mj_per_result(outcome: Outcome) -> float | None:
-    """Return the energy of everything divided by the results; mJ."""
-    results = int(outcome.tally.latency.sum())
+def energy_mj(outcome: Outcome) -> dict[str, float | None]:
+    """Return the energy of everything divided by captured frames, inferences and results; mJ.
+
+    What an arm infers and sends is its own choice, so the first is the one to compare arms by.
+    """
     total = sum(s.energy_fj for s in account(outcome.plan, outcome.tally))
-    return total * 1e-12 / results if results else None
+    per = {
+        "captured_frame": int(outcome.tally.sensors[:, CAPTURED].sum()),
+        "inference": inferences(outcome),
+        "result": int(outcome.tally.latency.sum()),
+    }
+    return {
+        f"energy_mj_per_{of}": total * 1e-12 / many if many else None for of, many in per.items()
+    }
 
 
 def pixels_leaving(outcome: Outcome) -> int:
@@ -317,7 +335,3 @@ def _setups_over_time(outcome: Outcome) -> tuple[Ints, Ints]:
     table = plan.timetable[plan.timetable[:, KIND] == MODEL_WRITE]
     sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
     return sensors, np.concatenate([plan.setup_of, table[:, B]])
-
-
-def _ms(ns: float) -> float:
-    return ns * 1e-6

@@ -12,6 +12,8 @@ and how many frames became results is the run's own:
   the frames that it takes, and the mean latency of a result.
 - **Places.** The error of the map of where people are.
 
+Where nothing ever came into view there is nothing to tell, and every measure is None.
+
 Means are over windows, then sensors of a site, then sites. Intervals cover 95 % over sites
 (Student's t, cut at what is possible), not over networks; sensors of one site are counted as one.
 """
@@ -33,8 +35,9 @@ from fleet.plan.columns import Floats, Ints, Keys, Plan
 from fleet.results.interval import interval95
 from fleet.results.sightings import Sightings, Windows, sightings
 from fleet.stages import scene
+from fleet.stages.books import VISITORS
 from fleet.stages.scene import SECOND_NS
-from fleet.stages.sight import LIGHTS
+from fleet.stages.sight import LIGHTS, SUM_UNSEEN, SUM_WANTED
 
 MEASURES = (
     "ap50", "miscount_per_5_min", "gaps_alerted_within_30_s", "time_to_alert_s", "map_error",
@@ -53,8 +56,8 @@ Estimate = dict[str, Any]
 def service(outcome: Outcome) -> dict[str, Any]:
     """Return how each group serves its use, and the mean of each measure over their sensors.
 
-    The mean is None, and a group is left out, where nobody measured what its network sees. Runs of
-    less than a window have no miscount.
+    The mean is None, and a group is left out, where nobody measured what its network sees; and None
+    where nothing ever came into view. Runs of less than a window have no miscount.
     """
     plan = outcome.plan
     groups = {
@@ -72,8 +75,9 @@ def _over(groups: dict[str, dict[str, Any]], measure: str) -> float | None:
 def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
     plan = outcome.plan
     sensors = np.flatnonzero(plan.group_of == group)
-    seconds = plan.end_ns // SECOND_NS
-    if not len(sensors) or not seconds:
+    first = -(-plan.warm_up_ns // SECOND_NS)
+    seconds = plan.end_ns // SECOND_NS - first
+    if not len(sensors) or seconds <= 0:
         return None
     many, task = len(sensors), plan.tasks[plan.setup_of[sensors[0]]]
     if not task:
@@ -81,7 +85,7 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
     if many > MOST_SENSORS:
         sensors = sensors[np.linspace(0, many - 1, MOST_SENSORS).astype(np.int64)]
     length_s = min(WINDOW_S, seconds)
-    windows = Windows(np.arange(seconds // length_s) * length_s, length_s)
+    windows = Windows(first + np.arange(seconds // length_s) * length_s, length_s)
     seen = sightings(outcome, group, sensors, windows, TASKS[task])
     if not seen.known.any():
         return None
@@ -97,6 +101,8 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
         values |= _gaps(seen.within, latency_s)
     elif task == "places":
         values["map_error"] = np.where(seen.fps > 0, seen.map_error, 1.0)
+    if _empty(outcome, group):
+        values = {name: np.full_like(value, np.nan) for name, value in values.items()}
     lights = np.unique(seen.light[seen.known]).tolist()
     return {
         "task": task,
@@ -109,6 +115,13 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
             for k in lights
         },
     }
+
+
+def _empty(outcome: Outcome, group: int) -> bool:
+    """Return whether nobody came before any sensor of a group, or was there at the start."""
+    tally, here = outcome.tally, outcome.plan.group_of == group
+    on_frames = tally.sights[group][:, [SUM_WANTED, SUM_UNSEEN]]
+    return not tally.sensors[here, VISITORS].any() and not on_frames.any()
 
 
 def _measures(

@@ -112,7 +112,7 @@ def _between(rates: Floats, fps: Floats) -> tuple[Ints, Ints, Floats]:
 def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) -> Floats:
     """Return the frames a second that sensors answer in each window; shape (windows, sensors)."""
     plan, tally = outcome.plan, outcome.tally
-    run_s = plan.end_ns / SECOND_NS
+    run_s = plan.measured_ns / SECOND_NS
     fates = tally.sensors[sensors, FATE_0:]
     silent = plan.setups.publish_change[plan.setup_of[sensors]] == 1
     own = (fates[:, RESULT] + silent * fates[:, SKIP_NOT_PUBLISHED]) / run_s

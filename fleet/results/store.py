@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,13 +19,17 @@ import yaml
 from fleet.engine.run import Outcome
 from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
+from fleet.interrupt import check, whole
+from fleet.passing import passing, passing_folder
 from fleet.plan.columns import Ints
 from fleet.scenario.load import Scenario
 from fleet.sketch import upper_ns
 from fleet.stages import sight
 from fleet.stages.books import BIN_NS, FATE_0
-from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, FRAME, SENSOR, SIGHT
+from fleet.stages.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SIGHT
 
+_OF = b"scenario"
+"""Where a file of frames says whose they are."""
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
 
 
@@ -40,38 +42,78 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the place cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    except OSError as error:
-        raise InputError(f"cannot write results to '{path}': {error.strerror}") from None
-    try:
+    with contextlib.ExitStack() as until_then:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = until_then.enter_context(passing_folder(f".{path.name}-", path.parent))
+        except OSError as error:
+            raise InputError(f"cannot write results to '{path}': {error.strerror}") from None
         yield temporary
         temporary.chmod(0o755)
         _swap(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, scenario: str | None = None) -> None:
     """Refuse a place at which no result folder may appear.
+
+    Args:
+        path: the place.
+        scenario: whose results shall appear there; None: those of any other may be replaced.
 
     Raises:
         InputError: something else stands there.
     """
     if not path.name:
         raise InputError(f"'{path}' is no name for a result folder; choose another place")
-    if path.exists() and not (path / "summary.json").is_file():
+    if not path.exists():
+        return
+    if not (path / "summary.json").is_file():
         raise InputError(f"'{path}' is there and is not a result folder; choose another place")
+    if scenario is not None:
+        _check_own(path, _scenario_in(path), scenario)
+
+
+def check_frames_place(path: Path, scenario: str | None = None) -> None:
+    """Refuse a folder in which no frames may be written; see `check_place`.
+
+    Raises:
+        InputError: it is no folder, or has frames that are not the scenario's.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--frames '{path}' is there and is not a folder; choose another place")
+    if scenario is None:
+        return
+    for file in sorted(path.glob("*.parquet")):
+        try:
+            of = (pq.read_schema(file).metadata or {}).get(_OF, b"").decode()
+        except (OSError, pa.ArrowInvalid, UnicodeDecodeError):
+            of = ""
+        _check_own(file, of, scenario)
+
+
+def _scenario_in(path: Path) -> str:
+    """Return whose results a folder holds; empty if it does not say."""
+    try:
+        return str(json.loads((path / "summary.json").read_text("utf-8"))["scenario"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _check_own(path: Path, of: str, scenario: str) -> None:
+    if of != scenario:
+        holds = f"scenario '{of}'" if of else "a scenario that it does not name"
+        raise InputError(
+            f"'{path}' is of {holds}, not of '{scenario}'; choose another place, or remove it, as"
+            " fleet run --force does"
+        )
 
 
 def _swap(temporary: Path, path: Path) -> None:
     check_place(path)
-    old = temporary.with_name(temporary.name + "-old")
-    if path.exists():
-        path.replace(old)
-    temporary.replace(path)
-    shutil.rmtree(old, ignore_errors=True)
+    with passing(temporary.with_name(temporary.name + "-old")) as old, whole():
+        if path.exists():
+            path.replace(old)
+        temporary.replace(path)
 
 
 def write(
@@ -100,6 +142,7 @@ def write(
             ("series", series_table),
             ("histograms", histogram_table),
         ):
+            check()
             parts = [
                 _tagged(make(outcome), arm, replication)
                 for arm, runs in outcomes.items()
@@ -182,21 +225,26 @@ def sensor_table(outcome: Outcome) -> pa.Table:
 
 
 def series_table(outcome: Outcome) -> pa.Table:
-    """Return the time series in long form: start of the bin, kind, name, value, unit."""
+    """Return the time series in long form: start of the bin, kind, name, value, unit.
+
+    They begin with the bin in which the warm-up ends.
+    """
     plan, tally = outcome.plan, outcome.tally
+    first = plan.warm_up_ns // BIN_NS
     parts = [
         ("link", plan.class_names, tally.link_bins, "bit"),
         ("results", plan.group_names, tally.result_bins, "frames"),
+        ("sum of latencies", plan.group_names, tally.latency_bins, "ns"),
         ("servers", plan.region_names, tally.server_bins, "servers"),
     ]
-    starts = np.arange(tally.link_bins.shape[1]) * (BIN_NS / 1e9)
+    starts = np.arange(first, tally.link_bins.shape[1]) * (BIN_NS / 1e9)
     return pa.concat_tables(
         pa.table(
             {
                 "start_s": starts,
                 "kind": [kind] * len(starts),
                 "name": [name] * len(starts),
-                "value": bins[i],
+                "value": bins[i, first:],
                 "unit": [unit] * len(starts),
             }
         )
@@ -219,14 +267,16 @@ def histogram_table(outcome: Outcome) -> pa.Table:
 
 
 def write_frames(path: Path, outcome: Outcome) -> None:
-    """Write every finished frame of an outcome as Parquet, in order of (sensor, frame)."""
-    pq.write_table(frame_table(outcome), path)
+    """Write every frame of an outcome as Parquet, in order of (sensor, frame)."""
+    table = frame_table(outcome).replace_schema_metadata({_OF: outcome.plan.scenario.encode()})
+    with passing(path.with_name(f".{path.name}.part")) as draft:
+        pq.write_table(table, draft)
+        draft.replace(path)
 
 
 def frame_table(outcome: Outcome) -> pa.Table:
-    """Return every finished frame: names, times in ns (-1: not reached), what was seen and fate."""
-    rows = outcome.tally.rows()
-    rows = rows[np.lexsort((rows[:, FRAME], rows[:, SENSOR]))]
+    """Return every frame: names, times in ns (-1: not reached), what was seen and fate."""
+    rows = outcome.frames()
     columns: dict[str, Any] = {
         "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode()
     }

@@ -17,6 +17,7 @@ from fleet.errors import InputError
 from fleet.scenario import strict_yaml
 from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Document, Keys, Value
+from fleet.scenario.words import FORMS
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Scenario:
         overrides: what replaced values of the file, as `key.path=value`.
         data: what it says as plain data, with the overrides.
         digest: SHA-256 of what it says (with overrides), whatever its layout and comments.
+        asks: who asks for what is being planned, if that is not the file; for errors.
     """
 
     model: ScenarioModel
@@ -36,6 +38,7 @@ class Scenario:
     overrides: tuple[str, ...]
     data: dict[str, Value]
     digest: str
+    asks: str = ""
 
     @property
     def folder(self) -> Path:
@@ -47,8 +50,9 @@ class Scenario:
         return _checked(self.document, (*self.overrides, *overrides))
 
     def error(self, keys: Keys, problem: str) -> InputError:
-        """Return an error about a place in the file."""
-        return InputError(f"{_place(self.document, keys)}: {problem}")
+        """Return an error about a place in the file, or about what stands for it."""
+        place = self.asks or _place(self.document, keys, self.overrides)
+        return InputError(f"{place}: {problem}")
 
     def file(self, name: str, *keys: str | int) -> Path:
         """Return the path of a file that the scenario names, inside its folder.
@@ -93,7 +97,7 @@ def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
     try:
         model = ScenarioModel.model_validate(data)
     except ValidationError as error:
-        raise _input_error(document, error) from None
+        raise _input_error(document, data, error, overrides) from None
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Scenario(model, document, tuple(overrides), data, digest)
@@ -125,7 +129,12 @@ def _replaced(node: Any, keys: list[str], value: Value, override: str) -> Any:
     return {**(node or {}), head: _replaced((node or {}).get(head), rest, value, override)}
 
 
-def _place(document: Document, keys: Keys) -> str:
+def _place(document: Document, keys: Keys, overrides: Sequence[str]) -> str:
+    """Return where a value stands: the file and its line, or the option that replaced it."""
+    for override in reversed(overrides):
+        path = override.partition("=")[0].strip().split(".")
+        if [str(key) for key in keys[: len(path)]] == path:
+            return f"--set {override}: {_dotted(keys)}"
     return f"{document.path}:{document.line_of(keys)} {_dotted(keys)}"
 
 
@@ -136,10 +145,13 @@ def _dotted(keys: Keys) -> str:
     return text or "(top)"
 
 
-def _input_error(document: Document, error: ValidationError) -> InputError:
-    first = error.errors()[0]
-    keys = tuple(_real_keys(document.data, first["loc"]))
-    return InputError(f"{_place(document, keys)}: {_problem(first, keys)}")
+def _input_error(
+    document: Document, data: Any, error: ValidationError, overrides: Sequence[str]
+) -> InputError:
+    """Return the first mistake; a key that is not known first, as it may be one that is missing."""
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    keys = tuple(_real_keys(data, first["loc"]))
+    return InputError(f"{_place(document, keys, overrides)}: {_problem(first, keys)}")
 
 
 def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:
@@ -166,7 +178,7 @@ def _problem(error: Any, keys: Keys) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])
     if kind == "string_pattern_mismatch":
-        return f"{given!r} does not have the form {error['ctx']['pattern']}"
+        return f"{_short(given)} is not {FORMS[error['ctx']['pattern']]}"
     return f"{_short(given)}: {error['msg'].lower()}"
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.demand import PeoplePerHour
 from fleet.scenario.event import Event
 from fleet.scenario.publish import parse_publish
 from fleet.scenario.words import (
@@ -25,6 +26,7 @@ from fleet.scenario.words import (
     RateBps,
     Share,
     ShareOrNone,
+    Start,
     Target,
     TimeNs,
 )
@@ -54,13 +56,15 @@ class At(Model):
 class TraceCapture(Model):
     """Capture times from a column of a CSV or Parquet file.
 
-    The column's name ends in its unit: `_ns`, `_us`, `_ms` or `_s`, counted from the start. With
-    `sensor`, a column of sensor names, each sensor takes its own rows; without it all take all.
+    The column's name ends in its unit: `_ns`, `_us`, `_ms` or `_s`, counted from the start, or
+    `offset` is what it says then. With `sensor`, a column of sensor names, each sensor takes its
+    own rows; without it all take all. The mean rate is that of the rows; `rate` is not used.
     """
 
     file: str
     column: str
     sensor: str | None = None
+    offset: OffsetNs = 0
 
 
 class Capture(Model):
@@ -70,7 +74,10 @@ class Capture(Model):
 
 
 class SensorGroup(Model):
-    """A group of like sensors: where they stand, how fast they look, and for what."""
+    """A group of like sensors: where they stand, how fast they look, and for what.
+
+    `demand` is how many people an hour pass each of its sites, instead of the city's table.
+    """
 
     at: At | None = None
     count: Count | None = None
@@ -80,6 +87,7 @@ class SensorGroup(Model):
     capture: Literal["periodic", "poisson"] | Capture = "periodic"
     phase: Literal["random", "synchronised", "staggered"] = "random"
     app: Name
+    demand: PeoplePerHour | None = None
     uplink: Name
     consumer: Literal["cloud", "site"] = "cloud"
 
@@ -267,8 +275,9 @@ class ScenarioModel(Model):
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
-    start: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$")]
+    start: Start
     duration: TimeNs
+    warm_up: OffsetNs = 0
     timezone: Target | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"
@@ -319,8 +328,4 @@ class ScenarioModel(Model):
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
         if self.retention is not None and self.prices is None:
             raise InputError("'retention' says what storage costs and needs 'prices'")
-        try:
-            dt.datetime.fromisoformat(self.start)
-        except ValueError as error:
-            raise InputError(f"start {self.start!r} is not a date and time: {error}") from None
         return self

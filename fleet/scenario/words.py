@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -48,8 +49,28 @@ RateBps = Annotated[int, _rate, _rate_schema]
 FrameRate = Annotated[Any, _fps, _fps_schema]
 Share = Annotated[Any, _share, _share_schema]
 ShareOrNone = Annotated[Any, _share0, _share0_schema]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
-Target = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$")]
+
+
+def _dated(text: str) -> str:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r}: {error}; write a moment that there is") from None
+    return text
+
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
+_TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$"
+_START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+Target = Annotated[str, StringConstraints(pattern=_TARGET)]
+Start = Annotated[str, StringConstraints(pattern=_START), AfterValidator(_dated)]
+FORMS = {
+    _NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
+    _TARGET: "a name, or one of an instance, such as 'shop-port/site-12'",
+    _START: "a local date and time, such as '2024-05-16T17:00'",
+}
+"""What a text of a certain form is, in words."""
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 

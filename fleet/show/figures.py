@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from fleet.engine.run import Outcome
+from fleet.interrupt import check
 from fleet.show.paper import (
     COLOURS,
     HATCHES,
@@ -25,9 +26,9 @@ from fleet.show.paper import (
     save,
 )
 from fleet.show.uses import known, uses
-from fleet.sketch import quantiles_ns, upper_ns
-from fleet.stages.books import BIN_NS, FATE_0, LATENCY_SUM_NS
-from fleet.stages.frames import RESULT, STAGES
+from fleet.sketch import upper_ns
+from fleet.stages.books import BIN_NS, CAPTURED, FATE_0, LATENCY_SUM_NS
+from fleet.stages.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
 from fleet.study.experiment import Record
 
 
@@ -49,18 +50,24 @@ def draw_all(record: Record, folder: Path) -> None:
                 continue
             if name == "uses" and not known(record):
                 continue
+            check()
             figure, table = draw(record, outcomes)
             save(figure, table, folder / name)
         for arm, outcome in outcomes.items():
+            check()
             if np.isfinite(outcome.plan.lon).any():
                 figure, table = city_map(arm, outcome, credit)
                 save(figure, table, folder / f"map_{arm}")
 
 
 def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
-    """Return the share of results that arrive within a latency, by arm."""
+    """Return the share of the frames due that are results within a latency, by arm.
+
+    Frames that are lost or skipped never are, so the curve of an arm may end below one.
+    """
     figure, axes = axes_of()
-    table: Table = [("arm", "latency_ms", "share_of_results")]
+    end_ms = max(arm["latency_ms"]["max"] or 0.0 for arm in record.arms.values())
+    table: Table = [("arm", "latency_ms", "share_of_due", "share_of_results")]
     for i, (arm, outcome) in enumerate(outcomes.items()):
         counts = outcome.tally.latency.sum(axis=0)
         used = np.flatnonzero(counts)
@@ -70,38 +77,38 @@ def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, T
         ms = np.minimum(
             upper_ns(used.astype(np.int64)) * 1e-6, record.arms[arm]["latency_ms"]["max"]
         )
-        share = np.cumsum(counts[used]) / counts.sum()
+        results = np.cumsum(counts[used])
+        share = results / record.arms[arm]["delivered"]["due_frames"]
         axes.step(
-            [ms[0], *ms],
-            [0.0, *share],
+            [ms[0], *ms, end_ms],
+            [0.0, *share, share[-1]],
             where="post",
             label=arm,
             color=COLOURS[i % 9],
             linestyle=LINES[i % 4],
         )
-        table += [(arm, f"{x:.6g}", f"{y:.8g}") for x, y in zip(ms, share, strict=True)]
+        table += [
+            (arm, f"{x:.6g}", f"{y:.8g}", f"{z:.8g}")
+            for x, y, z in zip(ms, share, results / results[-1], strict=True)
+        ]
     axes.set_xscale("log")
-    _show_bulk(axes, record, outcomes)
+    _show_bulk(axes, record)
     _plain_log_ticks(axes)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("latency from capture to consumer (ms)")
-    axes.set_ylabel("share of results")
+    axes.set_ylabel("share of frames due")
     axes.legend(loc="lower right")
     return figure, table
 
 
-def _show_bulk(axes: Axes, record: Record, outcomes: dict[str, Outcome]) -> None:
+def _show_bulk(axes: Axes, record: Record) -> None:
     """Cut the axis behind the 99.9th percentile of the slowest arm, and say what lies beyond."""
-    tails = [
-        quantiles_ns(counts, (0.999,))
-        for o in outcomes.values()
-        if (counts := o.tally.latency.sum(axis=0)).any()
-    ]
-    if not tails:
-        return
-    edge_ms = 1.3e-6 * max(tail[0] or 0 for tail in tails)
-    longest = max(arm["latency_ms"]["max"] or 0.0 for arm in record.arms.values())
-    if longest > edge_ms:
+    tail, longest = (
+        max(arm["latency_ms"][name] or 0.0 for arm in record.arms.values())
+        for name in ("p999", "max")
+    )
+    edge_ms = 1.3 * tail
+    if longest > edge_ms > 0:
         axes.set_xlim(right=edge_ms)
         axes.set_title(f"up to 1.3 × p99.9; the longest is {longest:,.0f} ms", loc="right")
 
@@ -116,7 +123,7 @@ def _plain_log_ticks(axes: Axes) -> None:
 
 
 def latency_stages(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
-    """Return the mean time in each stage, stacked, by arm."""
+    """Return the mean time in each stage, stacked, by arm, and the median of the whole way."""
     figure, axes = axes_of(1.1 + 0.35 * len(outcomes))
     table: Table = [("arm", "stage", "mean_ms")]
     arms = list(outcomes)
@@ -127,6 +134,12 @@ def latency_stages(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure
         if ms.any():
             _stack(axes, arms, ms, left, stage, i)
         left += ms
+    medians = [record.arms[arm]["latency_ms"]["p50"] for arm in arms]
+    table += [(arm, "median of all", f"{x:.6g}") for arm, x in zip(arms, medians, strict=True) if x]
+    axes.plot(
+        [np.nan if x is None else x for x in medians], arms, "D", color="white",
+        markeredgecolor="#222222", markersize=4, markeredgewidth=0.8, label="median",
+    )  # fmt: skip
     axes.set_xlabel("mean latency of results (ms)")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -157,8 +170,9 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     panels = figure.subplots(len(outcomes), 1, sharex=True, squeeze=False)[:, 0]
     table: Table = [("arm", "link", "start_s", "mbit_s")]
     for axes, (arm, outcome) in zip(panels, outcomes.items(), strict=True):
-        plan, bins = outcome.plan, outcome.tally.link_bins
-        start_s = np.arange(bins.shape[1]) * BIN_NS / 1e9
+        plan, first = outcome.plan, outcome.plan.warm_up_ns // BIN_NS
+        bins = outcome.tally.link_bins[:, first:]
+        start_s = (first + np.arange(bins.shape[1])) * BIN_NS / 1e9
         for c, name in enumerate(plan.class_names):
             rate = bins[c] * 1e3 / BIN_NS
             i = names.index(name)
@@ -269,12 +283,16 @@ def city_map(arm: str, outcome: Outcome, credit: str) -> tuple[Figure, Table]:
     axes.set_ylabel("latitude (° N)")
     axes.ticklabel_format(useOffset=False)
     axes.locator_params(axis="x", nbins=4)
-    figure.colorbar(dots, ax=axes, label="mean latency (ms)", shrink=0.8)
+    figure.colorbar(dots, ax=axes, label="mean latency of results (ms)", shrink=0.8)
     if credit:
         figure.supxlabel(credit, fontsize=6, color="#666666")
-    table: Table = [("sensor", "lon", "lat", "results", "mean_latency_ms")]
+    due = counts[:, CAPTURED] - counts[:, FATE_0 + SKIP_NOT_PUBLISHED]
+    table: Table = [("sensor", "lon", "lat", "due", "results", "mean_latency_ms")]
     table += [
-        (plan.names[s], f"{plan.lon[s]:.6f}", f"{plan.lat[s]:.6f}", int(results[s]), f"{ms[s]:.6g}")
+        (
+            plan.names[s], f"{plan.lon[s]:.6f}", f"{plan.lat[s]:.6f}", int(due[s]),
+            int(results[s]), f"{ms[s]:.6g}",
+        )
         for s in range(plan.size)
-    ]
+    ]  # fmt: skip
     return figure, table

@@ -10,9 +10,14 @@ import numpy as np
 
 from fleet.engine.run import default_window_ns
 from fleet.plan.columns import EVENT_NAMES, KIND, Plan
+from fleet.plan.light import light_spans
+from fleet.plan.people import mean_in_view
+from fleet.show.expected import load_facts, load_lines
 from fleet.stages import capture
 from fleet.stages.setup import SIGHT
+from fleet.study.experiment import remarks
 
+LOAD = "expected_load"
 LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 """Time of a core for a frame at which a network looks live, rendering and codec included."""
 
@@ -30,6 +35,8 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "links": {
             name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
         },
+        "objects_in_view": {name: round(n, 3) for name, n in mean_in_view(first).items()},
+        "light": dict(light_spans(first)),
         "frames_per_s": {arm: round(rate, 3) for arm, rate in per_s.items()},
         "frames": {arm: round(rate * first.end_ns / 1e9) for arm, rate in per_s.items()},
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
@@ -45,7 +52,9 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "window_s": default_window_ns(first) / 1e9,
         "control_events": dict(events),
         "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
+        "remarks": remarks(plans),
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
+        LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
     }
 
 
@@ -68,6 +77,14 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         if name == "sight":
             for arm, texts in fact.items():
                 yield from (f"  sight of {arm}: {text}" for text in texts)
+            continue
+        if name == "remarks":
+            yield from (f"  ! {remark}" for remark in fact)
+            continue
+        if name == LOAD:
+            yield "  expected load"
+            for arm, load in fact.items():
+                yield from (f"    {line}" for line in load_lines(arm, load))
             continue
         shown = fact
         if isinstance(fact, Mapping):

@@ -1,4 +1,7 @@
-"""Progress on stderr: a bar on a terminal, a line an arm elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line an arm elsewhere.
+
+Whoever tells how far it is also looks whether it was interrupted.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from collections.abc import Callable, Iterator
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from fleet.interrupt import check, in_haste, say
 from fleet.show.terminal import console
+
+_CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 
 
 @contextlib.contextmanager
@@ -18,10 +24,11 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
         yield _plain_lines(err.print)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with in_haste(_clean), Progress(*columns, console=err, transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(arm: str, share: float) -> None:
+            check()
             if arm not in tasks:
                 tasks[arm] = bar.add_task(arm, total=1.0)
             bar.update(tasks[arm], completed=share)
@@ -29,10 +36,15 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
         yield show
 
 
+def _clean() -> None:
+    say(_CLEAN)
+
+
 def _plain_lines(write: Callable[[str], None]) -> Callable[[str, float], None]:
     started: set[str] = set()
 
     def show(arm: str, share: float) -> None:
+        check()
         if arm not in started:
             started.add(arm)
             write(f"running {arm} ...")

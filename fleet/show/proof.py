@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet.proof.selftest import ABOUT, Check
-from fleet.proof.validate import KINDS, Row
+from fleet.proof.validate import KINDS, Row, counted
 
 _VERDICT = {True: "ok", False: "MISS"}
 
@@ -100,8 +100,14 @@ def _row_cells(row: Row) -> list[str]:
         _number(row.simulated),
         "–" if math.isnan(row.error_percent) else f"{round(row.error_percent, 1) + 0.0:+.1f} %",
         "–" if row.tolerance_percent is None else f"{row.tolerance_percent:g} %",
-        _VERDICT[row.passed] if row.kind != "information" else "",
+        _row_verdict(row),
     ]
+
+
+def _row_verdict(row: Row) -> str:
+    if row.kind == "information":
+        return ""
+    return "known miss" if row.kind == "miss" and row.passed else _VERDICT[row.passed]
 
 
 def _number(value: float) -> str:
@@ -118,6 +124,17 @@ def verdict(what: str, passed: Sequence[bool]) -> str:
     return f"{what}: {sum(passed)} of {len(passed)} hold"
 
 
+def published_verdict(rows: Sequence[Row]) -> str:
+    """Return one line that says how many figures are held; what is known to be missed is not."""
+    held, missed, worse = counted(rows)
+    told = [f"Published figures: {held} of {held + missed + worse} held"]
+    if missed:
+        told.append(f"{missed} known miss{'es' if missed > 1 else ''} (told in the table)")
+    if worse:
+        told.append(f"{worse} worse than known")
+    return ", ".join(told)
+
+
 def page(checks: Sequence[Check], rows: Sequence[Row]) -> str:
     """Return `docs/VALIDATION.md`."""
     out = [
@@ -132,6 +149,8 @@ def page(checks: Sequence[Check], rows: Sequence[Row]) -> str:
         "Figures are split by what they are to the model. *Predictions* are what counts: no",
         "constant was fitted on them, though their tolerances were chosen after their errors were",
         "seen. A *miss* is a failure of the model that is known; its tolerance is the size it has.",
+        "",
+        f"{published_verdict(rows)}.",
         "",
     ]
     for kind in KINDS:

@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fleet.study.compare import value
+from fleet.show.differences import differences
+from fleet.show.remarks import load_remarks
+from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.experiment import Record
+from fleet.study.measures import number, unit_of, value
 
 Arms = Mapping[str, Mapping[str, Any]]
 Row = tuple[str, str, list[str]]
@@ -23,24 +26,15 @@ _TITLES = {
 }  # fmt: skip
 
 
-def _number(x: float) -> str:
-    """Return a number with four significant digits and thousands marked."""
-    if x == 0:
-        return "0"
-    if abs(x) >= 1000:
-        return f"{x:,.0f}"
-    return f"{x:.4g}"
-
-
 def _percent(x: float) -> str:
     return f"{x:.1%}"
 
 
 _EMPTY = "–"
 _SERVED: dict[str, tuple[str, str, Callable[[float], str]]] = {
-    "miscount_per_5_min": ("miscount of 5 minutes", "objects", _number),
+    "miscount_per_5_min": ("miscount of 5 minutes", "objects", number),
     "gaps_alerted_within_30_s": ("gaps alerted within 30 s", "of gaps", _percent),
-    "time_to_alert_s": ("mean time to alert", "s", _number),
+    "time_to_alert_s": ("mean time to alert", "s", number),
     "map_error": ("error of the heat map", "of people", _percent),
     "ap50": ("average precision", "AP@0.5", _percent),
 }
@@ -57,7 +51,7 @@ def comparison_table(record: Record) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         title=f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
-        f" {summary['simulated_s']:g} s simulated, seed {summary['seed']}"
+        f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
         + (f", first of {many} replications" if (many := summary["replications"]) > 1 else ""),
         title_style="bold",
         title_justify="left",
@@ -75,23 +69,19 @@ def comparison_table(record: Record) -> Table:
     return table
 
 
+def _warm_up(summary: Mapping[str, Any]) -> str:
+    spent_s = summary["warm_up_s"]
+    return f" the last {summary['measured_s']:g} s measured," if spent_s else ""
+
+
 def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
     """Yield (title, rows) of the comparison: bandwidth, latency, power, frames."""
     yield "Bandwidth by link, mean (busiest second)", _bandwidth(arms)
+    yield "Latency of results, from capture to consumer", _latency(arms)
     yield (
-        "Latency from capture to consumer",
+        "Mean latency of results by stage",
         [
-            _row(arms, f"latency_ms.{key}", label, "ms", _number)
-            for key, label in (
-                ("mean", "mean"), ("p50", "p50"), ("p95", "p95"), ("p99", "p99"),
-                ("p999", "p99.9"), ("max", "max"),
-            )
-        ],
-    )  # fmt: skip
-    yield (
-        "Mean latency by stage",
-        [
-            _row(arms, f"stages_ms.{stage}", title, "ms", _number)
+            _row(arms, f"stages_ms.{stage}", title, "ms", number)
             for stage, title in _TITLES.items()
             if any(value(arm, f"stages_ms.{stage}") for arm in arms.values())
         ],
@@ -99,20 +89,23 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
     yield (
         "Power by component",
         [
-            _row(arms, f"power_w.{part}", part, "W", _number)
+            _row(arms, f"power_w.{part}", part, "W", number)
             for part in ("sensor", "uplink", "network", "edge", "cloud", "total")
             if part == "total" or any(value(arm, f"power_w.{part}") for arm in arms.values())
         ]
         + [
-            _row(arms, "energy_mj_per_result", "energy per result", "mJ", _number),
-            _row(arms, "carbon_kg_per_sensor_year", "CO2e of a sensor", "kg/year", _number),
+            _row(arms, f"energy_mj_per_{of}", f"energy per {of.replace('_', ' ')}", "mJ", number)
+            for of in ("captured_frame", "inference", "result")
+        ]
+        + [
+            _row(arms, "carbon_kg_per_sensor_year", "CO2e of a sensor", "kg/year", number),
         ],
     )
     if all(arm["cost_usd_per_sensor_month"] for arm in arms.values()):
         yield (
             "Cost of a sensor and month",
             [
-                _row(arms, f"cost_usd_per_sensor_month.{part}", part, "USD", _number)
+                _row(arms, f"cost_usd_per_sensor_month.{part}", part, "USD", number)
                 for part in ("device", "data", "compute", "storage", "energy", "total")
             ],
         )
@@ -136,6 +129,31 @@ def _row(arms: Arms, path: str, label: str, unit: str, show: Callable[[float], s
     return label, unit, [_EMPTY if v is None else show(v) for v in cells]
 
 
+def _latency(arms: Arms) -> list[Row]:
+    """Return percentiles, the mean and what it is made of, and what of the frames due came in time.
+
+    The median stands first: few late results can move the mean beyond every percentile.
+    """
+    return [
+        *(
+            _row(arms, f"latency_ms.{key}", label, "ms", number)
+            for key, label in (
+                ("p50", "median"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9"),
+                ("max", "max"), ("mean", "mean"),
+            )
+        ),
+        *(
+            _row(arms, path, label, unit, _percent)
+            for path, label, unit in (
+                ("mean_latency_share_of_slowest_permille", "from the slowest 0.1 %", "of mean"),
+                ("delivered.within_100_ms", "result within 100 ms", "of due"),
+                ("delivered.within_1_s", "result within 1 s", "of due"),
+                ("delivered.never", "no result: skipped, lost", "of due"),
+            )
+        ),
+    ]  # fmt: skip
+
+
 def _bandwidth(arms: Arms) -> list[Row]:
     links = list(dict.fromkeys(name for arm in arms.values() for name in arm["bandwidth_mbit_s"]))
     rows = []
@@ -143,18 +161,17 @@ def _bandwidth(arms: Arms) -> list[Row]:
         cells = []
         for arm in arms.values():
             rate = arm["bandwidth_mbit_s"].get(link)
-            cells.append(
-                f"{_number(rate['mean'])} ({_number(rate['peak_1s'])})" if rate else _EMPTY
-            )
+            cells.append(f"{number(rate['mean'])} ({number(rate['peak_1s'])})" if rate else _EMPTY)
         rows.append((link, "Mbit/s", cells))
     return rows
 
 
 def _frames(arms: Arms) -> list[Row]:
-    rows = [
-        _row(arms, f"frames.{key}", label, "frames", _count)
-        for key, label in (("captured", "captured"), ("results", "results"))
-    ]
+    rows = [_row(arms, "frames.captured", "captured", "frames", _count)]
+    if any(arm["frames"]["in_flight_before"] for arm in arms.values()):
+        label = "in flight after the warm-up"
+        rows.append(_row(arms, "frames.in_flight_before", label, "frames", _count))
+    rows.append(_row(arms, "frames.results", "results", "frames", _count))
     for part in ("skipped", "lost"):
         causes = dict.fromkeys(c for arm in arms.values() for c in arm["frames"][part])
         rows += [
@@ -168,8 +185,9 @@ def _frames(arms: Arms) -> list[Row]:
             for cause in causes
             if any(arm["frames"][part][cause] for arm in arms.values())
         ]
-    rows.append(_row(arms, "frames.in_flight", "in flight at the end", "frames", _count))
     rows += [
+        _row(arms, "frames.in_flight", "in flight at the end", "frames", _count),
+        _row(arms, "inferences", "inferences", "frames", _count),
         _row(arms, "pixels_leaving_sensor_frames", "pixels left the sensor", "frames", _count),
         _row(arms, "pixels_to_cloud_frames", "pixels went to the cloud", "frames", _count),
     ]
@@ -177,27 +195,39 @@ def _frames(arms: Arms) -> list[Row]:
 
 
 def _sights(arms: Arms) -> list[Row]:
+    """Return what eyes see; with all frames alike only where that is another number."""
     rows = [
         (label, unit, [_known(arm["accuracy"], key, show) for arm in arms.values()])
         for key, label, unit, show in (
             ("recall", "recall in answered frames", "found", _percent),
+            ("frames_alike.recall", "recall, all frames alike", "found", _percent),
             ("recall_of_all", "recall in all frames", "found", _percent),
             ("precision", "precision", "right", _percent),
-            ("miscount_per_frame", "miscount of a frame", "objects", _number),
+            ("miscount_per_frame", "miscount of a frame", "objects", number),
         )
     ]
-    lights = dict.fromkeys(light for arm in arms.values() for light in arm["accuracy"]["by_light"])
-    if len(lights) > 1:
-        for light in lights:
-            found = [arm["accuracy"]["by_light"].get(light) for arm in arms.values()]
-            cells = [_EMPTY if seen is None else _known(seen, "recall", _percent) for seen in found]
-            rows.append((f"recall: {light}", "found", cells))
+    if rows[0][2] == rows[1][2]:
+        del rows[1]
+    for part in ("by_light", "by_group"):
+        names = dict.fromkeys(n for arm in arms.values() for n in arm["accuracy"][part])
+        if len(names) > 1:
+            rows += [
+                (
+                    f"recall: {name}", "found",
+                    [_known(arm["accuracy"], f"{part}.{name}.recall", _percent)
+                     for arm in arms.values()],
+                )
+                for name in names
+            ]  # fmt: skip
     return rows
 
 
-def _known(found: Mapping[str, Any], key: str, show: Callable[[float], str]) -> str:
+def _known(found: Mapping[str, Any], path: str, show: Callable[[float], str]) -> str:
     """Return a measure and its interval over scenes, if it is known."""
-    if found[key] is None:
+    *parts, key = path.split(".")
+    for part in parts:
+        found = found.get(part, {})
+    if found.get(key) is None:
         return _EMPTY
     interval = found["ci95"][key]
     half = f" ± {show((interval[1] - interval[0]) / 2)}" if interval else ""
@@ -212,7 +242,7 @@ def _rollout(arms: Arms) -> list[Row]:
     rows.append(_row(arms, "rollout.downlink_bytes", "sent down", "B", _count))
     for key, label in (("wait_s", "longest wait for the bytes"), ("blind_s", "longest blind time")):
         longest = [arm["rollout"].get(key) for arm in arms.values()]
-        rows.append((label, "s", [_number(found["max"]) if found else _EMPTY for found in longest]))
+        rows.append((label, "s", [number(found["max"]) if found else _EMPTY for found in longest]))
     return rows
 
 
@@ -238,23 +268,30 @@ def _busiest(arms: Arms, most: int = 5) -> list[Row]:
 
 def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterator[Text]:
     """Yield a line for each objective and arm: kept or missed, and what was measured."""
-    worst = f"worst of {replications}: " if replications > 1 else ""
+    worst = f", worst of {replications}" if replications > 1 else ""
     for row in rows:
         measured, demand = row["measured"], row["objective"].removeprefix(f"{row['arm']}: ")
-        shown = "was not measured" if measured is None else f"is {worst}{measured:.4g}"
+        if measured is None:
+            shown = f"was not measured: {row['why']}"
+        else:
+            shown = f"is {unit_of(row['metric']).show(measured)}{worst}"
         mark, style = ("✓", "green") if row["kept"] else ("✗", "red")
         yield Text.assemble((f"{mark} ", style), f"{row['arm']}: {demand}", (f"  ({shown})", "dim"))
 
 
 def remarks(record: Record) -> Iterator[str]:
     """Yield what a reader should know before trusting the table."""
+    yield from record.summary["remarks"]
     if record.scenario.model.replications == 1:
         yield (
             "One replication: no intervals over replications, so arms are not ranked but in what"
             " they see and how they serve uses, which is compared over scenes and sites; use"
             " --replications 5 or more."
         )
-    yield from _differences(record.summary["comparison"])
+    yield from differences(record)
+    yield f"Percentiles are rounded up to steps of {STEPS}: at most {RESOLUTION:.1%} too high."
+    yield from _held_back(record.arms)
+    yield from load_remarks(record)
     yield from _eyes(record.arms)
     network = record.summary["network_energy"]
     yield (
@@ -275,21 +312,15 @@ def remarks(record: Record) -> Iterator[str]:
     )
 
 
-def _differences(comparison: Mapping[str, Any]) -> Iterator[str]:
-    base = comparison["baseline"]
-    for arm, metrics in comparison["arms"].items():
-        served = [metric for metric in metrics if metric.startswith("service.")]
-        seen = [metric for metric in ("accuracy.recall", "accuracy.precision") if metric in metrics]
-        for metric in ("latency_ms.p99", "power_w.total", "bytes", *seen, *served):
-            row = metrics.get(metric)
-            if row is None or row["ci95"] is None:
-                continue
-            low, high = row["ci95"]
-            verdict = "no difference shown" if low <= 0 <= high else "differs"
-            over = " over sites" if metric in served else " over scenes" if metric in seen else ""
+def _held_back(arms: Arms) -> Iterator[str]:
+    """Yield which arms chose what their results are of."""
+    for name, arm in arms.items():
+        held, captured = arm["frames"]["skipped"]["not_published"], arm["frames"]["captured"]
+        if held:
             yield (
-                f"{arm} − {base}, {metric}: {row['difference']:+.4g}"
-                f" [95 % CI{over} {low:+.4g} .. {high:+.4g}]: {verdict}"
+                f"{name} held back {held:,} of {captured:,} frames by its publishing rule: they are"
+                " known to the sensor and not due. Latency and energy per result are of those that"
+                " it sent; compare energy per captured frame."
             )
 
 

@@ -1,12 +1,14 @@
 """How many bytes a frame takes: encoded video, metadata, pixels, and the protocol around them.
 
-Encoded video: every `gop`-th frame is an I frame, the others are P frames. Both vary about their
-measured mean by a draw of the frame; a P frame grows with what moves in view:
+Encoded video: every `gop`-th frame is an I frame, the others are P frames. What both take in the
+mean follows from the light, and for a P frame from what moves in view (`fleet.plan.video`):
 
-    P bytes = p · (static + (1 - static) · objects / reference objects) · (1 + variation · z)
+    I bytes = i(light) · (1 + variation · z)
+    P bytes = (still(light) + moving(light) · objects) · (1 + variation · z)
 
-where z is near normal, or exponential less 1. Where the codec was traced (`fleet.stages.sight`) the
-trace says how a frame stood to the usual instead of z: the objects are the usual number then.
+by a draw z of the frame: near normal, or exponential less 1. Where the codec was traced
+(`fleet.stages.sight`) a frame differs from the mean as the row's frame did from that of its bucket:
+an I frame in proportion, a P frame by as much of a mean I frame.
 
 Metadata: base + per object · min(found, most objects that the model reports), as such or in
 base64, and an envelope around it. Pixels: a whole picture, or a crop for each object found.
@@ -32,18 +34,16 @@ from fleet.stages.setup import (
     METADATA_ENVELOPE,
     METADATA_MOST,
     METADATA_PER_OBJECT,
-    P_BYTES,
+    MOVING_BYTES,
     P_VARIATION,
     PIXELS_BASE,
     PIXELS_PER_OBJECT,
-    REFERENCE_OBJECTS,
-    SIGHT,
-    STATIC_SHARE,
+    STILL_BYTES,
     TRACED_BYTES,
     Floats,
     Ints,
 )
-from fleet.stages.sight import I_PERMILLE, LIVE, P_PERMILLE, Sights, found
+from fleet.stages.sight import I_PPM, LIVE, P_PPM, Sights, found, light_of
 
 MIN_FRAME_BYTES = 64
 
@@ -56,59 +56,20 @@ def gop_start(key: int | np.uint64, gop: int) -> int:
 
 @part
 def video_bytes(
-    key: int | np.uint64,
-    start: int,
-    frame: int,
-    objects: int,
-    i_bytes: float,
-    p_bytes: float,
-    gop: int,
-    i_variation: float,
-    p_variation: float,
-    static_share: float,
-    reference_objects: float,
-    exponential_sizes: int,
-) -> int:
-    """Return the bytes of an encoded frame.
-
-    Args:
-        key: the sensor's size key.
-        start: number that frame 0 has in its group of pictures.
-        frame: frame number.
-        objects: objects in view.
-        i_bytes: mean bytes of an I frame.
-        p_bytes: mean bytes of a P frame with `reference_objects` in view.
-        gop: frames from one I frame to the next.
-        i_variation: coefficient of variation of I frames.
-        p_variation: the same of P frames.
-        static_share: share of a P frame's bytes that an empty scene needs too, 0..1.
-        reference_objects: objects in view when `p_bytes` was measured.
-        exponential_sizes: 1 if the draw is exponential, 0 if near normal.
-    """
-    z = exponential(key, frame) - 1.0 if exponential_sizes else spread(key, frame)
-    if np.uint64(frame + start) % np.uint64(gop) == 0:
-        size = i_bytes * (1.0 + i_variation * z)
+    ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, start: int,
+    frame: int, objects: int, row: int,
+) -> int:  # fmt: skip
+    """Return the bytes of an encoded frame; the arguments are those of `payload_of`."""
+    light = light_of(sights.rows, row)
+    is_intra = np.uint64(frame + start) % np.uint64(ints[k, GOP]) == 0
+    size, i_mean = floats[k, I_BYTES + light], floats[k, I_BYTES + light]
+    if not is_intra:
+        size = floats[k, STILL_BYTES + light] + floats[k, MOVING_BYTES + light] * objects
+    if 0 <= row < LIVE and ints[k, TRACED_BYTES] == 1:
+        size += i_mean * (1e-6 * sights.rows[row, I_PPM if is_intra else P_PPM])
     else:
-        activity = static_share + (1.0 - static_share) * objects / reference_objects
-        size = p_bytes * activity * (1.0 + p_variation * z)
-    return max(MIN_FRAME_BYTES, math.floor(size + 0.5))
-
-
-@part
-def traced_bytes(
-    ints: Ints, floats: Floats, sights: Sights, k: int, start: int, frame: int, row: int
-) -> int:
-    """Return the bytes of an encoded frame that takes over a row of a trace.
-
-    The mean I frame, or the mean P frame with the usual objects in view, times how the row's frame
-    stood to the mean. The arguments are those of `payload_of`.
-    """
-    if np.uint64(frame + start) % np.uint64(ints[k, GOP]) == 0:
-        size = floats[k, I_BYTES] * (0.001 * sights.rows[row, I_PERMILLE])
-    else:
-        usual = sights.usual[ints[k, SIGHT]] / floats[k, REFERENCE_OBJECTS]
-        activity = floats[k, STATIC_SHARE] + (1.0 - floats[k, STATIC_SHARE]) * usual
-        size = floats[k, P_BYTES] * activity * (0.001 * sights.rows[row, P_PERMILLE])
+        z = exponential(key, frame) - 1.0 if ints[k, EXPONENTIAL_SIZES] else spread(key, frame)
+        size *= 1.0 + floats[k, I_VARIATION if is_intra else P_VARIATION] * z
     return int(max(MIN_FRAME_BYTES, math.floor(size + 0.5)))
 
 
@@ -150,19 +111,13 @@ def payload_of(
         start: `gop_start` of it.
         frame: frame number.
         objects: objects in view.
-        row: what the eye sees of it, a row of the traces or UNSEEN.
+        row: what the eye sees of it: a row of the traces, what was found live, or `unseen`.
     """
     told = found(sights.rows, row, objects)
     size = message_part(ints, k, told) + ints[k, PIXELS_BASE]
     size += ints[k, PIXELS_PER_OBJECT] * min(told, ints[k, METADATA_MOST])
-    if 0 <= row < LIVE and ints[k, TRACED_BYTES] == 1:
-        size += traced_bytes(ints, floats, sights, k, start, frame, row)
-    elif floats[k, I_BYTES] > 0.0:
-        size += video_bytes(
-            key, start, frame, objects, floats[k, I_BYTES], floats[k, P_BYTES], ints[k, GOP],
-            floats[k, I_VARIATION], floats[k, P_VARIATION], floats[k, STATIC_SHARE],
-            floats[k, REFERENCE_OBJECTS], ints[k, EXPONENTIAL_SIZES],
-        )  # fmt: skip
+    if floats[k, I_BYTES] > 0.0:
+        size += video_bytes(ints, floats, sights, k, key, start, frame, objects, row)
     return int(max(1, size))
 
 

@@ -5,9 +5,11 @@ frame. It is done at once where a frame is not encoded or nothing is said about 
 
 A batch starts at the earliest time at which a server is free and either `max_batch` frames wait
 or the oldest has waited `wait`; it takes the first min(waiting, max_batch) frames in order, those
-that arrive at that very time among them, and keeps its server for t(b) = a + c·b, times a draw if
-the service varies. The server that has been free longest takes it. A frame that arrives when
-`queue` frames wait is lost; one that has waited `deadline` when no batch takes it is lost too.
+that arrive at that very time among them. Its results are there after t(b) = a + c·b, and it holds
+its server for h(b) = s·a + c·b: the rest of `a` (copies, launches) overlaps with the next batch.
+Both are multiplied by one draw if the service varies. The server that has been free longest takes a
+batch. A frame that arrives when `queue` frames wait is lost; one that has waited `deadline` when no
+batch takes it is lost too.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def replace_first(ring: Ints, size: int, value: int) -> None:
 @kernel
 def decode(
     columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rates: Ints,
-    pixels: Ints, queue: int, order: Ints, decoding_ns: Ints,
+    pixels: Ints, queue: int, order: Ints, decoding_ns: Ints, idle_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the decoders of a pool up to a time.
 
@@ -97,6 +99,7 @@ def decode(
         queue: frames that may wait.
         order: filled with the indices of the admitted frames; shape (len(index),).
         decoding_ns: time handed out by kind, added to in place.
+        idle_ns: [1] takes when a frame last found a decoder idle.
 
     Returns:
         (frames of `order` that have started, frames admitted); the others wait.
@@ -121,6 +124,8 @@ def decode(
             return head, tail
         else:
             kind, i = first_of(ring) % KINDS, order[head]
+            if first_of(ring) // KINDS <= columns[CLOCK, i]:
+                idle_ns[1] = start_ns
             if pixels[columns[SENSOR, i]] != work or rates[kind] != speed:
                 work, speed = pixels[columns[SENSOR, i]], rates[kind]
                 spent = service_ns(work, speed)
@@ -146,7 +151,7 @@ def due_ns(
 
 @part
 def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
-    """Return how long a batch takes, given its mean and the first of its frames; at least 1 ns."""
+    """Return how long a batch takes or holds, given the mean and its first frame; at least 1 ns."""
     if law == NEAR_NORMAL:
         return max(1, int(mean_ns * (1.0 + variation * spread(key, frame))))
     if law == EXPONENTIAL:
@@ -157,15 +162,16 @@ def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> 
 @kernel
 def serve(
     columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rule: Ints,
-    variation: float, mean_ns: Ints, keys: NDArray[np.uint64], order: Ints, served_ns: Ints,
-    batches: Ints, started: Ints,
+    variation: float, mean_ns: Ints, hold_ns: Ints, keys: NDArray[np.uint64], order: Ints,
+    served_ns: Ints, batches: Ints, started: Ints, idle_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the servers of a pool up to a time.
 
     The arguments are those of `decode`, with servers for decoders; `rule` is the pool's row of the
-    table of pools, `variation` that of its service time, `mean_ns` t(b) by kind for b = 0..,
-    `keys` the service keys by sensor. `served_ns`, `batches` and `started` (frames) are added to in
-    place, by kind.
+    table of pools, `variation` that of its service time, `mean_ns` and `hold_ns` t(b) and h(b) by
+    kind for b = 0.., `keys` the service keys by sensor. `served_ns` (time held), `batches` and
+    `started` (frames) are added to in place, by kind; `idle_ns[0]` takes when a batch that was due
+    last found a server idle.
 
     Returns:
         (frames of `order` that have started or passed their deadline, frames admitted); those
@@ -176,7 +182,7 @@ def serve(
         order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
     while True:
-        launch_ns, expiry_ns = until_ns, until_ns
+        launch_ns, expiry_ns, due = until_ns, until_ns, until_ns
         if tail > head:
             if size > 0:
                 due = due_ns(columns, order, head, tail, max_batch, wait_ns)
@@ -200,14 +206,15 @@ def serve(
             return head, tail
         else:
             kind = first_of(ring) % KINDS
+            if first_of(ring) // KINDS <= due:
+                idle_ns[0] = launch_ns
             count = min(max_batch, tail - head)
             lead = order[head]
-            spent = batch_ns(
-                mean_ns[kind, count], rule[LAW], variation, keys[columns[SENSOR, lead]],
-                columns[FRAME, lead],
-            )  # fmt: skip
-            replace_first(ring, size, (launch_ns + spent) * KINDS + kind)
-            served_ns[kind] += spent
+            key, frame = keys[columns[SENSOR, lead]], columns[FRAME, lead]
+            spent = batch_ns(mean_ns[kind, count], rule[LAW], variation, key, frame)
+            held = batch_ns(hold_ns[kind, count], rule[LAW], variation, key, frame)
+            replace_first(ring, size, (launch_ns + held) * KINDS + kind)
+            served_ns[kind] += held
             batches[kind] += 1
             started[kind] += count
             for k in range(head, head + count):
@@ -219,7 +226,7 @@ def serve(
 def decode_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
     sizes: Ints, rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
-    decoding_ns: Ints,
+    decoding_ns: Ints, idle_ns: Ints,
 ) -> None:  # fmt: skip
     """Run `decode` for each of several pools.
 
@@ -233,7 +240,7 @@ def decode_all(
         end = ends[p]
         heads[p], tails[p] = decode(
             columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], rates[p], pixels,
-            table[p, QUEUE], order[begin:end], decoding_ns[p],
+            table[p, QUEUE], order[begin:end], decoding_ns[p], idle_ns[p],
         )  # fmt: skip
         begin = end
 
@@ -241,9 +248,9 @@ def decode_all(
 @kernel
 def serve_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
-    sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints,
+    sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints, hold_ns: Ints,
     keys: NDArray[np.uint64], order: Ints, heads: Ints, tails: Ints, served_ns: Ints,
-    batches: Ints, started: Ints,
+    batches: Ints, started: Ints, idle_ns: Ints,
 ) -> None:  # fmt: skip
     """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
     begin = 0
@@ -251,7 +258,8 @@ def serve_all(
         end = ends[p]
         heads[p], tails[p] = serve(
             columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], table[p],
-            variation[p], mean_ns[p], keys, order[begin:end], served_ns[p], batches[p], started[p],
+            variation[p], mean_ns[p], hold_ns[p], keys, order[begin:end], served_ns[p],
+            batches[p], started[p], idle_ns[p],
         )  # fmt: skip
         begin = end
 
@@ -296,7 +304,7 @@ def send_back(
     Args:
         columns: the store's columns; DONE and FATE of the first, CLOCK, PAYLOAD and BITS of the
             others are set in place.
-        ended: frames whose batches have ended.
+        ended: frames whose results are there.
         to_site: 1 if the consumer is at the site, by sensor; so are the next three.
         last: whether these servers are at the region.
         return_ns: way back.

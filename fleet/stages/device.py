@@ -23,6 +23,7 @@ from fleet.stages.books import (
     SENT_METADATA,
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
+    measured_ns,
 )
 from fleet.stages.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.stages.capture import NEXT_FRAME, NEXT_NS, expose, move_on
@@ -30,6 +31,7 @@ from fleet.stages.frames import (
     ACCESS,
     ARRIVING,
     BITS,
+    CAPTURE,
     CLOCK,
     COMPUTING,
     DONE,
@@ -84,7 +86,7 @@ from fleet.stages.setup import (
     SIGHT as SIGHT_TRACE,
 )
 from fleet.stages.sight import Sights, found, pick
-from fleet.stages.uplink import cross
+from fleet.stages.uplink import ALL, cross
 
 Keys = NDArray[np.uint64]
 
@@ -145,6 +147,13 @@ class States(NamedTuple):
 
 
 @part
+def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints) -> None:
+    """Count what was spent on reading a frame out."""
+    began = columns[CAPTURE, i]
+    sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, since_ns)
+
+
+@part
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
     key: np.uint64, start: int, dsp: Ints,
@@ -183,11 +192,12 @@ def _compute(
 
 @part
 def _leave(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, sensors: Ints
-) -> int:
+    columns: Columns, i: int, s: int, k: int, ints: Ints, rows: Ints, at_site: bool, since_ns: int,
+    sensors: Ints,
+) -> int:  # fmt: skip
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage."""
     ready = columns[READY, i]
-    sensors[s, COMPUTE_NS] += ready - columns[SENSED, i] - ints[k, FETCH_NS]
+    sensors[s, COMPUTE_NS] += measured_ns(columns[SENSED, i], ready - ints[k, FETCH_NS], since_ns)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     if bits == 0 or at_site:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
@@ -237,7 +247,7 @@ def _capture(
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
-    counts: Ints, bins: Ints, sensors: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, since_ns: int,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
@@ -262,11 +272,12 @@ def advance(
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
+        since_ns: since when times are booked: the end of the warm-up.
     """
     moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
     m, n = _advance(
         columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
-        hop, ports, counts, bins, sensors, moved, held, stages,
+        hop, ports, counts, bins, sensors, moved, held, stages, since_ns,
     )  # fmt: skip
     return moved[:m], Held(held[:n], stages[:n])
 
@@ -276,13 +287,14 @@ def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
     view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
     counts: Ints, bins: Ints, sensors: Ints, moved: Index, held: Index, stages: Index,
+    since_ns: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
     ints, floats, sights = about[7:]
     promotion, drx_after, drx_wait, tail = timers
-    link_of, links, class_of, _, tail_ns, loss_keys, extras = hop
+    link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
@@ -308,10 +320,10 @@ def _advance(
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                sensors[s, SENSE_NS] += ints[k, READ_NS]
+                _read_out(columns, i, s, ints[k, READ_NS], since_ns, sensors)
                 stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], sensors)
+                stage = _leave(columns, i, s, k, ints, sights.rows, at_site[s], since_ns, sensors)
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
@@ -321,8 +333,9 @@ def _advance(
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
                 stage = cross(
-                    columns, i, s, link, stage == ARRIVING, True, extras is None, until_ns, links,
-                    class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
+                    columns, i, s, link, stage == ARRIVING, True, extras is None, False, ALL,
+                    until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins,
+                    sensors,
                     LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:

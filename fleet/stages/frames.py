@@ -185,6 +185,13 @@ class Store:
             count(found)
             self.columns[FATE, found] = FREE
 
+    def under_way(self, now_ns: int) -> Rows:
+        """Return the frames here, with the times before now; shape (frames, WIDTH)."""
+        rows: Rows = self.columns[:, self.columns[FATE] == IN_FLIGHT].T.copy()
+        times = rows[:, CAPTURE:FATE]
+        times[times >= now_ns] = -1
+        return rows
+
     def save(self) -> Columns:
         """Return all that slots hold, up to the last that was ever taken; shape (WIDTH, slots)."""
         return self.columns[:, : self._top].copy()

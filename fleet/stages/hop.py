@@ -11,8 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.kernel import kernel
-from fleet.stages.frames import CLOCK, IN_PORT, ON_WIRE, SENSOR, Columns
-from fleet.stages.uplink import DOWN_UNTIL_NS, FREE_NS, Ints, cross, on_air
+from fleet.stages import modem
+from fleet.stages.frames import (
+    BITS,
+    CLOCK,
+    ENDED,
+    IN_PORT,
+    LOST_ACCESS_BUFFER,
+    ON_WIRE,
+    SENSOR,
+    Columns,
+)
+from fleet.stages.modem import Modems, held, take
+from fleet.stages.uplink import (
+    AIR_BPS,
+    ALL,
+    DOWN_UNTIL_NS,
+    FREE_NS,
+    RATE_BPS,
+    Ints,
+    cross,
+    on_air,
+    service_ns,
+)
 
 
 class Hop(NamedTuple):
@@ -28,6 +49,8 @@ class Hop(NamedTuple):
         loss_keys: loss keys of the sensors for this level; shape (all sensors,).
         extras: None if none of its links loses segments, has a cap or a radio below it. What is
             None is left out of the kernel when it is compiled.
+        on_radio: whether the sensor's own radio sends to its link here; shape (all sensors,), None
+            if that is so for no sensor.
     """
 
     link_of: Ints
@@ -37,11 +60,12 @@ class Hop(NamedTuple):
     tail_ns: Ints
     loss_keys: NDArray[np.uint64]
     extras: int | None
+    on_radio: NDArray[np.bool_] | None
 
 
 def pass_hop(
     columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
-    sensors: Ints, until_ns: int, lost: int, column: int,
+    sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
 ) -> tuple[Ints, Ints]:  # fmt: skip
     """Take frames through a hop up to a time; return indices (on the wire, in ports).
 
@@ -51,12 +75,15 @@ def pass_hop(
     buffer meets the fate `lost`, one that is lost on the wire LOST_LINK; neither is returned.
     `column` takes the time behind the hop. `columns`, `ports` (shape (links, PORT_WIDTH)) and the
     books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
-    `bins`, the bits by link class and time bin.
+    `bins`, the bits by link class and time bin. Times are booked from `since_ns` on.
     """
     moved, waiting = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
+    modems = None
+    if hop.on_radio is not None:
+        modems = modem.empty(len(hop.link_of) + len(hop.links), len(moved))
     m, w = _pass_hop(
-        columns, due, in_port, *hop, ports, counts, bins, sensors, until_ns, lost, column,
-        moved, waiting,
+        columns, due, in_port, *hop, modems, ports, counts, bins, sensors, until_ns, since_ns, lost,
+        column, moved, waiting,
     )  # fmt: skip
     return moved[:m], waiting[:w]
 
@@ -65,10 +92,14 @@ def pass_hop(
 def _pass_hop(
     columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: Ints, class_of: Ints,
     first: NDArray[np.bool_] | None, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    extras: int | None, ports: Ints, counts: Ints, bins: Ints, sensors: Ints,
-    until_ns: int, lost: int, column: int, moved: Ints, waiting: Ints,
+    extras: int | None, on_radio: NDArray[np.bool_] | None, modems: Modems | None, ports: Ints,
+    counts: Ints, bins: Ints, sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
+    moved: Ints, waiting: Ints,
 ) -> tuple[int, int]:  # fmt: skip
-    """Do what `pass_hop` says; return how many are on the wire and in ports."""
+    """Do what `pass_hop` says; return how many are on the wire and in ports.
+
+    Modems are those of the sensors, then the boxes in front of the links.
+    """
     m, w = 0, 0
     for k in range(len(moved)):
         fresh = k >= len(in_port)
@@ -78,11 +109,21 @@ def _pass_hop(
         if link < 0:
             columns[column, i], stage = columns[CLOCK, i], ON_WIRE
         else:
+            holder, ahead, own = -1, ALL, on_radio is not None and on_radio[s]
+            if modems is not None and links[link, AIR_BPS] > 0:
+                holder = s if own else len(link_of) + link
+                service = service_ns(columns[BITS, i], links[link, RATE_BPS])
+                if fresh:
+                    ahead = held(modems, holder, columns[CLOCK, i], ports[link, DOWN_UNTIL_NS])
+                else:
+                    take(modems, holder, k, columns[CLOCK, i], service)
             stage = cross(
                 columns, i, s, link, fresh, first is not None and first[s], extras is None,
-                until_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins, sensors,
-                lost, column,
+                own, ahead, until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts,
+                bins, sensors, LOST_ACCESS_BUFFER if own else lost, column,
             )  # fmt: skip
+            if modems is not None and fresh and holder >= 0 and stage != ENDED:
+                take(modems, holder, k, ports[link, FREE_NS], service)
         if stage == ON_WIRE:
             moved[m] = i
             m += 1

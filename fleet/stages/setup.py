@@ -38,7 +38,7 @@ class Setups(NamedTuple):
     exponential_sizes: Ints  # 1 if frame sizes are exponential, 0 if near normal
     decode_px: Ints  # pixels that a server must decode; 0 if the picture is not encoded
     sight: Ints  # trace of its eye, -1 if that was not measured
-    traced_bytes: Ints  # 1 if the bytes of its frames follow the trace
+    traced_bytes: Ints  # 1 if the bytes of its frames vary as those of the trace
     per_message: Ints  # bytes
     segment: Ints  # bytes
     per_segment: Ints  # bytes
@@ -46,12 +46,20 @@ class Setups(NamedTuple):
     sense_uw: Ints  # while the pixel array is read out
     sense_idle_uw: Ints  # between readouts
     compute_uw: Ints  # while the DSP or the encoder runs
-    i_bytes: Floats  # 0 if nothing is encoded
-    p_bytes: Floats
-    i_variation: Floats
+    i_day: Floats  # mean bytes of an I frame by light, in the order of `sight.LIGHTS`
+    i_dusk: Floats
+    i_night: Floats
+    i_rain: Floats
+    still_day: Floats  # of a P frame with nobody in view
+    still_dusk: Floats
+    still_night: Floats
+    still_rain: Floats
+    moving_day: Floats  # what each object in view adds to it
+    moving_dusk: Floats
+    moving_night: Floats
+    moving_rain: Floats
+    i_variation: Floats  # coefficients of variation
     p_variation: Floats
-    static_share: Floats
-    reference_objects: Floats
 
 
 # Columns of the two tables of setups: the integers and the numbers of `Setups`, in its order.
@@ -62,7 +70,8 @@ class Setups(NamedTuple):
     DECODE_PX, SIGHT, TRACED_BYTES, PER_MESSAGE, SEGMENT, PER_SEGMENT, BASE_UW, SENSE_UW,
     SENSE_IDLE_UW, COMPUTE_UW,
 ) = range(28)  # fmt: skip
-I_BYTES, P_BYTES, I_VARIATION, P_VARIATION, STATIC_SHARE, REFERENCE_OBJECTS = range(6)
+# The first twelve numbers are bytes by light: add the light to the column.
+I_BYTES, STILL_BYTES, MOVING_BYTES, I_VARIATION, P_VARIATION = 0, 4, 8, 12, 13
 
 
 def tables(setups: Setups) -> tuple[Ints, Floats]:

@@ -4,11 +4,12 @@ A trace is what a real network found on frames with known truth, behind a real c
 (`fleet.eyes`). Its rows are sorted into buckets by light and by objects in view. A frame takes a
 row of the bucket of its own light and objects, and what stands there: how many objects were to be
 found, how many of them were, how many were found that are not there, how the frame's encoded bytes
-stood to the usual, and which of the traced scenes it was: rows of one scene are alike, so that what
-is known is known over scenes.
+differed from the mean of its bucket, and which of the traced scenes it was: rows of one scene are
+alike, so that what is known is known over scenes.
 
 Where a network looks at rendered frames while the simulation runs (`fleet.eyes.live`), a frame
-carries what was found instead of a row, packed into the same number.
+carries what was found instead of a row, packed into the same number. Where nobody looks it carries
+its light alone.
 
 Which row is a function of the sensor's key and the second: a frame takes the row as many places
 behind the one drawn for its second as its number says, round and round in the bucket, so that
@@ -32,20 +33,22 @@ LIGHTS = ("day", "dusk", "night", "rain")
 """Light and weather; rain falls by day."""
 
 UNSEEN = -1
-"""The row of a frame whose eye was not measured."""
+"""The row of a frame by day whose eye was not measured; less the light (`unseen`) in another."""
 LIVE = 1 << 62
 """Added to what was found live; a byte each for scene, light, wanted, right and wrong."""
 MOST_OBJECTS = 64
 """Buckets go up to here; more objects take the last one."""
 
-# Columns of the table of rows. LIGHT is the light in which the row was measured; the shares are
-# thousandths of the mean I frame and P frame of the trace by day; the scene is one of the plan's.
-LIGHT, WANTED, RIGHT, WRONG, I_PERMILLE, P_PERMILLE, SCENE = range(7)
-ROW_WIDTH = 7
+# Columns of the table of rows. LIGHT is the light in which the row was measured, SHINES that of the
+# frames that take it: another where a trace lacks a light. I_PPM and P_PPM say by how much its I
+# frame and P frame differ from the means of the bucket, in millionths of a mean I frame. SCENE is
+# one of the plan's.
+LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SHINES = range(8)
+ROW_WIDTH = 8
 
-# Columns of the book of sights, by group, light and scene: frames that became results, what was to
-# be found on them, found, found wrongly, the sum of |found - wanted|, what was to be found on
-# frames that became no result, and their number.
+# Columns of the book of sights, by group, light and scene: frames that were answered (became
+# results, or were held back by a publishing rule), what was to be found on them, found, found
+# wrongly, the sum of |found - wanted|, what was to be found on all other frames, and their number.
 ANSWERED, SUM_WANTED, SUM_RIGHT, SUM_WRONG, SUM_MISCOUNT, SUM_UNSEEN, UNANSWERED = range(7)
 SIGHT_COUNTS = 7
 
@@ -57,14 +60,11 @@ class Sights(NamedTuple):
         start: first row of each bucket; shape (traces, lights, MOST_OBJECTS + 1).
         many: rows of each bucket, at least one; same shape.
         rows: the rows of all traces; shape (rows, ROW_WIDTH).
-        usual: mean objects in view over the rows of each trace by day, at which frames are as large
-            as usual; shape (traces,), float64.
     """
 
     start: Ints
     many: Ints
     rows: Ints
-    usual: NDArray[np.float64]
 
 
 @part
@@ -72,7 +72,7 @@ def pick(
     sights: Sights, trace: int, light: int, objects: int, key: int | np.uint64, second: int,
     frame: int,
 ) -> int:  # fmt: skip
-    """Return the row that a frame takes, UNSEEN without a trace.
+    """Return the row that a frame takes, `unseen` without a trace.
 
     Args:
         sights: the traces.
@@ -84,7 +84,7 @@ def pick(
         frame: number of the frame at its sensor.
     """
     if trace < 0:
-        return UNSEEN
+        return UNSEEN - light
     bucket = min(objects, MOST_OBJECTS)
     many = np.uint64(sights.many[trace, light, bucket])
     offset = (bits64(key, second) + np.uint64(frame)) % many
@@ -98,6 +98,11 @@ def picked(
 ) -> int:  # fmt: skip
     """Return what `pick` does, for one frame."""
     return pick(sights, trace, light, objects, key, second, frame)
+
+
+def unseen(light: int) -> int:
+    """Return what a frame in a light carries whose eye was not measured."""
+    return UNSEEN - light
 
 
 def packed(light: int, wanted: int, right: int, wrong: int, scene: int = 0) -> int:
@@ -120,6 +125,14 @@ def scene_of(rows: Ints, row: int) -> int:
     if row >= LIVE:
         return (row >> 32) & 255
     return int(rows[row, SCENE])
+
+
+@part
+def light_of(rows: Ints, row: int) -> int:
+    """Return the light of a frame, by its row, by what was found live, or by `unseen`."""
+    if row < 0:
+        return UNSEEN - row
+    return int((row >> 24) & 255 if row >= LIVE else rows[row, SHINES])
 
 
 @part
@@ -158,4 +171,4 @@ def count(book: Ints, rows: Ints, row: int, group: int, answered: bool) -> None:
 def none() -> Sights:
     """Return no traces at all."""
     start = np.zeros((0, 0, MOST_OBJECTS + 1), dtype=np.int64)
-    return Sights(start, start, np.zeros((0, ROW_WIDTH), dtype=np.int64), np.zeros(0))
+    return Sights(start, start, np.zeros((0, ROW_WIDTH), dtype=np.int64))

@@ -10,9 +10,10 @@ and is dropped otherwise (drop-tail, the whole frame). While a link is down noth
 nothing is forgotten: what has not left resumes after the repair (preempt-resume).
 
 Three things may be added. A *shared radio cell* takes bits while the sender's own radio sends them:
-its service counts from `arrival - air`, where air is the time on that radio (cut-through). A *data
-cap* slows a port down to another rate once it has carried so many bits. On a link with *loss*
-segments are sent again (`resent`): that takes the port's time, and a round trip on the wire.
+its service counts from `arrival - air`, where air is the time on that radio (cut-through); and it
+has no buffer: what waits for it waits in the modems (`fleet.stages.modem`). A *data cap* slows a
+port down to another rate once it has carried so many bits. On a link with *loss* segments are sent
+again (`resent`): that takes the port's time, and a round trip on the wire.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ from numpy.typing import NDArray
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import kernel, part
 from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
+    IDLE_NS,
     LAST_SENT_NS,
     OFFERED_BITS,
     RADIO_BITS,
     SENDING_NS,
+    SENT_BEFORE_BITS,
     SENT_LINK_BITS,
     TAIL_NS,
+    measured_ns,
 )
 from fleet.stages.frames import (
     BITS,
@@ -54,10 +59,13 @@ SEGMENT_BITS = 12_000
 # Columns of the link table (constants) and of the port table (state), one row a link. AIR_BPS is
 # the rate of the radio below a shared cell, else 0; CAP_BITS is 0 without a cap.
 RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
-CAP_BITS, THROTTLED_BPS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 9)
-LINK_WIDTH = 9
+CAP_BITS, THROTTLED_BPS, THROTTLED_BUFFER_NS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 10)
+LINK_WIDTH = 10
 FREE_NS, DOWN_UNTIL_NS = range(2)
 PORT_WIDTH = 2
+
+ALL = -1
+"""What is ahead of a frame in its buffer is all that is in the port."""
 
 
 @part
@@ -79,11 +87,11 @@ def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
 
 
 @part
-def buffer_ns(links: Ints, link: int, rate: int) -> int:
-    """Return what the buffer of a link holds, in nanoseconds of sending at a rate."""
-    if rate == links[link, RATE_BPS]:
-        return int(links[link, BUFFER_NS])
-    return int(links[link, BUFFER_NS] * (links[link, RATE_BPS] / rate))
+def buffer_ns(links: Ints, link: int, carried_bits: int) -> int:
+    """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
+    if 0 < links[link, CAP_BITS] <= carried_bits:
+        return int(links[link, THROTTLED_BUFFER_NS])
+    return int(links[link, BUFFER_NS])
 
 
 @kernel
@@ -123,9 +131,12 @@ def resent(
 
 
 @part
-def departure_ns(now: int, service: int, air: int, free: int, down_until: int, buffer: int) -> int:
-    """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns."""
-    if max(0, free - max(now, down_until)) + service > buffer:
+def departure_ns(now: int, service: int, air: int, free: int, ahead: int, buffer: int) -> int:
+    """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns.
+
+    `ahead` is how long sending takes of what is in that buffer.
+    """
+    if ahead + service > buffer:
         return -1
     if air > 0:
         return max(now + 1, max(now - air, free) + service)
@@ -136,8 +147,9 @@ def departure_ns(now: int, service: int, air: int, free: int, down_until: int, b
 def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
     """Return what a link has accepted or, if not `accepted`, what has departed from it."""
     if accepted:
-        return int(counts[link, OFFERED_BITS] - counts[link, DROPPED_BITS])
-    return int(counts[link, SENT_LINK_BITS])
+        fresh = counts[link, OFFERED_BITS] - counts[link, DROPPED_BITS]
+        return int(counts[link, ACCEPTED_BEFORE_BITS] + fresh)
+    return int(counts[link, SENT_BEFORE_BITS] + counts[link, SENT_LINK_BITS])
 
 
 @part
@@ -164,24 +176,26 @@ def on_air(
 @part
 def _accept(
     columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
-    bits: int, service: int, plain: bool,
+    bits: int, service: int, plain: bool, on_radio: bool, ahead: int,
 ) -> int:  # fmt: skip
     """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns.
 
-    `bits` and `service` are those of `on_air` with what the port has accepted so far; `plain` says
-    that the link has no radio below it and no cap.
+    `bits` and `service` are those of `on_air` with what the port has accepted so far; the last
+    three are those of `cross`.
     """
     carried = 0 if plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
-    free, down = ports[link, FREE_NS], ports[link, DOWN_UNTIL_NS]
+    free = ports[link, FREE_NS]
+    if free <= now:
+        counts[link, IDLE_NS] = now
+    if ahead == ALL:
+        ahead = max(0, free - max(now, ports[link, DOWN_UNTIL_NS]))
     if plain:
-        leaves = departure_ns(now, service, 0, free, down, links[link, BUFFER_NS])
+        leaves = departure_ns(now, service, 0, free, ahead, links[link, BUFFER_NS])
     else:
-        air = 0
-        if links[link, AIR_BPS] > 0:
-            air = service_ns(columns[BITS, i], links[link, AIR_BPS])
-        room = buffer_ns(links, link, rate_bps(links, link, carried))
-        leaves = departure_ns(now, service, air, free, down, room)
+        air = service_ns(columns[BITS, i], links[link, AIR_BPS]) if on_radio else 0
+        room = buffer_ns(links, link, carried)
+        leaves = departure_ns(now, service, air, free, ahead, room)
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
     else:
@@ -190,21 +204,26 @@ def _accept(
 
 
 @part
-def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int) -> int:
-    """Return how long a radio was in its tail before a transmission; ns.
+def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int, since_ns: int) -> int:
+    """Return how long a radio was in its tail before a transmission, behind the warm-up; ns.
 
     After a transmission the radio stays in its tail for `tail_ns` unless it sends again; all other
     time is idle (Huang et al., "A Close Examination of Performance and Power Characteristics of 4G
     LTE Networks", MobiSys 2012). A radio that has not sent yet has `last_sent_ns` 0.
     """
-    return min(begin_ns - last_sent_ns, tail_ns) if last_sent_ns > 0 else 0
+    if last_sent_ns == 0:
+        return 0
+    return measured_ns(last_sent_ns, min(begin_ns, last_sent_ns + tail_ns), since_ns)
 
 
 @part
-def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
+def _sent_by_radio(
+    sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int, since_ns: int
+) -> None:
     """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
-    sensors[s, TAIL_NS] += tail_before(now - service, sensors[s, LAST_SENT_NS], tail_ns)
-    sensors[s, SENDING_NS] += service
+    begin = now - service
+    sensors[s, TAIL_NS] += tail_before(begin, sensors[s, LAST_SENT_NS], tail_ns, since_ns)
+    sensors[s, SENDING_NS] += measured_ns(begin, now, since_ns)
     sensors[s, RADIO_BITS] += bits
     sensors[s, LAST_SENT_NS] = now
 
@@ -212,8 +231,9 @@ def _sent_by_radio(sensors: Ints, s: int, now: int, bits: int, service: int, tai
 @part
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
-    until_ns: int, links: Ints, class_of: Ints, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    ports: Ints, counts: Ints, bins: Ints, sensors: Ints, lost: int, column: int,
+    on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: Ints, class_of: Ints,
+    tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints,
+    sensors: Ints, lost: int, column: int,
 ) -> int:  # fmt: skip
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
 
@@ -230,7 +250,11 @@ def cross(
         fresh: whether it arrives at CLOCK, or was accepted before and departs then.
         radio: whether the sender is the sensor's own radio.
         plain: whether the link loses nothing, and has no cap and no radio below it.
+        on_radio: whether it comes by a radio that sends to the link, which is a cell.
+        ahead: how long sending takes of what is before a fresh frame in its buffer; ALL where the
+            link has one buffer for all.
         until_ns: the time.
+        since_ns: since when times are booked: the end of the warm-up.
         links: the link table; with the next three as in `fleet.stages.hop.Hop`.
         class_of: class of each link.
         tail_ns: length of each radio's tail.
@@ -251,7 +275,9 @@ def cross(
         carried = carried_bits(counts, link, fresh)
         bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
     if fresh:
-        leaves = _accept(columns, i, link, links, ports, counts, now, bits, service, plain)
+        leaves = _accept(
+            columns, i, link, links, ports, counts, now, bits, service, plain, on_radio, ahead
+        )  # fmt: skip
         if leaves < 0:
             columns[FATE, i], columns[DONE, i] = lost, now
             return ENDED
@@ -260,10 +286,10 @@ def cross(
         columns[CLOCK, i] = now
         return IN_PORT
     counts[link, SENT_LINK_BITS] += bits
-    counts[link, BUSY_NS] += service
+    counts[link, BUSY_NS] += measured_ns(now - service, now, since_ns)
     bins[class_of[link], np.uint64(now) // np.uint64(BIN_NS)] += bits
     if radio:
-        _sent_by_radio(sensors, s, now, bits, service, tail_ns[s])
+        _sent_by_radio(sensors, s, now, bits, service, tail_ns[s], since_ns)
     if not good:
         columns[FATE, i], columns[DONE, i] = LOST_LINK, now
         return ENDED

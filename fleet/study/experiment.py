@@ -12,11 +12,14 @@ from typing import Any
 
 from fleet.engine.run import Options, Outcome, peak_rss_mb, simulate
 from fleet.errors import InputError
+from fleet.interrupt import check
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.sketch import RESOLUTION, STEPS
+from fleet.stages.books import CAPTURED, CAPTURED_BEFORE
 from fleet.study.compare import compare
 from fleet.study.slo import judge, objectives
 from fleet.study.unfinished import Unfinished
@@ -80,12 +83,14 @@ def plans(
             ("baseline",), f"no arm '{base}'{did_you_mean(base, known)}; arms: {', '.join(known)}"
         )
     catalog = catalogue(scenario)
+
+    def made(arm: str, replication: int) -> Plan:
+        check()
+        placement = placements.get(arm)
+        return compile_plan(scenario, catalog, arm, replication=replication, placement=placement)
+
     return {
-        arm: [
-            compile_plan(scenario, catalog, arm, replication=r, placement=placements.get(arm))
-            for r in range(scenario.model.replications)
-        ]
-        for arm in (arms or known)
+        arm: [made(arm, r) for r in range(scenario.model.replications)] for arm in (arms or known)
     }
 
 
@@ -153,7 +158,11 @@ def _summary(
 ) -> dict[str, Any]:
     first = next(iter(outcomes.values()))[0]
     named = [arm for arm in (scenario.model.baseline or "", "cloud", *found) if arm in found]
-    captured = sum(n["frames"]["captured"] for runs in found.values() for n in runs)
+    captured = sum(
+        int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
+        for runs in outcomes.values()
+        for o in runs
+    )
     efforts = [o.effort for runs in outcomes.values() for o in runs]
     engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
     return {
@@ -165,6 +174,8 @@ def _summary(
         "fingerprint": fingerprint(found),
         "sensors": first.plan.size,
         "simulated_s": scenario.model.duration / 1e9,
+        "warm_up_s": scenario.model.warm_up / 1e9,
+        "measured_s": first.plan.measured_ns / 1e9,
         "host": {
             "engine": options.engine,
             "executor": "local" if options.engine == "reference" else options.executor,
@@ -190,6 +201,8 @@ def _summary(
             "co2e_g_per_kwh": first.plan.grid.g_per_kwh,
         },
         "prices": scenario.model.prices,
+        "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
+        "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
         "arms": {arm: runs[0] for arm, runs in found.items()},
         "comparison": compare(found, named[0]),
@@ -217,6 +230,18 @@ def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for run_numbers in found[arm]:
             sha.update(f"{arm}:{run_numbers['fingerprint']};".encode())
     return sha.hexdigest()
+
+
+def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
+    """Return what a reader should know of choices that were made for him, and in which arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, each in made.items():
+        for remark in each[0].remarks:
+            arms_of.setdefault(remark, []).append(arm)
+    return [
+        remark if len(arms) == len(made) else f"{', '.join(arms)}: {remark}"
+        for remark, arms in arms_of.items()
+    ]
 
 
 def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:

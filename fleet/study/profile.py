@@ -16,6 +16,7 @@ from fleet.catalog.rows import Key, Row, collect
 from fleet.errors import InputError
 from fleet.eyes import operators
 from fleet.eyes.profile import Profile, line
+from fleet.passing import passing
 from fleet.plan import dsp
 
 KIND = "models"
@@ -24,12 +25,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 _MESSAGE_LIKE = {"detection": "ssd-mobilenet-v2", "classification": "mobilenet-v2"}
 _RESULT_LIKE = "ssd-mobilenet-v1"
 _MESSAGE = ("max_detections", "flatbuffer_base", "flatbuffer_per_object", "envelope")
-_INPUT_TYPES = ("float", "uint8", "int8")
-_SLOW = {
+_INPUT_TYPES = ("float", "float16", "uint8", "int8")
+"""Types of a picture's numbers: a converter turns each into eight bits."""
+SLOW = {
     "dsp_efficiency": "low", "dsp_bandwidth": "low", "resize_bandwidth": "low",
     "layer_time": "high",
 }  # fmt: skip
-_FAST = {key: "high" if side == "low" else "low" for key, side in _SLOW.items()}
+FAST = {key: "high" if side == "low" else "low" for key, side in SLOW.items()}
+"""The ends of the ranges of a DSP's constants at which it is slow, and fast."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class OnDevice:
         doubts: why it may not run all the same.
         time_ns: of one inference; then with the device's constants at their fast and slow ends.
         energy_uj: of one inference, for the same three.
+        whole: whether all of the work is counted; if not, time and energy are lower bounds.
     """
 
     device: str
@@ -53,6 +57,7 @@ class OnDevice:
     doubts: list[str]
     time_ns: tuple[int, int, int]
     energy_uj: tuple[float, float, float]
+    whole: bool
 
     @property
     def fits(self) -> bool:
@@ -73,7 +78,7 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
         InputError: there is no such AI sensor.
     """
     check_device(catalog, device)
-    found = [_predicted(catalog, rows, device, ends) for ends in ({}, _FAST, _SLOW)]
+    found = [_predicted(catalog, rows, device, ends) for ends in ({}, FAST, SLOW)]
     reader = catalog.reader()
     memory = reader.data_bit("sensors", device, "memory") // 8
     needed = profile.graph.total("weight_bytes") + profile.graph.working_bytes
@@ -89,6 +94,7 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
         ],
         time_ns=(found[0][0], found[1][0], found[2][0]),
         energy_uj=(found[0][1], found[1][1], found[2][1]),
+        whole=profile.whole,
     )
 
 
@@ -117,8 +123,8 @@ def _problems(profile: Profile, needed: int, memory: int, side_max: int) -> Iter
             yield f"takes an input '{name}' of size {shape}, no picture of one or three colours"
         if profile.graph.types[name] not in _INPUT_TYPES:
             yield (
-                f"takes {profile.graph.types[name]} at '{name}'; the sensor gives eight bits, so"
-                f" use {', '.join(_INPUT_TYPES)}"
+                f"takes {profile.graph.types[name]} at '{name}', no numbers of a picture; use one"
+                f" of {', '.join(_INPUT_TYPES)}"
             )
 
 
@@ -215,13 +221,20 @@ def _borrowed(catalog: Catalog, name: str, task: str) -> Iterator[Row]:
 
 
 def _service(profile: Profile, server: str, source: str, year: str) -> Iterator[Row]:
-    """Yield t(b) = a + c·b on this machine; the range is that of single runs."""
+    """Yield t(b) = a + c·b on this machine; the range is that of single runs.
+
+    Batches were timed one after another, so nothing of one overlaps with the next.
+    """
     base, per_frame = line(profile.times)
     first = profile.times[1]
     shares = [t / first.median_ns for t in (first.low_ns, first.high_ns)]
     for parameter, ns in ((f"{server}_batch_base", base), (f"{server}_batch_per_frame", per_frame)):
         value, low, high = (f"{ns * share / 1e6:.6f}" for share in (1.0, *shares))
         yield Row(profile.name, parameter, value, "ms", low, high, source, year, "measured")
+    one_by_one = f"{source}: one batch after another, nothing overlaps"
+    yield Row(
+        profile.name, f"{server}_batch_hold", "1", "1", "1", "1", one_by_one, year, "measured"
+    )
 
 
 def _count(shape: list[int]) -> int:
@@ -262,9 +275,9 @@ def write(rows: list[Row], path: Path) -> None:
     check_place(path)
     try:
         before = path.read_text("utf-8") if path.exists() else ""
-        half = path.with_suffix(".part")
-        half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
-        half.replace(path)
+        with passing(path.with_suffix(".part")) as half:
+            half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
+            half.replace(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"-o '{path}': cannot be written: {error}") from None
 

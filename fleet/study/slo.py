@@ -9,26 +9,25 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import fleet.units as units
 from fleet.errors import InputError
-from fleet.results import service
-from fleet.results.accuracy import MEASURES
+from fleet.plan.network import radio_name
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.study.compare import value
+from fleet.study.measures import (
+    NUMBERS,
+    SERVED,
+    SHARES,
+    Unit,
+    measured,
+    of_links,
+    unit_of,
+    why_unknown,
+)
 
 _FORM = re.compile(
-    r"^(?:(?P<arm>[A-Za-z0-9_.\-]+):\s+)?(?P<metric>[A-Za-z0-9_.]+)\s*(?P<sign><=|>=|<|>)\s*"
+    r"^(?:(?P<arm>[A-Za-z0-9_.\-]+):\s+)?(?P<metric>\w[\w.\- ]*?)\s*(?P<sign><=|>=|<|>)\s*"
     r"(?P<bound>.+)$"
 )
 _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_SHARES = ("lost", "skipped", "results", "in_flight")
-_METRICS = (
-    *_SHARES, "latency_ms.mean", "latency_ms.p50", "latency_ms.p95", "latency_ms.p99",
-    "latency_ms.p999", "latency_ms.max", "power_w.total", "energy_mj_per_result",
-    "pixels_leaving_sensor_frames", "pixels_to_cloud_frames", "carbon_kg_per_sensor_year",
-    "cost_usd_per_sensor_month.total", *(f"accuracy.{measure}" for measure in MEASURES),
-    *(f"service.{measure}" for measure in service.MEASURES),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,9 @@ class Objective:
     Attributes:
         text: as written.
         arm: the arm it is for; None: all.
-        metric: share of the captured frames (lost, skipped, results, in_flight) or a number of
-            the arm's summary.
+        metric: a number of the arm (`fleet.study.measures`).
         sign: one of < <= > >=.
-        bound: the number after the sign.
+        bound: the number after the sign, in the metric's own unit.
     """
 
     text: str
@@ -50,25 +48,28 @@ class Objective:
     sign: str
     bound: Fraction
 
+    @property
+    def unit(self) -> Unit:
+        """Return the unit of the metric."""
+        return unit_of(self.metric)
+
     def kept(self, arm: Mapping[str, Any]) -> bool:
-        """Return whether an arm keeps it; no results at all is a miss."""
-        measured = self.measure(arm)
-        return measured is not None and bool(_SIGNS[self.sign](measured, self.bound))
+        """Return whether an arm keeps it; what was not measured is a miss."""
+        found = measured(arm, self.metric)
+        return found is not None and bool(_SIGNS[self.sign](found, self.bound))
 
     def worst(self, runs: Sequence[Mapping[str, Any]]) -> float | None:
         """Return the measurement furthest on the wrong side; None if a run has none."""
-        measured = [self.measure(run) for run in runs]
-        known = [m for m in measured if m is not None]
-        if len(known) < len(measured):
+        found = [measured(run, self.metric) for run in runs]
+        known = [x for x in found if x is not None]
+        if len(known) < len(found):
             return None
         return max(known) if self.sign.startswith("<") else min(known)
 
-    def measure(self, arm: Mapping[str, Any]) -> float | None:
-        """Return the arm's value of the metric."""
-        if self.metric not in _SHARES:
-            return value(arm, self.metric)
-        captured = value(arm, "frames.captured")
-        return (value(arm, f"frames.{self.metric}") or 0.0) / captured if captured else None
+    def why(self, runs: Sequence[Mapping[str, Any]]) -> str | None:
+        """Return why there is no measurement; None if there is."""
+        blank = [run for run in runs if measured(run, self.metric) is None]
+        return why_unknown(blank[0], self.metric) if blank else None
 
 
 def objectives(scenario: Scenario) -> list[Objective]:
@@ -87,14 +88,17 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
             keys, f"{text!r} is not an objective; write such as 'latency_ms.p99 < 200'"
         )
     metric, arm = match["metric"], match["arm"]
-    if metric not in _METRICS:
+    links = [name for link in scenario.model.links for name in (link, radio_name(link))]
+    known = [*SHARES, *NUMBERS, *SERVED, *of_links(links)]
+    if metric not in known:
+        told = [*SHARES, *NUMBERS, *SERVED, *of_links(["LINK"])]
         raise scenario.error(
-            keys, f"no metric '{metric}'{did_you_mean(metric, _METRICS)}; {', '.join(_METRICS)}"
+            keys, f"no metric '{metric}'{did_you_mean(metric, known)}; {', '.join(told)}"
         )
     if arm is not None and arm not in scenario.model.arms:
         raise scenario.error(keys, f"no arm '{arm}'; arms: {', '.join(scenario.model.arms)}")
     try:
-        bound = units.fraction(match["bound"])
+        bound = unit_of(metric).read(match["bound"])
     except InputError as error:
         raise scenario.error(keys, str(error)) from None
     return Objective(text, arm, metric, match["sign"], bound)
@@ -105,6 +109,8 @@ def judge(
 ) -> list[dict[str, Any]]:
     """Return for each objective and arm the worst measurement and whether it was always kept.
 
+    `measured` is in `unit`, of which 'share' is 0 to 1; None for the reason in `why`.
+
     Args:
         objectives: the demands.
         arms: by arm, the summaries of its replications.
@@ -113,7 +119,10 @@ def judge(
         {
             "objective": o.text,
             "arm": name,
+            "metric": o.metric,
             "measured": o.worst(runs),
+            "unit": o.unit.name,
+            "why": o.why(runs),
             "kept": all(o.kept(run) for run in runs),
         }
         for o in objectives

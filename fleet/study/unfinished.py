@@ -21,6 +21,8 @@ from fleet.engine.run import Outcome
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
+from fleet.interrupt import whole
+from fleet.passing import remove
 from fleet.plan.columns import Plan
 from fleet.scenario.load import Scenario, load
 
@@ -85,9 +87,10 @@ class Unfinished:
         self._make_room()
         text = json.dumps({"schema": SCHEMA, "version": VERSION, **vars(asked)}, indent=1)
         try:
-            shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir(parents=True)
-            (self.path / "run.json").write_text(text)
+            with whole():
+                shutil.rmtree(self.path, ignore_errors=True)
+                self.path.mkdir(parents=True)
+                (self.path / "run.json").write_text(text)
         except OSError as error:
             raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
 
@@ -125,7 +128,9 @@ class Unfinished:
         tally.load(below("tally", state))
         in_flight, shards, window_ns, wall_ms, restarts, peak = (int(v) for v in state["counts"])
         effort = Effort({}, restarts, peak)
-        return Outcome(plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort)
+        return Outcome(
+            plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort, state["under_way"]
+        )
 
     def finish(self, outcome: Outcome) -> None:
         """Write down the outcome of a run of an arm, and forget its checkpoints."""
@@ -137,7 +142,8 @@ class Unfinished:
             ]
         )  # fmt: skip
         about = {"plan": np.asarray(plan.digest()), "version": np.asarray(VERSION)}
-        state = {**about, "counts": counts, **nest("tally", outcome.tally.save())}
+        state = {**about, "counts": counts, "under_way": outcome.under_way}
+        state |= nest("tally", outcome.tally.save())
         try:
             path.parent.mkdir(exist_ok=True)
             write(path, state)
@@ -151,8 +157,17 @@ class Unfinished:
         return bool(kept)
 
     def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the folder, `run.json` last: what a killed process leaves of it can go on."""
+        with whole():
+            for path in (self.path / "now", self.path / "done", self.path):
+                remove(path)
+
+    def way_on(self) -> str | None:
+        """Return how to go on, in words; where there is nothing to go on from the folder goes."""
+        if self.worth_keeping():
+            return f"go on with: fleet run --resume {self.path}"
+        self.remove()
+        return None
 
     def _done(self, plan: Plan) -> Path:
         return self.path / "done" / f"{plan.arm}-{plan.replication}.npz"

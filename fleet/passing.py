@@ -1,0 +1,47 @@
+"""Files and folders that go with a block, however it ends: also when the process ends in haste."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fleet.interrupt import in_haste, whole
+
+
+@contextlib.contextmanager
+def passing(path: Path) -> Iterator[Path]:
+    """Remove a file or a folder with all in it behind the block, if it is still there then."""
+    try:
+        with in_haste(lambda: remove(path)):
+            yield path
+    finally:
+        remove(path)
+
+
+@contextlib.contextmanager
+def passing_folder(prefix: str = "fleet-", parent: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder that goes with the block.
+
+    Args:
+        prefix: its name begins so.
+        parent: where it is made; None: where the system keeps such.
+    """
+    with contextlib.ExitStack() as until_then:
+        with whole():
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            until_then.enter_context(passing(folder))
+        yield folder
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, if it is there and that can be done."""
+    for _ in range(100):  # in haste, the main thread may still be writing there
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if not path.exists():
+            return

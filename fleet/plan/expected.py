@@ -1,0 +1,181 @@
+"""What a plan is expected to bring, before it is run: frames, bits, load of links and servers.
+
+Means only: of frames from rates, DSPs and publishing rules; of bytes from frames that are drawn by
+the model's own laws, in scenes of the stationary mean of their hour. Profile events, rewrites,
+outages and losses on the way are left out, and `on change` counts as if every answer were sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet.plan.columns import HOUR, KIND, TIME_NS, A, Floats, Ints, Plan
+from fleet.plan.light import light_by_second
+from fleet.stages import camera, capture, scene, sight, uplink
+from fleet.stages.camera import gop_start
+from fleet.stages.frames import LEVELS
+from fleet.stages.scene import SECOND_NS
+
+_MOMENTS, _FRAMES = 192, 4
+_SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
+_TIE_NS = 2
+"""An inference that takes a period, but for rounding, takes one."""
+
+
+@dataclass(frozen=True)
+class Flows:
+    """What each sensor brings on average; every field has shape (sensors,).
+
+    Attributes:
+        fps: frames that it captures a second.
+        answered_fps: those that its DSP takes; all of a camera.
+        sent_fps: those that leave it.
+        payload_bytes: of a frame that leaves.
+        bits: of it on the wire.
+        bits_square: mean of their square.
+    """
+
+    fps: Floats
+    answered_fps: Floats
+    sent_fps: Floats
+    payload_bytes: Floats
+    bits: Floats
+    bits_square: Floats
+
+
+def flows(plan: Plan) -> Flows:
+    """Return what the sensors of a plan are expected to bring."""
+    fps = capture.frames_per_ns(plan.clocks) * 1e9
+    answered = np.array([_answered_fps(plan, s, fps[s]) for s in range(plan.size)])
+    sent = answered * _published(plan, answered)
+    sizes = np.zeros((plan.size, 3))
+    kinds = np.stack([plan.group_of, plan.setup_of], axis=1)
+    for kind in np.unique(kinds, axis=0):
+        mine = np.flatnonzero((kinds == kind).all(axis=1))
+        sizes[mine] = _sizes(plan, mine, fps[mine[0]])
+    return Flows(fps, answered, sent, *sizes.T)
+
+
+def _answered_fps(plan: Plan, sensor: int, fps: float) -> float:
+    """Return the frames a second that a sensor's DSP takes, or its camera sends."""
+    occupy_ns = int(plan.setups.occupy_ns[plan.setup_of[sensor]])
+    if not plan.on_sensor[sensor] or not occupy_ns:
+        return fps
+    if plan.clocks[sensor, capture.KIND] == capture.POISSON:
+        return fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
+    return fps / max(1, int(np.ceil((occupy_ns - _TIE_NS) * fps * 1e-9)))
+
+
+def _published(plan: Plan, answered: Floats) -> Floats:
+    """Return the share of answers that sensors send, at most."""
+    rules = plan.setups
+    every = rules.publish_every[plan.setup_of].astype(np.float64)
+    interval_ns = rules.publish_interval_ns[plan.setup_of]
+    by_time = np.maximum(1.0, np.ceil((interval_ns - _TIE_NS) * answered * 1e-9))
+    by_time[rules.publish_change[plan.setup_of] == 1] = 1.0
+    share: Floats = 1.0 / np.where(every > 0, every, by_time)
+    return share
+
+
+def objects_in_view(plan: Plan, sensor: int, second: int) -> float:
+    """Return the stationary mean of the objects in view of a sensor, in the hour of a second."""
+    table = plan.timetable
+    hours = table[(table[:, KIND] == HOUR) & (table[:, TIME_NS] <= second * SECOND_NS), A]
+    people = plan.demand[plan.profile_of[sensor], hours[-1] if len(hours) else plan.first_hour]
+    return float(people * plan.share[sensor] / 3600.0 / (1.0 - plan.stay[sensor]))
+
+
+def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
+    """Return the mean bytes of a frame of like sensors, its mean bits, and those of their square.
+
+    In each of some moments an I frame and some P frames are drawn, weighed as in their group of
+    pictures.
+    """
+    ints, floats = plan.setup_tables
+    setup = int(plan.setup_of[mine[0]])
+    gop = int(plan.setups.gop[setup])
+    protocol = plan.setups.per_message, plan.setups.segment, plan.setups.per_segment
+    on_wire = [int(column[setup]) for column in protocol]
+    weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
+    total: Floats = np.zeros(3)
+    for moment in range(_MOMENTS):
+        s = int(mine[moment * len(mine) // _MOMENTS])
+        at_ns = plan.warm_up_ns + int((moment + 1) * _SPREAD % 1.0 * plan.measured_ns)
+        second = at_ns // SECOND_NS
+        none = scene.nobody(np.array([objects_in_view(plan, s, second)]))[0]
+        objects = scene.poisson(plan.scene_keys[s], (1 << 40) + moment * 65536, none)
+        light, key = int(light_by_second(plan, second, 1)[0]), plan.size_keys[s]
+        first = int(at_ns * 1e-9 * fps) // gop * gop + (gop - gop_start(key, gop)) % gop
+        trace = -1 if plan.looks_live else int(plan.setups.sight[setup])
+        for k in range(_FRAMES):
+            frame = first + k * max(1, gop // _FRAMES)
+            row = sight.picked(
+                plan.sights, trace, light, objects, plan.sight_keys[s], second, frame
+            )
+            payload = camera.payload_bytes(
+                ints, floats, plan.sights, setup, key, frame, objects, row
+            )
+            bits = float(camera.wire_bits(payload, *on_wire))
+            total += weights[k] * np.array([payload, bits, bits * bits])
+    mean: Floats = total / (_MOMENTS * weights.sum())
+    return mean
+
+
+def link_bps(plan: Plan, of: Flows) -> Floats:
+    """Return what is expected to come to each link; bit/s, shape (links,).
+
+    Behind an edge a result goes on in the place of a frame, if its consumer is in the cloud.
+    """
+    offered = np.zeros(len(plan.links))
+    behind = of.sent_fps * np.where(plan.to_site == 1, 0, plan.result_bits)
+    travels = ~plan.ends_at_site
+    for level in range(LEVELS):
+        link = plan.link_of[level]
+        mine = (link >= 0) & travels
+        served = (plan.pool_of >= 0) & (plan.pool_level < level)
+        bps = np.where(served, behind, of.sent_fps * of.bits)
+        np.add.at(offered, link[mine], bps[mine])
+    sent_again: Floats = offered / (1.0 - plan.links[:, uplink.LOSS_PPB] * 1e-9)
+    return sent_again
+
+
+def pool_fps(plan: Plan, of: Flows) -> Floats:
+    """Return the frames a second that are expected to come to each pool; shape (pools,)."""
+    fps = np.zeros(len(plan.pool_names))
+    np.add.at(fps, plan.pool_of[plan.pool_of >= 0], of.sent_fps[plan.pool_of >= 0])
+    return fps
+
+
+def pool_px(plan: Plan, of: Flows) -> Floats:
+    """Return the pixels a second that are expected to be decoded in each pool; shape (pools,)."""
+    px = np.zeros(len(plan.pool_names))
+    mine = plan.pool_of >= 0
+    np.add.at(px, plan.pool_of[mine], (of.sent_fps * plan.decode_px)[mine])
+    return px
+
+
+def first_hop(plan: Plan, of: Flows, sensor: int) -> tuple[float, float | None, float]:
+    """Return (use, mean wait in the port, mean wait for the radio) of a sensor's first hop; s.
+
+    The wait is that of frames that come at random (Pollaczek and Khinchine), None at full load:
+    frames of periodic clocks wait less, and alone on their port hardly at all. A radio is promoted
+    for each message if these are further apart than its tail is long.
+    """
+    levels = np.flatnonzero(plan.link_of[:, sensor] >= 0)
+    if not len(levels) or plan.ends_at_site[sensor]:
+        return 0.0, 0.0, 0.0
+    links = plan.link_of[levels[0]]
+    link = links[sensor]
+    mine = links == link
+    rate = float(plan.links[link, uplink.RATE_BPS])
+    use = float((of.sent_fps * of.bits)[mine].sum()) / rate
+    square = float((of.sent_fps * of.bits_square)[mine].sum()) / rate**2
+    gap_ns, timers = 1e9 / of.sent_fps[sensor], plan.timers
+    wake_ns = 0.0
+    if gap_ns > timers.tail_ns[sensor]:
+        wake_ns = float(timers.promotion_ns[sensor])
+    elif gap_ns > timers.drx_after_ns[sensor]:
+        wake_ns = timers.drx_wait_ns[sensor] / 2
+    return use, square / (2 * (1 - use)) if use < 1 else None, wake_ns * 1e-9

@@ -1,0 +1,266 @@
+"""What came to each link and pool over what it could do, and whether its queue grew.
+
+Work counts when it arrives, also what is lost then. A resource that is offered more than it can do
+has a queue that grows: from some time on it is never idle again. Then a percentile of latency
+says how long the run was. Possible is what it does at its rate, servers with full batches; outages
+are not taken off.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fleet.engine.run import Outcome
+from fleet.plan.columns import Floats, Ints, Plan, Pool
+from fleet.stages import uplink
+from fleet.stages.books import (
+    ACCEPTED_BEFORE_BITS,
+    ARRIVED,
+    ARRIVED_PX,
+    BUSY_NS,
+    CAPTURED,
+    DECODERS_IDLE_NS,
+    DECODING_NS,
+    DROPPED_BITS,
+    FATE_0,
+    IDLE_NS,
+    OFFERED_BITS,
+    SENT_BEFORE_BITS,
+    SENT_LINK_BITS,
+    SERVED_NS,
+    SERVER_NS,
+    SERVERS_IDLE_NS,
+    STARTED,
+)
+from fleet.stages.frames import (
+    LOST_CLOUD_QUEUE,
+    LOST_DEADLINE,
+    LOST_DECODE_QUEUE,
+    LOST_EDGE_QUEUE,
+    SKIP_DSP_BUSY,
+)
+
+BUSY = 0.9
+"""Share of what it can do above which a resource is told of."""
+TARGET = 0.8
+"""Share of what it can do at which a resource is said to hold with room to spare."""
+_POOL_LOST = (LOST_DECODE_QUEUE, LOST_CLOUD_QUEUE, LOST_EDGE_QUEUE, LOST_DEADLINE)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much came to links or pools of one kind; `busiest` to the one that had most of it.
+
+    Attributes:
+        count: how many there are.
+        offered: mean over them of what came, over what they could do.
+        growing: queues that grew.
+        busiest: its name.
+        busiest_offered, busiest_busy: what came to it, and what it did, over what it could do.
+        lost: share of what came to it that it lost.
+        grows: whether its queue grew: it was never idle in the second half or longer.
+        since_s: when it was last idle; s from time 0.
+        waiting: what waited when the run ended; of servers how many more than when it began.
+        unit: of `rate` and `waiting`.
+        rate: what came to it a second.
+        servers: of the first kind, None for links.
+        enough, target_servers: how many of these would just do, and would be busy for TARGET.
+    """
+
+    count: int
+    offered: float
+    growing: int
+    busiest: str
+    busiest_offered: float
+    busiest_busy: float
+    lost: float
+    grows: bool
+    since_s: float
+    waiting: float
+    unit: str
+    rate: float
+    servers: float | None = None
+    enough: int | None = None
+    target_servers: int | None = None
+
+
+def loads(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """Return the load of each class of links, and of servers and decoders by region or edge."""
+    found = {**dict(_links(outcome)), **dict(_pools(outcome))}
+    return {name: asdict(load) for name, load in found.items()}
+
+
+def _grows(plan: Plan, offered: Floats, idle_ns: Ints, waiting: Any, lost: Floats) -> Any:
+    """Return which queues grew: as much came as could be done, and nobody was idle for long."""
+    half = plan.warm_up_ns + plan.measured_ns // 2
+    return (offered >= BUSY) & (idle_ns <= half) & ((waiting > 0) | (lost > 0))
+
+
+def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
+    plan, counts = outcome.plan, outcome.tally.links
+    offered_bits = counts[:, OFFERED_BITS].astype(np.float64)
+    rate = plan.links[:, uplink.RATE_BPS].copy()
+    cap = plan.links[:, uplink.CAP_BITS]
+    carried = counts[:, ACCEPTED_BEFORE_BITS] + counts[:, OFFERED_BITS] - counts[:, DROPPED_BITS]
+    slow = (cap > 0) & (carried >= cap)
+    rate[slow] = plan.links[slow, uplink.THROTTLED_BPS]
+    span_s = plan.measured_ns * 1e-9
+    offered = offered_bits / (rate * span_s)
+    busy = counts[:, BUSY_NS] / plan.measured_ns
+    gone = counts[:, [SENT_BEFORE_BITS, SENT_LINK_BITS]].sum(axis=1)
+    waiting = (carried - gone).astype(np.float64)
+    lost = counts[:, DROPPED_BITS] / np.maximum(offered_bits, 1)
+    grows = _grows(plan, offered, counts[:, IDLE_NS], waiting, lost)
+    for c, name in enumerate(plan.class_names):
+        mine = np.flatnonzero(plan.class_of == c)
+        most = mine[np.argmax(offered[mine])]
+        yield (
+            name,
+            Load(
+                count=len(mine),
+                offered=float(offered[mine].mean()),
+                growing=int(grows[mine].sum()),
+                busiest=plan.link_names[most],
+                busiest_offered=float(offered[most]),
+                busiest_busy=float(busy[most]),
+                lost=float(lost[most]),
+                grows=bool(grows[most]),
+                since_s=int(counts[most, IDLE_NS]) * 1e-9,
+                waiting=float(waiting[most]) / 1e6,
+                unit="Mbit",
+                rate=float(offered_bits[most]) / span_s / 1e6,
+            ),
+        )
+
+
+def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:
+    plan = outcome.plan
+    for entry, pool in enumerate(plan.pools):
+        mine = np.flatnonzero(plan.pool_entry == entry)
+        if pool is None or not len(mine):
+            continue
+        rows = plan.pool_row[mine]
+        first, px = outcome.tally.servers[rows], outcome.tally.servers[rows, ARRIVED_PX]
+        lost = _lost(outcome, mine, _POOL_LOST)
+        waiting = first[:, ARRIVED] - _kinds(outcome, pool, mine, STARTED).sum(axis=1) - lost
+        crew = Crew(
+            work=first[:, ARRIVED], speed=server_fps(pool), heads=np.ones(len(pool.kinds)),
+            spent=SERVED_NS, idle_ns=first[:, SERVERS_IDLE_NS], lost=lost, waiting=waiting,
+        )  # fmt: skip
+        yield f"servers of {pool.name}", _load(outcome, pool, mine, crew)
+        if px.any():
+            px_s = np.array([kind.decode_px_s for kind in pool.kinds], dtype=np.float64)
+            heads = np.array([kind.decoders for kind in pool.kinds], dtype=np.float64)
+            taken_px = _kinds(outcome, pool, mine, DECODING_NS) * 1e-9 @ px_s
+            lost = _lost(outcome, mine, (LOST_DECODE_QUEUE,))
+            frame_px = px / np.maximum(first[:, ARRIVED], 1)
+            waiting = ((px - taken_px) / np.maximum(frame_px, 1)).astype(np.int64) - lost
+            crew = Crew(
+                px, px_s * heads, heads, DECODING_NS, first[:, DECODERS_IDLE_NS], lost, waiting
+            )
+            yield f"decoders of {pool.name}", _load(outcome, pool, mine, crew)
+
+
+class Crew(NamedTuple):
+    """Servers or decoders of some pools.
+
+    Attributes:
+        work: what came, in frames or pixels; shape (pools,), as are the last three.
+        speed: how much of it a server of each kind does a second; shape (kinds,).
+        heads: how many a server of each kind has of them; shape (kinds,).
+        spent: column of the time that they were at work.
+        idle_ns: when one of them was last idle.
+        lost: frames.
+        waiting: frames that came and were neither taken up nor lost.
+    """
+
+    work: Ints
+    speed: Floats
+    heads: Floats
+    spent: int
+    idle_ns: Ints
+    lost: Ints
+    waiting: Ints
+
+
+def server_fps(pool: Pool) -> Floats:
+    """Return the frames a second of a server of each kind that has full batches; shape (kinds,)."""
+    times_ns = [max(1, int(kind.service_ns[pool.max_batch])) for kind in pool.kinds]
+    return pool.max_batch * 1e9 / np.array(times_ns, dtype=np.float64)
+
+
+def servers_for(work_s: float, speed: Floats, others: float, use: float) -> int:
+    """Return how many servers of the first kind would be busy for a share of their time.
+
+    Args:
+        work_s: what comes a second.
+        speed: what a server of each kind does a second.
+        others: servers of the other kinds times their speed.
+        use: the share.
+    """
+    return max(1, math.ceil((work_s / use - others) / speed[0] - 1e-9)) if speed[0] else 0
+
+
+def _load(outcome: Outcome, pool: Pool, mine: Ints, crew: Crew) -> Load:
+    """Return the load of servers or decoders of some pools with one entry."""
+    plan = outcome.plan
+    paid_s = _kinds(outcome, pool, mine, SERVER_NS) * 1e-9
+    offered = crew.work / np.maximum(paid_s @ crew.speed, 1e-9)
+    spent_s = _kinds(outcome, pool, mine, crew.spent).sum(axis=1) * 1e-9
+    busy = spent_s / np.maximum(paid_s @ crew.heads, 1e-9)
+    arrived = outcome.tally.servers[plan.pool_row[mine], ARRIVED]
+    lost = crew.lost / np.maximum(arrived, 1)
+    grows = _grows(plan, offered, crew.idle_ns, crew.waiting, lost)
+    most, span_s = int(np.argmax(offered)), plan.measured_ns * 1e-9
+    needed = functools.partial(
+        servers_for, float(crew.work[most]) / span_s, crew.speed,
+        float(paid_s[most, 1:] @ crew.speed[1:]) / span_s,
+    )  # fmt: skip
+    return Load(
+        count=len(mine),
+        offered=float(offered.mean()),
+        growing=int(grows.sum()),
+        busiest=plan.pool_names[mine[most]],
+        busiest_offered=float(offered[most]),
+        busiest_busy=float(busy[most]),
+        lost=float(lost[most]),
+        grows=bool(grows[most]),
+        since_s=int(crew.idle_ns[most]) * 1e-9,
+        waiting=float(crew.waiting[most]),
+        unit="frames",
+        rate=float(arrived[most]) / span_s,
+        servers=float(paid_s[most, 0]) / span_s,
+        enough=needed(1.0),
+        target_servers=needed(TARGET),
+    )
+
+
+def _kinds(outcome: Outcome, pool: Pool, mine: Ints, column: int) -> Ints:
+    """Return a column of the books of each kind of servers of pools; shape (pools, kinds)."""
+    rows = outcome.plan.pool_row[mine][:, None] + np.arange(len(pool.kinds))
+    found: Ints = outcome.tally.servers[rows, column]
+    return found
+
+
+def _lost(outcome: Outcome, mine: Ints, fates: tuple[int, ...]) -> Ints:
+    """Return the frames that each pool lost."""
+    lost = outcome.tally.sensors[:, [FATE_0 + fate for fate in fates]].sum(axis=1)
+    pool_of = outcome.plan.pool_of
+    return np.array([lost[pool_of == p].sum() for p in mine], dtype=np.int64)
+
+
+def dsp_skips(outcome: Outcome) -> dict[str, float]:
+    """Return the share of the frames of each group that came while the DSP was busy."""
+    plan, counts = outcome.plan, outcome.tally.sensors
+    out = {}
+    for g, name in enumerate(plan.group_names):
+        mine = counts[(plan.group_of == g) & (plan.on_sensor == 1)].sum(axis=0)
+        if mine[CAPTURED]:
+            out[name] = int(mine[FATE_0 + SKIP_DSP_BUSY]) / int(mine[CAPTURED])
+    return out

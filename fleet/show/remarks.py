@@ -1,0 +1,92 @@
+"""Remarks on load: queues that grow, resources that are busy, runs that were not steady."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fleet.plan.columns import Plan
+from fleet.results.load import BUSY, TARGET
+from fleet.results.steady import steadiness
+from fleet.show.expected import answer_line, box_line, boxes, load_facts
+from fleet.study.experiment import Record
+
+SKIPPED = 0.01
+"""Share of a group's frames from which on it is told that its DSP skips them."""
+
+
+def load_remarks(record: Record) -> Iterator[str]:
+    """Yield what is overloaded or nearly so, what a DSP skips, and which arms were not steady."""
+    for arm, numbers in record.arms.items():
+        for name, load in numbers["load"].items():
+            if load["growing"] or load["busiest_offered"] > BUSY:
+                yield f"{arm}: {_told(name, load, record.summary['simulated_s'])}"
+        plan = record.outcomes[arm][0].plan
+        for name, box in boxes(plan).items():
+            yield f"{arm}: {box_line(name, box)}."
+        yield from _skipped(plan, arm, numbers["dsp_skips"])
+        yield from _unsteady(record, arm)
+
+
+def _skipped(plan: Plan, arm: str, skips: Mapping[str, float]) -> Iterator[str]:
+    """Yield which DSPs skip frames, and why if that was to be expected."""
+    if not any(share > SKIPPED for share in skips.values()):
+        return
+    groups = load_facts(plan)["groups"]
+    for group, share in skips.items():
+        if share > SKIPPED and groups[group]["why_skipped"]:
+            yield f"{arm}: {answer_line(group, groups[group])}."
+        elif share > SKIPPED:
+            yield f"{arm}: {share:.1%} of the frames of '{group}' come while the DSP is at work."
+
+
+def _told(name: str, load: Mapping[str, Any], end_s: float) -> str:
+    """Return what is to be said of a resource that is asked for nearly all that it can do."""
+    which = name if load["count"] == 1 else f"{load['busiest']}, the busiest of {load['count']:,},"
+    if load["count"] > 1 and not load["busiest"].startswith(name):
+        which = f"{name}: {which}"
+    asked = f"{which} is asked for {load['busiest_offered']:.0%} of what it can do"
+    if not load["grows"]:
+        empty = f"last empty {end_s - load['since_s']:.3g} s before the end"
+        return f"{asked}: busy, but its queue does not grow ({empty}){_lost(load)}."
+    grown = load["waiting"] / max(end_s - load["since_s"], 1e-9)
+    growth = ""
+    if load["waiting"] > 0 and not load["lost"]:
+        growth = f", by {grown:.3g} {load['unit']} a second, to {load['waiting']:,.4g}"
+    others = f" So do {load['growing'] - 1:,} more." if load["growing"] > 1 else ""
+    return (
+        f"{asked}: its queue has not been empty since {load['since_s']:.3g} s{growth}{_lost(load)}."
+        f"{others} Latencies then say how long the run was. {_cure(load)}"
+    )
+
+
+def _lost(load: Mapping[str, Any]) -> str:
+    return f", and {load['lost']:.1%} is lost" if load["lost"] > 0 else ""
+
+
+def _cure(load: Mapping[str, Any]) -> str:
+    if load["servers"] is None:
+        rate = load["rate"]
+        return f"It takes {rate:.3g} Mbit/s, and {rate / TARGET:.3g} for {TARGET:.0%} use."
+    return (
+        f"It takes {load['enough']:,} servers instead of {load['servers']:.3g}, and"
+        f" {load['target_servers']:,} for {TARGET:.0%} use."
+    )
+
+
+def _unsteady(record: Record, arm: str) -> Iterator[str]:
+    """Yield in which groups the halves of a run differ, in more than a quarter of replications.
+
+    Chance alone makes less than one in twenty differ.
+    """
+    runs = [steadiness(outcome) for outcome in record.outcomes[arm]]
+    for group, halves in runs[0].items():
+        many = sum(run[group]["differs"] for run in runs if group in run)
+        if many * 4 > len(runs):
+            of = f" in {many} of {len(runs)} replications" if len(runs) > 1 else ""
+            yield (
+                f"{arm}: the latency of '{group}' was not steady{of}: mean"
+                f" {halves['first_half_ms']:.4g} ms in the first half and"
+                f" {halves['second_half_ms']:.4g} ms in the second; a longer 'warm_up' helps where"
+                " queues only had to fill."
+            )
