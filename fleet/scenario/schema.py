@@ -226,7 +226,10 @@ class Equipment(Model):
     """What looks and infers for a sensor; a field left out is taken from the arm.
 
     `mode` is how the sensor is read out, `output` what an AI sensor puts out, `bitrate` the mean
-    that an encoder is held to, `infer` where the frames of a camera are inferred.
+    that an encoder is held to, `infer` where the frames of a camera are inferred; with it an AI
+    sensor is a camera, with the encoder of the camera that `encoder` names. `eye` is a measured
+    network whose sight stands for the model's, whatever the catalogue says. `rate` is the
+    most that is captured, where groups and events ask for more.
     """
 
     device: Name | None = None
@@ -239,6 +242,9 @@ class Equipment(Model):
     host: Name | None = None
     bitrate: RateBps | None = None
     infer: Literal["cloud", "edge"] | None = None
+    encoder: Name | None = None
+    eye: Name | None = None
+    rate: FrameRate | None = None
 
     @model_validator(mode="after")
     def _published(self) -> Equipment:
@@ -293,7 +299,7 @@ class ScenarioModel(Model):
     city: City | None = None
     catalogue: str | None = None
     network_energy: Literal["marginal", "average", "convention"] = "average"
-    grid: Name = "world"
+    grid: Name | None = None
     prices: Name | None = None
     retention: TimeNs | None = None
     sensors: dict[Name, SensorGroup]
@@ -302,6 +308,7 @@ class ScenarioModel(Model):
     regions: dict[Name, Region] = {}
     edges: dict[Name, Edge] = {}
     arms: dict[Name, Arm]
+    baseline: Name | None = None
     events: list[Event] = []
     slo: list[str] = []
     claim: Claim | None = None
