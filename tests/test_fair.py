@@ -109,7 +109,7 @@ def test_times_of_a_trace_have_no_rate(tmp_path: Path) -> None:
 
 
 def grid(**changes: Any) -> tuple[str, str]:
-    found = worlds.plan(worlds.scenario(**changes), "cloud").grid
+    found = worlds.plan(worlds.scenario(**{"place": None, **changes}), "cloud").grid
     assert found.g_per_kwh > 0
     return found[:2]
 
@@ -135,7 +135,7 @@ def test_the_grid_is_that_of_the_place(sites: Path) -> None:
     assert grid(timezone="Etc/UTC")[0] == "world"
 
     def at(table: str) -> tuple[str, str]:
-        data = worlds.scenario(city={"sites": table})
+        data = worlds.scenario(city={"sites": table}, place=None)
         data["sensors"]["cam"] = {"at": {"kind": "shop"}, "app": "watch", "uplink": "cell"}
         loaded = loads(json.dumps(data), str(sites / "s.yaml"))
         return compile_plan(loaded, catalogue(loaded), "cloud").grid[:2]
