@@ -82,7 +82,7 @@ def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:
 
     Args:
         record: what `run` gave.
-        baseline: an arm; None: 'cloud', or the first arm.
+        baseline: an arm; None: the scenario's, else 'cloud', else the first arm.
 
     Returns:
         see `fleet.study.compare.compare`.

@@ -195,12 +195,13 @@ def _asked_before(resume: Path, others: list[object]) -> Asked:
 
 def _check_frames(scenario: Scenario) -> None:
     """Refuse to keep more frames than memory should hold."""
+    from fleet.stages import capture
     from fleet.study.experiment import plans
 
-    seconds = scenario.model.duration / 1e9
-    rates = scenario.model.sensors
-    plan = next(iter(plans(scenario).values()))[0]
-    frames = sum(float(rates[plan.group_names[g]].rate) * seconds for g in plan.group_of)
+    frames = max(
+        float(capture.frames_per_ns(plan.clocks).sum()) * plan.end_ns
+        for plan, *_ in plans(scenario).values()
+    )
     if frames > MAX_FRAMES:
         raise InputError(
             f"--frames would keep about {frames:,.0f} frames for each arm, more than"

@@ -7,23 +7,20 @@ goes to results/eyes/bytes_at_bitrate.csv, and the catalogue's rows are derived 
 x264 and x265 as in `fleet.eyes.codec`, but with a target instead of a quality: ``abr`` knows the
 mean alone, ``vbv`` must fit a buffer of so many seconds of the bitrate too, as cameras at a
 constant bitrate do. Frames of the first two groups of pictures do not count, in which an encoder
-finds its level. Clips: the filmed one and a rendered street.
+finds its level.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
 
 import av
 import numpy as np
-from derive_codecs import CATALOG, YEAR, read_clip, settings
-from derive_light import Planes, planar
+from derive_codecs import CATALOG, HEIGHT, RATE, WIDTH, YEAR, Frame, read_clip, settings
 from registry import ROOT, merge_rows, write_table
 
 from fleet.eyes import assets, codec
-from fleet.eyes.render import scene
 
 MEASURED = ROOT / "results" / "eyes" / "bytes_at_bitrate.csv"
 HEADER = (
@@ -33,33 +30,14 @@ HEADER = (
 GOP, GROUPS, SKIPPED = 25, 5, 2
 BITS_PER_PIXEL = (0.015, 0.04, 0.1, 0.25, 0.6)
 BUFFERS_S = {"abr": None, "vbv-1s": 1.0, "vbv-0.5s": 0.5}
-RATE_FPS = 10
-
-
-class Shown(NamedTuple):
-    """Frames to encode, and what they are."""
-
-    base: str
-    light: str
-    frames: list[Planes]
-
-
-def clips() -> Iterator[Shown]:
-    """Yield what is encoded."""
-    many = GOP * GROUPS
-    day = read_clip(assets.path("vtest", "vtest.avi").read_bytes()).frames[:many]
-    yield Shown("filmed", "day", day)
-    shown = scene("street", "day", seed=700_000, objects=6, frames=many, rate_fps=RATE_FPS)
-    yield Shown("rendered", "day", [planar(frame.pixels) for frame in shown.frames()])
 
 
 def encoded(
-    frames: list[Planes], family: str, bitrate: float, buffer_s: float | None
+    frames: list[Frame], family: str, bitrate: float, buffer_s: float | None
 ) -> tuple[float, float, float]:
     """Return (mean I bytes, mean P bytes, largest bytes) of frames at a bitrate in bit/s."""
     how = codec.Setting(family, codec.FAMILIES[family].example, GOP)
-    height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
-    encoder = codec.encoder(how, width, height, Fraction(RATE_FPS))
+    encoder = codec.encoder(how, WIDTH, HEIGHT, Fraction(RATE))
     options = {k: v for k, v in encoder.options.items() if k != "crf"}
     if buffer_s is not None:
         size = bitrate * buffer_s
@@ -82,15 +60,15 @@ def encoded(
 
 def rows() -> Iterator[tuple[object, ...]]:
     """Yield the rows of the table."""
-    for base, light, frames in clips():
-        height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
-        for family in ("h264", "h265"):
-            for share in BITS_PER_PIXEL:
-                bitrate = share * width * height * RATE_FPS
-                for control, buffer_s in BUFFERS_S.items():
-                    found = encoded(frames, family, bitrate, buffer_s)
-                    start = (base, light, family, control, width, height, RATE_FPS)
-                    yield *start, f"{bitrate / 1e3:.0f}", *(f"{x:.0f}" for x in found)
+    clip = read_clip(assets.path("vtest", "vtest.avi").read_bytes())
+    frames = clip.frames[: GOP * GROUPS]
+    for family in ("h264", "h265"):
+        for share in BITS_PER_PIXEL:
+            bitrate = share * WIDTH * HEIGHT * RATE
+            for control, buffer_s in BUFFERS_S.items():
+                found = encoded(frames, family, bitrate, buffer_s)
+                start = ("filmed", "day", family, control, WIDTH, HEIGHT, RATE)
+                yield *start, f"{bitrate / 1e3:.0f}", *(f"{x:.0f}" for x in found)
 
 
 def most_s(table: list[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:

@@ -2,7 +2,8 @@
 
 Run it as ``python scripts/derive_models.py`` after training (`scripts/train_eyes.py`). Nobody has
 measured these networks on a GPU. Their times there are those of SSD-MobileNetV1, the part for each
-frame scaled by the multiplications.
+frame scaled by the multiplications; so are those of a sensor's network that an arm may run on both
+sides.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from fleet.study.profile import rows_of
 
 TABLE = ROOT / "fleet" / "catalog" / "models.csv"
 NAMES = ("eye-small", "eye-large")
+SENSORS = ("ssd-mobilenet-v2",)
+"""Models of sensors that servers may run too."""
 LIKE = "ssd-mobilenet-v1"
 BASE, EACH, HOLD = "_batch_base", "_batch_per_frame", "_batch_hold"
 LOW, HIGH = 0.5, 3.0
@@ -62,10 +65,25 @@ def served(catalog: Catalog, name: str, macs: int) -> Iterator[Row]:
 def main() -> None:
     """Replace the rows of our networks in the table of models."""
     catalog = Catalog.load()
-    kept = [row for row in _table() if row[0] not in NAMES]
+    kept = [
+        row for row in _table()
+        if row[0] not in NAMES and not (row[0] in SENSORS and _of_server(row[1]))
+    ]  # fmt: skip
     new = [astuple(row) for name in NAMES for row in rows(catalog, name)]
+    new += [astuple(row) for name in SENSORS for row in on_servers(catalog, name)]
     write_table(TABLE, COLUMNS, [*kept, *new])
-    print(f"{len(new)} rows of {', '.join(NAMES)} written to {TABLE}")
+    print(f"{len(new)} rows of {', '.join((*NAMES, *SENSORS))} written to {TABLE}")
+
+
+def on_servers(catalog: Catalog, name: str) -> Iterator[Row]:
+    """Yield what a model of sensors needs to run on servers."""
+    row = catalog.row("models", LIKE, "result")
+    yield replace(row, item=name, source=f"as {LIKE}: {row.source}")
+    yield from served(catalog, name, catalog.reader().count("models", name, "macs"))
+
+
+def _of_server(parameter: str) -> bool:
+    return parameter in ("result", "variation") or "_batch_" in parameter
 
 
 def _table() -> list[tuple[str, ...]]:

@@ -42,7 +42,7 @@ from fleet.eyes.boxes import Detections, matched
 from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Truth
 from fleet.eyes.codec import setting
 from fleet.eyes.compact import compact
-from fleet.eyes.live import FIRST_SITE, SITES
+from fleet.eyes.eye import FIRST_SITE, SITES
 from fleet.eyes.render import scene
 from fleet.eyes.replay import folder
 from fleet.eyes.trace import Finder, read, watch, write

@@ -195,7 +195,7 @@ def rendered_by_day(seen: list[Seen]) -> Iterator[tuple[object, ...]]:
     """Yield what the bytes of rendered scenes are by day, in the catalogue's terms, by codec."""
     for how in settings():
         mine = [s for s in seen if (s.codec, s.base, s.half) == (how.name, "rendered", "fit")]
-        busy = [s for s in mine if s.objects > 0 and s.light == LIGHTS[-1]]
+        busy = [s for s in mine if s.objects > 0 and s.light == LIGHTS[1]]
         i, still = (np.mean([getattr(s, k) for s in busy]) for k in ("day_i", "still"))
         moving = max(0.0, float(np.mean([s.moving / s.objects for s in busy])))
         objects = float(np.mean([s.objects for s in busy]))

@@ -95,6 +95,39 @@ BAD = [
     (changed(arms__m={"place": {"can": "cloud"}}), "no group 'can' (did you mean 'cam'?)"),
     (changed(arms__m={"place": {}}), "says nothing about cam"),
     (changed(arms__m={"place": {"cam": "cloud"}, "device": "test-ai"}), "takes its equipment"),
+    (changed(arms__cloud__eye="eye-sharpp"), "arms.cloud.eye: nobody sees as 'eye-sharpp'"),
+    (
+        changed(arms__cloud__eye="eye-small", inference="constant"),
+        "'inference: constant' shows nothing to a network; remove it",
+    ),
+    (changed(inference="live"), "inference: 'live': none of eye-large, eye-small stands for"),
+    (changed(grid="finn"), "grid: no grid 'finn' (did you mean 'fin'?); a country in three"),
+    (
+        changed(arms__cloud__rate="26 fps"),
+        "arms.cloud.rate: 26 fps is above the 25 fps of 'cam', which it can only lower",
+    ),
+    (
+        changed(arms__cloud__per={"cam": {"rate": "26 fps"}}),
+        "arms.cloud.per.cam.rate: 26 fps is above the 25 fps of 'cam'",
+    ),
+    (changed(arms__cloud__rate="5.000000007 fps", duration="1 d"), "is too fine"),
+    (changed(arms__on_sensor__infer="cloud"), "'test-ai' has no encoder; to infer elsewhere give"),
+    (
+        changed(
+            arms__on_sensor={
+                "device": "test-ai",
+                "infer": "cloud",
+                "model": "cloudy",
+                "codec": "test-codec",
+                "encoder": "test-camra",
+            }
+        ),
+        "arms.on_sensor.encoder: 'test-ai' has no encoder; to infer elsewhere give 'encoder', not"
+        " 'test-camra' (did you mean 'test-camera'?)",
+    ),
+    (changed(arms__on_sensor__encoder="test-camera"), "infers on the sensor; remove 'encoder', or"),
+    (changed(arms__cloud__encoder="test-camera"), "'test-camera' has an encoder of its own"),
+    (changed(baseline="clout"), "baseline: no arm 'clout' (did you mean 'cloud'?)"),
     # paths to a region
     (changed(sensors__cam__uplink="cel"), "no link or region 'cel' (did you mean 'cell'?)"),
     (changed(sensors__cam__uplink="cloud"), "'cloud' is a region; a sensor needs a link"),
@@ -210,7 +243,7 @@ BAD = [
     # edges
     (
         changed(arms__on_sensor__infer="edge", edges={"box": BOX}),
-        "arms.on_sensor.infer: 'test-ai' infers on the sensor; remove 'infer'",
+        "'test-ai' has no encoder; to infer elsewhere give 'encoder', a camera whose encoder",
     ),
     (
         changed(arms__cloud__infer="sensor"),
@@ -263,7 +296,7 @@ BAD = [
     # grid and prices
     (
         changed(grid="test-gird"),
-        "grid: no grid 'test-gird' (did you mean 'test-grid'?); known: jpn",
+        "grid: no grid 'test-gird' (did you mean 'test-grid'?); a country",
     ),
     (
         changed(prices="test-bok"),

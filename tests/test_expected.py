@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fleet.results.metrics import sent_bytes
 from fleet.show.expected import boxes, load_facts, load_lines
 from fleet.show.remarks import load_remarks
 from fleet.stages.books import SENT_FRAMES, SENT_PAYLOAD
+from fleet.stages.frames import READY, UPLINK
 
 
 def busy(**changes: Any) -> dict[str, Any]:
@@ -49,9 +51,12 @@ def test_expected_load_is_that_of_a_run(arm: str) -> None:
     plan = worlds.plan(busy(), arm)
     facts, outcome = load_facts(plan), worlds.run(plan)
     measured, span_s = loads(outcome), 20.0
+    tolerance = 0.1 if arm == "crops" else 0.05  # who is in view differs from run to run
     for name, fact in facts["links"].items():
         found = measured[name]["offered"]
-        assert fact["offered_mbit_s"] / fact["possible_mbit_s"] == pytest.approx(found, rel=0.06)
+        assert fact["offered_mbit_s"] / fact["possible_mbit_s"] == pytest.approx(
+            found, rel=tolerance
+        )
     for kind in ("servers", "decoders"):
         for name, fact in facts[kind].items():
             found = measured[f"{kind} of {name}"]["offered"]
@@ -61,7 +66,7 @@ def test_expected_load_is_that_of_a_run(arm: str) -> None:
     group = facts["groups"]["cam"]
     assert 20 * group["sent_fps"] * span_s == pytest.approx(counts[SENT_FRAMES], rel=0.03)
     mean_bytes = counts[SENT_PAYLOAD] / counts[SENT_FRAMES]
-    assert group["payload_bytes"] == pytest.approx(mean_bytes, rel=0.06)
+    assert group["payload_bytes"] == pytest.approx(mean_bytes, rel=tolerance)
     assert sum(sent_bytes(outcome).values()) > 0
 
 
@@ -114,21 +119,20 @@ def test_the_wait_of_a_first_hop_is_that_of_a_queue_at_random() -> None:
     rate = 100 * worlds.FRAME_BITS * 2
     data["links"]["cell"] |= {"shared_by": "city", "rate": f"{rate} bit/s"}
     plan = worlds.plan({**data, "duration": "100 s"}, "cloud")
-    use, wait_s, wake_s = expected.first_hop(plan, expected.flows(plan), 0)
+    hops = expected.first_hops(plan, expected.flows(plan))
+    use, wait_s, wake_s = (float(values[0]) for values in hops)
     assert use == pytest.approx(0.5)
     service_s = worlds.FRAME_BITS / rate
     assert wait_s == pytest.approx(service_s / 2)  # rho / (2 (1 - rho)) of a service
     assert wake_s == 0.0
     rows = worlds.table(worlds.run(plan))
-    from fleet.stages.frames import READY, UPLINK
-
     waits = (rows[:, UPLINK] - rows[:, READY]) * 1e-9 - service_s
     assert wait_s == pytest.approx(float(np.mean(waits)), rel=0.06)
 
 
 def test_check_prints_it(tmp_path: Any) -> None:
-    for name in ("catalogue", "demand.csv", "no-sites.csv"):
-        (tmp_path / name).symlink_to(worlds.HERE / name)
+    shutil.copytree(worlds.HERE / "catalogue", tmp_path / "catalogue")
+    shutil.copy(worlds.HERE / "demand.csv", tmp_path)
     path = tmp_path / "s.yaml"
     path.write_text(json.dumps(busy()))
     said = CliRunner().invoke(app, ["check", str(path)])

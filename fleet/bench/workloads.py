@@ -48,6 +48,7 @@ def city(sensors: int, rate_fps: int, duration: str, regions: int = REGIONS) -> 
         "name": f"bench-{sensors}",
         "seed": 7,
         "start": "2024-05-16T17:00",
+        "light": "day",
         "duration": duration,
         "sensors": groups,
         "links": links,
@@ -57,10 +58,21 @@ def city(sensors: int, rate_fps: int, duration: str, regions: int = REGIONS) -> 
         },
         "regions": {f"centre-{r}": {"servers": servers[r]} for r in range(1, regions)},
         "arms": {
-            "cloud": {"device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11m"},
+            "cloud": {
+                "device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11m",
+                "eye": "nanodet",
+            },
             "on_sensor": {"device": "imx500", "model": "ssd-mobilenet-v2"},
         },
     }  # fmt: skip
+
+
+def live(sensors: int, rate_fps: int, duration: str) -> Data:
+    """Return a city in which our own networks look at rendered frames."""
+    data = city(sensors, rate_fps, duration)
+    for arm, eye in (("cloud", "eye-large"), ("on_sensor", "eye-small")):
+        data["arms"][arm]["eye"] = eye
+    return {**data, "inference": "live"}
 
 
 def textbook(sensors: int, duration: str) -> Data:
@@ -70,6 +82,7 @@ def textbook(sensors: int, duration: str) -> Data:
         "name": f"textbook-{sensors}",
         "seed": 7,
         "start": "2024-05-16T17:00",
+        "light": "day",
         "duration": duration,
         "catalogue": "../proof/bare",
         "sensors": {

@@ -89,8 +89,8 @@ class Tally:
         server_bins: highest number of servers of each region that changes it, by time bin; shape
             (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
-        sights: what eyes saw, by group and light (`fleet.stages.sight`); shape (groups, lights,
-            SIGHT_COUNTS).
+        sights: what eyes saw, by group, light and scene (`fleet.stages.sight`); shape (groups,
+            lights, scenes, SIGHT_COUNTS).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.
         computing_ns: time that each setup spent inferring or encoding; shape (setups,), Python
@@ -131,7 +131,7 @@ class Tally:
             latency_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
-            sights=_zeros(groups, len(LIGHTS), SIGHT_COUNTS),
+            sights=_zeros(groups, len(LIGHTS), len(plan.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             computing_ns=_zeros(len(plan.setup_names)).astype(object),
             kept=[] if keep else None,

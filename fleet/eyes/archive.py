@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
 from fleet.errors import InputError
 from fleet.interrupt import check
 
 _CHUNK = 2**20
+_DAMAGED = "{}: is damaged ({}); fetch it again"
+_MISSING = "{}: has no file '{}'; it is not the one expected"
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,40 @@ def members(
                 if not left:
                     break
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise InputError(f"{name}: is damaged ({error}); fetch it again") from None
+        raise InputError(_DAMAGED.format(name, error)) from None
     if left:
-        raise InputError(f"{name}: has no file '{next(iter(left))}'; it is not the one expected")
+        raise InputError(_MISSING.format(name, next(iter(left))))
     return found
+
+
+def zipped(package: Path, wanted: Iterable[Member], most_bytes: int) -> dict[str, bytes]:
+    """Return the wanted files of a zip archive by the names that they shall have.
+
+    Args:
+        package: the archive.
+        wanted: the files.
+        most_bytes: what all files together may unpack to.
+
+    Raises:
+        InputError: the archive is damaged, unpacks to too much, or a file is missing or not the
+            one that it should be.
+    """
+    name = package.name
+    try:
+        with zipfile.ZipFile(package) as opened:
+            sizes = {entry.filename: entry.file_size for entry in opened.infolist()}
+            if sum(sizes.values()) > most_bytes:
+                raise InputError(f"{name}: unpacks to more than {most_bytes:,} B; not used")
+            found = {}
+            for member in wanted:
+                if member.path not in sizes:
+                    raise InputError(_MISSING.format(name, member.path))
+                right = sizes[member.path] == member.size
+                data = opened.read(member.path) if right else b""
+                found[member.kept_as] = _checked(data, member, name)
+            return found
+    except (zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
+        raise InputError(_DAMAGED.format(name, error)) from None
 
 
 def _check_entry(entry: tarfile.TarInfo, name: str) -> None:
@@ -93,7 +126,11 @@ def _check_entry(entry: tarfile.TarInfo, name: str) -> None:
 
 def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo, member: Member, name: str) -> bytes:
     opened = tar.extractfile(entry) if entry.isreg() and entry.size == member.size else None
-    data = b"" if opened is None else opened.read()
+    return _checked(b"" if opened is None else opened.read(), member, name)
+
+
+def _checked(data: bytes, member: Member, name: str) -> bytes:
+    """Return what is kept of a file, if it is the one expected."""
     if hashlib.sha256(data).hexdigest() != member.sha256:
         raise InputError(
             f"{name}: '{member.path}' is not the file expected (SHA-256 {member.sha256[:16]}...);"

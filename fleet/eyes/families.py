@@ -166,7 +166,52 @@ class NanoDet:
         return _kept(np.concatenate(boxes), np.concatenate(scores), self._kinds, threshold)
 
 
-FAMILIES: dict[str, Callable[[Session], Family]] = {"grid": Grid, "ssd": Ssd, "nanodet": NanoDet}
+class YoloX:
+    """Boxes around cells of three grids: middles as offsets from corners of cells, sides as logs.
+
+    Ge et al., "YOLOX: Exceeding YOLO series in 2021", arXiv 2107.08430; colours and the order of
+    the output as in github.com/Megvii-BaseDetection/YOLOX (demo/ONNXRuntime).
+    """
+
+    _STRIDES = (8, 16, 32)
+
+    def __init__(self, session: Session) -> None:
+        """Take a session with one output: box, objectness and scores at all cells."""
+        _, _, *sides = _input(session, 4, channels=1)
+        self.side = (sides[0], sides[1])
+        cells = [tuple(side // stride for side in self.side) for stride in self._STRIDES]
+        count = sum(height * width for height, width in cells)
+        shapes = [port.shape for port in session.outputs]
+        if len(shapes) != 1 or shapes[0][1:2] != (count,) or (shapes[0][-1] or 0) <= 5:
+            raise InputError(
+                f"{session.name}: a 'yolox' gives ({count}, 5 and classes), not {shapes}"
+            )
+        self._kinds = classes(session, int(shapes[0][2] or 0) - 5)
+        sized = list(zip(cells, self._STRIDES, strict=True))
+        self._stride = np.concatenate([np.full(h * w, s, np.float32) for (h, w), s in sized])
+        self._corner = np.concatenate(
+            [grid.centres(h, w, s) - np.float32(s / 2) for (h, w), s in sized]
+        )
+
+    def tensor(self, pictures: Pixels) -> Array:
+        """Blue, green, red, 0 to 255."""
+        return np.ascontiguousarray(pictures[..., ::-1].transpose(0, 3, 1, 2)).astype(np.float32)
+
+    def found(self, outputs: Sequence[Array], threshold: float) -> Detections:
+        """Return detections; a score is that of the class times that there is an object."""
+        (said,) = outputs
+        scores = said[:, 5:] * said[:, 4:5]
+        kept = np.flatnonzero(scores.max(axis=1) >= threshold)
+        stride, code = self._stride[kept, None], said[kept, :4]
+        middles = code[:, :2] * stride + self._corner[kept]
+        halves = np.exp(code[:, 2:]) * stride / 2
+        boxes = np.concatenate([middles - halves, middles + halves], axis=1)
+        return _kept(boxes.astype(np.float32), scores[kept], self._kinds, threshold)
+
+
+FAMILIES: dict[str, Callable[[Session], Family]] = {
+    "grid": Grid, "ssd": Ssd, "nanodet": NanoDet, "yolox": YoloX,
+}  # fmt: skip
 
 
 def _kept(boxes: Boxes, scores: Floats, kinds: NDArray[np.int8], threshold: float) -> Detections:

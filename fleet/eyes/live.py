@@ -17,13 +17,10 @@ from fleet.eyes.canvas import Canvas
 from fleet.eyes.clip import Frame, Pixels
 from fleet.eyes.codec import encode, setting
 from fleet.eyes.detector import Detector
-from fleet.eyes.eye import RAW_NAME, Eye, Moment
+from fleet.eyes.eye import FIRST_SITE, RAW_NAME, SITES, Eye, Moment, live_scene
 from fleet.eyes.trace import judge
-from fleet.stages.sight import LIGHTS, UNSEEN, packed
+from fleet.stages.sight import LIGHTS, packed, unseen
 
-FIRST_SITE, SITES = 590_000, 10
-"""Seeds of the sites: those of the packaged traces, where no network was trained. Few, since making
-a site takes longer than painting a frame of it."""
 _AT_ONCE = 32
 _WIDTH, _HEIGHT = 640, 480
 
@@ -42,8 +39,8 @@ class Eyes:
         self._canvases: dict[tuple[str, str, int], Canvas] = {}
 
     def look(self, moments: Sequence[Moment]) -> list[int]:
-        """Return what is seen at each moment (`sight.packed`), UNSEEN without an eye."""
-        seen = [UNSEEN] * len(moments)
+        """Return what is seen at each moment (`sight.packed`), `unseen` without an eye."""
+        seen = [unseen(moment.light) for moment in moments]
         waiting: dict[str, list[tuple[int, Frame, Pixels]]] = {eye.name: [] for eye in self._eyes}
         for second in _by_second(moments):
             eye = self._eyes[moments[second[0]].eye]
@@ -61,7 +58,7 @@ class Eyes:
         """Return (moment, frame as it is, what the network is shown) of one second of a sensor."""
         first = moments[second[0]]
         light = LIGHTS[self._light(first)]
-        last, site = max(moments[k].frame for k in second), FIRST_SITE + first.key % SITES
+        last, site = max(moments[k].frame for k in second), _site(first)
         clip = render.scene(
             eye.view, light, seed=site, passers=(first.key ^ first.second) % 2**53,
             objects=min(first.objects, render.MOST_OBJECTS), frames=last + 1,
@@ -96,8 +93,14 @@ class Eyes:
             assert frame.truth is not None  # it is rendered
             wanted = int(matters(frame.truth, _HEIGHT).sum())
             right, wrong = judge(detections, frame.truth, _HEIGHT)
-            seen[k] = packed(self._light(moments[k]), wanted, right, wrong)
+            scene = live_scene(self._eyes[moments[k].eye].view, _site(moments[k]))
+            seen[k] = packed(self._light(moments[k]), wanted, right, wrong, scene)
         queue.clear()
+
+
+def _site(moment: Moment) -> int:
+    """Return the seed of the site at which a sensor stands."""
+    return FIRST_SITE + moment.key % SITES
 
 
 def _by_second(moments: Sequence[Moment]) -> list[list[int]]:

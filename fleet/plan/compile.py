@@ -15,8 +15,10 @@ from fleet.plan import capture_times, equipment, events, network, people, placin
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.events import Deployment
-from fleet.plan.light import lights
+from fleet.plan.grid import grid_of
+from fleet.plan.light import lights, tell_light
 from fleet.plan.parts import Parts, add_setups
+from fleet.plan.place import place_of
 from fleet.plan.placing import Placement
 from fleet.plan.sights import build as build_sights
 from fleet.plan.sights import task_of
@@ -90,9 +92,11 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         scenario, parts.reader, parts.placed, parts.net,
         [parts.setup(s) for s in range(len(parts.placed))],
     )  # fmt: skip
-    seen, eyes = build_sights(parts)  # before the table of setups is made: it says whose is which
+    seen = build_sights(parts)  # before the table of setups is made: it says whose is which
     lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
-    light_from_s, light_then = lights(scenario, lat, lon)
+    place = place_of(scenario, lat, lon)
+    tell_light(parts, place)
+    light_from_s, light_then = lights(scenario, place)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -112,13 +116,12 @@ def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
         **_results(parts, served.pool_level),
         lon=lon,
         lat=lat,
-        sights=seen,
-        eyes=eyes,
+        **seen._asdict(),
         looks_live=model.inference == "live",
         tasks=tuple(task_of(parts.reader, setup.use.app) for setup in parts.setups),
         light_from_s=light_from_s,
         light_then=light_then,
-        carbon_g_per_kwh=_carbon(parts),
+        grid=grid_of(scenario, parts.reader, place),
         prices=_prices(parts),
         accuracy=_accuracy(parts),
         assumptions=tuple(parts.reader.used),
@@ -136,16 +139,6 @@ def _warm_up_ns(scenario: Scenario) -> int:
             f" {format_time_ns(end_ns)}; make it shorter than 'duration'",
         )
     return warm_up_ns
-
-
-def _carbon(parts: Parts) -> float:
-    """Return the CO2-equivalent of a kilowatt hour of the scenario's grid; g."""
-    grid, known = parts.scenario.model.grid, parts.reader.items("carbon")
-    if grid not in known:
-        raise parts.scenario.error(
-            ("grid",), f"no grid '{grid}'{did_you_mean(grid, known)}; known: {', '.join(known)}"
-        )
-    return float(parts.reader.number("carbon", grid, "intensity"))
 
 
 def _prices(parts: Parts) -> Prices | None:
@@ -200,7 +193,13 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
         "decode_px": np.array(
             [parts.setup(s).row["decode_px"] for s in range(len(placed))], dtype=np.int64
         ),
-        "clocks": clock_table(scenario, placed, phase, parts.times),
+        "clocks": clock_table(
+            scenario,
+            placed,
+            [parts.setup(s).use.rate for s in range(len(placed))],
+            phase,
+            parts.times,
+        ),
         "phase": phase,
         "trace_ns": parts.times.times_ns,
     }

@@ -41,6 +41,7 @@ class Setup:
 
     Attributes:
         name: device with its model or codec, for people.
+        kind: of the device: sensors or cameras.
         device: catalogue item.
         model: catalogue item: on the sensor, or in the cloud.
         equipment: the complete choice; a rewrite changes its model.
@@ -50,6 +51,7 @@ class Setup:
     """
 
     name: str
+    kind: str
     device: str
     model: str
     equipment: Equipment
@@ -69,7 +71,7 @@ def choose(scenario: Scenario, arm: str, group: str) -> Equipment:
     base = {f: getattr(spec, f) for f in Equipment.model_fields}
     own = spec.per.get(group)
     if own is not None:
-        base.update({f: v for f, v in own.model_dump().items() if v is not None})
+        base.update({f: getattr(own, f) for f in base if getattr(own, f) is not None})
     return Equipment.model_construct(**base)
 
 
@@ -99,9 +101,9 @@ def build(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, 
     kind = "sensors" if device in sensors else "cameras"
     mode = _mode(scenario, reader, equipment, keys) if kind == "sensors" else ""
     _check_rate(scenario, reader, kind, device, mode, keys, use.fastest)
-    if kind == "sensors":
+    if kind == "sensors" and equipment.infer is None:
         return _ai_sensor(scenario, reader, equipment, keys, mode, use)
-    return _camera(scenario, reader, equipment, keys, use)
+    return _camera(scenario, reader, equipment, keys, kind, mode, use)
 
 
 def _mode(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> str:
@@ -147,10 +149,12 @@ def _ai_sensor(
 ) -> Setup:
     device = str(equipment.device)
     output = equipment.output or "message"
-    for field in ("bitrate", "infer"):
+    for field in ("bitrate", "encoder"):
         if getattr(equipment, field) is not None:
             raise scenario.error(
-                (*keys, field), f"'{device}' infers on the sensor; remove '{field}'"
+                (*keys, field),
+                f"'{device}' infers on the sensor; remove '{field}', or say with 'infer' where its"
+                " pictures are inferred",
             )
     if equipment.codec is not None and not output.startswith("image"):
         raise scenario.error(
@@ -180,7 +184,7 @@ def _ai_sensor(
     row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + pictures.transfer_ns(
         reader, device, row
     )
-    return Setup(f"{device} {model}", device, model, equipment, use, keys, row)
+    return Setup(f"{device} {model}", "sensors", device, model, equipment, use, keys, row)
 
 
 def message_row(reader: Reader, model: str) -> dict[str, int | float]:
@@ -206,23 +210,25 @@ def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Ke
 
 
 def _camera(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, use: Use
-) -> Setup:
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, kind: str, mode: str,
+    use: Use,
+) -> Setup:  # fmt: skip
+    """Return the setup of a camera, or of an AI sensor whose pictures are encoded and sent."""
     device = str(equipment.device)
-    for field in ("publish", "output", "mode"):
+    for field in ("publish", "output", *(("mode",) if kind == "cameras" else ())):
         if getattr(equipment, field) is not None:
             raise scenario.error(
                 (*keys, field), f"'{device}' sends video; '{field}' is for AI sensors, remove it"
             )
+    encoder = pictures.encoder_of(scenario, reader, equipment, keys, kind)
     model = _known_model(scenario, reader, equipment.model, keys)
-    pixels = pictures.pixel_count(reader, "cameras", device, "")
-    row = _row(scenario, reader, "cameras", equipment, keys, "")
+    pixels = pictures.pixel_count(reader, kind, device, mode)
+    row = _row(scenario, reader, kind, equipment, keys, mode)
     row |= _protocol(scenario, reader, equipment, keys, "rtp")
-    row |= video.codec_row(scenario, reader, equipment, keys, "cameras", pixels, use.rate, use.app)
+    row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, use.rate, use.app)
     family = reader.text("codecs", str(equipment.codec), "family")
-    row["compute_ns"] = reader.time_ns("cameras", device, f"encode_{family}")
-    row["compute_uw"] = reader.power_uw("cameras", device, f"power_{family}")
-    return Setup(f"{device} {equipment.codec}", device, model, equipment, use, keys, row)
+    row |= pictures.encoder_row(reader, device, encoder, family, pixels)
+    return Setup(f"{device} {equipment.codec}", kind, device, model, equipment, use, keys, row)
 
 
 _NOTHING: dict[str, int | float] = {
@@ -260,11 +266,10 @@ def _row(
 
 def monthly_usd(reader: Reader, setup: Setup) -> float:
     """Return the price of what stands at a sensor, spread over its life; US dollars a month."""
-    kind = "sensors" if setup.on_sensor else "cameras"
-    host = setup.equipment.host or reader.text(kind, setup.device, "host")
+    host = setup.equipment.host or reader.text(setup.kind, setup.device, "host")
     return sum(
         float(reader.number(k, item, "price") * MONTH_NS / reader.time_ns(k, item, "lifetime"))
-        for k, item in ((kind, setup.device), ("hosts", host))
+        for k, item in ((setup.kind, setup.device), ("hosts", host))
     )
 
 

@@ -50,6 +50,7 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
     rows = timetable.hour_events(model.start_time, model.duration)
     down: dict[str, Down] = {"outage": {}, "crash": {}}
     requests: list[Request] = []
+    most = [parts.setup(s).equipment.rate for s in range(len(parts.placed))]
     for i, event in enumerate(model.events):
         keys = ("events", i)
         _check_repeats(parts, event, keys)
@@ -62,7 +63,9 @@ def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
             )
         found = timetable.targets(parts.scenario, event, keys, parts.placed, net)
         if event.kind == "profile":
-            rows += [row for at in moments for row in timetable.profile_rows(event, at, found)]
+            rows += [
+                row for at in moments for row in timetable.profile_rows(event, at, found, most)
+            ]
         elif event.kind == "rewrite":
             requests += _rollout(parts, event, moments, found, keys)
         else:
@@ -146,8 +149,7 @@ def _merged(down: Down) -> dict[int, Spans]:
 
 def _reboot_ns(parts: Parts, sensor: int) -> int:
     setup = parts.setup(sensor)
-    kind = "sensors" if setup.on_sensor else "cameras"
-    return parts.reader.time_ns(kind, setup.device, "reboot")
+    return parts.reader.time_ns(setup.kind, setup.device, "reboot")
 
 
 def _deployed(parts: Parts, deployments: Sequence[Deployment]) -> list[Request]:

@@ -79,11 +79,17 @@ def _published(plan: Plan, answered: Floats) -> Floats:
     return share
 
 
-def objects_in_view(plan: Plan, sensor: int, second: int) -> float:
-    """Return the stationary mean of the objects in view of a sensor, in the hour of a second."""
-    table = plan.timetable
-    hours = table[(table[:, KIND] == HOUR) & (table[:, TIME_NS] <= second * SECOND_NS), A]
-    people = plan.demand[plan.profile_of[sensor], hours[-1] if len(hours) else plan.first_hour]
+def objects_in_view(plan: Plan, hours: Ints, sensor: int, second: int) -> float:
+    """Return the stationary mean of the objects in view of a sensor, in the hour of a second.
+
+    Args:
+        plan: the plan.
+        hours: the rows of its timetable that change the hour.
+        sensor: which one.
+        second: when.
+    """
+    past = hours[hours[:, TIME_NS] <= second * SECOND_NS, A]
+    people = plan.demand[plan.profile_of[sensor], past[-1] if len(past) else plan.first_hour]
     return float(people * plan.share[sensor] / 3600.0 / (1.0 - plan.stay[sensor]))
 
 
@@ -100,11 +106,12 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
     on_wire = [int(column[setup]) for column in protocol]
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
     total: Floats = np.zeros(3)
+    hours = plan.timetable[plan.timetable[:, KIND] == HOUR]
     for moment in range(_MOMENTS):
         s = int(mine[moment * len(mine) // _MOMENTS])
         at_ns = plan.warm_up_ns + int((moment + 1) * _SPREAD % 1.0 * plan.measured_ns)
         second = at_ns // SECOND_NS
-        none = scene.nobody(np.array([objects_in_view(plan, s, second)]))[0]
+        none = scene.nobody(np.array([objects_in_view(plan, hours, s, second)]))[0]
         objects = scene.poisson(plan.scene_keys[s], (1 << 40) + moment * 65536, none)
         light, key = int(light_by_second(plan, second, 1)[0]), plan.size_keys[s]
         first = int(at_ns * 1e-9 * fps) // gop * gop + (gop - gop_start(key, gop)) % gop
@@ -156,26 +163,26 @@ def pool_px(plan: Plan, of: Flows) -> Floats:
     return px
 
 
-def first_hop(plan: Plan, of: Flows, sensor: int) -> tuple[float, float | None, float]:
-    """Return (use, mean wait in the port, mean wait for the radio) of a sensor's first hop; s.
+def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
+    """Return (use, mean wait in the port, mean wait for the radio) at sensors' first hops; s.
 
-    The wait is that of frames that come at random (Pollaczek and Khinchine), None at full load:
+    The wait is that of frames that come at random (Pollaczek and Khinchine), infinite at full load:
     frames of periodic clocks wait less, and alone on their port hardly at all. A radio is promoted
     for each message if these are further apart than its tail is long.
     """
-    levels = np.flatnonzero(plan.link_of[:, sensor] >= 0)
-    if not len(levels) or plan.ends_at_site[sensor]:
-        return 0.0, 0.0, 0.0
-    links = plan.link_of[levels[0]]
-    link = links[sensor]
-    mine = links == link
-    rate = float(plan.links[link, uplink.RATE_BPS])
-    use = float((of.sent_fps * of.bits)[mine].sum()) / rate
-    square = float((of.sent_fps * of.bits_square)[mine].sum()) / rate**2
-    gap_ns, timers = 1e9 / of.sent_fps[sensor], plan.timers
-    wake_ns = 0.0
-    if gap_ns > timers.tail_ns[sensor]:
-        wake_ns = float(timers.promotion_ns[sensor])
-    elif gap_ns > timers.drx_after_ns[sensor]:
-        wake_ns = timers.drx_wait_ns[sensor] / 2
-    return use, square / (2 * (1 - use)) if use < 1 else None, wake_ns * 1e-9
+    link = np.full(plan.size, -1)
+    for level in reversed(range(LEVELS)):
+        link = np.where(plan.link_of[level] >= 0, plan.link_of[level], link)
+    link[plan.ends_at_site] = -1
+    mine = link >= 0
+    rate, sums = plan.links[:, uplink.RATE_BPS].astype(np.float64), np.zeros((2, len(plan.links)))
+    for k, moment in enumerate((of.bits, of.bits_square)):
+        np.add.at(sums[k], link[mine], (of.sent_fps * moment)[mine])
+    use, square = sums / np.array([rate, rate**2])
+    with np.errstate(divide="ignore"):
+        wait = np.where(use < 1, square / (2 * (1 - use)), np.inf)
+    gap_ns, timers = 1e9 / of.sent_fps, plan.timers
+    dozes = np.where(gap_ns > timers.drx_after_ns, timers.drx_wait_ns / 2, 0.0)
+    wake = np.where(gap_ns > timers.tail_ns, timers.promotion_ns, dozes) * 1e-9
+    use_of, wait_of = np.where(mine, use[link], 0.0), np.where(mine, wait[link], 0.0)
+    return use_of, wait_of, np.where(mine, wake, 0.0)

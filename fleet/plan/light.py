@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.plan.apps import indoors
 from fleet.plan.columns import Floats, Ints, Plan
+from fleet.plan.equipment import Setup
+from fleet.plan.parts import Parts
+from fleet.plan.place import Place, zone_of
+from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
 from fleet.stages.scene import SECOND_NS
 from fleet.stages.sight import LIGHTS
@@ -17,8 +21,6 @@ DAY, DUSK, NIGHT, RAIN = range(len(LIGHTS))
 SUNSET_DEG = -0.833
 """The sun's upper edge is at the horizon, with refraction (NOAA, General Solar Position)."""
 CIVIL_TWILIGHT_DEG = -6.0
-NOWHERE = (45.0, 0.0)
-"""Latitude and longitude of sites that are made up."""
 
 
 def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: float) -> Floats:
@@ -50,29 +52,56 @@ def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: fl
     return degrees
 
 
-def lights(scenario: Scenario, latitude: Floats, longitude: Floats) -> tuple[Ints, Ints]:
+def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
     """Return (seconds from which there is another light, the first 0; which light), by minutes.
 
     Args:
         scenario: what the user says.
-        latitude: of the sensors; degrees north, NaN for sites made up.
-        longitude: of the sensors; degrees east.
+        place: where it is; None if nobody knows: then it is day.
     """
     model = scenario.model
-    if model.light != "sun":
-        light = LIGHTS.index(model.light)
+    if model.light != "sun" or place is None:
+        light = DAY if model.light == "sun" else LIGHTS.index(model.light)
         light = RAIN if light == DAY and model.weather == "rain" else light
         return np.zeros(1, dtype=np.int64), np.array([light])
-    place = NOWHERE
-    if np.isfinite(latitude).any():
-        place = float(np.nanmean(latitude)), float(np.nanmean(longitude))
     minutes = np.arange(-(-model.duration // (60 * SECOND_NS)), dtype=np.int64)
-    height = sun_elevation_deg(minutes + _start_min(scenario, place[1]), *place)
+    start_min = _start_min(scenario, place.lon)
+    height = sun_elevation_deg(minutes + start_min, place.lat, place.lon)
     then = np.where(height > SUNSET_DEG, DAY, np.where(height > CIVIL_TWILIGHT_DEG, DUSK, NIGHT))
     if model.weather == "rain":
         then[then == DAY] = RAIN
     first = np.flatnonzero(np.diff(then, prepend=-1))
     return minutes[first] * 60, then[first]
+
+
+def tell_light(parts: Parts, place: Place | None) -> None:
+    """Tell a reader which light there is, if it decides anything.
+
+    Raises:
+        InputError: it does, and nothing says where the sensors are.
+    """
+    model = parts.scenario.model
+    if not any(_by_light(parts, setup) for setup in parts.setups):
+        return
+    if model.light != "sun":
+        parts.remarks.append(f"It is {model.light} throughout, as the scenario says.")
+        return
+    if place is None:
+        raise parts.scenario.error(
+            ("start",),
+            "whether it is day then decides what is seen and sent, and nothing says where the"
+            " sensors are: add a 'timezone', a 'place: {lat: 60.2, lon: 24.9}', or 'light: day'",
+        )
+    spans = _spans(*lights(parts.scenario, place))
+    told = ", ".join(f"{name} {when}" if when else name for when, name in spans)
+    parts.remarks.append(f"It is {told}, by the sun at {place}.")
+
+
+def _by_light(parts: Parts, setup: Setup) -> bool:
+    """Return whether light decides what is seen with a setup, or how large its frames are."""
+    sizes = {kind: {setup.row[f"{kind}_{light}"] for light in LIGHTS} for kind in Means._fields}
+    sees = setup.row["sight"] >= 0 and not indoors(parts.reader, setup.use.app)
+    return sees or any(len(of_kind) > 1 for of_kind in sizes.values())
 
 
 def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
@@ -82,27 +111,22 @@ def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
     return light
 
 
-def light_spans(plan: Plan) -> list[tuple[str, str]]:
-    """Return (from when, which light) in words, by the time since the start of a run."""
+def light_spans(plan: Plan) -> dict[str, str]:
+    """Return by time since the start of a run which light there is from then on, in words."""
+    return {when or "at first": name for when, name in _spans(plan.light_from_s, plan.light_then)}
+
+
+def _spans(from_s: Ints, light: Ints) -> list[tuple[str, str]]:
+    """Return (from when, nothing for the start; which light) in words."""
     return [
-        (f"from {at_s // 3600}:{at_s // 60 % 60:02d} h on", LIGHTS[light])
-        for at_s, light in zip(plan.light_from_s.tolist(), plan.light_then.tolist(), strict=True)
+        (f"from {at_s // 3600}:{at_s // 60 % 60:02d} h on" if at_s else "", LIGHTS[k])
+        for at_s, k in zip(from_s.tolist(), light.tolist(), strict=True)
     ]
 
 
 def _start_min(scenario: Scenario, longitude: float) -> float:
     """Return when simulated time begins; minutes since the year began, UTC."""
-    model = scenario.model
-    if model.timezone is None:
-        zone: dt.tzinfo = dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
-    else:
-        try:
-            zone = zoneinfo.ZoneInfo(model.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise scenario.error(
-                ("timezone",),
-                f"no time zone '{model.timezone}'; take a name such as 'Europe/Helsinki'",
-            ) from None
-    start = model.start_time.replace(tzinfo=zone)
+    zone = zone_of(scenario) or dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
+    start = scenario.model.start_time.replace(tzinfo=zone)
     begins = dt.datetime(start.year, 1, 1, tzinfo=dt.UTC)
     return (start - begins).total_seconds() / 60.0

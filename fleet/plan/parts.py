@@ -14,8 +14,10 @@ from fleet.plan.columns import Ints
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
+from fleet.plan.timetable import lower
 from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
+from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.camera import wire_bits
 
@@ -88,10 +90,33 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
             ),
         ]
     )
-    use = Use(rate, fastest, scenario.model.sensors[group].app)
+    _check_rate(scenario, arm, group, chosen.rate, fastest)
+    app = scenario.model.sensors[group].app
+    use = Use(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
     setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), use)
     _check_buffers(parts, setup, group)
     return setup
+
+
+def _check_rate(
+    scenario: Scenario, arm: str, group: str, most: Fraction | None, fastest: Fraction
+) -> None:
+    """Refuse a rate of equipment that changes nothing for a group."""
+    if most is None:
+        return
+    own = scenario.model.arms[arm].per.get(group)
+    per = ("per", group) if own is not None and own.rate is not None else ()
+    keys, elsewhere = ("arms", arm, *per, "rate"), "set it under 'per', for other groups"
+    if isinstance(scenario.model.sensors[group].capture, Capture):
+        raise scenario.error(
+            keys, f"'{group}' captures at the times of a trace, which has no rate; {elsewhere}"
+        )
+    if most > fastest:
+        raise scenario.error(
+            keys,
+            f"{float(most):g} fps is above the {float(fastest):g} fps of '{group}', which it can"
+            f" only lower; lower it, or {elsewhere}",
+        )
 
 
 def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from fleet.catalog import Reader
 from fleet.plan.video import codec_row
-from fleet.scenario.load import Scenario
+from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
 from fleet.stages.uplink import service_ns
@@ -52,3 +52,40 @@ def pixel_count(reader: Reader, kind: str, device: str, mode: str) -> int:
     """Return the pixels of a picture of a device in a mode."""
     width = reader.count(kind, device, f"width{mode}")
     return width * reader.count(kind, device, f"height{mode}")
+
+
+def encoder_of(
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, kind: str
+) -> str:
+    """Return the camera whose encoder a device has: its own, or the one put into an AI sensor.
+
+    Raises:
+        InputError: there is no encoder, or one too many.
+    """
+    device, chosen, cameras = str(equipment.device), equipment.encoder, reader.items("cameras")
+    if kind == "cameras":
+        if chosen is not None:
+            raise scenario.error(
+                (*keys, "encoder"), f"'{device}' has an encoder of its own; remove 'encoder'"
+            )
+        return device
+    if chosen is None or chosen not in cameras:
+        hint = "" if chosen is None else f" not '{chosen}'{did_you_mean(chosen, cameras)},"
+        raise scenario.error(
+            keys if chosen is None else (*keys, "encoder"),
+            f"'{device}' has no encoder; to infer elsewhere give 'encoder',{hint} a camera whose"
+            f" encoder it takes: {', '.join(cameras)}",
+        )
+    return chosen
+
+
+def encoder_row(
+    reader: Reader, device: str, encoder: str, family: str, pixels: int
+) -> dict[str, int | float]:
+    """Return time and power of an encoder; in another body its time is scaled by the pixels."""
+    encode_ns = reader.time_ns("cameras", encoder, f"encode_{family}")
+    of = pixel_count(reader, "cameras", encoder, "")
+    return {
+        "compute_ns": encode_ns if encoder == device else -(-encode_ns * pixels // of),
+        "compute_uw": reader.power_uw("cameras", encoder, f"power_{family}"),
+    }

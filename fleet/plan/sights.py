@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from fleet.catalog import Reader
 from fleet.eyes import replay
 from fleet.eyes.clip import VIEWS
-from fleet.eyes.eye import RAW_NAME, Eye
+from fleet.eyes.eye import RAW_NAME, Eye, live_scenes
 from fleet.eyes.replay import Replay
 from fleet.eyes.tasks import TASKS
+from fleet.plan import standins
 from fleet.plan.apps import indoors, word
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
+from fleet.plan.standins import StandIn
+from fleet.scenario.load import did_you_mean
 from fleet.stages import sight
 from fleet.stages.sight import LIGHTS, Sights
 
@@ -24,8 +27,8 @@ from fleet.stages.sight import LIGHTS, Sights
 def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     """Return the eyes that may stand for the model of a setup, the best first.
 
-    Empty if the catalogue does not say. The view is the app's, the source `raw` on the sensor and
-    the codec before a server.
+    Empty if the catalogue does not say where the app looks, or no network is fair. The view is the
+    app's, the source `raw` on the sensor and the codec before a server.
 
     Raises:
         InputError: the app's view, or whether it is indoors, is nothing that is known.
@@ -33,12 +36,14 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     app = setup.use.app
     if not reader.has_parameter("apps", app, "view"):
         return []
-    if not reader.has_parameter("models", setup.model, "eye"):
-        return []
     view = word(reader, app, "view", VIEWS)
-    source = RAW_NAME if setup.on_sensor else str(setup.equipment.codec)
-    names = reader.text("models", setup.model, "eye").split()
-    return [Eye(view, source, name, indoors(reader, app)) for name in names]
+    names = standins.names(reader, setup.model, setup.equipment.eye)
+    return [Eye(view, _source(setup), name, indoors(reader, app)) for name in names]
+
+
+def _source(setup: Setup) -> str:
+    """Return which pictures the network of a setup is shown."""
+    return RAW_NAME if setup.on_sensor else str(setup.equipment.codec)
 
 
 def task_of(reader: Reader, app: str) -> str:
@@ -53,45 +58,118 @@ def task_of(reader: Reader, app: str) -> str:
     return "" if task == "none" else task
 
 
-def build(parts: Parts) -> tuple[Sights, tuple[Eye, ...]]:
-    """Return (the traces of all setups, none if networks look live; whose sight they are).
+class Seen(NamedTuple):
+    """What the eyes of an arm see.
+
+    Attributes:
+        sights: the traces of all setups, none if networks look live.
+        eyes: whose sight they are.
+        scenes: (view, name) of the scenes that rows are of, or that networks look at.
+        stand_ins: who stands for the model of each setup and why; empty if nobody was to.
+    """
+
+    sights: Sights
+    eyes: tuple[Eye, ...]
+    scenes: tuple[tuple[str, str], ...]
+    stand_ins: tuple[StandIn, ...]
+
+
+def build(parts: Parts) -> Seen:
+    """Return what the eyes of all setups see.
 
     Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
     has none; an encoder that is held to a bitrate has one, but its frames are as large as the
     bitrate says.
 
     Raises:
-        InputError: the scenario's own traces, or a network, cannot be read.
+        InputError: the scenario's own traces, or a network, cannot be read; an `eye` that is asked
+            for was never measured.
     """
     model = parts.scenario.model
     if model.inference == "constant":
-        return sight.none(), ()
+        _check_asked(parts, (), "'inference: constant' shows nothing to a network; remove it")
+        return Seen(sight.none(), (), (), ())
     if model.inference == "live":
-        return sight.none(), _networks(parts)
+        return _live(parts)
     own = None if model.traces is None else parts.scenario.folder / model.traces
     traced = set(replay.known(own))
+    named = sorted({name for _, _, name in traced})
+    _check_asked(parts, named, f"there are traces of {', '.join(named)}")
     chosen = _chosen(parts, lambda eye: tuple(eye[:3]) in traced)
     for setup in parts.setups:
         held = setup.equipment.bitrate is not None
         seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
-    return _joined(chosen, own), tuple(chosen)
+    found = [replay.load(*eye[:3], own) for eye in chosen]
+    scenes = sorted(
+        {(eye.view, name) for eye, one in zip(chosen, found, strict=True) for name in one.scenes}
+    )
+    return Seen(
+        _joined(chosen, found, scenes), tuple(chosen), tuple(scenes), _stand_ins(parts, chosen)
+    )
 
 
-def _networks(parts: Parts) -> tuple[Eye, ...]:
+def _live(parts: Parts) -> Seen:
     """Return the networks that look live: those of the package, so that results are the same."""
     from fleet.eyes import detector
 
     files = detector.packaged()
-    return tuple(
+    named = ", ".join(files)
+    _check_asked(parts, files, f"{named} look live")
+    chosen = _chosen(parts, lambda eye: eye.name in files)
+    if not chosen:
+        raise parts.scenario.error(
+            ("inference",),
+            f"'live': none of {named} stands for a model of arm '{parts.arm}'; ask for one with"
+            " 'eye', such as eye: eye-small, or let the arm run one as its model",
+        )
+    eyes = tuple(
         eye._replace(sha256=hashlib.sha256(files[eye.name].read_bytes()).hexdigest())
-        for eye in _chosen(parts, lambda eye: eye.name in files)
+        for eye in chosen
     )
+    return Seen(sight.none(), eyes, live_scenes(), _stand_ins(parts, chosen))
+
+
+def _check_asked(parts: Parts, known: Collection[str], help_: str) -> None:
+    """Refuse a network that is asked for and was never measured."""
+    for setup in parts.setups:
+        asked = setup.equipment.eye
+        if asked is not None and asked not in known:
+            raise parts.scenario.error(
+                (*setup.keys, "eye"),
+                f"nobody sees as '{asked}'{did_you_mean(asked, list(known))}: {help_}",
+            )
+
+
+def _stand_ins(parts: Parts, chosen: Sequence[Eye]) -> tuple[StandIn, ...]:
+    """Return who stands for the model of each setup, and why."""
+    reader, out = parts.reader, []
+    for setup in parts.setups:
+        at, app = int(setup.row["sight"]), setup.use.app
+        known = reader.has_parameter("apps", app, "view")
+        place = f"{reader.text('apps', app, 'view')}, {_source(setup)}" if known else ""
+        name = chosen[at].name if at >= 0 else ""
+        out.append(standins.told(reader, setup.model, place, name, setup.equipment.eye))
+    return tuple(out)
 
 
 def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
-    """Return the eyes of all setups, for each the first that is known; its row says which."""
-    firsts = [next(filter(known, eyes_of(parts.reader, setup)), None) for setup in parts.setups]
+    """Return the eyes of all setups; the row of each says which.
+
+    For each the first that is known there, of those that are known behind every codec of the
+    scenario's arms and before all, if any is: a model shall see alike wherever it runs.
+    """
+    arms = parts.scenario.model.arms.values()
+    sources = {RAW_NAME, *(e.codec for arm in arms for e in (arm, *arm.per.values()) if e.codec)}
+
+    def everywhere(eye: Eye) -> bool:
+        return all(known(eye._replace(source=source)) for source in sources)
+
+    def first(setup: Setup) -> Eye | None:
+        there = list(filter(known, eyes_of(parts.reader, setup)))
+        return next(filter(everywhere, there), there[0] if there else None)
+
+    firsts = [first(setup) for setup in parts.setups]
     chosen = sorted({eye for eye in firsts if eye is not None})
     for setup, eye in zip(parts.setups, firsts, strict=True):
         if eye is not None:
@@ -99,15 +177,26 @@ def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
     return chosen
 
 
-def _joined(wanted: list[Eye], own: Path | None) -> Sights:
-    found = [one_of(replay.load(e.view, e.source, e.name, own), e.indoors) for e in wanted]
+def _joined(
+    wanted: Sequence[Eye], found: Sequence[Replay], scenes: Sequence[tuple[str, str]]
+) -> Sights:
+    """Return the traces of some eyes as one table, whose rows know their scene among all."""
     if not found:
         return sight.none()
-    begins = np.cumsum([0, *(len(one.rows) for one in found[:-1])])
+    at = {scene: k for k, scene in enumerate(scenes)}
+    parts = []
+    for eye, one in zip(wanted, found, strict=True):
+        part = one_of(one, eye.indoors)
+        of = np.array([at[eye.view, name] for name in one.scenes])
+        part.rows[:, sight.SCENE] = of[part.rows[:, sight.SCENE]]
+        parts.append(part)
+    begins = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
     return Sights(
-        start=np.concatenate([one.start + at for one, at in zip(found, begins, strict=True)]),
-        many=np.concatenate([one.many for one in found]),
-        rows=np.concatenate([one.rows for one in found]),
+        start=np.concatenate(
+            [part.start + begin for part, begin in zip(parts, begins, strict=True)]
+        ),
+        many=np.concatenate([part.many for part in parts]),
+        rows=np.concatenate([part.rows for part in parts]),
     )
 
 
@@ -126,6 +215,7 @@ def one_of(traced: Replay, indoors: bool) -> Sights:
     at = np.cumsum([0, *(ends - begins)[:-1]])
     columns = (
         traced.wanted, traced.true_positives, traced.false_positives, traced.i_ppm, traced.p_ppm,
+        traced.scene,
     )  # fmt: skip
     rows = np.concatenate(
         [np.stack(columns, axis=1)[b:e] for b, e in zip(begins, ends, strict=True)]

@@ -122,17 +122,31 @@ def down_rows(kind: int, down: dict[int, Spans], end_ns: int) -> list[EventRow]:
     return [(b, kind, i, e, 0) for i, parts in down.items() for b, e in parts if b < end_ns]
 
 
-def profile_rows(event: Event, at_ns: int, found: Iterable[int]) -> list[EventRow]:
-    """Return the rows of a change of frame rate or demand at a time."""
+def profile_rows(
+    event: Event, at_ns: int, found: Iterable[int], most: Sequence[Fraction | None]
+) -> list[EventRow]:
+    """Return the rows of a change of frame rate or demand at a time.
+
+    Args:
+        event: the change.
+        at_ns: the time.
+        found: the sensors.
+        most: rate that the equipment of each sensor captures at most, None without such a limit.
+    """
     rows: list[EventRow] = []
     for i in found:
         if event.rate is not None:
-            num, den = period(event.rate)
+            num, den = period(lower(event.rate, most[i]))
             rows.append((at_ns, RATE, i, num, den))
         if event.demand is not None:
             share = Fraction(event.demand)
             rows.append((at_ns, DEMAND, i, share.numerator, share.denominator))
     return rows
+
+
+def lower(rate: Fraction, most: Fraction | None) -> Fraction:
+    """Return a frame rate, or the most that equipment captures if that is less."""
+    return Fraction(rate) if most is None else min(Fraction(rate), most)
 
 
 def period(rate: Fraction) -> tuple[int, int]:

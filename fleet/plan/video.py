@@ -156,7 +156,7 @@ def _noise_kept(reader: Reader, kind: str, device: str) -> float:
     return float(reader.number(kind, device, "noise_kept"))
 
 
-def _held(reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: Fraction) -> Means:
+def _held(reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: int) -> Means:
     """Return the means of an encoder that is held to a bitrate, whatever is in view.
 
     I frames stand to P frames as they do at the quality that has this bitrate. A buffer behind the

@@ -172,6 +172,7 @@ def scenario(
         "name": "bench",
         "seed": 7,
         "start": "2024-05-16T17:00",
+        "light": "day",
         "inference": "constant",  # what is published says how many objects there are
         "duration": f"{round(duration_s * 1e9)} ns",
         "sensors": {"s": {"count": 1, "app": "watch", "uplink": "port", **sensors}},

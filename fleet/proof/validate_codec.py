@@ -6,6 +6,7 @@ import csv
 import math
 from collections.abc import Callable
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from fleet.stages.frames import FRAME, PAYLOAD, SENSOR
 _IN_VIEW = {"first": 6.02, "second": 6.99, "empty": 0.0}  # persons in the clip
 _LOOKS = {  # camera whose pictures are as large as those encoded, persons in view
     "rendered": ("small", 7.3),
-    "filmed": ("clip", _IN_VIEW["second"]),
+    "filmed": ("clip", 5.28),
 }
 _FRAMES = 60_000
 _GUIDES = {  # camera, codec, frames per second, persons in view
@@ -88,6 +89,14 @@ def _kbit_s(bench: Bench, rest: str) -> float:
     return _in_light(bench, base, codec, "day") * 8e-3 * 10
 
 
+def _held(bench: Bench, rest: str) -> float:
+    """Return bytes of an I frame at a bitrate, of `CODEC-KBPS`."""
+    codec, kbps = rest.rsplit("-", 1)
+    run = _video(bench, "clip", codec, 10, 6.0, frames=_FRAMES // 4, bitrate=f"{kbps} kbit/s")
+    sizes, is_i = _sizes(run)
+    return float(sizes[is_i].mean())
+
+
 def _standing_on(bench: Bench, base: str, codec: str) -> Bench:
     """Return a bench where a codec's bytes by day are those of a base of `clips.csv`."""
     text = resources.files(__package__).joinpath("clips.csv").read_text("utf-8")
@@ -115,11 +124,12 @@ def _in_light(bench: Bench, base: str, codec: str, light: str) -> float:
 
 def _video(
     bench: Bench, device: str, codec: str, rate: float, objects: float, *, frames: int = _FRAMES,
-    **more: str,
+    bitrate: str | None = None, **more: Any,
 ) -> Measured:  # fmt: skip
     count = 300
     seconds = math.ceil(frames / count / rate)
     arm = {"device": device, "codec": codec, "model": "yolo11n"}
+    arm |= {} if bitrate is None else {"bitrate": bitrate}
     cloud = {"server": "l4", "servers": 10_000}
     data = scenario(seconds, {"count": count, "rate": f"{rate} fps"}, arm, cloud=cloud, **more)
     return bench.seeing(objects).run(data)
@@ -151,4 +161,5 @@ _TESTS: dict[str, Callable[[Bench, str], float]] = {
     "light": _over_day,
     "kbps": _kbit_s,
     "empty": _empty,
+    "held": _held,
 }

@@ -7,7 +7,8 @@ them:
     recall = R / N,  precision = R / (R + W),  F1 = 2 R / (N + R + W)
 
 The miscount is the mean over frames of |found - to be found|. Frames that were skipped or lost
-answer nothing: recall of all is R over what was to be found on these too.
+answer nothing: recall of all is R over what was to be found on these too. A sensor counts by its
+time, not by its frames (`_by_time`).
 
 Which frames are answered is the arm's own doing. With all frames alike (`frames_alike`), those that
 were answered in a group and light stand for all that were captured there; a group and light without
@@ -16,13 +17,16 @@ any is left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fleet.engine.run import Outcome
 from fleet.plan.columns import Floats, Ints
+from fleet.results.scenes import Measures, interval, without_each
+from fleet.stages.books import CAPTURED
 from fleet.stages.sight import (
     ANSWERED,
     LIGHTS,
@@ -35,28 +39,70 @@ from fleet.stages.sight import (
 )
 
 MEASURES = ("recall", "precision", "f1", "miscount_per_frame", "recall_of_all")
+_MOST = {"miscount_per_frame": math.inf}
 
 
 def accuracy(outcome: Outcome) -> dict[str, Any]:
     """Return the measures of an arm, over all, by light and group, and its models' mAP on COCO.
 
-    None where no eye was measured, or nothing was to be found.
+    None where no eye was measured, or nothing was to be found. `ci95` are intervals over the scenes
+    in which it was measured (`fleet.results.scenes`), `without_scene` what they are made of.
     """
-    book, groups = outcome.tally.sights, outcome.plan.group_names
+    book = _by_time(outcome)
+    scenes = outcome.plan.scenes
     return {
         "map_coco": dict(outcome.plan.accuracy),
-        **measures(book.sum(axis=(0, 1))),
-        "frames_alike": _frames_alike(book),
-        "by_light": _apart(LIGHTS, book.sum(axis=0)),
-        "by_group": _apart(groups, book.sum(axis=1)),
+        **_known(book, scenes, _pooled),
+        "frames_alike": _known(book, scenes, _frames_alike),
+        "by_light": {
+            light: _known(book[:, [k]], scenes, _pooled)
+            for k, light in enumerate(LIGHTS)
+            if book[:, k].any()
+        },
+        "by_group": {
+            group: _known(book[[g]], scenes, _pooled)
+            for g, group in enumerate(outcome.plan.group_names)
+            if book[g].any()
+        },
     }
 
 
-def _apart(names: Sequence[str], books: Ints) -> dict[str, dict[str, float | None]]:
-    return {n: measures(book) for n, book in zip(names, books, strict=True) if book.any()}
+def _by_time(outcome: Outcome) -> Floats:
+    """Return the book of sights with each sensor counted by its time, not by its frames.
+
+    Else groups with many frames a second would count for more, and for less in an arm that takes
+    fewer. The counts of a group are divided by the frames that a sensor of it captures, over that
+    of the slowest group.
+    """
+    plan, captured = outcome.plan, outcome.tally.sensors[:, CAPTURED]
+    groups = len(plan.group_names)
+    sensors = np.maximum(np.bincount(plan.group_of, minlength=groups), 1)
+    each: Floats = np.bincount(plan.group_of, captured.astype(np.float64), groups) / sensors
+    there = each > 0
+    weight = np.where(there, each[there].min(initial=np.inf) / np.where(there, each, 1.0), 0.0)
+    book: Floats = outcome.tally.sights.astype(np.float64) * weight[:, None, None, None]
+    return book
 
 
-def _frames_alike(book: Ints) -> dict[str, float | None]:
+def _known(
+    book: Floats, scenes: Sequence[tuple[str, str]], of: Callable[[Floats], Measures]
+) -> dict[str, Any]:
+    """Return the measures of a book of sights and how well they are known."""
+    found, without = of(book.sum(axis=2)), without_each(book, scenes, of)
+    return {
+        **found,
+        "ci95": {
+            name: interval(found[name], without, name, most=_MOST.get(name, 1.0)) for name in found
+        },
+        "without_scene": without,
+    }
+
+
+def _pooled(book: Floats) -> Measures:
+    return measures(book.sum(axis=(0, 1)))
+
+
+def _frames_alike(book: Floats) -> Measures:
     """Return the measures with the weight of each group and light that its captured frames have."""
     answered = book[..., ANSWERED]
     captured = answered + book[..., UNANSWERED]

@@ -191,7 +191,7 @@ class Crew(NamedTuple):
 
 def server_fps(pool: Pool) -> Floats:
     """Return the frames a second of a server of each kind that has full batches; shape (kinds,)."""
-    times_ns = [max(1, int(kind.service_ns[pool.max_batch])) for kind in pool.kinds]
+    times_ns = [max(1, int(kind.hold_ns[pool.max_batch])) for kind in pool.kinds]
     return pool.max_batch * 1e9 / np.array(times_ns, dtype=np.float64)
 
 

@@ -16,7 +16,9 @@ from fleet.plan.columns import (
     WRITTEN_NS,
     B,
     Floats,
+    Ints,
 )
+from fleet.plan.standins import StandIn
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
 from fleet.results.energy import COMPONENTS, account, network_fj
@@ -77,6 +79,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "carbon_kg_per_sensor_year": carbon_kg_per_sensor_year(outcome),
         "cost_usd_per_sensor_month": cost_usd_per_sensor_month(outcome.plan, outcome.tally),
         "rollout": rollout(outcome),
+        "stand_ins": stand_ins(outcome),
         "accuracy": accuracy(outcome),
         "service": service(outcome),
         "pixels_leaving_sensor_frames": pixels_leaving(outcome),
@@ -183,7 +186,7 @@ def _mean_and_most(out: dict[str, float | None], name: str, values: Floats) -> N
 def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
     """Return the CO2-equivalent of the electricity, were every hour like these; kg."""
     watts = power_w(outcome)["total"]
-    return watts * 8766 / 1000 * outcome.plan.carbon_g_per_kwh / 1000 / outcome.plan.size
+    return watts * 8766 / 1000 * outcome.plan.grid.g_per_kwh / 1000 / outcome.plan.size
 
 
 def rollout(outcome: Outcome) -> dict[str, Any]:
@@ -289,10 +292,8 @@ def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
     have at least one model without.
     """
     plan, counts = outcome.plan, outcome.tally.sensors
-    table = writes(plan)
-    sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
-    sight = plan.setup_tables[0][np.concatenate([plan.setup_of, table[:, B]]), SIGHT]
-    of = plan.group_of[sensors]
+    sensors, setups = _setups_over_time(outcome)
+    sight, of = plan.setup_tables[0][setups, SIGHT], plan.group_of[sensors]
     return {
         name: {
             "sensors": int((plan.group_of == g).sum()),
@@ -304,3 +305,31 @@ def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
         }
         for g, name in enumerate(plan.group_names)
     }
+
+
+def stand_ins(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return which measured network stands for each model, why, and in which groups.
+
+    `eye` is None, and accuracy not known, where nobody does; `map_apart` is the published mAP of
+    the network less that of the model. Empty if nobody was to see.
+    """
+    plan = outcome.plan
+    if not plan.stand_ins:
+        return []
+    sensors, setups = _setups_over_time(outcome)
+    of: dict[StandIn, list[str]] = {}
+    for setup, group in sorted(
+        set(zip(setups.tolist(), plan.group_of[sensors].tolist(), strict=True))
+    ):
+        of.setdefault(plan.stand_ins[setup], []).append(plan.group_names[group])
+    return [
+        {**found._asdict(), "eye": found.eye or None, "groups": list(dict.fromkeys(names))}
+        for found, names in of.items()
+    ]
+
+
+def _setups_over_time(outcome: Outcome) -> tuple[Ints, Ints]:
+    """Return (sensor, setup) of all sensors at the start and of all rewrites that begin."""
+    plan, table = outcome.plan, writes(outcome.plan)
+    sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
+    return sensors, np.concatenate([plan.setup_of, table[:, B]])

@@ -10,7 +10,7 @@ import datetime as dt
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.demand import PeoplePerHour
@@ -43,6 +43,18 @@ class City(Model):
     sites: str | None = None
     demand: str | None = None
     attribution: Annotated[str, StringConstraints(max_length=80)] = ""
+
+
+class Place(Model):
+    """Where the scenario is, for the sun; degrees north and east."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+    @field_validator("lat", "lon", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class At(Model):
@@ -214,7 +226,10 @@ class Equipment(Model):
     """What looks and infers for a sensor; a field left out is taken from the arm.
 
     `mode` is how the sensor is read out, `output` what an AI sensor puts out, `bitrate` the mean
-    that an encoder is held to, `infer` where the frames of a camera are inferred.
+    that an encoder is held to, `infer` where the frames of a camera are inferred; with it an AI
+    sensor is a camera, with the encoder of the camera that `encoder` names. `eye` is a measured
+    network whose sight stands for the model's, whatever the catalogue says. `rate` is the
+    most that is captured, where groups and events ask for more.
     """
 
     device: Name | None = None
@@ -227,6 +242,9 @@ class Equipment(Model):
     host: Name | None = None
     bitrate: RateBps | None = None
     infer: Literal["cloud", "edge"] | None = None
+    encoder: Name | None = None
+    eye: Name | None = None
+    rate: FrameRate | None = None
 
     @model_validator(mode="after")
     def _published(self) -> Equipment:
@@ -273,6 +291,7 @@ class ScenarioModel(Model):
     duration: TimeNs
     warm_up: OffsetNs = 0
     timezone: Target | None = None
+    place: Place | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
     weather: Literal["clear", "rain"] = "clear"
     inference: Literal["trace", "live", "constant"] = "trace"
@@ -280,7 +299,7 @@ class ScenarioModel(Model):
     city: City | None = None
     catalogue: str | None = None
     network_energy: Literal["marginal", "average", "convention"] = "average"
-    grid: Name = "world"
+    grid: Name | None = None
     prices: Name | None = None
     retention: TimeNs | None = None
     sensors: dict[Name, SensorGroup]
@@ -289,6 +308,7 @@ class ScenarioModel(Model):
     regions: dict[Name, Region] = {}
     edges: dict[Name, Edge] = {}
     arms: dict[Name, Arm]
+    baseline: Name | None = None
     events: list[Event] = []
     slo: list[str] = []
     claim: Claim | None = None

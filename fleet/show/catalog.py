@@ -25,6 +25,7 @@ _HEADLINES = {
     "apps": ("share", "dwell", "crop_share"),
     "carbon": ("intensity",),
     "prices": ("electricity", "mobile_data", "storage"),
+    "eyes": ("family", "input", "macs", "map"),
 }
 
 

@@ -14,11 +14,14 @@ _LABELS = {
     "bytes": "bytes leaving sensors",
 }  # fmt: skip
 
+_OVER = {"service": "over sites ", "accuracy": "over scenes "}
+
 
 def differences(record: Record) -> Iterator[str]:
     """Yield how arms differ from the baseline; numbers that differ alike share a line.
 
-    With one replication only how uses are served is told, which is compared over sites.
+    With one replication only what eyes see and how uses are served is told, which is compared over
+    scenes and sites.
     """
     comparison, replicated = record.summary["comparison"], record.summary["replications"] > 1
     base = comparison["baseline"]
@@ -34,9 +37,10 @@ def differences(record: Record) -> Iterator[str]:
 
 
 def _told_of(rows: Iterable[str], replicated: bool) -> list[str]:
-    served = [m for m in rows if m.startswith("service.")]
+    known = [m for m in ("accuracy.recall", "accuracy.precision") if m in rows]
+    known += [m for m in rows if m.startswith("service.")]
     links = [m for m in rows if m.startswith("bandwidth_mbit_s.") and m.endswith(".mean")]
-    return [*_LABELS, *links, *served] if replicated else served
+    return [*_LABELS, *links, *known] if replicated else known
 
 
 def _why_not_compared(metric: str, arms: Arms) -> str:
@@ -54,6 +58,6 @@ def _told(metric: str, row: Mapping[str, Any]) -> str:
         return f"{difference}, {row['why_no_ci95']}" if row["difference"] else row["why_no_ci95"]
     low, high = (unit.show_difference(x) for x in row["ci95"])
     between = f"{low} .. {high}" if low != high else "within the last digit"
-    over = "over sites " if metric.startswith("service.") else ""
+    over = _OVER.get(metric.split(".", 1)[0], "")
     verdict = "no difference shown" if row["ci95"][0] <= 0 <= row["ci95"][1] else "differs"
     return f"{difference} [95 % CI {over}{between}]: {verdict}"

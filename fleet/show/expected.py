@@ -28,6 +28,7 @@ def load_facts(plan: Plan) -> dict[str, Any]:
         "groups": {
             name: _group(plan, of, np.flatnonzero(plan.group_of == g))
             for g, name in enumerate(plan.group_names)
+            if (plan.group_of == g).any()
         },
     }
 
@@ -106,8 +107,8 @@ def box_line(name: str, box: Mapping[str, Any]) -> str:
 
 def _group(plan: Plan, of: Flows, mine: Ints) -> dict[str, Any]:
     """Return what the sensors of a group bring; of their first hop, the one that is used most."""
-    hops = [expected.first_hop(plan, of, int(s)) for s in mine]
-    use, wait_s, wake_s = max(hops, key=lambda hop: hop[0])
+    hops = [values[mine] for values in expected.first_hops(plan, of)]
+    use, wait_s, wake_s = (float(values[np.argmax(hops[0])]) for values in hops)
     return {
         "captured_fps": float(of.fps[mine].mean()),
         "answered_fps": float(of.answered_fps[mine].mean()),
@@ -115,9 +116,9 @@ def _group(plan: Plan, of: Flows, mine: Ints) -> dict[str, Any]:
         "payload_bytes": float(of.payload_bytes[mine].mean()),
         "wire_bits": float(of.bits[mine].mean()),
         "first_hop_use": use,
-        "first_hop_wait_ms": None if wait_s is None else wait_s * 1e3,
+        "first_hop_wait_ms": wait_s * 1e3 if np.isfinite(wait_s) else None,
         "radio_wait_ms": wake_s * 1e3,
-        "why_skipped": _why(plan, of, int(mine[0])) if len(mine) else "",
+        "why_skipped": _why(plan, of, int(mine[0])),
     }
 
 

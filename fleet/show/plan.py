@@ -25,7 +25,7 @@ LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     """Return sensors, links, frames and events of the arms of a scenario."""
     first = next(iter(plans.values()))[0]
-    per_s = float(capture.frames_per_ns(first.clocks).sum() * 1e9)
+    per_s = {arm: float(capture.frames_per_ns(p[0].clocks).sum() * 1e9) for arm, p in plans.items()}
     events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
     return {
         "arms": list(plans),
@@ -36,15 +36,19 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
             name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
         },
         "objects_in_view": {name: round(n, 3) for name, n in mean_in_view(first).items()},
-        "light": dict(light_spans(first)),
-        "frames_per_s": round(per_s, 3),
-        "frames_per_arm": round(per_s * first.end_ns / 1e9),
+        "light": light_spans(first),
+        "frames_per_s": {arm: round(rate, 3) for arm, rate in per_s.items()},
+        "frames": {arm: round(rate * first.end_ns / 1e9) for arm, rate in per_s.items()},
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
+        "sight": {
+            arm: sorted({found.text for found in p[0].stand_ins}) for arm, p in plans.items()
+        },
         **(
             {"live_core_hours": {arm: live_core_hours(p[0]) for arm, p in plans.items()}}
             if first.looks_live
             else {}
         ),
+        "grid": f"{first.grid.name}, {first.grid.g_per_kwh:.4g} gCO2e/kWh ({first.grid.why})",
         "window_s": default_window_ns(first) / 1e9,
         "control_events": dict(events),
         "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
@@ -70,6 +74,10 @@ def live_core_hours(plan: Plan) -> float:
 def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the facts as lines for people."""
     for name, fact in facts.items():
+        if name == "sight":
+            for arm, texts in fact.items():
+                yield from (f"  sight of {arm}: {text}" for text in texts)
+            continue
         if name == "remarks":
             yield from (f"  ! {remark}" for remark in fact)
             continue

@@ -57,8 +57,9 @@ def comparison_table(record: Record) -> Table:
         title_justify="left",
     )
     table.add_column("")
+    base = summary["comparison"]["baseline"] if len(arms) > 1 else None
     for name in arms:
-        table.add_column(name, justify="right")
+        table.add_column(f"{name}\n(baseline)" if name == base else name, justify="right")
     table.add_column("unit", style="dim")
     for title, rows in sections(arms):
         table.add_section()
@@ -109,7 +110,7 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
             ],
         )
     if any(arm["accuracy"]["by_light"] for arm in arms.values()):
-        yield "What eyes see", _sights(arms)
+        yield "What eyes see, ± 95 % over scenes if there are several", _sights(arms)
     served = [
         _row(arms, f"service.{measure}", label, unit, show)
         for measure, (label, unit, show) in _SERVED.items()
@@ -196,7 +197,7 @@ def _frames(arms: Arms) -> list[Row]:
 def _sights(arms: Arms) -> list[Row]:
     """Return what eyes see; with all frames alike only where that is another number."""
     rows = [
-        _row(arms, f"accuracy.{key}", label, unit, show)
+        (label, unit, [_known(arm["accuracy"], key, show) for arm in arms.values()])
         for key, label, unit, show in (
             ("recall", "recall in answered frames", "found", _percent),
             ("frames_alike.recall", "recall, all frames alike", "found", _percent),
@@ -211,10 +212,26 @@ def _sights(arms: Arms) -> list[Row]:
         names = dict.fromkeys(n for arm in arms.values() for n in arm["accuracy"][part])
         if len(names) > 1:
             rows += [
-                _row(arms, f"accuracy.{part}.{name}.recall", f"recall: {name}", "found", _percent)
+                (
+                    f"recall: {name}", "found",
+                    [_known(arm["accuracy"], f"{part}.{name}.recall", _percent)
+                     for arm in arms.values()],
+                )
                 for name in names
-            ]
+            ]  # fmt: skip
     return rows
+
+
+def _known(found: Mapping[str, Any], path: str, show: Callable[[float], str]) -> str:
+    """Return a measure and its interval over scenes, if it is known."""
+    *parts, key = path.split(".")
+    for part in parts:
+        found = found.get(part, {})
+    if found.get(key) is None:
+        return _EMPTY
+    interval = found["ci95"][key]
+    half = f" ± {show((interval[1] - interval[0]) / 2)}" if interval else ""
+    return f"{show(found[key])}{half}"
 
 
 def _rollout(arms: Arms) -> list[Row]:
@@ -267,8 +284,9 @@ def remarks(record: Record) -> Iterator[str]:
     yield from record.summary["remarks"]
     if record.scenario.model.replications == 1:
         yield (
-            "One replication: no intervals over replications, so arms are not ranked but in how"
-            " they serve uses, which is compared over sites; use --replications 5 or more."
+            "One replication: no intervals over replications, so arms are not ranked but in what"
+            " they see and how they serve uses, which is compared over scenes and sites; use"
+            " --replications 5 or more."
         )
     yield from differences(record)
     yield f"Percentiles are rounded up to steps of {STEPS}: at most {RESOLUTION:.1%} too high."
@@ -280,6 +298,11 @@ def remarks(record: Record) -> Iterator[str]:
         f"Network energy is {network['boundary']}: {network['fixed_kwh_per_gb']:.2g} kWh/GB over"
         f" the fixed network and {network['mobile_kwh_per_gb']:.2g} more over mobile access;"
         " published values differ a thousandfold (--set network_energy=marginal)."
+    )
+    grid = record.summary["grid"]
+    yield (
+        f"Electricity is that of grid {grid['name']}, {grid['co2e_g_per_kwh']:.4g} gCO2e/kWh"
+        f" ({grid['from']})."
     )
     weak = [a for a in record.summary["assumptions"] if a["confidence"] == "estimate"]
     total = len(record.summary["assumptions"])
@@ -302,14 +325,12 @@ def _held_back(arms: Arms) -> Iterator[str]:
 
 
 def _eyes(arms: Arms) -> Iterator[str]:
-    """Yield whose sight stands for each arm's models, and where nobody's does."""
-    if not any(arm["accuracy"]["by_light"] for arm in arms.values()):
-        return
+    """Yield whose sight stands for each arm's models and why, and where nobody's does."""
     for name, arm in arms.items():
-        titles = dict.fromkeys(t for group in arm["groups"].values() for t in group["eyes"])
-        yield f"{name} sees as {', '.join(titles) or 'nobody measured'}."
+        for found in arm["stand_ins"]:
+            yield f"{name} ({', '.join(found['groups'])}): {found['text']}."
         blind = {n: g["unseen"] for n, g in arm["groups"].items() if g["unseen"]}
-        if blind:
+        if blind and arm["stand_ins"]:
             yield (
                 f"No network was measured for {sum(blind.values()):,} sensors of {name}"
                 f" ({', '.join(blind)}): they find all that is in view, and what eyes see and uses"

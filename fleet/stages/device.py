@@ -345,8 +345,7 @@ def _advance(
                 stage = cross(
                     columns, i, s, link, stage == ARRIVING, True, extras is None, False, ALL,
                     until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins,
-                    sensors,
-                    LOST_ACCESS_BUFFER, ACCESS,
+                    sensors, LOST_ACCESS_BUFFER, ACCESS,
                 )  # fmt: skip
             if stage == ON_WIRE:
                 moved[m] = i

@@ -3,8 +3,9 @@
 A trace is what a real network found on frames with known truth, behind a real codec or before it
 (`fleet.eyes`). Its rows are sorted into buckets by light and by objects in view. A frame takes a
 row of the bucket of its own light and objects, and what stands there: how many objects were to be
-found, how many of them were, how many were found that are not there, and how the frame's encoded
-bytes differed from the mean of its bucket.
+found, how many of them were, how many were found that are not there, how the frame's encoded bytes
+differed from the mean of its bucket, and which of the traced scenes it was: rows of one scene are
+alike, so that what is known is known over scenes.
 
 Where a network looks at rendered frames while the simulation runs (`fleet.eyes.live`), a frame
 carries what was found instead of a row, packed into the same number. Where nobody looks it carries
@@ -34,19 +35,20 @@ LIGHTS = ("day", "dusk", "night", "rain")
 UNSEEN = -1
 """The row of a frame by day whose eye was not measured; less the light (`unseen`) in another."""
 LIVE = 1 << 62
-"""Added to what was found live; a byte each for light, wanted, right and wrong."""
+"""Added to what was found live; a byte each for scene, light, wanted, right and wrong."""
 MOST_OBJECTS = 64
 """Buckets go up to here; more objects take the last one."""
 
 # Columns of the table of rows. LIGHT is the light in which the row was measured, SHINES that of the
 # frames that take it: another where a trace lacks a light. I_PPM and P_PPM say by how much its I
-# frame and P frame differ from the means of the bucket, in millionths of a mean I frame.
-LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SHINES = range(7)
-ROW_WIDTH = 7
+# frame and P frame differ from the means of the bucket, in millionths of a mean I frame. SCENE is
+# one of the plan's.
+LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SHINES = range(8)
+ROW_WIDTH = 8
 
-# Columns of the book of sights, by group and light: frames that were answered (became results, or
-# were held back by a publishing rule), what was to be found on them, found, found wrongly, the sum
-# of |found - wanted|, what was to be found on all other frames, and their number.
+# Columns of the book of sights, by group, light and scene: frames that were answered (became
+# results, or were held back by a publishing rule), what was to be found on them, found, found
+# wrongly, the sum of |found - wanted|, what was to be found on all other frames, and their number.
 ANSWERED, SUM_WANTED, SUM_RIGHT, SUM_WRONG, SUM_MISCOUNT, SUM_UNSEEN, UNANSWERED = range(7)
 SIGHT_COUNTS = 7
 
@@ -103,10 +105,10 @@ def unseen(light: int) -> int:
     return UNSEEN - light
 
 
-def packed(light: int, wanted: int, right: int, wrong: int) -> int:
+def packed(light: int, wanted: int, right: int, wrong: int, scene: int = 0) -> int:
     """Return what was found live as one number; counts beyond a byte stay at its end."""
     wanted, right, wrong = (min(255, n) for n in (wanted, right, wrong))
-    return LIVE + (light << 24) + (wanted << 16) + (right << 8) + wrong
+    return LIVE + (scene << 32) + (light << 24) + (wanted << 16) + (right << 8) + wrong
 
 
 @part
@@ -115,6 +117,14 @@ def numbers(rows: Ints, row: int) -> tuple[int, int, int, int]:
     if row >= LIVE:
         return (row >> 24) & 255, (row >> 16) & 255, (row >> 8) & 255, row & 255
     return rows[row, LIGHT], rows[row, WANTED], rows[row, RIGHT], rows[row, WRONG]
+
+
+@part
+def scene_of(rows: Ints, row: int) -> int:
+    """Return the scene of a row, or of what was found live."""
+    if row >= LIVE:
+        return (row >> 32) & 255
+    return int(rows[row, SCENE])
 
 
 @part
@@ -136,17 +146,26 @@ def found(rows: Ints, row: int, objects: int) -> int:
 
 @part
 def count(book: Ints, rows: Ints, row: int, group: int, answered: bool) -> None:
-    """Count a frame that has met its fate, in place; shape of `book` (groups, lights, counts)."""
+    """Count a frame that has met its fate, in place.
+
+    Args:
+        book: shape (groups, lights, scenes, SIGHT_COUNTS).
+        rows: of all traces.
+        row: which the frame took.
+        group: of its sensor.
+        answered: whether it became a result.
+    """
     light, wanted, right, wrong = numbers(rows, row)
+    scene = scene_of(rows, row)
     if not answered:
-        book[group, light, SUM_UNSEEN] += wanted
-        book[group, light, UNANSWERED] += 1
+        book[group, light, scene, SUM_UNSEEN] += wanted
+        book[group, light, scene, UNANSWERED] += 1
         return
-    book[group, light, ANSWERED] += 1
-    book[group, light, SUM_WANTED] += wanted
-    book[group, light, SUM_RIGHT] += right
-    book[group, light, SUM_WRONG] += wrong
-    book[group, light, SUM_MISCOUNT] += abs(right + wrong - wanted)
+    book[group, light, scene, ANSWERED] += 1
+    book[group, light, scene, SUM_WANTED] += wanted
+    book[group, light, scene, SUM_RIGHT] += right
+    book[group, light, scene, SUM_WRONG] += wrong
+    book[group, light, scene, SUM_MISCOUNT] += abs(right + wrong - wanted)
 
 
 def none() -> Sights:

@@ -230,6 +230,16 @@ def _sent_by_radio(
 
 
 @part
+def _departs(
+    counts: Ints, bins: Ints, link: int, of: int, now: int, bits: int, service: int, since_ns: int
+) -> None:
+    """Book a frame that departs from a port now, of a link of class `of`."""
+    counts[link, SENT_LINK_BITS] += bits
+    counts[link, BUSY_NS] += measured_ns(now - service, now, since_ns)
+    bins[of, np.uint64(now) // np.uint64(BIN_NS)] += bits
+
+
+@part
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
     on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: Ints, class_of: Ints,
@@ -239,9 +249,8 @@ def cross(
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
 
     That is IN_PORT, ON_WIRE or ENDED. CLOCK says when it departs from the port or is at the far
-    end, and `column` then takes that; one that ends has FATE and DONE set. A frame that departs in
-    the call in which it is accepted has had as many bits before it at both ends of the port, so its
-    service is computed once.
+    end, and `column` then takes that; one that ends has FATE and DONE set. One that is accepted and
+    departs in a call has as many bits before it at both ends of the port: one service serves both.
 
     Args:
         columns: the store's columns.
@@ -249,19 +258,17 @@ def cross(
         s: its sensor.
         link: the link.
         fresh: whether it arrives at CLOCK, or was accepted before and departs then.
-        radio: whether the sender is the sensor's own radio.
-        plain: whether the link loses nothing, and has no cap and no radio below it.
+        radio: whether the sender is its own radio.
+        plain: whether the link has no losses, no cap and no radio below it.
         on_radio: whether it comes by a radio that sends to the link, which is a cell.
-        ahead: how long sending takes of what is before a fresh frame in its buffer; ALL where the
-            link has one buffer for all.
+        ahead: how long what is before a fresh frame in its buffer takes; ALL: one buffer for all.
         until_ns: the time.
         since_ns: since when times are booked: the end of the warm-up.
         links: the link table; with the next three as in `fleet.stages.hop.Hop`.
         class_of: class of each link.
         tail_ns: length of each radio's tail.
         loss_keys: loss keys of the sensors.
-        ports: port table, changed in place as are the books, which are those of
-            `fleet.stages.hop.pass_hop`.
+        ports: port table, changed in place as are the books, as in `fleet.stages.hop.pass_hop`.
         counts: book of links.
         bins: book of time bins.
         sensors: book of sensors.
@@ -286,9 +293,7 @@ def cross(
     if now >= until_ns:
         columns[CLOCK, i] = now
         return IN_PORT
-    counts[link, SENT_LINK_BITS] += bits
-    counts[link, BUSY_NS] += measured_ns(now - service, now, since_ns)
-    bins[class_of[link], np.uint64(now) // np.uint64(BIN_NS)] += bits
+    _departs(counts, bins, link, class_of[link], now, bits, service, since_ns)
     if radio:
         _sent_by_radio(sensors, s, now, bits, service, tail_ns[s], since_ns)
     if not good:

@@ -2,8 +2,8 @@
 
 Arms of one replication share their random numbers (the same scene, phases and frame sizes), so the
 difference is taken within a replication; its interval is Student's t over the replications. With
-one replication there is no interval, and arms are not ranked. How uses are served has an interval
-of its own, over the sites where networks were measured.
+one replication there is no interval, and arms are not ranked. What networks see and how uses are
+served have intervals of their own, over the scenes and sites where networks were measured.
 
 No interval is narrower than what is known: that of a percentile is as wide as the steps of its
 values (`fleet.sketch`) at least, and where all differences are equal there is none.
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.eyes.measured import SITES
-from fleet.results import service
+from fleet.results import scenes, service
 from fleet.results.interval import interval95
 from fleet.sketch import step_ns
 from fleet.study.measures import NUMBERS, PERCENTILES, of_links, value
@@ -37,9 +37,9 @@ def compare(
     Returns:
         baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
         if the baseline is 0), ci95 of the difference, None for the reason in `why_no_ci95`. How
-        uses are served is compared site by site (`service.*`), also with one replication. What
-        networks see (`accuracy.*`) is compared only if they see the same sensors in both arms. A
-        number that a run does not have is not compared.
+        uses are served is compared site by site (`service.*`), and what networks see
+        (`accuracy.*`) scene by scene, also with one replication; the latter only if they see the
+        same sensors in both arms. A number that a run does not have is not compared.
     """
     return {
         "baseline": baseline,
@@ -65,8 +65,10 @@ def _rows(
     if metrics is None:
         metrics = [*NUMBERS, *of_links(runs[0]["bandwidth_mbit_s"])]
     for metric in metrics:
-        if alike or not metric.startswith("accuracy."):  # else of other sensors
+        if not metric.startswith("accuracy."):
             yield metric, _row(runs, base, metric)
+        elif alike:  # else they are of other sensors
+            yield metric, _by_scene(runs, base, metric)
     for measure in service.MEASURES:
         yield f"service.{measure}", _by_site(runs, base, measure)
 
@@ -78,6 +80,42 @@ def _alike(runs: Runs, base: Runs) -> bool:
         for run, base_run in zip(runs, base, strict=True)
         for name, group in run["groups"].items()
     )
+
+
+def _by_scene(runs: Runs, base: Runs, metric: str) -> dict[str, Any] | None:
+    """Return the comparison of what networks see; its interval is over scenes, not replications.
+
+    The same scenes stand in every replication, so what differs between scenes does not go away with
+    more of them.
+    """
+    row = _row(runs, base, metric)
+    if row is None:
+        return None
+    (one, of_one), (other, of_other) = (_over_runs(each, metric) for each in (runs, base))
+    measure = metric.rsplit(".", 1)[1]
+    interval = scenes.difference((one, other), (of_one, of_other), measure)
+    why = None if interval else "not measured in the same scenes of each view, two at least"
+    if interval and interval[0] == interval[1]:
+        interval, why = None, "the same in every scene"
+    return {**row, "ci95": interval, "why_no_ci95": why}
+
+
+def _over_runs(runs: Runs, metric: str) -> tuple[float, scenes.Without]:
+    """Return a measure and what it is without each scene, in the mean over replications."""
+    *path, measure = metric.split(".")
+    seen: list[Any] = list(runs)
+    for key in path:
+        seen = [node[key] for node in seen]
+    shared = set.intersection(*(set(node["without_scene"]) for node in seen))
+    return _mean([node[measure] for node in seen]) or 0.0, {
+        scene: {measure: _mean([node["without_scene"][scene][measure] for node in seen])}
+        for scene in sorted(shared)
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if len(known) == len(values) else None
 
 
 def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:

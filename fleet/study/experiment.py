@@ -77,6 +77,11 @@ def plans(
     for arm in arms or ():
         if arm not in known:
             raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
+    base = scenario.model.baseline
+    if base is not None and base not in known:
+        raise scenario.error(
+            ("baseline",), f"no arm '{base}'{did_you_mean(base, known)}; arms: {', '.join(known)}"
+        )
     catalog = catalogue(scenario)
 
     def made(arm: str, replication: int) -> Plan:
@@ -152,7 +157,7 @@ def _summary(
     wall_s: float,
 ) -> dict[str, Any]:
     first = next(iter(outcomes.values()))[0]
-    baseline = "cloud" if "cloud" in found else next(iter(found))
+    named = [arm for arm in (scenario.model.baseline or "", "cloud", *found) if arm in found]
     captured = sum(
         int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
         for runs in outcomes.values()
@@ -191,15 +196,16 @@ def _summary(
             "mobile_kwh_per_gb": first.plan.mobile_pj_per_bit * _KWH_PER_GB,
         },
         "grid": {
-            "name": scenario.model.grid,
-            "co2e_g_per_kwh": first.plan.carbon_g_per_kwh,
+            "name": first.plan.grid.name,
+            "from": first.plan.grid.why,
+            "co2e_g_per_kwh": first.plan.grid.g_per_kwh,
         },
         "prices": scenario.model.prices,
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
         "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
         "arms": {arm: runs[0] for arm, runs in found.items()},
-        "comparison": compare(found, baseline),
+        "comparison": compare(found, named[0]),
     }
 
 

@@ -1,0 +1,72 @@
+"""Whose electricity a scenario uses: the grid that it names, or that of where it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fleet.catalog import Reader
+from fleet.catalog.places import nearest, places
+from fleet.plan.place import Place as Where
+from fleet.scenario.load import Scenario, did_you_mean
+
+WORLD = "world"
+NEAR_KM = 50.0
+"""Sites further from the city of a time zone are not taken to be in its country."""
+
+
+class Grid(NamedTuple):
+    """A grid.
+
+    Attributes:
+        name: item of `carbon`.
+        why: what said so, for people.
+        g_per_kwh: CO2-equivalent of its electricity.
+    """
+
+    name: str
+    why: str
+    g_per_kwh: float
+
+
+def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
+    """Return the grid of a scenario.
+
+    What it names; else that of the country of its time zone; else that of the nearest city of a
+    time zone, if it is near one; else the mean of the world.
+
+    Args:
+        scenario: what the user says.
+        reader: the catalogue.
+        where: where it is (`fleet.plan.place`); None if nobody knows.
+
+    Raises:
+        InputError: there is no grid of that name.
+    """
+    name, why = scenario.model.grid, "named by the scenario"
+    if name is None:
+        name, why = _by_place(scenario, where)
+    elif not reader.has_parameter("carbon", name, "intensity"):
+        known = reader.items("carbon")
+        raise scenario.error(
+            ("grid",),
+            f"no grid '{name}'{did_you_mean(name, known)}; a country in three letters, such as"
+            f" {', '.join(known[:3])}, or {WORLD}: see 'fleet catalog carbon'",
+        )
+    return Grid(name, why, float(reader.number("carbon", name, "intensity")))
+
+
+def _by_place(scenario: Scenario, where: Where | None) -> tuple[str, str]:
+    """Return (grid, why): that of the time zone's country, else of the nearest city's."""
+    zone = scenario.model.timezone
+    if zone in places():
+        place, why = places()[zone], f"by the time zone {zone}"
+    elif where is None:
+        return WORLD, "for nothing says where the sensors are"
+    else:
+        place, away_km = nearest(where.lat, where.lon)
+        if away_km > NEAR_KM:
+            return WORLD, f"for {where} is {away_km:.0f} km from the nearest city known here"
+        why = f"by {where.why}, {away_km:.0f} km from {place.city}"
+    if not place.grid:
+        return WORLD, f"for none is known of {place.country}, {why}"
+    return place.grid, why
