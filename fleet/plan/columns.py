@@ -167,8 +167,7 @@ class Plan:
     """A compiled arm of a scenario; every array is read-only.
 
     Attributes:
-        end_ns: horizon; frames still under way then are in flight.
-        warm_up_ns: until when nothing is counted.
+        end_ns, warm_up_ns: horizon, frames under way then are in flight; until when nothing counts.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
         loss_keys: by level too; shape (LEVELS, sensors).
@@ -344,8 +343,7 @@ class Plan:
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""
-        found = self.pools[int(self.pool_entry[index])]
-        assert found is not None
+        assert (found := self.pools[int(self.pool_entry[index])]) is not None
         return found
 
     @cached_property
