@@ -167,7 +167,7 @@ class Plan:
     """A compiled arm of a scenario; every array is read-only.
 
     Attributes:
-        end_ns, warm_up_ns: horizon, frames under way then are in flight; until when nothing counts.
+        end_ns, warm_up_ns: horizon, frames under way then are in flight; what is not counted.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
         loss_keys: by level too; shape (LEVELS, sensors).
