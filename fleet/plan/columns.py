@@ -115,10 +115,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Radio:
-    """The radio or port at the first hop of a sensor: power in µW by state, times in ns.
-
-    Sending draws `active_uw` and `fj_per_bit` femtojoule for each bit.
-    """
+    """The radio or port at a first hop: µW by state, ns; sending draws `fj_per_bit` fJ a bit too."""
 
     idle_uw: int
     promotion_uw: int
@@ -343,7 +340,8 @@ class Plan:
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""
-        assert (found := self.pools[int(self.pool_entry[index])]) is not None
+        found = self.pools[int(self.pool_entry[index])]
+        assert found is not None
         return found
 
     @cached_property
