@@ -115,7 +115,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Radio:
-    """The radio or port at a first hop: µW by state, ns; sending draws `fj_per_bit` fJ a bit too."""
+    """The radio or port at a first hop: µW by state, ns; sending draws fJ for each bit too."""
 
     idle_uw: int
     promotion_uw: int
