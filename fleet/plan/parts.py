@@ -78,11 +78,14 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
     scenario = parts.scenario
     chosen = equipment.choose(scenario, arm, group)
     names = {sensor.name for sensor in parts.placed if sensor.group == group}
-    rate = parts.times.rates.get(group, Fraction(scenario.model.sensors[group].rate))
+    rate = stated = Fraction(scenario.model.sensors[group].rate)
+    if group in parts.times.rates:  # k frames are k - 1 periods: both ends may lie in the run
+        rate = parts.times.rates[group]
+        stated = rate - Fraction(1_000_000_000, scenario.model.duration)
     fastest = max(
         Fraction(rate)
         for rate in [
-            rate,
+            stated,
             *(
                 event.rate
                 for event in scenario.model.events

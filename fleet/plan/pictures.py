@@ -86,6 +86,6 @@ def encoder_row(
     encode_ns = reader.time_ns("cameras", encoder, f"encode_{family}")
     of = pixel_count(reader, "cameras", encoder, "")
     return {
-        "compute_ns": encode_ns if encoder == device else -(-encode_ns * pixels // of),
+        "compute_ns": encode_ns if encoder == device else encode_ns * pixels // of,
         "compute_uw": reader.power_uw("cameras", encoder, f"power_{family}"),
     }

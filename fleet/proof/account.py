@@ -6,10 +6,10 @@ the frames that `--frames` writes, the scenario and the catalogue: what a device
 link are is worked out again from their rows (`fleet.proof.account_rows`), and what each frame took
 is added up.
 
-What is reckoned is exact, or lies between two bounds: the last frames may be under way, and what
-they took is not all known. What frames do not tell is left out: promotions and tails of radios,
-what was sent again, queues, servers; and the bytes of pictures whose results were sent on in their
-place by servers at an edge.
+What is reckoned is exact, or lies between two bounds where frames under way at the end may have
+left a port before it. What frames do not tell is left out: promotions and tails of radios, what was
+sent again, queues, servers; and the bytes of pictures whose results were sent on in their place by
+servers at an edge.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fleet.plan import timetable
 from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
 from fleet.plan.placing import Placed, arm_of_each, place_sensors
-from fleet.proof.account_frames import Part
+from fleet.proof.account_frames import Part, overlap_ns
 from fleet.proof.account_rows import SECOND_NS, Kit, way
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
@@ -43,22 +43,21 @@ class Line:
 
     Attributes:
         name: where it stands in the summary, such as 'power_states_w.sensor.sensing'.
-        low, high: the least and the most that it can be; `high` is None if that is not known.
+        low, high: the least and the most that it can be.
         booked: what the summary says, in the same unit: frames, bytes or fJ.
         slack: what rounding may change.
     """
 
     name: str
     low: int
-    high: int | None
+    high: int
     booked: float
     slack: float = 0.0
 
     @property
     def agrees(self) -> bool:
         """Return whether the summary is as the frames say."""
-        below = self.high is None or self.booked <= self.high + self.slack
-        return below and self.booked >= self.low - self.slack
+        return self.low - self.slack <= self.booked <= self.high + self.slack
 
 
 def compared(
@@ -73,11 +72,11 @@ def compared(
         arm: the arm; not one of a placement in Python.
         replication: its number.
     """
-    account = _Account(frames, scenario, arm, replication, int(summary["frames"]["in_flight"]))
-    per_w = scenario.model.duration * FJ_PER_W_NS
-    lines = [Line(name, n, n, _at(summary, name)) for name, n in account.counts().items()]
+    account = _Account(frames, scenario, arm, replication)
+    per_w = (account.end_ns - account.since_ns) * FJ_PER_W_NS
+    exact = account.counts() | account.sent()
+    lines = [Line(name, n, n, _at(summary, name)) for name, n in exact.items()]
     lines += [Line(f"frames with another {what}", 0, 0, n) for what, n in account.odd().items()]
-    lines += [Line(name, *span, _at(summary, name)) for name, span in account.sent().items()]
     for state, span in account.energy_fj().items():
         booked = _at(summary, f"power_states_w.{state}") * per_w
         lines.append(Line(f"power_states_w.{state}", *span, booked, ROUNDING * booked))
@@ -91,24 +90,23 @@ def _at(summary: Mapping[str, Any], name: str) -> float:
     return float(found)
 
 
-Span = tuple[int, int | None]
-"""The least and the most that a number can be; None if that is not known."""
+Span = tuple[int, int]
+"""The least and the most that a number can be."""
 
 
 class _Account:
     """What the frames of an arm say."""
 
-    def __init__(
-        self, frames: pa.Table, scenario: Scenario, arm: str, replication: int, in_flight: int
-    ) -> None:
+    def __init__(self, frames: pa.Table, scenario: Scenario, arm: str, replication: int) -> None:
         self.scenario, self.reader = scenario, catalogue(scenario).reader()
         self.replication, self.end_ns = replication, scenario.model.duration
+        self.since_ns = scenario.model.warm_up
         self.placed = place_sensors(scenario)
         arms = arm_of_each(scenario, arm, self.placed)
         equipped = {s.group: of for s, of in zip(self.placed, arms, strict=True)}
         self.kits = {g: Kit(scenario, self.reader, of, g) for g, of in equipped.items()}
         self.fates = frames["fate"].to_pylist()
-        self.lacking = in_flight - self.fates.count("in_flight")
+        self.captured_ns = frames["capture_ns"].to_numpy()
         self.parts = list(self._parts(frames))
         self.ran = [part for part in self.parts if part.what]
 
@@ -119,8 +117,6 @@ class _Account:
         setup = np.array([name or "" for name in frames["setup"].to_pylist()], dtype=str)
         texts = ("sensor", "setup", "fate")
         columns = {n: frames[n].to_numpy() for n in frames.column_names if n not in texts}
-        for name in (name for name in columns if name.endswith("_ns")):
-            columns[name] = np.where(columns[name] < self.end_ns, columns[name], -1)
         flying = np.array([fate == "in_flight" for fate in self.fates], dtype=np.int64)
         columns |= {"sensor": sensor, "flying": flying}
         for g, kit in self.kits.items():
@@ -129,7 +125,7 @@ class _Account:
             for text in np.unique(setup[group == g]).tolist():
                 mine = (group == g) & (setup == text)
                 yield Part(
-                    kit, hops, text.partition(" ")[2], COARSEST_NS if traced else 0,
+                    kit, hops, text.partition(" ")[2], COARSEST_NS if traced else 0, self.since_ns,
                     {name: values[mine] for name, values in columns.items()},
                 )  # fmt: skip
 
@@ -137,7 +133,9 @@ class _Account:
         """Return the frames by fate."""
         causes = {"skipped": SKIP_CAUSES, "lost": LOST_CAUSES}
         return {
-            "frames.captured": len(self.fates) + self.lacking,
+            "frames.captured": int((self.captured_ns >= self.since_ns).sum()),
+            "frames.in_flight_before": int((self.captured_ns < self.since_ns).sum()),
+            "frames.in_flight": self.fates.count("in_flight"),
             "frames.results": self.fates.count("result"),
             **{
                 f"frames.{kind}.{cause}": self.fates.count(cause)
@@ -153,7 +151,7 @@ class _Account:
             "size": sum(part.size_odd() for part in self.parts),
         }
 
-    def sent(self) -> dict[str, Span]:
+    def sent(self) -> dict[str, int]:
         """Return the bytes that left the sensors, by kind; nothing if the frames do not tell."""
         total = {"metadata": 0, "roi": 0, "image": 0, "protocol": 0}
         if any(part.replaced for part in self.ran):
@@ -166,47 +164,36 @@ class _Account:
                 (part.kit.pixels, payload - text),
                 ("protocol", part.kit.wire_bits(payload) // 8 - payload),
             ):
-                total[kind] += int(bytes_[part.left].sum())
-        return {f"bytes.{kind}": (n, None if self.lacking else n) for kind, n in total.items()}
+                total[kind] += int(bytes_[part.counted].sum())
+        return {f"bytes.{kind}": many for kind, many in total.items()}
 
     def energy_fj(self) -> dict[str, Span]:
         """Return the energy of states, as far as the frames tell; fJ."""
-        computing = sum(int(p.reached("ready_ns").sum()) * p.each_fj for p in self.ran)
-        most = max((part.each_fj for part in self.ran), default=0)
+        sensors = self._sensing_fj()
+        sensors["computing"] = sum(part.computing_fj() for part in self.ran)
         return {
-            **self._sensing_fj(),
-            "sensor.computing": (computing, computing + self.lacking * most),
+            **{f"sensor.{state}": (energy, energy) for state, energy in sensors.items()},
             **self._uplink_fj(),
             **self._network_fj(),
         }
 
-    def _sensing_fj(self) -> dict[str, Span]:
-        """Return the energy of hosts and pixel arrays."""
-        seen = np.zeros(len(self.placed), dtype=np.int64)
+    def _sensing_fj(self) -> dict[str, int]:
+        """Return the energy of hosts and pixel arrays; fJ."""
+        reading_ns = np.zeros(len(self.placed), dtype=np.int64)
         for part in self.parts:
-            np.add.at(seen, part.columns["sensor"][part.reached("sensed_ns")], 1)
-        host, sensing, idle = 0, 0, 0
-        for sensor, frames in zip(self.placed, seen.tolist(), strict=True):
-            kit = self.kits[sensor.group]
-            host += kit.always_uw * self.end_ns
-            sensing += kit.sense_uw * kit.read_ns * frames
-            left_ns = self.end_ns - self._down_ns(sensor) - kit.read_ns * frames
-            idle += kit.idle_uw * max(0, left_ns)
-        kits = self.kits.values()
-        return {
-            "sensor.host": (host, host),
-            "sensor.sensing": (
-                sensing,
-                sensing + self.lacking * max(kit.sense_uw * kit.read_ns for kit in kits),
-            ),
-            "sensor.sense_idle": (
-                idle - self.lacking * max(kit.idle_uw * kit.read_ns for kit in kits),
-                idle,
-            ),
-        }
+            reading_ns += part.sensing_ns(len(self.placed))
+        energy = {"host": 0, "sensing": 0, "sense_idle": 0}
+        span_ns = self.end_ns - self.since_ns
+        for s, sensor in enumerate(self.placed):
+            kit, read_ns = self.kits[sensor.group], int(reading_ns[s])
+            energy["host"] += kit.always_uw * span_ns
+            energy["sensing"] += kit.sense_uw * read_ns
+            idle_ns = max(0, span_ns - self._down_ns(sensor) - read_ns)
+            energy["sense_idle"] += kit.idle_uw * idle_ns
+        return energy
 
     def _down_ns(self, sensor: Placed) -> int:
-        """Return how long a sensor is down before the end: the union of its crashes."""
+        """Return how long a sensor is down behind the warm-up: the union of its crashes."""
         spans: list[tuple[int, int]] = []
         model = self.scenario.model
         for event in model.events:
@@ -221,7 +208,7 @@ class _Account:
             else:
                 lasts = event.lasts or self.kits[sensor.group].reboot_ns
                 spans += [(at, at + lasts) for at in model.moments_ns(event)]
-        total, covered = 0, 0
+        total, covered = 0, self.since_ns
         for begin, end in sorted(spans):
             until = min(end, self.end_ns)
             total += max(0, until - max(begin, covered))
@@ -235,11 +222,14 @@ class _Account:
             hop, found = part.way[0], part.carried(part.way[0])
             if found is None:
                 return {}
-            for sure, bits in enumerate(found):
-                service = np.maximum(1, bits * SECOND_NS // hop.rate_bps)
-                sending[sure] += int(service.sum()) * hop.sending_uw
-                per_bit[sure] += int(bits.sum()) * hop.fj_per_bit
-        return {"uplink.sending": self._span(sending), "uplink.bits sent": self._span(per_bit)}
+            bits, sent_ns, maybe = found
+            services = [np.maximum(1, n * SECOND_NS // hop.rate_bps) for n in (bits, maybe)]
+            spent_ns = overlap_ns(sent_ns - services[0], sent_ns, self.since_ns)
+            for k, ns in enumerate((spent_ns, int(services[1].sum()))):
+                sending[k] += ns * hop.sending_uw
+            for k, many in enumerate((bits, maybe)):
+                per_bit[k] += int(many.sum()) * hop.fj_per_bit
+        return {"uplink.sending": _span(sending), "uplink.bits sent": _span(per_bit)}
 
     def _network_fj(self) -> dict[str, Span]:
         """Return the operator's energy for what sensors and edges send, without rewrites."""
@@ -248,12 +238,14 @@ class _Account:
             each = self.reader.energy_nj_per_bit("network", chosen, f"{kind}_energy_per_bit")
             hops = [(p, hop) for p in self.ran for hop in p.way if getattr(hop, kind)]
             found = [part.carried(hop) for part, hop in hops]
-            told = [pair for pair in found if pair is not None]
+            told = [crossed for crossed in found if crossed is not None]
             if len(told) == len(found):
-                bits = [sum(int(pair[k].sum()) for pair in told) for k in range(2)]
-                out[f"network.{state}"] = self._span([n * int(each * 1000) * 1000 for n in bits])
+                fj = int(each * 1000) * 1000
+                bits = [sum(int(crossed[k].sum()) for crossed in told) for k in (0, 2)]
+                out[f"network.{state}"] = _span([n * fj for n in bits])
         return out
 
-    def _span(self, amounts: list[int]) -> Span:
-        """Return the bounds of what is sure, and of that with what may be."""
-        return amounts[0], None if self.lacking else sum(amounts)
+
+def _span(amounts: list[int]) -> Span:
+    """Return the bounds of what is sure, and of that with what may be."""
+    return amounts[0], sum(amounts)

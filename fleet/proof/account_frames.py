@@ -14,6 +14,11 @@ from fleet.proof.account_rows import Hop, Ints, Kit
 Flags = NDArray[np.bool_]
 
 
+def overlap_ns(begin: Ints, end: Ints, since_ns: int) -> int:
+    """Return how much of some spans lies behind a time, added up; ns."""
+    return int(np.maximum(0, end - np.maximum(begin, since_ns)).sum())
+
+
 @dataclass(frozen=True)
 class Part:
     """The frames of a group that one network or codec took, or none.
@@ -23,13 +28,15 @@ class Part:
         way: its links.
         what: the network or codec, empty for none.
         late_ns: how long an inference may wait that seemed early by the clock of a trace.
-        columns: of the frames; times that are not before the end are -1.
+        since_ns: end of the warm-up: what was before is not counted.
+        columns: of the frames; -1 for a time that did not come.
     """
 
     kit: Kit
     way: list[Hop]
     what: str
     late_ns: int
+    since_ns: int
     columns: Mapping[str, Ints]
 
     def reached(self, column: str) -> Flags:
@@ -39,9 +46,15 @@ class Part:
 
     @cached_property
     def left(self) -> Flags:
-        """Return which left their sensor for a link."""
+        """Return which left their sensor for a link, in the warm-up too."""
         sent: Flags = self.reached("ready_ns") & (self.columns["wire_bits"] > 0)
         return sent & (not self.kit.at_site)
+
+    @cached_property
+    def counted(self) -> Flags:
+        """Return which of these left it behind the warm-up."""
+        flags: Flags = self.left & (self.columns["ready_ns"] >= self.since_ns)
+        return flags
 
     @cached_property
     def replaced(self) -> bool:
@@ -55,11 +68,19 @@ class Part:
         found: Ints = np.where(right < 0, self.columns["objects"], right + wrong)
         return found
 
-    @property
-    def each_fj(self) -> int:
-        """Return the energy of inferring or encoding a frame; fJ."""
+    def sensing_ns(self, sensors: int) -> Ints:
+        """Return how long the pixels of each of so many sensors were read out; ns."""
+        spent = np.zeros(sensors, dtype=np.int64)
+        seen, began = self.reached("sensed_ns"), self.columns["capture_ns"]
+        behind = np.maximum(0, began + self.kit.read_ns - np.maximum(began, self.since_ns))
+        np.add.at(spent, self.columns["sensor"][seen], behind[seen])
+        return spent
+
+    def computing_fj(self) -> int:
+        """Return the energy of inferring or encoding these frames; fJ."""
         ran = self.kit.ran(self.what)
-        return ran.compute_ns * ran.power_uw
+        ended = self.columns["ready_ns"][self.reached("ready_ns")] - ran.fetch_ns
+        return overlap_ns(ended - ran.compute_ns, ended, self.since_ns) * ran.power_uw
 
     def time_odd(self) -> int:
         """Return the frames whose times in the sensor are not those of its device and network."""
@@ -81,12 +102,15 @@ class Part:
             wrong = wrong | (own != payload)
         return int((wrong & self.left).sum())
 
-    def carried(self, hop: Hop) -> tuple[Ints, Ints] | None:
-        """Return the bits of the frames that crossed a link of the way, and of those that may have.
+    def carried(self, hop: Hop) -> tuple[Ints, Ints, Ints] | None:
+        """Return (bits, when they had been sent) of frames that crossed a link, bits that may have.
 
-        None if the frames do not tell.
+        Of those behind the warm-up; None if the frames do not tell.
         """
         if not hop.plain or (self.replaced and not hop.fixed):
             return None
         bits, over = self.columns["wire_bits"], self.left & self.reached(hop.column)
-        return bits[over], bits[self.left & ~over & (self.columns["flying"] > 0)]
+        sent_ns = self.columns[hop.column] - hop.propagation_ns
+        maybe = self.left & ~over & (self.columns["flying"] > 0)
+        over = over & (sent_ns >= self.since_ns)
+        return bits[over], sent_ns[over], bits[maybe]

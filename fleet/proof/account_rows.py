@@ -48,15 +48,16 @@ class Kit:
         """Read a device's rows; `arm` is the arm that equips the group."""
         self._read, self._chosen = reader, choose(scenario, arm, group)
         self._device, self._app = str(self._chosen.device), scenario.model.sensors[group].app
-        self.on_sensor = self._device in reader.items("sensors")
-        self._kind = "sensors" if self.on_sensor else "cameras"
+        chip = self._device in reader.items("sensors")
+        self._kind = "sensors" if chip else "cameras"
+        self.on_sensor = chip and self._chosen.infer is None
         host = self._chosen.host or reader.text(self._kind, self._device, "host")
         self._mode = ""
-        if self.on_sensor:
+        if chip:
             mode = self._chosen.mode or reader.text("sensors", self._device, "default_mode")
             self._mode = f"_{mode}"
-        self.read_ns = self._time(f"readout{self._mode}" if self.on_sensor else "sense")
-        self.sense_ns = self.read_ns + (self._time("process") if self.on_sensor else 0)
+        self.read_ns = self._time(f"readout{self._mode}" if chip else "sense")
+        self.sense_ns = self.read_ns + (self._time("process") if chip else 0)
         self.always_uw = self._power("base_power") + reader.power_uw("hosts", host, "power")
         self.sense_uw, self.idle_uw = self._power("sense_power"), self._power("sense_idle_power")
         self.reboot_ns = self._time("reboot")
@@ -74,8 +75,7 @@ class Kit:
     def ran(self, what: str) -> Ran:
         """Return what a network, or an encoder for a codec, takes for a frame."""
         if not self.on_sensor:
-            family = self._read.text("codecs", what, "family")
-            return Ran(self._time(f"encode_{family}"), 0, self._power(f"power_{family}"))
+            return self._encoder(self._read.text("codecs", what, "family"))
         read, device = self._read, self._device
         macs = read.number("models", what, "macs")
         units, clock = (read.number("sensors", device, p) for p in ("mac_units", "dsp_clock"))
@@ -89,6 +89,18 @@ class Kit:
         busy = macs / (per_s * Fraction(spent, SECOND_NS))
         return Ran(spent, self._fetch_ns(), base + (peak - base) * busy // 1)
 
+    def _encoder(self, family: str) -> Ran:
+        """Return what the encoder takes: the camera's own, or that of another in a chip's body."""
+        read, of = self._read, self._chosen.encoder or self._device
+        spent, power = (
+            read.time_ns("cameras", of, f"encode_{family}"),
+            read.power_uw("cameras", of, f"power_{family}"),
+        )
+        if of != self._device:
+            width, height = (read.count("cameras", of, side) for side in ("width", "height"))
+            spent = spent * self._pixels() // (width * height)
+        return Ran(spent, 0, power)
+
     def _moving(self, what: str, network: str, bandwidth: str) -> Fraction:
         bits = self._read.data_bit("models", network, what)
         return Fraction(bits, self._read.rate_bps("sensors", self._device, bandwidth))
@@ -99,7 +111,7 @@ class Kit:
 
     def _pixels(self) -> int:
         width, height = (
-            self._read.count("sensors", self._device, f"{side}{self._mode}")
+            self._read.count(self._kind, self._device, f"{side}{self._mode}")
             for side in ("width", "height")
         )
         return width * height
@@ -164,6 +176,7 @@ class Hop:
     Attributes:
         column: when a frame is at its far end.
         rate_bps: of the port.
+        propagation_ns: of the wire.
         plain: whether it loses nothing and has no cap: a frame's bits are what it carries.
         fixed: whether it is the fixed network's.
         mobile: whether it is the mobile network's.
@@ -173,6 +186,7 @@ class Hop:
 
     column: str
     rate_bps: int
+    propagation_ns: int
     plain: bool
     fixed: bool
     mobile: bool
@@ -202,6 +216,9 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     user = spec.user_rate or reader.rate_bps("links", item, "user_rate")
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     plain = loss * 10**9 < 1 and not spec.cap
+    wire_ns = spec.propagation
+    if wire_ns is None:
+        wire_ns = reader.time_ns("links", item, "propagation")
     mobile = reader.text("links", item, "access") == "mobile"
     power = (
         reader.power_uw("links", item, "active_base_power"),
@@ -209,6 +226,6 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     )
     if column == "access_ns" or not (first and user):
         own = min(rate, user) if user and column == "access_ns" else rate
-        return [Hop(column, own, plain, column == "wan_ns", mobile, *power)]
-    radio = Hop("access_ns", min(rate, user), plain, False, False, *power)
-    return [radio, Hop(column, rate, True, column == "wan_ns", mobile, *power)]
+        return [Hop(column, own, wire_ns, plain, column == "wan_ns", mobile, *power)]
+    radio = Hop("access_ns", min(rate, user), 0, plain, False, False, *power)
+    return [radio, Hop(column, rate, wire_ns, True, column == "wan_ns", mobile, *power)]
