@@ -203,12 +203,10 @@ class Plan:
         result_bytes, result_bits: what an edge sends on to the region for each result.
         timetable: control events, sorted; shape (events, EVENT_WIDTH).
         rollout: model rewrites; shape (rewrites, ROLLOUT_WIDTH).
-        lookahead_ns: how far a shard may run ahead of the regions: to the end, as nothing flows
-            back within a run.
+        lookahead_ns: how far a shard may run ahead: to the end, as nothing flows back in a run.
         fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).
         boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
-        grid: whose electricity it is.
-        prices: what things cost, if the scenario names a price book.
+        grid, prices: whose electricity it is; what things cost, if there is a price book.
         remarks: what a reader should know of choices that were made for him.
     """
 
