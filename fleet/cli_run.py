@@ -250,6 +250,8 @@ def _simulate(
                 )  # fmt: skip
             unread = _tried(answer, record)
             _save(record, asked)
+            for folder in kept:
+                folder.remove()
         except BaseException as error:
             _leave(kept, error)
             raise
@@ -258,8 +260,6 @@ def _simulate(
                 from fleet.engine.ray_executor import disconnect
 
                 disconnect()
-        for folder in kept:
-            folder.remove()
     if unread is not None:
         raise unread
     return record

@@ -14,11 +14,11 @@ from fleet.interrupt import in_haste, whole
 @contextlib.contextmanager
 def passing(path: Path) -> Iterator[Path]:
     """Remove a file or a folder with all in it behind the block, if it is still there then."""
-    try:
-        with in_haste(lambda: remove(path)):
+    with in_haste(lambda: remove(path)):
+        try:
             yield path
-    finally:
-        remove(path)
+        finally:
+            remove(path)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 
 import numpy as np
 import pytest
@@ -218,12 +217,10 @@ def test_an_endless_model_ends_at_its_time() -> None:
         node("MatMul", ["big" if k == 0 else f"t{k}", "big"], [f"t{k + 1}"]) for k in range(900)
     ]
     data = net([*nodes, *steps], [("x", [1])], ["t900"], constants)
-    begin = time.monotonic()
     with pytest.raises(InputError, match=r"^m: took more than 1 s of the processor"):
         worker.trial(data, "m", limits=worker.Limits(cpu_s=1))
     with pytest.raises(InputError, match=r"^m: took more than 0\.8 s;"):
         worker.trial(data, "m", limits=worker.Limits(wall_s=0.8))
-    assert time.monotonic() - begin < 15
 
 
 def test_a_worker_that_crashes_is_an_error(monkeypatch) -> None:

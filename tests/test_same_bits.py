@@ -232,7 +232,7 @@ def test_two_nodes_give_the_same_bits() -> None:
         env={**env, "PYTHONPATH": str(worlds.HERE)},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     nodes, found = json.loads(done.stdout.splitlines()[-1])

@@ -227,10 +227,10 @@ def test_depth_limit():
 
 
 def test_a_depth_bomb_is_refused_at_once():
-    began = time.perf_counter()
+    began = time.process_time()
     assert "nested deeper" in refusal("a: " + "[" * 900_000)
     assert "nested deeper" in refusal("a: " + "{a: " * 200_000)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_node_limit(monkeypatch):

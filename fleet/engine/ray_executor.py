@@ -56,6 +56,7 @@ def connect(address: str | None) -> dict[str, float]:
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the executor sees to them
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")  # on a machine that is busy
     os.environ.setdefault("RAY_worker_niceness", "0")  # the actors are the run, not its background
     for name, size in _KEEP_MEMORY.items():
         os.environ.setdefault(name, size)
@@ -74,8 +75,8 @@ def connect(address: str | None) -> dict[str, float]:
                         object_store_memory=_OBJECT_STORE_BYTES,
                         **common,
                     )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
+        except Exception as error:  # of many kinds; some are plain ones
+            first = (str(error) or type(error).__name__).splitlines()[0]
             what = f"--ray-address {address}: cannot join Ray" if address else "cannot start Ray"
             raise InputError(f"{what}: {first}") from None
     return dict(ray.cluster_resources())
