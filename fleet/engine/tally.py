@@ -238,8 +238,8 @@ def _by_name(plan: Plan) -> dict[str, Ints]:
         for row in range(plan.pool_row[pool], plan.pool_row[pool] + kinds[pool])
     ]
     return {
-        "stages_ns": groups, "result_bins": groups, "latency": groups, "sights": groups,
-        "link_bins": np.argsort(plan.class_names), "server_bins": regions,
+        "stages_ns": groups, "result_bins": groups, "latency_bins": groups, "latency": groups,
+        "sights": groups, "link_bins": np.argsort(plan.class_names), "server_bins": regions,
         "servers": np.array(servers, dtype=np.int64),
     }  # fmt: skip
 
