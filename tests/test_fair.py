@@ -73,11 +73,9 @@ def test_frames_of_a_slow_arm_are_larger() -> None:
     alone = worlds.scenario(inference="constant")
     alone["sensors"]["cam"]["rate"] = "4 fps"
     capped, other = worlds.plan(slow(inference="constant"), "slow"), worlds.plan(alone, "cloud")
-    assert capped.setups.p_bytes[0] == other.setups.p_bytes[0]
-    assert (
-        capped.setups.p_bytes[0]
-        > worlds.plan(slow(inference="constant"), "cloud").setups.p_bytes[0]
-    )
+    assert capped.setups.still_day[0] == other.setups.still_day[0]
+    fast = worlds.plan(slow(inference="constant"), "cloud")
+    assert capped.setups.still_day[0] > fast.setups.still_day[0]
     assert np.array_equal(capped.phase, other.phase)
 
 
@@ -109,7 +107,7 @@ def test_times_of_a_trace_have_no_rate(tmp_path: Path) -> None:
 
 
 def grid(**changes: Any) -> tuple[str, str]:
-    found = worlds.plan(worlds.scenario(**{"place": None, **changes}), "cloud").grid
+    found = worlds.plan(worlds.scenario(**{"place": None, "light": "day", **changes}), "cloud").grid
     assert found.g_per_kwh > 0
     return found[:2]
 

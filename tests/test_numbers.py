@@ -16,7 +16,7 @@ from fleet.results.metrics import summarise
 from fleet.sketch import step_ns
 from fleet.stages import frames as column
 from fleet.stages import sight
-from fleet.stages.books import SENT_LINK_BITS
+from fleet.stages.books import CAPTURED, SENT_LINK_BITS
 from fleet.study.experiment import run
 from fleet.study.measures import value
 
@@ -85,32 +85,36 @@ def check_inferences(outcome: Outcome, rows: np.ndarray, numbers: dict[str, Any]
 def check_sights(
     outcome: Outcome, rows: np.ndarray, known: np.ndarray, told: dict[str, Any]
 ) -> None:
-    """What a sensor holds back it has seen; groups count as their captured frames."""
+    """What a sensor holds back it has seen; a sensor counts by its time, not by its frames."""
     plan, looked = outcome.plan, rows[:, column.SIGHT] >= 0
+    every = np.bincount(plan.group_of, outcome.tally.sensors[:, CAPTURED])
+    of_frame = np.bincount(plan.group_of) / np.maximum(every, 1)  # by group, up to a factor
     seen = np.array([sight.numbers(plan.sights.rows, r) for r in rows[looked, column.SIGHT]])
     light, wanted, right, wrong = seen.reshape(-1, 4).T
     known, group = known[looked], plan.group_of[rows[looked, column.SENSOR]]
-    assert told["recall"] == _share(right[known].sum(), wanted[known].sum())
-    assert told["recall_of_all"] == _share(right[known].sum(), wanted.sum())
+    weight = of_frame[group]
+    found = (weight * right)[known].sum()
+    assert told["recall"] == _about(found, (weight * wanted)[known].sum())
+    assert told["recall_of_all"] == _about(found, (weight * wanted).sum())
     for g, name in enumerate(plan.group_names):
         mine = known & (group == g)
         if (group == g).any():
-            of_group = _share(right[mine].sum(), wanted[mine].sum())
+            of_group = _about(right[mine].sum(), wanted[mine].sum())
             assert told["by_group"][name]["recall"] == of_group
     sums = np.zeros(3)
     for cell in np.unique(group * 10 + light):
         here = group * 10 + light == cell
         if (here & known).any():
-            weight = here.sum() / (here & known).sum()
-            sums += [weight * x[here & known].sum() for x in (wanted, right, wrong)]
+            each = weight[here][0] * here.sum() / (here & known).sum()
+            sums += [each * x[here & known].sum() for x in (wanted, right, wrong)]
     alike = told["frames_alike"]
     assert alike["recall"] == (pytest.approx(sums[1] / sums[0]) if sums[0] else None)
     if sums[0] and sums[1] + sums[2]:
         assert alike["precision"] == pytest.approx(sums[1] / (sums[1] + sums[2]))
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _about(part: float, whole: float) -> object:
+    return pytest.approx(part / whole, rel=1e-9) if whole else None
 
 
 def test_what_is_held_back_is_not_missed() -> None:

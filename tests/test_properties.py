@@ -215,8 +215,9 @@ def shuffled(node: Any, chance: random.Random) -> Any:
 
 
 def shuffled_files(folder: Path, chance: random.Random) -> None:
-    """Write the catalogue and the table of demand of the tests, their rows in another order."""
-    for path in (*(worlds.HERE / "catalogue").glob("*.csv"), worlds.HERE / "demand.csv"):
+    """Write the tables of the tests, their rows in another order."""
+    tables = [worlds.HERE / name for name in ("demand.csv", "times.csv")]
+    for path in (*(worlds.HERE / "catalogue").glob("*.csv"), *tables):
         head, *rows = path.read_text("utf-8").splitlines(keepends=True)
         copy = folder / path.relative_to(worlds.HERE)
         copy.parent.mkdir(exist_ok=True)

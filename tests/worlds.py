@@ -327,8 +327,10 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     asked = {} if inference == "constant" else {"eye": st.sampled_from(["eye-dim", "eye-sharp"])}
     slowest = min(_fps(group["rate"]) for group in sensors.values())
     most = [rate for rate in ("5 fps", "7 fps", "20 fps", "25 fps") if _fps(rate) <= slowest]
-    eye = draw(st.fixed_dictionaries({}, optional={**asked, "rate": st.sampled_from(most)}))
-    rate = draw(st.fixed_dictionaries({}, optional={"rate": st.sampled_from(most)}))
+    timed = any(isinstance(group["capture"], dict) for group in sensors.values())
+    own = {} if timed else {"rate": st.sampled_from(most)}  # a trace of times has no rate
+    eye = draw(st.fixed_dictionaries({}, optional={**asked, **own}))
+    rate = draw(st.fixed_dictionaries({}, optional=own))
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(

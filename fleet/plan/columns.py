@@ -115,10 +115,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Radio:
-    """The radio or port at the first hop of a sensor: power in µW by state, times in ns.
-
-    Sending draws `active_uw` and `fj_per_bit` femtojoule for each bit.
-    """
+    """The radio or port at a first hop: µW by state, ns; sending draws fJ for each bit too."""
 
     idle_uw: int
     promotion_uw: int
@@ -167,8 +164,7 @@ class Plan:
     """A compiled arm of a scenario; every array is read-only.
 
     Attributes:
-        end_ns: horizon; frames still under way then are in flight.
-        warm_up_ns: until when nothing is counted.
+        end_ns, warm_up_ns: horizon, frames under way then are in flight; what is not counted.
         names: sensor names, sorted; their index is the tie-break of the total order.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
         loss_keys: by level too; shape (LEVELS, sensors).
@@ -207,12 +203,10 @@ class Plan:
         result_bytes, result_bits: what an edge sends on to the region for each result.
         timetable: control events, sorted; shape (events, EVENT_WIDTH).
         rollout: model rewrites; shape (rewrites, ROLLOUT_WIDTH).
-        lookahead_ns: how far a shard may run ahead of the regions: to the end, as nothing flows
-            back within a run.
+        lookahead_ns: how far a shard may run ahead: to the end, as nothing flows back in a run.
         fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).
         boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
-        grid: whose electricity it is.
-        prices: what things cost, if the scenario names a price book.
+        grid, prices: whose electricity it is; what things cost, if there is a price book.
         remarks: what a reader should know of choices that were made for him.
     """
 
