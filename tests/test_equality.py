@@ -17,6 +17,7 @@ from fleet.engine.run import Outcome
 from fleet.errors import InputError
 from fleet.plan.capture_times import tick_ns
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.expected import flows
 from fleet.results.metrics import summarise
 from fleet.scenario.load import loads
 from fleet.stages import capture
@@ -37,6 +38,7 @@ def watching(model: str, rate: str, seconds: int = 5, **arm: Any) -> dict[str, A
     }  # fmt: skip
     return {
         "name": "at-rate", "seed": 1, "start": "2024-05-16T12:00", "duration": f"{seconds} s",
+        "light": "day",
         "sensors": {"cam": sensors},
         "links": {
             "port": {
@@ -87,6 +89,8 @@ def test_a_network_gives_its_published_rate(
     rows = worlds.table(found)
     assert set(rows[:, FATE]) == {RESULT}
     assert len(rows) + found.in_flight == 5 * rate
+    expected = flows(found.plan)
+    assert expected.answered_fps[0] == expected.fps[0]
 
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)
@@ -102,7 +106,20 @@ def test_above_it_every_second_frame_is_skipped(
     data = watching("ssd-mobilenet-v2", f"{rate} fps")
     if column is not None:
         data = traced(tmp_path, data, rate, column)
-    assert answered(outcome(data, tmp_path, engine)) == round(5 * given)
+    found = outcome(data, tmp_path, engine)
+    assert answered(found) == round(5 * given)
+    assert flows(found.plan).answered_fps[0] == pytest.approx(given, rel=0.01)
+
+
+def test_a_trace_may_begin_and_end_with_a_frame(tmp_path: Path) -> None:
+    """150 frames at 30 fps take 4.97 s, and a run of 4.99 s has them all: 30.06 a second."""
+    data = traced(tmp_path, watching("posenet", "30 fps"), 30, "t_us") | {"duration": "4990 ms"}
+    assert answered(outcome(data, tmp_path)) == 150
+    data["duration"] = "4 s"  # 30 fps and a frame too much
+    (tmp_path / "times.csv").write_text("t_ms\n" + "".join(f"{32 * k}\n" for k in range(125)))
+    data["sensors"]["cam"]["capture"]["trace"]["column"] = "t_ms"
+    with pytest.raises(InputError, match="captures at most 30 fps"):
+        outcome(data, tmp_path)
 
 
 def test_jitter_adds_no_frames(tmp_path: Path) -> None:

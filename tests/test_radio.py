@@ -34,7 +34,7 @@ from fleet.stages.frames import (
 MS = 1_000_000
 # The made-up radio: what `tests/catalogue/links.csv` says.
 PROMOTION, DRX_AFTER, DRX, TAIL, WIRE = (n * MS for n in (30, 15, 8, 60, 1))
-SERVICE = -(-worlds.FRAME_BITS * 1_000_000_000 // 2_000_000)  # 5.096 ms at its 2 Mbit/s
+SERVICE = worlds.FRAME_BITS * 1_000_000_000 // 2_000_000  # 5.096 ms at its 2 Mbit/s
 RADIO = {"technology": "test-radio", "loss": worlds.NO_LOSS}
 PORT = {"technology": "test-port"}
 
@@ -171,8 +171,8 @@ def test_a_spent_cap_slows_the_sender_down(
     plan = worlds.lone(tmp_path, [k * 100 * MS for k in range(20)], uplink, duration="3 s")
     rows = worlds.table(worlds.run(plan, engine=engine))
     service = rows[:, ACCESS] - rows[:, READY] - WIRE
-    fast = -(-worlds.FRAME_BITS * 1_000_000_000 // 10_000_000)
-    slow = -(-worlds.FRAME_BITS * 1_000_000_000 // 200_000)
+    fast = worlds.FRAME_BITS * 1_000_000_000 // 10_000_000
+    slow = worlds.FRAME_BITS * 1_000_000_000 // 200_000
     assert service.tolist() == [fast] * full + [slow] * (20 - full)
 
 
@@ -184,7 +184,7 @@ def test_a_cap_belongs_to_each_sender_of_a_shared_cell() -> None:
         f"cell radio/cam-{i}": 160_000 for i in range(3)
     }
     rows = worlds.table(worlds.run(plan))
-    slow = -(-worlds.FRAME_BITS * 1_000_000_000 // 100_000)
+    slow = worlds.FRAME_BITS * 1_000_000_000 // 100_000
     gaps = [np.diff(rows[rows[:, 0] == s, ACCESS])[-1] for s in range(3)]
     assert gaps == [slow] * 3
 
@@ -221,7 +221,7 @@ def test_many_senders_share_the_rate_of_the_cell(engine: str) -> None:
     rows = worlds.table(worlds.run(worlds.plan(data, "cloud"), engine=engine))
     assert len(rows) == 20
     assert set(rows[:, ACCESS]) == {PROMOTION + SERVICE}
-    each = -(-worlds.FRAME_BITS * 1_000_000_000 // 10_000_000)
+    each = worlds.FRAME_BITS * 1_000_000_000 // 10_000_000
     after = np.sort(rows[:, UPLINK]) - (PROMOTION + SERVICE + WIRE + 1)
     assert after.tolist() == [k * each for k in range(20)]
 
@@ -239,7 +239,7 @@ def test_a_full_cell_carries_its_rate() -> None:
     assert 0.98 * 10e6 < carried[30] <= 10e6
 
 
-CELL = -(-worlds.FRAME_BITS * 1_000_000_000 // 10_000_000)  # 1.0192 ms at the cell's 10 Mbit/s
+CELL = worlds.FRAME_BITS * 1_000_000_000 // 10_000_000  # 1.0192 ms at the cell's 10 Mbit/s
 
 
 def traced(folder: Path, times_ns: dict[str, list[int]], **changes: Any) -> Plan:

@@ -57,7 +57,7 @@ def test_waves_of_unequal_size_differ_by_one() -> None:
 def test_a_model_comes_down_and_is_written() -> None:
     """Over wan, metro and cell at 5 Mbit/s with 1 ms of wire each, then 1 Mbit/s into the chip."""
     (row,) = plan([{"at": "1 s", "rewrite": "cam-0", "model": "capped"}]).rollout
-    hop = -(-TINY_BITS * 1000 // 5) + MS
+    hop = TINY_BITS * 1000 // 5 + MS
     assert row[ARRIVED_NS] == SECOND + 3 * hop
     assert row[WRITE_FROM_NS] == row[ARRIVED_NS]
     assert row[WRITTEN_NS] - row[WRITE_FROM_NS] == FRESH

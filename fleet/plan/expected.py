@@ -17,6 +17,7 @@ from fleet.stages import camera, capture, scene, sight, uplink
 from fleet.stages.camera import gop_start
 from fleet.stages.frames import LEVELS
 from fleet.stages.scene import SECOND_NS
+from fleet.stages.sensor import taken
 
 _MOMENTS, _FRAMES = 192, 4
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
@@ -48,7 +49,8 @@ class Flows:
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
     fps = capture.frames_per_ns(plan.clocks) * 1e9
-    answered = np.array([_answered_fps(plan, s, fps[s]) for s in range(plan.size)])
+    shares: dict[tuple[int, ...], float] = {}  # of the traces that many sensors take
+    answered = np.array([_answered_fps(plan, s, fps[s], shares) for s in range(plan.size)])
     sent = answered * _published(plan, answered)
     sizes = np.zeros((plan.size, 3))
     kinds = np.stack([plan.group_of, plan.setup_of], axis=1)
@@ -58,13 +60,23 @@ def flows(plan: Plan) -> Flows:
     return Flows(fps, answered, sent, *sizes.T)
 
 
-def _answered_fps(plan: Plan, sensor: int, fps: float) -> float:
+def _answered_fps(
+    plan: Plan, sensor: int, fps: float, shares: dict[tuple[int, ...], float]
+) -> float:
     """Return the frames a second that a sensor's DSP takes, or its camera sends."""
     occupy_ns = int(plan.setups.occupy_ns[plan.setup_of[sensor]])
     if not plan.on_sensor[sensor] or not occupy_ns:
         return fps
     if plan.clocks[sensor, capture.KIND] == capture.POISSON:
         return fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
+    if plan.clocks[sensor, capture.KIND] == capture.TRACE:
+        columns = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
+        begin, end, tick_ns = plan.clocks[sensor, columns].tolist()
+        trace = (begin, end, tick_ns, occupy_ns)
+        if trace not in shares:
+            count = taken(plan.trace_ns[begin:end], tick_ns, occupy_ns)
+            shares[trace] = count / max(1, end - begin)
+        return fps * shares[trace]
     return fps / max(1, int(np.ceil((occupy_ns - _TIE_NS) * fps * 1e-9)))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import part
+from fleet.kernel import kernel, part
 from fleet.stages.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
 # Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published,
@@ -42,6 +42,23 @@ def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     dsp[s, FREE_NS] = max(now_ns, dsp[s, FREE_NS]) + occupy_ns
     dsp[s, INFERENCES] += 1
     return IN_FLIGHT
+
+
+@kernel
+def taken(times_ns: NDArray[np.int64], tick_ns: int, occupy_ns: int) -> int:
+    """Return how many of some frames a DSP takes that does nothing else.
+
+    Args:
+        times_ns: when their pixels are there, not negative, ascending; shape (frames,).
+        tick_ns: how early a frame may seem.
+        occupy_ns: until the next inference may start.
+    """
+    count, free = 0, 0
+    for now in times_ns:
+        if now >= free - tick_ns:
+            free = max(now, free) + occupy_ns
+            count += 1
+    return count
 
 
 @part
