@@ -325,12 +325,9 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
     inference = draw(st.sampled_from(["trace", "trace", "constant"]))
     asked = {} if inference == "constant" else {"eye": st.sampled_from(["eye-dim", "eye-sharp"])}
-    slowest = min(_fps(group["rate"]) for group in sensors.values())
-    most = [rate for rate in ("5 fps", "7 fps", "20 fps", "25 fps") if _fps(rate) <= slowest]
-    timed = any(isinstance(group["capture"], dict) for group in sensors.values())
-    own = {} if timed else {"rate": st.sampled_from(most)}  # a trace of times has no rate
-    eye = draw(st.fixed_dictionaries({}, optional={**asked, **own}))
-    rate = draw(st.fixed_dictionaries({}, optional=own))
+    lower = _lower(list(sensors.values()))
+    eye = draw(st.fixed_dictionaries({}, optional={**asked, **lower}))
+    rate = draw(st.fixed_dictionaries({}, optional=lower))
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
     return scenario(
@@ -371,6 +368,15 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         },
         events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],
     )
+
+
+def _lower(groups: list[dict[str, Any]]) -> dict[str, st.SearchStrategy[str]]:
+    """Return rates that an arm may set: below those of all groups, none if times are given."""
+    if any(isinstance(group["capture"], dict) for group in groups):
+        return {}
+    slowest = min(_fps(group["rate"]) for group in groups)
+    rates = [rate for rate in ("5 fps", "7 fps", "20 fps", "25 fps") if _fps(rate) <= slowest]
+    return {"rate": st.sampled_from(rates)}
 
 
 def _fps(rate: str) -> float:
