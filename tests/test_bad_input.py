@@ -555,7 +555,7 @@ def test_capture_times_that_fit_in_part(tmp_path: Path) -> None:
     rows = "t_s,id\n1715860800.1,cam-0\n1715860801.3,cam-0\n1715860807,cam-1\n1715860800,x\n"
     times = times_of(rows, tmp_path, sensor="id", offset="1715860800 s")
     assert times.times_ns.tolist() == [100_000_000, 1_300_000_000]
-    assert times.spans == {"cam-0": (0, 2), "cam-1": (2, 2)}
+    assert times.spans == {"cam-0": (0, 2, 1_000_000), "cam-1": (2, 2, 1_000_000)}
     assert times.rates["cam"] == Fraction(2, 6 * 2)
     assert times.remarks == (
         "t.csv: 1 of 3 names fit no sensor of cam ('x'); their rows are not used.",
