@@ -201,7 +201,7 @@ def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     told = " ".join(shown.out.split())
     assert "on_sensor (door, lamp): ssd-mobilenet-v2 (COCO mAP 21.8, 320 px) sees as" in told
     assert "cloud (door, lamp): nobody stands for the sight of yolo11m (COCO mAP 51.5" in told
-    assert "Electricity is that of grid fin, 79 gCO2e/kWh" in told
+    assert "Electricity is that of grid fin, 79.16 gCO2e/kWh (by the time zone" in told
 
 
 def test_an_interrupt_is_told(

@@ -157,7 +157,7 @@ def test_frames_vary_about_the_mean_of_their_light(light: str) -> None:
 
 @pytest.mark.parametrize("light", ["day", "night"])
 def test_a_traced_frame_differs_from_the_mean_as_its_row_does(light: str) -> None:
-    plan = planned({**data(light), "inference": "trace"})
+    plan = planned({**data(light, eye="nanodet"), "inference": "trace"})
     rows, is_intra = drawn(plan)
     i, still, moving = means(plan, LIGHTS.index(light))
     for row, intra in list(zip(rows, is_intra, strict=True))[::37]:
@@ -170,7 +170,8 @@ def test_a_traced_frame_differs_from_the_mean_as_its_row_does(light: str) -> Non
 @pytest.mark.parametrize("inference", ["constant", "trace"])
 def test_engines_agree_from_dusk_to_night(inference: str) -> None:
     """A frame has the bytes of the light in which it was taken."""
-    scenario = {**data(), "inference": inference, "light": "sun", "start": "2024-03-20T18:41"}
+    scenario = {**data(eye="nanodet"), "inference": inference, "light": "sun"}
+    scenario |= {"start": "2024-03-20T18:41", "place": {"lat": 45, "lon": 0}}
     scenario["duration"], scenario["sensors"]["cam"]["rate"] = "3 min", "1 fps"
     plan = planned(scenario)
     assert len(plan.light_then) == 2

@@ -120,7 +120,7 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
 def _empty(outcome: Outcome, group: int) -> bool:
     """Return whether nobody came before any sensor of a group, or was there at the start."""
     tally, here = outcome.tally, outcome.plan.group_of == group
-    on_frames = tally.sights[group][:, [SUM_WANTED, SUM_UNSEEN]]
+    on_frames = tally.sights[group][..., [SUM_WANTED, SUM_UNSEEN]]
     return not tally.sensors[here, VISITORS].any() and not on_frames.any()
 
 
