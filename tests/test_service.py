@@ -341,7 +341,7 @@ def test_counts_are_drawn_by_their_shares() -> None:
 def test_arms_that_see_other_sensors_are_not_compared() -> None:
     def arm(recall: float, **unseen_of: int) -> dict[str, Any]:
         return {
-            "accuracy": {"recall": recall},
+            "accuracy": {"recall": recall, "without_scene": {}},
             "service": {"groups": {}},
             "groups": {
                 name: {"sensors": 2, "unseen": unseen} for name, unseen in unseen_of.items()
