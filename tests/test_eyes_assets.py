@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from fleet import cli
+from fleet.cli_exit import BAD_INPUT, code_of
 from fleet.cli_eyes import app
 from fleet.errors import InputError
 from fleet.eyes import archive, assets, detector
@@ -273,7 +273,7 @@ def test_where_the_cache_is(monkeypatch) -> None:
 def fleet_eyes(*arguments: str) -> int:
     shown = typer.Typer()
     shown.add_typer(app, name="eyes")
-    return cli._guarded(lambda: shown(["eyes", *arguments]))
+    return code_of(lambda: shown(["eyes", *arguments]))
 
 
 def zip_of(*entries: tuple[str, bytes]) -> bytes:
@@ -323,10 +323,10 @@ def test_the_command(place, monkeypatch, capsys) -> None:
     assert "thing" in capsys.readouterr().out
     assert fleet_eyes("remove", "--all") == 0
     assert capsys.readouterr().out == "thing: removed\n"
-    assert fleet_eyes("fetch", "nothing") == cli.BAD_INPUT
+    assert fleet_eyes("fetch", "nothing") == BAD_INPUT
     assert "there is nothing 'nothing' to fetch; known: thing" in capsys.readouterr().err
-    assert fleet_eyes("fetch") == cli.BAD_INPUT
-    assert fleet_eyes("fetch", "thing", "--all") == cli.BAD_INPUT
+    assert fleet_eyes("fetch") == BAD_INPUT
+    assert fleet_eyes("fetch", "thing", "--all") == BAD_INPUT
     assert "name some of thing, or give --all" in capsys.readouterr().err
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from fleet import cli
 from fleet.catalog import Catalog
+from fleet.cli_exit import BAD_INPUT, code_of
 from fleet.cli_profile import _fit_lines as fit_lines
 from fleet.cli_profile import profile as command
 from fleet.errors import InputError
@@ -484,7 +485,7 @@ def test_rows_are_written_beside_others(tmp_path) -> None:
 def fleet_profile(*arguments: str) -> int:
     shown = typer.Typer()
     shown.command()(command)
-    return cli._guarded(lambda: shown(list(arguments)))
+    return code_of(lambda: shown(list(arguments)))
 
 
 SERVERS = """
@@ -530,7 +531,7 @@ def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
     shutil.copytree(ROOT / "scenarios" / "demand", tmp_path / "demand")
     scenario = tmp_path / "own.yaml"
     scenario.write_text(text)
-    assert cli._guarded(lambda: cli.app(["check", str(scenario)])) == 0
+    assert code_of(lambda: cli.app(["check", str(scenario)])) == 0
     assert "is fine" in capsys.readouterr().out
     from fleet.scenario.load import load
     from fleet.study.experiment import plans
@@ -554,16 +555,16 @@ def test_the_command_in_words(tmp_path, capsys) -> None:
         "here, 4 at once, one thread:", "remark: its metadata", "first (Conv):",
     ):  # fmt: skip
         assert words in out
-    assert fleet_profile(str(tmp_path / "none.onnx")) == cli.BAD_INPUT
+    assert fleet_profile(str(tmp_path / "none.onnx")) == BAD_INPUT
     assert "none.onnx: cannot be read" in capsys.readouterr().err
     (tmp_path / "bad.onnx").write_bytes(small()[:-3])
-    assert fleet_profile(str(tmp_path / "bad.onnx")) == cli.BAD_INPUT
+    assert fleet_profile(str(tmp_path / "bad.onnx")) == BAD_INPUT
     assert "is cut short" in capsys.readouterr().err
-    assert fleet_profile(str(tmp_path / "Small_Net.onnx"), "--name", "A") == cli.BAD_INPUT
+    assert fleet_profile(str(tmp_path / "Small_Net.onnx"), "--name", "A") == BAD_INPUT
     assert fleet_profile("eye-small") == 0
     assert "eye-small (" in capsys.readouterr().out
     told = ("--pictures", str(tmp_path))
-    assert fleet_profile(str(tmp_path / "Small_Net.onnx"), *told) == cli.BAD_INPUT
+    assert fleet_profile(str(tmp_path / "Small_Net.onnx"), *told) == BAD_INPUT
     assert "has 0 pictures" in capsys.readouterr().err
 
 
@@ -575,9 +576,9 @@ def test_a_place_for_rows_is_judged_before_the_work(tmp_path, capsys, monkeypatc
         ("file/models.yaml", "cannot be written"),
     ):
         told = (str(tmp_path / "a.onnx"), "-o", str(tmp_path / place))
-        assert fleet_profile(*told) == cli.BAD_INPUT
+        assert fleet_profile(*told) == BAD_INPUT
         assert words in capsys.readouterr().err
-    assert fleet_profile(str(tmp_path / "a.onnx"), "--server", "box") == cli.BAD_INPUT
+    assert fleet_profile(str(tmp_path / "a.onnx"), "--server", "box") == BAD_INPUT
     assert "say which: -o models.yaml" in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 

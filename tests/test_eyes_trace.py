@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 import typer
 
-from fleet import cli, cli_trace
+from fleet import cli_trace
 from fleet.catalog import Catalog
+from fleet.cli_exit import code_of
 from fleet.errors import InputError
 from fleet.eyes import codec, trace
 from fleet.eyes.accuracy import matters
@@ -281,7 +282,7 @@ def command(*arguments: str) -> int:
     """Run `fleet trace` as the command line does and return its exit code."""
     app = typer.Typer()
     app.command()(cli_trace.trace)
-    return cli._guarded(lambda: app(list(arguments), standalone_mode=True))
+    return code_of(lambda: app(list(arguments), standalone_mode=True))
 
 
 @pytest.fixture
