@@ -316,7 +316,9 @@ def _show(record: Record, as_json: bool) -> None:
         typer.echo(json.dumps(record.summary, indent=1, ensure_ascii=False))
         return
     out = terminal.console()
-    out.print(terminal.comparison_table(record))
+    for table in terminal.comparison_tables(record, out):
+        out.print(table, markup=False)
+        out.print()
     for line in terminal.verdicts(record.summary["slo"], record.summary["replications"]):
         out.print(line)
     for remark in terminal.remarks(record):

@@ -323,7 +323,7 @@ def test_the_encoder_is_that_of_a_camera_scaled_by_the_pixels() -> None:
 
 
 def test_the_baseline_is_the_one_that_is_named() -> None:
-    from fleet.show.terminal import comparison_table
+    from fleet.show.terminal import comparison_tables, console
     from fleet.study.experiment import run
 
     data = bodies()
@@ -332,7 +332,8 @@ def test_the_baseline_is_the_one_that_is_named() -> None:
         record = run(worlds.load({**data, **({"baseline": named} if named else {})}),
                      options=worlds.LOCAL)  # fmt: skip
         assert record.summary["comparison"]["baseline"] == expected
-        headers = [str(column.header) for column in comparison_table(record).columns]
+        (table,) = comparison_tables(record, console())
+        headers = [str(column.header) for column in table.columns]
         assert f"{expected}\n(baseline)" in headers
     alone = run(worlds.load({**data, "baseline": "outside"}), arms=["inside"], options=worlds.LOCAL)
     assert alone.summary["comparison"]["baseline"] == "inside"

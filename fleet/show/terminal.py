@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import floor, log10
+from textwrap import wrap
 from typing import Any
 
 from rich import box
@@ -31,6 +33,7 @@ def _percent(x: float) -> str:
 
 
 _EMPTY = "–"
+_TITLE_WIDTH, _ARM_WIDTH = 30, 11  # where titles of sections and names of arms break
 _SERVED: dict[str, tuple[str, str, Callable[[float], str]]] = {
     "miscount_per_5_min": ("miscount of 5 minutes", "objects", number),
     "gaps_alerted_within_30_s": ("gaps alerted within 30 s", "of gaps", _percent),
@@ -45,28 +48,57 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False)
 
 
-def comparison_table(record: Record) -> Table:
-    """Return the comparison of all arms of a record."""
-    summary, arms = record.summary, record.arms
+def comparison_tables(record: Record, out: Console) -> list[Table]:
+    """Return the comparison of all arms of a record, in as many tables as the width asks for.
+
+    An arm stands whole in one of them. Where even one arm is too wide, its cells are folded.
+    """
+    arms = list(record.arms)
+    said = list(sections(record.arms))
+    wide = out.options.update(width=10_000)  # else a table measures as wide as there is room
+    for many in range(1, len(arms) + 1):
+        size = -(-len(arms) // many)
+        chosen = [range(k, min(k + size, len(arms))) for k in range(0, len(arms), size)]
+        tables = [_table(record, said, columns) for columns in chosen]
+        if all(out.measure(table, options=wide).maximum <= out.width for table in tables):
+            break
+    tables[0].title = _title(record.summary)
+    return tables
+
+
+def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Sequence[int]) -> Table:
+    """Return a table of some arms, without the rows in which none of them has anything."""
     table = Table(
-        box=box.SIMPLE_HEAD,
-        title=f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
-        f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
-        + (f", first of {many} replications" if (many := summary["replications"]) > 1 else ""),
-        title_style="bold",
-        title_justify="left",
-    )
-    table.add_column("")
-    base = summary["comparison"]["baseline"] if len(arms) > 1 else None
-    for name in arms:
-        table.add_column(f"{name}\n(baseline)" if name == base else name, justify="right")
-    table.add_column("unit", style="dim")
-    for title, rows in sections(arms):
-        table.add_section()
-        table.add_row(Text(title, style="bold"))
-        for label, unit, cells in rows:
+        box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False,
+        title_style="bold", title_justify="left",
+    )  # fmt: skip
+    table.add_column("", overflow="fold")
+    names = list(record.arms)
+    base = record.summary["comparison"]["baseline"] if len(names) > 1 else None
+    for name in (names[k] for k in columns):
+        title = name.replace("_", "_ ") if len(name) > _ARM_WIDTH else name
+        lines = [line.replace(" ", "") for line in wrap(title, _ARM_WIDTH)]
+        lines += ["(baseline)"] if name == base else []
+        table.add_column("\n".join(lines), justify="right", overflow="fold")
+    table.add_column("unit", style="dim", overflow="fold")
+    for title, rows in said:
+        mine = [(label, [cells[k] for k in columns], unit) for label, unit, cells in rows]
+        known = [row for row in mine if set(row[1]) != {_EMPTY}]
+        if known:
+            table.add_section()
+            table.add_row(Text("\n".join(wrap(title, _TITLE_WIDTH)), style="bold"))
+        for label, cells, unit in known:
             table.add_row(f"  {label}", *cells, unit)
     return table
+
+
+def _title(summary: Mapping[str, Any]) -> str:
+    many = summary["replications"]
+    return (
+        f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
+        f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
+        + (f", first of {many} replications" if many > 1 else "")
+    )
 
 
 def _warm_up(summary: Mapping[str, Any]) -> str:
@@ -76,10 +108,11 @@ def _warm_up(summary: Mapping[str, Any]) -> str:
 
 def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
     """Yield (title, rows) of the comparison: bandwidth, latency, power, frames."""
-    yield "Bandwidth by link, mean (busiest second)", _bandwidth(arms)
-    yield "Latency of results, from capture to consumer", _latency(arms)
+    yield "Bandwidth by link, mean", _bandwidth(arms, "mean")
+    yield "Bandwidth, busiest second", _bandwidth(arms, "peak_1s")
+    yield "Latency of results", _latency(arms)
     yield (
-        "Mean latency of results by stage",
+        "Mean latency by stage",
         [
             _row(arms, f"stages_ms.{stage}", title, "ms", number)
             for stage, title in _TITLES.items()
@@ -110,7 +143,7 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
             ],
         )
     if any(arm["accuracy"]["by_light"] for arm in arms.values()):
-        yield "What eyes see, ± 95 % over scenes if there are several", _sights(arms)
+        yield "What eyes see, ± over scenes", _sights(arms)
     served = [
         _row(arms, f"service.{measure}", label, unit, show)
         for measure, (label, unit, show) in _SERVED.items()
@@ -154,16 +187,9 @@ def _latency(arms: Arms) -> list[Row]:
     ]  # fmt: skip
 
 
-def _bandwidth(arms: Arms) -> list[Row]:
-    links = list(dict.fromkeys(name for arm in arms.values() for name in arm["bandwidth_mbit_s"]))
-    rows = []
-    for link in links:
-        cells = []
-        for arm in arms.values():
-            rate = arm["bandwidth_mbit_s"].get(link)
-            cells.append(f"{number(rate['mean'])} ({number(rate['peak_1s'])})" if rate else _EMPTY)
-        rows.append((link, "Mbit/s", cells))
-    return rows
+def _bandwidth(arms: Arms, key: str) -> list[Row]:
+    links = dict.fromkeys(name for arm in arms.values() for name in arm["bandwidth_mbit_s"])
+    return [_row(arms, f"bandwidth_mbit_s.{x}.{key}", x, "Mbit/s", number) for x in links]
 
 
 def _frames(arms: Arms) -> list[Row]:
@@ -200,7 +226,7 @@ def _sights(arms: Arms) -> list[Row]:
         (label, unit, [_known(arm["accuracy"], key, show) for arm in arms.values()])
         for key, label, unit, show in (
             ("recall", "recall in answered frames", "found", _percent),
-            ("frames_alike.recall", "recall, all frames alike", "found", _percent),
+            ("frames_alike.recall", "recall, frames alike", "found", _percent),
             ("recall_of_all", "recall in all frames", "found", _percent),
             ("precision", "precision", "right", _percent),
             ("miscount_per_frame", "miscount of a frame", "objects", number),
@@ -230,8 +256,16 @@ def _known(found: Mapping[str, Any], path: str, show: Callable[[float], str]) ->
     if found.get(key) is None:
         return _EMPTY
     interval = found["ci95"][key]
-    half = f" ± {show((interval[1] - interval[0]) / 2)}" if interval else ""
-    return f"{show(found[key])}{half}"
+    if not interval or interval[0] == interval[1]:
+        return show(found[key])
+    return _to_two_digits(found[key], (interval[1] - interval[0]) / 2, percent=show is _percent)
+
+
+def _to_two_digits(x: float, half: float, *, percent: bool) -> str:
+    """Return a number and half its interval, with no more digits than the interval leaves it."""
+    scale, sign, most = (100, "%", 2) if percent else (1, "", 3)
+    digits = min(most, max(0, 1 - floor(log10(half * scale))))
+    return f"{x * scale:.{digits}f}±{half * scale:.{digits}f}{sign}"
 
 
 def _rollout(arms: Arms) -> list[Row]:

@@ -1,0 +1,78 @@
+"""Tables that a terminal shows: whole at any width, and no more digits than are known."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+import worlds
+from rich.console import Console
+
+from fleet.show import terminal
+from fleet.study.experiment import Record, run
+
+
+@pytest.fixture(scope="module")
+def record() -> Record:
+    """Return a run of seven arms, one of which has a name that is long."""
+    data = worlds.scenario(duration="300 ms")
+    inside, cloud = data["arms"]["on_sensor"], data["arms"]["cloud"]
+    names = ("one", "two", "three", "four", "a_much_longer_name_than_others")
+    data["arms"] = {"on_sensor": inside, **dict.fromkeys(names, cloud), "last": inside}
+    return run(worlds.load(data), options=worlds.LOCAL)
+
+
+def tables(record: Record, width: int) -> list[list[str]]:
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    found = []
+    for table in terminal.comparison_tables(record, out):
+        with out.capture() as shown:
+            out.print(table, markup=False)
+        found.append(shown.get().splitlines())
+    return found
+
+
+@pytest.mark.parametrize("width", [64, 80, 100, 200])
+def test_every_arm_stands_whole_in_a_table_that_fits(record: Record, width: int) -> None:
+    found = tables(record, width)
+    assert len(found) > 1 or width > 100
+    counted = []
+    for lines in found:
+        assert max(map(len, lines)) <= width
+        (row,) = (line for line in lines if line.strip().startswith("captured "))
+        counted += row.split()[1:-1]
+        assert sum("Latency of results" in line for line in lines) == 1
+    captured = [f"{arm['frames']['captured']:,}" for arm in record.arms.values()]
+    assert counted == captured
+
+
+def test_no_cell_is_cut_or_folded(record: Record) -> None:
+    wide = {re.sub(" +", " ", line) for lines in tables(record, 1000) for line in lines}
+    words = {word for line in wide for word in line.split()}
+    for lines in tables(record, 64):
+        start = next(k for k, line in enumerate(lines) if set(line.strip()) == {"─"})
+        assert {word for line in lines[start + 1 :] for word in line.split()} <= words
+    assert not any("…" in line for lines in tables(record, 64) for line in lines)
+
+
+def test_a_row_of_which_an_arm_has_nothing_is_not_shown(record: Record) -> None:
+    for lines in tables(record, 64):
+        for line in lines:
+            cells = line.split()[1:-1]
+            assert not cells or set(cells) != {"–"}
+
+
+@pytest.mark.parametrize(
+    ("x", "half", "percent", "said"),
+    [
+        (0.7653, 0.134, True, "77±13%"),
+        (0.9951, 0.0081, True, "99.5±0.8%"),
+        (0.9951, 0.0004, True, "99.51±0.04%"),
+        (0.2853, 0.1701, False, "0.29±0.17"),
+        (28.43, 3.61, False, "28.4±3.6"),
+        (283.4, 36.1, False, "283±36"),
+    ],
+)
+def test_an_interval_sets_the_digits(x: float, half: float, percent: bool, said: str) -> None:
+    assert terminal._to_two_digits(x, half, percent=percent) == said
