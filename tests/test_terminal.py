@@ -9,7 +9,7 @@ import pytest
 import worlds
 from rich.console import Console
 
-from fleet.show import terminal
+from fleet.show import rows, terminal
 from fleet.study.experiment import Record, run
 
 
@@ -67,7 +67,7 @@ def test_a_row_of_which_an_arm_has_nothing_is_not_shown(record: Record) -> None:
     ("x", "half", "percent", "said"),
     [
         (0.7653, 0.134, True, "77±13%"),
-        (0.9951, 0.0081, True, "99.5±0.8%"),
+        (0.9951, 0.0081, True, "99.51±0.81%"),
         (0.9951, 0.0004, True, "99.51±0.04%"),
         (0.2853, 0.1701, False, "0.29±0.17"),
         (28.43, 3.61, False, "28.4±3.6"),
@@ -75,4 +75,4 @@ def test_a_row_of_which_an_arm_has_nothing_is_not_shown(record: Record) -> None:
     ],
 )
 def test_an_interval_sets_the_digits(x: float, half: float, percent: bool, said: str) -> None:
-    assert terminal._to_two_digits(x, half, percent=percent) == said
+    assert rows._to_two_digits(x, half, percent=percent) == said
