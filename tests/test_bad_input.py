@@ -134,6 +134,10 @@ BAD = [
     (changed(links__metro__to="nowhere"), "links.metro.to: no link or region 'nowhere'"),
     (changed(links__wan__to="metro"), "cannot come after"),
     (changed(links__metro__to="metro"), "cannot come after"),
+    (
+        changed(arms__cloud__per={"cem": {"rate": "3 fps"}}),
+        "arms.cloud.per.cem: no group 'cem' (did you mean 'cam'?); groups: cam",
+    ),
     # what does not fit
     (changed(arms__on_sensor__model="huge"), "49,100,000 B too many; take a smaller model"),
     (changed(arms__on_sensor__device="test-ai-small"), "B too many; take a smaller model"),
@@ -529,6 +533,7 @@ def times_of(rows: str, folder: Path, **trace: str) -> CaptureTimes:
         ("t_s,id\nnan,cam-0\n", "t_s in row 1 is empty or not a number"),
         ("t,id\n1,cam-0\n", "has no column t_s; it has t, id"),
         ("t_s;id\n1;cam-0\n", "has no column t_s, id; it has t_s;id"),
+        ("t_s,id,id\n1,cam-0,cam-1\n", "has two columns id; rename or remove one"),
         ("t_s,id\n", "needs 1 to"),
         (
             "t_s,id\n1715860800.1,cam-0\n1715860801,cam-1\n",
@@ -548,6 +553,12 @@ def test_capture_times(rows: str, expected: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         times_of(rows, tmp_path, sensor="id")
     assert expected in str(caught.value)
+
+
+def test_times_of_a_trace_have_no_rate_to_change(tmp_path: Path) -> None:
+    events = [{"at": "1 s", "profile": "cam", "rate": "3 fps"}]
+    with pytest.raises(InputError, match=r"events\[0\].rate: 'cam' captures at the times of a"):
+        worlds.lone(tmp_path, [1, 2], {"technology": "test-port"}, events=events)
 
 
 def test_capture_times_that_fit_in_part(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from typer.testing import CliRunner
 import fleet
 from fleet.cli import app
 from fleet.plan import expected
-from fleet.results.load import loads
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.results import load as asked
 from fleet.results.metrics import sent_bytes
+from fleet.scenario.load import loads
 from fleet.show.expected import boxes, load_facts, load_lines
 from fleet.show.remarks import load_remarks
-from fleet.stages.books import SENT_FRAMES, SENT_PAYLOAD
+from fleet.stages.books import CAPTURED, SENT_FRAMES, SENT_PAYLOAD
 from fleet.stages.frames import READY, UPLINK
 
 
@@ -50,7 +53,7 @@ def busy(**changes: Any) -> dict[str, Any]:
 def test_expected_load_is_that_of_a_run(arm: str) -> None:
     plan = worlds.plan(busy(), arm)
     facts, outcome = load_facts(plan), worlds.run(plan)
-    measured, span_s = loads(outcome), 20.0
+    measured, span_s = asked.loads(outcome), 20.0
     tolerance = 0.1 if arm == "crops" else 0.05  # who is in view differs from run to run
     for name, fact in facts["links"].items():
         found = measured[name]["offered"]
@@ -128,6 +131,34 @@ def test_the_wait_of_a_first_hop_is_that_of_a_queue_at_random() -> None:
     rows = worlds.table(worlds.run(plan))
     waits = (rows[:, UPLINK] - rows[:, READY]) * 1e-9 - service_s
     assert wait_s == pytest.approx(float(np.mean(waits)), rel=0.06)
+
+
+def test_expected_frames_know_of_changes_of_rate() -> None:
+    data = busy(events=[
+        {"at": "5 s", "profile": "cam", "rate": "20 fps"},
+        {"at": "15 s", "profile": "cam-03", "rate": "40 fps"},
+    ])  # fmt: skip
+    plan = worlds.plan(data, "cloud")
+    assert expected.frames(plan) == pytest.approx(20 * (5 * 10 + 15 * 20) + 5 * 20)
+    captured = worlds.run(plan).tally.sensors[:, CAPTURED].sum()
+    assert captured == pytest.approx(expected.frames(plan), abs=3 * plan.size)
+    lines = list(load_lines("cloud", load_facts(plan)))
+    assert "cloud: all of this as it begins; events change rates or demand later" in lines
+    assert not any("as it begins" in line for line in load_lines("cloud", load_facts(
+        worlds.plan(busy(), "cloud")
+    )))  # fmt: skip
+
+
+def test_a_sensor_that_sends_nothing_waits_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("t_s,id\n1,cam-0\n2,cam-0\n")
+    (tmp_path / "catalogue").symlink_to(worlds.HERE / "catalogue")
+    trace = {"file": "t.csv", "column": "t_s", "sensor": "id"}
+    data = worlds.scenario()
+    data["sensors"]["cam"] |= {"count": 2, "capture": {"trace": trace}}
+    del data["sensors"]["cam"]["rate"]
+    loaded = loads(json.dumps(data), str(tmp_path / "s.yaml"))
+    facts = load_facts(compile_plan(loaded, catalogue(loaded), "cloud"))
+    assert facts["groups"]["cam"]["first_hop_wait_ms"] < 1
 
 
 def test_check_prints_it(tmp_path: Any) -> None:

@@ -168,10 +168,10 @@ SPELLINGS = {
 NUMBERS = ("0", "0.044715", "0.5", "0.79788456", "1", "1.41421356", "3", "6")
 
 
-def activated(spelling: list[Any]) -> bytes:
+def activated(spelling: list[Any], *, bias: bool = True) -> bytes:
     """Return a convolution, a function of its numbers, and another convolution."""
     nodes = [
-        node("Conv", ["x", "w1", "b"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        node("Conv", ["x", "w1", *["b"] * bias], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
         *spelling,
         node("Conv", ["a", "w2"], ["y"], strides=[2, 2], pads=[1, 1, 1, 1]),
     ]
@@ -197,6 +197,11 @@ def test_a_function_costs_the_same_however_it_is_spelt(function: str) -> None:
         assert counted.working_bytes == 640 * 640 * 3 + 320 * 320 * 32  # 4,505,600
         assert counted.total("written_bytes") == 320 * 320 * 32 + 160 * 160 * 8
         said.append(Session(data, function).run(picture)[0])
+        if function == "scaled":
+            continue  # its shift is a bias
+        without = graph.read(activated(spelling, bias=False), function)
+        assert [layer.operator for layer in without.layers] == ["Conv", "Conv"]
+        assert without.total("parameters") == 32 * 27 + 8 * 32 * 9
     for other in said[1:]:
         np.testing.assert_allclose(other, said[0], rtol=1e-3, atol=1e-3)
 
@@ -333,6 +338,24 @@ def test_what_is_not_counted_is_said() -> None:
     nodes = [node("ReduceMax", ["x"], ["m"], keepdims=0), node("Cast", ["m"], ["so"], to=9), either]
     with pytest.raises(InputError, match="m: operator If branches or loops"):
         counted_layers(nodes, [1, 3], ["y"])
+
+
+def test_a_branch_whose_way_is_known_is_a_branch() -> None:
+    """What it computes is not in the graph that is counted."""
+    branch = helper.make_graph([node("Relu", ["c"], ["r"])], "b", [], [value("r")])
+    either = node("If", ["yes"], ["a"], then_branch=branch, else_branch=branch)
+    nodes = [node("Conv", ["x", "w"], ["c"]), either, node("Conv", ["a", "w"], ["y"])]
+    constants = {"w": weights(3, 3, 1, 1), "yes": np.array(True)}
+    with pytest.raises(InputError, match="m: operator If branches or loops"):
+        counted_layers(nodes, [1, 3, 4, 4], ["y"], constants)
+
+
+def test_what_no_output_hangs_on_costs_nothing() -> None:
+    conv = node("Conv", ["x", "w"], ["y"])
+    dead = [node("Conv", ["x", "w"], ["d1"]), node("Conv", ["d1", "w"], ["d2"])]
+    constants = {"w": weights(3, 3, 1, 1)}
+    alone = counted_layers([conv], [1, 3, 4, 4], ["y"], constants)
+    assert counted_layers([*dead, conv], [1, 3, 4, 4], ["y"], constants).layers == alone.layers
 
 
 def test_slopes_count_and_folded_weights_do_not() -> None:

@@ -14,6 +14,7 @@ from fleet.chance import uniform
 from fleet.errors import InputError
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.results import load as loaded
 from fleet.results.energy import account, radio_ns
 from fleet.scenario.load import loads
 from fleet.stages.books import PROMOTION_NS
@@ -174,6 +175,15 @@ def test_a_spent_cap_slows_the_sender_down(
     fast = worlds.FRAME_BITS * 1_000_000_000 // 10_000_000
     slow = worlds.FRAME_BITS * 1_000_000_000 // 200_000
     assert service.tolist() == [fast] * full + [slow] * (20 - full)
+
+
+def test_a_link_can_carry_its_cap_at_full_rate_and_then_less(tmp_path: Path) -> None:
+    """Of 3 s: 160,000 bit at 10 Mbit/s, in 16 ms, then 200 kbit/s."""
+    uplink = {**PORT, "cap": "20 kB", "throttled_rate": "200 kbit/s"}
+    plan = worlds.lone(tmp_path, [k * 100 * MS for k in range(20)], uplink, duration="3 s")
+    load = loaded.loads(worlds.run(plan))["first"]
+    possible = 160_000 + 200_000 * (3 - 0.016)
+    assert load["busiest_offered"] == pytest.approx(20 * worlds.FRAME_BITS / possible, rel=1e-9)
 
 
 def test_a_cap_belongs_to_each_sender_of_a_shared_cell() -> None:

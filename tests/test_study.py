@@ -6,9 +6,11 @@ import copy
 import json
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import worlds
 
@@ -16,6 +18,7 @@ import fleet
 from fleet.engine.run import Options
 from fleet.results.interval import interval95, t95
 from fleet.show import terminal
+from fleet.show.folder import write_folder
 from fleet.study import experiment
 from fleet.study.compare import compare
 from fleet.study.experiment import run
@@ -41,6 +44,14 @@ def test_student_t() -> None:
     assert t95(35) == 2.042
     assert t95(50) == 2.021
     assert t95(10_000) == 1.980
+
+
+def test_an_arm_without_a_result_is_written_like_the_others(tmp_path: Path) -> None:
+    data = worlds.scenario(duration="1 s")
+    data["arms"]["on_sensor"]["rate"] = "0.01 fps"
+    write_folder(run(worlds.load(data), options=worlds.LOCAL), tmp_path / "out")
+    table = pq.read_table(tmp_path / "out" / "histograms.parquet")
+    assert set(table["arm"].to_pylist()) == {"cloud"}
 
 
 def test_intervals_cover() -> None:

@@ -113,7 +113,7 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         if port.name not in constants
     }
     counting = _Counting(onnx, name, {**inputs, **constants, **seen.shapes}, constants)
-    for node in graph.node:
+    for node in _needed(graph.node, outputs):
         counting.node(node)
     layers = counting.together(set(outputs))
     if not layers:
@@ -135,6 +135,16 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         working_at=at,
         any_batch=seen.any_batch,
     )
+
+
+def _needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
+    """Return the operators on which an output hangs: no runtime computes the others."""
+    wanted, found = set(outputs), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output) or any(a.HasField("g") for a in node.attribute):
+            wanted |= set(node.input)
+            found.append(node)
+    return found[::-1]
 
 
 @dataclass
@@ -163,17 +173,17 @@ class _Counting:
 
     def node(self, node: Any) -> None:
         """Take the next operator of the file."""
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            raise InputError(
+                f"{self.name}: operator {node.op_type} branches or loops, so what it costs is not"
+                " fixed; export the model without it"
+            )
         computed = [t for t in node.input if t and t not in self.constants]
         if node.op_type == "Shape" or not computed:  # known before the network runs
             self.constants |= {t: self.shapes.get(t, []) for t in node.output if t}
             if node.op_type == "DequantizeLinear":  # weights, kept in eight bits
                 self.constants[node.output[0]] = self.shapes[node.input[0]]
             return
-        if any(a.HasField("g") or a.graphs for a in node.attribute):
-            raise InputError(
-                f"{self.name}: operator {node.op_type} branches or loops, so what it costs is not"
-                " fixed; export the model without it"
-            )
         self.operators[node.op_type] += 1
         if node.op_type in _FREE or self._is_layout(node):
             self.roots[node.output[0]] = computed[0]

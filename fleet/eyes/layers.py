@@ -173,7 +173,8 @@ def _take_in(before: Layer, function: Sequence[Layer], about: Mapping[str, About
     straight = before.outputs[0]  # up to here all is scaling and shifting
     known = about[straight]
     for layer in function:
-        if layer.inputs == [straight] and layer.operator in _SCALES | _SHIFTS:
+        alone = sum(straight in other.inputs for other in function) == 1
+        if alone and layer.inputs == [straight] and layer.operator in _SCALES | _SHIFTS:
             straight = layer.outputs[0]
             if layer.operator in _SHIFTS:
                 before.parameters += known.lacks_bias

@@ -218,6 +218,9 @@ def read_columns(path: Path, columns: list[str]) -> dict[str, list[object]]:
             f"{path}: has no column {', '.join(missing)}; it has {', '.join(table.column_names)}"
             " (columns are cut at commas)"
         )
+    twice = [c for c in columns if table.column_names.count(c) > 1]
+    if twice:
+        raise InputError(f"{path}: has two columns {twice[0]}; rename or remove one")
     if not 0 < table.num_rows <= MAX_ROWS:
         raise InputError(f"{path}: needs 1 to {MAX_ROWS:,} rows, has {table.num_rows:,}")
     return {c: table.column(c).to_pylist() for c in columns}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.plan.columns import HOUR, KIND, TIME_NS, A, Floats, Ints, Plan
+from fleet.plan.columns import DEMAND, HOUR, KIND, RATE, TIME_NS, A, Floats, Ints, Plan
 from fleet.plan.light import light_by_second
 from fleet.stages import camera, capture, scene, sight, uplink
 from fleet.stages.camera import gop_start
@@ -58,6 +58,22 @@ def flows(plan: Plan) -> Flows:
         mine = np.flatnonzero((kinds == kind).all(axis=1))
         sizes[mine] = _sizes(plan, mine, fps[mine[0]])
     return Flows(fps, answered, sent, *sizes.T)
+
+
+def frames(plan: Plan) -> float:
+    """Return the frames that the sensors are expected to capture, with all changes of rate."""
+    rows = plan.timetable[plan.timetable[:, KIND] == RATE]
+    per_ns = capture.frames_per_ns(plan.clocks)
+    total = float(per_ns.sum()) * plan.end_ns
+    for at_ns, _, sensor, num, den in rows.tolist():
+        total += (den / num - per_ns[sensor]) * (plan.end_ns - at_ns)
+        per_ns[sensor] = den / num
+    return total
+
+
+def changes(plan: Plan) -> bool:
+    """Return whether rates or demand change on the way, which mean loads leave out."""
+    return bool(np.isin(plan.timetable[:, KIND], (RATE, DEMAND)).any())
 
 
 def _answered_fps(
@@ -193,7 +209,8 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
     use, square = sums / np.array([rate, rate**2])
     with np.errstate(divide="ignore"):
         wait = np.where(use < 1, square / (2 * (1 - use)), np.inf)
-    gap_ns, timers = 1e9 / of.sent_fps, plan.timers
+        gap_ns = 1e9 / of.sent_fps  # infinite if nothing is sent
+    timers = plan.timers
     dozes = np.where(gap_ns > timers.drx_after_ns, timers.drx_wait_ns / 2, 0.0)
     wake = np.where(gap_ns > timers.tail_ns, timers.promotion_ns, dozes) * 1e-9
     use_of, wait_of = np.where(mine, use[link], 0.0), np.where(mine, wait[link], 0.0)

@@ -10,6 +10,7 @@ from fleet.errors import InputError
 from fleet.scenario.city import Demand, Site, read_demand, read_sites
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import At, SensorGroup
+from fleet.scenario.strict_yaml import Keys
 
 MAX_SENSORS = 10_000_000
 
@@ -134,6 +135,9 @@ def arm_of_each(
         InputError: an arm or a group is not known.
     """
     arms = {name: spec for name, spec in scenario.model.arms.items() if spec.place is None}
+    for name, spec in scenario.model.arms.items():
+        for group in spec.per:
+            _check_group(scenario, group, ("arms", name, "per", group))
     if placement is not None:
         chosen = [placement(sensor) for sensor in placed]
         for sensor, name in zip(placed, chosen, strict=True):
@@ -157,15 +161,18 @@ def arm_of_each(
 
 
 def _check_place(scenario: Scenario, arm: str, place: Mapping[str, str], arms: list[str]) -> None:
-    groups = list(scenario.model.sensors)
     for group, name in place.items():
         keys = ("arms", arm, "place", group)
-        if group != "default" and group not in groups:
-            raise scenario.error(
-                keys,
-                f"no group '{group}'{did_you_mean(group, groups)}; groups: {', '.join(groups)}",
-            )
+        if group != "default":
+            _check_group(scenario, group, keys)
         if name not in arms:
             raise scenario.error(
                 keys, f"no arm '{name}'{did_you_mean(name, arms)}; arms: {', '.join(arms)}"
             )
+
+
+def _check_group(scenario: Scenario, group: str, keys: Keys) -> None:
+    groups = list(scenario.model.sensors)
+    if group not in groups:
+        hint = did_you_mean(group, groups)
+        raise scenario.error(keys, f"no group '{group}'{hint}; groups: {', '.join(groups)}")

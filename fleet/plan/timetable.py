@@ -27,6 +27,7 @@ from fleet.plan.placing import Placed
 from fleet.plan.rollout import Spans, Written, blind_rows
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys
 
 HOUR_NS = 3_600_000_000_000
@@ -73,6 +74,8 @@ def targets(
             hint = did_you_mean(event.cell, sorted(cells))
             raise scenario.error((*keys, "cell"), f"no cell '{event.cell}'{hint}")
         found = [i for i in found if placed[i].site.cell == event.cell]
+    if event.rate is not None:
+        _check_clocks(scenario, [placed[i].group for i in found], (*keys, "rate"))
     declared = scenario.model.links if event.kind == "outage" else scenario.model.sensors
     if not found and name not in declared:
         hint = did_you_mean(name, [*classes, *names])
@@ -120,6 +123,17 @@ def merge(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 def down_rows(kind: int, down: dict[int, Spans], end_ns: int) -> list[EventRow]:
     """Return the rows of links or sensors that go down before the end."""
     return [(b, kind, i, e, 0) for i, parts in down.items() for b, e in parts if b < end_ns]
+
+
+def _check_clocks(scenario: Scenario, groups: Sequence[str], keys: Keys) -> None:
+    """Refuse another frame rate where times come out of a trace."""
+    for group in dict.fromkeys(groups):
+        if isinstance(scenario.model.sensors[group].capture, Capture):
+            raise scenario.error(
+                keys,
+                f"'{group}' captures at the times of a trace, which has no rate; name another"
+                " group, or leave 'rate' out",
+            )
 
 
 def profile_rows(

@@ -105,13 +105,9 @@ def _grows(plan: Plan, offered: Floats, idle_ns: Ints, waiting: Any, lost: Float
 def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
     plan, counts = outcome.plan, outcome.tally.links
     offered_bits = counts[:, OFFERED_BITS].astype(np.float64)
-    rate = plan.links[:, uplink.RATE_BPS].copy()
-    cap = plan.links[:, uplink.CAP_BITS]
     carried = counts[:, ACCEPTED_BEFORE_BITS] + counts[:, OFFERED_BITS] - counts[:, DROPPED_BITS]
-    slow = (cap > 0) & (carried >= cap)
-    rate[slow] = plan.links[slow, uplink.THROTTLED_BPS]
     span_s = plan.measured_ns * 1e-9
-    offered = offered_bits / (rate * span_s)
+    offered = offered_bits / _possible_bits(plan, counts, carried, span_s)
     busy = counts[:, BUSY_NS] / plan.measured_ns
     gone = counts[:, [SENT_BEFORE_BITS, SENT_LINK_BITS]].sum(axis=1)
     waiting = (carried - gone).astype(np.float64)
@@ -137,6 +133,20 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
                 rate=float(offered_bits[most]) / span_s / 1e6,
             ),
         )
+
+
+def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:
+    """Return what each link could have carried in a span; after its cap is spent it is slower.
+
+    A cap is spent when as much has been carried, which at the link's full rate would be soonest.
+    """
+    rate, cap = plan.links[:, uplink.RATE_BPS], plan.links[:, uplink.CAP_BITS]
+    possible = np.asarray(rate * span_s, dtype=np.float64)
+    slow = (cap > 0) & (carried >= cap)
+    left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)
+    throttled = plan.links[:, uplink.THROTTLED_BPS] * (span_s - left / rate)
+    possible[slow] = (left + throttled)[slow]
+    return possible
 
 
 def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:

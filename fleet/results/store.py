@@ -162,7 +162,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 def _tagged(table: pa.Table, arm: str, replication: int) -> pa.Table:
     n = table.num_rows
     table = table.add_column(0, "replication", pa.array(np.full(n, replication, dtype=np.int32)))
-    return table.add_column(0, "arm", pa.array([arm] * n).dictionary_encode())
+    return table.add_column(0, "arm", pa.array([arm] * n, pa.string()).dictionary_encode())
 
 
 def provenance(

@@ -21,6 +21,7 @@ def load_facts(plan: Plan) -> dict[str, Any]:
     """Return what the links, servers and sensors of a plan are expected to be asked for."""
     of = expected.flows(plan)
     return {
+        "before_changes": expected.changes(plan),
         "links": _links(plan, of),
         "servers": _pools(plan, expected.pool_fps(plan, of), server_fps),
         "decoders": _pools(plan, expected.pool_px(plan, of), _decoder_px),
@@ -150,6 +151,8 @@ def load_lines(arm: str, facts: Mapping[str, Any]) -> Iterator[str]:
         for name, fact in facts["groups"].items()
     ]
     yield f"{arm}, sent by a sensor: {', '.join(sends)}"
+    if facts["before_changes"]:
+        yield f"{arm}: all of this as it begins; events change rates or demand later"
     for name, fact in facts["groups"].items():
         if fact["why_skipped"]:
             yield f"{arm}, DSP: {answer_line(name, fact)}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fleet.engine.run import default_window_ns
+from fleet.plan import expected
 from fleet.plan.columns import EVENT_NAMES, KIND, Plan
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
@@ -38,7 +39,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "objects_in_view": {name: round(n, 3) for name, n in mean_in_view(first).items()},
         "light": light_spans(first),
         "frames_per_s": {arm: round(rate, 3) for arm, rate in per_s.items()},
-        "frames": {arm: round(rate * first.end_ns / 1e9) for arm, rate in per_s.items()},
+        "frames": {arm: round(expected.frames(p[0])) for arm, p in plans.items()},
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
         "sight": {
             arm: sorted({found.text for found in p[0].stand_ins}) for arm, p in plans.items()
