@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.errors import InputError
-from fleet.interrupt import check, in_haste, whole
+from fleet.interrupt import in_haste, whole
 
 if TYPE_CHECKING:
     from fleet.engine.run import Options
@@ -296,11 +296,7 @@ def _save(record: Record, asked: Asked) -> None:
     said.print(f"Results and figures: {_short(path)}/", style="dim", soft_wrap=True, markup=False)
     if asked.frames is not None:
         frames = Path(asked.frames)
-        frames.mkdir(parents=True, exist_ok=True)
-        for arm, runs in record.outcomes.items():
-            for replication, outcome in enumerate(runs):
-                check()
-                write_frames(frames / f"{arm}-{replication}.parquet", outcome)
+        write_frames(frames, record.outcomes)
         said.print(f"Frames: {_short(frames)}/", style="dim", soft_wrap=True, markup=False)
 
 

@@ -85,11 +85,15 @@ def check_frames_place(path: Path, scenario: str | None = None) -> None:
     if scenario is None:
         return
     for file in sorted(path.glob("*.parquet")):
-        try:
-            of = (pq.read_schema(file).metadata or {}).get(_OF, b"").decode()
-        except (OSError, pa.ArrowInvalid, UnicodeDecodeError):
-            of = ""
-        _check_own(file, of, scenario)
+        _check_own(file, _frames_of(file), scenario)
+
+
+def _frames_of(file: Path) -> str:
+    """Return of which scenario a file has frames; empty if it has none."""
+    try:
+        return str((pq.read_schema(file).metadata or {}).get(_OF, b"").decode())
+    except (OSError, pa.ArrowInvalid, UnicodeDecodeError):
+        return ""
 
 
 def _scenario_in(path: Path) -> str:
@@ -269,12 +273,31 @@ def histogram_table(outcome: Outcome) -> pa.Table:
     )
 
 
-def write_frames(path: Path, outcome: Outcome) -> None:
-    """Write every frame of an outcome as Parquet, in order of (sensor, frame)."""
-    table = frame_table(outcome).replace_schema_metadata({_OF: outcome.plan.scenario.encode()})
-    with passing(path.with_name(f".{path.name}.part")) as draft:
-        pq.write_table(table, draft)
-        draft.replace(path)
+def write_frames(folder: Path, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+    """Write every frame as Parquet, a file for each arm and replication, all of them or none.
+
+    Each is in order of (sensor, frame). Frames of a run before go; other files stay.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with passing_folder(".frames-", folder) as draft:
+            for arm, runs in outcomes.items():
+                for replication, outcome in enumerate(runs):
+                    check()
+                    name = outcome.plan.scenario.encode()
+                    table = frame_table(outcome).replace_schema_metadata({_OF: name})
+                    pq.write_table(table, draft / f"{arm}-{replication}.parquet")
+            with whole():
+                for old in folder.glob("*.parquet"):
+                    if _frames_of(old):
+                        old.unlink()
+                for new in draft.iterdir():
+                    new.replace(folder / new.name)
+    except OSError as error:
+        raise InputError(f"cannot write frames to '{folder}': {error.strerror}") from None
 
 
 def frame_table(outcome: Outcome) -> pa.Table:
