@@ -39,8 +39,9 @@ def script(body: str, *arguments: str | Path, heed: bool = True) -> subprocess.P
         "leave(code_of(work))\n"
     )
     running = subprocess.Popen(
-        [sys.executable, "-c", text, *map(str, arguments)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=heed_interrupts if heed else None,
+        [sys.executable, "-c", text, *map(str, arguments)], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        preexec_fn=heed_interrupts if heed else None,
     )  # fmt: skip
     assert running.stdout is not None
     assert running.stdout.readline() == "ready\n"
@@ -113,7 +114,6 @@ def test_what_must_be_whole_is_whole(tmp_path: Path) -> None:
 with interrupt.whole():
     with open(sys.argv[1], "w") as file:
         ready()
-        sys.stdin.readline()
         for _ in range(100):
             file.write("x")
             file.flush()
@@ -149,8 +149,8 @@ def scenario_file(folder: Path) -> Path:
     shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
     for name in ("demand.csv", "no-sites.csv"):
         shutil.copy(worlds.HERE / name, folder)
-    data: dict[str, Any] = worlds.scenario(duration="200 s", city={"demand": "demand.csv"})
-    data["sensors"]["cam"] |= {"count": 30, "rate": "20 fps"}
+    data: dict[str, Any] = worlds.scenario(duration="60 s", city={"demand": "demand.csv"})
+    data["sensors"]["cam"] |= {"count": 20, "rate": "20 fps"}
     path = folder / "busy.yaml"
     path.write_text(json.dumps(data))
     return path
@@ -165,16 +165,17 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float
     """Return a scenario, the fingerprint of a run of it that nobody interrupts, and its time."""
     folder = tmp_path_factory.mktemp("straight")
     path = scenario_file(folder)
-    began = time.monotonic()
-    done = subprocess.run(
-        fleet("run", path, "-o", folder / "out", "--executor", "local", "--json"),
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    for _ in range(2):  # the first may have to compile
+        began = time.monotonic()
+        done = subprocess.run(
+            fleet("run", path, "-o", folder / "out", "--executor", "local", "--json"),
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
     return path, json.loads(done.stdout)["fingerprint"], time.monotonic() - began
 
 
 @pytest.mark.parametrize("presses", [1, 2])
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.1, 0.35, 0.6, 0.85])
 def test_a_run_that_is_pressed_anywhere(
     share: float, presses: int, straight: tuple[Path, str, float], tmp_path: Path
 ) -> None:
@@ -242,8 +243,8 @@ def test_a_run_on_ray_that_is_pressed_leaves_nobody_behind(
     assert "Traceback" not in said
     assert "go on with: fleet run --resume" in said
     until = time.monotonic() + LONG_S
-    while marked(str(tmp_path)):
-        assert time.monotonic() < until, marked(str(tmp_path))
+    while left := marked(str(tmp_path)) - RAYS_OWN:
+        assert time.monotonic() < until, left
         time.sleep(0.1)
     again = subprocess.run(
         fleet("run", "--resume", output, "--executor", "local", "--json"),
@@ -253,13 +254,17 @@ def test_a_run_on_ray_that_is_pressed_leaves_nobody_behind(
     assert json.loads(again.stdout)["fingerprint"] == fingerprint
 
 
-def marked(word: str) -> list[int]:
-    """Return the processes that have a word in their environment."""
-    found = []
+RAYS_OWN = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}
+"""Hold nothing of a run; they try for a minute to tell those who are gone that they are gone."""
+
+
+def marked(word: str) -> set[str]:
+    """Return the commands of the processes that have a word in their environment."""
+    found = set()
     for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
             if word.encode() in entry.read_bytes():
-                found.append(int(entry.parent.name))
+                found.add((entry.parent / "cmdline").read_text().strip("\0 "))
         except OSError:
             continue
     return found
@@ -318,7 +323,7 @@ def test_results_of_others_are_replaced_by_force_only(tmp_path: Path) -> None:
     assert {f.name for f in frames.iterdir()} == {"cloud-0.parquet"}
     refused = run("--set", "name=other")
     assert refused.returncode == 2
-    assert "is of scenario 'made-up', not of 'other'; choose another place, or" in refused.stderr
+    assert "is of scenario 'test', not of 'other'; choose another place, or" in refused.stderr
     assert (out / "summary.json").read_bytes() != before
     (frames / "notes.txt").write_text("mine")
     assert run("--set", "name=other", "--arm", "on_sensor", "--force").returncode == 0

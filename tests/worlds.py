@@ -366,7 +366,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             },
             "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
         },
-        events=[e for e in draw(st.lists(_event(), max_size=5)) if _in_time(e)],
+        events=[
+            e
+            for e in draw(st.lists(_event(), max_size=5))
+            if _in_time(e) and _has_a_rate(e, sensors)
+        ],
     )
 
 
@@ -393,6 +397,11 @@ def _passes(links: dict[str, Any], start: str, after: str) -> bool:
 
 
 ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "mixed"])
+
+
+def _has_a_rate(event: dict[str, Any], sensors: dict[str, dict[str, Any]]) -> bool:
+    """Return whether an event may be: the frame rate of given times cannot change."""
+    return "rate" not in event or not isinstance(sensors[event["profile"]]["capture"], dict)
 
 
 def _in_time(event: dict[str, Any]) -> bool:
