@@ -68,6 +68,21 @@ def test_the_lower_of_the_arm_s_rate_and_an_event_s_holds(engine: str) -> None:
     assert len(times) >= len(expected) - 1
 
 
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+@pytest.mark.parametrize("capture", ["periodic", "poisson"])
+def test_an_event_that_asks_for_the_rate_there_is_disturbs_nothing(
+    capture: str, engine: str
+) -> None:
+    """Neither for the group's own rate nor for more than an arm can."""
+    for arm, rate in (("cloud", "25 fps"), ("slow", "50 fps")):
+        times = []
+        for events in ([], [{"at": "1010 ms", "profile": "cam", "rate": rate}]):
+            data = slow(events=events)
+            data["sensors"]["cam"]["capture"] = capture
+            times.append(captured_ns(data, arm, engine))
+        assert times[0] == times[1]
+
+
 def test_frames_of_a_slow_arm_are_larger() -> None:
     """P frames follow the arm's own period, as if the group had that rate: (T / T0)^e."""
     alone = worlds.scenario(inference="constant")

@@ -48,15 +48,16 @@ def waits_ns(plan: Plan, engine: str) -> list[int]:
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_a_message_after_silence_waits_for_the_promotion(engine: str, tmp_path: Path) -> None:
-    # The radio takes the first frame at 30 ms: 90 ms is the very end of its tail.
-    times = [0, 90 * MS + 1, 300 * MS, 310 * MS + PROMOTION, 1000 * MS]
+    # The radio takes the first frame at 30 ms; 60 ms after that is sent is the very end of its tail.
+    times = [0, 90 * MS + SERVICE + 1, 300 * MS, 310 * MS + PROMOTION, 1000 * MS]
     plan = worlds.lone(tmp_path, times, RADIO)
     assert waits_ns(plan, engine) == [PROMOTION, PROMOTION, PROMOTION, 0, PROMOTION]
 
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_a_dozing_radio_wakes_within_its_cycle(engine: str, tmp_path: Path) -> None:
-    awake, doze, end_of_tail = 30 * MS + DRX_AFTER, 30 * MS + DRX_AFTER + 1, 30 * MS + TAIL
+    sent = PROMOTION + SERVICE
+    awake, doze, end_of_tail = sent + DRX_AFTER, sent + DRX_AFTER + 1, sent + TAIL
     for number, (second, draws) in enumerate([(awake, False), (doze, True), (end_of_tail, True)]):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -67,9 +68,9 @@ def test_a_dozing_radio_wakes_within_its_cycle(engine: str, tmp_path: Path) -> N
 
 
 def test_draws_of_the_cycle_are_uniform(tmp_path: Path) -> None:
-    times = [k * 25 * MS for k in range(2000)]
-    plan = worlds.lone(tmp_path, times, RADIO, duration="60 s")
-    waits = np.array(waits_ns(plan, "columns")[2:])  # the second frame comes during the promotion
+    times = [k * 35 * MS for k in range(2000)]
+    plan = worlds.lone(tmp_path, times, RADIO, duration="80 s")
+    waits = np.array(waits_ns(plan, "columns")[2:])  # the second frame comes before it dozes
     assert waits.min() >= 0
     assert waits.max() < DRX
     error = waits.std(ddof=1) / np.sqrt(len(waits))
@@ -92,6 +93,35 @@ def test_a_frame_during_the_promotion_follows_at_once(tmp_path: Path) -> None:
     rows = worlds.table(worlds.run(worlds.lone(tmp_path, [0, 10 * MS], RADIO)))
     assert rows[0, ACCESS] == PROMOTION + SERVICE + WIRE
     assert rows[1, ACCESS] == rows[0, ACCESS] + SERVICE
+
+
+@pytest.mark.parametrize("options", [{}, {"window_ns": 700_000}, {"engine": "reference"}])
+def test_a_radio_that_sends_is_awake(options: dict[str, Any], tmp_path: Path) -> None:
+    """Sending takes 101.92 ms, longer than its tail: who comes meanwhile, or soon after, goes on.
+
+    Its port is down for longer than a tail and again when it has nothing to send, which is no
+    activity.
+    """
+    uplink = {**RADIO, "rate": "100 kbit/s"}
+    times = [0, 125 * MS, 300 * MS, 500 * MS]
+    outage = {"outage": "first", "lasts": "80 ms"}
+    events = [{"at": "60 ms", **outage}, {"at": "420 ms", **outage}]
+    plan = worlds.lone(tmp_path, times, uplink, events=events)
+    rows = worlds.table(worlds.run(plan, **options))
+    sending = worlds.FRAME_BITS * 10_000
+    first = PROMOTION + sending + 80 * MS
+    ends = [first, first + sending, first + 2 * sending, 500 * MS + PROMOTION + sending]
+    assert (rows[:, ACCESS] - WIRE).tolist() == ends
+    states = radio_ns(plan, worlds.run(plan, **options).tally)
+    assert states["promotion"][0] == 2 * PROMOTION
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_promotion_is_cut_at_the_end(engine: str, tmp_path: Path) -> None:
+    plan = worlds.lone(tmp_path, [0, 190 * MS], RADIO, duration="200 ms")
+    states = radio_ns(plan, worlds.run(plan, engine=engine).tally)
+    assert states["promotion"][0] == PROMOTION + 10 * MS
+    assert states["tail"][0] == TAIL
 
 
 # Energy ---------------------------------------------------------------------------------------
@@ -327,6 +357,30 @@ def test_frames_that_come_to_a_cell_by_a_line_wait_in_one_box(engine: str, tmp_p
     assert rows[0, UPLINK] - rows[0, ACCESS] == CELL + WIRE
     up = 150 * MS + WIRE
     assert rows[[1, 3], UPLINK].tolist() == [up + CELL, up + 2 * CELL]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_box_loses_what_it_would_lose_without_radios_beside_it(engine: str) -> None:
+    """Cameras on ports lose the same frames on a cell, whether others reach it by radio or not."""
+    data = shared_cell(1, loss="40 %")
+    cam = {**data["sensors"]["cam"], "count": 3, "rate": "2 fps", "uplink": "port"}
+    data["links"]["port"] = {**PORT, "shared_by": "sensor", "to": "cell"}
+    lost = []
+    for beside in ({}, {"z": {**data["sensors"]["cam"], "rate": "1 fps"}}):
+        plan = worlds.plan({**data, "sensors": {"box": cam, **beside}, "duration": "20 s"}, "cloud")
+        rows = worlds.table(worlds.run(plan, engine=engine))
+        gone = rows[(rows[:, SENSOR] < 3) & (rows[:, FATE] == LOST_LINK)]
+        lost.append(gone[:, [SENSOR, FRAME]].tolist())
+    assert len(lost[0]) > 3
+    assert lost[0] == lost[1]
+
+
+def test_a_cap_on_a_cell_of_boxes_and_radios_is_refused() -> None:
+    data = shared_cell(2, cap="1 MB", throttled_rate="100 kbit/s")
+    data["links"]["port"] = {**PORT, "shared_by": "sensor", "to": "cell"}
+    data["sensors"]["box"] = {**data["sensors"]["cam"], "uplink": "port"}
+    with pytest.raises(InputError, match=r"links\.cell\.cap: .* 'box' comes from 'port', a box"):
+        worlds.plan(data, "cloud")
 
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)

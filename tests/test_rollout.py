@@ -90,6 +90,15 @@ def test_a_cached_model_takes_no_downlink_and_is_written_faster() -> None:
     assert found["complete_s"] == pytest.approx((last - 200 * MS) * 1e-9)
 
 
+def test_bytes_that_come_after_the_end_are_not_sent() -> None:
+    """The way takes 3 hops of 2.7 ms: of a request a millisecond before the end nothing arrives."""
+    at_ms = worlds.scenario()["duration"].split()[0] + "000"
+    events = [{"at": f"{int(at_ms) - 1} ms", "rewrite": "cam-0", "model": "capped"}]
+    found = summarise(worlds.run(plan(events)))["rollout"]
+    assert found["requests"] == 1
+    assert found["written"] == found["downlink_bytes"] == 0
+
+
 def test_a_model_that_fell_out_of_the_cache_comes_down_again() -> None:
     """The cache has 6 kB: 5 kB of `slow` push out 2 kB of `capped`."""
     events = [

@@ -11,8 +11,10 @@ import worlds
 
 from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS
+from fleet.engine.control import Autoscaler, Environment
 from fleet.engine.run import Outcome
 from fleet.errors import InputError
+from fleet.plan.columns import Autoscaling
 from fleet.plan.compile import compile_plan
 from fleet.results.load import loads
 from fleet.results.metrics import summarise
@@ -353,3 +355,46 @@ def test_a_batch_cannot_hold_a_server_for_longer_than_it_takes(tmp_path: Path) -
         compile_plan(loaded, Catalog.load(tables), "cloud")
     message = "'test-gpu_batch_hold' of the model 'piped' is 1.2 and must be 0 to 1"
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("boot_ns", [50, 100, 300, 330])
+@pytest.mark.parametrize("saved_ns", [None, 150, 350])
+def test_a_server_that_boots_at_a_look_is_up_after_it(boot_ns: int, saved_ns: int | None) -> None:
+    """Busy in the first 100 ns only: wanted are two, then one, but what boots is not given back."""
+    rule = Autoscaling(least=1, most=5, target_ppm=500_000, every_ns=100, boot_ns=boot_ns,
+                       cooldown_ns=0)  # fmt: skip
+    log: list[tuple[int, str]] = []
+
+    class Servers:
+        up = 1
+
+        def busy_ns(self, now_ns: int) -> tuple[int, int]:
+            return min(now_ns, 100), 0
+
+        def running(self) -> int:
+            return self.up
+
+        def order_server(self, now_ns: int) -> None:
+            log.append((now_ns, "order"))
+
+        def add_server(self, now_ns: int) -> None:
+            log.append((now_ns, "up"))
+            self.up += 1
+
+        def retire_server(self, now_ns: int) -> None:
+            log.append((now_ns, "return"))
+            self.up -= 1
+
+    servers, env = Servers(), Environment()
+    scaler = Autoscaler(env, rule, servers)
+    scaler.start()
+    if saved_ns is not None:
+        env.run(until=saved_ns)
+        again = Environment(initial_time=saved_ns)
+        later = Autoscaler(again, rule, servers)
+        later.load(scaler.save())
+        later.start()
+        env = again
+    env.run(until=1000)
+    gone_ns = (100 + boot_ns) // 100 * 100 + 100
+    assert log == [(100, "order"), (100 + boot_ns, "up"), (gone_ns, "return")]

@@ -314,14 +314,14 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         "wan": draw(_link(["test-wan"], ["city"], region)),
         "wan-b": draw(_link(["test-wan"], ["city"], ["far"])),
     }
-    if draw(st.booleans()):
-        first = draw(st.sampled_from(uplinks))
-        links[first] = _capped(links[first])
     edge = draw(_edge())
     if edge["after"] == "metro":
         links["port"]["to"], links["cell"]["to"] = "metro", "metro"
     sensors = {"a": draw(_group(uplinks)), "b": draw(_group(uplinks))}
     starts = {group["uplink"] for group in sensors.values()}
+    first = draw(st.sampled_from(uplinks))
+    if draw(st.booleans()) and not (first == "cell" and _has_boxes(links, starts)):
+        links[first] = _capped(links[first])
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
     inference = draw(st.sampled_from(["trace", "trace", "constant"]))
     asked = {} if inference == "constant" else {"eye": st.sampled_from(["eye-dim", "eye-sharp"])}
@@ -385,6 +385,12 @@ def _lower(groups: list[dict[str, Any]]) -> dict[str, st.SearchStrategy[str]]:
 
 def _fps(rate: str) -> float:
     return float(rate.split()[0])
+
+
+def _has_boxes(links: dict[str, Any], starts: set[str]) -> bool:
+    """Return whether frames come to the cell from radios of sensors and from another link."""
+    radios = links["cell"]["technology"] == "test-radio" and "cell" in starts
+    return radios and "port" in starts and bool(links["port"]["to"] == "cell")
 
 
 def _passes(links: dict[str, Any], start: str, after: str) -> bool:

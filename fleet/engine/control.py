@@ -17,9 +17,10 @@ from simpy.events import URGENT, EventPriority
 
 from fleet.plan.columns import TIME_NS, Autoscaling, Ints
 
-# Who goes first at one time: control, then the scene, then frames, then stations, which serve
-# when every frame of that time has come.
-CONTROL, SCENE, FRAME, LAST = (EventPriority(URGENT + rank) for rank in range(1, 5))
+# Who goes first at one time: control (the timetable, looks of autoscalers, servers that have
+# booted), then the scene, then frames, then stations, which serve when every frame of that time has
+# come.
+CONTROL, LOOK, UP, SCENE, FRAME, LAST = (EventPriority(URGENT + rank) for rank in range(1, 7))
 Process = Generator[simpy.Event, Any, None]
 
 
@@ -96,12 +97,10 @@ class Autoscaler:
         self.booting: list[int] = []  # when servers that were ordered will be up
 
     def start(self) -> None:
-        """Wait for what is to come; at one time what began to wait first comes first."""
-        rule = self.rule
-        waits = [(self.next_ns - rule.every_ns, 0, self.next_ns)]
-        waits += [(up_ns - rule.boot_ns, 1, up_ns) for up_ns in self.booting]
-        for _, boots, at_ns in sorted(waits):
-            self.env.process(self._boot(at_ns) if boots else self._watch())
+        """Wait for what is to come."""
+        self.env.process(self._watch())
+        for up_ns in self.booting:
+            self.env.process(self._boot(up_ns))
 
     def save(self) -> Ints:
         """Return the state as numbers, for `load`."""
@@ -114,12 +113,12 @@ class Autoscaler:
 
     def _watch(self) -> Process:
         while True:
-            yield pause(self.env, self.next_ns - self.env.now)
+            yield pause(self.env, self.next_ns - self.env.now, LOOK)
             self._look()
             self.next_ns += self.rule.every_ns
 
     def _boot(self, up_ns: int) -> Process:
-        yield pause(self.env, up_ns - self.env.now)
+        yield pause(self.env, up_ns - self.env.now, UP)
         self.booting.remove(up_ns)
         self.servers.add_server(self.env.now)
 

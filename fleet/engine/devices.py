@@ -167,4 +167,5 @@ def _about(plan: Plan) -> Sensors:
         ints=ints,
         floats=floats,
         sights=plan.sights,
+        end_ns=plan.end_ns,
     )

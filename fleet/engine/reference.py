@@ -157,7 +157,8 @@ class Reference:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
         env, plan, s = self.env, self.plan, sensor.index
         self.leaves(sensor, row)
-        yield pause(env, sensor.radio.wait_ns(row[frames.FRAME], env.now), FRAME)
+        own = self.links[plan.link_of[0][s]] if plan.link_of[0][s] >= 0 else None
+        yield pause(env, sensor.radio.wait_ns(row[frames.FRAME], env.now, own), FRAME)
         served = plan.pool_level[s] if plan.pool_of[s] >= 0 else None
         first = True
         for level in range(LEVELS):

@@ -109,7 +109,7 @@ class Link(Station):
 
     def sent_again(self, row: Row) -> tuple[int, int, bool]:
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
-        if not self.kind[LOSS_PPB]:
+        if not self.kind[LOSS_PPB] or self.by_radio(row):  # the radio sends again, not the cell
             return 0, 0, True
         key = self.plan.loss_keys[self.level, row[SENSOR]]
         return resent(key, row[FRAME], row[BITS], self.kind[LOSS_PPB], self.kind[RETRIES])
@@ -200,17 +200,27 @@ class Radio:
         self.kind = plan.radios[plan.radio_of[sensor]]
         self.key = plan.radio_keys[sensor]
         self.tally, self.counts = tally, tally.sensors[sensor]
+        self.end_ns = plan.end_ns
         self.used_ns: int | None = None  # when it took its last frame
 
-    def wait_ns(self, frame: int, now_ns: int) -> int:
-        """Return how long a frame waits for the radio; it is then on its way."""
+    def wait_ns(self, frame: int, now_ns: int, own: Link | None) -> int:
+        """Return how long a frame waits for the radio; it is then on its way.
+
+        Args:
+            frame: its number.
+            now_ns: the time.
+            own: the link that the radio has for itself, if it does.
+        """
         if not self.kind.promotion_ns and not self.kind.drx_wait_ns:
             return 0
         quiet_ns = None if self.used_ns is None else now_ns - self.used_ns
+        if quiet_ns is not None and own is not None:
+            sent_ns = now_ns if own.queued_bits() else int(self.counts[LAST_SENT_NS])
+            quiet_ns = min(quiet_ns, now_ns - sent_ns)
         wait = 0
         if quiet_ns is None or quiet_ns > self.kind.tail_ns:
             wait = self.kind.promotion_ns
-            self.counts[PROMOTION_NS] += wait
+            self.counts[PROMOTION_NS] += min(wait, self.end_ns - now_ns)
         elif quiet_ns > self.kind.drx_after_ns:
             wait = int(uniform(self.key, frame) * self.kind.drx_wait_ns)
         at = now_ns + wait

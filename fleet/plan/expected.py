@@ -171,9 +171,9 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
         mine = (link >= 0) & travels
         served = (plan.pool_of >= 0) & (plan.pool_level < level)
         bps = np.where(served, behind, of.sent_fps * of.bits)
-        np.add.at(offered, link[mine], bps[mine])
-    sent_again: Floats = offered / (1.0 - plan.links[:, uplink.LOSS_PPB] * 1e-9)
-    return sent_again
+        loss = np.where(plan.cell_level == level, 0, plan.links[link, uplink.LOSS_PPB]) * 1e-9
+        np.add.at(offered, link[mine], (bps / (1.0 - loss))[mine])
+    return offered
 
 
 def pool_fps(plan: Plan, of: Flows) -> Floats:
@@ -210,6 +210,9 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
     with np.errstate(divide="ignore"):
         wait = np.where(use < 1, square / (2 * (1 - use)), np.inf)
         gap_ns = 1e9 / of.sent_fps  # infinite if nothing is sent
+    gap_ns -= np.where(
+        plan.link_of[0] >= 0, of.bits * 1e9 / rate[link], 0.0
+    )  # timers begin behind it
     timers = plan.timers
     dozes = np.where(gap_ns > timers.drx_after_ns, timers.drx_wait_ns / 2, 0.0)
     wake = np.where(gap_ns > timers.tail_ns, timers.promotion_ns, dozes) * 1e-9

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -108,6 +109,8 @@ def build(
     paths = {
         group: _with_radio(scenario, reader, classes, path) for group, (path, _) in ways.items()
     }
+    for group, path in paths.items():
+        _check_caps(scenario, classes, group, path)
     names = list(classes)
     links: dict[str, int] = {}
     link_of = np.full((LEVELS, len(placed)), -1, dtype=np.int64)
@@ -149,8 +152,23 @@ def _with_radio(
             first, name=name, shared_by="sensor", level=0, rate_bps=user_bps,
             downlink_rate_bps=0, propagation_ns=0, mobile=False,
         )  # fmt: skip
-        classes[path[0]] = replace(first, air_bps=user_bps, cap_bits=0, throttled_bps=0, loss_ppb=0)
+        classes[path[0]] = replace(first, air_bps=user_bps, cap_bits=0, throttled_bps=0)
     return [name, *path]
+
+
+def _check_caps(
+    scenario: Scenario, classes: Mapping[str, LinkClass], group: str, path: list[str]
+) -> None:
+    """Refuse a cap on a cell that has radios of sensors below it and boxes in front of it."""
+    for below, name in pairwise(path):
+        radio = radio_name(name)
+        if below != radio and radio in classes and scenario.model.links[name].cap is not None:
+            raise scenario.error(
+                ("links", name, "cap"),
+                f"is what each sensor's radio may send, but '{group}' comes from '{below}', a box"
+                f" without a cap of its own; let '{below}' lead to a link of its own, or leave"
+                " 'cap' out",
+            )
 
 
 def _cell_level(classes: Mapping[str, LinkClass], path: list[str]) -> int:

@@ -193,16 +193,19 @@ def rollout(outcome: Outcome) -> dict[str, Any]:
     """Return how the model rewrites went that were not over when the warm-up ended.
 
     `blind_s` is how long a sensor sees nothing while it is written, `wait_s` from the request to
-    the arrival of the bytes, `complete_s` from the first request to the last model in place.
+    the arrival of the bytes, `complete_s` from the first request to the last model in place;
+    `downlink_bytes` have arrived in the measured time.
     """
     table, plan = outcome.plan.rollout, outcome.plan
+    at = table[:, ARRIVED_NS]
+    arrived = table[(at >= plan.warm_up_ns) & (at < plan.end_ns), DOWN_BITS]
     table = table[(table[:, ASKED_NS] < plan.end_ns) & (table[:, WRITTEN_NS] > plan.warm_up_ns)]
     done = table[table[:, WRITTEN_NS] <= plan.end_ns]
     out: dict[str, Any] = {
         "requests": len(table),
         "written": len(done),
         "from_cache": int((done[:, DOWN_BITS] == 0).sum()),
-        "downlink_bytes": int(table[:, DOWN_BITS].sum()) // 8,
+        "downlink_bytes": int(arrived.sum()) // 8,
     }
     if len(done):
         blind = (done[:, WRITTEN_NS] - done[:, WRITE_FROM_NS]) * 1e-9

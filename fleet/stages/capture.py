@@ -101,8 +101,10 @@ def change_rate(
 
     Periodic: the new grid starts at now + floor(phase · period), with the sensor's own phase in
     [0, 1). Poisson: the next gap starts now, as the process has no memory. A trace has no rate.
+    A sensor that already has that period, or is capped to it, goes on undisturbed.
     """
-    if clocks[s, KIND] == TRACE:
+    same = clocks[s, NUM] == num and clocks[s, DEN] == den
+    if same or clocks[s, KIND] == TRACE:
         return
     clocks[s, NUM] = num
     clocks[s, DEN] = den

@@ -16,6 +16,7 @@ from fleet.kernel import kernel, part
 from fleet.stages.books import (
     CAPTURED,
     COMPUTE_NS,
+    LAST_SENT_NS,
     PROMOTION_NS,
     SENSE_NS,
     SENT_BITS,
@@ -58,7 +59,7 @@ from fleet.stages.frames import (
     Index,
 )
 from fleet.stages.hop import Hop
-from fleet.stages.radio import Timers, awake_ns
+from fleet.stages.radio import Timers, active_ns, awake_ns
 from fleet.stages.scene import second_of
 from fleet.stages.sensor import FREE_NS, occupy, published
 from fleet.stages.setup import (
@@ -106,7 +107,7 @@ EMPTY = Held(NOBODY, NOBODY)
 
 
 class Sensors(NamedTuple):
-    """What a plan says of its sensors, as kernels take it; fields (sensors,) but the last four.
+    """What a plan says of its sensors, as kernels take it; fields (sensors,) but the last five.
 
     Attributes:
         capture_keys, size_keys, radio_keys, sight_keys: keys of the draws.
@@ -115,6 +116,7 @@ class Sensors(NamedTuple):
         trace_ns: capture times of all traces.
         ints, floats: the tables of setups.
         sights: the traces of what eyes see.
+        end_ns: end of the run.
     """
 
     capture_keys: Keys
@@ -127,6 +129,7 @@ class Sensors(NamedTuple):
     ints: Ints
     floats: Floats
     sights: Sights
+    end_ns: int
 
 
 class States(NamedTuple):
@@ -225,15 +228,17 @@ def _leave(
 @part
 def _wake(
     columns: Columns, i: int, s: int, key: np.uint64, promotion: int, drx_after: int,
-    drx_wait: int, tail: int, used: Ints, sensors: Ints,
+    drx_wait: int, tail: int, own: bool, sending: bool, end_ns: int, used: Ints, sensors: Ints,
 ) -> None:  # fmt: skip
-    """Have a frame wait for its radio, if that sleeps."""
+    """Have a frame wait for its radio, if that sleeps; `own`: whether that has its port alone."""
     if promotion > 0 or drx_wait > 0:
-        now, promoting = awake_ns(
-            columns[CLOCK, i], used[s], key, columns[FRAME, i], promotion, drx_after, drx_wait, tail
+        now = columns[CLOCK, i]
+        last = active_ns(now, used[s], sensors[s, LAST_SENT_NS] if own else 0, own and sending)
+        at, promoting = awake_ns(
+            now, used[s], last, key, columns[FRAME, i], promotion, drx_after, drx_wait, tail
         )
-        columns[CLOCK, i] = used[s] = now
-        sensors[s, PROMOTION_NS] += promoting
+        columns[CLOCK, i] = used[s] = at
+        sensors[s, PROMOTION_NS] += min(promoting, end_ns - now)
 
 
 @part
@@ -302,7 +307,7 @@ def _advance(
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
-    ints, floats, sights = about[7:]
+    ints, floats, sights, end_ns = about[7:]
     promotion, drx_after, drx_wait, tail = timers
     link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
     older, stage_of = before
@@ -310,7 +315,7 @@ def _advance(
     for j in range(len(mine)):
         s = mine[j]
         k, link = setup_of[s], link_of[s]
-        start = gop_start(size_keys[s], ints[k, GOP])
+        start, sending = gop_start(size_keys[s], ints[k, GOP]), False
         while True:
             if h < len(older) and columns[SENSOR, older[h]] == s:
                 i, stage = older[h], stage_of[h]
@@ -337,7 +342,7 @@ def _advance(
                 if stage == ARRIVING:
                     _wake(
                         columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
-                        tail[s], used, sensors,
+                        tail[s], link >= 0, sending, end_ns, used, sensors,
                     )  # fmt: skip
             if link < 0 and stage == ARRIVING and columns[CLOCK, i] < until_ns:
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
@@ -353,4 +358,5 @@ def _advance(
             elif stage != ENDED:
                 held[n], stages[n] = i, stage
                 n += 1
+                sending = sending or stage == IN_PORT
     return m, n

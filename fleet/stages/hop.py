@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from fleet.kernel import kernel
 from fleet.stages import modem
 from fleet.stages.frames import (
-    BITS,
     CLOCK,
     ENDED,
+    FATE,
     IN_PORT,
     LOST_ACCESS_BUFFER,
+    LOST_LINK,
     ON_WIRE,
     SENSOR,
     Columns,
@@ -28,11 +29,9 @@ from fleet.stages.uplink import (
     ALL,
     DOWN_UNTIL_NS,
     FREE_NS,
-    RATE_BPS,
     Ints,
     cross,
     on_air,
-    service_ns,
 )
 
 
@@ -112,7 +111,7 @@ def _pass_hop(
             holder, ahead, own = -1, ALL, on_radio is not None and on_radio[s]
             if modems is not None and links[link, AIR_BPS] > 0:
                 holder = s if own else len(link_of) + link
-                service = service_ns(columns[BITS, i], links[link, RATE_BPS])
+                service = on_air(columns, i, links, link, 0, loss_keys, s, own)[1]
                 if fresh:
                     ahead = held(modems, holder, columns[CLOCK, i], ports[link, DOWN_UNTIL_NS])
                 else:
@@ -122,7 +121,8 @@ def _pass_hop(
                 own, ahead, until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts,
                 bins, sensors, LOST_ACCESS_BUFFER if own else lost, column,
             )  # fmt: skip
-            if modems is not None and fresh and holder >= 0 and stage != ENDED:
+            accepted = stage != ENDED or columns[FATE, i] == LOST_LINK
+            if modems is not None and fresh and holder >= 0 and accepted:
                 take(modems, holder, k, ports[link, FREE_NS], service)
         if stage == ON_WIRE:
             moved[m] = i
@@ -135,18 +135,19 @@ def _pass_hop(
 
 def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
-    _queued(columns, in_port, hop.link_of, hop.links, hop.loss_keys, bits)
+    _queued(columns, in_port, hop.link_of, hop.links, hop.loss_keys, hop.on_radio, bits)
 
 
 @kernel
 def _queued(
     columns: Columns, in_port: Ints, link_of: Ints, links: Ints, loss_keys: NDArray[np.uint64],
-    bits: Ints,
+    on_radio: NDArray[np.bool_] | None, bits: Ints,
 ) -> None:  # fmt: skip
     for i in in_port:
         s = columns[SENSOR, i]
         link = link_of[s]
-        bits[link] += on_air(columns, i, links, link, 0, loss_keys, s)[0]
+        own = on_radio is not None and on_radio[s]
+        bits[link] += on_air(columns, i, links, link, 0, loss_keys, s, own)[0]
 
 
 @kernel

@@ -1,6 +1,7 @@
 """A radio that sleeps: what a frame waits before its sender may use the first hop.
 
-Timers start anew with every frame handed to the modem. A frame that comes
+Timers start anew with every frame handed to the modem and with the end of every transmission; of a
+radio that shares its port with others only the former is known to it. A frame that comes
 
     while the radio is awake (gap <= drx after)      goes on at once,
     in its tail (gap <= tail)                        waits for the next wake-up of the connected
@@ -36,6 +37,21 @@ class Timers(NamedTuple):
 
 
 @part
+def active_ns(now: int, handed: int, sent: int, sending: bool) -> int:
+    """Return when a radio was last active, NEVER_NS if it never was; ns.
+
+    Args:
+        now: the time.
+        handed: when the frame before was handed over, which may be later, NEVER_NS without one.
+        sent: end of the last transmission, 0 if there was none.
+        sending: whether it has frames that are not yet sent.
+    """
+    if handed == NEVER_NS:
+        return NEVER_NS
+    return max(handed, now if sending else sent)
+
+
+@part
 def wait_ns(
     now: int, last: int, drx: float, promotion: int, drx_after: int, drx_cycle: int, tail: int
 ) -> int:
@@ -43,7 +59,7 @@ def wait_ns(
 
     Args:
         now: when the frame is ready.
-        last: when the one before it was handed over, NEVER_NS if there was none.
+        last: when the radio was last active (`active_ns`).
         drx: where in a DRX cycle the frame comes, in [0, 1).
         promotion: time from idle to connected.
         drx_after: quiet time after which the connected radio begins to doze.
@@ -57,14 +73,14 @@ def wait_ns(
 
 @part
 def awake_ns(
-    now: int, last: int, key: int | np.uint64, frame: int, promotion: int, drx_after: int,
-    drx_cycle: int, tail: int,
+    now: int, handed: int, last: int, key: int | np.uint64, frame: int, promotion: int,
+    drx_after: int, drx_cycle: int, tail: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Return (when a radio takes a frame, how long it is in promotion for that); ns.
 
-    The arguments are those of `wait_ns`, with `key`, the sensor's radio key, and the frame's number
-    for the draw.
+    The arguments are those of `wait_ns` and `active_ns`, with `key`, the sensor's radio key, and
+    the frame's number for the draw.
     """
     waits = wait_ns(now, last, uniform(key, frame), promotion, drx_after, drx_cycle, tail)
     asleep = last == NEVER_NS or now - last > tail
-    return max(now + waits, last + 1), waits if asleep else 0
+    return max(now + waits, handed + 1), waits if asleep else 0

@@ -162,10 +162,14 @@ def on_air(
     carried: int,
     loss_keys: NDArray[np.uint64],
     s: int,
+    on_radio: bool,
 ) -> tuple[int, int, int, bool]:
-    """Return (bits with what is sent again, service in ns, wait for that in ns, came through?)."""
+    """Return (bits with what is sent again, service in ns, wait for that in ns, came through?).
+
+    Where a sensor's own radio sends to a cell, it is that radio which sends again, not the cell.
+    """
     bits, wait, good = columns[BITS, i], 0, True
-    if links[link, LOSS_PPB] > 0:
+    if links[link, LOSS_PPB] > 0 and not on_radio:
         extra, rounds, good = resent(
             loss_keys[s], columns[FRAME, i], bits, links[link, LOSS_PPB], links[link, RETRIES]
         )
@@ -281,7 +285,7 @@ def cross(
         service = service_ns(bits, links[link, RATE_BPS])
     else:
         carried = carried_bits(counts, link, fresh)
-        bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s)
+        bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s, on_radio)
     if fresh:
         leaves = _accept(
             columns, i, link, links, ports, counts, now, bits, service, plain, on_radio, ahead
