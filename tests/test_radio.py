@@ -48,7 +48,7 @@ def waits_ns(plan: Plan, engine: str) -> list[int]:
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_a_message_after_silence_waits_for_the_promotion(engine: str, tmp_path: Path) -> None:
-    # The radio takes the first frame at 30 ms; 60 ms after that is sent is the very end of its tail.
+    # The radio takes the first frame at 30 ms; its tail ends 60 ms after that is sent.
     times = [0, 90 * MS + SERVICE + 1, 300 * MS, 310 * MS + PROMOTION, 1000 * MS]
     plan = worlds.lone(tmp_path, times, RADIO)
     assert waits_ns(plan, engine) == [PROMOTION, PROMOTION, PROMOTION, 0, PROMOTION]

@@ -254,3 +254,54 @@ def test_i_frames_are_smaller_at_higher_rates_and_bounded() -> None:
 def test_a_4k_camera_at_16_mbit_s_fits_a_port() -> None:
     plan = planned(data(device="ip-camera-4k", bitrate="16 Mbit/s"))
     assert means(plan, DAY)[0] < 1e6
+
+
+def test_frames_of_slow_cameras_are_bounded() -> None:
+    """A frame a minute is as large as one a second, and no P frame is larger than an I frame."""
+    found = []
+    for rate in ("1 fps", "1 frame/min"):
+        slow = data("night")
+        slow["sensors"]["cam"]["rate"] = rate
+        found.append([means(planned(slow), light) for light in range(4)])
+    assert found[0] == found[1]
+    plan = planned(data())
+    ints, floats = plan.setup_tables
+    key, gop = plan.size_keys[0], int(number(CODEC, "gop"))
+    start, mean = camera.gop_start(key, gop), means(plan, DAY)[0]
+    frame = (gop - start) % gop + 1  # the first P frame of a group
+    size = camera.video_bytes(
+        ints, floats, plan.sights, 0, key, start, frame, 100_000, sight.unseen(DAY)
+    )
+    law = 1.0 + number(CODEC, "p_variation") * spread(key, frame)
+    assert size == math.floor(mean * law + 0.5)
+
+
+def test_no_frame_is_larger_than_the_picture() -> None:
+    slow = data(bitrate="8 Mbit/s")
+    slow["sensors"]["cam"]["rate"] = "1 frame/min"
+    slow["links"]["port"]["buffer"] = "10 MB"
+    assert means(planned(slow), DAY)[0] == PX * 1.5
+
+
+@pytest.mark.parametrize(
+    ("bitrate", "codec"),
+    [("300 kbit/s", "h264-crf36"), ("1.2 Mbit/s", CODEC), ("16 Mbit/s", "h264-crf18")],
+)
+def test_a_held_encoder_is_seen_through_the_nearest_quality(bitrate: str, codec: str) -> None:
+    scenario = data(bitrate=bitrate, eye="eye-large")
+    scenario["inference"] = "trace"
+    plan = planned(scenario)
+    assert [eye.source for eye in plan.eyes] == [codec]
+    assert any(f"is taken to see as behind {codec}" in remark for remark in plan.remarks)
+    assert not any("taken to see" in remark for remark in planned(data()).remarks)
+
+
+def test_frames_keep_their_size_when_the_rate_changes_and_say_so() -> None:
+    scenario = data(bitrate="2 Mbit/s")
+    scenario["events"] = [{"at": "5 s", "profile": "cam", "rate": "5 fps"}]
+    remark = "Frames of 'cam' in arm 'test' stay as large as at 10 fps when events change the rate"
+    assert any(
+        one.startswith(f"{remark}, so the bitrate is not held") for one in planned(scenario).remarks
+    )
+    scenario["events"][0]["rate"] = "10 fps"
+    assert not any("stay as large" in one for one in planned(scenario).remarks)

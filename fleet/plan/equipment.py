@@ -48,6 +48,7 @@ class Setup:
         use: what it is asked to do.
         keys: where the scenario chose it.
         row: values by column of `fleet.stages.setup.Setups`.
+        shown: codecs behind whose pictures a server may be taken to see, the best first.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Setup:
     use: Use
     keys: Keys
     row: dict[str, int | float]
+    shown: tuple[str, ...] = ()
 
     @property
     def on_sensor(self) -> bool:
@@ -228,7 +230,9 @@ def _camera(
     row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, use.rate, use.app)
     family = reader.text("codecs", str(equipment.codec), "family")
     row |= pictures.encoder_row(reader, device, encoder, family, pixels)
-    return Setup(f"{device} {equipment.codec}", kind, device, model, equipment, use, keys, row)
+    shown = video.shown(reader, str(equipment.codec), pixels, use.rate, equipment.bitrate)
+    name = f"{device} {equipment.codec}"
+    return Setup(name, kind, device, model, equipment, use, keys, row, shown)
 
 
 _NOTHING: dict[str, int | float] = {

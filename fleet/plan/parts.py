@@ -82,21 +82,22 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
     if group in parts.times.rates:  # k frames are k - 1 periods: both ends may lie in the run
         rate = parts.times.rates[group]
         stated = rate - Fraction(1_000_000_000, scenario.model.duration)
-    fastest = max(
-        Fraction(rate)
-        for rate in [
-            stated,
-            *(
-                event.rate
-                for event in scenario.model.events
-                if event.rate is not None and event.target in (group, *names)
-            ),
-        ]
-    )
+    changed = [
+        event.rate
+        for event in scenario.model.events
+        if event.rate is not None and event.target in (group, *names)
+    ]
+    fastest = max(map(Fraction, [stated, *changed]))
     _check_rate(scenario, arm, group, chosen.rate, fastest)
     app = scenario.model.sensors[group].app
     use = Use(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
     setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), use)
+    if setup.row["i_day"] > 0 and any(lower(one, chosen.rate) != use.rate for one in changed):
+        held = ", so the bitrate is not held" if chosen.bitrate is not None else ""
+        parts.remarks.append(
+            f"Frames of '{group}' in arm '{arm}' stay as large as at {float(use.rate):g} fps when"
+            f" events change the rate{held}."
+        )
     _check_buffers(parts, setup, group)
     return setup
 

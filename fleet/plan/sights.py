@@ -38,12 +38,16 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
         return []
     view = word(reader, app, "view", VIEWS)
     names = standins.names(reader, setup.model, setup.equipment.eye)
-    return [Eye(view, _source(setup), name, indoors(reader, app)) for name in names]
+    return [
+        Eye(view, source, name, indoors(reader, app))
+        for name in names
+        for source in _sources(setup)
+    ]
 
 
-def _source(setup: Setup) -> str:
-    """Return which pictures the network of a setup is shown."""
-    return RAW_NAME if setup.on_sensor else str(setup.equipment.codec)
+def _sources(setup: Setup) -> tuple[str, ...]:
+    """Return which pictures the network of a setup is shown, or those most like them first."""
+    return (RAW_NAME,) if setup.on_sensor else setup.shown
 
 
 def task_of(reader: Reader, app: str) -> str:
@@ -147,10 +151,22 @@ def _stand_ins(parts: Parts, chosen: Sequence[Eye]) -> tuple[StandIn, ...]:
     for setup in parts.setups:
         at, app = int(setup.row["sight"]), setup.use.app
         known = reader.has_parameter("apps", app, "view")
-        place = f"{reader.text('apps', app, 'view')}, {_source(setup)}" if known else ""
+        source = chosen[at].source if at >= 0 else _sources(setup)[0]
+        place = f"{reader.text('apps', app, 'view')}, {source}" if known else ""
         name = chosen[at].name if at >= 0 else ""
+        if at >= 0 and setup.equipment.bitrate is not None:
+            parts.remarks.append(_held(setup, source))
         out.append(standins.told(reader, setup.model, place, name, setup.equipment.eye))
     return tuple(out)
+
+
+def _held(setup: Setup, source: str) -> str:
+    """Return what to say of the sight behind an encoder that is held to a bitrate."""
+    held = float(setup.equipment.bitrate or 0) / 1e6
+    return (
+        f"A network behind '{setup.name}' at {held:g} Mbit/s is taken to see as behind {source},"
+        " the traced quality whose bitrate by day is closest; of other lights nothing is known."
+    )
 
 
 def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:

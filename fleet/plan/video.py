@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from fleet.catalog import Reader
-from fleet.chance import power
+from fleet.chance import ln, power
 from fleet.errors import InputError
 from fleet.plan.apps import indoors
 from fleet.plan.quality import added_bits, between, family
@@ -39,6 +39,13 @@ class Means(NamedTuple):
 
 
 LEAST_BYTES = 1.0
+RAW_BYTES_PER_PX = 1.5
+"""Of 8-bit pictures with half the colours in each direction (4:2:0): no encoder sends more."""
+
+LEAST_FPS, MOST_FPS = 1, 100
+"""Rates beyond which a frame is as at these: x264 and x265 clip durations to 0.01 to 1 s
+(MIN_FRAME_DURATION, MAX_FRAME_DURATION), and rates were measured down to 1 fps."""
+
 BYTES_BY_LIGHT = tuple(f"{kind}_{light}" for kind in Means._fields for light in LIGHTS)
 NOTHING: Row = {
     "gop": 1, "exponential_sizes": 0, "decode_px": 0, "i_variation": 0.0, "p_variation": 0.0,
@@ -74,13 +81,15 @@ def codec_row(
             (*keys, "codec"),
             f"no codec '{codec}'{did_you_mean(codec, known)}; known: {', '.join(known)}",
         )
-    day = _by_day(reader, codec, pixels, rate)
+    shown = _shown_rate(rate)
+    day = _by_day(reader, codec, pixels, shown)
     lights = [day] * len(LIGHTS)
     if equipment.bitrate is not None:
         lights = [_held(reader, codec, pixels, rate, equipment.bitrate)] * len(LIGHTS)
     elif reader.has_parameter("codecs", codec, "i_share_night") and not indoors(reader, app):
         kept = _noise_kept(reader, kind, str(equipment.device))
-        lights[1:] = (_in_light(reader, codec, day, k, pixels, rate, kept) for k in LIGHTS[1:])
+        lights[1:] = (_in_light(reader, codec, day, k, pixels, shown, kept) for k in LIGHTS[1:])
+    lights = [_bounded(of, RAW_BYTES_PER_PX * pixels) for of in lights]
     bytes_by_light = (getattr(of, kind) for kind in Means._fields for of in lights)
     return {
         "decode_px": pixels,
@@ -93,6 +102,35 @@ def codec_row(
             and reader.text("codecs", codec, "size_law") == "exponential"
         ),
     }
+
+
+def _bounded(of: Means, most: float) -> Means:
+    """Return means of which none is above what a picture takes that is not encoded."""
+    i = min(of.i, most)
+    return of._replace(i=i, still=min(of.still, i))
+
+
+def _shown_rate(rate: Fraction) -> Fraction:
+    return min(max(rate, Fraction(LEAST_FPS)), Fraction(MOST_FPS))
+
+
+def shown(
+    reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: int | None
+) -> tuple[str, ...]:
+    """Return the codecs whose pictures are most like those of an encoder, the best first.
+
+    Without a bitrate that is the codec; held to one, those of its family whose frames have by day
+    the nearest mean size, as logarithms.
+    """
+    if bitrate is None:
+        return (codec,)
+    target = float(bitrate / rate) / 8
+    means = {}
+    for one in family(reader, codec):
+        i, p = (_of_kind(reader, one, kind, pixels, _shown_rate(rate)) for kind in "ip")
+        gop = reader.count("codecs", one, "gop")
+        means[one] = max((i + (gop - 1) * p) / gop, LEAST_BYTES)
+    return tuple(sorted(means, key=lambda one: (abs(ln(means[one] / target)), one)))
 
 
 def _by_day(reader: Reader, codec: str, pixels: int, rate: Fraction) -> Means:
@@ -165,7 +203,7 @@ def _held(reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: int)
     gop, target = reader.count("codecs", codec, "gop"), float(bitrate / rate) / 8
     ratios = []
     for one in family(reader, codec):
-        i, p = (_of_kind(reader, one, kind, pixels, rate) for kind in "ip")
+        i, p = (_of_kind(reader, one, kind, pixels, _shown_rate(rate)) for kind in "ip")
         ratios.append(((i + (gop - 1) * p) / gop, i / max(p, LEAST_BYTES)))
     ratio = between(sorted(ratios), target)
     i = ratio * target * gop / (ratio + gop - 1)

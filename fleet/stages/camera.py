@@ -1,10 +1,11 @@
 """How many bytes a frame takes: encoded video, metadata, pixels, and the protocol around them.
 
 Encoded video: every `gop`-th frame is an I frame, the others are P frames. What both take in the
-mean follows from the light, and for a P frame from what moves in view (`fleet.plan.video`):
+mean follows from the light, and for a P frame from what moves in view (`fleet.plan.video`), which
+takes no more than a picture of its own would:
 
     I bytes = i(light) · (1 + variation · z)
-    P bytes = (still(light) + moving(light) · objects) · (1 + variation · z)
+    P bytes = min(still(light) + moving(light) · objects, i(light)) · (1 + variation · z)
 
 by a draw z of the frame: near normal, or exponential less 1. Where the codec was traced
 (`fleet.stages.sight`) a frame differs from the mean as the row's frame did from that of its bucket:
@@ -64,7 +65,9 @@ def video_bytes(
     is_intra = np.uint64(frame + start) % np.uint64(ints[k, GOP]) == 0
     size, i_mean = floats[k, I_BYTES + light], floats[k, I_BYTES + light]
     if not is_intra:
-        size = floats[k, STILL_BYTES + light] + floats[k, MOVING_BYTES + light] * objects
+        size = min(
+            i_mean, floats[k, STILL_BYTES + light] + floats[k, MOVING_BYTES + light] * objects
+        )
     if 0 <= row < LIVE and ints[k, TRACED_BYTES] == 1:
         size += i_mean * (1e-6 * sights.rows[row, I_PPM if is_intra else P_PPM])
     else:
