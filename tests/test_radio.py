@@ -17,6 +17,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.results import load as loaded
 from fleet.results.energy import account, radio_ns
 from fleet.scenario.load import loads
+from fleet.show.expected import load_facts, load_lines
 from fleet.stages.books import PROMOTION_NS
 from fleet.stages.frames import (
     ACCESS,
@@ -214,6 +215,27 @@ def test_a_link_can_carry_its_cap_at_full_rate_and_then_less(tmp_path: Path) -> 
     load = loaded.loads(worlds.run(plan))["first"]
     possible = 160_000 + 200_000 * (3 - 0.016)
     assert load["busiest_offered"] == pytest.approx(20 * worlds.FRAME_BITS / possible, rel=1e-9)
+
+
+def test_a_cap_that_is_spent_late_is_expected_and_told() -> None:
+    """Ten frames of 10,192 bit a second spend 70 kB in 5.5 of 8 s; then 50 kbit/s are too few."""
+    data = worlds.pool_of_instant_cameras(1, "10 fps", duration="8 s")
+    data["sensors"]["cam"] |= {"uplink": "port", "phase": "staggered"}
+    data["links"]["port"] = {
+        **PORT, "shared_by": "sensor", "to": "wan", "cap": "70 kB", "throttled_rate": "50 kbit/s",
+    }  # fmt: skip
+    plan = worlds.plan(data, "cloud")
+    facts = load_facts(plan)["links"]["port"]
+    spent_s = 560_000 / (10 * worlds.FRAME_BITS)
+    assert facts["cap_spent_s"] == pytest.approx(spent_s, rel=0.01)
+    full_s = 560_000 / 10_000_000
+    assert facts["possible_mbit_s"] == pytest.approx((0.56 + 0.05 * (8 - full_s)) / 8, rel=1e-6)
+    told = [line for line in load_lines("cloud", load_facts(plan)) if "data cap" in line]
+    assert len(told) == 1
+    assert "; the first data cap is spent after 5.49 s, from then on 0.05 Mbit/s" in told[0]
+    port = loaded.loads(worlds.run(plan))["port"]
+    assert port["grows"]
+    assert port["since_s"] == pytest.approx(spent_s, abs=0.21)
 
 
 def test_a_cap_belongs_to_each_sender_of_a_shared_cell() -> None:

@@ -176,6 +176,24 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
     return offered
 
 
+def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
+    """Return (what links can carry in the mean of the run, when their caps are spent).
+
+    Behind a spent cap a link is slower. The first in bit/s, the second in s from time 0, infinite
+    without a cap or for one that lasts; both have shape (links,).
+    """
+    rate, cap, slow = (
+        plan.links[:, column].astype(np.float64)
+        for column in (uplink.RATE_BPS, uplink.CAP_BITS, uplink.THROTTLED_BPS)
+    )
+    end_s = plan.end_ns * 1e-9
+    with np.errstate(divide="ignore"):
+        spent_s = np.where(cap > 0, cap / np.minimum(offered_bps, rate), np.inf)
+    spent_s[spent_s >= end_s] = np.inf
+    full_s = np.where(np.isfinite(spent_s), cap / rate, end_s)
+    return (rate * full_s + slow * (end_s - full_s)) / end_s, spent_s
+
+
 def pool_fps(plan: Plan, of: Flows) -> Floats:
     """Return the frames a second that are expected to come to each pool; shape (pools,)."""
     fps = np.zeros(len(plan.pool_names))

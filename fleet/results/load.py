@@ -113,6 +113,7 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
     waiting = (carried - gone).astype(np.float64)
     lost = counts[:, DROPPED_BITS] / np.maximum(offered_bits, 1)
     grows = _grows(plan, offered, counts[:, IDLE_NS], waiting, lost)
+    grows |= _throttled(plan, carried, offered_bits / span_s) & ((waiting > 0) | (lost > 0))
     for c, name in enumerate(plan.class_names):
         mine = np.flatnonzero(plan.class_of == c)
         most = mine[np.argmax(offered[mine])]
@@ -133,6 +134,12 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
                 rate=float(offered_bits[most]) / span_s / 1e6,
             ),
         )
+
+
+def _throttled(plan: Plan, carried: Ints, offered_bps: Floats) -> Any:
+    """Return which links have spent their cap and are asked for more than they have left."""
+    spent = (plan.links[:, uplink.CAP_BITS] > 0) & (carried >= plan.links[:, uplink.CAP_BITS])
+    return spent & (offered_bps >= BUSY * plan.links[:, uplink.THROTTLED_BPS])
 
 
 def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:

@@ -35,7 +35,8 @@ def load_facts(plan: Plan) -> dict[str, Any]:
 
 
 def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
-    offered, rate = expected.link_bps(plan, of), plan.links[:, uplink.RATE_BPS]
+    offered = expected.link_bps(plan, of)
+    rate, spent_s = expected.link_possible_bps(plan, offered)
     out = {}
     for c, name in enumerate(plan.class_names):
         mine = plan.class_of == c
@@ -46,6 +47,10 @@ def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
             "possible_mbit_s": float(rate[mine].mean()) / 1e6,
             "busiest": float(use.max()),
         }
+        first_s = float(spent_s[mine].min())
+        if np.isfinite(first_s):
+            slow_mbit_s = float(plan.links[mine, uplink.THROTTLED_BPS].mean()) / 1e6
+            out[name] |= {"cap_spent_s": first_s, "throttled_mbit_s": slow_mbit_s}
     return out
 
 
@@ -157,7 +162,7 @@ def load_lines(arm: str, facts: Mapping[str, Any]) -> Iterator[str]:
         if fact["why_skipped"]:
             yield f"{arm}, DSP: {answer_line(name, fact)}"
     for name, fact in facts["links"].items():
-        yield f"{arm}, {name}: {_use(fact, 'mbit_s', 'Mbit/s', 1)}"
+        yield f"{arm}, {name}: {_use(fact, 'mbit_s', 'Mbit/s', 1)}{_spent(fact)}"
     for kind, unit, scale in (("servers", "frames/s", 1), ("decoders", "Mpx/s", 1e6)):
         for name, fact in facts[kind].items():
             yield f"{arm}, {kind} of {name}: {_use(fact, 'per_s', unit, scale)}"
@@ -190,6 +195,14 @@ def _use(fact: Mapping[str, Any], ending: str, unit: str, scale: float) -> str:
     if fact["count"] == 1:
         return text
     return f"{text} (mean of {fact['count']:,}; the busiest {fact['busiest']:.1%})"
+
+
+def _spent(fact: Mapping[str, Any]) -> str:
+    """Return when the first data cap is spent, nothing if none is."""
+    if "cap_spent_s" not in fact:
+        return ""
+    after, slow = _number(fact["cap_spent_s"]), _number(fact["throttled_mbit_s"])
+    return f"; the first data cap is spent after {after} s, from then on {slow} Mbit/s"
 
 
 def _number(x: float) -> str:
