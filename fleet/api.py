@@ -28,6 +28,7 @@ def run(
     window: str | None = None,
     ray_address: str | None = None,
     save: str | Path | None = None,
+    force: bool = False,
 ) -> Record:
     """Run all arms and replications of a scenario.
 
@@ -44,6 +45,7 @@ def run(
         window: length of a window, such as '2 s'; None: chosen.
         ray_address: a Ray cluster to join.
         save: folder to write the results and figures to.
+        force: replace results of another scenario that are there.
 
     Raises:
         InputError: something in the scenario or the arguments cannot be used.
@@ -68,7 +70,7 @@ def run(
     if save is not None:
         from fleet.results.store import check_place
 
-        check_place(Path(save), loaded.model.name)
+        check_place(Path(save), None if force else loaded.model.name)
     record = experiment.run(loaded, arms=arms, placements=placements, options=options)
     if save is not None:
         from fleet.show.folder import write_folder

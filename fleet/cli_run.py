@@ -144,12 +144,19 @@ def _given(scenario: Path | None) -> Path:
 
 
 def _time_ns(option: str, text: str) -> int:
-    from fleet.units import time_ns
-
-    found = time_ns(text)
+    found = _any_time_ns(option, text)
     if found <= 0:
         raise InputError(f"{option} '{text}' must be more than zero")
     return found
+
+
+def _any_time_ns(option: str, text: str) -> int:
+    from fleet.units import time_ns
+
+    try:
+        return time_ns(text)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from None
 
 
 def _every_s(checkpoint: str, asked: Asked) -> float:
@@ -157,11 +164,9 @@ def _every_s(checkpoint: str, asked: Asked) -> float:
 
     A run that keeps all frames has none: each would hold every frame up to then.
     """
-    from fleet.units import time_ns
-
     if checkpoint == NEVER or asked.frames is not None:
         return float("inf")
-    return time_ns(checkpoint) / 1e9
+    return _any_time_ns("--checkpoint", checkpoint) / 1e9
 
 
 def _asked(

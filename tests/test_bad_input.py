@@ -62,6 +62,27 @@ BAD = [
     (changed(duration=DELETE), "duration: is missing"),
     # units
     (changed(duration=10), "duration: 10 has no unit"),
+    (changed(cloud__batch={"max": 2, "wait": 1}), "cloud.batch.wait: 1 has no unit"),
+    (
+        changed(
+            sensors__cam__capture={"trace": {"file": "t.csv", "column": "t", "offset": "-1 s"}}
+        ),
+        "sensors.cam.capture.trace.offset: '-1 s' is negative",
+    ),
+    (changed(sensors__cam__capture="period"), "sensors.cam.capture: 'period': input should be 'p"),
+    (
+        changed(sensors__cam__rate="10000.001 fps"),
+        "at most 666.6671111 fps in mode 'full', asked 10000.001 fps",
+    ),
+    (
+        changed(place=DELETE, timezone="UTC", light="sun"),
+        "(no city is known for the time zone 'UTC'): add a 'place: {lat",
+    ),
+    (changed(place=DELETE, light="sun"), "sensors are, which a 'timezone' of a city would: add a"),
+    (
+        changed(start="2026-03-29T03:30", timezone="Europe/Helsinki"),
+        "start: 2026-03-29T03:30 is skipped by the clocks of Europe/Helsinki, which go on at 04:30",
+    ),
     (changed(warm_up="2 s"), "warm_up: 2 s leaves nothing to count of a run of 2 s"),
     (changed(warm_up="-1 s"), "warm_up: '-1 s'"),
     (changed(warm_up="half"), "warm_up: 'half'"),

@@ -11,7 +11,7 @@ from fleet import units
 from fleet.catalog import Catalog, Reader
 from fleet.catalog.rows import COLUMNS, KINDS, Row, check
 from fleet.errors import InputError
-from fleet.plan.compile import compile_plan
+from fleet.plan.compile import catalogue, compile_plan
 from fleet.scenario.load import loads
 from fleet.stages.setup import Setups
 
@@ -679,6 +679,14 @@ def test_files_as_spreadsheets_write_them_are_read(tmp_path: Path) -> None:
     assert Catalog.load([path]).row("links", "lte", "rate").value == "30"
 
 
+def test_names_of_files_may_end_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "LINKS.CSV").write_text(f"{HEADER}\n{GOOD}\n", "utf-8")
+    data = {**worlds.scenario(), "catalogue": "own"}
+    found = catalogue(loads(json.dumps(data), str(tmp_path / "s.yaml")))
+    assert found.row("links", "lte", "rate").source == "my own measurement"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -711,7 +719,10 @@ def test_rows_that_are_not_sound_are_refused(tmp_path: Path, line: str, message:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "item,parameter\n", HEADER + ",more\n", HEADER[5:] + "\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "item,parameter\n", HEADER + ",more\n", HEADER[5:] + "\n", HEADER.replace(",", ";")],
+)
 def test_other_columns_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "links.csv").write_text(text, "utf-8")
     with pytest.raises(InputError, match=r"links\.csv:1 the columns must be item,parameter,value"):

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import worlds
 
-from fleet import cli
+from fleet import api, cli
 from fleet.cli_exit import code_of
+from fleet.errors import InputError
 from fleet.proof.account import compared
 from fleet.scenario.load import load
+from fleet.show.remarks import load_remarks
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -81,6 +84,22 @@ def test_an_answer_that_nobody_reads_is_kept(tmp_path: Path) -> None:
         process.wait()
     assert (tmp_path / "run" / "summary.json").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_nothing_captured_is_told_and_drawn(tmp_path: Path) -> None:
+    data = worlds.scenario()
+    data["sensors"]["cam"] |= {"rate": "1 frame/d", "phase": "random"}
+    record = api.run(worlds.load(data), executor="local", save=tmp_path / "out")
+    told = [line for line in load_remarks(record) if "captured no frame" in line]
+    assert len(told) == len(data["arms"])
+    assert told[0].startswith("on_sensor: 'cam' captured no frame in the 2 s that count, so there")
+    with pytest.raises(InputError, match=r"of scenario 'test', not of 'other'; .*force=True"):
+        api.run(worlds.load({**data, "name": "other"}), executor="local", save=tmp_path / "out")
+    api.run(
+        worlds.load({**data, "name": "other"}), executor="local", save=tmp_path / "out", force=True
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["scenario"]["name"] == "other"
 
 
 def test_the_answer_comes_before_the_figures_and_nothing_is_lost_with_it(

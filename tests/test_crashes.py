@@ -304,43 +304,13 @@ def test_a_full_disk_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_wall_time_of_a_run_in_two_parts_is_the_sum(tmp_path: Path) -> None:
-    made = worlds.plan(worlds.scenario(), "cloud")
+    made, began = worlds.plan(worlds.scenario(), "cloud"), time.monotonic()
     kept = Checkpoints(tmp_path, ALWAYS)
     kept._began_s -= 100.0
     executor = LocalExecutor(made, partition(made, 1), 500_000_000, checkpoints=kept)
     executor.advance(1_000_000_000)
     again = simulate(made, Options(executor="local"), checkpoints=Checkpoints(tmp_path, SELDOM))
-    assert 100 < again.wall_s < 160
-
-
-def heed_interrupts() -> None:
-    """Undo that a shell lets jobs in the background, such as these tests, ignore interrupts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_an_interrupted_run_leaves_a_way_on_or_nothing(tmp_path: Path) -> None:
-    path = scenario_file(tmp_path)
-    for every, kept in (("never", False), ("0 s", True)):
-        output = tmp_path / f"out-{kept}"
-        command = fleet(
-            "run", path, "-o", output, "--executor", "local", "--window", "200 ms",
-            "--checkpoint", every, "--arm", "cloud",
-        )  # fmt: skip
-        folder = output.with_name(f"{output.name}.unfinished")
-        running = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
-        )
-        until = time.monotonic() + 60
-        while not (list(folder.glob("now/*/at-*")) if kept else folder.exists()):
-            assert running.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == 130
-        assert ("fleet run --resume" in said.decode()) == kept
-        assert folder.exists() == kept
-        assert not output.exists()
+    assert 100 < again.wall_s < 100 + time.monotonic() - began
 
 
 def test_checkpoints_carry_no_pickle_and_do_not_grow(tmp_path: Path) -> None:

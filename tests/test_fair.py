@@ -146,6 +146,10 @@ def test_the_grid_is_that_of_the_place(sites: Path) -> None:
         "world", "for none is known of sjm, by the time zone Arctic/Longyearbyen"
     )  # fmt: skip
     assert grid(timezone="Etc/UTC")[0] == "world"
+    tokyo = {"place": {"lat": 35.7, "lon": 139.7}, "timezone": "Europe/Helsinki"}
+    assert grid(**tokyo) == ("jpn", "by the scenario's place, 6 km from Tokyo")
+    lost = {"place": {"lat": 0, "lon": -30}, "timezone": "Europe/Helsinki"}
+    assert grid(**lost)[0] == "fin"
 
     def at(table: str) -> tuple[str, str]:
         data = worlds.scenario(city={"sites": table}, place=None)
@@ -156,6 +160,29 @@ def test_the_grid_is_that_of_the_place(sites: Path) -> None:
     assert at("sites.csv") == ("fin", "by the middle of the sites, 2 km from Helsinki")
     assert at("far.csv")[0] == "world"
     assert "km from the nearest city known here" in at("far.csv")[1]
+
+
+def test_a_clock_that_is_far_from_the_sun_is_told() -> None:
+    def remarks(timezone: str, lon: float) -> list[str]:
+        data = worlds.scenario(place={"lat": 40, "lon": lon}, timezone=timezone, light="sun")
+        del data["catalogue"]
+        data["sensors"]["cam"]["uplink"] = "port"
+        data["links"] = {"port": {"technology": "poe", "shared_by": "sensor", "to": "cloud"}}
+        data["cloud"] = {"server": "t4"}
+        data["arms"] = {
+            "cloud": {"device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11n"}
+        }
+        return [one for one in worlds.plan(data, "cloud").remarks if one.startswith("The clock")]
+
+    assert remarks("Asia/Shanghai", 75.0) == []  # Kashgar
+    assert remarks("Europe/Helsinki", 25.0) == []
+    assert len(remarks("Europe/Helsinki", 139.7)) == 1
+    assert (
+        "The clock of Europe/Helsinki is 6.3 h behind the sun"
+        in remarks("Europe/Helsinki", 139.7)[0]
+    )
+    assert "6.3 h behind" not in remarks("Europe/Helsinki", -50)[0]
+    assert len(remarks("Pacific/Auckland", -175.0)) == 0
 
 
 def test_places_are_where_they_are() -> None:

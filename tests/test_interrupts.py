@@ -174,10 +174,10 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float
     return path, json.loads(done.stdout)["fingerprint"], time.monotonic() - began
 
 
-@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize(("presses", "every"), [(1, "0 s"), (2, "0 s"), (1, "never")])
 @pytest.mark.parametrize("share", [0.1, 0.35, 0.6, 0.85])
 def test_a_run_that_is_pressed_anywhere(
-    share: float, presses: int, straight: tuple[Path, str, float], tmp_path: Path
+    share: float, presses: int, every: str, straight: tuple[Path, str, float], tmp_path: Path
 ) -> None:
     """Results are whole or not there; what was done can be gone on from, with the same bits."""
     path, fingerprint, took_s = straight
@@ -185,7 +185,7 @@ def test_a_run_that_is_pressed_anywhere(
     output = tmp_path / "out"
     command = fleet(
         "run", path, "-o", output, "--executor", "local", "--window", "500 ms",
-        "--checkpoint", "0 s", "--json",
+        "--checkpoint", every, "--json",
     )  # fmt: skip
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -75,4 +75,5 @@ def test_a_row_of_which_an_arm_has_nothing_is_not_shown(record: Record) -> None:
     ],
 )
 def test_an_interval_sets_the_digits(x: float, half: float, percent: bool, said: str) -> None:
-    assert rows._to_two_digits(x, half, percent=percent) == said
+    assert rows._to_two_digits(x, (x - half, x + half), percent=percent) == said
+    assert rows._to_two_digits(0.3, (0.0, 0.8), percent=True) == "30 (0–80)%"

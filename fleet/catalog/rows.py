@@ -129,7 +129,9 @@ def _lines(text: str, name: str) -> Iterator[tuple[str, Row]]:
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         if tuple(next(lines, ())) != COLUMNS:
-            raise InputError(f"{name}:1 the columns must be {','.join(COLUMNS)}")
+            raise InputError(
+                f"{name}:1 the columns must be {','.join(COLUMNS)} (columns are cut at commas)"
+            )
         for values in lines:
             if values:
                 place = f"{name}:{lines.line_num}"

@@ -122,7 +122,7 @@ class Catalog:
 
 
 def _user_text(path: Path) -> str:
-    if path.stem not in KINDS:
+    if path.stem.lower() not in KINDS:
         raise InputError(f"{path}: a catalogue file is named after its kind: {', '.join(KINDS)}")
     try:
         return path.read_text("utf-8-sig")  # spreadsheets write a byte order mark

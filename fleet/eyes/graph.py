@@ -142,7 +142,9 @@ def _needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
     wanted, found = set(outputs), []
     for node in reversed(nodes):
         if wanted.intersection(node.output) or any(a.HasField("g") for a in node.attribute):
-            wanted |= set(node.input)
+            wanted |= {
+                tensor for tensor in node.input if tensor
+            }  # the optional ones may be missing
             found.append(node)
     return found[::-1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,13 @@ def catalogue(scenario: Scenario) -> Catalog:
     path = scenario.folder / folder
     if not path.is_dir():
         raise scenario.error(("catalogue",), f"folder '{folder}' not found beside the scenario")
-    own = dict(own_rows.read(file) for file in sorted(path.glob("*.yaml")))
-    return Catalog.load(sorted(path.glob("*.csv")), own)
+    own = dict(own_rows.read(file) for file in _ending(path, ".yaml", ".yml"))
+    return Catalog.load(_ending(path, ".csv"), own)
+
+
+def _ending(folder: Path, *ends: str) -> list[Path]:
+    """Return the files of a folder whose names end so, in either case, in order."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ends)
 
 
 def compile_plan(

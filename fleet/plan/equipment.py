@@ -141,8 +141,8 @@ def _check_rate(
         how = f" in mode '{mode[1:]}'" if mode else ""
         raise scenario.error(
             (*keys, "device"),
-            f"'{device}' captures at most {float(most):g} fps{how}, asked {float(fastest):g} fps;"
-            " lower the rate or take another device",
+            f"'{device}' captures at most {float(most):.10g} fps{how}, asked"
+            f" {float(fastest):.10g} fps; lower the rate or take another device",
         )
 
 

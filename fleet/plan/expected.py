@@ -187,8 +187,8 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
         for column in (uplink.RATE_BPS, uplink.CAP_BITS, uplink.THROTTLED_BPS)
     )
     end_s = plan.end_ns * 1e-9
-    with np.errstate(divide="ignore"):
-        spent_s = np.where(cap > 0, cap / np.minimum(offered_bps, rate), np.inf)
+    spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
+    np.divide(cap, carried_bps, out=spent_s, where=(cap > 0) & (carried_bps > 0))
     spent_s[spent_s >= end_s] = np.inf
     full_s = np.where(np.isfinite(spent_s), cap / rate, end_s)
     return (rate * full_s + slow * (end_s - full_s)) / end_s, spent_s

@@ -31,8 +31,9 @@ class Grid(NamedTuple):
 def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
     """Return the grid of a scenario.
 
-    What it names; else that of the country of its time zone; else that of the nearest city of a
-    time zone, if it is near one; else the mean of the world.
+    What it names; else that of the nearest city of a time zone, if the scenario's place is near
+    one; else that of the country of its time zone; else that of the city nearest to its sites, if
+    there is one near; else the mean of the world.
 
     Args:
         scenario: what the user says.
@@ -57,15 +58,15 @@ def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
 
 def _by_place(scenario: Scenario, where: Where | None) -> tuple[str, str]:
     """Return (grid, why): that of the time zone's country, else of the nearest city's."""
-    zone = scenario.model.timezone
-    if zone in places():
+    zone, stated = scenario.model.timezone, scenario.model.place is not None
+    place, away_km = (None, 0.0) if where is None else nearest(where.lat, where.lon)
+    if zone in places() and not (stated and away_km <= NEAR_KM):
         place, why = places()[zone], f"by the time zone {zone}"
-    elif where is None:
+    elif where is None or place is None:
         return WORLD, "for nothing says where the sensors are"
+    elif away_km > NEAR_KM:
+        return WORLD, f"for {where} is {away_km:.0f} km from the nearest city known here"
     else:
-        place, away_km = nearest(where.lat, where.lon)
-        if away_km > NEAR_KM:
-            return WORLD, f"for {where} is {away_km:.0f} km from the nearest city known here"
         why = f"by {where.why}, {away_km:.0f} km from {place.city}"
     if not place.grid:
         return WORLD, f"for none is known of {place.country}, {why}"

@@ -21,6 +21,8 @@ DAY, DUSK, NIGHT, RAIN = range(len(LIGHTS))
 SUNSET_DEG = -0.833
 """The sun's upper edge is at the horizon, with refraction (NOAA, General Solar Position)."""
 CIVIL_TWILIGHT_DEG = -6.0
+MOST_APART_H = 3.5
+"""No clock of a place is further from its sun's: the west of China is 3.4 h behind Beijing's."""
 
 
 def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: float) -> Floats:
@@ -87,14 +89,26 @@ def tell_light(parts: Parts, place: Place | None) -> None:
         parts.remarks.append(f"It is {model.light} throughout, as the scenario says.")
         return
     if place is None:
+        zone = (
+            f" (no city is known for the time zone '{model.timezone}')"
+            if model.timezone
+            else ", which a 'timezone' of a city would"
+        )
         raise parts.scenario.error(
             ("start",),
             "whether it is day then decides what is seen and sent, and nothing says where the"
-            " sensors are: add a 'timezone', a 'place: {lat: 60.2, lon: 24.9}', or 'light: day'",
+            f" sensors are{zone}: add a 'place: {{lat: 60.2, lon: 24.9}}', or 'light: day'",
         )
     spans = _spans(*lights(parts.scenario, place))
     told = ", ".join(f"{name} {when}" if when else name for when, name in spans)
     parts.remarks.append(f"It is {told}, by the sun at {place}.")
+    apart_h = _clock_apart_h(parts.scenario, place.lon)
+    if abs(apart_h) > MOST_APART_H:
+        parts.remarks.append(
+            f"The clock of {model.timezone} is {abs(apart_h):.1f} h"
+            f" {'ahead of' if apart_h > 0 else 'behind'} the sun at {place}: see whether 'place',"
+            " 'timezone' and 'start' belong together."
+        )
 
 
 def _by_light(parts: Parts, setup: Setup) -> bool:
@@ -122,6 +136,15 @@ def _spans(from_s: Ints, light: Ints) -> list[tuple[str, str]]:
         (f"from {at_s // 3600}:{at_s // 60 % 60:02d} h on" if at_s else "", LIGHTS[k])
         for at_s, k in zip(from_s.tolist(), light.tolist(), strict=True)
     ]
+
+
+def _clock_apart_h(scenario: Scenario, longitude: float) -> float:
+    """Return how far the clock of a scenario is ahead of the sun's; h."""
+    zone = zone_of(scenario)
+    if zone is None:
+        return 0.0
+    offset = scenario.model.start_time.replace(tzinfo=zone).utcoffset() or dt.timedelta()
+    return (offset.total_seconds() / 3600 - longitude / 15 + 12) % 24 - 12
 
 
 def _start_min(scenario: Scenario, longitude: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from typing import NamedTuple
 
@@ -59,15 +60,23 @@ def zone_of(scenario: Scenario) -> zoneinfo.ZoneInfo | None:
     """Return the time zone that a scenario names, None if it names none.
 
     Raises:
-        InputError: there is no such time zone.
+        InputError: there is no such time zone, or its clocks leave out the start.
     """
-    name = scenario.model.timezone
+    name, start = scenario.model.timezone, scenario.model.start_time
     if name is None:
         return None
     try:
-        return zoneinfo.ZoneInfo(name)
+        zone = zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         hint = did_you_mean(name, list(places()))
         raise scenario.error(
             ("timezone",), f"no time zone '{name}'{hint}; take a name such as 'Europe/Helsinki'"
         ) from None
+    there = start.replace(tzinfo=zone).astimezone(dt.UTC).astimezone(zone).replace(tzinfo=None)
+    if there != start:
+        raise scenario.error(
+            ("start",),
+            f"{start:%Y-%m-%dT%H:%M} is skipped by the clocks of {name}, which go on at"
+            f" {there:%H:%M}; choose another time",
+        )
+    return zone

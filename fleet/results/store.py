@@ -109,7 +109,7 @@ def _check_own(path: Path, of: str, scenario: str) -> None:
         holds = f"scenario '{of}'" if of else "a scenario that it does not name"
         raise InputError(
             f"'{path}' is of {holds}, not of '{scenario}'; choose another place, or remove it, as"
-            " fleet run --force does"
+            " 'fleet run --force' and 'fleet.run(..., force=True)' do"
         )
 
 

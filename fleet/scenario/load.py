@@ -149,9 +149,18 @@ def _input_error(
     document: Document, data: Any, error: ValidationError, overrides: Sequence[str]
 ) -> InputError:
     """Return the first mistake; a key that is not known first, as it may be one that is missing."""
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    # Of a choice of kinds each has its say: heed those that got furthest into what is written.
+    first = min(
+        error.errors(),
+        key=lambda found: (found["type"] != "extra_forbidden", _not_meant(found)),
+    )
     keys = tuple(_real_keys(data, first["loc"]))
     return InputError(f"{_place(document, keys, overrides)}: {_problem(first, keys)}")
+
+
+def _not_meant(error: Any) -> bool:
+    """Return whether a mistake is that there is no word, where more than a word may stand."""
+    return "[" in "".join(map(str, error["loc"][-1:])) and isinstance(error["input"], dict)
 
 
 def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:

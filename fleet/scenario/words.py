@@ -25,7 +25,8 @@ def _quantity(parse: Callable[[object], Any], example: str, *, positive: bool = 
     """Return pydantic metadata for a string with a unit."""
 
     def read(value: object) -> Any:
-        number = parse(value)
+        nothing = value in (0, "0") and not isinstance(value, bool)
+        number = 0 if nothing and not positive else parse(value)  # nothing needs no unit
         if positive and number <= 0:
             raise InputError(f"{value!r} must be more than zero, such as '{example}'")
         return number

@@ -97,7 +97,8 @@ def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, T
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("latency from capture to consumer (ms)")
     axes.set_ylabel("share of frames due")
-    axes.legend(loc="lower right")
+    if axes.lines:
+        axes.legend(loc="lower right")
     return figure, table
 
 

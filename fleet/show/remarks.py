@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from fleet.engine.run import Outcome
 from fleet.plan.columns import Plan
 from fleet.results.load import BUSY, TARGET
 from fleet.results.steady import steadiness
 from fleet.show.expected import answer_line, box_line, boxes, load_facts
+from fleet.stages.books import CAPTURED
 from fleet.study.experiment import Record
 
 SKIPPED = 0.01
@@ -24,8 +28,21 @@ def load_remarks(record: Record) -> Iterator[str]:
         plan = record.outcomes[arm][0].plan
         for name, box in boxes(plan).items():
             yield f"{arm}: {box_line(name, box)}."
+        yield from _uncaptured(record.outcomes[arm], arm)
         yield from _skipped(plan, arm, numbers["dsp_skips"])
         yield from _unsteady(record, arm)
+
+
+def _uncaptured(runs: Sequence[Outcome], arm: str) -> Iterator[str]:
+    """Yield which groups never captured a frame."""
+    plan = runs[0].plan
+    captured = np.sum([run.tally.sensors[:, CAPTURED] for run in runs], axis=0)
+    for g, group in enumerate(plan.group_names):
+        if (plan.group_of == g).any() and not captured[plan.group_of == g].any():
+            yield (
+                f"{arm}: '{group}' captured no frame in the {plan.measured_ns * 1e-9:g} s that"
+                " count, so there is nothing to compare; let the run be longer, or the rate higher."
+            )
 
 
 def _skipped(plan: Plan, arm: str, skips: Mapping[str, float]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import floor, log10
 from typing import Any
 
@@ -185,14 +185,21 @@ def _known(found: Mapping[str, Any], path: str, show: Callable[[float], str]) ->
     interval = found["ci95"][key]
     if not interval or interval[0] == interval[1]:
         return show(found[key])
-    return _to_two_digits(found[key], (interval[1] - interval[0]) / 2, percent=show is _percent)
+    return _to_two_digits(found[key], interval, percent=show is _percent)
 
 
-def _to_two_digits(x: float, half: float, *, percent: bool) -> str:
-    """Return a number and half its interval, with no more digits than the interval leaves it."""
+def _to_two_digits(x: float, interval: Sequence[float], *, percent: bool) -> str:
+    """Return a number and its interval, with no more digits than the interval leaves it.
+
+    That is half the interval, or both its ends where it is cut at what is possible.
+    """
     scale, sign, most = (100, "%", 2) if percent else (1, "", 3)
-    digits = min(most, max(0, 1 - floor(log10(half * scale))))
-    return f"{x * scale:.{digits}f}±{half * scale:.{digits}f}{sign}"
+    low, high = (end * scale for end in interval)
+    half = (high - low) / 2
+    digits = min(most, max(0, 1 - floor(log10(half))))
+    if abs((low + high) / 2 - x * scale) > half * 1e-6:
+        return f"{x * scale:.{digits}f} ({low:.{digits}f}–{high:.{digits}f}){sign}"
+    return f"{x * scale:.{digits}f}±{half:.{digits}f}{sign}"
 
 
 def _rollout(arms: Arms) -> list[Row]:
