@@ -72,13 +72,13 @@ BAD = [
     (changed(sensors__cam__capture="period"), "sensors.cam.capture: 'period': input should be 'p"),
     (
         changed(sensors__cam__rate="10000.001 fps"),
-        "at most 666.6671111 fps in mode 'full', asked 10000.001 fps",
+        "at most 666.667 fps in mode 'full', asked 10000 fps",
     ),
     (
         changed(place=DELETE, timezone="UTC", light="sun"),
         "(no city is known for the time zone 'UTC'): add a 'place: {lat",
     ),
-    (changed(place=DELETE, light="sun"), "sensors are, which a 'timezone' of a city would: add a"),
+    (changed(place=DELETE, light="sun"), "where the sensors are: add a 'timezone', a 'place: {lat"),
     (
         changed(start="2026-03-29T03:30", timezone="Europe/Helsinki"),
         "start: 2026-03-29T03:30 is skipped by the clocks of Europe/Helsinki, which go on at 04:30",

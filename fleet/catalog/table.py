@@ -52,7 +52,8 @@ class Catalog:
         known = {kind: list(dict.fromkeys(p for k, _, p in rows if k == kind)) for kind in KINDS}
         for path in extra:
             text = _user_text(path)
-            rows |= read(path.stem.lower(), text, str(path), known[path.stem])
+            kind = path.stem.lower()
+            rows |= read(kind, text, str(path), known[kind])
         for kind, lines in (own or {}).items():
             rows |= collect(kind, lines, known[kind])
         return Catalog(rows)

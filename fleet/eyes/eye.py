@@ -9,8 +9,8 @@ from fleet.eyes.clip import VIEWS
 RAW_NAME = "raw"
 """The source of pictures that no codec has had."""
 FIRST_SITE, SITES = 590_000, 4
-"""Seeds of the sites at which networks look live: those of the packaged traces, where no network
-was trained. Few, since making a site takes longer than painting a frame of it."""
+"""Seeds of the sites at which networks look live: the first of the packaged traces, where no
+network was trained. Few, since making a site takes longer than painting a frame of it."""
 
 
 def live_scenes() -> tuple[tuple[str, str], ...]:

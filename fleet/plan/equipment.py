@@ -139,10 +139,11 @@ def _check_rate(
         most = min(most, Fraction(1_000_000_000, read_ns - 1))
     if fastest > most:
         how = f" in mode '{mode[1:]}'" if mode else ""
+        told = _apart(float(most), float(fastest))
         raise scenario.error(
             (*keys, "device"),
-            f"'{device}' captures at most {float(most):.10g} fps{how}, asked"
-            f" {float(fastest):.10g} fps; lower the rate or take another device",
+            f"'{device}' captures at most {told[0]} fps{how}, asked {told[1]} fps; lower the rate"
+            " or take another device",
         )
 
 
@@ -233,6 +234,12 @@ def _camera(
     shown = video.shown(reader, str(equipment.codec), pixels, use.rate, equipment.bitrate)
     name = f"{device} {equipment.codec}"
     return Setup(name, kind, device, model, equipment, use, keys, row, shown)
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Return two numbers that differ with as many digits as it takes to tell them apart."""
+    digits = next(n for n in range(6, 18) if f"{one:.{n}g}" != f"{other:.{n}g}")
+    return f"{one:.{digits}g}", f"{other:.{digits}g}"
 
 
 _NOTHING: dict[str, int | float] = {

@@ -89,15 +89,13 @@ def tell_light(parts: Parts, place: Place | None) -> None:
         parts.remarks.append(f"It is {model.light} throughout, as the scenario says.")
         return
     if place is None:
-        zone = (
-            f" (no city is known for the time zone '{model.timezone}')"
-            if model.timezone
-            else ", which a 'timezone' of a city would"
-        )
+        zone = model.timezone
+        why = f" (no city is known for the time zone '{zone}')" if zone else ""
+        add = "a" if zone else "a 'timezone', a"
         raise parts.scenario.error(
             ("start",),
             "whether it is day then decides what is seen and sent, and nothing says where the"
-            f" sensors are{zone}: add a 'place: {{lat: 60.2, lon: 24.9}}', or 'light: day'",
+            f" sensors are{why}: add {add} 'place: {{lat: 60.2, lon: 24.9}}', or 'light: day'",
         )
     spans = _spans(*lights(parts.scenario, place))
     told = ", ".join(f"{name} {when}" if when else name for when, name in spans)

@@ -89,7 +89,8 @@ def codec_row(
     elif reader.has_parameter("codecs", codec, "i_share_night") and not indoors(reader, app):
         kept = _noise_kept(reader, kind, str(equipment.device))
         lights[1:] = (_in_light(reader, codec, day, k, pixels, shown, kept) for k in LIGHTS[1:])
-    lights = [_bounded(of, RAW_BYTES_PER_PX * pixels) for of in lights]
+    stated = reader.data_bit("codecs", codec, "i_frame") / 8
+    lights = [_bounded(of, max(RAW_BYTES_PER_PX * pixels, stated)) for of in lights]
     bytes_by_light = (getattr(of, kind) for kind in Means._fields for of in lights)
     return {
         "decode_px": pixels,
@@ -105,7 +106,7 @@ def codec_row(
 
 
 def _bounded(of: Means, most: float) -> Means:
-    """Return means of which none is above what a picture takes that is not encoded."""
+    """Return means of which none is above a most, and no P frame above an I frame."""
     i = min(of.i, most)
     return of._replace(i=i, still=min(of.still, i))
 

@@ -16,8 +16,6 @@ from fleet.kernel import kernel, part
 from fleet.stages.books import (
     CAPTURED,
     COMPUTE_NS,
-    LAST_SENT_NS,
-    PROMOTION_NS,
     SENSE_NS,
     SENT_BITS,
     SENT_FRAMES,
@@ -59,7 +57,7 @@ from fleet.stages.frames import (
     Index,
 )
 from fleet.stages.hop import Hop
-from fleet.stages.radio import Timers, active_ns, awake_ns
+from fleet.stages.radio import Timers, wake
 from fleet.stages.scene import second_of
 from fleet.stages.sensor import FREE_NS, occupy, published
 from fleet.stages.setup import (
@@ -226,22 +224,6 @@ def _leave(
 
 
 @part
-def _wake(
-    columns: Columns, i: int, s: int, key: np.uint64, promotion: int, drx_after: int,
-    drx_wait: int, tail: int, own: bool, sending: bool, end_ns: int, used: Ints, sensors: Ints,
-) -> None:  # fmt: skip
-    """Have a frame wait for its radio, if that sleeps; `own`: whether that has its port alone."""
-    if promotion > 0 or drx_wait > 0:
-        now = columns[CLOCK, i]
-        last = active_ns(now, used[s], sensors[s, LAST_SENT_NS] if own else 0, own and sending)
-        at, promoting = awake_ns(
-            now, used[s], last, key, columns[FRAME, i], promotion, drx_after, drx_wait, tail
-        )
-        columns[CLOCK, i] = used[s] = at
-        sensors[s, PROMOTION_NS] += min(promoting, end_ns - now)
-
-
-@part
 def _capture(
     columns: Columns, i: int, s: int, objects: int, sight: int, key: np.uint64, trace_ns: Ints,
     clocks: Ints, down_until_ns: int, sense_ns: int, sensors: Ints,
@@ -308,7 +290,6 @@ def _advance(
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
     ints, floats, sights, end_ns = about[7:]
-    promotion, drx_after, drx_wait, tail = timers
     link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
@@ -340,9 +321,9 @@ def _advance(
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, ints, sights, at_site[s], since_ns, sensors, spent)
                 if stage == ARRIVING:
-                    _wake(
-                        columns, i, s, radio_keys[s], promotion[s], drx_after[s], drx_wait[s],
-                        tail[s], link >= 0, sending, end_ns, used, sensors,
+                    wake(
+                        columns, i, s, radio_keys[s], timers, link >= 0, sending, end_ns, used,
+                        sensors,
                     )  # fmt: skip
             if link < 0 and stage == ARRIVING and columns[CLOCK, i] < until_ns:
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE

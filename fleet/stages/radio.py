@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from fleet.chance import uniform
 from fleet.kernel import part
+from fleet.stages.books import LAST_SENT_NS, PROMOTION_NS
+from fleet.stages.frames import CLOCK, FRAME, Columns
 
 Ints = NDArray[np.int64]
 
@@ -84,3 +86,34 @@ def awake_ns(
     waits = wait_ns(now, last, uniform(key, frame), promotion, drx_after, drx_cycle, tail)
     asleep = last == NEVER_NS or now - last > tail
     return max(now + waits, handed + 1), waits if asleep else 0
+
+
+@part
+def wake(
+    columns: Columns, i: int, s: int, key: np.uint64, timers: Timers, own: bool, sending: bool,
+    end_ns: int, used: Ints, sensors: Ints,
+) -> None:  # fmt: skip
+    """Have frame `i` of sensor `s` wait for its radio, if that sleeps.
+
+    Args:
+        columns: the store's columns, changed in place.
+        i: slot of the frame.
+        s: its sensor.
+        key: the sensor's radio key.
+        timers: of all radios.
+        own: whether the radio has its port alone.
+        sending: whether it has frames there that are not yet sent.
+        end_ns: end of the run.
+        used: when each radio took its last frame, changed in place.
+        sensors: book of sensors, changed in place.
+    """
+    promotion, drx_after, drx_wait, tail = timers
+    if promotion[s] > 0 or drx_wait[s] > 0:
+        now = columns[CLOCK, i]
+        last = active_ns(now, used[s], sensors[s, LAST_SENT_NS] if own else 0, own and sending)
+        at, promoting = awake_ns(
+            now, used[s], last, key, columns[FRAME, i], promotion[s], drx_after[s], drx_wait[s],
+            tail[s],
+        )  # fmt: skip
+        columns[CLOCK, i] = used[s] = at
+        sensors[s, PROMOTION_NS] += min(promoting, end_ns - now)
