@@ -132,43 +132,29 @@ def lost(numbers: Numbers) -> float:
 
 
 HEADER = (
-    "Varied", "WAN, Mbit/s", "W a camera", "median, ms", "recall", "power turns over at",
-    "median turns over at",
+    "Varied", "WAN, Mbit/s", "W a camera", "median, ms", "recall", "power: kWh/GB",
+    "power: W of body",
+    "power: times the servers", "median: ms of the encoder",
 )  # fmt: skip
+PAIRS = ("wan_mbit_s", "power_w_per_camera", "median_ms", "recall")
+TURNS = ("network_kwh_per_gb", "body_w_more", "servers_times", "encoder_ms")
 
 
 def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the rows as a table in Markdown: the sensor's value, then the cloud's."""
+    """Yield the rows as a table in Markdown: values of sensor / cloud, then turning points."""
     yield f"| {' | '.join(HEADER)} |"
     yield f"|{'---|' * len(HEADER)}"
     for row in rows:
-        cells = [
-            row["varied"], *(pair(row[key]) for key in (
-                "wan_mbit_s", "power_w_per_camera", "median_ms", "recall"
-            )), turns(row), at_or_never(row["encoder_ms"], "ms of encoding"),
-        ]  # fmt: skip
-        yield f"| {' | '.join(cells)} |"
+        pairs = (" / ".join(map(number, row[key])) for key in PAIRS)
+        turns = ("never" if row[key] is None else number(row[key]) for key in TURNS)
+        yield f"| {' | '.join((row['varied'], *pairs, *turns))} |"
 
 
-def turns(row: dict[str, Any]) -> str:
-    """Return where the arm that draws less power is the other one."""
-    who = "less on the sensor" if row["body_w_more"] > 0 else "**more on the sensor**"
-    return "; ".join((
-        who,
-        at_or_never(row["network_kwh_per_gb"], "kWh/GB"),
-        f"{row['body_w_more']:+.2g} W of body",
-        at_or_never(row["servers_times"], "times the servers"),
-    ))  # fmt: skip
-
-
-def pair(values: tuple[float | None, float | None]) -> str:
-    """Return two values."""
-    return " / ".join("–" if value is None else f"{value:.3g}" for value in values)
-
-
-def at_or_never(value: float | None, unit: str) -> str:
-    """Return a turning point."""
-    return f"at no {unit}" if value is None else f"{value:.2g} {unit}"
+def number(value: float | None) -> str:
+    """Return a number with three digits, or all before the point."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def main() -> None:
@@ -176,8 +162,8 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     rows = []
     for variation in VARIATIONS:
+        print(f"{variation.what} ...", file=sys.stderr, flush=True)
         rows.append(row_of(variation))
-        print(f"{variation.what}: {turns(rows[-1])}", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "flips.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

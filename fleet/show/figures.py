@@ -98,7 +98,7 @@ def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, T
     axes.set_xlabel("latency from capture to consumer (ms)")
     axes.set_ylabel("share of frames due")
     if axes.lines:
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside lower center", ncols=3, columnspacing=1.0)
     return figure, table
 
 
