@@ -18,9 +18,9 @@ from fleet.errors import FleetError, InputError, RunError
 if TYPE_CHECKING:
     from fleet.api import compare, run
     from fleet.plan.placing import Placed
+    from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
     from fleet.simulation import Simulation
-    from fleet.study.experiment import Record
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,7 +44,7 @@ _HOMES = {
     "Scenario": "fleet.scenario.load",
     "Simulation": "fleet.simulation",
     "Placed": "fleet.plan.placing",
-    "Record": "fleet.study.experiment",
+    "Record": "fleet.results.record",
 }
 
 

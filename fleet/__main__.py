@@ -6,7 +6,7 @@ from fleet import interrupt
 def main() -> None:
     """Listen, then import what the command line needs, and do what it says."""
     interrupt.listen()
-    from fleet import cli
+    from fleet.cli import main as cli
 
     cli.main()
 

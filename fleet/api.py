@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import fleet.units as units
-from fleet.engine.run import Options
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
+from fleet.results.record import Record
+from fleet.running.run import Options
 from fleet.scenario.load import Scenario, load
 from fleet.study import experiment
 from fleet.study.compare import compare as compare_runs
-from fleet.study.experiment import Record
 
 
 def run(
@@ -93,6 +93,6 @@ def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:
         InputError: the baseline is not an arm of the record.
     """
     chosen = baseline or record.summary["comparison"]["baseline"]
-    if chosen not in record.outcomes:
-        raise InputError(f"no arm '{chosen}'; arms: {', '.join(record.outcomes)}")
-    return compare_runs(experiment.numbers(record.outcomes), chosen)
+    if chosen not in record.numbers:
+        raise InputError(f"no arm '{chosen}'; arms: {', '.join(record.numbers)}")
+    return compare_runs(record.numbers, chosen)

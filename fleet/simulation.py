@@ -7,17 +7,17 @@ from types import TracebackType
 from typing import Any
 
 import fleet.units as units
-from fleet.engine.run import Options, Outcome, start
 from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
+from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0
+from fleet.model.frames import FATE_NAMES
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
+from fleet.running.run import Options, Outcome, start
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.stages.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0
-from fleet.stages.frames import FATE_NAMES
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from eyes_pictures import HELD_OUT
 from registry import ROOT, write_table
 
 from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame
-from fleet.eyes.codec import RAW, Setting, setting
-from fleet.eyes.curve import RESAMPLES, Estimate, Marks, Point, mark, point
-from fleet.eyes.detector import Detector, load
-from fleet.eyes.render import scene
+from fleet.lab.measures.codec import RAW, Setting, setting
+from fleet.lab.measures.curve import RESAMPLES, Estimate, Marks, Point, mark, point
+from fleet.lab.networks.detector import Detector, load
+from fleet.lab.scenes.render import scene
 
 TABLE = ROOT / "results" / "eyes" / "accuracy_bitrate.csv"
 SMALL, LARGE = "eye-small", "eye-large"

@@ -4,10 +4,10 @@ Run it as ``python scripts/derive_bitrate.py``; it needs ``pip install -e '.[eye
 vtest.avi (``fleet eyes fetch vtest``), and takes some five minutes of one core. What was measured
 goes to results/eyes/bytes_at_bitrate.csv, and the catalogue's rows are derived from it.
 
-x264 and x265 as in `fleet.eyes.codec`, but with a target instead of a quality: ``abr`` knows the
-mean alone, ``vbv`` must fit a buffer of so many seconds of the bitrate too, as cameras at a
-constant bitrate do. Frames of the first two groups of pictures do not count, in which an encoder
-finds its level.
+x264 and x265 as in `fleet.lab.measures.codec`, but with a target instead of a quality: ``abr``
+knows the mean alone, ``vbv`` must fit a buffer of so many seconds of the bitrate too, as cameras
+at a constant bitrate do. Frames of the first two groups of pictures do not count, in which an
+encoder finds its level.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 from derive_codecs import CATALOG, HEIGHT, RATE, WIDTH, YEAR, Frame, read_clip, settings
 from registry import ROOT, merge_rows, write_table
 
-from fleet.eyes import assets, codec
+from fleet.lab.fetch import assets
+from fleet.lab.measures import codec
 
 MEASURED = ROOT / "results" / "eyes" / "bytes_at_bitrate.csv"
 HEADER = (

@@ -35,8 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 from registry import ROOT, merge_rows, write_table
 
-from fleet.eyes import codec
-from fleet.eyes.codec import FAMILIES, Setting
+from fleet.lab.measures import codec
+from fleet.lab.measures.codec import FAMILIES, Setting
 
 CATALOG = ROOT / "fleet" / "catalog" / "codecs.csv"
 MEASURED = ROOT / "scripts" / "data" / "codecs_measured.csv"

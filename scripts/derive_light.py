@@ -7,7 +7,7 @@ goes to results/eyes/bytes_by_light.csv; what stands there already is not measur
 
 Every row of the table says on which base it stands:
 
-- ``rendered``: scenes of `fleet.eyes.render`, in every light, with nobody and with many in view;
+- ``rendered``: scenes of `fleet.lab.scenes.render`, in every light, with nobody and many in view;
 - ``filmed``: vtest.avi as it is, by day;
 - ``darkened``: the same clip, made dusk and night by physics and not by a camera: its linear light
   is dimmed, and electrons are counted with shot and read noise behind a gain (`Sensor`). Rain is
@@ -33,11 +33,12 @@ from numpy.typing import NDArray
 from registry import ROOT, write_table
 
 from fleet.chance import bits64
-from fleet.eyes import assets, codec
 from fleet.eyes.clip import LIGHTS, Pixels
-from fleet.eyes.codec import Setting
-from fleet.eyes.light import streaks
-from fleet.eyes.render import scene
+from fleet.lab.fetch import assets
+from fleet.lab.measures import codec
+from fleet.lab.measures.codec import Setting
+from fleet.lab.scenes.light import streaks
+from fleet.lab.scenes.render import scene
 
 MEASURED = ROOT / "results" / "eyes" / "bytes_by_light.csv"
 HEADER = (

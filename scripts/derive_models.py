@@ -16,10 +16,10 @@ from registry import ROOT, write_table
 
 from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS, Row
-from fleet.eyes.detector import file_of
-from fleet.eyes.profile import measure
-from fleet.eyes.session import read
-from fleet.study.profile import rows_of
+from fleet.lab.costs.profile import measure
+from fleet.lab.costs.rows import rows_of
+from fleet.lab.networks.detector import file_of
+from fleet.lab.networks.session import read
 
 TABLE = ROOT / "fleet" / "catalog" / "models.csv"
 NAMES = ("eye-small", "eye-large")

@@ -33,13 +33,14 @@ from rich.table import Table
 
 from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE
 from fleet.eyes.clip import LIGHTS
-from fleet.eyes.codec import RAW, Setting, encode, setting
-from fleet.eyes.curve import Marks, marks, mean_ap, together
-from fleet.eyes.detector import Detector, file_of, load
-from fleet.eyes.measured import HEADER, SITES, TIMES, WITHIN
-from fleet.eyes.measured import load as load_measured
-from fleet.eyes.render import scene
-from fleet.eyes.tasks import BEGUN_S, DELAYS_S, Seen, ghosts, map_error, reports, visits
+from fleet.eyes.task_names import DELAYS_S
+from fleet.eyes.task_tables import HEADER, SITES, TIMES, WITHIN
+from fleet.eyes.task_tables import load as load_measured
+from fleet.lab.measures.codec import RAW, Setting, encode, setting
+from fleet.lab.measures.curve import Marks, marks, mean_ap, together
+from fleet.lab.measures.tasks import BEGUN_S, Seen, ghosts, map_error, reports, visits
+from fleet.lab.networks.detector import Detector, file_of, load
+from fleet.lab.scenes.render import scene
 
 CODECS = {"own": ("h264-crf23", "h264-crf28", "h264-crf36"), "fetched": FETCHED.codecs}
 FIRST_SEED = HELD_OUT + 93_000

@@ -37,17 +37,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fleet.errors import InputError
-from fleet.eyes import assets, detector
 from fleet.eyes.boxes import Detections, matched
 from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Truth
-from fleet.eyes.codec import setting
 from fleet.eyes.compact import compact
 from fleet.eyes.eye import FIRST_SITE
-from fleet.eyes.render import scene
 from fleet.eyes.replay import folder
-from fleet.eyes.trace import Finder, read, watch, write
-from fleet.eyes.tracker import Tracker
-from fleet.eyes.video import open_clip
+from fleet.eyes.trace_file import read
+from fleet.lab.fetch import assets
+from fleet.lab.measures.codec import setting
+from fleet.lab.measures.trace import Finder, watch, write
+from fleet.lab.measures.tracker import Tracker
+from fleet.lab.measures.video import open_clip
+from fleet.lab.networks import detector
+from fleet.lab.scenes.render import scene
 
 FOLDER = folder()
 CODECS = ("h264-crf18", "h264-crf23", "h264-crf28", "h264-crf36", "h265-crf30", "jpeg-q60")

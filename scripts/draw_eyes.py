@@ -19,16 +19,16 @@ from registry import ROOT
 
 from fleet.catalog import Catalog
 from fleet.eyes import replay
-from fleet.eyes.accuracy import judged, matters
 from fleet.eyes.boxes import Boxes
 from fleet.eyes.clip import LIGHTS, VIEWS, Frame, Pixels
-from fleet.eyes.codec import RAW, encode, setting
-from fleet.eyes.detector import Detector, load
-from fleet.eyes.render import scene
+from fleet.lab.measures.accuracy import judged, matters
+from fleet.lab.measures.codec import RAW, encode, setting
+from fleet.lab.networks.detector import Detector, load
+from fleet.lab.scenes.render import scene
+from fleet.model.sight import LIGHT
 from fleet.plan.equipment import message_bits
 from fleet.plan.sights import one_of
 from fleet.show.paper import COLOURS
-from fleet.stages.sight import LIGHT
 
 FOLDER = ROOT / "results" / "eyes"
 STYLE = {

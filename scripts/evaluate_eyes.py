@@ -1,7 +1,7 @@
 """Measure detectors on rendered scenes that none was trained on: recall, precision, AP.
 
 ``python scripts/evaluate_eyes.py eye-small eye-large`` writes `results/eyes/models.csv` and prints
-the main rows; other names and files are those of `fleet.eyes.detector.load`. Some minutes.
+the main rows; other names and files are those of `fleet.lab.networks.detector.load`. Some minutes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from fleet.eyes.accuracy import average_precision, judged, matters, precision_recall
 from fleet.eyes.boxes import KINDS, Boxes
 from fleet.eyes.clip import LIGHTS, VIEWS, Frame, Truth
-from fleet.eyes.detector import Detector, load
-from fleet.eyes.render import scene
+from fleet.lab.measures.accuracy import average_precision, judged, matters, precision_recall
+from fleet.lab.networks.detector import Detector, load
+from fleet.lab.scenes.render import scene
 
 TABLE = Path(__file__).parents[1] / "results" / "eyes" / "models.csv"
 LEAST_SCORE = 0.02

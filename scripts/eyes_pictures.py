@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet import eyes
-from fleet.eyes.accuracy import matters
 from fleet.eyes.clip import LIGHTS, VIEWS
-from fleet.eyes.lens import draw, key_of
-from fleet.eyes.render import scene
+from fleet.lab.measures.accuracy import matters
+from fleet.lab.scenes.lens import draw, key_of
+from fleet.lab.scenes.render import scene
 
 TRAIN_SEED, HELD_OUT, TUNING_SEED = 1_000_000, 500_000, 700_000
 WIDTH, HEIGHT, MOST = 640, 480, 48

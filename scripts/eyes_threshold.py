@@ -9,8 +9,8 @@ from evaluate_eyes import LEAST_SCORE, Tally, merged, tally
 from eyes_pictures import TUNING_SEED
 
 from fleet.eyes.clip import LIGHTS, VIEWS
-from fleet.eyes.detector import load
-from fleet.eyes.render import scene
+from fleet.lab.networks.detector import load
+from fleet.lab.scenes.render import scene
 
 SCENES, FRAMES = 6, 4
 SCORES = tuple(k / 20 for k in range(3, 13))

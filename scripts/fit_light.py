@@ -28,7 +28,7 @@ from derive_light import LIGHTS, MEASURED
 from numpy.typing import NDArray
 from registry import ROOT, merge_rows, write_table
 
-from fleet.eyes.codec import Setting
+from fleet.lab.measures.codec import Setting
 
 Floats = NDArray[np.float64]
 CLIPS = ROOT / "fleet" / "proof" / "clips.csv"

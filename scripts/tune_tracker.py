@@ -14,11 +14,11 @@ from eyes_pictures import HELD_OUT
 from rich.console import Console
 from rich.table import Table
 
-from fleet.eyes import tracker
 from fleet.eyes.boxes import PERSON
-from fleet.eyes.detector import load
-from fleet.eyes.render import scene
-from fleet.eyes.tasks import Seen, visits
+from fleet.lab.measures import tracker
+from fleet.lab.measures.tasks import Seen, visits
+from fleet.lab.networks.detector import load
+from fleet.lab.scenes.render import scene
 
 SITES = tuple(HELD_OUT + 91_000 + k for k in range(3))
 OBJECTS = {"entrance": 2, "street": 3}

@@ -9,11 +9,11 @@ import pytest
 import worlds
 from hypothesis import assume, given, settings
 
-from fleet.engine.run import Options
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.proof.account import Line, compared
 from fleet.results.metrics import summarise
-from fleet.results.store import frame_table
+from fleet.results.tables import frame_table
+from fleet.running.run import Options
 from fleet.simulation import Simulation
 
 

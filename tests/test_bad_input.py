@@ -12,7 +12,7 @@ import pytest
 import worlds
 
 import fleet
-from fleet import cli
+from fleet.cli import main as cli
 from fleet.errors import InputError
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.capture_times import read as read_times

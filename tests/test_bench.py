@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from fleet import cli
 from fleet.bench import job, memory, peers, suite, workloads
 from fleet.bench.job import Job, Measured
-from fleet.engine.run import Options, simulate
+from fleet.cli import main as cli
 from fleet.errors import InputError, RunError
+from fleet.running.run import Options, simulate
 
 
 def measured(frames: int, run_s: float, fingerprint: str = "a") -> Measured:

@@ -11,9 +11,9 @@ from fleet import units
 from fleet.catalog import Catalog, Reader
 from fleet.catalog.rows import COLUMNS, KINDS, Row, check
 from fleet.errors import InputError
+from fleet.model.setup import Setups
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.scenario.load import loads
-from fleet.stages.setup import Setups
 
 HEADER = ",".join(COLUMNS)
 GOOD = "lte,rate,30,Mbit/s,20,40,my own measurement,2026,measured"
@@ -417,7 +417,7 @@ def test_output_tensor_holds_the_most_detections(catalog: Catalog, model: str) -
 
 def test_message_of_two_boxes_is_the_sample_of_the_vendor(catalog: Catalog) -> None:
     """ObjectDetection_encoded.json of aitrios-sdk-deserialization-sample: 387 B, 152 before."""
-    from fleet.stages.camera import metadata_bytes
+    from fleet.model.camera import metadata_bytes
 
     envelope, base, each = (
         int(value(catalog, "models", "ssd-mobilenet-v2", p))

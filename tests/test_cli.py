@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import worlds
 
-from fleet import api, cli
-from fleet.cli_exit import code_of
+from fleet import api
+from fleet.cli import main as cli
+from fleet.cli.exit import code_of
 from fleet.errors import InputError
 from fleet.proof.account import compared
 from fleet.scenario.load import load
@@ -111,7 +112,7 @@ def test_the_answer_comes_before_the_figures_and_nothing_is_lost_with_it(
         done.append("answer" if not (tmp_path / "run").exists() else "too late")
         raise ZeroDivisionError("a mistake in the table")
 
-    monkeypatch.setattr("fleet.cli_run._show", show)
+    monkeypatch.setattr("fleet.cli.run._show", show)
     assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", f"{tmp_path}/run") == 3
     assert "ZeroDivisionError: a mistake in the table; FLEET_TRACEBACK=1" in capsys.readouterr().err
     assert done == ["answer"]
@@ -229,7 +230,7 @@ def test_an_interrupt_is_told(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fleet.cli.load_scenario", stopped)
+    monkeypatch.setattr("fleet.cli.check.load_scenario", stopped)
     with pytest.raises(SystemExit) as stop:
         cli.main(["check", "any.yaml"])
     assert stop.value.code == 130
@@ -301,7 +302,7 @@ def test_catalogue_is_printed_with_sources(capsys: pytest.CaptureFixture[str]) -
 def test_help_is_quick_to_import() -> None:
     """The heavy packages wait until something is run."""
     code = (
-        "import sys, fleet, fleet.cli;"
+        "import sys, fleet, fleet.cli.main;"
         "print([m for m in ('ray', 'numba', 'matplotlib', 'pyarrow', 'numpy') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import worlds
 
-from fleet.engine.run import Outcome
+from fleet.model.books import BATCHES, COMPUTE_NS, SENSE_NS, SENT_LINK_BITS, SERVED_NS, STARTED
 from fleet.results.energy import account
 from fleet.results.metrics import summarise
-from fleet.stages.books import BATCHES, COMPUTE_NS, SENSE_NS, SENT_LINK_BITS, SERVED_NS, STARTED
+from fleet.running.run import Outcome
 
 END = 2_000_000_000
 MONTH_S = 30 * 86_400

@@ -18,14 +18,14 @@ import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.engine import ray_executor
-from fleet.engine.checkpoint import ABOUT, Checkpoints
-from fleet.engine.executor import LocalExecutor
-from fleet.engine.ray_executor import RayExecutor
-from fleet.engine.run import Options, simulate
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.plan.partition import partition
+from fleet.running import ray_executor
+from fleet.running.checkpoint import ABOUT, Checkpoints
+from fleet.running.executor import LocalExecutor
+from fleet.running.ray_executor import RayExecutor
+from fleet.running.run import Options, simulate
 
 ALWAYS = 0.0
 SELDOM = 1e9
@@ -289,7 +289,7 @@ def test_places_that_cannot_be_used_say_why(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_does_not_end_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleet.engine import checkpoint
+    from fleet.running import checkpoint
 
     def full(path: Path, state: object) -> None:
         raise OSError(28, "No space left on device")

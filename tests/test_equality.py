@@ -13,15 +13,15 @@ import worlds
 
 from fleet.catalog import Catalog
 from fleet.engine.looker import moment
-from fleet.engine.run import Outcome
 from fleet.errors import InputError
+from fleet.model import capture
+from fleet.model.frames import FATE, FRAME, READY, RESULT, SENSED, SKIP_DSP_BUSY
 from fleet.plan.capture_times import tick_ns
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.expected import flows
 from fleet.results.metrics import summarise
+from fleet.running.run import Outcome
 from fleet.scenario.load import loads
-from fleet.stages import capture
-from fleet.stages.frames import FATE, FRAME, READY, RESULT, SENSED, SKIP_DSP_BUSY
 
 SECOND = 1_000_000_000
 RATES = {

@@ -13,16 +13,17 @@ import worlds
 from typer.testing import CliRunner
 
 import fleet
-from fleet.cli import app
+from fleet.cli.main import app
+from fleet.model.books import CAPTURED, SENT_FRAMES, SENT_PAYLOAD
+from fleet.model.frames import READY, UPLINK
 from fleet.plan import expected
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.results import load as asked
 from fleet.results.metrics import sent_bytes
 from fleet.scenario.load import loads
-from fleet.show.expected import boxes, load_facts, load_lines
+from fleet.show.expected import load_lines
 from fleet.show.remarks import load_remarks
-from fleet.stages.books import CAPTURED, SENT_FRAMES, SENT_PAYLOAD
-from fleet.stages.frames import READY, UPLINK
+from fleet.study.expected import boxes, load_facts
 
 
 def busy(**changes: Any) -> dict[str, Any]:

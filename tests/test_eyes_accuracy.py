@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from fleet.eyes.accuracy import average_precision, judged, matters, precision_recall
 from fleet.eyes.boxes import GAP, PERSON, VEHICLE, Detections
 from fleet.eyes.clip import Truth
-from fleet.eyes.grid import decode
+from fleet.lab.measures.accuracy import average_precision, judged, matters, precision_recall
+from fleet.lab.measures.grid import decode
 
 
 def detections(*rows: tuple[float, int, tuple[float, float, float, float]]) -> Detections:

@@ -17,11 +17,12 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from fleet.cli_exit import BAD_INPUT, code_of
-from fleet.cli_eyes import app
+from fleet.cli.exit import BAD_INPUT, code_of
+from fleet.cli.eyes import app
 from fleet.errors import InputError
-from fleet.eyes import archive, assets, detector
-from fleet.eyes.archive import Member
+from fleet.lab.fetch import archive, assets
+from fleet.lab.fetch.archive import Member
+from fleet.lab.networks import detector
 
 CONTENT = b"0123456789 a file"
 

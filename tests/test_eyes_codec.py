@@ -13,8 +13,8 @@ import pytest
 
 from fleet.catalog import Catalog
 from fleet.errors import InputError
-from fleet.eyes import codec, video
 from fleet.eyes.clip import Pixels
+from fleet.lab.measures import codec, video
 
 av = pytest.importorskip("av", reason="needs the extra 'eyes'")
 
@@ -257,7 +257,7 @@ from pathlib import Path
 sys.modules["av"] = None
 import numpy as np
 from fleet.errors import InputError
-from fleet.eyes import codec, video
+from fleet.lab.measures import codec, video
 frame = np.zeros((96, 128, 3), np.uint8)
 assert len(list(codec.encode([frame], codec.setting("jpeg-q85"), 10.0))) == 1
 for call in (

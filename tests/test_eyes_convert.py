@@ -13,10 +13,11 @@ import tflite
 from onnx import load_from_string
 
 from fleet.errors import InputError
-from fleet.eyes import assets, tfjs
-from fleet.eyes import tflite as own
-from fleet.eyes.build import same_padding
-from fleet.eyes.session import Session
+from fleet.lab.convert import tfjs
+from fleet.lab.convert import tflite as own
+from fleet.lab.convert.onnx_writer import same_padding
+from fleet.lab.fetch import assets
+from fleet.lab.networks.session import Session
 
 RNG = np.random.default_rng(5)
 
@@ -451,7 +452,7 @@ def street() -> list[np.ndarray]:
 )
 def test_fetched_networks_find_people(street, name: str, people: float, vehicles: float) -> None:
     """As many as when they were run by other converters and decoders, and both parked cars."""
-    from fleet.eyes import detector
+    from fleet.lab.networks import detector
 
     if not assets.here(assets.known(name)):
         pytest.skip(f"'{name}' is not here; fetch it: fleet eyes fetch {name}")

@@ -7,8 +7,8 @@ import pytest
 from test_eyes_trace import Bright, Squares
 
 from fleet.errors import InputError
-from fleet.eyes import codec, curve
 from fleet.eyes.boxes import PERSON, VEHICLE
+from fleet.lab.measures import codec, curve
 
 
 def scene(

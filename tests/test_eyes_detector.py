@@ -10,11 +10,12 @@ import pytest
 from eyes_nets import bright_spots, net, node, relu
 
 from fleet.errors import InputError
-from fleet.eyes import detector, families, tflite
 from fleet.eyes.boxes import PERSON, VEHICLE, Detections
-from fleet.eyes.build import onnx_package
-from fleet.eyes.detector import Detector
-from fleet.eyes.picture import fitted, in_picture, scale_of
+from fleet.lab.convert import tflite
+from fleet.lab.convert.onnx_writer import onnx_package
+from fleet.lab.networks import detector, families
+from fleet.lab.networks.detector import Detector
+from fleet.lab.networks.picture import fitted, in_picture, scale_of
 
 
 def area_mean(pixels: np.ndarray, size: tuple[int, int], at: tuple[int, int, int]) -> int:

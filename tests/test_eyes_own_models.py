@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import fleet
-from fleet.eyes.accuracy import judged, matters
-from fleet.eyes.render import scene
+from fleet.lab.measures.accuracy import judged, matters
+from fleet.lab.scenes.render import scene
 
-detector = pytest.importorskip("fleet.eyes.detector", reason="no module runs models")
+detector = pytest.importorskip("fleet.lab.networks.detector", reason="no module runs models")
 MODELS = Path(fleet.__file__).parent / "eyes" / "models"
 SIDES = {"eye-small": (240, 320), "eye-large": (480, 640)}
 MEMORY_B = 8_388_480  # of an IMX500, for weights and values

@@ -14,18 +14,19 @@ from eyes_nets import bright_spots, net, node, value
 from onnx import TensorProto, helper
 from PIL import Image
 
-from fleet import cli
 from fleet.catalog import Catalog
-from fleet.cli_exit import BAD_INPUT, code_of
-from fleet.cli_profile import _fit_lines as fit_lines
-from fleet.cli_profile import profile as command
+from fleet.cli import main as cli
+from fleet.cli.exit import BAD_INPUT, code_of
+from fleet.cli.profile import _fit_lines as fit_lines
+from fleet.cli.profile import profile as command
 from fleet.errors import InputError
-from fleet.eyes import graph, operators, profile, quantise
 from fleet.eyes.boxes import NOTHING, Detections
-from fleet.eyes.detector import Detector
-from fleet.eyes.prepared import prepared
-from fleet.eyes.session import Session
-from fleet.study import profile as study
+from fleet.lab.costs import graph, profile
+from fleet.lab.costs import rows as study
+from fleet.lab.networks import operators, quantise
+from fleet.lab.networks.detector import Detector
+from fleet.lab.networks.prepared import prepared
+from fleet.lab.networks.session import Session
 
 ROOT = Path(__file__).parents[1]
 CATALOG = Catalog.load()

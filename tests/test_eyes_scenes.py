@@ -14,13 +14,13 @@ import pytest
 
 from fleet.chance import name_hash
 from fleet.errors import InputError
-from fleet.eyes import vehicle, world
 from fleet.eyes.boxes import GAP, PERSON, VEHICLE, iou
-from fleet.eyes.canvas import Actor, Canvas
 from fleet.eyes.clip import LIGHTS, VIEWS, Truth
-from fleet.eyes.lens import chord, lens, seen_at, wave
-from fleet.eyes.light import light_of
-from fleet.eyes.render import Scene, scene
+from fleet.lab.scenes import vehicle, world
+from fleet.lab.scenes.canvas import Actor, Canvas
+from fleet.lab.scenes.lens import chord, lens, seen_at, wave
+from fleet.lab.scenes.light import light_of
+from fleet.lab.scenes.render import Scene, scene
 
 SMALL = {"width": 320, "height": 240}
 
@@ -55,7 +55,7 @@ PLAIN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")  # unsigned numbers wrap around, as they are meant to
 from fleet.chance import name_hash
-from fleet.eyes.render import scene
+from fleet.lab.scenes.render import scene
 prints = []
 for view, light in json.load(sys.stdin):
     made = scene(view, light, seed=5, objects=6, frames=1, rate_fps=1.0, width=48, height=36)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, load_from_string, numpy_helper
 
 from fleet.errors import InputError
-from fleet.eyes import onnx_file, session, worker
-from fleet.eyes.session import Session
+from fleet.lab.convert import onnx_file
+from fleet.lab.networks import session, worker
+from fleet.lab.networks.session import Session
 
 
 def refused(data: bytes, words: str) -> None:

@@ -9,10 +9,14 @@ import json
 import numpy as np
 import pytest
 
-from fleet.eyes import detector, measured, replay, tasks
+from fleet.eyes import replay
+from fleet.eyes import task_tables as measured
 from fleet.eyes.boxes import GAP, KINDS, PERSON, VEHICLE, Detections
 from fleet.eyes.clip import LIGHTS, Truth
-from fleet.eyes.tasks import BEGUN_S, DELAYS_S, SETTLED_S, Seen
+from fleet.eyes.task_names import DELAYS_S
+from fleet.lab.measures import tasks
+from fleet.lab.measures.tasks import BEGUN_S, SETTLED_S, Seen
+from fleet.lab.networks import detector
 
 RATE = 10
 WEAK = 0.35

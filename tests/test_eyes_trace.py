@@ -11,16 +11,17 @@ import pyarrow as pa
 import pytest
 import typer
 
-from fleet import cli_trace
 from fleet.catalog import Catalog
-from fleet.cli_exit import code_of
+from fleet.cli import trace as cli_trace
+from fleet.cli.exit import code_of
 from fleet.errors import InputError
-from fleet.eyes import codec, trace
-from fleet.eyes.accuracy import matters
+from fleet.eyes import trace_file
 from fleet.eyes.boxes import GAP, PERSON, VEHICLE, Detections
 from fleet.eyes.clip import Clip, Frame, Pixels, Truth
-from fleet.eyes.render import scene
 from fleet.eyes.summary import groups, summarise
+from fleet.lab.measures import codec, trace
+from fleet.lab.measures.accuracy import matters
+from fleet.lab.scenes.render import scene
 
 av = pytest.importorskip("av", reason="needs the extra 'eyes'")
 
@@ -93,7 +94,7 @@ class Bright:
 
 def traced(clip: Squares, *finders: Bright, codecs: Sequence[str] = (), **more: int) -> pa.Table:
     settings = [codec.setting(name) for name in codecs]
-    return pa.Table.from_batches(trace.watch(clip, finders, settings, **more), trace.SCHEMA)
+    return pa.Table.from_batches(trace.watch(clip, finders, settings, **more), trace_file.SCHEMA)
 
 
 def only(table: pa.Table, source: str = "raw", model: str = "bright") -> dict[str, list[object]]:
@@ -247,7 +248,7 @@ def test_a_trace_is_written_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "trace.parquet"
     batches = list(trace.watch(Squares(), [Bright()], []))
     written = trace.write(path, batches)
-    assert trace.read(path).equals(written)
+    assert trace_file.read(path).equals(written)
     assert [p.name for p in path.parent.iterdir()] == ["trace.parquet"]
 
 
@@ -264,12 +265,12 @@ def test_a_trace_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.parquet").write_text("no")
     with pytest.raises(InputError, match="cannot be read as a trace"):
-        trace.read(tmp_path / "text.parquet")
+        trace_file.read(tmp_path / "text.parquet")
     with pytest.raises(InputError, match="cannot be read as a trace"):
-        trace.read(tmp_path / "none.parquet")
+        trace_file.read(tmp_path / "none.parquet")
     pa.parquet.write_table(pa.table({"frame": [1]}), tmp_path / "other.parquet")
     with pytest.raises(InputError, match="not a trace: no column clip, view"):
-        trace.read(tmp_path / "other.parquet")
+        trace_file.read(tmp_path / "other.parquet")
     with pytest.raises(InputError, match="a model stands twice among bright, bright"):
         traced(Squares(), Bright(), Bright())
     with pytest.raises(InputError, match="a codec stands twice"):
@@ -288,7 +289,7 @@ def command(*arguments: str) -> int:
 @pytest.fixture
 def filmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a video file of the squares; models are finders of bright blobs."""
-    monkeypatch.setattr("fleet.eyes.detector.load", lambda name: Bright(name))
+    monkeypatch.setattr("fleet.lab.networks.detector.load", lambda name: Bright(name))
     path = tmp_path / "squares.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"crf": "10"})
@@ -312,7 +313,7 @@ def test_the_command_prints_a_table_and_writes_a_trace(
     for word in ("h264-crf30", "one", "two", "visitors"):
         assert word in shown.out
     assert shown.err.strip()
-    table = trace.read(out)
+    table = trace_file.read(out)
     assert table.num_rows == 20 * 2 * 2
     assert set(table["light"].to_pylist()) == {"night"}
     assert only(table, model="one")["found"] == [2] * 5 + [3] * 15
@@ -378,7 +379,7 @@ def test_visitors_of_drawn_scenes_are_counted_within_a_seventh() -> None:
     for seed in (1, 2, 3):
         clip = scene("entrance", "day", seed=seed, frames=150, rate_fps=10.0)
         batches = trace.watch(clip, [Shortsighted(clip)], [])
-        (line,) = summarise(pa.Table.from_batches(batches, trace.SCHEMA))
+        (line,) = summarise(pa.Table.from_batches(batches, trace_file.SCHEMA))
         assert line.newcomers is not None
         counted, came = counted + line.visitors, came + line.newcomers
     assert came > 30

@@ -9,7 +9,7 @@ import pytest
 
 from fleet.errors import InputError
 from fleet.eyes.boxes import NOTHING, PERSON, VEHICLE, Detections
-from fleet.eyes.tracker import NOBODY, Line, Tracker
+from fleet.lab.measures.tracker import NOBODY, Line, Tracker
 
 Box = tuple[float, float, float, float]
 

@@ -14,14 +14,14 @@ import worlds
 from fleet.catalog import Catalog
 from fleet.catalog.places import nearest, places
 from fleet.errors import InputError
+from fleet.model import frames, sight
+from fleet.model.books import CAPTURED
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.results import scenes
 from fleet.results.accuracy import accuracy
 from fleet.results.interval import interval95
 from fleet.results.metrics import power_states_w
 from fleet.scenario.load import loads
-from fleet.stages import frames, sight
-from fleet.stages.books import CAPTURED
 
 # The rate of an arm ------------------------------------------------------------------------------
 

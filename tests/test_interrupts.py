@@ -31,7 +31,7 @@ def script(body: str, *arguments: str | Path, heed: bool = True) -> subprocess.P
         "import os, sys, time\n"
         "from pathlib import Path\n"
         "from fleet import interrupt\n"
-        "from fleet.cli_exit import code_of, leave\n"
+        "from fleet.cli.exit import code_of, leave\n"
         "interrupt.listen()\n"
         "def ready():\n"
         "    print('ready', flush=True)\n"

@@ -13,8 +13,18 @@ import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.stages import capture, frames, order
-from fleet.stages.frames import CLOCK, FATE, FRAME, FREE, IN_FLIGHT, RESULT, SENSOR, Store
+from fleet.columns import order
+from fleet.columns.frame_store import Store
+from fleet.model import capture, frames
+from fleet.model.frames import (
+    CLOCK,
+    FATE,
+    FRAME,
+    FREE,
+    IN_FLIGHT,
+    RESULT,
+    SENSOR,
+)
 
 HERE = Path(__file__).parent
 PLAIN = """
@@ -164,8 +174,8 @@ def test_store_hands_out_each_slot_once(steps: list[tuple[int, float]]) -> None:
 
 
 def test_tables_of_setups_have_the_columns_that_kernels_read() -> None:
-    from fleet.stages import setup
-    from fleet.stages.sight import LIGHTS
+    from fleet.model import setup
+    from fleet.model.sight import LIGHTS
 
     def column_of(field: str) -> int:
         kind, _, light = field.rpartition("_")

@@ -9,14 +9,14 @@ import pytest
 import worlds
 
 from fleet.bench import workloads
-from fleet.engine.run import slice_ns
 from fleet.eyes import replay
 from fleet.eyes.eye import FIRST_SITE, SITES, Eye, Moment
-from fleet.eyes.live import Eyes
+from fleet.lab.live import Eyes
+from fleet.model import frames, sight
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.running.run import slice_ns
 from fleet.scenario.load import loads
-from fleet.stages import frames, sight
 
 RAW = Eye("street", "raw", "eye-small", False)
 DAY, NIGHT = 0, 2

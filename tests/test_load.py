@@ -9,10 +9,10 @@ import pytest
 import worlds
 
 import fleet
+from fleet.model.frames import CAPTURE, DONE, FATE, RESULT
 from fleet.results.load import loads
 from fleet.results.steady import batches, differs, steadiness
 from fleet.show.remarks import load_remarks
-from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT
 
 FPS_EACH = 50
 SINGLE = {"server": "test-gpu", "batch": {"max": 1, "wait": "0 ns"}}  # 3 ms for a frame

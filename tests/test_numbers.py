@@ -9,14 +9,14 @@ import pytest
 import worlds
 from hypothesis import given, settings
 
-from fleet.engine.run import Options, Outcome
+from fleet.model import frames as column
+from fleet.model import sight
+from fleet.model.books import CAPTURED, SENT_LINK_BITS
 from fleet.results.accuracy import measures
 from fleet.results.latency import RANKS, WITHIN_NS
 from fleet.results.metrics import summarise
+from fleet.running.run import Options, Outcome
 from fleet.sketch import step_ns
-from fleet.stages import frames as column
-from fleet.stages import sight
-from fleet.stages.books import CAPTURED, SENT_LINK_BITS
 from fleet.study.experiment import run
 from fleet.study.measures import value
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import worlds
 
-from fleet.results.metrics import summarise
-from fleet.stages.books import SENT_FRAMES
-from fleet.stages.frames import (
+from fleet.model.books import SENT_FRAMES
+from fleet.model.frames import (
     FATE,
     FRAME,
     OBJECTS,
@@ -22,6 +21,7 @@ from fleet.stages.frames import (
     SKIP_DSP_BUSY,
     SKIP_NOT_PUBLISHED,
 )
+from fleet.results.metrics import summarise
 
 MS = 1_000_000
 MOST = 10  # objects in a message of `tiny`

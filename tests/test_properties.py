@@ -19,14 +19,8 @@ from hypothesis import strategies as st
 
 from fleet.engine.audit import audit
 from fleet.errors import RunError
-from fleet.plan.compile import catalogue, compile_plan
-from fleet.plan.people import mean_in_view
-from fleet.results.energy import account, radio_ns
-from fleet.results.metrics import summarise
-from fleet.scenario.city import read_demand
-from fleet.scenario.load import loads
-from fleet.stages.books import CAPTURED, FATE_0
-from fleet.stages.frames import (
+from fleet.model.books import CAPTURED, FATE_0
+from fleet.model.frames import (
     DONE,
     FATE,
     FRAME,
@@ -37,6 +31,12 @@ from fleet.stages.frames import (
     SENSOR,
     SKIP_MODEL_WRITE,
 )
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.people import mean_in_view
+from fleet.results.energy import account, radio_ns
+from fleet.results.metrics import summarise
+from fleet.scenario.city import read_demand
+from fleet.scenario.load import loads
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)

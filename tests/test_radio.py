@@ -12,14 +12,8 @@ import worlds
 
 from fleet.chance import uniform
 from fleet.errors import InputError
-from fleet.plan.columns import Plan
-from fleet.plan.compile import catalogue, compile_plan
-from fleet.results import load as loaded
-from fleet.results.energy import account, radio_ns
-from fleet.scenario.load import loads
-from fleet.show.expected import load_facts, load_lines
-from fleet.stages.books import PROMOTION_NS
-from fleet.stages.frames import (
+from fleet.model.books import PROMOTION_NS
+from fleet.model.frames import (
     ACCESS,
     DONE,
     FATE,
@@ -32,6 +26,13 @@ from fleet.stages.frames import (
     SENSOR,
     UPLINK,
 )
+from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.results import load as loaded
+from fleet.results.energy import account, radio_ns
+from fleet.scenario.load import loads
+from fleet.show.expected import load_lines
+from fleet.study.expected import load_facts
 
 MS = 1_000_000
 # The made-up radio: what `tests/catalogue/links.csv` says.

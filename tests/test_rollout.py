@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import worlds
 
+from fleet.model.frames import FATE, SENSED, SENSOR, SKIP_MODEL_WRITE
 from fleet.plan.columns import (
     ARRIVED_NS,
     ASKED_NS,
@@ -24,7 +25,6 @@ from fleet.plan.columns import (
     Plan,
 )
 from fleet.results.metrics import summarise
-from fleet.stages.frames import FATE, SENSED, SENSOR, SKIP_MODEL_WRITE
 
 MS = 1_000_000
 SECOND = 1000 * MS

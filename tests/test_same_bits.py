@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.chance import Stream
-from fleet.engine import ray_executor
+from fleet.model.books import BOOTS
+from fleet.model.frames import LEVELS
 from fleet.plan.partition import link_place, partition, pool_place
+from fleet.running import ray_executor
 from fleet.simulation import Simulation
-from fleet.stages.books import BOOTS
-from fleet.stages.frames import LEVELS
 
 ARMS = worlds.ARMS
 
@@ -158,7 +158,7 @@ def test_adding_a_sensor_changes_no_other_draw() -> None:
 
 def test_arms_share_their_scene() -> None:
     data = worlds.scenario(duration="30 s")
-    from fleet.stages.books import CAPTURED, VISITORS
+    from fleet.model.books import CAPTURED, VISITORS
 
     seen = []
     for arm in ("on_sensor", "cloud"):
@@ -202,7 +202,7 @@ cluster.shutdown()
 """
 LISTENERS = """
 import json, psutil
-from fleet.engine import ray_executor
+from fleet.running import ray_executor
 ray_executor.connect(None)
 import ray
 ray.get(ray.remote(lambda: 1).remote())

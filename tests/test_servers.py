@@ -12,14 +12,9 @@ import worlds
 from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS
 from fleet.engine.control import Autoscaler, Environment
-from fleet.engine.run import Outcome
 from fleet.errors import InputError
-from fleet.plan.columns import Autoscaling
-from fleet.plan.compile import compile_plan
-from fleet.results.load import loads
-from fleet.results.metrics import summarise
-from fleet.stages.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS, SERVER_NS
-from fleet.stages.frames import (
+from fleet.model.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS, SERVER_NS
+from fleet.model.frames import (
     BACKHAUL,
     BITS,
     DECODED,
@@ -37,6 +32,11 @@ from fleet.stages.frames import (
     UPLINK,
     WAN,
 )
+from fleet.plan.columns import Autoscaling
+from fleet.plan.compile import compile_plan
+from fleet.results.load import loads
+from fleet.results.metrics import summarise
+from fleet.running.run import Outcome
 
 MS = 1_000_000
 RESULT_BITS = 8 * (300 + 20 + 4)  # a result and what MQTT adds to it

@@ -12,17 +12,17 @@ import pytest
 import worlds
 
 from fleet.engine.crowd import newcomers
-from fleet.engine.run import Outcome
-from fleet.eyes import measured
-from fleet.eyes.measured import SITES, Measured
-from fleet.eyes.tasks import DELAYS_S, TIMES
+from fleet.eyes import task_tables as measured
+from fleet.eyes.task_names import DELAYS_S, TIMES
+from fleet.eyes.task_tables import SITES, Measured
+from fleet.model.books import FATE_0, VISITORS
+from fleet.model.frames import DONE, FATE, RESULT, SENSOR, SKIP_NOT_PUBLISHED
+from fleet.model.scene import nobody
+from fleet.model.sight import LIGHTS
 from fleet.results import service
 from fleet.results.interval import interval95
 from fleet.results.sightings import Windows, answered_fps
-from fleet.stages.books import FATE_0, VISITORS
-from fleet.stages.frames import DONE, FATE, RESULT, SENSOR, SKIP_NOT_PUBLISHED
-from fleet.stages.scene import nobody
-from fleet.stages.sight import LIGHTS
+from fleet.running.run import Outcome
 from fleet.study.compare import compare
 
 BUSY = {"sites": "no-sites.csv", "demand": "demand.csv"}

@@ -14,12 +14,12 @@ import worlds
 from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.eyes import replay
+from fleet.model import frames, sight
 from fleet.plan import standins
 from fleet.plan.columns import Plan
 from fleet.plan.light import DAY, DUSK, NIGHT, RAIN, light_by_second, sun_elevation_deg
 from fleet.results.accuracy import accuracy, measures
-from fleet.results.store import frame_table
-from fleet.stages import frames, sight
+from fleet.results.tables import frame_table
 
 BUSY = {"sites": "no-sites.csv", "demand": "demand.csv"}
 

@@ -6,8 +6,8 @@ import pytest
 import worlds
 
 import fleet
-from fleet.engine.run import Options
-from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT
+from fleet.model.frames import CAPTURE, DONE, FATE, RESULT
+from fleet.running.run import Options
 
 ENGINES = [
     Options(executor="local"),

@@ -15,8 +15,8 @@ import pytest
 import worlds
 
 import fleet
-from fleet.engine.run import Options
 from fleet.results.interval import interval95, t95
+from fleet.running.run import Options
 from fleet.show import terminal
 from fleet.show.folder import write_folder
 from fleet.study import experiment

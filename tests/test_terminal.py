@@ -9,8 +9,9 @@ import pytest
 import worlds
 from rich.console import Console
 
+from fleet.results.record import Record
 from fleet.show import rows, terminal
-from fleet.study.experiment import Record, run
+from fleet.study.experiment import run
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import worlds
 
-from fleet.stages.frames import BITS, CAPTURE, INFER, START, UPLINK, WAN
-from fleet.stages.uplink import SEGMENT_BITS, resent
+from fleet.model.frames import BITS, CAPTURE, INFER, START, UPLINK, WAN
+from fleet.model.link import SEGMENT_BITS, resent
 
 FRAME_BITS = worlds.FRAME_BITS
 BATCHES = 40

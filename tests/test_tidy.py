@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,16 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 # Later layers may import earlier ones, never back.
 LAYERS = [
     ("errors",), ("interrupt",), ("child", "passing"), ("units",), ("kernel",),
-    ("chance", "sketch"), ("stages",), ("catalog",),
-    ("eyes",), ("scenario",), ("plan",), ("engine",), ("results",), ("study",), ("proof",),
+    ("chance", "sketch"), ("model",), ("catalog",),
+    ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
+    ("running",), ("results",), ("study",), ("proof",),
     ("bench",), ("show",),
     ("simulation", "api"),
-    ("cli_run", "cli_eyes", "cli_profile", "cli_trace", "cli_exit"), ("cli",),
+    ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {
-    "ray": ["engine/ray_executor.py"], "onnxruntime": ["eyes/session.py"],
+    "ray": ["running/ray_executor.py"], "onnxruntime": ["lab/networks/session.py"],
     "matplotlib": ["show/figures.py", "show/paper.py", "show/uses.py"],
 }  # fmt: skip
 
@@ -64,6 +66,23 @@ def test_imports_go_down(path: Path) -> None:
             continue
         below = layer(parts[1]) if any(parts[1] in heads for heads in LAYERS) else -1
         assert below <= layer(name), f"{name} imports {found}"
+
+
+def test_the_engines_do_not_know_each_other() -> None:
+    """Nor does either know the laboratory, which stands above them, or who runs them."""
+    for one, others in (
+        ("reference", ("columns", "lab", "running")), ("columns", ("reference", "lab", "running")),
+    ):  # fmt: skip
+        for path in (ROOT / "fleet" / one).glob("*.py"):
+            for found in imports(path):
+                assert not found.startswith(tuple(f"fleet.{other}" for other in others)), path
+
+
+def test_what_is_shown_comes_out_of_records() -> None:
+    """So that a folder of results can be shown without engines, plans and running anything."""
+    below = tuple(f"fleet.{room}" for room in ("plan", "engine", "columns", "reference", "running"))
+    for path in (ROOT / "fleet" / "show").glob("*.py"):
+        assert not [found for found in imports(path) if found.startswith(below)], path
 
 
 def test_no_import_cycle() -> None:
@@ -116,6 +135,14 @@ def test_words_that_must_not_stand_in_the_tree() -> None:
             assert not wrong.search(path.read_text()), name
         if path.is_file():
             assert path.stat().st_size < 2_000_000, name
+
+
+def test_the_table_of_modules_is_what_they_say() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/render_modules.py", "--check"], cwd=ROOT, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_public_names() -> None:

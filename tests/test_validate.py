@@ -8,13 +8,13 @@ import pytest
 
 from fleet.catalog import Catalog, Reader
 from fleet.errors import InputError
+from fleet.lab.costs.rows import FAST, SLOW
 from fleet.plan import dsp
 from fleet.proof import validate
 from fleet.proof.validate import Published, Row
 from fleet.proof.validate_bench import Bench
 from fleet.proof.validate_sensor import LOGGED
 from fleet.show import proof
-from fleet.study.profile import FAST, SLOW
 
 CONSTANTS = "item,parameter,value,unit,low,high,source,year,confidence\n"
 

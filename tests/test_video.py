@@ -16,13 +16,13 @@ from fleet.catalog import Catalog
 from fleet.chance import mix64, spread
 from fleet.errors import InputError
 from fleet.eyes import replay
+from fleet.model import camera, frames, setup, sight
+from fleet.model.sight import LIGHTS
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.quality import between
 from fleet.plan.sights import one_of
 from fleet.scenario.load import loads
-from fleet.stages import camera, frames, setup, sight
-from fleet.stages.sight import LIGHTS
 
 DAY, DUSK, NIGHT, RAIN = range(4)
 CODEC = "h264-crf28"

@@ -12,18 +12,10 @@ import worlds
 from hypothesis import given, settings
 
 import fleet
-from fleet.engine.run import Options
 from fleet.errors import InputError
-from fleet.plan.columns import Plan
-from fleet.plan.compile import catalogue, compile_plan
-from fleet.results.energy import account
-from fleet.results.metrics import summarise
-from fleet.results.store import series_table
-from fleet.scenario.load import loads
-from fleet.sketch import bucket_of
-from fleet.stages import frames
-from fleet.stages.books import CAPTURED, LATENCY_MAX_NS, LATENCY_SUM_NS, SENT_BITS
-from fleet.stages.frames import (
+from fleet.model import frames
+from fleet.model.books import CAPTURED, LATENCY_MAX_NS, LATENCY_SUM_NS, SENT_BITS
+from fleet.model.frames import (
     ACCESS,
     BITS,
     CAPTURE,
@@ -38,6 +30,14 @@ from fleet.stages.frames import (
     UPLINK,
     WAN,
 )
+from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.results.energy import account
+from fleet.results.metrics import summarise
+from fleet.results.tables import series_table
+from fleet.running.run import Options
+from fleet.scenario.load import loads
+from fleet.sketch import bucket_of
 
 MS = 1_000_000
 FROM_NS, END_NS = 1_003_700_000, 3_000_000_000

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fleet import chance
 from fleet.chance import Stream
+from fleet.model import scene
 from fleet.sketch import (
     BUCKETS,
     bucket_of,
@@ -20,7 +21,6 @@ from fleet.sketch import (
     upper_ns,
     within,
 )
-from fleet.stages import scene
 
 # First outputs of SplitMix64 for seed 1234567, from its public reference implementation (Vigna).
 SPLITMIX64 = [

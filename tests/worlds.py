@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from fleet.chance import bits64, name_hash
-from fleet.engine.run import Options, Outcome, simulate
 from fleet.eyes.compact import SCHEMA
+from fleet.model import frames
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.running.run import Options, Outcome, simulate
 from fleet.scenario.load import Scenario, loads
-from fleet.stages import frames
 
 HERE = Path(__file__).parent
 

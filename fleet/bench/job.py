@@ -17,10 +17,10 @@ from typing import Any
 from fleet import child, interrupt
 from fleet.bench import workloads
 from fleet.bench.memory import Watch
-from fleet.engine.run import Options, Outcome, simulate
 from fleet.errors import RunError
+from fleet.model.books import CAPTURED
 from fleet.plan.columns import Plan
-from fleet.stages.books import CAPTURED
+from fleet.running.run import Options, Outcome, simulate
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,9 @@ def _measured(
     )
 
 
+_KERNELS = ("crossing", "device", "frame_store", "hop", "modem", "order", "serving")
+
+
 def kernel_times(profile: cProfile.Profile) -> dict[str, float]:
     """Return the seconds spent in each kernel, and in all that is none, by `module.name`."""
     found: dict[str, float] = {}
@@ -164,7 +167,7 @@ def kernel_times(profile: cProfile.Profile) -> dict[str, float]:
     for (path, _, name), (_, _, own_s, _, _) in stats.stats.items():
         module = path.rpartition("/")[2].removesuffix(".py")
         place = f"{module}.{name.removeprefix('_')}"
-        if "/fleet/stages/" in path or name == "finish":
+        if "/fleet/model/" in path or module in _KERNELS or name == "finish":
             found[place] = found.get(place, 0.0) + own_s
         else:
             rest += own_s

@@ -12,11 +12,11 @@ import numpy as np
 
 from fleet import child
 from fleet.bench import workloads
-from fleet.engine.run import Options, simulate
+from fleet.model import capture
+from fleet.model.frames import CAPTURE, DONE, FATE, RESULT, Rows
+from fleet.model.link import RATE_BPS, service_ns
 from fleet.plan.columns import Ints, Plan
-from fleet.stages import capture
-from fleet.stages.frames import CAPTURE, DONE, FATE, RESULT, Rows
-from fleet.stages.uplink import RATE_BPS, service_ns
+from fleet.running.run import Options, simulate
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "plain_simpy.py"
 

@@ -1,1 +1,1 @@
-"""Runs a plan: shards, regions, executors, and the reference."""
+"""What both engines share besides the law: control, scene, counts, audit, state as arrays."""

@@ -6,8 +6,7 @@ import numpy as np
 
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
-from fleet.plan.columns import Ints, Plan
-from fleet.stages.books import (
+from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     BUSY_NS,
     CAPTURED,
@@ -24,6 +23,7 @@ from fleet.stages.books import (
     SERVER_NS,
     TAIL_NS,
 )
+from fleet.plan.columns import Ints, Plan
 
 
 def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: int) -> None:

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 import numpy as np
 
-from fleet.eyes.eye import Moment
+from fleet.eyes.eye import Eye, Moment
+from fleet.model import capture
+from fleet.model.scene import SECOND_NS
+from fleet.model.setup import SIGHT
 from fleet.plan.columns import Ints, Plan
-from fleet.stages import capture
-from fleet.stages.device import States
-from fleet.stages.scene import SECOND_NS
-from fleet.stages.setup import SIGHT
+
+
+class Eyes(Protocol):
+    """Networks that look at what they are asked to."""
+
+    def look(self, moments: Sequence[Moment]) -> list[int]:
+        """Return what is seen of each frame."""
+
+
+OpenEyes = Callable[[tuple[Eye, ...]], Eyes]
+"""Opens the networks of a plan; engines do not know how that is done."""
 
 
 class Looker:
     """The eyes of the sensors in one process: a session for each network."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, open_eyes: OpenEyes) -> None:
         """Open the networks of a plan."""
-        from fleet.eyes.live import Eyes  # with the networks' runtime, which takes a while
-
-        self.plan, self.eyes = plan, Eyes(plan.eyes)
+        self.plan, self.eyes = plan, open_eyes(plan.eyes)
 
     def look(
-        self, states: States, mine: Ints, until_ns: int, due: int, first_second: int, view: Ints,
-        lights: Ints,
+        self, clocks: Ints, setup_of: Ints, mine: Ints, until_ns: int, due: int, first_second: int,
+        view: Ints, lights: Ints,
     ) -> Ints:  # fmt: skip
         """Return what is seen of the frames due, in the order in which they are captured.
 
         Args:
-            states: of the sensors.
+            clocks: of all sensors.
+            setup_of: setup of each.
             mine: the sensors.
             until_ns: end of the span.
             due: frames due before it.
@@ -38,16 +50,14 @@ class Looker:
         """
         plan = self.plan
         places, times_ns = np.empty((2, due), dtype=np.int64)
-        capture.list_due(
-            states.clocks, plan.capture_keys, plan.trace_ns, mine, until_ns, places, times_ns
-        )
+        capture.list_due(clocks, plan.capture_keys, plan.trace_ns, mine, until_ns, places, times_ns)
         moments = []
         for place, at_ns in zip(places, times_ns, strict=True):
             s, second = mine[place], at_ns // SECOND_NS
             row = second - first_second
             moments.append(
                 moment(
-                    plan, int(s), int(states.setup_of[s]), states.clocks[s], int(at_ns),
+                    plan, int(s), int(setup_of[s]), clocks[s], int(at_ns),
                     int(view[row, place]), int(lights[row]),
                 )
             )  # fmt: skip
@@ -60,9 +70,9 @@ class Looker:
         return self.eyes.look([moment(self.plan, sensor, setup, clock, at_ns, objects, light)])[0]
 
 
-def looker_of(plan: Plan) -> Looker | None:
+def looker_of(plan: Plan, open_eyes: OpenEyes) -> Looker | None:
     """Return the eyes that look while the simulation runs; None if frames take rows of traces."""
-    return Looker(plan) if plan.looks_live else None
+    return Looker(plan, open_eyes) if plan.looks_live else None
 
 
 def moment(

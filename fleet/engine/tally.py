@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from fleet.chance import mix64
 from fleet.engine.snapshot import State, fields
 from fleet.kernel import kernel, part
-from fleet.plan.columns import Ints, Plan
-from fleet.sketch import BUCKETS, bucket_of
-from fleet.stages.books import (
+from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     BIN_NS,
     CAPTURED,
@@ -34,7 +32,7 @@ from fleet.stages.books import (
     SENT_LINK_BITS,
     SERVER_COUNTS,
 )
-from fleet.stages.frames import (
+from fleet.model.frames import (
     ACCESS,
     CAPTURE,
     CLOCK,
@@ -56,7 +54,9 @@ from fleet.stages.frames import (
     Index,
     Rows,
 )
-from fleet.stages.sight import LIGHTS, SIGHT_COUNTS, count
+from fleet.model.sight import LIGHTS, SIGHT_COUNTS, count
+from fleet.plan.columns import Ints, Plan
+from fleet.sketch import BUCKETS, bucket_of
 
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
@@ -89,7 +89,7 @@ class Tally:
         server_bins: highest number of servers of each region that changes it, by time bin; shape
             (regions, bins).
         latency: histogram of capture-to-consumer time; shape (groups, BUCKETS).
-        sights: what eyes saw, by group, light and scene (`fleet.stages.sight`); shape (groups,
+        sights: what eyes saw, by group, light and scene (`fleet.model.sight`); shape (groups,
             lights, scenes, SIGHT_COUNTS).
         stages_ns: time spent by stage, of results; shape (groups, stages), Python ints, because
             an overloaded city-day passes 2**63 ns.

@@ -1,1 +1,1 @@
-"""Real models, scenes, clips and codecs, measured into tables."""
+"""What a run reads of networks: traces, tables of tasks, the packaged models."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.eyes.boxes import Boxes, Kinds
-from fleet.stages.sight import LIGHTS as LIGHTS
+from fleet.model.sight import LIGHTS as LIGHTS
 
 Pixels = NDArray[np.uint8]
 

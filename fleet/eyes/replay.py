@@ -4,7 +4,7 @@ A simulated sensor has a light and, in each second, a drawn number of objects in
 row of the trace with this light and this number: what the model found there, right and wrong, the
 bytes of the message and of the crops, and how the frame's bytes differed from the mean.
 
-Which row is said in `fleet.stages.sight`: all rows of a bucket are equally likely, so means by
+Which row is said in `fleet.model.sight`: all rows of a bucket are equally likely, so means by
 light and number of objects are those of the trace.
 
 What is lost:
@@ -31,11 +31,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fleet.errors import InputError
-from fleet.eyes import own
+from fleet.eyes import user_traces as own
 from fleet.eyes.clip import LIGHTS
 from fleet.eyes.compact import NUMBERS, SCHEMA, WORDS
 from fleet.eyes.summary import groups
-from fleet.stages.sight import MOST_OBJECTS
+from fleet.model.sight import MOST_OBJECTS
 
 Ints = NDArray[np.int64]
 

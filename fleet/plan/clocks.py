@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from fleet.model import capture
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.columns import Floats, Ints
 from fleet.plan.placing import Placed
@@ -14,14 +15,13 @@ from fleet.plan.timetable import period
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages import capture
 
 
 def clock_table(
     scenario: Scenario, placed: Sequence[Placed], rates: Sequence[Fraction], phase: Floats,
     times: CaptureTimes,
 ) -> Ints:  # fmt: skip
-    """Return the clock table (`fleet.stages.capture`).
+    """Return the clock table (`fleet.model.capture`).
 
     Args:
         scenario: what the user says.

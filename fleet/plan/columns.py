@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from fleet.catalog import Row
 from fleet.eyes.eye import Eye
+from fleet.model.frames import LEVELS
+from fleet.model.radio import Timers
+from fleet.model.setup import Setups, tables
+from fleet.model.sight import Sights
 from fleet.plan.digest import digest
 from fleet.plan.grid import Grid
 from fleet.plan.standins import StandIn
-from fleet.stages.frames import LEVELS
-from fleet.stages.radio import Timers
-from fleet.stages.setup import Setups, tables
-from fleet.stages.sight import Sights
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -95,7 +95,7 @@ class Pool:
         wait_ns: longest time that an incomplete batch waits.
         queue_max: frames that may wait.
         deadline_ns: longest time that a frame may wait, 0 without limit.
-        law: how service times vary (`fleet.stages.cloud`).
+        law: how service times vary (`fleet.columns.serving`).
         variation: coefficient of variation of the service time, for the law near normal.
         autoscaling: the rule, if it has one.
     """
@@ -171,7 +171,7 @@ class Plan:
         group_of: group of each sensor.
         lon, lat: where each sensor stands; NaN for sites made up.
         setup_of: setup of each sensor at the start.
-        clocks: clock table (`fleet.stages.capture`).
+        clocks: clock table (`fleet.model.capture`).
         phase: each sensor's phase in [0, 1) periods.
         trace_ns: capture times of all traces.
         stay, share, profile_of: scene of each sensor: probability to stay a second, share of the
@@ -179,17 +179,17 @@ class Plan:
         demand: people per hour; shape (profiles, 48): hours of a weekday, then of a weekend day.
         first_hour: column of `demand` at time zero.
         link_of: link at each level of a sensor's path, -1 for none; shape (LEVELS, sensors).
-        links: link table (`fleet.stages.uplink`).
+        links: link table (`fleet.model.link`).
         class_of, level_of: class and level of each link.
         radio_of: class of each sensor's first hop.
         cell_level: level of the radio cell to which each sensor's own radio sends, -1 for none.
         region_of: region of each sensor.
-        sights: traces of what the eyes of setups see (`fleet.stages.sight`).
+        sights: traces of what the eyes of setups see (`fleet.model.sight`).
         eyes: networks whose sight setups have; their column `sight` says which.
         scenes: (view, name) of each scene that rows of traces are of, or that networks look at.
         stand_ins: who stands for the model of each setup and why; empty if nobody is to.
         looks_live: whether these look while the run goes on, instead of rows of traces.
-        tasks: what each setup is for (`fleet.eyes.tasks`), empty for nothing that is measured.
+        tasks: what each setup is for (`fleet.eyes.task_names`), empty for nothing that is measured.
         light_from_s, light_then: seconds from which there is another light, the first 0; which.
         pools: regions' pools (None where no frame is sent), then one entry for each edge.
         pool_names: of every pool: the regions, then each edge's pools.
@@ -333,7 +333,7 @@ class Plan:
 
     @cached_property
     def setup_tables(self) -> tuple[Ints, Floats]:
-        """Return the setups as kernels take them (`fleet.stages.setup.tables`)."""
+        """Return the setups as kernels take them (`fleet.model.setup.tables`)."""
         return tables(self.setups)
 
     def pool(self, index: int) -> Pool:

@@ -12,6 +12,8 @@ import numpy as np
 from fleet.catalog import Catalog
 from fleet.chance import Stream, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
+from fleet.model.frames import LEVELS
+from fleet.model.link import service_ns
 from fleet.plan import capture_times, equipment, events, network, people, placing, pools
 from fleet.plan.clocks import clock_table
 from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
@@ -25,8 +27,6 @@ from fleet.plan.sights import build as build_sights
 from fleet.plan.sights import task_of
 from fleet.scenario import own_rows
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.stages.frames import LEVELS
-from fleet.stages.uplink import service_ns
 from fleet.units import format_time_ns
 
 

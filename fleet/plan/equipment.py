@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Reader
+from fleet.model.camera import wire_bits
+from fleet.model.setup import Setups
 from fleet.plan import dsp, pictures, video
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.publish import parse_publish
 from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages.camera import wire_bits
-from fleet.stages.setup import Setups
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Setup:
         equipment: the complete choice; a rewrite changes its model.
         use: what it is asked to do.
         keys: where the scenario chose it.
-        row: values by column of `fleet.stages.setup.Setups`.
+        row: values by column of `fleet.model.setup.Setups`.
         shown: codecs behind whose pictures a server may be taken to see, the best first.
     """
 

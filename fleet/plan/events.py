@@ -9,6 +9,7 @@ import numpy as np
 
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
+from fleet.model.link import service_ns
 from fleet.plan import equipment, timetable
 from fleet.plan.columns import Ints
 from fleet.plan.equipment import Setup
@@ -17,7 +18,6 @@ from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages.uplink import service_ns
 
 Down = dict[int, list[tuple[int, int]]]
 """Spans in which links or sensors are down, in any order; ns."""

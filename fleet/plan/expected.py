@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleet.model import camera, capture, scene, sight
+from fleet.model import link as uplink
+from fleet.model.camera import gop_start
+from fleet.model.dsp import taken
+from fleet.model.frames import LEVELS
+from fleet.model.scene import SECOND_NS
 from fleet.plan.columns import DEMAND, HOUR, KIND, RATE, TIME_NS, A, Floats, Ints, Plan
 from fleet.plan.light import light_by_second
-from fleet.stages import camera, capture, scene, sight, uplink
-from fleet.stages.camera import gop_start
-from fleet.stages.frames import LEVELS
-from fleet.stages.scene import SECOND_NS
-from fleet.stages.sensor import taken
 
 _MOMENTS, _FRAMES = 192, 4
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period

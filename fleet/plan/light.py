@@ -7,6 +7,8 @@ import datetime as dt
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.model.scene import SECOND_NS
+from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.plan.equipment import Setup
@@ -14,8 +16,6 @@ from fleet.plan.parts import Parts
 from fleet.plan.place import Place, zone_of
 from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
-from fleet.stages.scene import SECOND_NS
-from fleet.stages.sight import LIGHTS
 
 DAY, DUSK, NIGHT, RAIN = range(len(LIGHTS))
 SUNSET_DEG = -0.833

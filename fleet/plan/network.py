@@ -10,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 from fleet.catalog import Reader
+from fleet.model.frames import LEVELS
+from fleet.model.link import LINK_WIDTH
 from fleet.plan.columns import Ints, Radio
 from fleet.plan.placing import Placed
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.stages.frames import LEVELS
-from fleet.stages.uplink import LINK_WIDTH
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
 _STAGE_LEVEL = {"backhaul": 2, "wan": 3}
@@ -57,7 +57,7 @@ class LinkClass:
     radio: Radio
 
     def row(self) -> list[int]:
-        """Return the row of a link in the link table (`fleet.stages.uplink`)."""
+        """Return the row of a link in the link table (`fleet.model.link`)."""
         buffer_ns = self.buffer_bit * 1_000_000_000
         throttled_ns = buffer_ns // self.throttled_bps if self.throttled_bps else 0
         return [

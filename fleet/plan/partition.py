@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.model.frames import LEVELS
 from fleet.plan.columns import HOUR, KIND, LINK_DOWN, TARGET, Ints, Plan
-from fleet.stages.frames import LEVELS
 
 END_PLACE = 2 * LEVELS
 

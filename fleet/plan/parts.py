@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.catalog import Reader
+from fleet.model.camera import wire_bits
 from fleet.plan import equipment
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.columns import Ints
@@ -19,7 +20,6 @@ from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages.camera import wire_bits
 
 
 @dataclass

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from fleet.chance import exp_minus
+from fleet.model.scene import MAX_MEAN
 from fleet.plan import timetable
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.plan.parts import Parts
 from fleet.plan.placing import city_demand
 from fleet.scenario.city import HOURS, Demand
 from fleet.scenario.load import did_you_mean
-from fleet.stages.scene import MAX_MEAN
 
 
 def scene_columns(parts: Parts) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from fleet.catalog import Reader
+from fleet.model.link import service_ns
 from fleet.plan.video import codec_row
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages.uplink import service_ns
 
 _RAW_BITS = 10  # of a pixel of the sensor (Sony: RAW10)
 _YUV420_BITS = 12  # luma of each pixel, chroma of every fourth

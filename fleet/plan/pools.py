@@ -9,6 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.catalog import Reader
+from fleet.model.frames import LEVELS
+from fleet.model.servers import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_NORMAL
 from fleet.plan.columns import Autoscaling, Ints, Pool, ServerKind
 from fleet.plan.equipment import Setup
 from fleet.plan.network import Network
@@ -16,8 +18,6 @@ from fleet.plan.placing import Placed
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages.cloud import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_NORMAL
-from fleet.stages.frames import LEVELS
 
 MONTH_NS = 30 * 86_400 * 10**9
 _LAWS = {"constant": CONSTANT, "near-normal": NEAR_NORMAL, "exponential": EXPONENTIAL}

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleet.model.frames import LEVELS
+from fleet.model.link import service_ns
 from fleet.plan.columns import MODEL_WRITE, ROLLOUT_WIDTH, Ints
 from fleet.plan.network import Network
-from fleet.stages.frames import LEVELS
-from fleet.stages.uplink import service_ns
 
 Spans = Sequence[tuple[int, int]]
 """Disjoint spans of time (from, until) in order; ns."""

@@ -12,16 +12,17 @@ from fleet.catalog import Reader
 from fleet.eyes import replay
 from fleet.eyes.clip import VIEWS
 from fleet.eyes.eye import RAW_NAME, Eye, live_scenes
+from fleet.eyes.packaged import packaged
 from fleet.eyes.replay import Replay
-from fleet.eyes.tasks import TASKS
+from fleet.eyes.task_names import TASKS
+from fleet.model import sight
+from fleet.model.sight import LIGHTS, Sights
 from fleet.plan import standins
 from fleet.plan.apps import indoors, word
 from fleet.plan.equipment import Setup
 from fleet.plan.parts import Parts
 from fleet.plan.standins import StandIn
 from fleet.scenario.load import did_you_mean
-from fleet.stages import sight
-from fleet.stages.sight import LIGHTS, Sights
 
 
 def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
@@ -51,7 +52,7 @@ def _sources(setup: Setup) -> tuple[str, ...]:
 
 
 def task_of(reader: Reader, app: str) -> str:
-    """Return what an app is for (`fleet.eyes.tasks`), empty if nobody measures it.
+    """Return what an app is for (`fleet.lab.measures.tasks`), empty if nobody measures it.
 
     Raises:
         InputError: it is nothing that is known.
@@ -115,9 +116,7 @@ def build(parts: Parts) -> Seen:
 
 def _live(parts: Parts) -> Seen:
     """Return the networks that look live: those of the package, so that results are the same."""
-    from fleet.eyes import detector
-
-    files = detector.packaged()
+    files = packaged()
     named = ", ".join(files)
     _check_asked(parts, files, f"{named} look live")
     chosen = _chosen(parts, lambda eye: eye.name in files)

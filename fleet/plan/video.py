@@ -20,12 +20,12 @@ from typing import NamedTuple
 from fleet.catalog import Reader
 from fleet.chance import ln, power
 from fleet.errors import InputError
+from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
 from fleet.plan.quality import added_bits, between, family
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
-from fleet.stages.sight import LIGHTS
 
 Row = dict[str, int | float]
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan import timetable
 from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
@@ -29,7 +30,6 @@ from fleet.proof.account_frames import Part, overlap_ns
 from fleet.proof.account_rows import SECOND_NS, Kit, way
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
-from fleet.stages.frames import LOST_CAUSES, SKIP_CAUSES
 
 FJ_PER_W_NS = 10**6
 """A watt for a nanosecond."""

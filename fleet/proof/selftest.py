@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleet.model.books import CAPTURED, FATE_0
+from fleet.model.frames import FATE, FATES, SENSOR
 from fleet.plan.columns import Plan
 from fleet.proof.selftest_devices import CASES as DEVICES
 from fleet.proof.selftest_exact import CASES as EXACT
 from fleet.proof.selftest_queues import CASES as QUEUES
 from fleet.proof.selftest_run import Case, Identity, Law, Run, plans
 from fleet.proof.selftest_run import run as run_plan
-from fleet.stages.books import CAPTURED, FATE_0
-from fleet.stages.frames import FATE, FATES, SENSOR
 
 ABOUT = """\
 Each law is measured once in each of 20 or more independent replications (other random numbers,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.model.books import SENT_FRAMES, SENT_LINK_BITS
+from fleet.model.frames import ACCESS, CAPTURE, LOST_LINK, READY, SENSOR, SKIP_DSP_BUSY
 from fleet.proof import theory
 from fleet.proof.selftest_run import (
     MS,
@@ -18,8 +20,6 @@ from fleet.proof.selftest_run import (
     sender,
     world,
 )
-from fleet.stages.books import SENT_FRAMES, SENT_LINK_BITS
-from fleet.stages.frames import ACCESS, CAPTURE, LOST_LINK, READY, SENSOR, SKIP_DSP_BUSY
 
 SEGMENT_BITS = 12_000
 

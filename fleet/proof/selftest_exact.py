@@ -10,6 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleet.model.frames import (
+    ACCESS,
+    BITS,
+    DECODED,
+    INFER,
+    READY,
+    SENSED,
+    SENSOR,
+)
 from fleet.proof import theory
 from fleet.proof.account import compared
 from fleet.proof.selftest_run import (
@@ -28,16 +37,7 @@ from fleet.proof.selftest_run import (
 )
 from fleet.results.energy import account
 from fleet.results.metrics import summarise
-from fleet.results.store import frame_table
-from fleet.stages.frames import (
-    ACCESS,
-    BITS,
-    DECODED,
-    INFER,
-    READY,
-    SENSED,
-    SENSOR,
-)
+from fleet.results.tables import frame_table
 
 MW, W = 1_000, 1_000_000  # µW; a µW for a nanosecond is a femtojoule
 TAIL_NS, PROMOTION_NS, FETCH_NS = 1000 * MS, 300 * MS, MS // 10

@@ -7,6 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.model.books import BUSY_NS
+from fleet.model.frames import (
+    DECODED,
+    INFER,
+    LOST_CELL_BUFFER,
+    LOST_CLOUD_QUEUE,
+    LOST_DEADLINE,
+    PAYLOAD,
+    READY,
+    SENSOR,
+    START,
+    UPLINK,
+    WAN,
+)
 from fleet.proof import theory
 from fleet.proof.selftest_run import (
     MS,
@@ -29,20 +43,6 @@ from fleet.proof.selftest_run import (
     sender,
     serving,
     world,
-)
-from fleet.stages.books import BUSY_NS
-from fleet.stages.frames import (
-    DECODED,
-    INFER,
-    LOST_CELL_BUFFER,
-    LOST_CLOUD_QUEUE,
-    LOST_DEADLINE,
-    PAYLOAD,
-    READY,
-    SENSOR,
-    START,
-    UPLINK,
-    WAN,
 )
 
 SIZES = theory.whole_exponential(1e6, 64, 0.5)  # bytes, and nanoseconds on a line

@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 
 from fleet.catalog import Catalog
 from fleet.chance import name_hash
-from fleet.engine.run import Options, Outcome, simulate
 from fleet.errors import RunError
-from fleet.plan.columns import Plan
-from fleet.plan.compile import catalogue, compile_plan
-from fleet.scenario.load import Scenario, loads
-from fleet.stages import capture
-from fleet.stages.frames import (
+from fleet.model import capture
+from fleet.model.frames import (
     CAPTURE,
     DECODED,
     FATE,
@@ -33,6 +29,10 @@ from fleet.stages.frames import (
     START,
     UPLINK,
 )
+from fleet.plan.columns import Plan
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.running.run import Options, Outcome, simulate
+from fleet.scenario.load import Scenario, loads
 
 Ints = NDArray[np.int64]
 Data = dict[str, Any]

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.catalog import Catalog, Row
-from fleet.engine.run import Options, Outcome, simulate
+from fleet.model.frames import FATE, FRAME, RESULT, SENSOR
+from fleet.model.power import StateEnergy
 from fleet.passing import passing_folder
 from fleet.plan.columns import Plan
 from fleet.plan.compile import compile_plan
 from fleet.results.energy import account
+from fleet.running.run import Options, Outcome, simulate
 from fleet.scenario.load import loads
-from fleet.stages.frames import FATE, FRAME, RESULT, SENSOR
-from fleet.stages.power import StateEnergy
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -125,7 +125,7 @@ class Measured:
 
     Attributes:
         outcome: of the run.
-        rows: finished results, ordered by sensor and frame; columns of `fleet.stages.frames`.
+        rows: finished results, ordered by sensor and frame; columns of `fleet.model.frames`.
     """
 
     def __init__(self, outcome: Outcome) -> None:

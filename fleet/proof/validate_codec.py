@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import mix64
+from fleet.model.frames import FRAME, PAYLOAD, SENSOR
 from fleet.proof.validate_bench import Bench, Measured, scenario
-from fleet.stages.frames import FRAME, PAYLOAD, SENSOR
 
 _IN_VIEW = {"first": 6.02, "second": 6.99, "empty": 0.0}  # persons in the clip
 _LOOKS = {  # camera whose pictures are as large as those encoded, persons in view

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fleet.model.frames import DONE, INFER, READY, WAN
 from fleet.proof.validate_bench import QUERY, Bench, Measured, scenario
-from fleet.stages.frames import DONE, INFER, READY, WAN
 from fleet.units import time_ns
 
 _PHONE_W = 1.8  # of the Samsung S20U without its radio: assumed, in no file of the artifact

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from fleet.errors import InputError
+from fleet.model.frames import CAPTURE, OBJECTS, PAYLOAD, READY, SENSED
 from fleet.proof.validate_bench import Bench, Measured, scenario
-from fleet.stages.frames import CAPTURE, OBJECTS, PAYLOAD, READY, SENSED
 
 _FASTEST_FPS = 1000.0
 

@@ -23,11 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from fleet.engine.run import Outcome
-from fleet.plan.columns import Floats, Ints
-from fleet.results.scenes import Measures, interval, without_each
-from fleet.stages.books import CAPTURED
-from fleet.stages.sight import (
+from fleet.model.books import CAPTURED
+from fleet.model.sight import (
     ANSWERED,
     LIGHTS,
     SUM_MISCOUNT,
@@ -37,6 +34,9 @@ from fleet.stages.sight import (
     SUM_WRONG,
     UNANSWERED,
 )
+from fleet.plan.columns import Floats, Ints
+from fleet.results.scenes import Measures, interval, without_each
+from fleet.running.run import Outcome
 
 MEASURES = ("recall", "precision", "f1", "miscount_per_frame", "recall_of_all")
 _MOST = {"miscount_per_frame": math.inf}

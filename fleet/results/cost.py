@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.engine.tally import Tally
+from fleet.model.books import SENT_LINK_BITS, SENT_METADATA, SENT_PAYLOAD, SERVER_NS
+from fleet.model.frames import LEVELS
 from fleet.plan.columns import Plan, Prices
 from fleet.plan.equipment import MONTH_NS
 from fleet.results.energy import account
-from fleet.stages.books import SENT_LINK_BITS, SENT_METADATA, SENT_PAYLOAD, SERVER_NS
-from fleet.stages.frames import LEVELS
 
 _GB_BITS = 8e9
 _KWH_FJ = 3.6e21

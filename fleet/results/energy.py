@@ -7,18 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from fleet.engine.tally import Tally
-from fleet.plan.columns import (
-    ARRIVED_NS,
-    DOWN_BITS,
-    KIND,
-    SENSOR_DOWN,
-    TARGET,
-    TIME_NS,
-    A,
-    Ints,
-    Plan,
-)
-from fleet.stages.books import (
+from fleet.model.books import (
     DECODING_NS,
     LAST_SENT_NS,
     PROMOTION_NS,
@@ -31,7 +20,18 @@ from fleet.stages.books import (
     STARTED,
     TAIL_NS,
 )
-from fleet.stages.power import StateEnergy, dot, states
+from fleet.model.power import StateEnergy, dot, states
+from fleet.plan.columns import (
+    ARRIVED_NS,
+    DOWN_BITS,
+    KIND,
+    SENSOR_DOWN,
+    TARGET,
+    TIME_NS,
+    A,
+    Ints,
+    Plan,
+)
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
 _WAN_LEVEL = 3

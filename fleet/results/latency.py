@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from fleet.engine.run import Outcome
+from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, LATENCY_MAX_NS
+from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
+from fleet.running.run import Outcome
 from fleet.sketch import quantiles_ns, sum_of_slowest_ns, within
-from fleet.stages.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, LATENCY_MAX_NS
-from fleet.stages.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
 
 RANKS = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 WITHIN_NS = {

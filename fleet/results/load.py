@@ -16,10 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleet.engine.run import Outcome
-from fleet.plan.columns import Floats, Ints, Plan, Pool
-from fleet.stages import uplink
-from fleet.stages.books import (
+from fleet.model import link as uplink
+from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     ARRIVED,
     ARRIVED_PX,
@@ -38,13 +36,15 @@ from fleet.stages.books import (
     SERVERS_IDLE_NS,
     STARTED,
 )
-from fleet.stages.frames import (
+from fleet.model.frames import (
     LOST_CLOUD_QUEUE,
     LOST_DEADLINE,
     LOST_DECODE_QUEUE,
     LOST_EDGE_QUEUE,
     SKIP_DSP_BUSY,
 )
+from fleet.plan.columns import Floats, Ints, Plan, Pool
+from fleet.running.run import Outcome
 
 BUSY = 0.9
 """Share of what it can do above which a resource is told of."""

@@ -6,7 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from fleet.engine.run import Outcome
+from fleet.model.books import (
+    BIN_NS,
+    BUSY_NS,
+    CAPTURED,
+    CAPTURED_BEFORE,
+    COMPUTE_NS,
+    DECODING_NS,
+    ENDED_BEFORE,
+    FATE_0,
+    SENT_BITS,
+    SENT_FRAMES,
+    SENT_LINK_BITS,
+    SENT_METADATA,
+    SENT_PAYLOAD,
+    SENT_PIXEL_FRAMES,
+    SERVED_NS,
+    SERVER_NS,
+    STARTED,
+)
+from fleet.model.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED
+from fleet.model.setup import SIGHT
 from fleet.plan.columns import (
     ARRIVED_NS,
     ASKED_NS,
@@ -27,33 +47,7 @@ from fleet.results.load import dsp_skips, loads
 from fleet.results.service import service
 from fleet.results.setups import writes
 from fleet.results.steady import steadiness
-from fleet.stages.books import (
-    BIN_NS,
-    BUSY_NS,
-    CAPTURED,
-    CAPTURED_BEFORE,
-    COMPUTE_NS,
-    DECODING_NS,
-    ENDED_BEFORE,
-    FATE_0,
-    SENT_BITS,
-    SENT_FRAMES,
-    SENT_LINK_BITS,
-    SENT_METADATA,
-    SENT_PAYLOAD,
-    SENT_PIXEL_FRAMES,
-    SERVED_NS,
-    SERVER_NS,
-    STARTED,
-)
-from fleet.stages.frames import (
-    LEVELS,
-    LOST_CAUSES,
-    RESULT,
-    SKIP_CAUSES,
-    SKIP_NOT_PUBLISHED,
-)
-from fleet.stages.setup import SIGHT
+from fleet.running.run import Outcome
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:

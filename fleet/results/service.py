@@ -1,9 +1,9 @@
 """How well an arm serves its uses: visitors counted, gaps on shelves reported, places mapped.
 
 A frame tells what was found in it (`fleet.results.accuracy`); a use needs many. What a network that
-sees so many frames a second makes of them was measured on rendered sites (`fleet.eyes.tasks`), and
-each sensor stands at one of these (`fleet.results.sightings`). Who comes into view, in what light,
-and how many frames became results is the run's own:
+sees so many frames a second makes of them was measured on rendered sites
+(`fleet.lab.measures.tasks`), and each sensor stands at one of these (`fleet.results.sightings`).
+Who comes into view, in what light, and how many frames became results is the run's own:
 
 - **Visitors, vehicles.** Of everybody who came into view of a sensor in a window, how often it was
   counted is drawn, and who was counted though nobody was there; the miscount of the window is
@@ -27,17 +27,17 @@ from numpy.typing import NDArray
 
 from fleet.chance import name_hash, uniform
 from fleet.engine.crowd import newcomers
-from fleet.engine.run import Outcome
-from fleet.eyes.measured import SITES
-from fleet.eyes.tasks import DELAYS_S, TASKS, TIMES
+from fleet.eyes.task_names import DELAYS_S, TASKS, TIMES
+from fleet.eyes.task_tables import SITES
 from fleet.kernel import kernel
+from fleet.model import scene
+from fleet.model.books import VISITORS
+from fleet.model.scene import SECOND_NS
+from fleet.model.sight import LIGHTS, SUM_UNSEEN, SUM_WANTED
 from fleet.plan.columns import Floats, Ints, Keys, Plan
 from fleet.results.interval import interval95
 from fleet.results.sightings import Sightings, Windows, sightings
-from fleet.stages import scene
-from fleet.stages.books import VISITORS
-from fleet.stages.scene import SECOND_NS
-from fleet.stages.sight import LIGHTS, SUM_UNSEEN, SUM_WANTED
+from fleet.running.run import Outcome
 
 MEASURES = (
     "ap50", "miscount_per_5_min", "gaps_alerted_within_30_s", "time_to_alert_s", "map_error",

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.engine.run import Outcome
-from fleet.eyes import measured
-from fleet.eyes.measured import SITES
+from fleet.eyes import task_tables as measured
+from fleet.eyes.task_tables import SITES
+from fleet.model.books import BIN_NS, FATE_0
+from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED
+from fleet.model.scene import SECOND_NS
+from fleet.model.setup import SIGHT
 from fleet.plan.columns import Floats, Ints, Plan
 from fleet.plan.light import light_by_second
 from fleet.results.setups import setups_at
-from fleet.stages.books import BIN_NS, FATE_0
-from fleet.stages.frames import RESULT, SKIP_NOT_PUBLISHED
-from fleet.stages.scene import SECOND_NS
-from fleet.stages.setup import SIGHT
+from fleet.running.run import Outcome
 
 _FIELDS = ("times", "nobody", "ghosts_per_s", "within", "map_error", "ap")
 
@@ -47,7 +47,7 @@ class Sightings:
         light: index of the light; 0 where it is not known.
         fps: frames a second that were answered.
         site: of each sensor; shape (sensors,).
-        times, nobody, ghosts_per_s, within, map_error, ap: as in `fleet.eyes.measured`.
+        times, nobody, ghosts_per_s, within, map_error, ap: as in `fleet.eyes.task_tables`.
     """
 
     known: NDArray[np.bool_]

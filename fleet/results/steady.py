@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from fleet.engine.run import Outcome
+from fleet.model.books import BIN_NS
 from fleet.plan.columns import Floats
-from fleet.stages.books import BIN_NS
+from fleet.running.run import Outcome
 
 BATCHES = 10
 """Of each half."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
 
-from fleet.engine.run import Outcome
 from fleet.interrupt import check
+from fleet.model.books import BIN_NS
+from fleet.model.frames import STAGES
+from fleet.results.record import Record
 from fleet.show.paper import (
     COLOURS,
     HATCHES,
@@ -26,17 +32,14 @@ from fleet.show.paper import (
     save,
 )
 from fleet.show.uses import known, uses
-from fleet.sketch import upper_ns
-from fleet.stages.books import BIN_NS, CAPTURED, FATE_0, LATENCY_SUM_NS
-from fleet.stages.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
-from fleet.study.experiment import Record
+
+Numbers = NDArray[Any]
 
 
 def draw_all(record: Record, folder: Path) -> None:
     """Draw every figure of a record (of its first replication) into a folder."""
     city = record.scenario.model.city
     credit = "" if city is None else city.attribution
-    outcomes = {arm: runs[0] for arm, runs in record.outcomes.items()}
     with matplotlib.rc_context(STYLE):
         for name, draw in (
             ("latency_cdf", latency_cdf),
@@ -46,21 +49,21 @@ def draw_all(record: Record, folder: Path) -> None:
             ("boundaries", boundaries),
             ("uses", uses),
         ):
-            if name == "boundaries" and len(outcomes) < 2:
+            if name == "boundaries" and len(record.arms) < 2:
                 continue
             if name == "uses" and not known(record):
                 continue
             check()
-            figure, table = draw(record, outcomes)
+            figure, table = draw(record)
             save(figure, table, folder / name)
-        for arm, outcome in outcomes.items():
+        for arm in record.arms:
             check()
-            if np.isfinite(outcome.plan.lon).any():
-                figure, table = city_map(arm, outcome, credit)
+            if np.isfinite(_column(record.tables.of("sensors", arm), "lon")).any():
+                figure, table = city_map(record, arm, credit)
                 save(figure, table, folder / f"map_{arm}")
 
 
-def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+def latency_cdf(record: Record) -> tuple[Figure, Table]:
     """Return the share of the frames due that are results within a latency, by arm.
 
     Frames that are lost or skipped never are, so the curve of an arm may end below one.
@@ -68,16 +71,14 @@ def latency_cdf(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, T
     figure, axes = axes_of()
     end_ms = max(arm["latency_ms"]["max"] or 0.0 for arm in record.arms.values())
     table: Table = [("arm", "latency_ms", "share_of_due", "share_of_results")]
-    for i, (arm, outcome) in enumerate(outcomes.items()):
-        counts = outcome.tally.latency.sum(axis=0)
-        used = np.flatnonzero(counts)
-        if not len(used):
+    for i, arm in enumerate(record.arms):
+        classes = record.tables.of("histograms", arm)
+        upper, of = np.unique(_column(classes, "latency_ns_upper"), return_inverse=True)
+        if not len(upper):
             continue
         # No result is later than the longest, which may lie inside the last class.
-        ms = np.minimum(
-            upper_ns(used.astype(np.int64)) * 1e-6, record.arms[arm]["latency_ms"]["max"]
-        )
-        results = np.cumsum(counts[used])
+        ms = np.minimum(upper * 1e-6, record.arms[arm]["latency_ms"]["max"])
+        results = np.cumsum(np.bincount(of, weights=_column(classes, "results")).astype(np.int64))
         share = results / record.arms[arm]["delivered"]["due_frames"]
         axes.step(
             [ms[0], *ms, end_ms],
@@ -123,11 +124,11 @@ def _plain_log_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def latency_stages(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+def latency_stages(record: Record) -> tuple[Figure, Table]:
     """Return the mean time in each stage, stacked, by arm, and the median of the whole way."""
-    figure, axes = axes_of(1.1 + 0.35 * len(outcomes))
+    figure, axes = axes_of(1.1 + 0.35 * len(record.arms))
     table: Table = [("arm", "stage", "mean_ms")]
-    arms = list(outcomes)
+    arms = list(record.arms)
     left = np.zeros(len(arms))
     for i, stage in enumerate(STAGES):
         ms = np.array([record.arms[arm]["stages_ms"][stage] or 0.0 for arm in arms])
@@ -164,19 +165,16 @@ def _stack(
     )
 
 
-def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+def bandwidth(record: Record) -> tuple[Figure, Table]:
     """Return what each class of links carries over time, one panel an arm."""
-    names = list(dict.fromkeys(n for o in outcomes.values() for n in o.plan.class_names))
-    figure = Figure(figsize=(WIDTH_IN, 0.7 + 1.25 * len(outcomes)))
-    panels = figure.subplots(len(outcomes), 1, sharex=True, squeeze=False)[:, 0]
+    series = {arm: _links(record, arm) for arm in record.arms}
+    names = list(dict.fromkeys(name for of_arm in series.values() for name in of_arm))
+    figure = Figure(figsize=(WIDTH_IN, 0.7 + 1.25 * len(series)))
+    panels = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
     table: Table = [("arm", "link", "start_s", "mbit_s")]
-    for axes, (arm, outcome) in zip(panels, outcomes.items(), strict=True):
-        plan, first = outcome.plan, outcome.plan.warm_up_ns // BIN_NS
-        bins = outcome.tally.link_bins[:, first:]
-        start_s = (first + np.arange(bins.shape[1])) * BIN_NS / 1e9
-        for c, name in enumerate(plan.class_names):
-            rate = bins[c] * 1e3 / BIN_NS
-            i = names.index(name)
+    for axes, (arm, of_arm) in zip(panels, series.items(), strict=True):
+        for name, (start_s, bits) in of_arm.items():
+            rate, i = bits * 1e3 / BIN_NS, names.index(name)
             axes.plot(
                 start_s, rate, label=name, color=COLOURS[i % 9], linestyle=LINES[i % 4],
                 linewidth=0.9,
@@ -191,16 +189,30 @@ def bandwidth(_: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
     return figure, table
 
 
+def _links(record: Record, arm: str) -> dict[str, tuple[Numbers, Numbers]]:
+    """Return by class of links (start of each time bin in s, bits that they sent in it)."""
+    rows = record.tables.of("series", arm)
+    rows = rows.filter(pc.equal(rows["kind"], "link"))
+    names, starts, bits = rows["name"].to_pylist(), _column(rows, "start_s"), _column(rows, "value")
+    of = np.array(names)
+    return {name: (starts[of == name], bits[of == name]) for name in dict.fromkeys(names)}
+
+
+def _column(table: pa.Table, name: str) -> Numbers:
+    values: Numbers = table[name].to_numpy()
+    return values
+
+
 def _marked(x: float, _: int | None = None) -> str:
     """Return a tick's number as short as it is exact, with thousands marked."""
     return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:g}"
 
 
-def power(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+def power(record: Record) -> tuple[Figure, Table]:
     """Return the mean power of each component, stacked, by arm."""
-    figure, axes = axes_of(1.0 + 0.35 * len(outcomes))
+    figure, axes = axes_of(1.0 + 0.35 * len(record.arms))
     table: Table = [("arm", "component", "mean_w")]
-    arms = list(outcomes)
+    arms = list(record.arms)
     parts = [p for p in next(iter(record.arms.values()))["power_w"] if p != "total"]
     left = np.zeros(len(arms))
     scale, unit = (1e3, "kW") if max(_totals(record)) >= 2e3 else (1.0, "W")
@@ -221,10 +233,10 @@ def _totals(record: Record) -> list[float]:
     return [arm["power_w"]["total"] for arm in record.arms.values()]
 
 
-def boundaries(record: Record, outcomes: dict[str, Outcome]) -> tuple[Figure, Table]:
+def boundaries(record: Record) -> tuple[Figure, Table]:
     """Return how many times the other arms' power the baseline needs, by what is counted."""
     base = record.summary["comparison"]["baseline"]
-    others = [arm for arm in outcomes if arm != base]
+    others = [arm for arm in record.arms if arm != base]
     scopes = list(next(iter(record.arms[base]["power_by_boundary_w"].values())))
     figure = Figure(figsize=(WIDTH_IN, 1.3 + 0.95 * len(others)))
     panels = figure.subplots(len(others), 1, sharex=True, squeeze=False)[:, 0]
@@ -261,25 +273,26 @@ def _draw_claim(record: Record, panels: Sequence[Axes]) -> None:
         axes.axvline(claim.ratio, color="#444444", linestyle="--", linewidth=0.9, label=claim.text)
 
 
-def city_map(arm: str, outcome: Outcome, credit: str) -> tuple[Figure, Table]:
+def city_map(record: Record, arm: str, credit: str) -> tuple[Figure, Table]:
     """Return the sensors on the map, coloured by the mean latency of their results."""
-    plan, counts = outcome.plan, outcome.tally.sensors
-    results = counts[:, FATE_0 + RESULT]
+    sensors = record.tables.of("sensors", arm)
+    lon, lat, results, latency_ns = (
+        _column(sensors, name) for name in ("lon", "lat", "frames_result", "latency_ns_sum")
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
-        ms = np.where(results > 0, counts[:, LATENCY_SUM_NS] / results * 1e-6, np.nan)
+        ms = np.where(results > 0, latency_ns / results * 1e-6, np.nan)
     figure, axes = axes_of(3.6)
     blind = ~np.isfinite(ms)
     axes.scatter(
-        plan.lon[blind], plan.lat[blind], s=6, marker="x", color="#999999", linewidths=0.6,
+        lon[blind], lat[blind], s=6, marker="x", color="#999999", linewidths=0.6,
         label="no results",
     )  # fmt: skip
-    dots = axes.scatter(
-        plan.lon[~blind], plan.lat[~blind], c=ms[~blind], s=5, cmap="viridis", linewidths=0
-    )
+    dots = axes.scatter(lon[~blind], lat[~blind], c=ms[~blind], s=5, cmap="viridis", linewidths=0)
     if blind.any():
         axes.legend(loc="upper right")
-    axes.set_title(f"{plan.scenario}, {arm}: {plan.size:,} sensors", loc="left")
-    axes.set_aspect(1 / np.cos(np.radians(np.nanmean(plan.lat))))
+    name = record.summary["scenario"]["name"]
+    axes.set_title(f"{name}, {arm}: {len(ms):,} sensors", loc="left")
+    axes.set_aspect(1 / np.cos(np.radians(np.nanmean(lat))))
     axes.set_xlabel("longitude (° E)")
     axes.set_ylabel("latitude (° N)")
     axes.ticklabel_format(useOffset=False)
@@ -287,13 +300,12 @@ def city_map(arm: str, outcome: Outcome, credit: str) -> tuple[Figure, Table]:
     figure.colorbar(dots, ax=axes, label="mean latency of results (ms)", shrink=0.8)
     if credit:
         figure.supxlabel(credit, fontsize=6, color="#666666")
-    due = counts[:, CAPTURED] - counts[:, FATE_0 + SKIP_NOT_PUBLISHED]
+    due = _column(sensors, "captured") - _column(sensors, "frames_not_published")
     table: Table = [("sensor", "lon", "lat", "due", "results", "mean_latency_ms")]
     table += [
-        (
-            plan.names[s], f"{plan.lon[s]:.6f}", f"{plan.lat[s]:.6f}", int(due[s]),
-            int(results[s]), f"{ms[s]:.6g}",
+        (who, f"{x:.6f}", f"{y:.6f}", int(d), int(r), f"{m:.6g}")
+        for who, x, y, d, r, m in zip(
+            sensors["sensor"].to_pylist(), lon, lat, due, results, ms, strict=True
         )
-        for s in range(plan.size)
-    ]  # fmt: skip
+    ]
     return figure, table

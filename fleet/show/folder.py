@@ -5,17 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.results import store
-from fleet.study.experiment import Record
+from fleet.results.record import Record
 
 
 def write_folder(record: Record, path: Path) -> None:
     """Write tables and figures of a record; the folder appears whole or not at all."""
     from fleet.show import figures
 
-    store.write(
-        path,
-        record.summary,
-        record.outcomes,
-        record.scenario,
-        lambda folder: figures.draw_all(record, folder),
-    )
+    store.write(path, record, lambda folder: figures.draw_all(record, folder))

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from fleet.engine.run import Outcome
-from fleet.plan.columns import Plan
 from fleet.results.load import BUSY, TARGET
-from fleet.results.steady import steadiness
-from fleet.show.expected import answer_line, box_line, boxes, load_facts
-from fleet.stages.books import CAPTURED
-from fleet.study.experiment import Record
-
-SKIPPED = 0.01
-"""Share of a group's frames from which on it is told that its DSP skips them."""
+from fleet.results.record import Record
+from fleet.show.expected import answer_line, box_line
+from fleet.study.experiment import SKIPPED
 
 
 def load_remarks(record: Record) -> Iterator[str]:
@@ -25,34 +17,30 @@ def load_remarks(record: Record) -> Iterator[str]:
         for name, load in numbers["load"].items():
             if load["growing"] or load["busiest_offered"] > BUSY:
                 yield f"{arm}: {_told(name, load, record.summary['simulated_s'])}"
-        plan = record.outcomes[arm][0].plan
-        for name, box in boxes(plan).items():
+        for name, box in numbers["edge_boxes"].items():
             yield f"{arm}: {box_line(name, box)}."
-        yield from _uncaptured(record.outcomes[arm], arm)
-        yield from _skipped(plan, arm, numbers["dsp_skips"])
+        yield from _uncaptured(record, arm)
+        yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
         yield from _unsteady(record, arm)
 
 
-def _uncaptured(runs: Sequence[Outcome], arm: str) -> Iterator[str]:
+def _uncaptured(record: Record, arm: str) -> Iterator[str]:
     """Yield which groups never captured a frame."""
-    plan = runs[0].plan
-    captured = np.sum([run.tally.sensors[:, CAPTURED] for run in runs], axis=0)
-    for g, group in enumerate(plan.group_names):
-        if (plan.group_of == g).any() and not captured[plan.group_of == g].any():
+    for group in record.numbers[arm][0]["groups"]:
+        if not any(run["groups"][group]["captured"] for run in record.numbers[arm]):
             yield (
-                f"{arm}: '{group}' captured no frame in the {plan.measured_ns * 1e-9:g} s that"
+                f"{arm}: '{group}' captured no frame in the {record.summary['measured_s']:g} s that"
                 " count, so there is nothing to compare; let the run be longer, or the rate higher."
             )
 
 
-def _skipped(plan: Plan, arm: str, skips: Mapping[str, float]) -> Iterator[str]:
+def _skipped(
+    arm: str, skips: Mapping[str, float], limits: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
     """Yield which DSPs skip frames, and why if that was to be expected."""
-    if not any(share > SKIPPED for share in skips.values()):
-        return
-    groups = load_facts(plan)["groups"]
     for group, share in skips.items():
-        if share > SKIPPED and groups[group]["why_skipped"]:
-            yield f"{arm}: {answer_line(group, groups[group])}."
+        if share > SKIPPED and group in limits:
+            yield f"{arm}: {answer_line(group, limits[group])}."
         elif share > SKIPPED:
             yield f"{arm}: {share:.1%} of the frames of '{group}' come while the DSP is at work."
 
@@ -96,7 +84,7 @@ def _unsteady(record: Record, arm: str) -> Iterator[str]:
 
     Chance alone makes less than one in twenty differ.
     """
-    runs = [steadiness(outcome) for outcome in record.outcomes[arm]]
+    runs = [run["steady"] for run in record.numbers[arm]]
     for group, halves in runs[0].items():
         many = sum(run[group]["differs"] for run in runs if group in run)
         if many * 4 > len(runs):

@@ -9,9 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fleet.engine.run import Outcome
+from fleet.results.record import Record
 from fleet.show.paper import COLOURS, MARKERS, WIDTH_IN, Table, one_legend
-from fleet.study.experiment import Record
 
 MEASURES = {
     "miscount_per_5_min": "miscount in 5 minutes (objects; less is better)",
@@ -30,7 +29,7 @@ def known(record: Record) -> bool:
     return any(g.get(m) for groups in services for g in groups.values() for m in MEASURES)
 
 
-def uses(record: Record, _: Mapping[str, Outcome]) -> tuple[Figure, Table]:
+def uses(record: Record) -> tuple[Figure, Table]:
     """Return each measure of each group and arm with its interval over sites, a panel a measure."""
     arms: dict[str, Groups] = {name: arm["service"]["groups"] for name, arm in record.arms.items()}
     panels = {m: rows for m in MEASURES if (rows := _groups(arms, m))}

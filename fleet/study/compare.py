@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fleet.eyes.measured import SITES
+from fleet.eyes.task_tables import SITES
 from fleet.results import scenes, service
 from fleet.results.interval import interval95
 from fleet.sketch import step_ns

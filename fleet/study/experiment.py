@@ -7,54 +7,28 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.engine.run import Options, Outcome, peak_rss_mb, simulate
 from fleet.errors import InputError
 from fleet.interrupt import check
+from fleet.model.books import CAPTURED, CAPTURED_BEFORE
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
+from fleet.results.record import SCHEMA, Record
+from fleet.running.run import Options, Outcome, peak_rss_mb, simulate
+from fleet.running.unfinished import Unfinished
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.sketch import RESOLUTION, STEPS
-from fleet.stages.books import CAPTURED, CAPTURED_BEFORE
 from fleet.study.compare import compare
+from fleet.study.expected import boxes, load_facts
 from fleet.study.slo import judge, objectives
-from fleet.study.unfinished import Unfinished
 
-SCHEMA = "fleet-summary/1"
 _KWH_PER_GB = 8e9 * 1e-12 / 3.6e6  # of 1 pJ/bit
+SKIPPED = 0.01
+"""Share of a group's frames from which on it is told that its DSP skips them."""
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What running a scenario gave.
-
-    Attributes:
-        scenario: what was run.
-        options: how.
-        outcomes: by arm, the outcome of each replication.
-        summary: the contents of `summary.json`.
-    """
-
-    scenario: Scenario
-    options: Options
-    outcomes: Mapping[str, Sequence[Outcome]] = field(repr=False)
-    summary: dict[str, Any] = field(repr=False)
-
-    @property
-    def arms(self) -> dict[str, Any]:
-        """Return the numbers of each arm (of the first replication)."""
-        arms: dict[str, Any] = self.summary["arms"]
-        return arms
-
-    @property
-    def kept_all(self) -> bool:
-        """Return whether every objective was kept."""
-        return all(row["kept"] for row in self.summary["slo"])
 
 
 def plans(
@@ -131,7 +105,7 @@ def run(
     wall_s, found = time.perf_counter() - began, numbers(outcomes)
     summary = _summary(scenario, name, options, outcomes, found, wall_s)
     summary["slo"] = judge(demanded, found)
-    return Record(scenario, options, outcomes, summary)
+    return Record(scenario, summary, found, outcomes)
 
 
 def _outcome(
@@ -204,8 +178,18 @@ def _summary(
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
         "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
-        "arms": {arm: runs[0] for arm, runs in found.items()},
+        "arms": {arm: {**runs[0], **_about(outcomes[arm][0], runs)} for arm, runs in found.items()},
         "comparison": compare(found, named[0]),
+    }
+
+
+def _about(outcome: Outcome, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is known of an arm before it runs and explains what it does then."""
+    skipping = any(share > SKIPPED for run in runs for share in run["dsp_skips"].values())
+    groups = load_facts(outcome.plan)["groups"] if skipping else {}
+    return {
+        "edge_boxes": boxes(outcome.plan),
+        "dsp_limits": {name: fact for name, fact in groups.items() if fact["why_skipped"]},
     }
 
 

@@ -1,0 +1,36 @@
+"""`fleet bench`: how fast it is on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    size: Annotated[str, typer.Option(help="smoke, standard or city-day.")] = "standard",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write JSON there too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure how fast it is here; wrong answers fail, slow ones do not."""
+    from fleet.bench.suite import Bench
+    from fleet.show import bench as show
+    from fleet.show.progress import progress_bar
+    from fleet.show.terminal import console
+
+    with progress_bar() as progress:
+        report = Bench(size, progress).run()
+    text = json.dumps(report.as_data(), indent=1, ensure_ascii=False)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n")
+    if as_json:
+        typer.echo(text)
+        return
+    for table in show.tables(report):
+        console().print(table, markup=False)
+    console().print(show.machine_line(report), style="dim", soft_wrap=True, markup=False)

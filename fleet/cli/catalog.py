@@ -1,0 +1,44 @@
+"""`fleet catalog`: what there is, with sources."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleet.cli.run import load_scenario
+from fleet.errors import InputError
+
+
+def catalog(
+    kind: Annotated[
+        str | None, typer.Argument(help="sensors, links, servers, models, ..., or 'show'")
+    ] = None,
+    item: Annotated[str | None, typer.Argument(help="One item, with its sources.")] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="SCENARIO", help="With the rows of this scenario.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print what the catalogue knows, with sources: 'fleet catalog show imx500'."""
+    from fleet.catalog import Catalog
+    from fleet.plan.compile import catalogue
+    from fleet.show import catalog as show
+    from fleet.show.terminal import console
+
+    known = Catalog.load() if scenario is None else catalogue(load_scenario(scenario, None))
+    kinds: list[str | None] = [kind]
+    if kind == "show":
+        if item is None:
+            raise InputError("name an item: fleet catalog show imx500")
+        kinds = list(known.kinds_of(item))
+    if as_json:
+        data = [row for k in kinds for row in show.as_data(known, k, item)]
+        typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
+        return
+    out = console()
+    for of in kinds:
+        for table in show.tables(known, of, item):
+            out.print(table, soft_wrap=False, markup=False)

@@ -1,0 +1,42 @@
+"""`fleet check` and `fleet schema`: what a scenario holds, and what one may say."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from fleet.cli.run import ScenarioPath, Sets, load_scenario
+
+
+def check(
+    scenario: ScenarioPath,
+    set_: Sets = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a scenario without running it, and say what it holds."""
+    from fleet.show.plan import fact_lines
+    from fleet.show.terminal import console
+    from fleet.study.experiment import plans
+    from fleet.study.facts import plan_facts
+    from fleet.study.slo import objectives
+
+    loaded = load_scenario(scenario, set_)
+    objectives(loaded)
+    facts = plan_facts(plans(loaded))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    out = console()
+    out.print(f"{scenario} is fine.")
+    for line in fact_lines(facts):
+        out.print(line, soft_wrap=True, markup=False)
+
+
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from fleet.scenario.schema import ScenarioModel
+
+    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fleet scenario"}
+    typer.echo(json.dumps(found | ScenarioModel.model_json_schema(), indent=1, ensure_ascii=False))

@@ -1,0 +1,41 @@
+"""The `fleet` command: progress on stderr, the answer on stdout.
+
+Exit codes: 0 fine, 1 a stated objective was missed, 2 bad input, 3 something failed, 128 + n ended
+by signal n (130 by Ctrl-C, 143 by SIGTERM). A reader that goes before the end of the answer, as
+`head` does, changes nothing: what was asked is done and the code is that of the answer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fleet.cli.bench import bench
+from fleet.cli.catalog import catalog
+from fleet.cli.check import check, schema
+from fleet.cli.exit import code_of, leave, patient
+from fleet.cli.eyes import app as eyes
+from fleet.cli.profile import profile
+from fleet.cli.proof import selftest, validate
+from fleet.cli.run import run
+from fleet.cli.trace import trace
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Simulate a city of AI image sensors, frame by frame: on-sensor against cloud inference.",
+)
+
+
+for command in (run, check, schema, catalog, selftest, validate, profile, trace, bench):
+    app.command()(command)
+app.add_typer(eyes, name="eyes")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
+    leave(code_of(lambda: app(arguments, standalone_mode=True)))

@@ -1,0 +1,1 @@
+"""The fast engine: frames are columns that kernels take through the stages."""

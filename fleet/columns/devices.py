@@ -1,0 +1,176 @@
+"""The sensors of a shard: what is in them, and what control does to them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.columns import device, hop
+from fleet.columns.device import EMPTY, Held, Sensors, States
+from fleet.columns.ways import Network
+from fleet.engine.crowd import Crowd
+from fleet.engine.looker import OpenEyes, looker_of
+from fleet.engine.snapshot import State, below, nest
+from fleet.model import capture, frames, radio
+from fleet.model import dsp as sensor
+from fleet.model.books import VISITORS
+from fleet.model.frames import (
+    COMPUTING,
+    DONE,
+    FATE,
+    IN_PORT,
+    NOBODY,
+    READY,
+    SENSED,
+    SENSING,
+    SENSOR,
+    Index,
+)
+from fleet.plan.columns import Ints, Plan
+from fleet.plan.light import light_by_second
+
+
+class Devices:
+    """Some sensors, each with its scene, its clock, its DSP or encoder, its radio and its port."""
+
+    def __init__(self, plan: Plan, mine: Ints, network: Network, open_eyes: OpenEyes) -> None:
+        """Set up sensors at time zero.
+
+        Args:
+            plan: the plan.
+            mine: their indices.
+            network: where they send to; their ports are among its links.
+            open_eyes: opens the networks that look live.
+        """
+        self.plan, self.mine, self.network, self.open_eyes = plan, mine, network, open_eyes
+        self.crowd = Crowd(plan, mine, network.tally.sensors[:, VISITORS])
+        self.about = _about(plan)
+        self.states = States(
+            setup_of=plan.setup_of.copy(),
+            clocks=plan.clocks.copy(),
+            dsp=np.zeros((plan.size, sensor.DSP_WIDTH), dtype=np.int64),
+            down_until_ns=np.zeros(plan.size, dtype=np.int64),
+            radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
+        )
+        self.states.dsp[:, sensor.TICK_NS] = plan.clocks[:, capture.TICK_NS]
+        self.looker = looker_of(plan, self.open_eyes)
+        self.held = EMPTY
+        self.flowed_ns = 0
+        capture.begin(self.states.clocks, plan.capture_keys, plan.trace_ns)
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups."""
+        self.plan = self.crowd.plan = plan
+        self.looker = looker_of(plan, self.open_eyes)
+        self.about = _about(plan)
+
+    def advance(self, until_ns: int) -> Index:
+        """Run the sensors up to a time; return the frames that are on the wire behind them."""
+        plan, states, network = self.plan, self.states, self.network
+        first_second, view = self.crowd.look(self.flowed_ns, until_ns)
+        self.flowed_ns = until_ns
+        due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
+        fresh, tally = network.store.take(due), network.tally
+        lights, live = light_by_second(plan, first_second, len(view)), NOBODY
+        if self.looker is not None:
+            live = self.looker.look(
+                states.clocks, states.setup_of, self.mine, until_ns, due, first_second, view, lights
+            )
+        computing_ns = np.zeros(len(plan.setup_names), dtype=np.int64)
+        moved, self.held = device.advance(
+            network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
+            lights, live, self.about, states, network.hops[0],
+            network.ports, tally.links, tally.link_bins, tally.sensors, computing_ns,
+            tally.since_ns,
+        )  # fmt: skip
+        tally.computing_ns += computing_ns
+        return moved
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`."""
+        flowed = {"flowed_ns": np.asarray(self.flowed_ns)}
+        parts = {"states": self.states._asdict(), "held": self.held._asdict()}
+        parts["crowd"] = self.crowd.save()
+        return flowed | {k: v for name, part in parts.items() for k, v in nest(name, part).items()}
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        self.flowed_ns = int(state["flowed_ns"])
+        self.states = States(**{k: v.copy() for k, v in below("states", state).items()})
+        self.held = Held(**{k: v.copy() for k, v in below("held", state).items()})
+        self.crowd.load(below("crowd", state))
+
+    def in_flight(self) -> int:
+        """Return the number of frames here."""
+        return len(self.held.slots)
+
+    def _in_ports(self) -> Index:
+        found: Index = self.held.slots[self.held.stages == IN_PORT]
+        return found
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        bits = np.zeros(len(self.plan.links), dtype=np.int64)
+        hop.queued(self.network.store.columns, self._in_ports(), self.network.hops[0], bits)
+        return bits
+
+    # Control ----------------------------------------------------------------------------------
+
+    def change_rate(self, target: int, num: int, den: int, now_ns: int) -> None:
+        """Let a sensor capture every num/den ns from now on."""
+        key, phase = self.plan.capture_keys[target], self.plan.phase[target]
+        capture.change_rate(
+            self.states.clocks, target, key, phase, num, den, now_ns, self.plan.trace_ns
+        )
+
+    def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
+        """Give a sensor another setup; it infers nothing until a time."""
+        self.states.dsp[target, sensor.BLIND_UNTIL_NS] = until_ns
+        self.states.setup_of[target] = setup_row
+
+    def outage(self, link: int, now_ns: int, until_ns: int) -> None:
+        """Take a sensor's own port down: what is in it departs later by the length of that."""
+        hop.outage(
+            self.network.store.columns, self._in_ports(), self.plan.link_of[0],
+            self.network.ports, link, now_ns, until_ns,
+        )  # fmt: skip
+
+    def crash(self, target: int, now_ns: int, until_ns: int) -> None:
+        """Lose what is in a sensor and skip its frames until it is back."""
+        self.states.down_until_ns[target] = until_ns
+        self.states.dsp[target, sensor.FREE_NS] = now_ns
+        columns, (slots, stages) = self.network.store.columns, self.held
+        inside = (columns[SENSOR][slots] == target) & (stages <= COMPUTING)
+        for at, column in ((SENSING, SENSED), (COMPUTING, READY)):
+            columns[column, slots[inside & (stages == at)]] = -1
+        columns[DONE, slots[inside]] = now_ns
+        columns[FATE, slots[inside]] = frames.LOST_SENSOR_CRASH
+        self.held = Held(slots[~inside], stages[~inside])
+
+    def state(self, target: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        states = self.states
+        return {
+            "down_until_ns": int(states.down_until_ns[target]),
+            "blind_until_ns": int(states.dsp[target, sensor.BLIND_UNTIL_NS]),
+            "busy_until_ns": int(states.dsp[target, sensor.FREE_NS]),
+            "inferences": int(states.dsp[target, sensor.INFERENCES]),
+            "next_capture_ns": int(states.clocks[target, capture.NEXT_NS]),
+            "setup": int(states.setup_of[target]),
+        }
+
+
+def _about(plan: Plan) -> Sensors:
+    ints, floats = plan.setup_tables
+    return Sensors(
+        capture_keys=plan.capture_keys,
+        size_keys=plan.size_keys,
+        radio_keys=plan.radio_keys,
+        sight_keys=plan.sight_keys,
+        ends_at_site=plan.ends_at_site,
+        timers=plan.timers,
+        trace_ns=plan.trace_ns,
+        ints=ints,
+        floats=floats,
+        sights=plan.sights,
+        end_ns=plan.end_ns,
+    )

@@ -1,0 +1,159 @@
+"""What shards and regions are: a logical process, with SimPy for control and columns for frames.
+
+A window is run from control event to control event, with frames in bulk between them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.columns import frame_store
+from fleet.columns.frame_store import Store
+from fleet.columns.ways import Network
+from fleet.engine.control import Autoscaler, Environment, walk
+from fleet.engine.snapshot import State, below, nest
+from fleet.engine.tally import Tally
+from fleet.engine.window import Window
+from fleet.errors import RunError
+from fleet.interrupt import check
+from fleet.model.books import POOL_IDLE
+from fleet.model.frames import CLOCK, DONE, NOBODY, Index, Rows
+from fleet.plan.columns import TARGET, A, Ints, Plan
+from fleet.plan.partition import Part
+
+
+class LogicalProcess:
+    """A clock, a store of frames, the links and servers of a part, and what is counted."""
+
+    def __init__(self, plan: Plan, part: Part, store: Store, *, keep: bool) -> None:
+        """Set up everything at time zero.
+
+        Args:
+            plan: the plan.
+            part: what of it is here.
+            store: an empty one.
+            keep: keep the finished frames, not just their counts.
+        """
+        self.plan, self.part, self.store = plan, part, store
+        self.tally = Tally.empty(plan, keep=keep)
+        self.network = Network(plan, self.tally, self.store, part)
+        self.warm_up = np.zeros_like(self.tally.servers)  # what servers spent in it
+        self._start(0)
+        for _, scaler in self.scaling.values():
+            scaler.start()
+
+    def _start(self, now_ns: int) -> None:
+        """Begin the clock at a time."""
+        self.env = Environment(now_ns)
+        self._walk()
+        self.scaling = {
+            scaled.name: (scaled, Autoscaler(self.env, rule, scaled))
+            for scaled, rule in self.network.scaled()
+        }
+
+    def _walk(self) -> None:
+        mine = self.part.concerns(self.plan.timetable)
+        plan = self.plan
+        events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
+        self.env.process(events)
+
+    def _apply(self, event: Ints) -> None:
+        """Apply a row of the timetable, now: a link goes down."""
+        self.network.outage(int(event[TARGET]), self.env.now, int(event[A]))
+
+    def _sense(self, until_ns: int) -> Index:
+        """Run what sensors are here up to a time; return the frames on the wire behind them."""
+        return NOBODY
+
+    def _flow(self, until_ns: int) -> Index:
+        """Take every frame as far as it comes before a time; return those that leave."""
+        results, gone = self.network.advance(until_ns, self._sense(until_ns))
+        frame_store.copy_column(self.store.columns, results, CLOCK, DONE)
+        self.network.answered = frame_store.join([self.network.answered, results])
+        for scaled, _ in self.scaling.values():
+            scaled.accrue(until_ns)
+        self.network.answer(until_ns)
+        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
+        return gone
+
+    def _run(self, window: Window) -> Index:
+        """Run a window and return the indices of the frames that left.
+
+        Frames flow up to the next control event, then the events of that time happen, and so on:
+        at one time control comes first. What was counted before the window that begins at the end
+        of the warm-up is forgotten.
+
+        Raises:
+            RunError: the window does not start now.
+        """
+        env = self.env
+        if window.start_ns != env.now:
+            raise RunError(
+                f"the process is at {env.now} ns, the window starts at {window.start_ns} ns"
+            )
+        if window.start_ns == self.plan.warm_up_ns > 0:
+            self._forget(window.start_ns)
+        out, reached_ns = [], window.start_ns
+        while (at := env.peek()) < window.end_ns:
+            check()
+            if at > reached_ns:
+                reached_ns = int(at)
+                out.append(self._flow(reached_ns))
+            while env.peek() == at:
+                env.step()
+        out.append(self._flow(window.end_ns))
+        env.run(until=window.end_ns)
+        return frame_store.join(out)
+
+    def _forget(self, now_ns: int) -> None:
+        """Forget what was counted up to now: the warm-up is over."""
+        self.close(now_ns)
+        self.warm_up[:] = self.tally.servers
+        self.warm_up[:, POOL_IDLE] = 0  # these are no sums
+        self.tally.forget(now_ns)
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`; only between windows."""
+        state: State = {"now_ns": np.asarray(self.env.now), "store": self.store.save()}
+        state["warm_up"] = self.warm_up
+        for name, (scaled, scaler) in self.scaling.items():
+            state |= nest(f"scaled/{name}", {**scaled.save(), "scaler": scaler.save()})
+        return state | nest("tally", self.tally.save()) | nest("network", self.network.save())
+
+    def load(self, state: State) -> None:
+        """Go on from a state of the same plan and part."""
+        self.store.load(state["store"])
+        self.warm_up[:] = state["warm_up"]
+        self.tally.load(below("tally", state))
+        self.network.load(below("network", state))
+        self._start(int(state["now_ns"]))
+        for name, (scaled, scaler) in self.scaling.items():
+            saved = below(f"scaled/{name}", state)
+            scaled.load(saved)
+            scaler.load(saved["scaler"])
+            scaler.start()
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups and with other control events after now."""
+        self.plan = self.network.plan = plan
+        self.tally.amend(plan)
+        self._walk()
+
+    def in_flight(self) -> int:
+        """Return the number of frames here."""
+        return self.network.in_flight()
+
+    def under_way(self) -> Rows:
+        """Return the frames here, with the times that have come; shape (frames, WIDTH)."""
+        return self.store.under_way(self.env.now)
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        return self.network.queued_bits()
+
+    def close(self, now_ns: int) -> None:
+        """Book what is only known at the end."""
+        self.network.close(now_ns)
+        for scaled, _ in self.scaling.values():
+            scaled.close(now_ns)
+        self.tally.servers -= self.warm_up

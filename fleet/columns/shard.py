@@ -1,0 +1,116 @@
+"""A shard: some of the sensors, and the links that only they use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.columns.devices import Devices
+from fleet.columns.frame_store import Store
+from fleet.columns.process import LogicalProcess
+from fleet.engine.looker import OpenEyes
+from fleet.engine.snapshot import State, below, nest
+from fleet.engine.window import Window
+from fleet.errors import RunError
+from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
+from fleet.plan.columns import (
+    DEMAND,
+    HOUR,
+    KIND,
+    LINK_DOWN,
+    MODEL_WRITE,
+    RATE,
+    SENSOR_DOWN,
+    TARGET,
+    A,
+    B,
+    Ints,
+    Plan,
+)
+from fleet.plan.partition import Part
+
+
+class Shard(LogicalProcess):
+    """The logical process of some sensors."""
+
+    def __init__(self, plan: Plan, part: Part, open_eyes: OpenEyes, *, keep: bool = False) -> None:
+        """Set up sensors at time zero.
+
+        Args:
+            plan: the plan.
+            part: which sensors and links are this shard's.
+            open_eyes: opens the networks that look live.
+            keep: keep the finished frames, not just their counts.
+        """
+        super().__init__(plan, part, Store(handed=_handed(plan, part)), keep=keep)
+        self.devices = Devices(plan, part.sensors, self.network, open_eyes)
+
+    def advance(self, window: Window) -> list[Columns]:
+        """Run a window; return the frames that leave, one table for each region with a process.
+
+        Raises:
+            RunError: a frame would leave before the window (lookahead broken).
+        """
+        # In order of slots, which is by sensor: then the last counts find each sensor's at hand.
+        index = np.sort(self._run(window))
+        clocks = self.store.column(index, CLOCK)
+        if len(index) and int(clocks.min()) < window.start_ns:
+            raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
+        regions = self.part.regions
+        if len(regions) == 1:
+            return [self.store.give_up(index)]
+        region = self.plan.region_of[self.store.column(index, SENSOR)]
+        return [self.store.give_up(index[region == r]) for r in regions]
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`; only between windows."""
+        return super().save() | nest("devices", self.devices.save())
+
+    def load(self, state: State) -> None:
+        """Go on from a state of the same plan and part."""
+        super().load(state)
+        self.devices.load(below("devices", state))
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups and with other control events after now."""
+        self.devices.amend(plan)
+        super().amend(plan)
+
+    def in_flight(self) -> int:
+        """Return the number of frames in the sensors and on the links of this shard."""
+        return self.devices.in_flight() + super().in_flight()
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        bits: Ints = super().queued_bits() + self.devices.queued_bits()
+        return bits
+
+    def _sense(self, until_ns: int) -> Index:
+        """Run the sensors up to a time; return the frames on the wire behind them."""
+        return self.devices.advance(until_ns)
+
+    def _apply(self, event: Ints) -> None:
+        """Apply a row of the timetable, now."""
+        kind, target, a, b = (int(event[c]) for c in (KIND, TARGET, A, B))
+        now_ns, devices = self.env.now, self.devices
+        if kind in (HOUR, DEMAND):
+            devices.crowd.apply(event.tolist())
+        elif kind == RATE:
+            devices.change_rate(target, a, b, now_ns)
+        elif kind == LINK_DOWN:
+            (devices if self.plan.level_of[target] == 0 else self.network).outage(target, now_ns, a)
+        elif kind == SENSOR_DOWN:
+            devices.crash(target, now_ns, a)
+        elif kind == MODEL_WRITE:
+            devices.write_model(target, a, b)
+
+    def sensor_state(self, target: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        return {"now_ns": self.env.now, **self.devices.state(target)}
+
+
+def _handed(plan: Plan, part: Part) -> int:
+    """Return how many columns of a frame a shard fills before it hands the frame over."""
+    if plan.has_edges:
+        return DONE
+    levels_passed = (int(part.leave[part.sensors].max()) + 1) // 2
+    return LEVEL_COLUMN[levels_passed - 1] + 1

@@ -1,0 +1,260 @@
+"""The way of frames through one logical process: four levels of links, and servers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.columns import frame_store, hop, order
+from fleet.columns import serving as cloud
+from fleet.columns.frame_store import Store
+from fleet.columns.pools import Pools, Scaled
+from fleet.engine.snapshot import State, below, nest
+from fleet.engine.tally import Tally
+from fleet.errors import RunError
+from fleet.model import link as uplink
+from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NOBODY, SENSOR, Index
+from fleet.plan.columns import Autoscaling, Plan
+from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
+
+
+class Network:
+    """The stations on the ways of some sensors: links, and servers behind them.
+
+    Frames come in with `put` at the place where their sensor's way enters this process, or straight
+    from the sensors, and go out of `advance` when they have passed its last place here. Frames that
+    meet their fate are left to the store.
+    """
+
+    def __init__(self, plan: Plan, tally: Tally, store: Store, part: Part) -> None:
+        """Set up idle links and servers.
+
+        Args:
+            plan: the plan.
+            tally: where to count.
+            store: where the frames are.
+            part: which of them are here.
+        """
+        self.plan, self.tally, self.store = plan, tally, store
+        self.enter, self.leave = part.enter, part.leave
+        mine = part.sensors if len(part.sensors) else slice(None)
+        self.ends = set(np.unique(part.leave[mine]).tolist())
+        self.entries = set(np.unique(part.enter[mine]).tolist())
+        self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
+        self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
+        self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
+        self.passing: list[Index] = []
+        self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
+        self.hops = [_hop(plan, level) for level in range(LEVELS)]
+        self.pools = [_pools(plan, part, level, store, tally) for level in range(LEVELS)]
+        self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
+        self.reach = set(np.unique(self.reaching[mine]).tolist())
+        self.answered: Index = NOBODY
+
+    def put(self, index: Index) -> None:
+        """Take frames that enter; CLOCK says when."""
+        if len(self.entries) == 1 and not self.entries & self.ends:
+            self._enter(next(iter(self.entries)), index)
+            return
+        sensor = self.store.column(index, SENSOR)
+        place = np.where(self.enter[sensor] == self.leave[sensor], END_PLACE, self.enter[sensor])
+        for at in np.flatnonzero(np.bincount(place, minlength=END_PLACE + 1)):
+            self._enter(int(at), index[place == at])
+
+    def _enter(self, place: int, index: Index) -> None:
+        level, behind = divmod(place, 2)
+        if place == END_PLACE:
+            self.passing.append(index)
+        elif behind:
+            self._serve(level, index)
+        else:
+            self.arriving[level].append(index)
+
+    def _serve(self, level: int, index: Index) -> None:
+        pools = self.pools[level]
+        if pools is None:
+            raise RunError(f"frames reached servers behind level {level} that are not here")
+        pools.put(index)
+
+    def advance(self, until_ns: int, from_sensors: Index) -> tuple[Index, Index]:
+        """Pass frames through every place up to a time.
+
+        Returns (those that are behind the last place, where they are results when their clock says
+        so; those that leave this process).
+
+        Args:
+            until_ns: the time.
+            from_sensors: frames that the sensors of this process have sent, on the wire behind
+                their own ports.
+        """
+        out, self.passing = self.passing, []
+        moved = from_sensors
+        for level in range(LEVELS):
+            if level > 0:
+                moved = self._pass_level(level, until_ns)
+            if level in self.reach:
+                moved = self._pass_servers(level, moved, until_ns, out)
+            gone, on = self._leaving(moved, link_place(level + 1))
+            out.append(gone)
+            if len(on):
+                self.arriving[level + 1].append(on)
+        return self._at_end(frame_store.join(out))
+
+    def _at_end(self, index: Index) -> tuple[Index, Index]:
+        if END_PLACE not in self.ends:
+            return NOBODY, index
+        if len(self.ends) == 1:
+            return index, NOBODY
+        return frame_store.where(self.store.columns, index, self.leave, END_PLACE)
+
+    def _leaving(self, index: Index, place: int) -> tuple[Index, Index]:
+        """Return the frames that leave this process before a place, and the others."""
+        if not len(index) or place not in self.ends:
+            return NOBODY, index
+        if len(self.ends) == 1:
+            return index, NOBODY
+        return frame_store.where(self.store.columns, index, self.leave, place)
+
+    def _pass_servers(self, level: int, moved: Index, until_ns: int, out: list[Index]) -> Index:
+        """Have frames served behind a level; return those that go on, add to `out` what leaves."""
+        if len(moved):
+            raw, moved = moved, NOBODY
+            if len(self.reach) > 1:
+                raw, moved = frame_store.where(self.store.columns, raw, self.reaching, level)
+            gone, raw = self._leaving(raw, pool_place(level))
+            out.append(gone)
+            if len(raw):
+                self._serve(level, raw)
+        pools = self.pools[level]
+        return (
+            moved
+            if pools is None
+            else frame_store.join([moved, self._answer(level, pools, until_ns)])
+        )
+
+    def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
+        """Send results back to their sites; return those that go on upwards."""
+        plan = self.plan
+        done, on = cloud.send_back(
+            self.store.columns, pools.advance(until_ns), plan.to_site, level == LEVELS - 1,
+            plan.return_ns, plan.result_bytes, plan.result_bits, until_ns,
+        )  # fmt: skip
+        self.answered = frame_store.join([self.answered, done])
+        return on
+
+    def scaled(self) -> Iterator[tuple[Scaled, Autoscaling]]:
+        """Yield the pools here that an autoscaler changes, with its rule."""
+        pools = self.pools[LEVELS - 1]
+        for row, spec in enumerate([] if pools is None else pools.spec):
+            if pools is not None and spec.autoscaling is not None:
+                yield Scaled(pools, row), spec.autoscaling
+
+    def answer(self, until_ns: int) -> None:
+        """Make results of what is at its consumer before a time."""
+        self.answered = frame_store.conclude(self.store.columns, self.answered, until_ns)
+
+    def _pass_level(self, level: int, until_ns: int) -> Index:
+        """Pass frames through the links of a level; return those that are on the wire behind."""
+        columns = self.store.columns
+        arriving = frame_store.join(self.arriving[level])
+        if not len(arriving) and not len(self.in_port[level]):
+            return NOBODY
+        due, late = order.due(columns, arriving, until_ns, sort=self.sorts[level])
+        self.arriving[level] = [late] if len(late) else []
+        moved, self.in_port[level] = hop.pass_hop(
+            columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
+            self.tally.link_bins, self.tally.sensors, until_ns, self.tally.since_ns,
+            LEVEL_LOST[level], LEVEL_COLUMN[level],
+        )  # fmt: skip
+        return moved
+
+    def save(self) -> State:
+        """Return the state as arrays, for `load`."""
+        state: State = {"ports": self.ports, "answered": self.answered}
+        state["passing"] = frame_store.join(self.passing)
+        for level, pools in enumerate(self.pools):
+            state[f"arriving/{level}"] = frame_store.join(self.arriving[level])
+            state[f"in_port/{level}"] = self.in_port[level]
+            state |= {} if pools is None else nest(f"pools/{level}", pools.save())
+        return state
+
+    def load(self, state: State) -> None:
+        """Take a state up again."""
+        self.ports = state["ports"].copy()
+        self.answered = state["answered"].copy()
+        self.passing = [state["passing"].copy()]
+        for level, pools in enumerate(self.pools):
+            self.arriving[level] = [state[f"arriving/{level}"].copy()]
+            self.in_port[level] = state[f"in_port/{level}"].copy()
+            if pools is not None:
+                pools.load(below(f"pools/{level}", state))
+
+    def outage(self, link: int, now_ns: int, until_ns: int) -> None:
+        """Take a link down: what is in its port departs later by the length of the outage.
+
+        The frames in the sensors' own ports are with their sensors (`fleet.columns.devices`).
+        """
+        level = int(self.plan.level_of[link])
+        hop.outage(
+            self.store.columns, self.in_port[level], self.plan.link_of[level], self.ports, link,
+            now_ns, until_ns,
+        )  # fmt: skip
+
+    def in_flight(self) -> int:
+        """Return the number of frames in ports and on wires here."""
+        on_wires = sum(len(r) for part in (*self.arriving, self.passing) for r in part)
+        served = sum(pools.in_flight() for pools in self.pools if pools is not None)
+        return on_wires + sum(map(len, self.in_port)) + served + len(self.answered)
+
+    def close(self, now_ns: int) -> None:
+        """Book what is only known at the end: server time up to now."""
+        for pools in self.pools:
+            if pools is not None:
+                pools.close(now_ns)
+
+    def queued_bits(self) -> NDArray[np.int64]:
+        """Return the bits in each link's port; shape (links,)."""
+        bits = np.zeros(len(self.plan.links), dtype=np.int64)
+        for level in range(LEVELS):
+            hop.queued(self.store.columns, self.in_port[level], self.hops[level], bits)
+        return bits
+
+
+def _must_sort(plan: Plan, level: int) -> bool:
+    """Return whether frames may come to a link of a level in another order than they are held.
+
+    They may if several sensors share a link, or if one frame could overtake another of the same
+    sensor: where segments are sent again, or at servers.
+    """
+    used = plan.link_of[level][plan.link_of[level] >= 0]
+    below = plan.link_of[:level]
+    lossy = bool((plan.links[below[below >= 0], uplink.LOSS_PPB] > 0).any())
+    served = bool(((plan.pool_of >= 0) & (plan.pool_level < level)).any())
+    return len(np.unique(used)) < len(used) or lossy or served
+
+
+def _pools(plan: Plan, part: Part, level: int, store: Store, tally: Tally) -> Pools | None:
+    """Return the pools of a process behind a level, None if it has none there."""
+    used = np.unique(plan.pool_of[(plan.pool_of >= 0) & (plan.pool_level == level)])
+    mine = used[part.pools[used]]
+    return Pools(plan, mine, store, tally) if len(mine) else None
+
+
+def _hop(plan: Plan, level: int) -> hop.Hop:
+    below = (plan.link_of[:level] >= 0).any(axis=0)
+    first = ~below & (plan.link_of[level] >= 0)
+    here = plan.links[plan.level_of == level]
+    extras = (here[:, [uplink.AIR_BPS, uplink.CAP_BITS, uplink.LOSS_PPB]] > 0).any()
+    on_radio = plan.cell_level == level
+    return hop.Hop(
+        link_of=plan.link_of[level],
+        links=plan.links,
+        class_of=plan.class_of,
+        first=first if first.any() else None,
+        tail_ns=plan.timers.tail_ns,
+        loss_keys=plan.loss_keys[level],
+        extras=1 if extras else None,
+        on_radio=on_radio if on_radio.any() else None,
+    )

@@ -1,0 +1,43 @@
+"""The file of a trace: what a network saw, frame by frame, before and behind codecs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fleet.errors import InputError
+from fleet.eyes.boxes import KINDS
+
+COUNTS = tuple(f"{kind}s" for kind in KINDS)
+_BOXES = pa.list_(pa.list_(pa.float32(), 4))
+SCHEMA = pa.schema(
+    [("clip", pa.string()), ("view", pa.string()), ("light", pa.string()), ("frame", pa.int32()),
+     ("time_ns", pa.int64()), ("source", pa.string()), ("model", pa.string()),
+     ("frame_bytes", pa.int32()), ("is_intra", pa.bool_()), ("psnr_db", pa.float32())]
+    + [(count, pa.int16()) for count in ("present", *COUNTS, "newcomers")]
+    + [("true_boxes", _BOXES), ("true_kinds", pa.list_(pa.int8())),
+       ("true_identities", pa.list_(pa.int32())), ("found", pa.int16()), ("boxes", _BOXES),
+       ("scores", pa.list_(pa.float32())), ("kinds", pa.list_(pa.int8())),
+       ("of", pa.list_(pa.int32()))]
+    + [(count, pa.int16()) for count in ("true_positives", "false_positives")]
+    + [("confidence", pa.float32()), ("message_bytes", pa.int32()), ("roi_bytes", pa.int32()),
+       ("tracks", pa.int16()), ("visitors", pa.int16())]
+)  # fmt: skip
+
+
+def read(path: Path) -> pa.Table:
+    """Return a trace that was written before.
+
+    Raises:
+        InputError: the file is none; says what is missing.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be read as a trace: {error}") from None
+    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path}: not a trace: no column {', '.join(missing)}; see fleet trace")
+    return table.select(SCHEMA.names).cast(SCHEMA)

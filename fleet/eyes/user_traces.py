@@ -1,0 +1,99 @@
+"""A user's own traces: one file or a folder of them, checked before they are replayed.
+
+A file is a trace as `fleet trace` writes it, or a table that was made compact before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fleet.errors import InputError
+from fleet.eyes import trace_file
+from fleet.eyes.clip import LIGHTS, VIEWS
+from fleet.eyes.compact import SCHEMA, WORDS, compact
+from fleet.eyes.summary import groups
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder, resolved and in order.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    for file in found or [path / "*.parquet"]:
+        if not file.is_file():
+            raise InputError(f"traces {file}: there is no such file; write it with fleet trace -o")
+    return [file.resolve() for file in found]
+
+
+def joined(files: Sequence[Path]) -> pa.Table:
+    """Return the rows of some files to replay, sorted into buckets.
+
+    Raises:
+        InputError: a file cannot be read or replayed, or two tell of the same.
+    """
+    read = {file: _read(file) for file in files}
+    ready = {file: table for file, table in read.items() if table.schema == SCHEMA}
+    whole = {file: table for file, table in read.items() if file not in ready}
+    _check_once(whole, ("clip", "source", "model"))
+    tables = dict(ready)
+    if whole:
+        tables[next(iter(whole))] = compact(pa.concat_tables(whole.values()))
+    _check_once(tables, WORDS[:3])
+    return pa.concat_tables(tables.values())
+
+
+def _read(file: Path) -> pa.Table:
+    """Return a trace or a compact table, whose words are known and that has no gaps."""
+    try:
+        ready = pq.read_schema(file).names == SCHEMA.names
+        table = pq.read_table(file).cast(SCHEMA) if ready else trace_file.read(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"traces {file}: cannot be read: {_line(error)}") from None
+    if not ready and table["true_positives"].null_count:
+        raise InputError(
+            f"traces {file}: nobody knows what is truly in its clip, so it cannot be replayed;"
+            " trace rendered scenes"
+        )
+    needed = SCHEMA.names if ready else [*WORDS, "clip", "frame", "present"]
+    if not len(table) or any(table[name].null_count for name in needed):
+        raise InputError(f"traces {file}: has no rows, or a row without a value; trace it anew")
+    for name, known in (("light", LIGHTS), ("view", VIEWS)):
+        other = set(table[name].to_pylist()) - set(known)
+        if other:
+            raise InputError(
+                f"traces {file}: {name} '{min(other)}' is not one of {', '.join(known)}"
+            )
+    if ready and not all(_sorted(rows) for _, rows in groups(table, WORDS[:3])):
+        raise InputError(f"traces {file}: rows are not in order of light and objects; sort them")
+    return table
+
+
+def _sorted(rows: pa.Table) -> bool:
+    """Return whether the rows of one network in its place are in the order of buckets."""
+    lights = np.array([LIGHTS.index(light) for light in rows["light"].to_pylist()])
+    steps = np.diff(lights * (1 << 32) + rows["objects"].to_numpy())
+    return bool((steps >= 0).all())
+
+
+def _check_once(tables: dict[Path, pa.Table], names: tuple[str, ...]) -> None:
+    """Check that no two files tell of the same."""
+    seen: dict[tuple[str, ...], Path] = {}
+    for file, table in tables.items():
+        for key, _ in groups(table, names):
+            if key in seen:
+                raise InputError(
+                    f"traces {file}: {'/'.join(key)} ({'/'.join(names)}) stands in"
+                    f" {seen[key].name} too; keep one of them"
+                )
+            seen[key] = file
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

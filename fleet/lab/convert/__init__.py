@@ -1,0 +1,1 @@
+"""Networks from one file format into another."""

@@ -1,0 +1,1 @@
+"""Networks and clips of others, got by name, version and SHA-256."""

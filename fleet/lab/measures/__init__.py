@@ -1,0 +1,1 @@
+"""What networks find, how well that serves a task, and the traces of it."""

@@ -1,0 +1,1 @@
+"""What is true of a frame, whoever simulates it: the laws, and how frames and tables lie."""

@@ -1,0 +1,117 @@
+"""A link is a port and a wire: a FIFO that serialises with a finite buffer, then propagation.
+
+    start = max(arrival, free),  free = departure = start + floor(bits · 10⁹ / rate)
+
+The buffer holds bits not yet sent. In nanoseconds of sending, a frame fits if
+
+    max(0, free - max(arrival, down until)) + its own service <= floor(buffer · 10⁹ / rate)
+
+and is dropped otherwise (drop-tail, the whole frame). Both sides are rounded down, so that frames
+which fill a buffer to the bit fit, and a link that is asked for its very rate never falls behind.
+While a link is down nothing is sent and nothing is forgotten: what has not left resumes after the
+repair (preempt-resume).
+
+Three things may be added. A *shared radio cell* takes bits while the sender's own radio sends them:
+its service counts from `arrival - air`, where air is the time on that radio (cut-through); and it
+has no buffer: what waits for it waits in the modems (`fleet.columns.modem`). A *data cap* slows a
+port down to another rate once it has carried so many bits. On a link with *loss* segments are sent
+again (`resent`): that takes the port's time, and a round trip on the wire.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.chance import ln, mix64, uniform
+from fleet.kernel import kernel, part
+from fleet.model.books import (
+    measured_ns,
+)
+
+Ints = NDArray[np.int64]
+
+SEGMENT_BITS = 12_000
+"""What is lost and sent again as one piece: an Ethernet frame of 1500 B."""
+
+# Columns of the link table (constants) and of the port table (state), one row a link. AIR_BPS is
+# the rate of the radio below a shared cell, else 0; CAP_BITS is 0 without a cap.
+RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
+CAP_BITS, THROTTLED_BPS, THROTTLED_BUFFER_NS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 10)
+LINK_WIDTH = 10
+FREE_NS, DOWN_UNTIL_NS = range(2)
+PORT_WIDTH = 2
+
+
+@part
+def service_ns(bits: int, rate_bps: int) -> int:
+    """Return how long sending takes: floor(bits · 10⁹ / rate), at least 1 ns; bits below 9·10⁹.
+
+    Divides without signs, which is what a processor does fastest.
+    """
+    return max(1, int(np.uint64(bits * 1_000_000_000) // np.uint64(rate_bps)))
+
+
+@part
+def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
+    """Return the rate of a link of the link table that has carried so many bits."""
+    if 0 < links[link, CAP_BITS] <= carried_bits:
+        return int(links[link, THROTTLED_BPS])
+    return int(links[link, RATE_BPS])
+
+
+@part
+def buffer_ns(links: Ints, link: int, carried_bits: int) -> int:
+    """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
+    if 0 < links[link, CAP_BITS] <= carried_bits:
+        return int(links[link, THROTTLED_BUFFER_NS])
+    return int(links[link, BUFFER_NS])
+
+
+@kernel
+def resent(
+    key: int | np.uint64, frame: int, bits: int, loss_ppb: int, retries: int
+) -> tuple[int, int, bool]:
+    """Return (bits sent again, rounds that took, whether the frame came through).
+
+    Each segment is lost with the same probability whenever it is sent, and sent again up to
+    `retries` times. How many go well before the next loss is geometric: floor(ln u / ln(1 - p)).
+
+    Args:
+        key: the sensor's loss key for this level of its path.
+        frame: frame number.
+        bits: of the frame.
+        loss_ppb: probability of a loss in 10⁻⁹.
+        retries: how often a segment is sent again at most.
+    """
+    segments = (bits + SEGMENT_BITS - 1) // SEGMENT_BITS
+    piece = (bits + segments - 1) // segments
+    scale = 1.0 / ln(1.0 - loss_ppb * 1e-9)
+    own = mix64(np.uint64(key) ^ mix64(frame))
+    through, again, rounds, extra, draw = 0, 0, 0, 0, 0
+    while True:
+        well = min(segments, int(ln(1.0 - uniform(own, draw)) * scale))
+        if well > 0:
+            again = 0
+        through += well
+        if through >= segments:
+            return extra * piece, rounds, True
+        if again == retries:
+            return extra * piece, rounds, False
+        again += 1
+        extra += 1
+        rounds = max(rounds, again)
+        draw += 1
+
+
+@part
+def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int, since_ns: int) -> int:
+    """Return how long a radio was in its tail before a transmission, behind the warm-up; ns.
+
+    After a transmission the radio stays in its tail for `tail_ns` unless it sends again; all other
+    time is idle (Huang et al., "A Close Examination of Performance and Power Characteristics of 4G
+    LTE Networks", MobiSys 2012). A radio that has not sent yet has `last_sent_ns` 0.
+    """
+    if last_sent_ns == 0:
+        return 0
+    return measured_ns(last_sent_ns, min(begin_ns, last_sent_ns + tail_ns), since_ns)

@@ -1,0 +1,26 @@
+"""The rule of a pool of servers: how its table is laid out, and how long a batch takes."""
+
+from __future__ import annotations
+
+from fleet.chance import exponential, spread
+from fleet.kernel import part
+
+# Columns of the table of pools, one row a pool. QUEUE_LOST is the fate of a frame that finds the
+# queue full; DEADLINE_NS is 0 without one.
+MAX_BATCH, WAIT_NS, QUEUE, DEADLINE_NS, LAW, QUEUE_LOST = range(6)
+CONSTANT, NEAR_NORMAL, EXPONENTIAL = range(3)  # LAW: how service times vary
+LARGEST_VARIATION = 0.25
+"""Of a near normal service time: a draw is at most 3.47 deviations below its mean."""
+
+KINDS = 8
+"""Kinds of servers in a pool at most. A free time and a kind are kept as one number."""
+
+
+@part
+def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
+    """Return how long a batch takes or holds, given the mean and its first frame; at least 1 ns."""
+    if law == NEAR_NORMAL:
+        return max(1, int(mean_ns * (1.0 + variation * spread(key, frame))))
+    if law == EXPONENTIAL:
+        return max(1, int(mean_ns * exponential(key, frame)))
+    return mean_ns

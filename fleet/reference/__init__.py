@@ -1,0 +1,1 @@
+"""The engine that is easy to believe: a SimPy process for each frame."""

@@ -1,0 +1,350 @@
+"""The model in plain SimPy, one process per frame: slow, short, and the specification.
+
+Read `Reference.frame` first: it is the life of a frame. The columns engine must give every frame
+the same times and fate, to the nanosecond. Control (`fleet.engine.control`), chance, the sizes of
+frames and the final counting are shared with it; queues, servers, outages and crashes are written
+here (and in `fleet.reference.links`) once more, as SimPy processes.
+
+At one time: control first, then the scene, then frames, then the stations, which look at all
+arrivals of that time in order of (sensor, frame).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from fleet.engine.control import FRAME, SCENE, Autoscaler, Environment, Process, pause, walk
+from fleet.engine.crowd import arrivals_per_s
+from fleet.engine.looker import OpenEyes, looker_of
+from fleet.engine.tally import Tally
+from fleet.interrupt import check
+from fleet.model import books as count
+from fleet.model import camera, capture, frames, scene
+from fleet.model.frames import (
+    IN_FLIGHT,
+    LEVELS,
+    Rows,
+)
+from fleet.model.link import PROPAGATION_NS, RETRY_NS
+from fleet.plan import columns
+from fleet.plan.columns import Floats, Ints, Plan
+from fleet.reference.frame import Frame, as_rows
+from fleet.reference.links import Link
+from fleet.reference.sensor import Sensor
+from fleet.reference.servers import ServerPool
+
+Part = Generator[simpy.Event, Any, int]
+"""A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
+
+
+class Reference:
+    """A whole plan in one SimPy environment."""
+
+    def __init__(self, plan: Plan, open_eyes: OpenEyes, *, keep: bool = False) -> None:
+        """Set up the fleet at time zero.
+
+        Args:
+            plan: the plan.
+            open_eyes: opens the networks that look live.
+            keep: keep the finished frames.
+        """
+        self.plan, self.env, self.open_eyes = plan, Environment(), open_eyes
+        self.tally = Tally.empty(plan, keep=keep)
+        looker = looker_of(plan, self.open_eyes)
+        self.sensors = [Sensor(plan, s, self.tally, looker) for s in range(plan.size)]
+        self.links = [
+            Link(self.env, plan, i, int(plan.level_of[i]), self.tally)
+            for i in range(len(plan.links))
+        ]
+        self.pools = {
+            int(p): ServerPool(self.env, plan, int(p), self.tally)
+            for p in np.unique(plan.pool_of[plan.pool_of >= 0])
+        }
+        self.hour = plan.first_hour
+        self.flying: dict[tuple[int, int], Frame] = {}
+        self.ended: list[Frame] = []
+        self.begin_scene()
+        self._walk()
+        for pool in self.pools.values():
+            if pool.pool.autoscaling is not None:
+                Autoscaler(self.env, pool.pool.autoscaling, pool).start()
+        self.env.process(self.watch())
+        for sensor in self.sensors:
+            self.env.process(self.captures(sensor, 0))
+
+    # The life of a frame ----------------------------------------------------------------------
+
+    def frame(self, sensor: Sensor, frame: Frame) -> Process:
+        """Live: be sensed and computed, cross the links, meet servers there, become a result."""
+        who = frame.sensor, frame.number
+        frame.capture_ns, frame.fate, self.flying[who] = self.env.now, IN_FLIGHT, frame
+        sensor.counts[count.CAPTURED] += 1
+        fate = yield from self.in_sensor(sensor, frame)
+        if fate == IN_FLIGHT:
+            fate = yield from self.on_the_way(sensor, frame)
+        frame.done_ns, frame.fate = self.env.now, fate
+        self.ended.append(self.flying.pop(who))
+
+    def in_sensor(self, sensor: Sensor, frame: Frame) -> Part:
+        """Be sensed, then inferred or encoded; a crash interrupts."""
+        process = self.env.active_process
+        if self.env.now < sensor.down_until_ns:
+            return frames.SKIP_SENSOR_DOWN
+        assert process is not None
+        sensor.inside.add(process)
+        try:
+            fate = yield from self.sense(sensor, frame)
+            if fate == IN_FLIGHT:
+                fate = yield from self.compute(sensor, frame)
+        except simpy.Interrupt:
+            return frames.LOST_SENSOR_CRASH
+        finally:
+            sensor.inside.discard(process)
+        return fate
+
+    def sense(self, sensor: Sensor, frame: Frame) -> Part:
+        """Have the pixels read out; the DSP may not be free to take them."""
+        env = self.env
+        yield pause(env, sensor.sense_ns, FRAME)
+        frame.sensed_ns = env.now
+        sensor.counts[count.SENSE_NS] += self.measured_ns(frame.capture_ns, sensor.read_ns)
+        if sensor.on_sensor and env.now < sensor.blind_until_ns:
+            return frames.SKIP_MODEL_WRITE
+        if sensor.on_sensor and env.now < sensor.busy_until_ns - sensor.tick_ns:
+            return frames.SKIP_DSP_BUSY
+        return IN_FLIGHT
+
+    def compute(self, sensor: Sensor, frame: Frame) -> Part:
+        """Be inferred on the DSP, or be encoded; a result may end here."""
+        env = self.env
+        compute_ns, wait_ns, fetch_ns, sent = sensor.compute_ns, 0, 0, True
+        frame.setup = sensor.setup
+        if sensor.on_sensor:
+            wait_ns = max(0, sensor.busy_until_ns - env.now)  # less than the clock's tick
+            sensor.busy_until_ns = env.now + wait_ns + sensor.occupy_ns
+            found = sensor.finds(frame.objects, frame.sight)
+            fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
+        if sent:
+            frame.payload_bytes = sensor.payload_bytes(frame.number, frame.objects, frame.sight)
+            frame.wire_bits = camera.wire_bits(
+                frame.payload_bytes, sensor.per_message, sensor.segment, sensor.per_segment
+            )
+        yield pause(env, wait_ns + compute_ns + fetch_ns, FRAME)
+        frame.ready_ns = env.now
+        spent_ns = self.measured_ns(frame.sensed_ns + wait_ns, compute_ns)
+        sensor.counts[count.COMPUTE_NS] += spent_ns
+        self.tally.computing_ns[frame.setup] += spent_ns
+        if not sent:
+            return frames.SKIP_NOT_PUBLISHED
+        at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
+        return frames.RESULT if at_site else IN_FLIGHT
+
+    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
+        """Return how much of what was begun at a time lies behind the warm-up."""
+        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
+
+    def on_the_way(self, sensor: Sensor, frame: Frame) -> Part:
+        """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
+        env, plan, s = self.env, self.plan, sensor.index
+        self.leaves(sensor, frame)
+        own = self.links[plan.link_of[0][s]] if plan.link_of[0][s] >= 0 else None
+        yield pause(env, sensor.radio.wait_ns(frame.number, env.now, own), FRAME)
+        served = plan.pool_level[s] if plan.pool_of[s] >= 0 else None
+        first = True
+        for level in range(LEVELS):
+            link = plan.link_of[level][s]
+            if link >= 0:
+                fate = yield from self.over(self.links[link], sensor, frame, first)
+                first = False
+                if fate != IN_FLIGHT:
+                    return fate
+            frame.behind(level, env.now)
+            if level == served:
+                fate = yield from self.at_servers(self.pools[int(plan.pool_of[s])], frame)
+                if fate != IN_FLIGHT:
+                    return fate
+                if plan.to_site[s] or level == LEVELS - 1:
+                    yield pause(env, plan.return_ns[s], FRAME)
+                    break
+                frame.payload_bytes, frame.wire_bits = (
+                    int(plan.result_bytes[s]),
+                    int(plan.result_bits[s]),
+                )
+        return frames.RESULT
+
+    def leaves(self, sensor: Sensor, frame: Frame) -> None:
+        """Count what leaves a sensor."""
+        found = sensor.finds(frame.objects, frame.sight)
+        message = camera.metadata_part(
+            frame.payload_bytes, sensor.message_bytes(frame.setup, found)
+        )
+        counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
+        sensor.counts[list(counts)] += (1, frame.payload_bytes, frame.wire_bits)
+        sensor.counts[count.SENT_METADATA] += message
+        sensor.counts[count.SENT_PIXEL_FRAMES] += frame.payload_bytes > message
+
+    def over(self, link: Link, sensor: Sensor, frame: Frame, first: bool) -> Part:
+        """Cross a link: its queue, its port and its wire."""
+        sent = yield link.enter(frame)
+        if not sent:
+            return frames.LEVEL_LOST[0 if link.by_radio(frame) else link.level]
+        if first:
+            bits, service_ns = sent
+            sensor.radio.sent(bits, service_ns, self.env.now)
+        _, rounds, good = link.sent_again(frame)
+        if not good:
+            return frames.LOST_LINK
+        wait_ns = rounds * link.kind[RETRY_NS] + link.kind[PROPAGATION_NS]
+        yield pause(self.env, wait_ns, FRAME)
+        return IN_FLIGHT
+
+    def at_servers(self, pool: ServerPool, frame: Frame) -> Part:
+        """Be decoded, wait for a batch, be inferred."""
+        pool.counts[0, count.ARRIVED] += 1
+        if pool.decoders.needed(frame.sensor) and not (yield pool.decoders.enter(frame)):
+            return frames.LOST_DECODE_QUEUE
+        frame.decoded_ns = self.env.now
+        inferred = yield pool.enter(frame)
+        if inferred is None:
+            return frames.LOST_DEADLINE
+        if not inferred:
+            return frames.LOST_EDGE_QUEUE if pool.pool.edge else frames.LOST_CLOUD_QUEUE
+        return IN_FLIGHT
+
+    def captures(self, sensor: Sensor, changes: int) -> Process:
+        """Capture frames until the clock is changed again; each change starts a new process."""
+        plan, clock = self.plan, sensor.clock
+        key = plan.capture_keys[sensor.index]
+        while True:
+            if sensor.clock_changes == changes:
+                yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
+            if sensor.clock_changes != changes:
+                return
+            check()
+            number = int(clock[capture.NEXT_FRAME])
+            seen = sensor.sees(number, self.env.now)
+            frame = Frame(sensor.index, number, sensor.present, seen)
+            self.env.process(self.frame(sensor, frame))
+            clock[capture.NEXT_FRAME] += 1
+            clock[capture.NEXT_NS] = capture.due_ns(
+                sensor.clocks, 0, key, plan.trace_ns, self.env.now
+            )
+
+    def begin_scene(self) -> None:
+        """Draw who is in view of each sensor at time zero."""
+        plan = self.plan
+        mean = self.newcomers_per_s() / (1.0 - plan.stay)
+        present = np.zeros(plan.size, dtype=np.int64)
+        scene.begin(plan.scene_keys, np.arange(plan.size), scene.nobody(mean), present)
+        for sensor in self.sensors:
+            sensor.present = int(present[sensor.index])
+
+    def watch(self) -> Process:
+        """Step every sensor's scene once a second."""
+        plan, second = self.plan, 0
+        while True:
+            none = scene.nobody(self.newcomers_per_s())
+            for s, sensor in enumerate(self.sensors):
+                sensor.present, came = scene.step(
+                    plan.scene_keys[s], second, sensor.present, plan.stay[s], none[s]
+                )
+                sensor.counts[count.VISITORS] += came
+            second += 1
+            yield pause(self.env, scene.SECOND_NS, SCENE)
+
+    def newcomers_per_s(self) -> Floats:
+        """Return the arrival rate in front of each sensor now."""
+        factor = np.array([sensor.demand_factor for sensor in self.sensors])
+        return arrivals_per_s(self.plan, np.arange(self.plan.size), self.hour, factor)
+
+    # Control ----------------------------------------------------------------------------------
+
+    def _walk(self) -> None:
+        plan = self.plan
+        events = walk(self.env, plan.timetable, self._apply, lambda: self.plan is plan)
+        self.env.process(events)
+
+    def _apply(self, event: Ints) -> None:
+        kind, target, a, b = (
+            int(event[c]) for c in (columns.KIND, columns.TARGET, columns.A, columns.B)
+        )
+        if kind == columns.HOUR:
+            self.hour = a
+        elif kind == columns.LINK_DOWN:
+            self.links[target].outage(a)
+        else:
+            self._apply_to_sensor(self.sensors[target], kind, a, b)
+
+    def _apply_to_sensor(self, sensor: Sensor, kind: int, a: int, b: int) -> None:
+        now_ns = self.env.now
+        if kind == columns.DEMAND:
+            sensor.demand_factor = a / b
+        elif kind == columns.RATE:
+            key, phase = self.plan.capture_keys[sensor.index], self.plan.phase[sensor.index]
+            capture.change_rate(sensor.clocks, 0, key, phase, a, b, now_ns, self.plan.trace_ns)
+            sensor.clock_changes += 1
+            self.env.process(self.captures(sensor, sensor.clock_changes))
+        elif kind == columns.MODEL_WRITE:
+            sensor.blind_until_ns, sensor.setup = a, b
+        elif kind == columns.SENSOR_DOWN:
+            sensor.down_until_ns, sensor.busy_until_ns = a, now_ns
+            for process in sensor.inside:
+                process.interrupt()
+
+    # What an engine offers --------------------------------------------------------------------
+
+    def advance(self, until_ns: int) -> None:
+        """Run up to a time and count the frames that have met their fate.
+
+        It stops at the end of the warm-up, and the next call forgets what was counted in it.
+        """
+        if self.env.now == self.plan.warm_up_ns > 0:
+            for pool in self.pools.values():
+                pool.forget()
+            self.tally.forget(self.env.now)
+        self.env.run(until=int(until_ns))
+        for pool in self.pools.values():
+            pool.close(int(until_ns))
+        rows = as_rows(self.ended)
+        self.tally.finish(self.plan, np.ascontiguousarray(rows.T), np.arange(len(rows)))
+        self.ended = []
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with further setups and with other control events after now."""
+        self.plan, looker = plan, looker_of(plan, self.open_eyes)
+        self.tally.amend(plan)
+        for sensor in self.sensors:
+            sensor.plan, sensor.looker = plan, looker
+        self._walk()
+
+    def in_flight(self) -> int:
+        """Return the number of frames that have not met their fate."""
+        counts = self.tally.sensors
+        captured = int(counts[:, [count.CAPTURED, count.CAPTURED_BEFORE]].sum())
+        ended = counts[:, count.ENDED_BEFORE].sum() + counts[:, count.FATE_0 + 1 :].sum()
+        return captured - int(ended)
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return as_rows(self.flying.values())
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        return np.array([link.queued_bits() for link in self.links], dtype=np.int64)
+
+    def sensor_state(self, target: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        sensor = self.sensors[target]
+        return {
+            "now_ns": self.env.now,
+            "down_until_ns": sensor.down_until_ns,
+            "blind_until_ns": sensor.blind_until_ns,
+            "busy_until_ns": sensor.busy_until_ns,
+            "inferences": sensor.inferences,
+            "next_capture_ns": int(sensor.clock[capture.NEXT_NS]),
+            "setup": sensor.setup,
+        }

@@ -1,0 +1,238 @@
+"""Links and radios of the reference engine, as SimPy processes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import simpy
+
+from fleet.chance import uniform
+from fleet.engine.control import FRAME as FRAME_RANK
+from fleet.engine.control import LAST, Environment, Process, pause
+from fleet.engine.tally import Tally
+from fleet.model.books import (
+    BIN_NS,
+    BUSY_NS,
+    DROPPED_BITS,
+    IDLE_NS,
+    LAST_SENT_NS,
+    OFFERED_BITS,
+    PROMOTION_NS,
+    RADIO_BITS,
+    SENDING_NS,
+    SENT_LINK_BITS,
+    TAIL_NS,
+)
+from fleet.model.link import AIR_BPS, LOSS_PPB, RETRIES, buffer_ns, rate_bps, resent
+from fleet.plan.columns import Plan
+from fleet.reference.frame import Frame
+
+
+class Station:
+    """Where frames arrive: it looks at them when all of one time have come, in total order."""
+
+    def __init__(self, env: Environment) -> None:
+        """Set up a station without arrivals."""
+        self.env = env
+        self.arrivals: list[tuple[Frame, simpy.Event]] = []
+
+    def enter(self, frame: Frame) -> simpy.Event:
+        """Return an event that happens when the frame is through, with a value that is true."""
+        frame.arrived_ns = self.env.now
+        through = self.env.event()
+        self.arrivals.append((frame, through))
+        self.look_after(0)
+        return through
+
+    def look_after(self, delay_ns: int) -> None:
+        """Look at what has arrived after a delay, when everything else of that time is done."""
+        pause(self.env, delay_ns, LAST).callbacks.append(lambda _: self._look())
+
+    def _look(self) -> None:
+        arrivals, self.arrivals = self.arrivals, []
+        for frame, through in sorted(arrivals, key=lambda a: (a[0].sensor, a[0].number)):
+            self.admit(frame, through)
+        self.start()
+
+    def admit(self, frame: Frame, through: simpy.Event) -> None:
+        """Queue a frame or refuse it."""
+        raise AssertionError("a station says how it admits")
+
+    def start(self) -> None:
+        """Start whatever can start now."""
+
+
+class Link(Station):
+    """A port with a finite buffer; the wire is a timeout in the life of the frame."""
+
+    def __init__(self, env: Environment, plan: Plan, link: int, level: int, tally: Tally) -> None:
+        """Set up an idle link; `level` is its place on the ways of its sensors."""
+        super().__init__(env)
+        self.plan, self.link, self.level, self.tally = plan, link, level, tally
+        self.kind = plan.links[link]
+        self.queue: deque[tuple[Frame, simpy.Event, int, int, int]] = deque()
+        self.serving: Frame | None = None
+        self.in_service_bits = 0
+        self.accepted_bits = 0
+        self.free_ns = 0  # when it last became free, or came up
+        self.work = env.event()
+        self.down_until_ns = 0
+        self.left_ns = 0  # of the frame in service when its sending last began
+        self.sending_since_ns: int | None = None
+        self.server = env.process(self._serve())
+
+    def backlog_ns(self, frame: Frame) -> int:
+        """Return how long sending takes of what is in the buffer that a frame would come into.
+
+        In front of a cell each modem has one, and the frames that come by another link have one.
+        """
+        sent = 0 if self.sending_since_ns is None else self.env.now - self.sending_since_ns
+        buffer = self.buffer_of(frame)
+        backlog_ns = sum(left for r, _, left, _, _ in self.queue if self.buffer_of(r) == buffer)
+        if self.serving is not None and self.buffer_of(self.serving) == buffer:
+            backlog_ns += self.left_ns - sent
+        return backlog_ns
+
+    def by_radio(self, frame: Frame) -> bool:
+        """Return whether a frame comes by its sensor's own radio, which sends to this cell."""
+        return bool(self.plan.cell_level[frame.sensor] == self.level)
+
+    def buffer_of(self, frame: Frame) -> int | None:
+        """Return whose buffer a frame waits in here: that of its sensor, or None, the link's."""
+        return frame.sensor if self.by_radio(frame) else None
+
+    def queued_bits(self) -> int:
+        """Return the bits of the frames that wait or are being sent."""
+        return self.in_service_bits + sum(bits for _, _, _, _, bits in self.queue)
+
+    def sent_again(self, frame: Frame) -> tuple[int, int, bool]:
+        """Return (bits that must be sent again, rounds, whether the frame comes through)."""
+        if not self.kind[LOSS_PPB] or self.by_radio(frame):  # the radio sends again, not the cell
+            return 0, 0, True
+        key = self.plan.loss_keys[self.level, frame.sensor]
+        return resent(key, frame.number, frame.wire_bits, self.kind[LOSS_PPB], self.kind[RETRIES])
+
+    def admit(self, frame: Frame, through: simpy.Event) -> None:
+        """Queue a frame if it fits the buffer."""
+        bits = frame.wire_bits + self.sent_again(frame)[0]
+        accepted = self.accepted_bits
+        rate = rate_bps(self.plan.links, self.link, accepted)
+        service_ns = max(1, bits * 1_000_000_000 // rate)
+        self.tally.links[self.link, OFFERED_BITS] += bits
+        if not self.in_service_bits and not self.queue and self.free_ns <= self.env.now:
+            self.tally.links[self.link, IDLE_NS] = self.env.now
+        if self.backlog_ns(frame) + service_ns > buffer_ns(self.plan.links, self.link, accepted):
+            self.tally.links[self.link, DROPPED_BITS] += bits
+            through.succeed(False)
+        else:
+            self.accepted_bits += bits
+            left_ns = self._ahead(frame, service_ns)
+            self.queue.append((frame, through, left_ns, service_ns, bits))
+
+    def start(self) -> None:
+        """Wake the server."""
+        if self.queue and not self.work.triggered:
+            self.work.succeed()
+
+    def _serve(self) -> Process:
+        while True:
+            if not self.queue:
+                self.work = self.env.event()
+                yield self.work
+            frame, through, left_ns, service_ns, bits = self.queue.popleft()
+            self.serving, self.in_service_bits = frame, bits
+            yield from self._send(left_ns)
+            self.free_ns = self.env.now
+            self.serving, self.in_service_bits = None, 0
+            self._book(bits, service_ns)
+            through.succeed((bits, service_ns))
+
+    def _ahead(self, frame: Frame, service_ns: int) -> int:
+        """Return the service that is left when a frame arrives.
+
+        A shared radio cell that is free has taken its bits since the radio below began to send.
+        """
+        busy = self.serving is not None or self.queue
+        if busy or not self.by_radio(frame):
+            return service_ns
+        air_ns = max(1, frame.wire_bits * 1_000_000_000 // int(self.kind[AIR_BPS]))
+        began_ns = max(self.env.now - air_ns, self.free_ns)
+        return max(1, service_ns - max(0, self.env.now - began_ns))
+
+    def _send(self, service_ns: int) -> Process:
+        """Send for a time; an outage interrupts, and what is left is sent after the repair."""
+        self.left_ns = service_ns
+        while self.left_ns > 0:
+            if self.env.now < self.down_until_ns:
+                yield pause(self.env, self.down_until_ns - self.env.now, FRAME_RANK)
+            began_ns = self.sending_since_ns = self.env.now
+            try:
+                yield pause(self.env, self.left_ns, FRAME_RANK)
+                self.left_ns = 0
+            except simpy.Interrupt:
+                self.left_ns -= self.env.now - began_ns
+                self.sending_since_ns = None
+                if self.left_ns == 0:  # cut in the very last moment: it is over at the repair
+                    yield pause(self.env, self.down_until_ns - self.env.now, FRAME_RANK)
+            self.sending_since_ns = None
+
+    def outage(self, until_ns: int) -> None:
+        """Go down until a time."""
+        self.down_until_ns = self.free_ns = until_ns
+        if self.sending_since_ns is not None:
+            self.server.interrupt()
+
+    def _book(self, bits: int, service_ns: int) -> None:
+        counts = self.tally.links[self.link]
+        counts[SENT_LINK_BITS] += bits
+        counts[BUSY_NS] += min(service_ns, self.env.now - self.tally.since_ns)
+        time_bin = self.env.now // BIN_NS
+        self.tally.link_bins[self.plan.class_of[self.link], time_bin] += bits
+
+
+class Radio:
+    """The states of a sensor's radio: idle, promotion, sending, tail; and how it wakes."""
+
+    def __init__(self, plan: Plan, sensor: int, tally: Tally) -> None:
+        """Set up a radio that has not sent yet."""
+        self.kind = plan.radios[plan.radio_of[sensor]]
+        self.key = plan.radio_keys[sensor]
+        self.tally, self.counts = tally, tally.sensors[sensor]
+        self.end_ns = plan.end_ns
+        self.used_ns: int | None = None  # when it took its last frame
+
+    def wait_ns(self, frame: int, now_ns: int, own: Link | None) -> int:
+        """Return how long a frame waits for the radio; it is then on its way.
+
+        Args:
+            frame: its number.
+            now_ns: the time.
+            own: the link that the radio has for itself, if it does.
+        """
+        if not self.kind.promotion_ns and not self.kind.drx_wait_ns:
+            return 0
+        quiet_ns = None if self.used_ns is None else now_ns - self.used_ns
+        if quiet_ns is not None and own is not None:
+            sent_ns = now_ns if own.queued_bits() else int(self.counts[LAST_SENT_NS])
+            quiet_ns = min(quiet_ns, now_ns - sent_ns)
+        wait = 0
+        if quiet_ns is None or quiet_ns > self.kind.tail_ns:
+            wait = self.kind.promotion_ns
+            self.counts[PROMOTION_NS] += min(wait, self.end_ns - now_ns)
+        elif quiet_ns > self.kind.drx_after_ns:
+            wait = int(uniform(self.key, frame) * self.kind.drx_wait_ns)
+        at = now_ns + wait
+        if self.used_ns is not None:
+            at = max(at, self.used_ns + 1)
+        self.used_ns = at
+        return at - now_ns
+
+    def sent(self, bits: int, service_ns: int, now_ns: int) -> None:
+        """Book a transmission that has just ended, and the tail of the one before."""
+        if self.counts[LAST_SENT_NS] > 0:
+            last_ns = int(self.counts[LAST_SENT_NS])
+            over_ns = min(now_ns - service_ns, last_ns + self.kind.tail_ns)
+            self.counts[TAIL_NS] += max(0, over_ns - max(last_ns, self.tally.since_ns))
+        self.counts[SENDING_NS] += min(service_ns, now_ns - self.tally.since_ns)
+        self.counts[RADIO_BITS] += bits
+        self.counts[LAST_SENT_NS] = now_ns

@@ -1,0 +1,87 @@
+"""A sensor of the reference engine: its clock, its DSP and its radio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import simpy
+
+from fleet.engine.looker import Looker
+from fleet.engine.tally import Tally
+from fleet.model import camera, capture, scene, sight
+from fleet.plan.columns import Plan
+from fleet.plan.light import light_by_second
+from fleet.reference.links import Radio
+
+
+class Sensor:
+    """A sensor: its clock, its DSP and its radio."""
+
+    def __init__(self, plan: Plan, index: int, tally: Tally, looker: Looker | None) -> None:
+        """Set up a sensor at time zero; `looker` are its eyes if they look live."""
+        self.looker = looker
+        self.plan, self.index = plan, index
+        self.counts = tally.sensors[index]
+        self.radio = Radio(plan, index, tally)
+        self.setup = int(plan.setup_of[index])
+        self.clocks = plan.clocks[index : index + 1].copy()
+        self.clock = self.clocks[0]
+        capture.begin(self.clocks, plan.capture_keys[index : index + 1], plan.trace_ns)
+        self.present = 0
+        self.demand_factor = 1.0
+        self.clock_changes = 0
+        self.down_until_ns = 0
+        self.blind_until_ns = 0
+        self.busy_until_ns = 0
+        self.inferences = 0
+        self.next_publish_ns = 0
+        self.published: int | None = None  # objects in the last message
+        self.inside: set[simpy.Process] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a column of the setup that stands here now: an int or a float, as its column."""
+        return getattr(self.plan.setups, name)[self.setup].item()
+
+    def sees(self, frame: int, now_ns: int) -> int:
+        """Return the row of the traces that a frame of now takes, or what is found live."""
+        plan, second = self.plan, scene.second_of(now_ns)
+        light = int(light_by_second(plan, second, 1)[0])
+        if self.looker is not None:
+            return self.looker.see(self.index, self.setup, self.clock, now_ns, self.present, light)
+        return sight.picked(
+            plan.sights, self.sight, light, self.present, plan.sight_keys[self.index], second, frame
+        )
+
+    def finds(self, objects: int, row: int) -> int:
+        """Return how many objects the model reports of those in view."""
+        return sight.found(self.plan.sights.rows, row, objects)
+
+    @property
+    def tick_ns(self) -> int:
+        """Return by how much a frame may seem early: the tick of the clock of a trace."""
+        return int(self.clock[capture.TICK_NS])
+
+    def publishes(self, now_ns: int, objects: int) -> bool:
+        """Return whether the inference that starts now and finds some objects is sent."""
+        self.inferences += 1
+        objects = min(objects, self.metadata_most)
+        if self.publish_every:
+            return bool((self.inferences - 1) % self.publish_every == 0)
+        early_ns = max(0, self.next_publish_ns - now_ns)
+        due = on_time = early_ns <= self.tick_ns
+        if self.publish_change:
+            due = objects != self.published or (self.publish_interval_ns > 0 and on_time)
+        if due:
+            since_ns = now_ns + early_ns if on_time else now_ns
+            self.next_publish_ns, self.published = since_ns + self.publish_interval_ns, objects
+        return due
+
+    def payload_bytes(self, frame: int, objects: int, row: int) -> int:
+        """Return the bytes of what is sent of a frame."""
+        ints, floats = self.plan.setup_tables
+        key, sights = self.plan.size_keys[self.index], self.plan.sights
+        return camera.payload_bytes(ints, floats, sights, self.setup, key, frame, objects, row)
+
+    def message_bytes(self, setup: int, objects: int) -> int:
+        """Return how many of the bytes that a setup sends are metadata."""
+        return camera.message_part(self.plan.setup_tables[0], setup, objects)

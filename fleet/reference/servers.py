@@ -1,0 +1,270 @@
+"""Decoders and servers of the reference engine: crews with a queue, as SimPy processes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import simpy
+
+from fleet.engine.control import FRAME as FRAME_RANK
+from fleet.engine.control import Environment, Process, pause
+from fleet.engine.tally import Tally
+from fleet.model.books import (
+    ARRIVED_PX,
+    BATCHES,
+    BIN_NS,
+    BOOTS,
+    DECODERS_IDLE_NS,
+    DECODING_NS,
+    SERVED_NS,
+    SERVER_NS,
+    SERVERS_IDLE_NS,
+    STARTED,
+)
+from fleet.model.servers import batch_ns
+from fleet.plan.columns import Ints, Plan, Pool
+from fleet.reference.frame import Frame
+from fleet.reference.links import Station
+
+_SPENT = [SERVED_NS, SERVER_NS, DECODING_NS]
+
+
+class Crew:
+    """Servers or decoders of some kinds: who is idle, who is busy until when.
+
+    `idle` holds (since when, kind) and `busy` (until when, kind). The one that has been idle
+    longest works first; among those, the kind that is named first.
+    """
+
+    def __init__(self, counts: list[int]) -> None:
+        """Set up a crew that is idle from time zero; `counts` says how many there are by kind."""
+        self.idle = [(0, kind) for kind, count in enumerate(counts) for _ in range(count)]
+        self.busy: list[tuple[int, int]] = []
+        self.leaving: list[tuple[int, int]] = []
+        self.spent_ns = [0] * len(counts)
+
+    def take(self) -> int:
+        """Have somebody begin to work; return the kind."""
+        first = min(self.idle)
+        self.idle.remove(first)
+        return first[1]
+
+    def work(self, kind: int, until_ns: int) -> tuple[int, int]:
+        """Remember until when somebody works."""
+        job = (until_ns, kind)
+        self.busy.append(job)
+        return job
+
+    def end(self, job: tuple[int, int], began_ns: int) -> None:
+        """End a job; the worker is idle, or gone if it was given back."""
+        until_ns, kind = job
+        self.spent_ns[kind] += until_ns - began_ns
+        if job in self.busy:
+            self.busy.remove(job)
+            self.idle.append(job)
+        else:
+            self.leaving.remove(job)
+
+    def add(self, now_ns: int, count: int) -> None:
+        """Add workers of the first kind."""
+        self.idle += [(now_ns, 0)] * count
+
+    def retire(self) -> int | None:
+        """Let the one of the first kind go that is free first; return until when it works."""
+        idle = [worker for worker in self.idle if worker[1] == 0]
+        if idle:
+            self.idle.remove(min(idle))
+            return None
+        job = min(job for job in self.busy if job[1] == 0)
+        self.busy.remove(job)
+        self.leaving.append(job)
+        return job[0]
+
+
+class Workplace(Station):
+    """A station with a queue and a crew: what decoders and servers have in common."""
+
+    def __init__(self, env: Environment, queue_max: int, counts: list[int]) -> None:
+        """Set up an idle station."""
+        super().__init__(env)
+        self.queue_max, self.crew = queue_max, Crew(counts)
+        self.waiting: deque[tuple[Frame, simpy.Event]] = deque()
+        self.under_way: dict[int, tuple[int, int]] = {}  # by job number: (began, kind)
+        self.jobs = 0
+
+    def admit(self, frame: Frame, through: simpy.Event) -> None:
+        """Queue a frame if there is room."""
+        if len(self.waiting) >= self.queue_max:
+            through.succeed(False)
+        else:
+            self.waiting.append((frame, through))
+
+    def work(self, kind: int, spent_ns: int) -> Process:
+        """Work for a time, then look at the queue again."""
+        self.jobs += 1
+        number, began_ns = self.jobs, self.env.now
+        self.under_way[number] = (began_ns, kind)
+        job = self.crew.work(kind, began_ns + spent_ns)
+        yield pause(self.env, spent_ns, FRAME_RANK)
+        del self.under_way[number]
+        self.crew.end(job, began_ns)
+        self.look_after(0)
+
+    def spent_ns(self, kind: int, now_ns: int) -> int:
+        """Return the time that one kind has worked up to now."""
+        so_far = sum(now_ns - began for began, of in self.under_way.values() if of == kind)
+        return self.crew.spent_ns[kind] + so_far
+
+
+class Decoders(Workplace):
+    """The decoders of a pool."""
+
+    def __init__(self, env: Environment, plan: Plan, pool: Pool, counts: Ints) -> None:
+        """Set up idle decoders; `counts` is the frame of the pool's first servers."""
+        super().__init__(env, pool.queue_max, [k.count * k.decoders for k in pool.kinds])
+        self.plan, self.pool, self.counts = plan, pool, counts
+
+    def needed(self, sensor: int) -> bool:
+        """Return whether a sensor's frames must be decoded here."""
+        any_here = any(k.count * k.decoders for k in self.pool.kinds)
+        return any_here and bool(self.plan.decode_px[sensor])
+
+    def admit(self, frame: Frame, through: simpy.Event) -> None:
+        """Queue a frame if there is room."""
+        self.counts[ARRIVED_PX] += self.plan.decode_px[frame.sensor]
+        super().admit(frame, through)
+
+    def start(self) -> None:
+        """Have idle decoders begin."""
+        while self.crew.idle and self.waiting:
+            frame, through = self.waiting.popleft()
+            if min(self.crew.idle)[0] <= frame.arrived_ns:
+                self.counts[DECODERS_IDLE_NS] = self.env.now
+            self.env.process(self._decode(self.crew.take(), frame, through))
+
+    def _decode(self, kind: int, frame: Frame, through: simpy.Event) -> Process:
+        pixels = int(self.plan.decode_px[frame.sensor])
+        spent_ns = max(1, pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s)
+        yield from self.work(kind, spent_ns)
+        through.succeed(True)
+
+
+class ServerPool(Workplace):
+    """Servers with one queue, dynamic batching and a number that can change."""
+
+    def __init__(self, env: Environment, plan: Plan, index: int, tally: Tally) -> None:
+        """Set up a pool of idle servers."""
+        pool = plan.pool(index)
+        super().__init__(env, pool.queue_max, [k.count for k in pool.kinds])
+        self.plan, self.pool, self.index = plan, pool, index
+        first = int(plan.pool_row[index])
+        self.counts = tally.servers[first : first + len(pool.kinds)]
+        self.decoders = Decoders(env, plan, pool, self.counts[0])
+        self.bins = tally.server_bins[index] if pool.autoscaling else None
+        self.paid_since_ns = [0] * pool.kinds[0].count
+        self.paid_ns = 0  # for servers that were given back, to the end of their batches
+        self.warm_up = np.zeros((len(pool.kinds), len(_SPENT)), dtype=np.int64)  # spent in it
+        self.marked_ns = 0
+
+    def admit(self, frame: Frame, through: simpy.Event) -> None:
+        """Queue a frame if there is room, and look again at its deadline."""
+        super().admit(frame, through)
+        if self.pool.deadline_ns and not through.triggered:
+            self.look_after(self.pool.deadline_ns)
+
+    def start(self) -> None:
+        """Start batches while a server is idle and a batch is full or due; then drop the late."""
+        while self.crew.idle and self.waiting:
+            due_ns = self.waiting[0][0].arrived_ns + self.pool.wait_ns
+            if len(self.waiting) < self.pool.max_batch and self.env.now < due_ns:
+                self.look_after(due_ns - self.env.now)
+                break
+            size = min(self.pool.max_batch, len(self.waiting))
+            if size == self.pool.max_batch:
+                due_ns = min(due_ns, self.waiting[size - 1][0].arrived_ns)
+            if min(self.crew.idle)[0] <= due_ns:
+                self.counts[0, SERVERS_IDLE_NS] = self.env.now
+            batch = [self.waiting.popleft() for _ in range(size)]
+            self.env.process(self._batch(self.crew.take(), batch))
+        deadline_ns = self.pool.deadline_ns
+        while deadline_ns and self.waiting:
+            if self.waiting[0][0].arrived_ns + deadline_ns > self.env.now:
+                break
+            self.waiting.popleft()[1].succeed(None)
+
+    def _batch(self, kind: int, batch: list[tuple[Frame, simpy.Event]]) -> Process:
+        self.counts[kind, BATCHES] += 1
+        self.counts[kind, STARTED] += len(batch)
+        for frame, _ in batch:
+            frame.start_ns = self.env.now
+        times = self.pool.kinds[kind]
+        held_ns, spent_ns = (
+            self._drawn_ns(of[len(batch)], batch) for of in (times.hold_ns, times.service_ns)
+        )
+        yield from self.work(kind, held_ns)
+        if spent_ns > held_ns:
+            yield pause(self.env, spent_ns - held_ns, FRAME_RANK)
+        for frame, through in batch:
+            frame.infer_ns = self.env.now
+            through.succeed(True)
+
+    def _drawn_ns(self, mean_ns: int, batch: list[tuple[Frame, simpy.Event]]) -> int:
+        first = batch[0][0]
+        key = self.plan.service_keys[first.sensor]
+        return batch_ns(int(mean_ns), self.pool.law, self.pool.variation, key, first.number)
+
+    # What the autoscaler sees (fleet.engine.control.Servers) ----------------------------------
+
+    def busy_ns(self, now_ns: int) -> tuple[int, int]:
+        """Return the time spent up to now: of servers, and of decoders for each that they have."""
+        decoding = self.decoders.spent_ns(0, now_ns)
+        return self.spent_ns(0, now_ns), decoding // max(1, self.pool.kinds[0].decoders)
+
+    def running(self) -> int:
+        """Return the number of servers of the first kind that are up."""
+        return sum(kind == 0 for _, kind in self.crew.idle + self.crew.busy)
+
+    def order_server(self, now_ns: int) -> None:
+        """Start to pay for a server; it boots."""
+        self.mark(now_ns)
+        self.paid_since_ns.append(now_ns)
+        self.counts[0, BOOTS] += 1
+
+    def add_server(self, now_ns: int) -> None:
+        """Take up a server that has booted, with its decoders."""
+        self.crew.add(now_ns, 1)
+        self.decoders.crew.add(now_ns, self.pool.kinds[0].decoders)
+        self.look_after(0)
+        self.decoders.look_after(0)
+
+    def retire_server(self, now_ns: int) -> None:
+        """Give back an idle server, or the one whose batch ends first when it ends."""
+        self.mark(now_ns)
+        self.paid_ns += (self.crew.retire() or now_ns) - self.paid_since_ns.pop()
+        for _ in range(self.pool.kinds[0].decoders):
+            self.decoders.crew.retire()
+
+    def mark(self, now_ns: int) -> None:
+        """Write the number of servers into the time bins since the last change."""
+        if self.bins is not None and now_ns > self.marked_ns:
+            for time_bin in range(self.marked_ns // BIN_NS, -(-now_ns // BIN_NS)):
+                self.bins[time_bin] = max(self.bins[time_bin], len(self.paid_since_ns))
+        self.marked_ns = now_ns
+
+    def close(self, now_ns: int) -> None:
+        """Book the server time up to now."""
+        self.mark(now_ns)
+        for k, kind in enumerate(self.pool.kinds):
+            paid_ns = kind.count * now_ns if k > 0 else self.paid_up_to(now_ns)
+            spent = self.spent_ns(k, now_ns), paid_ns, self.decoders.spent_ns(k, now_ns)
+            self.counts[k, _SPENT] = spent - self.warm_up[k]
+
+    def paid_up_to(self, now_ns: int) -> int:
+        """Return the time for which servers of the first kind are paid up to now."""
+        ahead = sum(until_ns - now_ns for until_ns, kind in self.crew.leaving if kind == 0)
+        return self.paid_ns - ahead + sum(now_ns - since for since in self.paid_since_ns)
+
+    def forget(self) -> None:
+        """Leave out of the books what was spent when they were last closed."""
+        self.warm_up += self.counts[:, _SPENT]

@@ -1,0 +1,86 @@
+"""What running a scenario gave: numbers and tables, fresh from a run or read from its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fleet.errors import InputError
+from fleet.results.tables import Tables, tables
+from fleet.running.run import Outcome
+from fleet.scenario.load import Scenario
+from fleet.scenario.load import load as load_scenario
+
+SCHEMA = "fleet-summary/2"
+_FILES = ("summary.json", "replications.json", "scenario.yaml", *(
+    f"{name}.parquet" for name in Tables._fields
+))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """What running a scenario gave.
+
+    Attributes:
+        scenario: what was run.
+        summary: the contents of `summary.json`.
+        numbers: by arm, the numbers of each replication (`fleet.results.metrics`).
+        outcomes: by arm, the outcome of each replication; of a record that was read from a folder
+            empty, for what only engines know is not written.
+    """
+
+    scenario: Scenario
+    summary: dict[str, Any] = field(repr=False)
+    numbers: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
+    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict, repr=False)
+    read: Tables | None = field(default=None, repr=False)
+
+    @staticmethod
+    def load(folder: str | Path) -> Record:
+        """Read a result folder.
+
+        Raises:
+            InputError: it is none, or one of another version.
+        """
+        path = Path(folder)
+        missing = [name for name in _FILES if not (path / name).is_file()]
+        if missing:
+            raise InputError(
+                f"'{path}' is not a result folder of this version: it has no {missing[0]}; run its"
+                " scenario again with 'fleet run'"
+            )
+        try:
+            summary, numbers = (json.loads((path / n).read_text("utf-8")) for n in _FILES[:2])
+            read = Tables(*(pq.read_table(path / f"{name}.parquet") for name in Tables._fields))
+            schema = summary["schema"]
+        except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+            raise InputError(f"'{path}' cannot be read: {error}") from None
+        if schema != SCHEMA:
+            raise InputError(
+                f"'{path}' has results in the form {schema}, and this version reads {SCHEMA}; run"
+                " its scenario again with 'fleet run'"
+            )
+        return Record(load_scenario(path / "scenario.yaml"), summary, numbers, read=read)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Return the tables of all arms and replications."""
+        return tables(self.outcomes) if self.read is None else self.read
+
+    @property
+    def arms(self) -> dict[str, Any]:
+        """Return the numbers of each arm (of the first replication)."""
+        arms: dict[str, Any] = self.summary["arms"]
+        return arms
+
+    @property
+    def kept_all(self) -> bool:
+        """Return whether every objective was kept."""
+        return all(row["kept"] for row in self.summary["slo"])

@@ -1,0 +1,1 @@
+"""Carrying a plan out: options, executors, actors, checkpoints, going on."""

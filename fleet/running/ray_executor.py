@@ -1,0 +1,334 @@
+"""Shards and regions as Ray actors: the only module that imports Ray.
+
+Shards run ahead: while the regions take window k, the shards compute window k + 1. At most
+`AHEAD` windows are under way, so the object store holds a bounded number of transfers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import ray
+from ray._private import ray_constants
+
+from fleet.engine.tally import Tally
+from fleet.engine.window import windows
+from fleet.errors import InputError, RunError
+from fleet.interrupt import LOOK_S, check, deaf, pressed
+from fleet.model.frames import Rows
+from fleet.plan.columns import Ints, Plan
+from fleet.plan.partition import Part, Partition
+from fleet.running.actors import RegionActor, ShardActor
+from fleet.running.checkpoint import Checkpoints
+from fleet.running.executor import Effort, Progress, merged, no_progress, shard_of
+
+AHEAD = 3
+"""Windows under way at most: what bounds the transfers in the object store."""
+
+MOST_RESTARTS = 3
+"""How often actors are restarted without getting further than they had been."""
+
+_OBJECT_STORE_BYTES = 256 * 1024 * 1024
+# The C library gives large blocks back to the system at once, and each window takes them again: the
+# page faults cost a third of an actor's time. These let its processes keep what they have had.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    "MALLOC_TOP_PAD_": "67108864",
+}
+_ACTOR_BYTES = 130_000_000
+"""Resident memory of a bare actor process (measured, Ray 2.60 on Linux)."""
+
+
+def connect(address: str | None) -> dict[str, float]:
+    """Start Ray on this machine, or join a cluster; return its resources.
+
+    A local Ray listens on loopback only and has no dashboard.
+
+    Raises:
+        InputError: the cluster cannot be reached.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # the executor sees to them
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")  # on a machine that is busy
+    os.environ.setdefault("RAY_worker_niceness", "0")  # the actors are the run, not its background
+    for name, size in _KEEP_MEMORY.items():
+        os.environ.setdefault(name, size)
+    address = address or os.environ.get("RAY_ADDRESS")
+    if not ray.is_initialized():
+        _keep_to_loopback(address is None)
+        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            with deaf():
+                if address:
+                    ray.init(address=address, **common)
+                else:
+                    ray.init(
+                        address="local",  # its own, even where a cluster runs
+                        include_dashboard=False,
+                        object_store_memory=_OBJECT_STORE_BYTES,
+                        **common,
+                    )
+        except Exception as error:  # of many kinds; some are plain ones
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            what = f"--ray-address {address}: cannot join Ray" if address else "cannot start Ray"
+            raise InputError(f"{what}: {first}") from None
+    return dict(ray.cluster_resources())
+
+
+def _keep_to_loopback(alone: bool) -> None:
+    """Let a Ray that starts here listen on 127.0.0.1 only, as it does on a Mac; not in a cluster.
+
+    Its processes read the variable, and this process has read it when it imported Ray.
+    """
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0" if alone else "1"
+    ray_constants.ENABLE_RAY_CLUSTER = not alone
+
+
+def disconnect() -> None:
+    """Leave Ray; a local one ends.
+
+    After an interrupt it ends with this process: the interrupt may have ended some of Ray's, and
+    then Ray waits for them or aborts.
+    """
+    if not pressed():
+        ray.shutdown()
+
+
+def check_memory(actors: int) -> None:
+    """Refuse more actors than memory can hold.
+
+    Raises:
+        InputError: names how many fit.
+    """
+    memory = float(ray.cluster_resources().get("memory", 0.0))
+    fit = int(memory // _ACTOR_BYTES)
+    if actors > fit:
+        raise InputError(
+            f"{actors} actors need about {actors * _ACTOR_BYTES / 1e9:.1f} GB and Ray has"
+            f" {memory / 1e9:.1f} GB, enough for {fit}; use --shards {fit} or fewer, or more"
+            " sensors per actor"
+        )
+
+
+T = TypeVar("T")
+
+
+class RayExecutor:
+    """Runs shards and regions as Ray actors, windows in a pipeline.
+
+    When an actor dies all of them go back to the last checkpoint, or to the start, and do the
+    windows since then again: the same state and the same windows give the same bits.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        partition: Partition,
+        window_ns: int,
+        slice_ns: int,
+        *,
+        keep: bool = False,
+        checkpoints: Checkpoints,
+    ) -> None:
+        """Start one actor for each shard and region, at time zero or at the last checkpoint.
+
+        Args:
+            plan: the plan.
+            partition: who has what.
+            window_ns: length of a window.
+            slice_ns: length of the spans in which actors work through a window.
+            keep: keep the finished frames.
+            checkpoints: where to keep the state from time to time.
+        """
+        check_memory(len(partition.parts))
+        self.plan, self.partition, self.window_ns = plan, partition, window_ns
+        self.shards, self.checkpoints = len(partition.shards), checkpoints
+        self.restarts, self.peak_transfer_bytes = 0, 0
+        self._slice_ns, self._keep = slice_ns, keep
+        self._start()
+
+    def _start(self) -> None:
+        """Start the actors where the last checkpoint is."""
+        last = self.checkpoints.latest(self.plan)
+        self.now_ns, states = last or (0, {})
+        cpus = float(ray.cluster_resources().get("CPU", 1.0))
+        plan = ray.put(self.plan)
+
+        def held(part: Part) -> tuple[Any, ...]:
+            return plan, part, self._slice_ns, states.get(part.name)
+
+        processes = len(self.partition.parts)
+        shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / processes))
+        region = ray.remote(RegionActor).options(num_cpus=0)
+        self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
+            shard.remote(*held(part), keep=self._keep) for part in self.partition.shards
+        ]
+        self._regions: list[Any] = [
+            region.remote(*held(part), keep=self._keep) for part in self.partition.regions
+        ]
+
+    @property
+    def _all(self) -> list[Any]:
+        return [*self._shards, *self._regions]
+
+    def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
+        """Run everything up to a time.
+
+        Raises:
+            RunError: an actor failed, or actors died again and again.
+        """
+        self._surviving(lambda: self._advance(until_ns, progress), 0)
+
+    def _advance(self, until_ns: int, progress: Progress) -> None:
+        under_way: deque[tuple[int, list[Any], list[Any]]] = deque()
+        sizes: deque[int] = deque(maxlen=AHEAD)
+
+        def wait_for_one() -> None:
+            end_ns, bytes_sent, regions = under_way.popleft()
+            sizes.append(sum(_answers(bytes_sent)))
+            self.peak_transfer_bytes = max(self.peak_transfer_bytes, sum(sizes))
+            _answers(regions)
+            self.now_ns = end_ns
+            progress(self.now_ns)
+
+        cut_ns = self.plan.warm_up_ns
+        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
+            done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
+            transfers = [tables for tables, _ in done]
+            regions = [
+                region.advance.remote(window, place, *transfers)
+                for place, region in enumerate(self._regions)
+            ]
+            under_way.append((window.end_ns, [bytes_sent for _, bytes_sent in done], regions))
+            if len(under_way) >= AHEAD:
+                wait_for_one()
+            if self.checkpoints.due():
+                while under_way:
+                    wait_for_one()
+                self._checkpoint(self.plan)
+        while under_way:
+            wait_for_one()
+
+    def _checkpoint(self, plan: Plan) -> None:
+        states = _answers([a.call.remote("save") for a in self._all])
+        self.checkpoints.keep(plan, self.now_ns, self._named(states))
+
+    def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
+        """Do something with the actors; after a crash restart them, run up to a time, and retry.
+
+        Raises:
+            RunError: an actor failed, or actors died again and again.
+        """
+        tries, crashed_ns = 0, -1
+        while True:
+            try:
+                if self.now_ns < until_ns and tries > 0:
+                    self._advance(until_ns, no_progress)
+                return work()
+            except ray.exceptions.RayError as error:
+                check()  # what interrupts this process may have ended actors too
+                if not _is_a_crash(error):
+                    raise RunError(f"an actor failed: {_cause(error)}") from error
+                self.close()
+                tries = 1 if self.now_ns > crashed_ns else tries + 1
+                crashed_ns = max(crashed_ns, self.now_ns)
+                if tries > MOST_RESTARTS:
+                    raise RunError(
+                        f"actors died {tries} times in the same place, the last time because:"
+                        f" {_cause(error)}"
+                    ) from error
+                self.restarts += 1
+                self._start()
+
+    def _named(self, found: list[T]) -> dict[str, T]:
+        """Return what the actors said, by the names of their parts."""
+        return {part.name: said for part, said in zip(self.partition.parts, found, strict=True)}
+
+    def _ask(self, ask: Callable[[Any], Any], of: slice = slice(None)) -> list[Any]:
+        """Return the answers of all actors, or of some; they are asked again if one dies."""
+        found: list[Any] = self._surviving(
+            lambda: _answers([ask(actor) for actor in self._all[of]]), self.now_ns
+        )
+        return found
+
+    def tally(self) -> Tally:
+        """Return the counts up to now, merged."""
+        return merged(self.plan, self._ask(lambda a: a.tally.remote(self.now_ns)))
+
+    def in_flight(self) -> int:
+        """Return the number of frames under way."""
+        return sum(self._ask(lambda a: a.call.remote("in_flight")))
+
+    def under_way(self) -> Rows:
+        """Return these frames, with the times that have come; shape (frames, WIDTH)."""
+        return np.concatenate(self._ask(lambda a: a.call.remote("under_way")))
+
+    def queued_bits(self) -> Ints:
+        """Return the bits in each link's port; shape (links,)."""
+        parts = self._ask(lambda a: a.call.remote("queued_bits"))
+        bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
+        return bits
+
+    def effort(self) -> Effort:
+        """Return what it took: how actors spent their time since they were last started."""
+        spent = self._ask(lambda a: a.spent.remote())
+        return Effort(self._named(spent), self.restarts, self.peak_transfer_bytes)
+
+    def amend(self, plan: Plan) -> None:
+        """Go on with a plan that has further setups and other control events after now."""
+
+        def amend() -> None:
+            held = ray.put(plan)
+            _answers([a.call.remote("amend", held) for a in self._all])
+            if self.now_ns:  # what was is of another plan: this is where to begin again
+                self._checkpoint(plan)
+
+        self._surviving(amend, self.now_ns)
+        self.plan = plan
+
+    def sensor_state(self, sensor: int) -> dict[str, int]:
+        """Return the state of a sensor now; times in ns."""
+        shard = shard_of(self.partition, sensor)
+        found = self._ask(lambda a: a.call.remote("sensor_state", sensor), slice(shard, shard + 1))
+        state: dict[str, int] = found[0]
+        return state
+
+    def close(self) -> None:
+        """End the actors; after an interrupt they end as `disconnect` says."""
+        if not pressed():
+            for actor in self._all:
+                ray.kill(actor)
+        self._shards, self._regions = [], []
+
+
+def _answers(asked: list[Any]) -> list[Any]:
+    """Return what actors answer; while they work is the time to end an interrupted run."""
+    waiting = asked
+    while waiting:
+        check()
+        _, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=LOOK_S)
+    return list(ray.get(asked))
+
+
+def _is_a_crash(error: ray.exceptions.RayError) -> bool:
+    """Return whether a process or a node died, rather than that our own code failed."""
+    died = (
+        ray.exceptions.RayActorError,
+        ray.exceptions.WorkerCrashedError,
+        ray.exceptions.ObjectLostError,
+        ray.exceptions.OutOfMemoryError,
+        ray.exceptions.NodeDiedError,
+    )
+    return isinstance(error, died) or isinstance(getattr(error, "cause", None), died)
+
+
+def _cause(error: ray.exceptions.RayError) -> str:
+    cause = getattr(error, "cause", None)
+    return repr(cause) if cause is not None else str(error).splitlines()[0]

@@ -1,1 +1,0 @@
-"""One module a stage of a frame, in the order in which a frame meets them."""

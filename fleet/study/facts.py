@@ -1,0 +1,72 @@
+"""What a plan holds, in a few facts, before it is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fleet.model import capture
+from fleet.model.setup import SIGHT
+from fleet.plan import expected
+from fleet.plan.columns import EVENT_NAMES, KIND, Plan
+from fleet.plan.light import light_spans
+from fleet.plan.people import mean_in_view
+from fleet.running.run import default_window_ns
+from fleet.study.expected import load_facts
+from fleet.study.experiment import remarks
+
+LOAD = "expected_load"
+LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
+"""Time of a core for a frame at which a network looks live, rendering and codec included."""
+
+
+def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
+    """Return sensors, links, frames and events of the arms of a scenario."""
+    first = next(iter(plans.values()))[0]
+    per_s = {arm: float(capture.frames_per_ns(p[0].clocks).sum() * 1e9) for arm, p in plans.items()}
+    events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
+    return {
+        "arms": list(plans),
+        "sensors": {
+            name: int((first.group_of == g).sum()) for g, name in enumerate(first.group_names)
+        },
+        "links": {
+            name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
+        },
+        "objects_in_view": {name: round(n, 3) for name, n in mean_in_view(first).items()},
+        "light": light_spans(first),
+        "frames_per_s": {arm: round(rate, 3) for arm, rate in per_s.items()},
+        "frames": {arm: round(expected.frames(p[0])) for arm, p in plans.items()},
+        "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
+        "sight": {
+            arm: sorted({found.text for found in p[0].stand_ins}) for arm, p in plans.items()
+        },
+        **(
+            {"live_core_hours": {arm: live_core_hours(p[0]) for arm, p in plans.items()}}
+            if first.looks_live
+            else {}
+        ),
+        "grid": f"{first.grid.name}, {first.grid.g_per_kwh:.4g} gCO2e/kWh ({first.grid.why})",
+        "window_s": default_window_ns(first) / 1e9,
+        "control_events": dict(events),
+        "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
+        "remarks": remarks(plans),
+        "digests": {arm: p[0].digest() for arm, p in plans.items()},
+        LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
+    }
+
+
+def eyes_named(plan: Plan) -> str:
+    """Return whose sight stands for the models of an arm."""
+    return " and ".join(dict.fromkeys(eye.title for eye in plan.eyes)) or "nobody"
+
+
+def live_core_hours(plan: Plan) -> float:
+    """Return about how long the networks of an arm look, on a core of a usual machine."""
+    per_s = capture.frames_per_ns(plan.clocks) * 1e9
+    costs = [*(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes), 0.0]  # the last: of none
+    of_sensor = np.array(costs)[plan.setup_tables[0][plan.setup_of, SIGHT]]
+    return round(float((per_s * of_sensor).sum()) * plan.end_ns / 1e9 / 3600, 3)

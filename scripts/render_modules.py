@@ -1,0 +1,60 @@
+"""Write the table of modules in `docs/ARCHITECTURE.md` from the modules' own first lines.
+
+With `--check` it compares. Run it from the root of the project:
+python scripts/render_modules.py [--check]
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "ARCHITECTURE.md"
+BEGIN, END = "<!-- modules: made by scripts/render_modules.py -->", "<!-- end of modules -->"
+
+
+def lines() -> Iterator[str]:
+    """Yield the table: rooms in order of names, and their modules."""
+    yield "| Module | One line |"
+    yield "|---|---|"
+    for path in sorted((ROOT / "fleet").rglob("*.py"), key=_key):
+        name = path.relative_to(ROOT / "fleet").with_suffix("").as_posix()
+        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        first = " ".join(text.split("\n\n")[0].split()).rstrip(".").replace("|", "\\|")
+        room = name.removesuffix("/__init__")
+        if name != room:
+            yield f"| **`{room}/`** | **{first}** |"
+        elif name not in ("__init__", "__main__"):
+            yield f"| `{name}` | {first} |"
+
+
+def _key(path: Path) -> tuple[list[str], str]:
+    """Sort single modules first, then rooms, each behind its own line."""
+    return list(path.parent.parts), "" if path.stem == "__init__" else path.stem
+
+
+def page(text: str) -> str:
+    """Return the page with the table that the modules give."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = "\n".join(lines())
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def main() -> int:
+    """Write or compare; return 1 if the page is not what the modules give."""
+    text = PAGE.read_text("utf-8")
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(page(text), encoding="utf-8")
+        return 0
+    if page(text) == text:
+        return 0
+    print(f"{PAGE} is out of date; run python scripts/render_modules.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

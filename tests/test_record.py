@@ -1,0 +1,105 @@
+"""Records that are read from a folder show what the run showed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worlds
+from rich.console import Console
+
+import fleet
+from fleet.errors import InputError
+from fleet.results.record import Record
+from fleet.results.tables import Tables
+from fleet.show import figures, terminal
+
+
+def scenario() -> dict[str, Any]:
+    """Return two arms of sensors, a box and skips, in two replications."""
+    data = worlds.scenario(duration="4 s", replications=2, city={"demand": "demand.csv"})
+    data["sensors"]["cam"]["rate"] = "60 fps"
+    data["edges"] = {"box": {"server": "test-gpu", "after": "cell", "shared_by": "cell"}}
+    data["arms"]["edge"] = {**data["arms"]["cloud"], "infer": "edge"}
+    data["slo"] = ["latency_ms.p99 < 500"]
+    return data
+
+
+@pytest.fixture(scope="module")
+def run_and_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
+    folder = tmp_path_factory.mktemp("record") / "out"
+    return fleet.run(worlds.load(scenario()), executor="local", save=folder), folder
+
+
+def shown(record: Record) -> str:
+    """Return all that is printed of a record."""
+    out = Console(width=120, record=True, file=None, force_terminal=False)
+    with out.capture() as captured:
+        for table in terminal.comparison_tables(record, out):
+            out.print(table)
+        for line in terminal.verdicts(record.summary["slo"], record.summary["replications"]):
+            out.print(line)
+        for text in terminal.remarks(record):
+            out.print(text, markup=False)
+    return captured.get()
+
+
+def test_a_record_that_was_read_shows_what_the_run_showed(
+    run_and_folder: tuple[Record, Path], tmp_path: Path
+) -> None:
+    fresh, folder = run_and_folder
+    read = Record.load(folder)
+    assert read.outcomes == {}
+    assert shown(read) == shown(fresh)
+    assert "with 1 test-gpu each" in shown(read)
+    figures.draw_all(read, tmp_path)
+    tables = sorted(path.name for path in tmp_path.glob("*.csv"))
+    assert len(tables) > 3
+    for name in tables:
+        assert (tmp_path / name).read_text() == (folder / "figures" / name).read_text()
+
+
+def test_a_record_that_was_read_can_be_compared(run_and_folder: tuple[Record, Path]) -> None:
+    fresh, folder = run_and_folder
+    read = Record.load(folder)
+    for base in ("cloud", "edge"):
+        assert fleet.compare(read, base) == fleet.compare(fresh, base)
+    assert {arm: len(runs) for arm, runs in read.numbers.items()} == dict.fromkeys(fresh.arms, 2)
+    for name in Tables._fields:
+        for arm in fresh.arms:
+            for replication in range(2):
+                one, other = (of.tables.of(name, arm, replication) for of in (read, fresh))
+                assert one.schema == other.schema
+                assert repr(one.to_pydict()) == repr(other.to_pydict())  # NaN is NaN
+    counts = fresh.outcomes["cloud"][1].tally.sensors
+    assert read.tables.of("sensors", "cloud", 1)["captured"].to_pylist() == counts[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: shutil.rmtree(folder), "is not a result folder of this version: it has no"),
+        (lambda folder: (folder / "series.parquet").unlink(), "it has no series.parquet; run its"),
+        (lambda folder: (folder / "summary.json").write_text("{"), "cannot be read: "),
+        (lambda folder: (folder / "sensors.parquet").write_text("x"), "cannot be read: "),
+        (lambda folder: changed(folder, "fleet-summary/1"), "results in the form fleet-summary/1"),
+    ],
+)
+def test_other_folders_are_refused(
+    spoil: Any, said: str, run_and_folder: tuple[Record, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(run_and_folder[1], folder)
+    spoil(folder)
+    with pytest.raises(InputError) as caught:
+        Record.load(folder)
+    assert said in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+def changed(folder: Path, schema: str) -> None:
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps({**summary, "schema": schema}))
