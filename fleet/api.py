@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import fleet.units as units
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
+from fleet.results import store
 from fleet.results.record import Record
-from fleet.running.run import Options
+from fleet.running.options import Engine, Options, Place
 from fleet.scenario.load import Scenario, load
 from fleet.study import experiment
 from fleet.study.compare import compare as compare_runs
@@ -22,12 +24,15 @@ def run(
     arms: Sequence[str] | None = None,
     placements: Mapping[str, Placement] | None = None,
     seed: int | None = None,
-    engine: str = "columns",
-    executor: str = "ray",
+    replications: int | None = None,
+    overrides: Mapping[str, object] | None = None,
+    engine: str = Engine.columns,
+    executor: str = Place.ray,
     shards: int | None = None,
     window: str | None = None,
     ray_address: str | None = None,
     save: str | Path | None = None,
+    frames: str | Path | None = None,
     force: bool = False,
 ) -> Record:
     """Run all arms and replications of a scenario.
@@ -38,6 +43,9 @@ def run(
         placements: further arms by name: each a function that takes a sensor (`name`, `group`,
             `site`) and returns the name of the arm whose equipment it gets.
         seed: replaces the scenario's seed.
+        replications: replaces the scenario's number of replications.
+        overrides: replaces values of the scenario by the paths of their keys, such as
+            `{"cloud.servers": 4, "links.wan.rate": "1 Gbit/s"}`.
         engine: 'columns' or 'reference'.
         executor: 'ray', or 'local' for this process; the result is the same.
         shards: number of shards; None: under Ray one for each CPU that no region needs, else
@@ -45,38 +53,57 @@ def run(
         window: length of a window, such as '2 s'; None: chosen.
         ray_address: a Ray cluster to join.
         save: folder to write the results and figures to.
+        frames: folder to write every frame to, as Parquet.
         force: replace results of another scenario that are there.
 
     Raises:
         InputError: something in the scenario or the arguments cannot be used.
         RunError: a run broke a promise.
     """
+    own = {"seed": seed, "replications": replications}
+    asked = {**(overrides or {}), **{key: value for key, value in own.items() if value is not None}}
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
-    if seed is not None:
-        loaded = loaded.changed(f"seed={seed}")
-    for name, value, known in (
-        ("engine", engine, ("columns", "reference")),
-        ("executor", executor, ("ray", "local")),
-    ):
-        if value not in known:
-            raise InputError(f"{name} {value!r} is not one of {', '.join(known)}")
+    loaded = loaded.changed(*(_override(key, value) for key, value in asked.items()))
     options = Options(
         engine=engine,
         executor=executor,
         shards=shards,
         window_ns=None if window is None else units.time_ns(window),
         ray_address=ray_address,
+        keep=frames is not None,
     )
-    if save is not None:
-        from fleet.results.store import check_place
-
-        check_place(Path(save), None if force else loaded.model.name)
+    _check_places(save, frames, None if force else loaded.model.name)
     record = experiment.run(loaded, arms=arms, placements=placements, options=options)
+    _write(record, save, frames)
+    return record
+
+
+def _check_places(save: str | Path | None, frames: str | Path | None, name: str | None) -> None:
+    """Refuse places at which nothing may be written."""
+    if save is not None:
+        store.check_place(Path(save), name)
+    if frames is not None:
+        store.check_frames_place(Path(frames), name)
+
+
+def _write(record: Record, save: str | Path | None, frames: str | Path | None) -> None:
     if save is not None:
         from fleet.show.folder import write_folder
 
         write_folder(record, Path(save))
-    return record
+    if frames is not None:
+        store.write_frames(Path(frames), record.outcomes)
+
+
+def _override(key: str, value: object) -> str:
+    """Return a replaced value as the command line takes it."""
+    try:
+        return f"{key}={json.dumps(value, allow_nan=False)}"
+    except (TypeError, ValueError):
+        raise InputError(
+            f"overrides: {key} is {value!r}, must be what a scenario file can hold: text, numbers,"
+            " true, false, lists and mappings"
+        ) from None
 
 
 def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:

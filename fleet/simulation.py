@@ -16,7 +16,8 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
-from fleet.running.run import Options, Outcome, start
+from fleet.running.options import Options
+from fleet.running.run import Outcome, start
 from fleet.scenario.load import Scenario, did_you_mean
 
 

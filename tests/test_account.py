@@ -13,7 +13,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.proof.account import Line, compared
 from fleet.results.metrics import summarise
 from fleet.results.tables import frame_table
-from fleet.running.run import Options
+from fleet.running.options import Options
 from fleet.simulation import Simulation
 
 

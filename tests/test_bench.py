@@ -17,7 +17,8 @@ from fleet.bench import job, memory, peers, suite, workloads
 from fleet.bench.job import Job, Measured
 from fleet.cli import main as cli
 from fleet.errors import InputError, RunError
-from fleet.running.run import Options, simulate
+from fleet.running.options import Options
+from fleet.running.run import simulate
 
 
 def measured(frames: int, run_s: float, fingerprint: str = "a") -> Measured:

@@ -24,8 +24,9 @@ from fleet.plan.partition import partition
 from fleet.running import ray_executor
 from fleet.running.checkpoint import ABOUT, Checkpoints
 from fleet.running.executor import LocalExecutor
+from fleet.running.options import Options
 from fleet.running.ray_executor import RayExecutor
-from fleet.running.run import Options, simulate
+from fleet.running.run import simulate
 
 ALWAYS = 0.0
 SELDOM = 1e9

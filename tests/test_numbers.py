@@ -15,7 +15,8 @@ from fleet.model.books import CAPTURED, SENT_LINK_BITS
 from fleet.results.accuracy import measures
 from fleet.results.latency import RANKS, WITHIN_NS
 from fleet.results.metrics import summarise
-from fleet.running.run import Options, Outcome
+from fleet.running.options import Options
+from fleet.running.run import Outcome
 from fleet.sketch import step_ns
 from fleet.study.experiment import run
 from fleet.study.measures import value

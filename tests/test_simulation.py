@@ -7,7 +7,7 @@ import worlds
 
 import fleet
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT
-from fleet.running.run import Options
+from fleet.running.options import Options
 
 ENGINES = [
     Options(executor="local"),

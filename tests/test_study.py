@@ -15,8 +15,9 @@ import pytest
 import worlds
 
 import fleet
+from fleet.errors import InputError
 from fleet.results.interval import interval95, t95
-from fleet.running.run import Options
+from fleet.running.options import Options
 from fleet.show import terminal
 from fleet.show.folder import write_folder
 from fleet.study import experiment
@@ -270,3 +271,41 @@ def test_own_placement_is_between_the_arms() -> None:
     assert 0 == pixels["on_sensor"] < pixels["half"] < pixels["cloud"]
     with pytest.raises(fleet.InputError, match="placement of sensor 'cam-0' gave 'moon'"):
         run(worlds.load(worlds.scenario()), placements={"bad": lambda _: "moon"})
+
+
+def test_python_replaces_what_the_command_line_does(tmp_path: Path) -> None:
+    data = worlds.scenario(duration="1 s")
+    changes = {"cloud.servers": 1, "sensors.cam.rate": "5 fps", "slo": ["lost < 5 %"]}
+    record = fleet.run(
+        worlds.load(data), executor="local", seed=9, replications=2, overrides=changes,
+        frames=tmp_path / "frames",
+    )  # fmt: skip
+    data["cloud"]["servers"], data["sensors"]["cam"]["rate"] = 1, "5 fps"
+    same = fleet.run(
+        worlds.load({**data, "seed": 9, "replications": 2, "slo": ["lost < 5 %"]}),
+        executor="local",
+    )
+    assert record.summary["fingerprint"] == same.summary["fingerprint"]
+    assert record.summary["slo"] == same.summary["slo"]
+    assert record.scenario.overrides == (
+        "cloud.servers=1", 'sensors.cam.rate="5 fps"', 'slo=["lost < 5 %"]', "seed=9",
+        "replications=2",
+    )  # fmt: skip
+    assert {path.name for path in (tmp_path / "frames").iterdir()} == {
+        f"{arm}-{r}.parquet" for arm in data["arms"] for r in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"overrides": {"cloud.serverz": 1}}, "--set cloud.serverz=1: cloud.serverz: unknown key"),
+        ({"overrides": {"seed": {1, 2}}}, r"overrides: seed is \{1, 2\}, must be what a scenario"),
+        ({"overrides": {"seed": float("nan")}}, "overrides: seed is nan, must be what a scenario"),
+        ({"engine": "fast"}, "engine 'fast' is not one of columns, reference"),
+        ({"executor": "threads"}, "executor 'threads' is not one of ray, local"),
+    ],
+)
+def test_what_python_asks_for_is_checked(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        fleet.run(worlds.load(worlds.scenario()), **changes)

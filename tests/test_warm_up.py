@@ -35,7 +35,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.results.energy import account
 from fleet.results.metrics import summarise
 from fleet.results.tables import series_table
-from fleet.running.run import Options
+from fleet.running.options import Options
 from fleet.scenario.load import loads
 from fleet.sketch import bucket_of
 

@@ -20,7 +20,8 @@ from fleet.eyes.compact import SCHEMA
 from fleet.model import frames
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
-from fleet.running.run import Options, Outcome, simulate
+from fleet.running.options import Options
+from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads
 
 HERE = Path(__file__).parent

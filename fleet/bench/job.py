@@ -20,7 +20,8 @@ from fleet.bench.memory import Watch
 from fleet.errors import RunError
 from fleet.model.books import CAPTURED
 from fleet.plan.columns import Plan
-from fleet.running.run import Options, Outcome, simulate
+from fleet.running.options import Options
+from fleet.running.run import Outcome, simulate
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from fleet.model import capture
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT, Rows
 from fleet.model.link import RATE_BPS, service_ns
 from fleet.plan.columns import Ints, Plan
-from fleet.running.run import Options, simulate
+from fleet.running.options import Options
+from fleet.running.run import simulate
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "plain_simpy.py"
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,30 +14,16 @@ import typer
 
 from fleet.errors import InputError
 from fleet.interrupt import in_haste, whole
+from fleet.running.options import Engine, Options, Place
 
 if TYPE_CHECKING:
     from fleet.results.record import Record
-    from fleet.running.run import Options
     from fleet.running.unfinished import Asked, Unfinished
     from fleet.scenario.load import Scenario
 
 MISSED = 1
 MAX_FRAMES = 20_000_000
 NEVER = "never"
-
-
-class Engine(StrEnum):
-    """The two engines; they give the same result."""
-
-    columns = "columns"
-    reference = "reference"
-
-
-class Executor(StrEnum):
-    """Where shards run; the result is the same."""
-
-    ray = "ray"
-    local = "local"
 
 
 ScenarioPath = Annotated[Path, typer.Argument(metavar="SCENARIO", help="A scenario file (YAML).")]
@@ -81,7 +66,7 @@ def run(
     engine: Annotated[Engine, typer.Option(help="columns is fast, reference is plain SimPy.")] = (
         Engine.columns
     ),
-    executor: Annotated[Executor, typer.Option(help="Ray actors, or this process.")] = Executor.ray,
+    executor: Annotated[Place, typer.Option(help="Ray actors, or this process.")] = Place.ray,
     shards: Annotated[int | None, typer.Option(min=1, help="Number of shards.")] = None,
     sensors_per_actor: PerActor = None,
     window: Window = None,
@@ -96,11 +81,9 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, no table.")] = False,
 ) -> None:
     """Run all arms of a scenario and compare them."""
-    from fleet.running.run import Options
-
     options = Options(
-        engine=engine.value,
-        executor=executor.value,
+        engine=engine,
+        executor=executor,
         shards=shards,
         sensors_per_actor=sensors_per_actor,
         window_ns=None if window is None else _time_ns("--window", window),
@@ -252,7 +235,7 @@ def _simulate(
             with progress_bar() as progress:
                 record = run_experiment(
                     scenario, arms=asked.arms, options=options, progress=progress,
-                    unfinished=unfinished if options.engine == Engine.columns.value else None,
+                    unfinished=unfinished if options.engine == Engine.columns else None,
                 )  # fmt: skip
             unread = _tried(answer, record)
             _save(record, asked)
@@ -262,7 +245,7 @@ def _simulate(
             _leave(kept, error)
             raise
         finally:
-            if options.executor == "ray" and options.engine == "columns":
+            if options.executor == Place.ray and options.engine == Engine.columns:
                 from fleet.running.ray_executor import disconnect
 
                 disconnect()

@@ -31,7 +31,8 @@ from fleet.model.frames import (
 )
 from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
-from fleet.running.run import Options, Outcome, simulate
+from fleet.running.options import Options
+from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads
 
 Ints = NDArray[np.int64]

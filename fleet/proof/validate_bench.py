@@ -18,7 +18,8 @@ from fleet.passing import passing_folder
 from fleet.plan.columns import Plan
 from fleet.plan.compile import compile_plan
 from fleet.results.energy import account
-from fleet.running.run import Options, Outcome, simulate
+from fleet.running.options import Options
+from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import loads
 
 Ints = NDArray[np.int64]

@@ -20,34 +20,12 @@ from fleet.plan.columns import Plan
 from fleet.plan.partition import Partition, partition
 from fleet.running.checkpoint import Checkpoints, passing
 from fleet.running.executor import NO_EFFORT, Effort, Executor, LocalExecutor, ReferenceExecutor
+from fleet.running.options import Engine, Options, Place
 
 _FRAMES_PER_SLICE, _LIVE_FRAMES_PER_SLICE = 25_000, 64
 _SLICES_PER_WINDOW = 4
 _LONGEST_WINDOW_NS = 60 * SECOND_NS
 _SHORTEST_WINDOW_NS = SECOND_NS // 10
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, which never changes the result.
-
-    Attributes:
-        engine: 'columns' or 'reference'.
-        executor: 'local' or 'ray'; the reference engine runs locally.
-        shards: number of shards; None: under Ray one for each CPU that no region needs, else 1.
-        sensors_per_actor: the same, said by size.
-        window_ns: length of a window; None: chosen from the frame rate.
-        ray_address: a Ray cluster to join.
-        keep: keep every finished frame.
-    """
-
-    engine: str = "columns"
-    executor: str = "ray"
-    shards: int | None = None
-    sensors_per_actor: int | None = None
-    window_ns: int | None = None
-    ray_address: str | None = None
-    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,11 +113,11 @@ def start(
             f"--window {options.window_ns} ns is longer than the lookahead of the plan,"
             f" {plan.lookahead_ns} ns; use a shorter window"
         )
-    if options.engine == "reference":
+    if options.engine == Engine.reference:
         window_ns = options.window_ns or default_window_ns(plan)
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
-    if options.executor == "local":
+    if options.executor == Place.local:
         parts = partition(plan, held or _shards(plan, options, 1))
         window_ns, span_ns = _lengths(plan, options, parts)
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)

@@ -17,7 +17,8 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
-from fleet.running.run import Options, Outcome, peak_rss_mb, simulate
+from fleet.running.options import Engine, Options, Place
+from fleet.running.run import Outcome, peak_rss_mb, simulate
 from fleet.running.unfinished import Unfinished
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.sketch import RESOLUTION, STEPS
@@ -152,7 +153,7 @@ def _summary(
         "measured_s": first.plan.measured_ns / 1e9,
         "host": {
             "engine": options.engine,
-            "executor": "local" if options.engine == "reference" else options.executor,
+            "executor": Place.local if options.engine == Engine.reference else options.executor,
             "shards": first.shards,
             "window_s": first.window_ns / 1e9,
             "wall_s": wall_s,
