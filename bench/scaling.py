@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from fleet.bench import suite, workloads
 from fleet.bench.job import Job, measure
-from fleet.show.paper import COLOURS
+from fleet.show.style import COLOURS
 
 SECONDS = 60
 WAYS = {

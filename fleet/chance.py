@@ -19,7 +19,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 
 GOLDEN = 0x9E3779B97F4A7C15
 _LN2 = 0.6931471805599453
@@ -62,7 +62,7 @@ def stream_keys(
     return z ^ (z >> np.uint64(31))
 
 
-@part
+@inlined
 def mix64(word: int | np.uint64) -> np.uint64:
     """Return the SplitMix64 finaliser of a 64-bit number."""
     z = np.uint64(word)
@@ -71,13 +71,13 @@ def mix64(word: int | np.uint64) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@part
+@inlined
 def bits64(key: int | np.uint64, index: int) -> np.uint64:
     """Return output number `index` (from 0) of SplitMix64 seeded with `key`; uint64."""
     return mix64(np.uint64(key) + np.uint64(index + 1) * np.uint64(GOLDEN))
 
 
-@part
+@inlined
 def uniform(key: int | np.uint64, index: int) -> float:
     """Return a uniform draw in [0, 1) with 53 bits; float64."""
     return float(bits64(key, index) >> np.uint64(11)) * 1.1102230246251565e-16
@@ -126,7 +126,7 @@ def exponential(key: int | np.uint64, index: int) -> float:
     return -ln(1.0 - uniform(key, index))
 
 
-@part
+@inlined
 def spread(key: int | np.uint64, index: int) -> float:
     """Return a draw with mean 0 and variance 1 from one 64-bit word; float64 in (-3.47, 3.47).
 

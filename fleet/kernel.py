@@ -4,7 +4,7 @@ A kernel reads and writes arrays that it is given and makes none itself. That is
 numba must keep count of who holds an array, taking one out of a tuple or handing it to a function
 costs an atomic operation, which made the loops here three to five times slower.
 
-A part is written into the kernels that use it, at no cost.
+An inlined function is written into the kernels that use it, at no cost.
 """
 
 from __future__ import annotations
@@ -29,6 +29,6 @@ def kernel(function: F) -> F:
     return _compiled(function)
 
 
-def part(function: F) -> F:
+def inlined(function: F) -> F:
     """Compile a function that is written in place into the kernels that call it."""
     return _compiled(function, inline="always")

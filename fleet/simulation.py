@@ -11,10 +11,10 @@ from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0
 from fleet.model.frames import FATE_NAMES
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
+from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
 from fleet.running.options import Options
 from fleet.running.run import Outcome, start

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import part
+from fleet.kernel import inlined
 
 RESOLUTION = 0.001
 """The largest step, as a share of the value."""
@@ -23,7 +23,7 @@ _DECADE = 3500  # buckets of a power of ten: 1000 of step 1, 1500 of step 2, 100
 BUCKETS = 16 * _DECADE + 1001
 
 
-@part
+@inlined
 def bucket_of(value_ns: int) -> int:
     """Return the bucket of a value in [0, 2**62) ns."""
     top, decades = value_ns - 1, 0

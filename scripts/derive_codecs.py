@@ -94,7 +94,7 @@ class Clip(NamedTuple):
     objects: dict[str, Floats]
 
 
-class Part(NamedTuple):
+class Territory(NamedTuple):
     """Means over a half of an encoding."""
 
     frames: int
@@ -274,7 +274,7 @@ def luma_psnr(old: NDArray[np.generic], new: NDArray[np.generic]) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
-def part(encoded: Encoded, objects: Floats, half: str, step: int = 1) -> Part:
+def part(encoded: Encoded, objects: Floats, half: str, step: int = 1) -> Territory:
     """Average a half; the very first I frame is left out, for an encoder starts it coarse."""
     split = HALF // step
     where = slice(1, split) if half == "first" else slice(split, None)
@@ -282,7 +282,7 @@ def part(encoded: Encoded, objects: Floats, half: str, step: int = 1) -> Part:
     inter = sizes[~keys].mean() if not keys.all() else sizes.mean()
     intra = sizes[keys].mean() if keys.any() else np.nan
     seen = float(objects[::step][where].mean())
-    return Part(len(sizes), seen, float(intra), float(inter))
+    return Territory(len(sizes), seen, float(intra), float(inter))
 
 
 def static_share(p_bytes: dict[str, float], persons: dict[str, float], slopes: Fit) -> Fit:
@@ -362,7 +362,7 @@ def measured_rows(item: Item, clip: Clip) -> Iterator[tuple[object, ...]]:
         yield name, f"{RATE:g}", scene, "first", *_measured(means)
 
 
-def _measured(means: Part) -> tuple[object, ...]:
+def _measured(means: Territory) -> tuple[object, ...]:
     sizes = (means.i_frame, means.p_frame, means.mean_frame)
     texts = ("" if np.isnan(size) else f"{size:.0f}" for size in sizes)
     return means.frames, f"{means.objects:.2f}", *texts
@@ -398,7 +398,7 @@ def _settings(setting: Setting) -> Iterator[tuple[object, ...]]:
     yield name, "gop", *gop, source + note, YEAR, "measured"
 
 
-def _sizes(setting: Setting, first: Part) -> Iterator[tuple[object, ...]]:
+def _sizes(setting: Setting, first: Territory) -> Iterator[tuple[object, ...]]:
     source = f"{CLIP_TEXT}, {encoder_text(setting)}"
     ranges = {"i_frame": (first.i_frame, 0.5, 2.0), "p_frame": (first.p_frame, 0.3, 3.0)}
     for name, (value, low, high) in ranges.items():

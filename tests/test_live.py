@@ -13,8 +13,8 @@ from fleet.eyes import replay
 from fleet.eyes.eye import FIRST_SITE, SITES, Eye, Moment
 from fleet.lab.live import Eyes
 from fleet.model import frames, sight
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.running.run import slice_ns
 from fleet.scenario.load import loads
 

@@ -26,8 +26,8 @@ from fleet.model.frames import (
     SENSOR,
     UPLINK,
 )
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.results import load as loaded
 from fleet.results.energy import account, radio_ns
 from fleet.scenario.load import loads

@@ -9,7 +9,7 @@ import pytest
 import worlds
 
 from fleet.model.frames import FATE, SENSED, SENSOR, SKIP_MODEL_WRITE
-from fleet.plan.columns import (
+from fleet.plan.plan import (
     ARRIVED_NS,
     ASKED_NS,
     DOWN_BITS,

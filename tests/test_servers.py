@@ -32,8 +32,8 @@ from fleet.model.frames import (
     UPLINK,
     WAN,
 )
-from fleet.plan.columns import Autoscaling
 from fleet.plan.compile import compile_plan
+from fleet.plan.plan import Autoscaling
 from fleet.results.load import loads
 from fleet.results.metrics import summarise
 from fleet.running.run import Outcome

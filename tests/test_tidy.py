@@ -30,7 +30,7 @@ LAYERS = [
 ]  # fmt: skip
 ONLY = {
     "ray": ["running/ray_executor.py"], "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/paper.py", "show/uses.py"],
+    "matplotlib": ["show/figures.py", "show/style.py", "show/uses.py"],
 }  # fmt: skip
 
 

@@ -18,8 +18,8 @@ from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.model import camera, frames, setup, sight
 from fleet.model.sight import LIGHTS
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.plan.quality import between
 from fleet.plan.sights import one_of
 from fleet.scenario.load import loads

@@ -30,8 +30,8 @@ from fleet.model.frames import (
     UPLINK,
     WAN,
 )
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.results.energy import account
 from fleet.results.metrics import summarise
 from fleet.results.tables import series_table

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from fleet.chance import bits64, name_hash
 from fleet.eyes.compact import SCHEMA
 from fleet.model import frames
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.running.options import Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads

@@ -19,7 +19,7 @@ from fleet.bench import workloads
 from fleet.bench.memory import Watch
 from fleet.errors import RunError
 from fleet.model.books import CAPTURED
-from fleet.plan.columns import Plan
+from fleet.plan.plan import Plan
 from fleet.running.options import Options
 from fleet.running.run import Outcome, simulate
 

@@ -15,7 +15,7 @@ from fleet.bench import workloads
 from fleet.model import capture
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT, Rows
 from fleet.model.link import RATE_BPS, service_ns
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.plan import Ints, Plan
 from fleet.running.options import Options
 from fleet.running.run import simulate
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.scenario.load import loads
 
 Data = dict[str, Any]
@@ -84,7 +84,7 @@ def textbook(sensors: int, duration: str) -> Data:
         "start": "2024-05-16T17:00",
         "light": "day",
         "duration": duration,
-        "catalogue": "../proof/bare",
+        "catalogue": "../proof/textbook",
         "sensors": {
             "camera": {
                 "count": sensors, "cells": cells, "rate": "10 fps", "app": "gaze",

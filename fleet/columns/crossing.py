@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import part
+from fleet.kernel import inlined
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     BIN_NS,
@@ -55,7 +55,7 @@ ALL = -1
 """What is ahead of a frame in its buffer is all that is in the port."""
 
 
-@part
+@inlined
 def departure_ns(now: int, service: int, air: int, free: int, ahead: int, buffer: int) -> int:
     """Return when a frame that arrives now has been sent, -1 if it does not fit the buffer; ns.
 
@@ -68,7 +68,7 @@ def departure_ns(now: int, service: int, air: int, free: int, ahead: int, buffer
     return max(now, free) + service
 
 
-@part
+@inlined
 def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
     """Return what a link has accepted or, if not `accepted`, what has departed from it."""
     if accepted:
@@ -77,7 +77,7 @@ def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
     return int(counts[link, SENT_BEFORE_BITS] + counts[link, SENT_LINK_BITS])
 
 
-@part
+@inlined
 def on_air(
     columns: Columns,
     i: int,
@@ -102,7 +102,7 @@ def on_air(
     return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good
 
 
-@part
+@inlined
 def _accept(
     columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
     bits: int, service: int, plain: bool, on_radio: bool, ahead: int,
@@ -132,7 +132,7 @@ def _accept(
     return leaves
 
 
-@part
+@inlined
 def _sent_by_radio(
     sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int, since_ns: int
 ) -> None:
@@ -144,7 +144,7 @@ def _sent_by_radio(
     sensors[s, LAST_SENT_NS] = now
 
 
-@part
+@inlined
 def _departs(
     counts: Ints, bins: Ints, link: int, of: int, now: int, bits: int, service: int, since_ns: int
 ) -> None:
@@ -154,7 +154,7 @@ def _departs(
     bins[of, np.uint64(now) // np.uint64(BIN_NS)] += bits
 
 
-@part
+@inlined
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
     on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: Ints, class_of: Ints,

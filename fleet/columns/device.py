@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fleet.columns.crossing import ALL, cross
 from fleet.columns.hop import Hop
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     CAPTURED,
     COMPUTE_NS,
@@ -43,7 +43,7 @@ from fleet.model.frames import (
     IN_FLIGHT,
     IN_PORT,
     LOST_ACCESS_BUFFER,
-    NOBODY,
+    NO_FRAMES,
     OBJECTS,
     ON_WIRE,
     PAYLOAD,
@@ -95,7 +95,7 @@ class Held(NamedTuple):
     stages: Index
 
 
-EMPTY = Held(NOBODY, NOBODY)
+EMPTY = Held(NO_FRAMES, NO_FRAMES)
 
 
 class Sensors(NamedTuple):
@@ -142,14 +142,14 @@ class States(NamedTuple):
     radio_used_ns: Ints
 
 
-@part
+@inlined
 def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints) -> None:
     """Count what was spent on reading a frame out."""
     began = columns[CAPTURE, i]
     sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, since_ns)
 
 
-@part
+@inlined
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
     key: np.uint64, start: int, dsp: Ints,
@@ -188,7 +188,7 @@ def _compute(
     return COMPUTING
 
 
-@part
+@inlined
 def _leave(
     columns: Columns, i: int, s: int, ints: Ints, sights: Sights, at_site: bool, since_ns: int,
     sensors: Ints, spent: Ints,
@@ -217,7 +217,7 @@ def _leave(
     return ARRIVING
 
 
-@part
+@inlined
 def _capture(
     columns: Columns, i: int, s: int, objects: int, sight: int, key: np.uint64, trace_ns: Ints,
     clocks: Ints, down_until_ns: int, sense_ns: int, sensors: Ints,

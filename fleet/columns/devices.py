@@ -18,15 +18,15 @@ from fleet.model.frames import (
     DONE,
     FATE,
     IN_PORT,
-    NOBODY,
+    NO_FRAMES,
     READY,
     SENSED,
     SENSING,
     SENSOR,
     Index,
 )
-from fleet.plan.columns import Ints, Plan
 from fleet.plan.light import light_by_second
+from fleet.plan.plan import Ints, Plan
 
 
 class Devices:
@@ -70,7 +70,7 @@ class Devices:
         self.flowed_ns = until_ns
         due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
         fresh, tally = network.store.take(due), network.tally
-        lights, live = light_by_second(plan, first_second, len(view)), NOBODY
+        lights, live = light_by_second(plan, first_second, len(view)), NO_FRAMES
         if self.looker is not None:
             live = self.looker.look(
                 states.clocks, states.setup_of, self.mine, until_ns, due, first_second, view, lights

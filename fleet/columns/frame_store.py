@@ -14,7 +14,7 @@ from fleet.model.frames import (
     FATE,
     FREE,
     IN_FLIGHT,
-    NOBODY,
+    NO_FRAMES,
     RESULT,
     SENSOR,
     WIDTH,
@@ -169,14 +169,14 @@ def join(parts: list[Index]) -> Index:
     """Return the indices of all parts, in the order given."""
     parts = [part for part in parts if len(part)]
     if not parts:
-        return NOBODY
+        return NO_FRAMES
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def before(columns: Columns, index: Index, column: int, until_ns: int) -> tuple[Index, Index]:
     """Return the indices whose time in a column is before a time, and the others."""
     if not len(index):
-        return NOBODY, NOBODY
+        return NO_FRAMES, NO_FRAMES
     early, late = np.empty((2, len(index)), dtype=np.int64)
     count = _before(columns, index, column, until_ns, early, late)
     return early[:count], late[: len(index) - count]

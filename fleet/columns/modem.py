@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import part
+from fleet.kernel import inlined
 
 Ints = NDArray[np.int64]
 
@@ -52,7 +52,7 @@ def empty(modems: int, places: int) -> Modems:
     return Modems(oldest, newest, np.zeros(modems, np.int64), behind, leaves_ns, service_ns)
 
 
-@part
+@inlined
 def take(modems: Modems, m: int, place: int, leaves_ns: int, service_ns: int) -> None:
     """Put a frame behind all others of modem `m`, in place."""
     oldest, newest, held_ns, behind, leaves, service = modems
@@ -65,7 +65,7 @@ def take(modems: Modems, m: int, place: int, leaves_ns: int, service_ns: int) ->
     held_ns[m] += service_ns
 
 
-@part
+@inlined
 def held(modems: Modems, m: int, now: int, down_until: int) -> int:
     """Return how long sending takes of what modem `m` holds now; ns. Forgets what has left it.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.kernel import kernel, part
-from fleet.model.frames import CLOCK, FRAME, NOBODY, SENSOR, Columns, Index
+from fleet.kernel import inlined, kernel
+from fleet.model.frames import CLOCK, FRAME, NO_FRAMES, SENSOR, Columns, Index
 
 _BITS = 11
 _DIGITS = 1 << _BITS
@@ -18,7 +18,7 @@ _FEW = 48
 """So many frames are sorted by comparing them: clearing the digits would cost more."""
 
 
-@part
+@inlined
 def _after(columns: Columns, i: int, j: int) -> bool:
     """Return whether frame i comes after frame j of the same clock."""
     if columns[SENSOR, i] != columns[SENSOR, j]:
@@ -30,7 +30,7 @@ def _after(columns: Columns, i: int, j: int) -> bool:
 def _select(
     columns: Columns, index: Index, until_ns: int, early: Index, late: Index, clocks: Index
 ) -> tuple[int, bool]:
-    """Part frames by clock; return (how many are early, whether they are in the total order)."""
+    """Split frames by clock; return (how many are early, whether they are in the total order)."""
     e, n, ordered, before = 0, 0, True, -1
     for i in index:
         clock = columns[CLOCK, i]
@@ -129,7 +129,7 @@ def due(columns: Columns, index: Index, until_ns: int, *, sort: bool = True) -> 
         sort: whether their order matters; if not, the first stay as they were too.
     """
     if not len(index):
-        return NOBODY, NOBODY
+        return NO_FRAMES, NO_FRAMES
     early, late, clocks, other, times = np.empty((5, len(index)), dtype=np.int64)
     count, ordered = _select(columns, index, until_ns, early, late, clocks)
     found, rest = early[:count], late[: len(index) - count]

@@ -28,12 +28,12 @@ from fleet.model.frames import (
     INFER,
     LOST_CLOUD_QUEUE,
     LOST_EDGE_QUEUE,
-    NOBODY,
+    NO_FRAMES,
     SENSOR,
     Index,
 )
 from fleet.model.servers import KINDS
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.plan import Ints, Plan
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
@@ -80,7 +80,7 @@ class Pools:
         )
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.arriving: list[Index] = []
-        self.pending, self.decoding, self.waiting, self.serving = (NOBODY,) * 4
+        self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
         row = self.row_of[plan.pool_of]
         decodes = (plan.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
@@ -115,7 +115,7 @@ class Pools:
         due, late = order.due(columns, frame_store.join(self.arriving), until_ns)
         self.arriving = [late] if len(late) else []
         self._count(due, 0)
-        coded, plain = NOBODY, due
+        coded, plain = NO_FRAMES, due
         if self.decodes is not None:
             coded, plain = frame_store.where(columns, due, self.decodes, 1)
             self._count(coded, 1)

@@ -17,26 +17,26 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.frames import CLOCK, DONE, NOBODY, Index, Rows
-from fleet.plan.columns import TARGET, A, Ints, Plan
-from fleet.plan.partition import Part
+from fleet.model.frames import CLOCK, DONE, NO_FRAMES, Index, Rows
+from fleet.plan.partition import Territory
+from fleet.plan.plan import TARGET, A, Ints, Plan
 
 
 class LogicalProcess:
     """A clock, a store of frames, the links and servers of a part, and what is counted."""
 
-    def __init__(self, plan: Plan, part: Part, store: Store, *, keep: bool) -> None:
+    def __init__(self, plan: Plan, territory: Territory, store: Store, *, keep: bool) -> None:
         """Set up everything at time zero.
 
         Args:
             plan: the plan.
-            part: what of it is here.
+            territory: what of it is here.
             store: an empty one.
             keep: keep the finished frames, not just their counts.
         """
-        self.plan, self.part, self.store = plan, part, store
+        self.plan, self.territory, self.store = plan, territory, store
         self.tally = Tally.empty(plan, keep=keep)
-        self.network = Network(plan, self.tally, self.store, part)
+        self.network = Network(plan, self.tally, self.store, territory)
         self.warm_up = np.zeros_like(self.tally.servers)  # what servers spent in it
         self._start(0)
         for _, scaler in self.scaling.values():
@@ -52,7 +52,7 @@ class LogicalProcess:
         }
 
     def _walk(self) -> None:
-        mine = self.part.concerns(self.plan.timetable)
+        mine = self.territory.concerns(self.plan.timetable)
         plan = self.plan
         events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
         self.env.process(events)
@@ -63,7 +63,7 @@ class LogicalProcess:
 
     def _sense(self, until_ns: int) -> Index:
         """Run what sensors are here up to a time; return the frames on the wire behind them."""
-        return NOBODY
+        return NO_FRAMES
 
     def _flow(self, until_ns: int) -> Index:
         """Take every frame as far as it comes before a time; return those that leave."""

@@ -7,22 +7,22 @@ from fleet.columns.process import LogicalProcess
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.model.frames import CLOCK, Columns
-from fleet.plan.columns import Plan
-from fleet.plan.partition import Part
+from fleet.plan.partition import Territory
+from fleet.plan.plan import Plan
 
 
 class Region(LogicalProcess):
     """The logical process of the links and servers that several shards share."""
 
-    def __init__(self, plan: Plan, part: Part, *, keep: bool = False) -> None:
+    def __init__(self, plan: Plan, territory: Territory, *, keep: bool = False) -> None:
         """Set up a region at time zero.
 
         Args:
             plan: the plan.
-            part: which links and pools are this region's.
+            territory: which links and pools are this region's.
             keep: keep the finished frames, not just their counts.
         """
-        super().__init__(plan, part, Store(), keep=keep)
+        super().__init__(plan, territory, Store(), keep=keep)
 
     def advance(self, window: Window, *transfers: Columns) -> None:
         """Run a window, given the frames that the shards sent in it, one table a shard.
@@ -40,7 +40,7 @@ class Region(LogicalProcess):
         first_ns = handed[CLOCK].min()
         if first_ns < window.start_ns:
             raise RunError(
-                f"a frame reached {self.part.name} at {first_ns} ns, before its window at"
+                f"a frame reached {self.territory.name} at {first_ns} ns, before its window at"
                 f" {window.start_ns} ns"
             )
         self.network.put(self.store.adopt(handed))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     BITS,
     CLOCK,
@@ -50,13 +50,13 @@ from fleet.model.servers import (
 Ints = NDArray[np.int64]
 
 
-@part
+@inlined
 def first_of(ring: Ints) -> int:
     """Return the smallest number of a ring."""
     return int(ring[1 + ring[0]])
 
 
-@part
+@inlined
 def replace_first(ring: Ints, size: int, value: int) -> None:
     """Replace the smallest number of a ring.
 
@@ -134,7 +134,7 @@ def decode(
             head += 1
 
 
-@part
+@inlined
 def due_ns(
     columns: Columns, order: Ints, head: int, tail: int, max_batch: int, wait_ns: int
 ) -> int:

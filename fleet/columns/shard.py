@@ -12,7 +12,8 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
-from fleet.plan.columns import (
+from fleet.plan.partition import Territory
+from fleet.plan.plan import (
     DEMAND,
     HOUR,
     KIND,
@@ -26,23 +27,24 @@ from fleet.plan.columns import (
     Ints,
     Plan,
 )
-from fleet.plan.partition import Part
 
 
 class Shard(LogicalProcess):
     """The logical process of some sensors."""
 
-    def __init__(self, plan: Plan, part: Part, open_eyes: OpenEyes, *, keep: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, territory: Territory, open_eyes: OpenEyes, *, keep: bool = False
+    ) -> None:
         """Set up sensors at time zero.
 
         Args:
             plan: the plan.
-            part: which sensors and links are this shard's.
+            territory: which sensors and links are this shard's.
             open_eyes: opens the networks that look live.
             keep: keep the finished frames, not just their counts.
         """
-        super().__init__(plan, part, Store(handed=_handed(plan, part)), keep=keep)
-        self.devices = Devices(plan, part.sensors, self.network, open_eyes)
+        super().__init__(plan, territory, Store(handed=_handed(plan, territory)), keep=keep)
+        self.devices = Devices(plan, territory.sensors, self.network, open_eyes)
 
     def advance(self, window: Window) -> list[Columns]:
         """Run a window; return the frames that leave, one table for each region with a process.
@@ -55,7 +57,7 @@ class Shard(LogicalProcess):
         clocks = self.store.column(index, CLOCK)
         if len(index) and int(clocks.min()) < window.start_ns:
             raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
-        regions = self.part.regions
+        regions = self.territory.regions
         if len(regions) == 1:
             return [self.store.give_up(index)]
         region = self.plan.region_of[self.store.column(index, SENSOR)]
@@ -108,9 +110,9 @@ class Shard(LogicalProcess):
         return {"now_ns": self.env.now, **self.devices.state(target)}
 
 
-def _handed(plan: Plan, part: Part) -> int:
+def _handed(plan: Plan, territory: Territory) -> int:
     """Return how many columns of a frame a shard fills before it hands the frame over."""
     if plan.has_edges:
         return DONE
-    levels_passed = (int(part.leave[part.sensors].max()) + 1) // 2
+    levels_passed = (int(territory.leave[territory.sensors].max()) + 1) // 2
     return LEVEL_COLUMN[levels_passed - 1] + 1

@@ -15,9 +15,9 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.model import link as uplink
-from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NOBODY, SENSOR, Index
-from fleet.plan.columns import Autoscaling, Plan
-from fleet.plan.partition import END_PLACE, Part, link_place, pool_place
+from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
+from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
+from fleet.plan.plan import Autoscaling, Plan
 
 
 class Network:
@@ -28,30 +28,30 @@ class Network:
     meet their fate are left to the store.
     """
 
-    def __init__(self, plan: Plan, tally: Tally, store: Store, part: Part) -> None:
+    def __init__(self, plan: Plan, tally: Tally, store: Store, territory: Territory) -> None:
         """Set up idle links and servers.
 
         Args:
             plan: the plan.
             tally: where to count.
             store: where the frames are.
-            part: which of them are here.
+            territory: which of them are here.
         """
         self.plan, self.tally, self.store = plan, tally, store
-        self.enter, self.leave = part.enter, part.leave
-        mine = part.sensors if len(part.sensors) else slice(None)
-        self.ends = set(np.unique(part.leave[mine]).tolist())
-        self.entries = set(np.unique(part.enter[mine]).tolist())
+        self.enter, self.leave = territory.enter, territory.leave
+        mine = territory.sensors if len(territory.sensors) else slice(None)
+        self.ends = set(np.unique(territory.leave[mine]).tolist())
+        self.entries = set(np.unique(territory.enter[mine]).tolist())
         self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
-        self.in_port: list[Index] = [NOBODY for _ in range(LEVELS)]
+        self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
         self.hops = [_hop(plan, level) for level in range(LEVELS)]
-        self.pools = [_pools(plan, part, level, store, tally) for level in range(LEVELS)]
+        self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
         self.reach = set(np.unique(self.reaching[mine]).tolist())
-        self.answered: Index = NOBODY
+        self.answered: Index = NO_FRAMES
 
     def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""
@@ -104,23 +104,23 @@ class Network:
 
     def _at_end(self, index: Index) -> tuple[Index, Index]:
         if END_PLACE not in self.ends:
-            return NOBODY, index
+            return NO_FRAMES, index
         if len(self.ends) == 1:
-            return index, NOBODY
+            return index, NO_FRAMES
         return frame_store.where(self.store.columns, index, self.leave, END_PLACE)
 
     def _leaving(self, index: Index, place: int) -> tuple[Index, Index]:
         """Return the frames that leave this process before a place, and the others."""
         if not len(index) or place not in self.ends:
-            return NOBODY, index
+            return NO_FRAMES, index
         if len(self.ends) == 1:
-            return index, NOBODY
+            return index, NO_FRAMES
         return frame_store.where(self.store.columns, index, self.leave, place)
 
     def _pass_servers(self, level: int, moved: Index, until_ns: int, out: list[Index]) -> Index:
         """Have frames served behind a level; return those that go on, add to `out` what leaves."""
         if len(moved):
-            raw, moved = moved, NOBODY
+            raw, moved = moved, NO_FRAMES
             if len(self.reach) > 1:
                 raw, moved = frame_store.where(self.store.columns, raw, self.reaching, level)
             gone, raw = self._leaving(raw, pool_place(level))
@@ -160,7 +160,7 @@ class Network:
         columns = self.store.columns
         arriving = frame_store.join(self.arriving[level])
         if not len(arriving) and not len(self.in_port[level]):
-            return NOBODY
+            return NO_FRAMES
         due, late = order.due(columns, arriving, until_ns, sort=self.sorts[level])
         self.arriving[level] = [late] if len(late) else []
         moved, self.in_port[level] = hop.pass_hop(
@@ -235,10 +235,12 @@ def _must_sort(plan: Plan, level: int) -> bool:
     return len(np.unique(used)) < len(used) or lossy or served
 
 
-def _pools(plan: Plan, part: Part, level: int, store: Store, tally: Tally) -> Pools | None:
+def _pools(
+    plan: Plan, territory: Territory, level: int, store: Store, tally: Tally
+) -> Pools | None:
     """Return the pools of a process behind a level, None if it has none there."""
     used = np.unique(plan.pool_of[(plan.pool_of >= 0) & (plan.pool_level == level)])
-    mine = used[part.pools[used]]
+    mine = used[territory.pools[used]]
     return Pools(plan, mine, store, tally) if len(mine) else None
 
 

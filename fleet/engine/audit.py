@@ -23,7 +23,7 @@ from fleet.model.books import (
     SERVER_NS,
     TAIL_NS,
 )
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.plan import Ints, Plan
 
 
 def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: int) -> None:

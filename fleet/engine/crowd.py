@@ -9,7 +9,7 @@ import numpy as np
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.model import scene
 from fleet.model.scene import SECOND_NS
-from fleet.plan.columns import DEMAND, HOUR, KIND, TARGET, TIME_NS, A, B, Floats, Ints, Plan
+from fleet.plan.plan import DEMAND, HOUR, KIND, TARGET, TIME_NS, A, B, Floats, Ints, Plan
 
 _FIELDS = ("factor", "none", "present", "second", "view", "hour")
 

@@ -11,7 +11,7 @@ from fleet.eyes.eye import Eye, Moment
 from fleet.model import capture
 from fleet.model.scene import SECOND_NS
 from fleet.model.setup import SIGHT
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.plan import Ints, Plan
 
 
 class Eyes(Protocol):

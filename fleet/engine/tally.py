@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fleet.chance import mix64
 from fleet.engine.snapshot import State, fields
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     BIN_NS,
@@ -55,7 +55,7 @@ from fleet.model.frames import (
     Rows,
 )
 from fleet.model.sight import LIGHTS, SIGHT_COUNTS, count
-from fleet.plan.columns import Ints, Plan
+from fleet.plan.plan import Ints, Plan
 from fleet.sketch import BUCKETS, bucket_of
 
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
@@ -251,7 +251,7 @@ def _zeros(*shape: int) -> Ints:
 _WEIGHTS = np.array([int(mix64(column)) | 1 for column in range(WIDTH)], dtype=np.uint64)
 
 
-@part
+@inlined
 def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, objects, bytes, times and fate.
 
@@ -266,7 +266,7 @@ def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     return mix64(word)
 
 
-@part
+@inlined
 def _step(
     columns: Columns, i: int, column: int, stages_ns: Ints, g: int, stage: int, before: int
 ) -> int:
@@ -278,7 +278,7 @@ def _step(
     return int(at)
 
 
-@part
+@inlined
 def _hop(
     columns: Columns, i: int, level: int, stages_ns: Ints, g: int, stage: int, before: int,
     pool_level: int,

@@ -5,7 +5,7 @@ Integers only: times in ns, sizes in bits or bytes.
 
 from __future__ import annotations
 
-from fleet.kernel import part
+from fleet.kernel import inlined
 from fleet.model.frames import FATES
 
 BIN_NS = 1_000_000_000
@@ -36,7 +36,7 @@ POOL_IDLE = [SERVERS_IDLE_NS, DECODERS_IDLE_NS]
 SERVER_COUNTS = 10
 
 
-@part
+@inlined
 def measured_ns(begin_ns: int, end_ns: int, since_ns: int) -> int:
     """Return how much of a span from begin to end lies behind the warm-up; ns."""
     return max(0, end_ns - max(begin_ns, since_ns))

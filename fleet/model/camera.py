@@ -24,7 +24,7 @@ import math
 import numpy as np
 
 from fleet.chance import exponential, mix64, spread
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.setup import (
     EXPONENTIAL_SIZES,
     GOP,
@@ -49,13 +49,13 @@ from fleet.model.sight import I_PPM, LIVE, P_PPM, Sights, found, light_of
 MIN_FRAME_BYTES = 64
 
 
-@part
+@inlined
 def gop_start(key: int | np.uint64, gop: int) -> int:
     """Return where in a group of pictures a sensor starts; `key` is its size key."""
     return int(mix64(key) >> 33) % gop
 
 
-@part
+@inlined
 def video_bytes(
     ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, start: int,
     frame: int, objects: int, row: int,
@@ -76,14 +76,14 @@ def video_bytes(
     return int(max(MIN_FRAME_BYTES, math.floor(size + 0.5)))
 
 
-@part
+@inlined
 def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelope: int) -> int:
     """Return the bytes of a message about some objects; 0 if all sizes are 0."""
     content = base + per_object * objects
     return envelope + (4 * ((content + 2) // 3) if base64 else content)
 
 
-@part
+@inlined
 def message_part(ints: Ints, k: int, objects: int) -> int:
     """Return the bytes of metadata that setup `k` sends about some objects."""
     return metadata_bytes(
@@ -92,13 +92,13 @@ def message_part(ints: Ints, k: int, objects: int) -> int:
     )  # fmt: skip
 
 
-@part
+@inlined
 def metadata_part(payload: int, message: int) -> int:
     """Return how many of the bytes sent are no pixels: a frame without any is one byte at least."""
     return payload if payload <= max(message, 1) else message
 
 
-@part
+@inlined
 def payload_of(
     ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, start: int,
     frame: int, objects: int, row: int,
@@ -134,7 +134,7 @@ def payload_bytes(
     return payload_of(ints, floats, sights, k, key, start, frame, objects, row)
 
 
-@part
+@inlined
 def wire_bits(payload: int, per_message: int, segment: int, per_segment: int) -> int:
     """Return the bits on the wire for a payload in bytes; overheads and segment in bytes."""
     segments = int(np.uint64(payload + segment - 1) // np.uint64(segment))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import exponential
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     BITS,
     CAPTURE,
@@ -45,13 +45,13 @@ def frames_per_ns(clocks: NDArray[np.int64]) -> NDArray[np.float64]:
     return rates
 
 
-@part
+@inlined
 def anchor_ns(phase: float, num: int, den: int) -> int:
     """Return a phase in [0, 1) periods of num/den, rounded down; ns."""
     return int(phase * (num / den) * _JUST_ABOVE)
 
 
-@part
+@inlined
 def due_ns(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
     before_ns: int,
@@ -76,7 +76,7 @@ def due_ns(
     return int(trace_ns[at]) if at < clocks[s, TRACE_END] else NEVER_NS
 
 
-@part
+@inlined
 def move_on(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64]
 ) -> None:
@@ -175,7 +175,7 @@ def list_due(
         clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
 
 
-@part
+@inlined
 def expose(
     columns: Columns, i: int, s: int, frame: int, objects: int, sight: int, now: int
 ) -> None:

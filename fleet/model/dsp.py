@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
 # Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published,
@@ -23,7 +23,7 @@ FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN, TICK_NS = range(6)
 DSP_WIDTH = 6
 
 
-@part
+@inlined
 def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
     """Give a frame to the DSP of sensor `s`, for a time, if it is free; return the frame's fate.
 
@@ -61,7 +61,7 @@ def taken(times_ns: NDArray[np.int64], tick_ns: int, occupy_ns: int) -> int:
     return count
 
 
-@part
+@inlined
 def published(
     dsp: NDArray[np.int64], s: int, now_ns: int, objects: int, every: int, interval_ns: int,
     change: int,

@@ -96,4 +96,4 @@ STAGES = (
     "sense", "compute", "uplink", "backhaul", "wan", "decode", "queue", "infer", "return",
 )  # fmt: skip
 
-NOBODY: Index = np.empty(0, dtype=np.int64)
+NO_FRAMES: Index = np.empty(0, dtype=np.int64)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import ln, mix64, uniform
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     measured_ns,
 )
@@ -43,7 +43,7 @@ FREE_NS, DOWN_UNTIL_NS = range(2)
 PORT_WIDTH = 2
 
 
-@part
+@inlined
 def service_ns(bits: int, rate_bps: int) -> int:
     """Return how long sending takes: floor(bits · 10⁹ / rate), at least 1 ns; bits below 9·10⁹.
 
@@ -52,7 +52,7 @@ def service_ns(bits: int, rate_bps: int) -> int:
     return max(1, int(np.uint64(bits * 1_000_000_000) // np.uint64(rate_bps)))
 
 
-@part
+@inlined
 def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
     """Return the rate of a link of the link table that has carried so many bits."""
     if 0 < links[link, CAP_BITS] <= carried_bits:
@@ -60,7 +60,7 @@ def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
     return int(links[link, RATE_BPS])
 
 
-@part
+@inlined
 def buffer_ns(links: Ints, link: int, carried_bits: int) -> int:
     """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
     if 0 < links[link, CAP_BITS] <= carried_bits:
@@ -104,7 +104,7 @@ def resent(
         draw += 1
 
 
-@part
+@inlined
 def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int, since_ns: int) -> int:
     """Return how long a radio was in its tail before a transmission, behind the warm-up; ns.
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import uniform
-from fleet.kernel import part
+from fleet.kernel import inlined
 from fleet.model.books import LAST_SENT_NS, PROMOTION_NS
 from fleet.model.frames import CLOCK, FRAME, Columns
 
@@ -38,7 +38,7 @@ class Timers(NamedTuple):
     tail_ns: Ints
 
 
-@part
+@inlined
 def active_ns(now: int, handed: int, sent: int, sending: bool) -> int:
     """Return when a radio was last active, NEVER_NS if it never was; ns.
 
@@ -53,7 +53,7 @@ def active_ns(now: int, handed: int, sent: int, sending: bool) -> int:
     return max(handed, now if sending else sent)
 
 
-@part
+@inlined
 def wait_ns(
     now: int, last: int, drx: float, promotion: int, drx_after: int, drx_cycle: int, tail: int
 ) -> int:
@@ -73,7 +73,7 @@ def wait_ns(
     return int(drx * drx_cycle) if now - last > drx_after else 0
 
 
-@part
+@inlined
 def awake_ns(
     now: int, handed: int, last: int, key: int | np.uint64, frame: int, promotion: int,
     drx_after: int, drx_cycle: int, tail: int,
@@ -88,7 +88,7 @@ def awake_ns(
     return max(now + waits, handed + 1), waits if asleep else 0
 
 
-@part
+@inlined
 def wake(
     columns: Columns, i: int, s: int, key: np.uint64, timers: Timers, own: bool, sending: bool,
     end_ns: int, used: Ints, sensors: Ints,

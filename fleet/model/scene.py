@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import exp_minus, uniform
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 
 MAX_MEAN = 500.0
 """Largest mean of a Poisson draw: its inversion needs e^-mean as a normal float."""
@@ -21,7 +21,7 @@ SECOND_NS = 1_000_000_000
 _DRAWS = 1 << 16  # indices kept for one second of one sensor
 
 
-@part
+@inlined
 def second_of(time_ns: int) -> int:
     """Return the whole second in which a time is."""
     return int(np.uint64(time_ns) // np.uint64(SECOND_NS))

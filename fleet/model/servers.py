@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.chance import exponential, spread
-from fleet.kernel import part
+from fleet.kernel import inlined
 
 # Columns of the table of pools, one row a pool. QUEUE_LOST is the fate of a frame that finds the
 # queue full; DEADLINE_NS is 0 without one.
@@ -16,7 +16,7 @@ KINDS = 8
 """Kinds of servers in a pool at most. A free time and a kind are kept as one number."""
 
 
-@part
+@inlined
 def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
     """Return how long a batch takes or holds, given the mean and its first frame; at least 1 ns."""
     if law == NEAR_NORMAL:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import bits64
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 
 Ints = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ class Sights(NamedTuple):
     rows: Ints
 
 
-@part
+@inlined
 def pick(
     sights: Sights, trace: int, light: int, objects: int, key: int | np.uint64, second: int,
     frame: int,
@@ -111,7 +111,7 @@ def packed(light: int, wanted: int, right: int, wrong: int, scene: int = 0) -> i
     return LIVE + (scene << 32) + (light << 24) + (wanted << 16) + (right << 8) + wrong
 
 
-@part
+@inlined
 def numbers(rows: Ints, row: int) -> tuple[int, int, int, int]:
     """Return (light, wanted, right, wrong) of a row, or of what was found live."""
     if row >= LIVE:
@@ -119,7 +119,7 @@ def numbers(rows: Ints, row: int) -> tuple[int, int, int, int]:
     return rows[row, LIGHT], rows[row, WANTED], rows[row, RIGHT], rows[row, WRONG]
 
 
-@part
+@inlined
 def scene_of(rows: Ints, row: int) -> int:
     """Return the scene of a row, or of what was found live."""
     if row >= LIVE:
@@ -127,7 +127,7 @@ def scene_of(rows: Ints, row: int) -> int:
     return int(rows[row, SCENE])
 
 
-@part
+@inlined
 def light_of(rows: Ints, row: int) -> int:
     """Return the light of a frame, by its row, by what was found live, or by `unseen`."""
     if row < 0:
@@ -135,7 +135,7 @@ def light_of(rows: Ints, row: int) -> int:
     return int((row >> 24) & 255 if row >= LIVE else rows[row, SHINES])
 
 
-@part
+@inlined
 def found(rows: Ints, row: int, objects: int) -> int:
     """Return how many objects a model reports: all in view if its eye was not measured."""
     if row < 0:
@@ -144,7 +144,7 @@ def found(rows: Ints, row: int, objects: int) -> int:
     return int(right + wrong)
 
 
-@part
+@inlined
 def count(book: Ints, rows: Ints, row: int, group: int, answered: bool) -> None:
     """Count a frame that has met its fate, in place.
 

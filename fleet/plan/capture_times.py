@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from fleet.errors import InputError
-from fleet.plan.columns import Ints
 from fleet.plan.placing import Placed
+from fleet.plan.plan import Ints
 from fleet.scenario.city import MAX_ROWS
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture, TraceCapture

@@ -9,8 +9,8 @@ import numpy as np
 
 from fleet.model import capture
 from fleet.plan.capture_times import CaptureTimes
-from fleet.plan.columns import Floats, Ints
 from fleet.plan.placing import Placed
+from fleet.plan.plan import Floats, Ints
 from fleet.plan.timetable import period
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture

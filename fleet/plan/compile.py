@@ -16,16 +16,16 @@ from fleet.model.frames import LEVELS
 from fleet.model.link import service_ns
 from fleet.plan import capture_times, equipment, events, network, people, placing, pools
 from fleet.plan.clocks import clock_table
-from fleet.plan.columns import Floats, Ints, Keys, Plan, Prices
+from fleet.plan.draft import Draft, add_setups
 from fleet.plan.events import Deployment
 from fleet.plan.grid import grid_of
 from fleet.plan.light import lights, tell_light
-from fleet.plan.parts import Parts, add_setups
 from fleet.plan.place import place_of
 from fleet.plan.placing import Placement
+from fleet.plan.plan import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.sights import build as build_sights
 from fleet.plan.sights import task_of
-from fleet.scenario import own_rows
+from fleet.scenario import user_rows as own_rows
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.units import format_time_ns
 
@@ -80,7 +80,7 @@ def compile_plan(
         )
     reader = catalog.reader()
     placed = placing.place_sensors(scenario)
-    parts = Parts(
+    parts = Draft(
         scenario, reader, arm, replication, placed,
         placing.arm_of_each(scenario, arm, placed, placement),
         network.build(scenario, reader, placed, pools.region_names(scenario)),
@@ -91,47 +91,47 @@ def compile_plan(
     return _plan(parts, deployments)
 
 
-def _plan(parts: Parts, deployments: Sequence[Deployment]) -> Plan:
-    scenario, model = parts.scenario, parts.scenario.model
-    found = events.build(parts, deployments)  # first: rewrites add setups
+def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
+    scenario, model = draft.scenario, draft.scenario.model
+    found = events.build(draft, deployments)  # first: rewrites add setups
     served = pools.build(
-        scenario, parts.reader, parts.placed, parts.net,
-        [parts.setup(s) for s in range(len(parts.placed))],
+        scenario, draft.reader, draft.placed, draft.net,
+        [draft.setup(s) for s in range(len(draft.placed))],
     )  # fmt: skip
-    seen = build_sights(parts)  # before the table of setups is made: it says whose is which
-    lon, lat = (np.array([getattr(s.site, at) for s in parts.placed]) for at in ("lon", "lat"))
+    seen = build_sights(draft)  # before the table of setups is made: it says whose is which
+    lon, lat = (np.array([getattr(s.site, at) for s in draft.placed]) for at in ("lon", "lat"))
     place = place_of(scenario, lat, lon)
-    tell_light(parts, place)
+    tell_light(draft, place)
     light_from_s, light_then = lights(scenario, place)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
-        arm=parts.arm,
+        arm=draft.arm,
         seed=model.seed,
-        replication=parts.replication,
+        replication=draft.replication,
         end_ns=model.duration,
         warm_up_ns=_warm_up_ns(scenario),
         lookahead_ns=model.duration,
         timetable=found.timetable,
         rollout=found.rollout,
-        **_sensor_columns(parts),
-        **people.scene_columns(parts),
-        **_region_columns(parts),
+        **_sensor_columns(draft),
+        **people.scene_columns(draft),
+        **_region_columns(draft),
         **vars(served),
-        **_link_columns(parts),
-        **_results(parts, served.pool_level),
+        **_link_columns(draft),
+        **_results(draft, served.pool_level),
         lon=lon,
         lat=lat,
         **seen._asdict(),
         looks_live=model.inference == "live",
-        tasks=tuple(task_of(parts.reader, setup.use.app) for setup in parts.setups),
+        tasks=tuple(task_of(draft.reader, setup.use.app) for setup in draft.setups),
         light_from_s=light_from_s,
         light_then=light_then,
-        grid=grid_of(scenario, parts.reader, place),
-        prices=_prices(parts),
-        accuracy=_accuracy(parts),
-        assumptions=tuple(parts.reader.used),
-        remarks=tuple(dict.fromkeys(parts.remarks)),
+        grid=grid_of(scenario, draft.reader, place),
+        prices=_prices(draft),
+        accuracy=_accuracy(draft),
+        assumptions=tuple(draft.reader.used),
+        remarks=tuple(dict.fromkeys(draft.remarks)),
     )
 
 
@@ -147,19 +147,19 @@ def _warm_up_ns(scenario: Scenario) -> int:
     return warm_up_ns
 
 
-def _prices(parts: Parts) -> Prices | None:
+def _prices(draft: Draft) -> Prices | None:
     """Return the price book of the scenario, if it names one."""
-    book, known = parts.scenario.model.prices, parts.reader.items("prices")
+    book, known = draft.scenario.model.prices, draft.reader.items("prices")
     if book is None:
         return None
     if book not in known:
-        raise parts.scenario.error(
+        raise draft.scenario.error(
             ("prices",), f"no price book '{book}'{did_you_mean(book, known)}; known:"
             f" {', '.join(known)}"
         )  # fmt: skip
 
     def price(parameter: str) -> float:
-        return float(parts.reader.number("prices", book, parameter))
+        return float(draft.reader.number("prices", book, parameter))
 
     return Prices(
         book=book,
@@ -167,19 +167,19 @@ def _prices(parts: Parts) -> Prices | None:
         mobile_gb=price("mobile_data"),
         fixed_gb=price("fixed_data"),
         stored_gb_month=price("storage"),
-        retention_ns=parts.scenario.model.retention or 0,
-        device_month=np.array([equipment.monthly_usd(parts.reader, s) for s in parts.setups]),
+        retention_ns=draft.scenario.model.retention or 0,
+        device_month=np.array([equipment.monthly_usd(draft.reader, s) for s in draft.setups]),
     )
 
 
-def _sensor_columns(parts: Parts) -> dict[str, Any]:
+def _sensor_columns(draft: Draft) -> dict[str, Any]:
     """Return who the sensors are, what stands there, and when they capture."""
-    scenario, placed = parts.scenario, parts.placed
+    scenario, placed = draft.scenario, draft.placed
     names = tuple(sensor.name for sensor in placed)
     hashes = name_hashes(names)
-    keys = {s: stream_keys(hashes, scenario.model.seed, parts.replication, s) for s in Stream}
+    keys = {s: stream_keys(hashes, scenario.model.seed, draft.replication, s) for s in Stream}
     groups = tuple(scenario.model.sensors)
-    phase = _phases(parts, keys[Stream.PHASE])
+    phase = _phases(draft, keys[Stream.PHASE])
     return {
         "names": names,
         "name_hash": hashes,
@@ -193,42 +193,42 @@ def _sensor_columns(parts: Parts) -> dict[str, Any]:
         "group_names": groups,
         "group_of": np.array([groups.index(s.group) for s in placed], dtype=np.int64),
         "site_of": tuple(s.site.id for s in placed),
-        "setup_names": tuple(s.name for s in parts.setups),
-        "setup_of": parts.setup_of,
-        "setups": equipment.table(parts.setups),
+        "setup_names": tuple(s.name for s in draft.setups),
+        "setup_of": draft.setup_of,
+        "setups": equipment.table(draft.setups),
         "decode_px": np.array(
-            [parts.setup(s).row["decode_px"] for s in range(len(placed))], dtype=np.int64
+            [draft.setup(s).row["decode_px"] for s in range(len(placed))], dtype=np.int64
         ),
         "clocks": clock_table(
             scenario,
             placed,
-            [parts.setup(s).use.rate for s in range(len(placed))],
+            [draft.setup(s).use.rate for s in range(len(placed))],
             phase,
-            parts.times,
+            draft.times,
         ),
         "phase": phase,
-        "trace_ns": parts.times.times_ns,
+        "trace_ns": draft.times.times_ns,
     }
 
 
-def _region_columns(parts: Parts) -> dict[str, Any]:
+def _region_columns(draft: Draft) -> dict[str, Any]:
     """Return where frames and results go, and what is there."""
-    scenario, groups = parts.scenario, parts.scenario.model.sensors
+    scenario, groups = draft.scenario, draft.scenario.model.sensors
     return {
         "region_names": pools.region_names(scenario),
-        "region_of": parts.net.region_of,
+        "region_of": draft.net.region_of,
         "to_site": np.array(
-            [groups[s.group].consumer == "site" for s in parts.placed], dtype=np.int64
+            [groups[s.group].consumer == "site" for s in draft.placed], dtype=np.int64
         ),
     }
 
 
-def _link_columns(parts: Parts) -> dict[str, Any]:
+def _link_columns(draft: Draft) -> dict[str, Any]:
     """Return the links on the way, and the energy of what crosses them."""
-    net, chosen = parts.net, parts.scenario.model.network_energy
+    net, chosen = draft.net, draft.scenario.model.network_energy
     boundaries = tuple(
-        (name, *(_pj_per_bit(parts, name, kind) for kind in ("fixed", "mobile")))
-        for name in parts.reader.items("network")
+        (name, *(_pj_per_bit(draft, name, kind) for kind in ("fixed", "mobile")))
+        for name in draft.reader.items("network")
     )
     fixed, mobile = next((f, m) for name, f, m in boundaries if name == chosen)
     return {
@@ -248,28 +248,28 @@ def _link_columns(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _pj_per_bit(parts: Parts, boundary: str, kind: str) -> int:
-    nj = parts.reader.energy_nj_per_bit("network", boundary, f"{kind}_energy_per_bit")
+def _pj_per_bit(draft: Draft, boundary: str, kind: str) -> int:
+    nj = draft.reader.energy_nj_per_bit("network", boundary, f"{kind}_energy_per_bit")
     return int(nj * 1000)
 
 
-def _accuracy(parts: Parts) -> tuple[tuple[str, float], ...]:
+def _accuracy(draft: Draft) -> tuple[tuple[str, float], ...]:
     """Return the catalogue's accuracy (COCO mAP) of the models in use."""
-    models = sorted({setup.model for setup in parts.setups})
+    models = sorted({setup.model for setup in draft.setups})
     return tuple(
-        (m, float(parts.reader.number("models", m, "map")))
+        (m, float(draft.reader.number("models", m, "map")))
         for m in models
-        if parts.reader.has_parameter("models", m, "map")
+        if draft.reader.has_parameter("models", m, "map")
     )
 
 
-def _phases(parts: Parts, keys: Keys) -> Floats:
+def _phases(draft: Draft, keys: Keys) -> Floats:
     """Return each sensor's phase in [0, 1) periods; staggered: evenly over its group."""
-    groups = parts.scenario.model.sensors
-    total = {g: sum(s.group == g for s in parts.placed) for g in groups}
+    groups = draft.scenario.model.sensors
+    total = {g: sum(s.group == g for s in draft.placed) for g in groups}
     seen = dict.fromkeys(groups, 0)
-    phase = np.zeros(len(parts.placed))
-    for s, sensor in enumerate(parts.placed):
+    phase = np.zeros(len(draft.placed))
+    for s, sensor in enumerate(draft.placed):
         kind = groups[sensor.group].phase
         if kind == "random":
             phase[s] = uniform(keys[s], 0)
@@ -279,33 +279,33 @@ def _phases(parts: Parts, keys: Keys) -> Floats:
     return phase
 
 
-def _results(parts: Parts, pool_level: Ints) -> dict[str, Any]:
+def _results(draft: Draft, pool_level: Ints) -> dict[str, Any]:
     """Return the way back to the site, and what an edge sends on for each frame.
 
     To the site: the result's service and propagation on each hop down; 0 where the consumer is in
     the cloud. Results are some hundred bytes and do not queue downwards (`docs/MODEL.md`).
     """
-    size = len(parts.placed)
+    size = len(draft.placed)
     back, payload, wire = (np.zeros(size, dtype=np.int64) for _ in range(3))
-    groups = parts.scenario.model.sensors
+    groups = draft.scenario.model.sensors
 
     @functools.cache
     def sizes(model: str) -> tuple[int, int]:
-        content = parts.reader.data_bit("models", model, "result") // 8
-        return content, equipment.message_bits(parts.reader, content)
+        content = draft.reader.data_bit("models", model, "result") // 8
+        return content, equipment.message_bits(draft.reader, content)
 
-    for s, sensor in enumerate(parts.placed):
-        setup = parts.setup(s)
+    for s, sensor in enumerate(draft.placed):
+        setup = draft.setup(s)
         if setup.on_sensor:
             continue
         payload[s], wire[s] = sizes(setup.model)
         if groups[sensor.group].consumer == "cloud":
             continue
         for level in range(int(pool_level[s]) + 1):
-            link = parts.net.link_of[level][s]
+            link = draft.net.link_of[level][s]
             if link < 0:
                 continue
-            kind = parts.net.classes[parts.net.class_of[link]]
+            kind = draft.net.classes[draft.net.class_of[link]]
             if kind.downlink_rate_bps:
                 back[s] += service_ns(int(wire[s]), kind.downlink_rate_bps) + kind.propagation_ns
     return {"return_ns": back, "result_bytes": payload, "result_bits": wire}

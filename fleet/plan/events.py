@@ -11,9 +11,9 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.link import service_ns
 from fleet.plan import equipment, timetable
-from fleet.plan.columns import Ints
+from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
-from fleet.plan.parts import Parts, setup_with_model
+from fleet.plan.plan import Ints
 from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
@@ -25,7 +25,7 @@ Down = dict[int, list[tuple[int, int]]]
 
 @dataclass(frozen=True)
 class Events:
-    """The timetable of an arm and its model rewrites; see `fleet.plan.columns.Plan`."""
+    """The timetable of an arm and its model rewrites; see `fleet.plan.plan.Plan`."""
 
     timetable: Ints
     rollout: Ints
@@ -40,38 +40,38 @@ class Deployment:
     model: str
 
 
-def build(parts: Parts, deployments: Sequence[Deployment]) -> Events:
+def build(draft: Draft, deployments: Sequence[Deployment]) -> Events:
     """Return the control events of an arm; rewrites add their setups to its parts.
 
     Raises:
         InputError: an event comes too late, or what it names does not exist or fit.
     """
-    model, net = parts.scenario.model, parts.net
+    model, net = draft.scenario.model, draft.net
     rows = timetable.hour_events(model.start_time, model.duration)
     down: dict[str, Down] = {"outage": {}, "crash": {}}
     requests: list[Request] = []
-    most = [parts.setup(s).equipment.rate for s in range(len(parts.placed))]
+    most = [draft.setup(s).equipment.rate for s in range(len(draft.placed))]
     for i, event in enumerate(model.events):
         keys = ("events", i)
-        _check_repeats(parts, event, keys)
+        _check_repeats(draft, event, keys)
         moments = model.moments_ns(event)
         if moments and moments[0] >= model.duration:
-            raise parts.scenario.error(
+            raise draft.scenario.error(
                 (*keys, "at"),
                 f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
                 f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
-        found = timetable.targets(parts.scenario, event, keys, parts.placed, net)
+        found = timetable.targets(draft.scenario, event, keys, draft.placed, net)
         if event.kind == "profile":
             rows += [
                 row for at in moments for row in timetable.profile_rows(event, at, found, most)
             ]
         elif event.kind == "rewrite":
-            requests += _rollout(parts, event, moments, found, keys)
+            requests += _rollout(draft, event, moments, found, keys)
         else:
-            _add_spans(parts, event, moments, found, down[event.kind])
-            _remark_absence(parts, i, event, moments)
-    requests += _deployed(parts, deployments)
+            _add_spans(draft, event, moments, found, down[event.kind])
+            _remark_absence(draft, i, event, moments)
+    requests += _deployed(draft, deployments)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
@@ -85,17 +85,17 @@ MAX_REPEATS = 10_000
 """How often one event may happen: each time is a row of the timetable for every sensor."""
 
 
-def _check_repeats(parts: Parts, event: Event, keys: Keys) -> None:
-    times = parts.scenario.model.duration // event.every if event.every else 1
+def _check_repeats(draft: Draft, event: Event, keys: Keys) -> None:
+    times = draft.scenario.model.duration // event.every if event.every else 1
     if times > MAX_REPEATS:
-        raise parts.scenario.error(
+        raise draft.scenario.error(
             (*keys, "every"),
             f"would happen {times:,} times, more than {MAX_REPEATS:,}; make it longer",
         )
 
 
 def _rollout(
-    parts: Parts, event: Event, moments: Sequence[int], found: Sequence[int], keys: Keys
+    draft: Draft, event: Event, moments: Sequence[int], found: Sequence[int], keys: Keys
 ) -> list[Request]:
     """Return the rewrites of an event: in each of its moments, wave after wave."""
     waves = min(event.waves, max(1, len(found)))
@@ -104,7 +104,7 @@ def _rollout(
         for at in moments
         for wave in range(waves)
         for request in _requests(
-            parts,
+            draft,
             at + wave * (event.wave_every or 0),
             found[len(found) * wave // waves : len(found) * (wave + 1) // waves],
             event.model or "",
@@ -114,29 +114,29 @@ def _rollout(
 
 
 def _add_spans(
-    parts: Parts, event: Event, moments: Sequence[int], found: Sequence[int], down: Down
+    draft: Draft, event: Event, moments: Sequence[int], found: Sequence[int], down: Down
 ) -> None:
     """Add when links or sensors are down because of an event."""
-    model = parts.scenario.model
+    model = draft.scenario.model
     for target in found:
         crash = event.kind == "crash"
-        name = parts.placed[target].name if crash else parts.net.names[target]
-        lasts_ns = event.lasts or (_reboot_ns(parts, target) if crash else 0)
+        name = draft.placed[target].name if crash else draft.net.names[target]
+        lasts_ns = event.lasts or (_reboot_ns(draft, target) if crash else 0)
         down.setdefault(target, []).extend(
             timetable.stated(moments, lasts_ns, model.duration)
             if event.at is not None
-            else timetable.drawn(event, name, model.duration, model.seed, parts.replication)
+            else timetable.drawn(event, name, model.duration, model.seed, draft.replication)
         )
 
 
-def _remark_absence(parts: Parts, number: int, event: Event, moments: Sequence[int]) -> None:
+def _remark_absence(draft: Draft, number: int, event: Event, moments: Sequence[int]) -> None:
     """Remark on a crash that seems to say that a sensor is not there.
 
     It begins with the run, or lasts as long as a whole run.
     """
-    endless = (event.lasts or 0) >= parts.scenario.model.duration
+    endless = (event.lasts or 0) >= draft.scenario.model.duration
     if event.kind == "crash" and moments and (moments[0] == 0 or endless):
-        parts.remarks.append(
+        draft.remarks.append(
             f"events[{number}]: while '{event.crash}' is down its host and its radio or port draw"
             " power; that a sensor joins later or leaves cannot be said, so leave out of the"
             " scenario what is not there."
@@ -147,37 +147,37 @@ def _merged(down: Down) -> dict[int, Spans]:
     return {target: timetable.merge(spans) for target, spans in down.items()}
 
 
-def _reboot_ns(parts: Parts, sensor: int) -> int:
-    setup = parts.setup(sensor)
-    return parts.reader.time_ns(setup.kind, setup.device, "reboot")
+def _reboot_ns(draft: Draft, sensor: int) -> int:
+    setup = draft.setup(sensor)
+    return draft.reader.time_ns(setup.kind, setup.device, "reboot")
 
 
-def _deployed(parts: Parts, deployments: Sequence[Deployment]) -> list[Request]:
+def _deployed(draft: Draft, deployments: Sequence[Deployment]) -> list[Request]:
     """Return the rewrites that a user asks for."""
-    index = {sensor.name: s for s, sensor in enumerate(parts.placed)}
+    index = {sensor.name: s for s, sensor in enumerate(draft.placed)}
     out: list[Request] = []
     for deployment in deployments:
         if deployment.sensor not in index:
             hint = did_you_mean(deployment.sensor, list(index))
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
         asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
-        asked = replace(parts, scenario=replace(parts.scenario, asks=asks))  # adds setups to both
+        asked = replace(draft, scenario=replace(draft.scenario, asks=asks))  # adds setups to both
         found = [index[deployment.sensor]]
         out += _requests(asked, deployment.at_ns, found, deployment.model, ())
     return out
 
 
 def _requests(
-    parts: Parts, at_ns: int, found: Sequence[int], model: str, keys: Keys
+    draft: Draft, at_ns: int, found: Sequence[int], model: str, keys: Keys
 ) -> list[Request]:
     """Return the rewrites of some sensors; cameras hold no model and are passed over."""
     out = []
-    read = parts.reader
+    read = draft.reader
     for sensor in found:
-        old = parts.setup(sensor)
+        old = draft.setup(sensor)
         if not old.on_sensor:
             continue
-        new = setup_with_model(parts, old, model, keys)
+        new = setup_with_model(draft, old, model, keys)
         firmware_bit = read.data_bit("models", model, "firmware")
 
         def write_ns(parameter: str, device: str = old.device, bits: int = firmware_bit) -> int:
@@ -196,26 +196,26 @@ def _requests(
                 write_ns=write_ns("model_write_rate"),
                 cached_write_ns=write_ns("cached_write_rate"),
                 cache_bits=read.data_bit("sensors", old.device, "cache"),
-                page_ns=_page_ns(parts, sensor, old),
+                page_ns=_page_ns(draft, sensor, old),
             )
         )
     return out
 
 
-def _page_ns(parts: Parts, sensor: int, setup: Setup) -> int:
+def _page_ns(draft: Draft, sensor: int, setup: Setup) -> int:
     """Return how long a rewrite waits for a sensor's radio to listen; ns.
 
     A sensor that publishes more often than its radio's tail is long keeps it connected: the wait
     is uniform in a DRX cycle, or none if it never dozes. Else it is uniform in a paging cycle, and
     the radio is promoted.
     """
-    radio = parts.net.classes[parts.net.radio_of[sensor]].radio
+    radio = draft.net.classes[draft.net.radio_of[sensor]].radio
     quiet_ns = max(
         setup.row["publish_interval_ns"],
         max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
     )
     key = stream_keys(
-        name_hashes([parts.placed[sensor].name]), parts.scenario.model.seed, parts.replication,
+        name_hashes([draft.placed[sensor].name]), draft.scenario.model.seed, draft.replication,
         Stream.RADIO,
     )[0]  # fmt: skip
     listens = uniform(np.uint64(mix64(key)), 0)

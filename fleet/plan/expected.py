@@ -17,8 +17,8 @@ from fleet.model.camera import gop_start
 from fleet.model.dsp import taken
 from fleet.model.frames import LEVELS
 from fleet.model.scene import SECOND_NS
-from fleet.plan.columns import DEMAND, HOUR, KIND, RATE, TIME_NS, A, Floats, Ints, Plan
 from fleet.plan.light import light_by_second
+from fleet.plan.plan import DEMAND, HOUR, KIND, RATE, TIME_NS, A, Floats, Ints, Plan
 
 _MOMENTS, _FRAMES = 192, 4
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from fleet.model.scene import SECOND_NS
 from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
-from fleet.plan.columns import Floats, Ints, Plan
+from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
-from fleet.plan.parts import Parts
 from fleet.plan.place import Place, zone_of
+from fleet.plan.plan import Floats, Ints, Plan
 from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
 
@@ -76,43 +76,43 @@ def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
     return minutes[first] * 60, then[first]
 
 
-def tell_light(parts: Parts, place: Place | None) -> None:
+def tell_light(draft: Draft, place: Place | None) -> None:
     """Tell a reader which light there is, if it decides anything.
 
     Raises:
         InputError: it does, and nothing says where the sensors are.
     """
-    model = parts.scenario.model
-    if not any(_by_light(parts, setup) for setup in parts.setups):
+    model = draft.scenario.model
+    if not any(_by_light(draft, setup) for setup in draft.setups):
         return
     if model.light != "sun":
-        parts.remarks.append(f"It is {model.light} throughout, as the scenario says.")
+        draft.remarks.append(f"It is {model.light} throughout, as the scenario says.")
         return
     if place is None:
         zone = model.timezone
         why = f" (no city is known for the time zone '{zone}')" if zone else ""
         add = "a" if zone else "a 'timezone', a"
-        raise parts.scenario.error(
+        raise draft.scenario.error(
             ("start",),
             "whether it is day then decides what is seen and sent, and nothing says where the"
             f" sensors are{why}: add {add} 'place: {{lat: 60.2, lon: 24.9}}', or 'light: day'",
         )
-    spans = _spans(*lights(parts.scenario, place))
+    spans = _spans(*lights(draft.scenario, place))
     told = ", ".join(f"{name} {when}" if when else name for when, name in spans)
-    parts.remarks.append(f"It is {told}, by the sun at {place}.")
-    apart_h = _clock_apart_h(parts.scenario, place.lon)
+    draft.remarks.append(f"It is {told}, by the sun at {place}.")
+    apart_h = _clock_apart_h(draft.scenario, place.lon)
     if abs(apart_h) > MOST_APART_H:
-        parts.remarks.append(
+        draft.remarks.append(
             f"The clock of {model.timezone} is {abs(apart_h):.1f} h"
             f" {'ahead of' if apart_h > 0 else 'behind'} the sun at {place}: see whether 'place',"
             " 'timezone' and 'start' belong together."
         )
 
 
-def _by_light(parts: Parts, setup: Setup) -> bool:
+def _by_light(draft: Draft, setup: Setup) -> bool:
     """Return whether light decides what is seen with a setup, or how large its frames are."""
     sizes = {kind: {setup.row[f"{kind}_{light}"] for light in LIGHTS} for kind in Means._fields}
-    sees = setup.row["sight"] >= 0 and not indoors(parts.reader, setup.use.app)
+    sees = setup.row["sight"] >= 0 and not indoors(draft.reader, setup.use.app)
     return sees or any(len(of_kind) > 1 for of_kind in sizes.values())
 
 

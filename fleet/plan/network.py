@@ -12,8 +12,8 @@ import numpy as np
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LINK_WIDTH
-from fleet.plan.columns import Ints, Radio
 from fleet.plan.placing import Placed
+from fleet.plan.plan import Ints, Radio
 from fleet.scenario.load import Scenario, did_you_mean
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
@@ -69,7 +69,7 @@ class LinkClass:
 
 @dataclass(frozen=True)
 class Network:
-    """The links of a plan; see `fleet.plan.columns.Plan` for the arrays.
+    """The links of a plan; see `fleet.plan.plan.Plan` for the arrays.
 
     `paths` holds the classes on the way up from each group.
     """

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.model.frames import LEVELS
-from fleet.plan.columns import HOUR, KIND, LINK_DOWN, TARGET, Ints, Plan
+from fleet.plan.plan import HOUR, KIND, LINK_DOWN, TARGET, Ints, Plan
 
 END_PLACE = 2 * LEVELS
 
@@ -32,7 +32,7 @@ def pool_place(level: int) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
+class Territory:
     """What one logical process simulates.
 
     Attributes:
@@ -68,11 +68,11 @@ class Part:
 class Partition:
     """The split of a plan into shards, and the regions that need a process of their own."""
 
-    shards: tuple[Part, ...]
-    regions: tuple[Part, ...]
+    shards: tuple[Territory, ...]
+    regions: tuple[Territory, ...]
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def territories(self) -> tuple[Territory, ...]:
         """Return all parts: shards, then regions."""
         return self.shards + self.regions
 
@@ -98,14 +98,14 @@ def partition(plan: Plan, shards: int) -> Partition:
     pool_region = _regions_of(plan, plan.pool_of[None], len(plan.pool_names))
     return Partition(
         shards=tuple(
-            Part(
+            Territory(
                 f"shard-{k}", np.flatnonzero(shard_of == k), link_owner == k, pool_owner == k,
                 nowhere, handover, regions,
             )
             for k in range(int(shard_of.max()) + 1)
         ),
         regions=tuple(
-            Part(
+            Territory(
                 f"region-{r}", none, (link_owner < 0) & (link_region == r),
                 (pool_owner < 0) & (pool_region == r), handover, at_end, (r,),
             )

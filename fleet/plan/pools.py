@@ -11,10 +11,10 @@ import numpy as np
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.servers import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_NORMAL
-from fleet.plan.columns import Autoscaling, Ints, Pool, ServerKind
 from fleet.plan.equipment import Setup
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
+from fleet.plan.plan import Autoscaling, Ints, Pool, ServerKind
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
 from fleet.scenario.strict_yaml import Keys
@@ -31,7 +31,7 @@ def region_names(scenario: Scenario) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Pools:
-    """Pools of a plan and who uses them; see `fleet.plan.columns.Plan` for the fields."""
+    """Pools of a plan and who uses them; see `fleet.plan.plan.Plan` for the fields."""
 
     pools: tuple[Pool | None, ...]
     pool_names: tuple[str, ...]

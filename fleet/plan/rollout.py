@@ -18,8 +18,8 @@ import numpy as np
 
 from fleet.model.frames import LEVELS
 from fleet.model.link import service_ns
-from fleet.plan.columns import MODEL_WRITE, ROLLOUT_WIDTH, Ints
 from fleet.plan.network import Network
+from fleet.plan.plan import MODEL_WRITE, ROLLOUT_WIDTH, Ints
 
 Spans = Sequence[tuple[int, int]]
 """Disjoint spans of time (from, until) in order; ns."""

@@ -19,8 +19,8 @@ from fleet.model import sight
 from fleet.model.sight import LIGHTS, Sights
 from fleet.plan import standins
 from fleet.plan.apps import indoors, word
+from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
-from fleet.plan.parts import Parts
 from fleet.plan.standins import StandIn
 from fleet.scenario.load import did_you_mean
 
@@ -79,7 +79,7 @@ class Seen(NamedTuple):
     stand_ins: tuple[StandIn, ...]
 
 
-def build(parts: Parts) -> Seen:
+def build(draft: Draft) -> Seen:
     """Return what the eyes of all setups see.
 
     Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
@@ -90,18 +90,18 @@ def build(parts: Parts) -> Seen:
         InputError: the scenario's own traces, or a network, cannot be read; an `eye` that is asked
             for was never measured.
     """
-    model = parts.scenario.model
+    model = draft.scenario.model
     if model.inference == "constant":
-        _check_asked(parts, (), "'inference: constant' shows nothing to a network; remove it")
+        _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
         return Seen(sight.none(), (), (), ())
     if model.inference == "live":
-        return _live(parts)
-    own = None if model.traces is None else parts.scenario.folder / model.traces
+        return _live(draft)
+    own = None if model.traces is None else draft.scenario.folder / model.traces
     traced = set(replay.known(own))
     named = sorted({name for _, _, name in traced})
-    _check_asked(parts, named, f"there are traces of {', '.join(named)}")
-    chosen = _chosen(parts, lambda eye: tuple(eye[:3]) in traced)
-    for setup in parts.setups:
+    _check_asked(draft, named, f"there are traces of {', '.join(named)}")
+    chosen = _chosen(draft, lambda eye: tuple(eye[:3]) in traced)
+    for setup in draft.setups:
         held = setup.equipment.bitrate is not None
         seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
@@ -110,51 +110,51 @@ def build(parts: Parts) -> Seen:
         {(eye.view, name) for eye, one in zip(chosen, found, strict=True) for name in one.scenes}
     )
     return Seen(
-        _joined(chosen, found, scenes), tuple(chosen), tuple(scenes), _stand_ins(parts, chosen)
+        _joined(chosen, found, scenes), tuple(chosen), tuple(scenes), _stand_ins(draft, chosen)
     )
 
 
-def _live(parts: Parts) -> Seen:
+def _live(draft: Draft) -> Seen:
     """Return the networks that look live: those of the package, so that results are the same."""
     files = packaged()
     named = ", ".join(files)
-    _check_asked(parts, files, f"{named} look live")
-    chosen = _chosen(parts, lambda eye: eye.name in files)
+    _check_asked(draft, files, f"{named} look live")
+    chosen = _chosen(draft, lambda eye: eye.name in files)
     if not chosen:
-        raise parts.scenario.error(
+        raise draft.scenario.error(
             ("inference",),
-            f"'live': none of {named} stands for a model of arm '{parts.arm}'; ask for one with"
+            f"'live': none of {named} stands for a model of arm '{draft.arm}'; ask for one with"
             " 'eye', such as eye: eye-small, or let the arm run one as its model",
         )
     eyes = tuple(
         eye._replace(sha256=hashlib.sha256(files[eye.name].read_bytes()).hexdigest())
         for eye in chosen
     )
-    return Seen(sight.none(), eyes, live_scenes(), _stand_ins(parts, chosen))
+    return Seen(sight.none(), eyes, live_scenes(), _stand_ins(draft, chosen))
 
 
-def _check_asked(parts: Parts, known: Collection[str], help_: str) -> None:
+def _check_asked(draft: Draft, known: Collection[str], help_: str) -> None:
     """Refuse a network that is asked for and was never measured."""
-    for setup in parts.setups:
+    for setup in draft.setups:
         asked = setup.equipment.eye
         if asked is not None and asked not in known:
-            raise parts.scenario.error(
+            raise draft.scenario.error(
                 (*setup.keys, "eye"),
                 f"nobody sees as '{asked}'{did_you_mean(asked, list(known))}: {help_}",
             )
 
 
-def _stand_ins(parts: Parts, chosen: Sequence[Eye]) -> tuple[StandIn, ...]:
+def _stand_ins(draft: Draft, chosen: Sequence[Eye]) -> tuple[StandIn, ...]:
     """Return who stands for the model of each setup, and why."""
-    reader, out = parts.reader, []
-    for setup in parts.setups:
+    reader, out = draft.reader, []
+    for setup in draft.setups:
         at, app = int(setup.row["sight"]), setup.use.app
         known = reader.has_parameter("apps", app, "view")
         source = chosen[at].source if at >= 0 else _sources(setup)[0]
         place = f"{reader.text('apps', app, 'view')}, {source}" if known else ""
         name = chosen[at].name if at >= 0 else ""
         if at >= 0 and setup.equipment.bitrate is not None:
-            parts.remarks.append(_held(setup, source))
+            draft.remarks.append(_held(setup, source))
         out.append(standins.told(reader, setup.model, place, name, setup.equipment.eye))
     return tuple(out)
 
@@ -168,25 +168,25 @@ def _held(setup: Setup, source: str) -> str:
     )
 
 
-def _chosen(parts: Parts, known: Callable[[Eye], bool]) -> list[Eye]:
+def _chosen(draft: Draft, known: Callable[[Eye], bool]) -> list[Eye]:
     """Return the eyes of all setups; the row of each says which.
 
     For each the first that is known there, of those that are known behind every codec of the
     scenario's arms and before all, if any is: a model shall see alike wherever it runs.
     """
-    arms = parts.scenario.model.arms.values()
+    arms = draft.scenario.model.arms.values()
     sources = {RAW_NAME, *(e.codec for arm in arms for e in (arm, *arm.per.values()) if e.codec)}
 
     def everywhere(eye: Eye) -> bool:
         return all(known(eye._replace(source=source)) for source in sources)
 
     def first(setup: Setup) -> Eye | None:
-        there = list(filter(known, eyes_of(parts.reader, setup)))
+        there = list(filter(known, eyes_of(draft.reader, setup)))
         return next(filter(everywhere, there), there[0] if there else None)
 
-    firsts = [first(setup) for setup in parts.setups]
+    firsts = [first(setup) for setup in draft.setups]
     chosen = sorted({eye for eye in firsts if eye is not None})
-    for setup, eye in zip(parts.setups, firsts, strict=True):
+    for setup, eye in zip(draft.setups, firsts, strict=True):
         if eye is not None:
             setup.row["sight"] = chosen.index(eye)
     return chosen

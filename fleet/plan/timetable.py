@@ -13,7 +13,9 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
-from fleet.plan.columns import (
+from fleet.plan.network import Network
+from fleet.plan.placing import Placed
+from fleet.plan.plan import (
     DEMAND,
     EVENT_WIDTH,
     HOUR,
@@ -22,8 +24,6 @@ from fleet.plan.columns import (
     SENSOR_DOWN,
     Ints,
 )
-from fleet.plan.network import Network
-from fleet.plan.placing import Placed
 from fleet.plan.rollout import Spans, Written, blind_rows
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean

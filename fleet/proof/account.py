@@ -26,7 +26,7 @@ from fleet.plan import timetable
 from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
 from fleet.plan.placing import Placed, arm_of_each, place_sensors
-from fleet.proof.account_frames import Part, overlap_ns
+from fleet.proof.account_frames import Piece, overlap_ns
 from fleet.proof.account_rows import SECOND_NS, Kit, way
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
@@ -110,7 +110,7 @@ class _Account:
         self.parts = list(self._parts(frames))
         self.ran = [part for part in self.parts if part.what]
 
-    def _parts(self, frames: pa.Table) -> Iterator[Part]:
+    def _parts(self, frames: pa.Table) -> Iterator[Piece]:
         index = {sensor.name: i for i, sensor in enumerate(self.placed)}
         sensor = np.array([index[name] for name in frames["sensor"].to_pylist()], dtype=np.int64)
         group = np.array([s.group for s in self.placed])[sensor]
@@ -124,7 +124,7 @@ class _Account:
             hops = way(self.scenario, self.reader, g)
             for text in np.unique(setup[group == g]).tolist():
                 mine = (group == g) & (setup == text)
-                yield Part(
+                yield Piece(
                     kit, hops, text.partition(" ")[2], COARSEST_NS if traced else 0, self.since_ns,
                     {name: values[mine] for name, values in columns.items()},
                 )  # fmt: skip

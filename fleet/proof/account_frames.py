@@ -20,7 +20,7 @@ def overlap_ns(begin: Ints, end: Ints, since_ns: int) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
+class Piece:
     """The frames of a group that one network or codec took, or none.
 
     Attributes:

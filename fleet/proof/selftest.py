@@ -1,7 +1,7 @@
 """The selftest: both engines against queueing theory.
 
-Each case is a made-up world on the catalogue in `fleet/proof/bare` that is a textbook queue. A law
-is estimated in independent replications (`ABOUT` says how); an identity must hold to the unit.
+Each case is a made-up world on the catalogue in `fleet/proof/textbook` that is a textbook queue. A
+law is estimated in independent replications (`ABOUT` says how); an identity must hold to the unit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from fleet.model.books import CAPTURED, FATE_0
 from fleet.model.frames import FATE, FATES, SENSOR
-from fleet.plan.columns import Plan
+from fleet.plan.plan import Plan
 from fleet.proof.selftest_devices import CASES as DEVICES
 from fleet.proof.selftest_exact import CASES as EXACT
 from fleet.proof.selftest_queues import CASES as QUEUES

@@ -29,8 +29,8 @@ from fleet.model.frames import (
     START,
     UPLINK,
 )
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.plan import Plan
 from fleet.running.options import Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads
@@ -156,7 +156,7 @@ def world(sensors: Data, arm: Data, **changes: Any) -> Data:
         "name": "selftest",
         "start": "2024-05-16T17:00",
         "duration": "1 s",
-        "catalogue": "bare",
+        "catalogue": "textbook",
         "sensors": {n: {"app": "gaze", "uplink": "line"} | spec for n, spec in sensors.items()},
         "links": {"line": link("line")},
         "cloud": {"server": "server", "servers": 1, "decode": False},

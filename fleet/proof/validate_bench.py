@@ -15,8 +15,8 @@ from fleet.catalog import Catalog, Row
 from fleet.model.frames import FATE, FRAME, RESULT, SENSOR
 from fleet.model.power import StateEnergy
 from fleet.passing import passing_folder
-from fleet.plan.columns import Plan
 from fleet.plan.compile import compile_plan
+from fleet.plan.plan import Plan
 from fleet.results.energy import account
 from fleet.running.options import Options
 from fleet.running.run import Outcome, simulate

@@ -30,14 +30,14 @@ from fleet.model.frames import (
     Rows,
 )
 from fleet.model.link import PROPAGATION_NS, RETRY_NS
-from fleet.plan import columns
-from fleet.plan.columns import Floats, Ints, Plan
+from fleet.plan import plan as columns
+from fleet.plan.plan import Floats, Ints, Plan
 from fleet.reference.frame import Frame, as_rows
 from fleet.reference.links import Link
 from fleet.reference.sensor import Sensor
 from fleet.reference.servers import ServerPool
 
-Part = Generator[simpy.Event, Any, int]
+Step = Generator[simpy.Event, Any, int]
 """A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
 
 
@@ -89,7 +89,7 @@ class Reference:
         frame.done_ns, frame.fate = self.env.now, fate
         self.ended.append(self.flying.pop(who))
 
-    def in_sensor(self, sensor: Sensor, frame: Frame) -> Part:
+    def in_sensor(self, sensor: Sensor, frame: Frame) -> Step:
         """Be sensed, then inferred or encoded; a crash interrupts."""
         process = self.env.active_process
         if self.env.now < sensor.down_until_ns:
@@ -106,7 +106,7 @@ class Reference:
             sensor.inside.discard(process)
         return fate
 
-    def sense(self, sensor: Sensor, frame: Frame) -> Part:
+    def sense(self, sensor: Sensor, frame: Frame) -> Step:
         """Have the pixels read out; the DSP may not be free to take them."""
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
@@ -118,7 +118,7 @@ class Reference:
             return frames.SKIP_DSP_BUSY
         return IN_FLIGHT
 
-    def compute(self, sensor: Sensor, frame: Frame) -> Part:
+    def compute(self, sensor: Sensor, frame: Frame) -> Step:
         """Be inferred on the DSP, or be encoded; a result may end here."""
         env = self.env
         compute_ns, wait_ns, fetch_ns, sent = sensor.compute_ns, 0, 0, True
@@ -147,7 +147,7 @@ class Reference:
         """Return how much of what was begun at a time lies behind the warm-up."""
         return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
 
-    def on_the_way(self, sensor: Sensor, frame: Frame) -> Part:
+    def on_the_way(self, sensor: Sensor, frame: Frame) -> Step:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
         env, plan, s = self.env, self.plan, sensor.index
         self.leaves(sensor, frame)
@@ -187,7 +187,7 @@ class Reference:
         sensor.counts[count.SENT_METADATA] += message
         sensor.counts[count.SENT_PIXEL_FRAMES] += frame.payload_bytes > message
 
-    def over(self, link: Link, sensor: Sensor, frame: Frame, first: bool) -> Part:
+    def over(self, link: Link, sensor: Sensor, frame: Frame, first: bool) -> Step:
         """Cross a link: its queue, its port and its wire."""
         sent = yield link.enter(frame)
         if not sent:
@@ -202,7 +202,7 @@ class Reference:
         yield pause(self.env, wait_ns, FRAME)
         return IN_FLIGHT
 
-    def at_servers(self, pool: ServerPool, frame: Frame) -> Part:
+    def at_servers(self, pool: ServerPool, frame: Frame) -> Step:
         """Be decoded, wait for a batch, be inferred."""
         pool.counts[0, count.ARRIVED] += 1
         if pool.decoders.needed(frame.sensor) and not (yield pool.decoders.enter(frame)):

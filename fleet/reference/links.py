@@ -24,7 +24,7 @@ from fleet.model.books import (
     TAIL_NS,
 )
 from fleet.model.link import AIR_BPS, LOSS_PPB, RETRIES, buffer_ns, rate_bps, resent
-from fleet.plan.columns import Plan
+from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
 
 

@@ -9,8 +9,8 @@ import simpy
 from fleet.engine.looker import Looker
 from fleet.engine.tally import Tally
 from fleet.model import camera, capture, scene, sight
-from fleet.plan.columns import Plan
 from fleet.plan.light import light_by_second
+from fleet.plan.plan import Plan
 from fleet.reference.links import Radio
 
 

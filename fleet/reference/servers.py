@@ -23,7 +23,7 @@ from fleet.model.books import (
     STARTED,
 )
 from fleet.model.servers import batch_ns
-from fleet.plan.columns import Ints, Plan, Pool
+from fleet.plan.plan import Ints, Plan, Pool
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
 

@@ -34,7 +34,7 @@ from fleet.model.sight import (
     SUM_WRONG,
     UNANSWERED,
 )
-from fleet.plan.columns import Floats, Ints
+from fleet.plan.plan import Floats, Ints
 from fleet.results.scenes import Measures, interval, without_each
 from fleet.running.run import Outcome
 

@@ -14,8 +14,8 @@ import numpy as np
 from fleet.engine.tally import Tally
 from fleet.model.books import SENT_LINK_BITS, SENT_METADATA, SENT_PAYLOAD, SERVER_NS
 from fleet.model.frames import LEVELS
-from fleet.plan.columns import Plan, Prices
 from fleet.plan.equipment import MONTH_NS
+from fleet.plan.plan import Plan, Prices
 from fleet.results.energy import account
 
 _GB_BITS = 8e9

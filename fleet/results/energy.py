@@ -21,7 +21,7 @@ from fleet.model.books import (
     TAIL_NS,
 )
 from fleet.model.power import StateEnergy, dot, states
-from fleet.plan.columns import (
+from fleet.plan.plan import (
     ARRIVED_NS,
     DOWN_BITS,
     KIND,

@@ -43,7 +43,7 @@ from fleet.model.frames import (
     LOST_EDGE_QUEUE,
     SKIP_DSP_BUSY,
 )
-from fleet.plan.columns import Floats, Ints, Plan, Pool
+from fleet.plan.plan import Floats, Ints, Plan, Pool
 from fleet.running.run import Outcome
 
 BUSY = 0.9

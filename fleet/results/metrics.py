@@ -27,7 +27,7 @@ from fleet.model.books import (
 )
 from fleet.model.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED
 from fleet.model.setup import SIGHT
-from fleet.plan.columns import (
+from fleet.plan.plan import (
     ARRIVED_NS,
     ASKED_NS,
     DOWN_BITS,

@@ -34,7 +34,7 @@ from fleet.model import scene
 from fleet.model.books import VISITORS
 from fleet.model.scene import SECOND_NS
 from fleet.model.sight import LIGHTS, SUM_UNSEEN, SUM_WANTED
-from fleet.plan.columns import Floats, Ints, Keys, Plan
+from fleet.plan.plan import Floats, Ints, Keys, Plan
 from fleet.results.interval import interval95
 from fleet.results.sightings import Sightings, Windows, sightings
 from fleet.running.run import Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.plan.columns import KIND, MODEL_WRITE, TARGET, TIME_NS, B, Ints, Plan
+from fleet.plan.plan import KIND, MODEL_WRITE, TARGET, TIME_NS, B, Ints, Plan
 
 
 def writes(plan: Plan) -> Ints:

@@ -22,8 +22,8 @@ from fleet.model.books import BIN_NS, FATE_0
 from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED
 from fleet.model.scene import SECOND_NS
 from fleet.model.setup import SIGHT
-from fleet.plan.columns import Floats, Ints, Plan
 from fleet.plan.light import light_by_second
+from fleet.plan.plan import Floats, Ints, Plan
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
 

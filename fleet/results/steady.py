@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fleet.model.books import BIN_NS
-from fleet.plan.columns import Floats
+from fleet.plan.plan import Floats
 from fleet.running.run import Outcome
 
 BATCHES = 10

@@ -14,7 +14,7 @@ from fleet.interrupt import check
 from fleet.model import sight
 from fleet.model.books import BIN_NS, FATE_0
 from fleet.model.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SETUP, SIGHT
-from fleet.plan.columns import Ints
+from fleet.plan.plan import Ints
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
 from fleet.sketch import upper_ns

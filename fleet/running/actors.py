@@ -16,8 +16,8 @@ from fleet.engine.snapshot import State
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window, windows
 from fleet.model.frames import Columns
-from fleet.plan.columns import Plan
-from fleet.plan.partition import Part
+from fleet.plan.partition import Territory
+from fleet.plan.plan import Plan
 from fleet.running.executor import Spent
 from fleet.running.live_eyes import open_eyes
 
@@ -62,10 +62,10 @@ class ShardActor(Actor):
     """A shard in a process of its own."""
 
     def __init__(
-        self, plan: Plan, part: Part, slice_ns: int, state: State | None, *, keep: bool
+        self, plan: Plan, territory: Territory, slice_ns: int, state: State | None, *, keep: bool
     ) -> None:
         """Set up a shard at time zero, or in a state."""
-        self.process: Shard = Shard(plan, part, open_eyes, keep=keep)
+        self.process: Shard = Shard(plan, territory, open_eyes, keep=keep)
         super().__init__(slice_ns, state)
 
     def advance(self, window: Window) -> tuple[list[list[Columns]], int]:
@@ -80,10 +80,10 @@ class RegionActor(Actor):
     """A region in a process of its own."""
 
     def __init__(
-        self, plan: Plan, part: Part, slice_ns: int, state: State | None, *, keep: bool
+        self, plan: Plan, territory: Territory, slice_ns: int, state: State | None, *, keep: bool
     ) -> None:
         """Set up a region at time zero, or in a state."""
-        self.process: Region = Region(plan, part, keep=keep)
+        self.process: Region = Region(plan, territory, keep=keep)
         super().__init__(slice_ns, state)
 
     def advance(self, window: Window, place: int, *transfers: list[list[Columns]]) -> None:

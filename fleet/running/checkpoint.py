@@ -19,7 +19,7 @@ from pathlib import Path
 from fleet.engine.snapshot import State, read, sync_folder, write, write_text
 from fleet.errors import InputError
 from fleet.interrupt import whole
-from fleet.plan.columns import Plan
+from fleet.plan.plan import Plan
 
 ABOUT = "about.json"
 VERSION = f"{metadata.version('sensor-fleet')}/2"

@@ -14,8 +14,8 @@ from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.interrupt import check
 from fleet.model.frames import Rows
-from fleet.plan.columns import Ints, Plan
 from fleet.plan.partition import Partition
+from fleet.plan.plan import Ints, Plan
 from fleet.reference.life import Reference
 from fleet.running.checkpoint import Checkpoints
 from fleet.running.live_eyes import open_eyes
@@ -137,7 +137,7 @@ class LocalExecutor:
     @property
     def _all(self) -> dict[str, LogicalProcess]:
         processes: list[LogicalProcess] = [*self._shards, *self._regions]
-        return {process.part.name: process for process in processes}
+        return {process.territory.name: process for process in processes}
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""

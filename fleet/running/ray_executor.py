@@ -20,8 +20,8 @@ from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.interrupt import LOOK_S, check, deaf, pressed
 from fleet.model.frames import Rows
-from fleet.plan.columns import Ints, Plan
-from fleet.plan.partition import Part, Partition
+from fleet.plan.partition import Partition, Territory
+from fleet.plan.plan import Ints, Plan
 from fleet.running.actors import RegionActor, ShardActor
 from fleet.running.checkpoint import Checkpoints
 from fleet.running.executor import Effort, Progress, merged, no_progress, shard_of
@@ -147,7 +147,7 @@ class RayExecutor:
             keep: keep the finished frames.
             checkpoints: where to keep the state from time to time.
         """
-        check_memory(len(partition.parts))
+        check_memory(len(partition.territories))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self.restarts, self.peak_transfer_bytes = 0, 0
@@ -161,10 +161,10 @@ class RayExecutor:
         cpus = float(ray.cluster_resources().get("CPU", 1.0))
         plan = ray.put(self.plan)
 
-        def held(part: Part) -> tuple[Any, ...]:
-            return plan, part, self._slice_ns, states.get(part.name)
+        def held(territory: Territory) -> tuple[Any, ...]:
+            return plan, territory, self._slice_ns, states.get(territory.name)
 
-        processes = len(self.partition.parts)
+        processes = len(self.partition.territories)
         shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / processes))
         region = ray.remote(RegionActor).options(num_cpus=0)
         self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
@@ -249,7 +249,9 @@ class RayExecutor:
 
     def _named(self, found: list[T]) -> dict[str, T]:
         """Return what the actors said, by the names of their parts."""
-        return {part.name: said for part, said in zip(self.partition.parts, found, strict=True)}
+        return {
+            part.name: said for part, said in zip(self.partition.territories, found, strict=True)
+        }
 
     def _ask(self, ask: Callable[[Any], Any], of: slice = slice(None)) -> list[Any]:
         """Return the answers of all actors, or of some; they are asked again if one dies."""

@@ -16,8 +16,8 @@ from fleet.errors import InputError
 from fleet.model import capture
 from fleet.model.frames import FRAME, SENSOR, WIDTH, Rows
 from fleet.model.scene import SECOND_NS
-from fleet.plan.columns import Plan
 from fleet.plan.partition import Partition, partition
+from fleet.plan.plan import Plan
 from fleet.running.checkpoint import Checkpoints, passing
 from fleet.running.executor import NO_EFFORT, Effort, Executor, LocalExecutor, ReferenceExecutor
 from fleet.running.options import Engine, Options, Place

@@ -20,7 +20,7 @@ from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
 from fleet.interrupt import whole
 from fleet.passing import remove
-from fleet.plan.columns import Plan
+from fleet.plan.plan import Plan
 from fleet.running.checkpoint import VERSION, Checkpoints
 from fleet.running.executor import Effort
 from fleet.running.run import Outcome

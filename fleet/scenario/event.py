@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from fleet.errors import InputError
-from fleet.scenario.words import Count, FrameRate, Model, Moment, Name, Share, Target, TimeNs
+from fleet.scenario.quantities import Count, FrameRate, Model, Moment, Name, Share, Target, TimeNs
 
 
 class Event(Model):

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from fleet.errors import InputError
 from fleet.scenario import strict_yaml
+from fleet.scenario.quantities import FORMS
 from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Document, Keys, Value
-from fleet.scenario.words import FORMS
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fleet.errors import InputError
 from fleet.scenario.demand import PeoplePerHour
 from fleet.scenario.event import Event
 from fleet.scenario.publish import parse_publish
-from fleet.scenario.words import (
+from fleet.scenario.quantities import (
     Count,
     DataBit,
     FrameRate,

@@ -1,4 +1,4 @@
-"""Figures of a run: latency, bandwidth, power, the map; see `fleet.show.paper` for their look."""
+"""Figures of a run: latency, bandwidth, power, the map; see `fleet.show.style` for their look."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fleet.interrupt import check
 from fleet.model.books import BIN_NS
 from fleet.model.frames import STAGES
 from fleet.results.record import Record
-from fleet.show.paper import (
+from fleet.show.style import (
     COLOURS,
     HATCHES,
     LINES,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fleet.results.record import Record
-from fleet.show.paper import COLOURS, MARKERS, WIDTH_IN, Table, one_legend
+from fleet.show.style import COLOURS, MARKERS, WIDTH_IN, Table, one_legend
 
 MEASURES = {
     "miscount_per_5_min": "miscount in 5 minutes (objects; less is better)",

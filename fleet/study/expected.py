@@ -8,8 +8,8 @@ import numpy as np
 
 from fleet.model import link as uplink
 from fleet.plan import expected
-from fleet.plan.columns import Ints, Plan, Pool
 from fleet.plan.expected import Flows
+from fleet.plan.plan import Ints, Plan, Pool
 from fleet.results.load import server_fps
 
 

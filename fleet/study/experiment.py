@@ -12,9 +12,9 @@ from typing import Any
 from fleet.errors import InputError
 from fleet.interrupt import check
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE
-from fleet.plan.columns import Plan
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
+from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
 from fleet.running.options import Engine, Options, Place

@@ -11,9 +11,9 @@ import numpy as np
 from fleet.model import capture
 from fleet.model.setup import SIGHT
 from fleet.plan import expected
-from fleet.plan.columns import EVENT_NAMES, KIND, Plan
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
+from fleet.plan.plan import EVENT_NAMES, KIND, Plan
 from fleet.running.run import default_window_ns
 from fleet.study.expected import load_facts
 from fleet.study.experiment import remarks

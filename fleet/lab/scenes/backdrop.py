@@ -13,7 +13,7 @@ import numpy as np
 
 from fleet.chance import mix64, uniform
 from fleet.eyes.clip import Pixels
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.lab.scenes.lens import Lens, draw
 from fleet.lab.scenes.light import Light, shine
 from fleet.lab.scenes.paint import Floats
@@ -33,7 +33,7 @@ _FLOORS = ((150, 148, 142), (126, 122, 118), (176, 168, 154), (112, 104, 96), (1
 _WALLS = ((170, 152, 130), (150, 92, 74), (188, 184, 176), (122, 120, 124), (196, 180, 140))
 
 
-@part
+@inlined
 def _cell(key: np.uint64, i: int, j: int) -> float:
     """Return a uniform draw of the cell (i, j)."""
     return uniform(mix64(key + np.uint64(i + 1_000_003)), j + 500_009)
@@ -50,19 +50,19 @@ def _cloud(key: np.uint64, x: float, y: float) -> float:
     return low * (1.0 - v) + high * v - 0.5
 
 
-@part
+@inlined
 def _line(off: float, wide: float, pixel_m: float) -> float:
     """Return how much of a pixel a line covers whose middle is `off` away, 0 to 1."""
     return max(0.0, min(1.0, min(wide / pixel_m, (0.5 * wide - abs(off)) / pixel_m + 0.5)))
 
 
-@part
+@inlined
 def _apart(x: float, step: float) -> float:
     """Return how far x is from the nearest multiple of a step."""
     return x - step * math.floor(x / step + 0.5)
 
 
-@part
+@inlined
 def _mix(out: Floats, colours: Floats, row: int, share: float) -> None:
     for c in range(3):
         out[c] += (colours[row, c] - out[c]) * share

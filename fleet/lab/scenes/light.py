@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fleet.chance import bits64, uniform
 from fleet.eyes.clip import Pixels
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 from fleet.lab.scenes.lens import draw
 from fleet.lab.scenes.paint import Floats
 
@@ -80,7 +80,7 @@ def light_of(view: str, name: str, key: int) -> Light:
     )
 
 
-@part
+@inlined
 def shine(lights: Floats, x: float, y: float, z: float, channel: int) -> float:
     """Return the light at a point, as a share of full daylight.
 

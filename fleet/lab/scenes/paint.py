@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fleet.chance import bits64
 from fleet.eyes.clip import Pixels
-from fleet.kernel import kernel, part
+from fleet.kernel import inlined, kernel
 
 Floats = NDArray[np.float64]
 Owner = NDArray[np.int16]
@@ -24,7 +24,7 @@ Mask = NDArray[np.uint8]
 ALL, LEFT = 0, 1
 
 
-@part
+@inlined
 def grown(extent: Floats, x0: float, y0: float, x1: float, y1: float) -> None:
     """Let an extent (x0, y0, x1, y1) take in another."""
     extent[0] = min(extent[0], x0)
@@ -33,7 +33,7 @@ def grown(extent: Floats, x0: float, y0: float, x1: float, y1: float) -> None:
     extent[3] = max(extent[3], y1)
 
 
-@part
+@inlined
 def _put(
     pixels: Pixels, owner: Owner, books: Books, y: int, x: int,
     who: int, red: float, green: float, blue: float, cover: float,

@@ -11,10 +11,10 @@ from fleet.catalog import Reader
 from fleet.model.camera import wire_bits
 from fleet.plan import equipment
 from fleet.plan.capture_times import CaptureTimes
-from fleet.plan.columns import Ints
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
+from fleet.plan.plan import Ints
 from fleet.plan.timetable import lower
 from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
@@ -23,7 +23,7 @@ from fleet.scenario.strict_yaml import Keys
 
 
 @dataclass
-class Parts:
+class Draft:
     """An arm of a scenario on its way to a plan.
 
     Attributes:
@@ -57,30 +57,30 @@ class Parts:
         return self.setups[int(self.setup_of[sensor])]
 
 
-def add_setups(parts: Parts) -> None:
+def add_setups(draft: Draft) -> None:
     """Make a setup for each (arm, group) that has sensors, and find each sensor's.
 
     Raises:
         InputError: the equipment of an arm cannot be used.
     """
     known: dict[tuple[str, str], int] = {}
-    setup_of = np.empty(len(parts.placed), dtype=np.int64)
-    for s, (sensor, arm) in enumerate(zip(parts.placed, parts.arm_of, strict=True)):
+    setup_of = np.empty(len(draft.placed), dtype=np.int64)
+    for s, (sensor, arm) in enumerate(zip(draft.placed, draft.arm_of, strict=True)):
         key = (arm, sensor.group)
         if key not in known:
-            known[key] = len(parts.setups)
-            parts.setups.append(_setup(parts, arm, sensor.group))
+            known[key] = len(draft.setups)
+            draft.setups.append(_setup(draft, arm, sensor.group))
         setup_of[s] = known[key]
-    parts.setup_of = setup_of
+    draft.setup_of = setup_of
 
 
-def _setup(parts: Parts, arm: str, group: str) -> Setup:
-    scenario = parts.scenario
+def _setup(draft: Draft, arm: str, group: str) -> Setup:
+    scenario = draft.scenario
     chosen = equipment.choose(scenario, arm, group)
-    names = {sensor.name for sensor in parts.placed if sensor.group == group}
+    names = {sensor.name for sensor in draft.placed if sensor.group == group}
     rate = stated = Fraction(scenario.model.sensors[group].rate)
-    if group in parts.times.rates:  # k frames are k - 1 periods: both ends may lie in the run
-        rate = parts.times.rates[group]
+    if group in draft.times.rates:  # k frames are k - 1 periods: both ends may lie in the run
+        rate = draft.times.rates[group]
         stated = rate - Fraction(1_000_000_000, scenario.model.duration)
     changed = [
         event.rate
@@ -91,14 +91,14 @@ def _setup(parts: Parts, arm: str, group: str) -> Setup:
     _check_rate(scenario, arm, group, chosen.rate, fastest)
     app = scenario.model.sensors[group].app
     use = Use(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
-    setup = equipment.build(scenario, parts.reader, chosen, ("arms", arm), use)
+    setup = equipment.build(scenario, draft.reader, chosen, ("arms", arm), use)
     if setup.row["i_day"] > 0 and any(lower(one, chosen.rate) != use.rate for one in changed):
         held = ", so the bitrate is not held" if chosen.bitrate is not None else ""
-        parts.remarks.append(
+        draft.remarks.append(
             f"Frames of '{group}' in arm '{arm}' stay as large as at {float(use.rate):g} fps when"
             f" events change the rate{held}."
         )
-    _check_buffers(parts, setup, group)
+    _check_buffers(draft, setup, group)
     return setup
 
 
@@ -123,7 +123,7 @@ def _check_rate(
         )
 
 
-def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
+def _check_buffers(draft: Draft, setup: Setup, group: str) -> None:
     """Refuse a frame that can never fit into a buffer on its way."""
     row = setup.row
     message = row["metadata_envelope"] + row["metadata_base"] * (
@@ -132,25 +132,25 @@ def _check_buffers(parts: Parts, setup: Setup, group: str) -> None:
     largest = max(row[name] for name in BYTES_BY_LIGHT) + row["pixels_base"] + message
     overhead = [int(row[f]) for f in ("per_message", "segment", "per_segment")]
     bits = wire_bits(int(largest), *overhead)
-    for c in parts.net.paths[group]:
-        kind = parts.net.classes[c]
-        if bits > kind.buffer_bit and kind.name in parts.scenario.model.links:
-            raise parts.scenario.error(
+    for c in draft.net.paths[group]:
+        kind = draft.net.classes[c]
+        if bits > kind.buffer_bit and kind.name in draft.scenario.model.links:
+            raise draft.scenario.error(
                 ("links", kind.name),
                 f"its buffer of {kind.buffer_bit // 8:,} B never holds a frame of {bits // 8:,} B"
                 f" from '{group}' ({setup.name}); give it a larger 'buffer'",
             )
 
 
-def setup_with_model(parts: Parts, old: Setup, model: str, keys: Keys) -> int:
+def setup_with_model(draft: Draft, old: Setup, model: str, keys: Keys) -> int:
     """Return the index of a setup like another one with another model, made if it is new.
 
     Raises:
         InputError: the model is not known or does not fit.
     """
     chosen = old.equipment.model_copy(update={"model": model})
-    for i, setup in enumerate(parts.setups):
+    for i, setup in enumerate(draft.setups):
         if setup.equipment == chosen and setup.use == old.use:
             return i
-    parts.setups.append(equipment.build(parts.scenario, parts.reader, chosen, keys, old.use))
-    return len(parts.setups) - 1
+    draft.setups.append(equipment.build(draft.scenario, draft.reader, chosen, keys, old.use))
+    return len(draft.setups) - 1
