@@ -14,12 +14,12 @@ from fleet.model import sight
 from fleet.model.books import CAPTURED, SENT_LINK_BITS
 from fleet.results.accuracy import measures
 from fleet.results.latency import RANKS, WITHIN_NS
+from fleet.results.measures import value
 from fleet.results.metrics import summarise
 from fleet.running.options import Options
 from fleet.running.run import Outcome
 from fleet.sketch import step_ns
 from fleet.study.experiment import run
-from fleet.study.measures import value
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import worlds
 from rich.console import Console
@@ -76,6 +78,26 @@ def test_a_record_that_was_read_can_be_compared(run_and_folder: tuple[Record, Pa
                 assert repr(one.to_pydict()) == repr(other.to_pydict())  # NaN is NaN
     counts = fresh.outcomes["cloud"][1].tally.sensors
     assert read.tables.of("sensors", "cloud", 1)["captured"].to_pylist() == counts[:, 0].tolist()
+
+
+def test_the_long_table_has_every_number_of_every_replication(
+    run_and_folder: tuple[Record, Path],
+) -> None:
+    fresh, folder = run_and_folder
+    rows = pq.read_table(folder / "metrics.parquet").to_pylist()
+    key = itemgetter("arm", "replication", "group", "metric")
+    assert len({key(row) for row in rows}) == len(rows)
+    told = {key(row): (row["value"], row["unit"]) for row in rows}
+    for arm, runs in fresh.numbers.items():
+        for replication, run in enumerate(runs):
+            of = (arm, replication, None)
+            assert told[*of, "power_w.total"] == (run["power_w"]["total"], "W")
+            wan = run["bandwidth_mbit_s"]["wan"]["mean"]
+            assert told[*of, "bandwidth_mbit_s.wan.mean"] == (wan, "Mbit/s")
+            assert told[*of, "cost_usd_per_sensor_month.total"] == (None, "USD")
+            p99 = run["groups"]["cam"]["latency_ms"]["p99"]
+            assert told[arm, replication, "cam", "latency_ms.p99"] == (p99, "ms")
+    assert {row["unit"] for row in rows} >= {"share", "frames", "mJ", "B", "objects"}
 
 
 @pytest.mark.parametrize(

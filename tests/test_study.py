@@ -17,13 +17,7 @@ import worlds
 import fleet
 from fleet.errors import InputError
 from fleet.results.interval import interval95, t95
-from fleet.running.options import Options
-from fleet.show import terminal
-from fleet.show.folder import write_folder
-from fleet.study import experiment
-from fleet.study.compare import compare
-from fleet.study.experiment import run
-from fleet.study.measures import (
+from fleet.results.measures import (
     BYTES,
     FRAMES,
     MBIT_S,
@@ -35,6 +29,12 @@ from fleet.study.measures import (
     of_links,
     why_unknown,
 )
+from fleet.running.options import Options
+from fleet.show import terminal
+from fleet.show.folder import write_folder
+from fleet.study import experiment
+from fleet.study.compare import compare
+from fleet.study.experiment import run
 from fleet.study.slo import judge, objectives
 
 

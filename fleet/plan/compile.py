@@ -25,7 +25,7 @@ from fleet.plan.placing import Placement
 from fleet.plan.plan import Floats, Ints, Keys, Plan, Prices
 from fleet.plan.sights import build as build_sights
 from fleet.plan.sights import task_of
-from fleet.scenario import user_rows as own_rows
+from fleet.scenario import user_rows
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.units import format_time_ns
 
@@ -42,7 +42,7 @@ def catalogue(scenario: Scenario) -> Catalog:
     path = scenario.folder / folder
     if not path.is_dir():
         raise scenario.error(("catalogue",), f"folder '{folder}' not found beside the scenario")
-    own = dict(own_rows.read(file) for file in _ending(path, ".yaml", ".yml"))
+    own = dict(user_rows.read(file) for file in _ending(path, ".yaml", ".yml"))
     return Catalog.load(_ending(path, ".csv"), own)
 
 

@@ -18,6 +18,7 @@ import yaml
 from fleet.errors import InputError
 from fleet.interrupt import check, whole
 from fleet.passing import passing, passing_folder
+from fleet.results.metric_table import metric_table
 from fleet.results.record import Record
 from fleet.results.tables import frame_table
 from fleet.running.run import Outcome
@@ -135,6 +136,7 @@ def write(
         for name, table in record.tables._asdict().items():
             check()
             pq.write_table(table, folder / f"{name}.parquet")
+        pq.write_table(metric_table(record.numbers), folder / "metrics.parquet")
         if draw is not None:
             (folder / "figures").mkdir()
             draw(folder / "figures")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from fleet.results.measures import unit_of, value, why_unknown
 from fleet.results.record import Record
-from fleet.study.measures import unit_of, value, why_unknown
 
 Arms = Mapping[str, Mapping[str, Any]]
 _LABELS = {

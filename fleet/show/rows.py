@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import floor, log10
 from typing import Any
 
-from fleet.study.measures import number, value
+from fleet.results.measures import number, value
 
 Arms = Mapping[str, Mapping[str, Any]]
 Row = tuple[str, str, list[str]]

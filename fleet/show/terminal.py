@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fleet.results.measures import unit_of
 from fleet.results.record import Record
 from fleet.show.differences import differences
 from fleet.show.remarks import load_remarks
 from fleet.show.rows import EMPTY, Arms, Row, sections
 from fleet.sketch import RESOLUTION, STEPS
-from fleet.study.measures import unit_of
 
 _TITLE_WIDTH, _ARM_WIDTH = 30, 11  # where titles of sections and names of arms break
 

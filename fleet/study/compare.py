@@ -18,8 +18,8 @@ from typing import Any
 from fleet.eyes.task_tables import SITES
 from fleet.results import scenes, service
 from fleet.results.interval import interval95
+from fleet.results.measures import NUMBERS, PERCENTILES, of_links, value
 from fleet.sketch import step_ns
-from fleet.study.measures import NUMBERS, PERCENTILES, of_links, value
 
 
 def compare(

@@ -11,8 +11,7 @@ from typing import Any
 
 from fleet.errors import InputError
 from fleet.plan.network import radio_name
-from fleet.scenario.load import Scenario, did_you_mean
-from fleet.study.measures import (
+from fleet.results.measures import (
     NUMBERS,
     SERVED,
     SHARES,
@@ -22,6 +21,7 @@ from fleet.study.measures import (
     unit_of,
     why_unknown,
 )
+from fleet.scenario.load import Scenario, did_you_mean
 
 _FORM = re.compile(
     r"^(?:(?P<arm>[A-Za-z0-9_.\-]+):\s+)?(?P<metric>\w[\w.\- ]*?)\s*(?P<sign><=|>=|<|>)\s*"
@@ -37,7 +37,7 @@ class Objective:
     Attributes:
         text: as written.
         arm: the arm it is for; None: all.
-        metric: a number of the arm (`fleet.study.measures`).
+        metric: a number of the arm (`fleet.results.measures`).
         sign: one of < <= > >=.
         bound: the number after the sign, in the metric's own unit.
     """
