@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from operator import itemgetter
@@ -17,6 +18,7 @@ import fleet
 from fleet.errors import InputError
 from fleet.results.record import Record
 from fleet.results.tables import Tables
+from fleet.scenario.load import loads
 from fleet.show import figures, terminal
 
 
@@ -120,6 +122,30 @@ def test_other_folders_are_refused(
         Record.load(folder)
     assert said in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+def test_a_result_folder_can_be_checked_and_run_anywhere(tmp_path: Path) -> None:
+    """It holds the files that its scenario names, with their SHA-256, and gives the same bits."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(worlds.HERE / "catalogue", home / "own")
+    shutil.copy(worlds.HERE / "demand.csv", home / "people.csv")
+    (home / "times.csv").write_text("t_ms\n" + "".join(f"{40 * k}\n" for k in range(50)))
+    data = worlds.scenario(catalogue="own", city={"demand": "people.csv"}, traces=worlds.traces())
+    data["sensors"]["cam"]["capture"] = {"trace": {"file": "times.csv", "column": "t_ms"}}
+    del data["sensors"]["cam"]["rate"]
+    loaded = loads(json.dumps(data), str(home / "mine.yaml"))
+    first = fleet.run(loaded, executor="local", save=home / "out")
+    inputs = json.loads((home / "out" / "run.json").read_text())["inputs"]
+    assert set(inputs) >= {"people.csv", "times.csv", "own/links.csv", worlds.traces()}
+    assert [name for name, one in inputs.items() if not one["copied"]] == [worlds.traces()]
+    digest = hashlib.sha256((home / "people.csv").read_bytes()).hexdigest()
+    assert inputs["people.csv"]["sha256"] == digest
+    shutil.move(home / "out", tmp_path / "elsewhere")
+    shutil.rmtree(home)
+    again = fleet.run(tmp_path / "elsewhere", executor="local")
+    assert again.summary["fingerprint"] == first.summary["fingerprint"]
+    assert again.summary["run_id"] == first.summary["run_id"]
 
 
 def changed(folder: Path, schema: str) -> None:

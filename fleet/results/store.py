@@ -18,6 +18,7 @@ import yaml
 from fleet.errors import InputError
 from fleet.interrupt import check, whole
 from fleet.passing import passing, passing_folder
+from fleet.results.inputs import copy_inputs
 from fleet.results.metric_table import metric_table
 from fleet.results.record import Record
 from fleet.results.tables import frame_table
@@ -130,7 +131,6 @@ def write(
     with new_folder(path) as folder:
         _write_json(folder / "summary.json", record.summary)
         _write_json(folder / "replications.json", record.numbers)
-        _write_json(folder / "run.json", provenance(record))
         text = yaml.safe_dump(record.scenario.data, sort_keys=False, allow_unicode=True)
         (folder / "scenario.yaml").write_text(text, encoding="utf-8")
         for name, table in record.tables._asdict().items():
@@ -140,6 +140,8 @@ def write(
         if draw is not None:
             (folder / "figures").mkdir()
             draw(folder / "figures")
+        inputs = copy_inputs(record.scenario, folder)
+        _write_json(folder / "run.json", {**provenance(record), "inputs": inputs})
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -72,13 +72,15 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Read a scenario.
 
     Args:
-        path: a YAML file.
+        path: a YAML file, or a folder of results, which holds the scenario that was run.
         overrides: `key.path=value` texts that replace values before checking; a value is YAML.
 
     Raises:
         InputError: the file or an override cannot be used.
     """
-    return _checked(strict_yaml.load(Path(path)), overrides)
+    file = Path(path)
+    file = file / "scenario.yaml" if file.is_dir() else file
+    return _checked(strict_yaml.load(file), overrides)
 
 
 def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Scenario:
