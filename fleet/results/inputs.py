@@ -1,4 +1,4 @@
-"""The files that a scenario names, copied into its results: these can be checked and run anywhere."""
+"""The files that a scenario names, copied into its results, which then run anywhere."""
 
 from __future__ import annotations
 
