@@ -8,14 +8,31 @@ a sensor and one a frame, resources as queues, time in whole nanoseconds.
     backhaul_ns, servers, server_ns
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import time
+from collections.abc import Generator
+from typing import Any
 
 import simpy
 
+Process = Generator[simpy.Event, Any, None]
+Work = dict[str, Any]
+Took = list[tuple[int, int]]
 
-def frame(env, work, cell, backhaul, pool, took):
+
+class Cell(simpy.Resource):
+    """A radio cell, which has a number."""
+
+    number = 0
+
+
+def frame(
+    env: simpy.Environment, work: Work, cell: Cell, backhaul: simpy.Resource,
+    pool: simpy.Resource, took: Took,
+) -> Process:  # fmt: skip
     """Pass the three queues and note how long it took."""
     began = env.now
     cell_ns = work["cells_ns"][cell.number]
@@ -24,10 +41,13 @@ def frame(env, work, cell, backhaul, pool, took):
         with queue.request() as turn:
             yield turn
             yield env.timeout(service_ns)
-    took.append((began, env.now - began))
+    took.append((int(began), int(env.now - began)))
 
 
-def sensor(env, work, spec, cells, backhaul, pool, took):
+def sensor(
+    env: simpy.Environment, work: Work, spec: Work, cells: list[Cell], backhaul: simpy.Resource,
+    pool: simpy.Resource, took: Took,
+) -> Process:  # fmt: skip
     """Capture a frame every period."""
     yield env.timeout(spec["first_ns"])
     while True:
@@ -35,16 +55,16 @@ def sensor(env, work, spec, cells, backhaul, pool, took):
         yield env.timeout(work["period_ns"])
 
 
-def main():
+def main() -> None:
     """Run the workload."""
     work = json.load(sys.stdin)
     env = simpy.Environment()
-    cells = [simpy.Resource(env) for _ in work["cells_ns"]]
+    cells = [Cell(env) for _ in work["cells_ns"]]
     for number, cell in enumerate(cells):
         cell.number = number
     backhaul = simpy.Resource(env)
     pool = simpy.Resource(env, capacity=work["servers"])
-    took = []
+    took: Took = []
     for spec in work["sensors"]:
         env.process(sensor(env, work, spec, cells, backhaul, pool, took))
     began = time.perf_counter()

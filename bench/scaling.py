@@ -7,11 +7,15 @@ a fresh process: the columns engine in one process and under Ray with two shards
 engine, which is plain SimPy, for as long as one has patience.
 """
 
+from __future__ import annotations
+
 import argparse
 import csv
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -22,7 +26,7 @@ from fleet.bench.job import Job, measure
 from fleet.show.style import COLOURS
 
 SECONDS = 60
-WAYS = {
+WAYS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "columns, one process": ({}, (100, 1_000, 10_000, 100_000, 1_000_000)),
     "columns, Ray, 2 shards": (
         {"executor": "ray", "shards": 2}, (1_000, 10_000, 100_000, 1_000_000),
@@ -32,7 +36,7 @@ WAYS = {
 COLUMNS = ("way", "sensors", "frames", "run_s", "plan_s", "memory_mb", "us_per_frame")
 
 
-def points():
+def points() -> Iterator[tuple[object, ...]]:
     """Measure every point; yield rows of `COLUMNS`."""
     for way, (how, sizes) in WAYS.items():
         for sensors in sizes:
@@ -47,9 +51,9 @@ def points():
             yield row
 
 
-def draw(rows, path):
+def draw(rows: Sequence[tuple[Any, ...]], path: Path) -> None:
     """Draw time and memory over sensors."""
-    style = {"font.size": 8, "legend.frameon": False, "pdf.fonttype": 42,
+    style: dict[Any, Any] = {"font.size": 8, "legend.frameon": False, "pdf.fonttype": 42,
              "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(7.0, 2.9), layout="constrained")
@@ -78,9 +82,9 @@ def draw(rows, path):
             figure.savefig(path.with_suffix(f".{kind}"), dpi=200)
 
 
-def main():
+def main() -> None:
     """Measure, then write table, figure and where that was; or draw the figure of a table again."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=Path("results/scaling"))
     parser.add_argument("--draw", action="store_true", help="only draw the table that is there")
     said = parser.parse_args()

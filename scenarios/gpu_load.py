@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,10 +28,10 @@ SECONDS = SCENARIO.model.duration / 1e9
 Row = dict[str, float]
 
 
-def millijoule(numbers: dict, component: str, *states: str) -> float:
+def millijoule(numbers: dict[str, Any], component: str, *states: str) -> float:
     """Return the energy of some states of a component for each frame captured; mJ."""
     watts = sum(numbers["power_states_w"][component][state] for state in states)
-    return watts * 1000 / (numbers["frames"]["captured"] / SECONDS)
+    return float(watts * 1000 / (numbers["frames"]["captured"] / SECONDS))
 
 
 def measure(cameras: int, rate_fps: float) -> Row:

@@ -128,7 +128,7 @@ def wan(numbers: Numbers) -> float:
 
 def lost(numbers: Numbers) -> float:
     """Return the share of frames that are lost."""
-    return sum(numbers["frames"]["lost"].values()) / numbers["frames"]["captured"]
+    return float(sum(numbers["frames"]["lost"].values()) / numbers["frames"]["captured"])
 
 
 HEADER = (

@@ -156,8 +156,9 @@ def _run(command: Sequence[str], folder: str) -> None:
 
 def read_clip(content: bytes) -> Clip:
     """Decode the clip and tell its background and its activity."""
-    with av.open(io.BytesIO(content)) as container:
-        frames = [f.reformat(format="yuv420p").to_ndarray() for f in container.decode(video=0)]
+    with av.open(io.BytesIO(content), "r") as container:
+        shown = (f.reformat(format="yuv420p").to_ndarray() for f in container.decode(video=0))
+        frames = [picture.astype(np.uint8, copy=False) for picture in shown]
     if len(frames) != FRAMES or frames[0].shape != (HEIGHT * 3 // 2, WIDTH):
         raise SystemExit(f"the decoder gave {len(frames)} frames of shape {frames[0].shape}")
     sample = np.stack([frame[:HEIGHT] for frame in frames[::5]])
@@ -469,7 +470,7 @@ def _pixel_exponents(setting: Setting) -> Iterator[tuple[object, ...]]:
 
 # Measured once beside this script, at 768x576 and at a quarter of that; encoding the whole clip
 # again at both sizes for each codec would double the time that this script takes.
-PIXEL_EXPONENTS = {
+PIXEL_EXPONENTS: dict[str, dict[str, tuple[float, float, float]]] = {
     "h264": {"i": (0.84, 0.75, 1), "p": (0.93, 0.75, 1.06)},
     "h265": {"i": (0.75, 0.7, 1), "p": (0.7, 0.6, 1)},
     "jpeg": {"i": (0.85, 0.75, 1), "p": (0.85, 0.75, 1)},

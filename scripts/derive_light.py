@@ -219,7 +219,7 @@ def main() -> None:
     table: list[Sequence[object]] = []
     if MEASURED.exists():
         with MEASURED.open(encoding="utf-8", newline="") as file:
-            table = list(csv.reader(file))[1:]
+            table = [*csv.reader(file)][1:]
     known = {tuple(line[:KEY]) for line in table}
     for case, names in chain(filmed_cases(clip), rendered_cases()):
         left = [name for name in names if key(case, name) not in known]

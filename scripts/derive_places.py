@@ -53,9 +53,8 @@ def zones() -> Iterator[tuple[str, str, str, float, float]]:
             country, place, zone = line.split("\t")[:3]
             city = zone.rsplit("/", 1)[1].replace("_", " ")
             known[zone] = (country, city, *degrees(place))
-    links = dict(
-        reversed(line.split()[1:3]) for line in files["tzdata.zi"].splitlines() if line[:2] == "L "
-    )
+    targets = (line.split() for line in files["tzdata.zi"].splitlines() if line[:2] == "L ")
+    links = {name: zone for _, zone, name in targets}
     for zone in sorted({*known, *links}):
         target = zone if zone in known else links[zone]
         if "/" in zone and target in known:

@@ -161,7 +161,7 @@ def watched(clip: Held, finders: list[Detector], how: Setting) -> list[Watched]:
         of = list(islice(truths, len(batch)))
         for seen, finder in zip(found, finders, strict=True):
             pairs = zip(of, finder.find([got.pixels for got in batch]), strict=True)
-            seen += (Seen(truth, detections) for truth, detections in pairs)
+            seen += (Seen(truth, detections) for truth, detections in pairs if truth is not None)
     assert all(len(seen) == len(clip) for seen in found)
     return [_watched(seen, finder) for seen, finder in zip(found, finders, strict=True)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -175,7 +176,7 @@ def _frame(axes: Axes, boxes: Boxes, colour: str, style: str) -> None:
 
 def main() -> None:
     """Draw all figures."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(dict[Any, Any](STYLE)):
         for name, ending, arms, views in (
             ("accuracy_bitrate", "_fetched", FETCHED, ("street", "entrance")),
             ("accuracy_bitrate_own", "", OWN, VIEWS),

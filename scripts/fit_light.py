@@ -24,10 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 from derive_codecs import CATALOG, GOP, YEAR, settings
-from derive_light import LIGHTS, MEASURED
+from derive_light import MEASURED
 from numpy.typing import NDArray
 from registry import ROOT, merge_rows, write_table
 
+from fleet.eyes.clip import LIGHTS
 from fleet.lab.measures.codec import Setting
 
 Floats = NDArray[np.float64]
@@ -188,7 +189,11 @@ def errors(laws: dict[tuple[str, str], Law], seen: list[Seen]) -> Iterator[tuple
     """Yield (row, error of I in percent, of the mean frame in percent)."""
     for s in seen:
         i, p = laws[s.codec, s.light].bytes_of(s)
-        yield s, round(100 * (i / s.i - 1)), round(100 * (s.mean(i, p) / s.mean(s.i, s.p) - 1))
+        yield (
+            s,
+            round(100 * float(i / s.i - 1)),
+            round(100 * float(s.mean(i, p) / s.mean(s.i, s.p) - 1)),
+        )
 
 
 def rendered_by_day(seen: list[Seen]) -> Iterator[tuple[object, ...]]:

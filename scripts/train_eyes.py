@@ -213,7 +213,7 @@ def halved(data: Pictures) -> Pictures:
     for n in range(count):
         four = data.pixels[n].reshape(height // 2, 2, width // 2, 2, 3).astype(np.uint16)
         small[n] = (four.sum((1, 3)) + 2) // 4
-    return Pictures(small, data.objects * np.float32([0.5, 0.5, 0.5, 0.5, 1, 1]))
+    return Pictures(small, data.objects * np.array([0.5, 0.5, 0.5, 0.5, 1, 1], dtype=np.float32))
 
 
 def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
