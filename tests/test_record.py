@@ -57,6 +57,7 @@ def test_a_record_that_was_read_shows_what_the_run_showed(
     fresh, folder = run_and_folder
     read = Record.load(folder)
     assert read.outcomes == {}
+    assert repr(read) == f"<Record of {fresh.summary['run_id']}: on_sensor, cloud, edge>"
     assert shown(read) == shown(fresh)
     assert "with 1 test-gpu each" in shown(read)
     figures.draw_all(read, tmp_path)

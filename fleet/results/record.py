@@ -24,7 +24,7 @@ _FILES = ("summary.json", "replications.json", "scenario.yaml", *(
 ))  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """What running a scenario gave.
 
@@ -37,10 +37,14 @@ class Record:
     """
 
     scenario: Scenario
-    summary: dict[str, Any] = field(repr=False)
-    numbers: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
-    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict, repr=False)
-    read: Tables | None = field(default=None, repr=False)
+    summary: dict[str, Any]
+    numbers: Mapping[str, Sequence[Mapping[str, Any]]]
+    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
+    read: Tables | None = None
+
+    def __repr__(self) -> str:
+        """Return what was run and which arms there are."""
+        return f"<Record of {self.summary['run_id']}: {', '.join(self.arms)}>"
 
     @staticmethod
     def load(folder: str | Path) -> Record:
