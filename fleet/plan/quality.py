@@ -8,6 +8,9 @@ from fractions import Fraction
 from fleet.catalog import Reader
 from fleet.chance import ln, power
 
+LEAST_FPS, MOST_FPS = 1, 100
+"""Rates beyond which a frame is as at these: x264 and x265 clip durations to 0.01 to 1 s
+(MIN_FRAME_DURATION, MAX_FRAME_DURATION), and rates were measured down to 1 fps."""
 LEAST = 1e-6
 """Of bits a pixel, as logarithms are taken."""
 
@@ -23,6 +26,11 @@ def family(reader: Reader, codec: str) -> list[str]:
         if reader.has_parameter("codecs", one, "quality")
         and reader.text("codecs", one, "family") == name
     ]
+
+
+def shown_rate(rate: Fraction) -> Fraction:
+    """Return the frame rate that decides how an encoder makes a frame."""
+    return min(max(rate, Fraction(LEAST_FPS)), Fraction(MOST_FPS))
 
 
 def between(points: Sequence[tuple[float, float]], x: float) -> float:
@@ -50,7 +58,9 @@ def added_bits(reader: Reader, codec: str, parameter: str, rate: Fraction) -> fl
     added = float(reader.number("codecs", codec, parameter))
     if not reader.has_parameter("codecs", codec, "quality_per_octave"):
         return added
-    octaves = ln(float(rate / reader.frame_rate("codecs", codec, "reference_rate"))) / ln(2.0)
+    octaves = ln(
+        float(shown_rate(rate) / reader.frame_rate("codecs", codec, "reference_rate"))
+    ) / ln(2.0)
     worse = octaves * float(reader.number("codecs", codec, "quality_per_octave"))
     if worse == 0.0:
         return added

@@ -22,7 +22,7 @@ from fleet.chance import ln, power
 from fleet.errors import InputError
 from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
-from fleet.plan.quality import added_bits, between, family
+from fleet.plan.quality import added_bits, between, family, shown_rate
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
@@ -41,10 +41,6 @@ class Means(NamedTuple):
 LEAST_BYTES = 1.0
 RAW_BYTES_PER_PX = 1.5
 """Of 8-bit pictures with half the colours in each direction (4:2:0): no encoder sends more."""
-
-LEAST_FPS, MOST_FPS = 1, 100
-"""Rates beyond which a frame is as at these: x264 and x265 clip durations to 0.01 to 1 s
-(MIN_FRAME_DURATION, MAX_FRAME_DURATION), and rates were measured down to 1 fps."""
 
 BYTES_BY_LIGHT = tuple(f"{kind}_{light}" for kind in Means._fields for light in LIGHTS)
 NOTHING: Row = {
@@ -81,14 +77,13 @@ def codec_row(
             (*keys, "codec"),
             f"no codec '{codec}'{did_you_mean(codec, known)}; known: {', '.join(known)}",
         )
-    shown = _shown_rate(rate)
-    day = _by_day(reader, codec, pixels, shown)
+    day = _by_day(reader, codec, pixels, rate)
     lights = [day] * len(LIGHTS)
     if equipment.bitrate is not None:
         lights = [_held(reader, codec, pixels, rate, equipment.bitrate)] * len(LIGHTS)
     elif reader.has_parameter("codecs", codec, "i_share_night") and not indoors(reader, app):
         kept = _noise_kept(reader, kind, str(equipment.device))
-        lights[1:] = (_in_light(reader, codec, day, k, pixels, shown, kept) for k in LIGHTS[1:])
+        lights[1:] = (_in_light(reader, codec, day, k, pixels, rate, kept) for k in LIGHTS[1:])
     stated = reader.data_bit("codecs", codec, "i_frame") / 8
     lights = [_bounded(of, max(RAW_BYTES_PER_PX * pixels, stated)) for of in lights]
     bytes_by_light = (getattr(of, kind) for kind in Means._fields for of in lights)
@@ -111,10 +106,6 @@ def _bounded(of: Means, most: float) -> Means:
     return of._replace(i=i, still=min(of.still, i))
 
 
-def _shown_rate(rate: Fraction) -> Fraction:
-    return min(max(rate, Fraction(LEAST_FPS)), Fraction(MOST_FPS))
-
-
 def shown(
     reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: int | None
 ) -> tuple[str, ...]:
@@ -128,9 +119,8 @@ def shown(
     target = float(bitrate / rate) / 8
     means = {}
     for one in family(reader, codec):
-        i, p = (_of_kind(reader, one, kind, pixels, _shown_rate(rate)) for kind in "ip")
-        gop = reader.count("codecs", one, "gop")
-        means[one] = max((i + (gop - 1) * p) / gop, LEAST_BYTES)
+        mean = _mean(*_both(reader, one, pixels, rate), reader.count("codecs", one, "gop"))
+        means[one] = max(mean, LEAST_BYTES)
     return tuple(sorted(means, key=lambda one: (abs(ln(means[one] / target)), one)))
 
 
@@ -141,7 +131,7 @@ def _by_day(reader: Reader, codec: str, pixels: int, rate: Fraction) -> Means:
     holds what moved since the one before, and encoders give a frame more that is shown for longer:
     bytes grow with a measured power of the time between frames.
     """
-    i, p = (_of_kind(reader, codec, kind, pixels, rate) for kind in "ip")
+    i, p = _both(reader, codec, pixels, rate)
     still = p * float(reader.number("codecs", codec, "static_share"))
     objects = float(reader.number("codecs", codec, "reference_objects"))
     if objects == 0.0 and still != p:
@@ -150,6 +140,17 @@ def _by_day(reader: Reader, codec: str, pixels: int, rate: Fraction) -> Means:
             " is not 1"
         )
     return Means(i, still, (p - still) / (objects or 1.0))
+
+
+def _both(reader: Reader, codec: str, pixels: int, rate: Fraction) -> tuple[float, float]:
+    """Return the bytes of an I frame and of a P frame by day, with the usual number in view."""
+    i, p = (_of_kind(reader, codec, kind, pixels, rate) for kind in "ip")
+    return i, p
+
+
+def _mean(i: float, p: float, gop: int) -> float:
+    """Return the mean bytes of a frame in a group of pictures."""
+    return (i + (gop - 1) * p) / gop
 
 
 def _of_kind(reader: Reader, codec: str, kind: str, pixels: int, rate: Fraction) -> float:
@@ -161,7 +162,7 @@ def _of_kind(reader: Reader, codec: str, kind: str, pixels: int, rate: Fraction)
 
     width = reader.count("codecs", codec, "reference_width")
     larger = pixels / (width * reader.count("codecs", codec, "reference_height"))
-    longer = float(reader.frame_rate("codecs", codec, "reference_rate") / rate)
+    longer = float(reader.frame_rate("codecs", codec, "reference_rate") / shown_rate(rate))
     return (
         reader.data_bit("codecs", codec, f"{kind}_frame")
         / 8
@@ -204,8 +205,8 @@ def _held(reader: Reader, codec: str, pixels: int, rate: Fraction, bitrate: int)
     gop, target = reader.count("codecs", codec, "gop"), float(bitrate / rate) / 8
     ratios = []
     for one in family(reader, codec):
-        i, p = (_of_kind(reader, one, kind, pixels, _shown_rate(rate)) for kind in "ip")
-        ratios.append(((i + (gop - 1) * p) / gop, i / max(p, LEAST_BYTES)))
+        i, p = _both(reader, one, pixels, rate)
+        ratios.append((_mean(i, p, gop), i / max(p, LEAST_BYTES)))
     ratio = between(sorted(ratios), target)
     i = ratio * target * gop / (ratio + gop - 1)
     if reader.has_parameter("codecs", codec, "i_most"):
