@@ -58,8 +58,10 @@ def draw_all(record: Record, folder: Path) -> None:
             save(figure, table, folder / name)
         for arm in record.arms:
             check()
-            if np.isfinite(_column(record.tables.of("sensors", arm), "lon")).any():
-                figure, table = city_map(record, arm, credit)
+            sensors = record.tables.of("sensors", arm)
+            if np.isfinite(_column(sensors, "lon")).any():
+                title = f"{record.summary['scenario']['name']}, {arm}"
+                figure, table = city_map(title, sensors, credit)
                 save(figure, table, folder / f"map_{arm}")
 
 
@@ -273,9 +275,8 @@ def _draw_claim(record: Record, panels: Sequence[Axes]) -> None:
         axes.axvline(claim.ratio, color="#444444", linestyle="--", linewidth=0.9, label=claim.text)
 
 
-def city_map(record: Record, arm: str, credit: str) -> tuple[Figure, Table]:
+def city_map(title: str, sensors: pa.Table, credit: str) -> tuple[Figure, Table]:
     """Return the sensors on the map, coloured by the mean latency of their results."""
-    sensors = record.tables.of("sensors", arm)
     lon, lat, results, latency_ns = (
         _column(sensors, name) for name in ("lon", "lat", "frames_result", "latency_ns_sum")
     )
@@ -290,8 +291,7 @@ def city_map(record: Record, arm: str, credit: str) -> tuple[Figure, Table]:
     dots = axes.scatter(lon[~blind], lat[~blind], c=ms[~blind], s=5, cmap="viridis", linewidths=0)
     if blind.any():
         axes.legend(loc="upper right")
-    name = record.summary["scenario"]["name"]
-    axes.set_title(f"{name}, {arm}: {len(ms):,} sensors", loc="left")
+    axes.set_title(f"{title}: {len(ms):,} sensors", loc="left")
     axes.set_aspect(1 / np.cos(np.radians(np.nanmean(lat))))
     axes.set_xlabel("longitude (° E)")
     axes.set_ylabel("latitude (° N)")
