@@ -62,8 +62,11 @@ def run(
     """
     own = {"seed": seed, "replications": replications}
     asked = {**(overrides or {}), **{key: value for key, value in own.items() if value is not None}}
-    loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
-    loaded = loaded.changed(*(_override(key, value) for key, value in asked.items()))
+    changes = [_override(key, value) for key, value in asked.items()]
+    if isinstance(scenario, Scenario):
+        loaded = scenario.changed(*changes) if changes else scenario
+    else:
+        loaded = load(scenario, changes)
     options = Options(
         engine=engine,
         executor=executor,
