@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from page import write_or_check
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
 BEGIN, END = "<!-- modules: made by scripts/render_modules.py -->", "<!-- end of modules -->"
@@ -36,7 +38,7 @@ def _key(path: Path) -> tuple[list[str], str]:
     return list(path.parent.parts), "" if path.stem == "__init__" else path.stem
 
 
-def page(text: str) -> str:
+def with_table(text: str) -> str:
     """Return the page with the table that the modules give."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -46,14 +48,7 @@ def page(text: str) -> str:
 
 def main() -> int:
     """Write or compare; return 1 if the page is not what the modules give."""
-    text = PAGE.read_text("utf-8")
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(page(text), encoding="utf-8")
-        return 0
-    if page(text) == text:
-        return 0
-    print(f"{PAGE} is out of date; run python scripts/render_modules.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, with_table(PAGE.read_text("utf-8")))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from page import write_or_check
+
 from fleet.proof import selftest, validate
 from fleet.show.proof import page
 
@@ -16,14 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "VALIDATION.md"
 
 def main() -> int:
     """Write or compare; return 1 if the page is not what the commands give."""
-    text = page(selftest.run(), validate.run())
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text("utf-8") == text:
-        return 0
-    print(f"{PAGE} is out of date; run python scripts/render_validation.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, page(selftest.run(), validate.run()))
 
 
 if __name__ == "__main__":
