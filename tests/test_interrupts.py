@@ -18,6 +18,14 @@ import worlds
 ROOT = Path(__file__).parents[1]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LONG_S = 60.0  # longer than anything here takes on a busy machine
+WORK = """\
+try:
+    ready()
+    while True:
+        interrupt.check()
+        time.sleep(0.01)
+finally:
+"""
 
 
 def heed_interrupts() -> None:
@@ -57,16 +65,7 @@ def ended(running: subprocess.Popen[str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS.items())
 def test_a_press_ends_the_work_where_somebody_looks(number: int, code: int, tmp_path: Path) -> None:
-    body = """\
-try:
-    ready()
-    while True:
-        interrupt.check()
-        time.sleep(0.01)
-finally:
-    Path(sys.argv[1]).write_text("tidy")
-"""
-    running = script(body, tmp_path / "tidied")
+    running = script(f'{WORK}    Path(sys.argv[1]).write_text("tidy")\n', tmp_path / "tidied")
     running.send_signal(number)
     assert ended(running) == (code, "fleet: interrupted\n")
     assert (tmp_path / "tidied").read_text() == "tidy"
@@ -88,16 +87,7 @@ with interrupt.in_haste(lambda: Path(sys.argv[1]).write_text("hasty") and "a way
 
 @pytest.mark.parametrize("second", SIGNALS)
 def test_a_second_press_ends_the_tidying(second: int, tmp_path: Path) -> None:
-    body = """\
-try:
-    ready()
-    while True:
-        interrupt.check()
-        time.sleep(0.01)
-finally:
-    Path(sys.argv[1]).touch()
-    time.sleep(600)
-"""
+    body = f"{WORK}    Path(sys.argv[1]).touch()\n    time.sleep(600)\n"
     running = script(body, tmp_path / "tidying")
     running.send_signal(signal.SIGINT)
     until = time.monotonic() + LONG_S
