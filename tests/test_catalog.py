@@ -679,6 +679,25 @@ def test_files_as_spreadsheets_write_them_are_read(tmp_path: Path) -> None:
     assert Catalog.load([path]).row("links", "lte", "rate").value == "30"
 
 
+@pytest.mark.parametrize(
+    ("stem", "row", "message"),
+    [
+        ("links", "lte,rate,0,Mbit/s", "lte rate: must be above zero"),
+        ("codecs", "h264-crf28,gop,0,count", "h264-crf28 gop: must be above zero"),
+        ("sensors", "imx500,dsp_clock,0,MHz", "imx500 dsp_clock: must be above zero"),
+        ("links", "lte,loss,1.5,1", "lte loss: 1.5 is above 1, the most that it can be"),
+        ("cameras", "ip-camera-1080p,noise_kept,2,1", "noise_kept: 2 is above 1, the most that"),
+        ("servers", "t4,decoders,1e12,count", "is above 10000, the most that it can be"),
+    ],
+)
+def test_numbers_beyond_sense_are_refused(
+    tmp_path: Path, stem: str, row: str, message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load_own(tmp_path, f"{row},,,my own measurement,2026,measured", stem=stem)
+    assert message in str(caught.value)
+
+
 def test_names_of_files_may_end_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "LINKS.CSV").write_text(f"{HEADER}\n{GOOD}\n", "utf-8")
