@@ -48,8 +48,8 @@ def profile(
     """Count, time and try a network, and say whether it fits an AI sensor."""
     from fleet.catalog import Catalog
     from fleet.errors import InputError
-    from fleet.lab.costs import profile as own
-    from fleet.lab.costs import rows as study
+    from fleet.lab.costs import profile as costs
+    from fleet.lab.costs import rows as catalogue_rows
     from fleet.lab.networks import detector
     from fleet.lab.networks.session import read
     from fleet.show.terminal import console
@@ -57,20 +57,20 @@ def profile(
     catalog = Catalog.load()
     if server is not None and output is None:
         raise InputError(f"--server {server} adds rows to a file; say which: -o models.yaml")
-    called = study.check_name(
+    called = catalogue_rows.check_name(
         catalog, _name_of(model) if name is None else name, written=output is not None
     )
-    study.check_device(catalog, device)
+    catalogue_rows.check_device(catalog, device)
     if output is not None:
         detector.own_name(model)
-        study.check_place(output)
-    shown = None if pictures is None else own.pictures_in(pictures)
+        catalogue_rows.check_place(output)
+    shown = None if pictures is None else costs.pictures_in(pictures)
     file = detector.file_of(str(model)) if str(model) in detector.names() else model
-    measured = own.measure(read(file), called, str(model), size=_size(size), pictures=shown)
-    rows = study.rows_of(catalog, measured, server)
-    fit = study.on_device(catalog, measured, rows, device)
+    measured = costs.measure(read(file), called, str(model), size=_size(size), pictures=shown)
+    rows = catalogue_rows.rows_of(catalog, measured, server)
+    fit = catalogue_rows.on_device(catalog, measured, rows, device)
     if output is not None:
-        study.write(rows, output)
+        catalogue_rows.write(rows, output)
     if as_json:
         typer.echo(json.dumps(as_data(measured, fit), indent=1, ensure_ascii=False))
         return

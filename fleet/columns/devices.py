@@ -10,8 +10,7 @@ from fleet.columns.ways import Network
 from fleet.engine.crowd import Crowd
 from fleet.engine.looker import OpenEyes, looker_of
 from fleet.engine.snapshot import State, below, nest
-from fleet.model import capture, frames, radio
-from fleet.model import dsp as sensor
+from fleet.model import capture, dsp, frames, radio
 from fleet.model.books import VISITORS
 from fleet.model.frames import (
     COMPUTING,
@@ -47,11 +46,11 @@ class Devices:
         self.states = States(
             setup_of=plan.setup_of.copy(),
             clocks=plan.clocks.copy(),
-            dsp=np.zeros((plan.size, sensor.DSP_WIDTH), dtype=np.int64),
+            dsp=np.zeros((plan.size, dsp.DSP_WIDTH), dtype=np.int64),
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
         )
-        self.states.dsp[:, sensor.TICK_NS] = plan.clocks[:, capture.TICK_NS]
+        self.states.dsp[:, dsp.TICK_NS] = plan.clocks[:, capture.TICK_NS]
         self.looker = looker_of(plan, self.open_eyes)
         self.held = EMPTY
         self.flowed_ns = 0
@@ -124,7 +123,7 @@ class Devices:
 
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
         """Give a sensor another setup; it infers nothing until a time."""
-        self.states.dsp[target, sensor.BLIND_UNTIL_NS] = until_ns
+        self.states.dsp[target, dsp.BLIND_UNTIL_NS] = until_ns
         self.states.setup_of[target] = setup_row
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
@@ -137,7 +136,7 @@ class Devices:
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:
         """Lose what is in a sensor and skip its frames until it is back."""
         self.states.down_until_ns[target] = until_ns
-        self.states.dsp[target, sensor.FREE_NS] = now_ns
+        self.states.dsp[target, dsp.FREE_NS] = now_ns
         columns, (slots, stages) = self.network.store.columns, self.held
         inside = (columns[SENSOR][slots] == target) & (stages <= COMPUTING)
         for at, column in ((SENSING, SENSED), (COMPUTING, READY)):
@@ -151,9 +150,9 @@ class Devices:
         states = self.states
         return {
             "down_until_ns": int(states.down_until_ns[target]),
-            "blind_until_ns": int(states.dsp[target, sensor.BLIND_UNTIL_NS]),
-            "busy_until_ns": int(states.dsp[target, sensor.FREE_NS]),
-            "inferences": int(states.dsp[target, sensor.INFERENCES]),
+            "blind_until_ns": int(states.dsp[target, dsp.BLIND_UNTIL_NS]),
+            "busy_until_ns": int(states.dsp[target, dsp.FREE_NS]),
+            "inferences": int(states.dsp[target, dsp.INFERENCES]),
             "next_capture_ns": int(states.clocks[target, capture.NEXT_NS]),
             "setup": int(states.setup_of[target]),
         }

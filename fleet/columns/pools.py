@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.columns import frame_store, order
-from fleet.columns import serving as cloud
+from fleet.columns import frame_store, order, serving
 from fleet.columns.frame_store import Store
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
@@ -44,7 +43,8 @@ _FIELDS = (
 class Pools:
     """Pools as arrays with one row a pool, so that a kernel runs them all.
 
-    Free times of servers and decoders are kept as `time · KINDS + kind`, in rings (`stages.cloud`).
+    Free times of servers and decoders are kept as `time · KINDS + kind`, in rings
+    (`fleet.columns.serving`).
     """
 
     def __init__(self, plan: Plan, ids: Ints, store: Store, tally: Tally) -> None:
@@ -124,7 +124,7 @@ class Pools:
             return plain
         index, ends, waiting = self._by_pool(self.pending, coded)
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
-        cloud.decode_all(
+        serving.decode_all(
             columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
             self.plan.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
             self.idle_ns,
@@ -145,7 +145,7 @@ class Pools:
         columns = self.store.columns
         index, ends, waiting = self._by_pool(self.waiting, decoded)
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
-        cloud.serve_all(
+        serving.serve_all(
             columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
             self.variation, self.mean_ns, self.hold_ns, self.plan.service_keys, admitted, heads,
             tails, self.served_ns, self.batches, self.started, self.idle_ns,
@@ -159,7 +159,7 @@ class Pools:
         """Return (frames that started, frames that wait) of those admitted in a run."""
         if len(ends) == 1 and not self.deadlines:  # none of the first was lost
             return admitted[: heads[0]], admitted[heads[0] : tails[0]]
-        return cloud.sort_out(self.store.columns, admitted, ends, heads, tails)
+        return serving.sort_out(self.store.columns, admitted, ends, heads, tails)
 
     def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:
         """Return (frames pool by pool, where each pool's end, how many of each were before).

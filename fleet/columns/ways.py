@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.columns import frame_store, hop, order
-from fleet.columns import serving as cloud
+from fleet.columns import frame_store, hop, order, serving
 from fleet.columns.frame_store import Store
 from fleet.columns.pools import Pools, Scaled
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
-from fleet.model import link as uplink
 from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
+from fleet.model.link import AIR_BPS, CAP_BITS, LOSS_PPB, PORT_WIDTH
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Autoscaling, Plan
 
@@ -42,7 +41,7 @@ class Network:
         mine = territory.sensors if len(territory.sensors) else slice(None)
         self.ends = set(np.unique(territory.leave[mine]).tolist())
         self.entries = set(np.unique(territory.enter[mine]).tolist())
-        self.ports = np.zeros((len(plan.links), uplink.PORT_WIDTH), dtype=np.int64)
+        self.ports = np.zeros((len(plan.links), PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
@@ -137,7 +136,7 @@ class Network:
     def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
         """Send results back to their sites; return those that go on upwards."""
         plan = self.plan
-        done, on = cloud.send_back(
+        done, on = serving.send_back(
             self.store.columns, pools.advance(until_ns), plan.to_site, level == LEVELS - 1,
             plan.return_ns, plan.result_bytes, plan.result_bits, until_ns,
         )  # fmt: skip
@@ -230,7 +229,7 @@ def _must_sort(plan: Plan, level: int) -> bool:
     """
     used = plan.link_of[level][plan.link_of[level] >= 0]
     below = plan.link_of[:level]
-    lossy = bool((plan.links[below[below >= 0], uplink.LOSS_PPB] > 0).any())
+    lossy = bool((plan.links[below[below >= 0], LOSS_PPB] > 0).any())
     served = bool(((plan.pool_of >= 0) & (plan.pool_level < level)).any())
     return len(np.unique(used)) < len(used) or lossy or served
 
@@ -248,7 +247,7 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
     below = (plan.link_of[:level] >= 0).any(axis=0)
     first = ~below & (plan.link_of[level] >= 0)
     here = plan.links[plan.level_of == level]
-    extras = (here[:, [uplink.AIR_BPS, uplink.CAP_BITS, uplink.LOSS_PPB]] > 0).any()
+    extras = (here[:, [AIR_BPS, CAP_BITS, LOSS_PPB]] > 0).any()
     on_radio = plan.cell_level == level
     return hop.Hop(
         link_of=plan.link_of[level],

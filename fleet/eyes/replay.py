@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fleet.errors import InputError
-from fleet.eyes import user_traces as own
+from fleet.eyes import user_traces
 from fleet.eyes.clip import LIGHTS
 from fleet.eyes.compact import NUMBERS, SCHEMA, WORDS
 from fleet.eyes.summary import groups
@@ -111,7 +111,7 @@ def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
     """Return the rows of each (view, source, model), a user's own before the packaged ones."""
     if path is None:
         return _packaged()
-    marks = ((file, file.stat()) for file in own.files_of(path))
+    marks = ((file, file.stat()) for file in user_traces.files_of(path))
     return {
         **_packaged(), **_own(tuple((file, at.st_size, at.st_mtime_ns) for file, at in marks))
     }  # fmt: skip
@@ -126,7 +126,7 @@ def _packaged() -> dict[tuple[str, ...], pa.Table]:
 @functools.lru_cache(maxsize=4)
 def _own(marks: tuple[tuple[Path, int, int], ...]) -> dict[tuple[str, ...], pa.Table]:
     """Return those of files; size and time of change are there to tell when they are others."""
-    return dict(groups(own.joined([file for file, *_ in marks]), WORDS[:3]))
+    return dict(groups(user_traces.joined([file for file, *_ in marks]), WORDS[:3]))
 
 
 def _indexed(rows: pa.Table) -> Replay:

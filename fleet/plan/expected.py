@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet.model import camera, capture, scene, sight
-from fleet.model import link as uplink
 from fleet.model.camera import gop_start
 from fleet.model.dsp import taken
 from fleet.model.frames import LEVELS
+from fleet.model.link import CAP_BITS, LOSS_PPB, RATE_BPS, THROTTLED_BPS
 from fleet.model.scene import SECOND_NS
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import DEMAND, HOUR, KIND, RATE, TIME_NS, A, Floats, Ints, Plan
@@ -172,7 +172,7 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
         mine = (link >= 0) & travels
         served = (plan.pool_of >= 0) & (plan.pool_level < level)
         bps = np.where(served, behind, of.sent_fps * of.bits)
-        loss = np.where(plan.cell_level == level, 0, plan.links[link, uplink.LOSS_PPB]) * 1e-9
+        loss = np.where(plan.cell_level == level, 0, plan.links[link, LOSS_PPB]) * 1e-9
         np.add.at(offered, link[mine], (bps / (1.0 - loss))[mine])
     return offered
 
@@ -184,8 +184,7 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
     without a cap or for one that lasts; both have shape (links,).
     """
     rate, cap, slow = (
-        plan.links[:, column].astype(np.float64)
-        for column in (uplink.RATE_BPS, uplink.CAP_BITS, uplink.THROTTLED_BPS)
+        plan.links[:, column].astype(np.float64) for column in (RATE_BPS, CAP_BITS, THROTTLED_BPS)
     )
     end_s = plan.end_ns * 1e-9
     spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
@@ -222,7 +221,7 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
         link = np.where(plan.link_of[level] >= 0, plan.link_of[level], link)
     link[plan.ends_at_site] = -1
     mine = link >= 0
-    rate, sums = plan.links[:, uplink.RATE_BPS].astype(np.float64), np.zeros((2, len(plan.links)))
+    rate, sums = plan.links[:, RATE_BPS].astype(np.float64), np.zeros((2, len(plan.links)))
     for k, moment in enumerate((of.bits, of.bits_square)):
         np.add.at(sums[k], link[mine], (of.sent_fps * moment)[mine])
     use, square = sums / np.array([rate, rate**2])

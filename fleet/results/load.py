@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleet.model import link as uplink
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     ARRIVED,
@@ -43,6 +42,7 @@ from fleet.model.frames import (
     LOST_EDGE_QUEUE,
     SKIP_DSP_BUSY,
 )
+from fleet.model.link import CAP_BITS, RATE_BPS, THROTTLED_BPS
 from fleet.plan.plan import Floats, Ints, Plan, Pool
 from fleet.running.run import Outcome
 
@@ -138,8 +138,8 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
 
 def _throttled(plan: Plan, carried: Ints, offered_bps: Floats) -> Any:
     """Return which links have spent their cap and are asked for more than they have left."""
-    spent = (plan.links[:, uplink.CAP_BITS] > 0) & (carried >= plan.links[:, uplink.CAP_BITS])
-    return spent & (offered_bps >= BUSY * plan.links[:, uplink.THROTTLED_BPS])
+    spent = (plan.links[:, CAP_BITS] > 0) & (carried >= plan.links[:, CAP_BITS])
+    return spent & (offered_bps >= BUSY * plan.links[:, THROTTLED_BPS])
 
 
 def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:
@@ -147,11 +147,11 @@ def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Fl
 
     A cap is spent when as much has been carried, which at the link's full rate would be soonest.
     """
-    rate, cap = plan.links[:, uplink.RATE_BPS], plan.links[:, uplink.CAP_BITS]
+    rate, cap = plan.links[:, RATE_BPS], plan.links[:, CAP_BITS]
     possible = np.asarray(rate * span_s, dtype=np.float64)
     slow = (cap > 0) & (carried >= cap)
     left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)
-    throttled = plan.links[:, uplink.THROTTLED_BPS] * (span_s - left / rate)
+    throttled = plan.links[:, THROTTLED_BPS] * (span_s - left / rate)
     possible[slow] = (left + throttled)[slow]
     return possible
 

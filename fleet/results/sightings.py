@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.eyes import task_tables as measured
+from fleet.eyes import task_tables
 from fleet.eyes.task_tables import SITES
 from fleet.model.books import BIN_NS, FATE_0
 from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED
@@ -82,7 +82,7 @@ def sightings(
     found: dict[str, Floats] = {}
     for e in np.unique(eyes[eyes >= 0]).tolist():
         eye = plan.eyes[e]
-        table = measured.load(eye.view, eye.source, eye.name, kind)
+        table = task_tables.load(eye.view, eye.source, eye.name, kind)
         if table is None:
             continue
         w, s = np.nonzero(eyes == e)
