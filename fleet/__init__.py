@@ -17,7 +17,7 @@ from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
     from fleet.api import compare, run
-    from fleet.plan.placing import Placed
+    from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
     from fleet.simulation import Simulation
@@ -43,7 +43,7 @@ _HOMES = {
     "load": "fleet.scenario.load",
     "Scenario": "fleet.scenario.load",
     "Simulation": "fleet.simulation",
-    "Placed": "fleet.plan.placing",
+    "Placed": "fleet.plan.roster",
     "Record": "fleet.results.record",
 }
 

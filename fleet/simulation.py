@@ -145,7 +145,7 @@ class Simulation:
     @property
     def sensors(self) -> tuple[str, ...]:
         """Return the names of all sensors, sorted."""
-        return self.plan.names
+        return self.plan.sensors.names
 
     def sensor(self, name: str) -> SensorHandle:
         """Return a sensor by name.
@@ -205,7 +205,7 @@ class Simulation:
     def _index(self, name: str) -> int:
         index = self.plan.index.get(name)
         if index is None:
-            hint = did_you_mean(name, self.plan.names)
+            hint = did_you_mean(name, self.plan.sensors.names)
             raise InputError(f"no sensor '{name}'{hint}; see Simulation.sensors")
         return index
 
@@ -214,7 +214,7 @@ class Simulation:
         return SensorState(
             name=name,
             now_ns=self.now_ns,
-            setup=self.plan.setup_names[state["setup"]],
+            setup=self.plan.sensors.setup_names[state["setup"]],
             up=state["down_until_ns"] <= self.now_ns,
             blind=state["blind_until_ns"] > self.now_ns,
             busy=state["busy_until_ns"] > self.now_ns,

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 from registry import ROOT, merge_rows, write_table
 
+from fleet.arrays import Floats
 from fleet.lab.measures import codec
 from fleet.lab.measures.codec import FAMILIES, Setting
 
@@ -65,7 +66,6 @@ MEASURED_HEADER = (
 YEAR = 2026
 
 Frame = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 
 def encoder_text(setting: Setting) -> str:

@@ -25,13 +25,12 @@ from typing import NamedTuple
 import numpy as np
 from derive_codecs import CATALOG, GOP, YEAR, settings
 from derive_light import MEASURED
-from numpy.typing import NDArray
 from registry import ROOT, merge_rows, write_table
 
+from fleet.arrays import Floats
 from fleet.eyes.clip import LIGHTS
 from fleet.lab.measures.codec import Setting
 
-Floats = NDArray[np.float64]
 CLIPS = ROOT / "fleet" / "proof" / "clips.csv"
 CRF_PER_OCTAVE = 2.4
 """6 · (1 - 0.6): half the step of the quantiser for each 6, to the power 1 less qcomp."""

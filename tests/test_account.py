@@ -110,7 +110,7 @@ def test_a_write_does_not_change_what_is_under_way() -> None:
     data["events"] = [{"at": "1 ms", "rewrite": "cam", "model": "tiny"}]
     for engine in worlds.ENGINES:
         made = worlds.plan(data, "a")
-        during = made.timetable[-1]
+        during = made.control.timetable[-1]
         outcome = worlds.run(made, engine=engine)
         (frame,) = worlds.table(outcome)
         assert plain.tolist() == [frame.tolist()], during
@@ -130,8 +130,8 @@ def test_deployed_networks_draw_their_own_power() -> None:
                 if model:
                     for name in city.sensors:
                         city.deploy(name, model)
-            tally, setups = city._executor.tally(), city.plan.setups
-            assert len(tally.computing_ns) == len(city.plan.setup_names) == 3
+            tally, setups = city._executor.tally(), city.plan.sensors.setups
+            assert len(tally.computing_ns) == len(city.plan.sensors.setup_names) == 3
             assert (tally.computing_ns > 0).all()
             energy = sum((tally.computing_ns * setups.compute_uw).tolist())
             found = city.summary()["power_states_w"]["sensor"]["computing"]

@@ -16,7 +16,7 @@ from fleet.cli import main as cli
 from fleet.errors import InputError
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.capture_times import read as read_times
-from fleet.plan.placing import place_sensors
+from fleet.plan.roster import place_sensors
 from fleet.scenario.city import read_demand
 from fleet.scenario.load import loads
 
@@ -487,7 +487,7 @@ SITES = "id,kind,subtype,size,name,lon,lat,cell,footfall_rank\n"
     ],
 )
 def test_tables_of_sites(table: str, expected: str, tmp_path: Path) -> None:
-    from fleet.plan.placing import place_sensors
+    from fleet.plan.roster import place_sensors
     from fleet.scenario.load import loads
 
     (tmp_path / "sites.csv").write_text(table)

@@ -155,7 +155,7 @@ def setups(
         cloud={"server": "t4"},
         arms={"on_sensor": {"device": device, "model": model, **arm}},
     )
-    return compile_plan(loads(json.dumps(data), "own.yaml"), catalog, "on_sensor").setups
+    return compile_plan(loads(json.dumps(data), "own.yaml"), catalog, "on_sensor").sensors.setups
 
 
 def dsp_ms(catalog: Catalog, model: str) -> float:

@@ -60,14 +60,17 @@ def test_the_flagship_is_a_city() -> None:
     for arm, plan in made.items():
         assert plan.size >= 2500
         assert plan.end_ns == 600_000_000_000
-        rates = 1e9 * plan.clocks[:, 2] / plan.clocks[:, 1]
+        rates = 1e9 * plan.sensors.clocks[:, 2] / plan.sensors.clocks[:, 1]
         assert (rates == 5).all() if arm.endswith("_5fps") else (rates >= 10).all()
-        assert plan.grid.name == "fin"
+        assert plan.money.grid.name == "fin"
     # What differs between the first two is where inference runs.
     inside, outside = made["on_sensor"], made["cloud"]
-    assert {eye.name for eye in (*inside.eyes, *outside.eyes)} == {"eye-large"}
+    assert {eye.name for eye in (*inside.eyes.networks, *outside.eyes.networks)} == {"eye-large"}
     for column in ("sense_ns", "read_ns", "base_uw", "sense_uw", "sense_idle_uw"):
-        of = [getattr(plan.setups, column)[plan.setup_of] for plan in (inside, outside)]
+        of = [
+            getattr(plan.sensors.setups, column)[plan.sensors.setup_of]
+            for plan in (inside, outside)
+        ]
         assert (of[0] == of[1]).all(), column
     assert inside.on_sensor.all()
     assert not outside.on_sensor.any()

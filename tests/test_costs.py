@@ -31,7 +31,7 @@ def run(data: dict[str, Any], arm: str) -> tuple[Outcome, dict[str, Any], dict[s
 
 
 def sent_gb(outcome: Outcome, name: str) -> float:
-    links = zip(outcome.plan.link_names, outcome.tally.links[:, SENT_LINK_BITS], strict=True)
+    links = zip(outcome.plan.links.names, outcome.tally.links[:, SENT_LINK_BITS], strict=True)
     return float(sum(bits for link, bits in links if link.split("/")[0] == name)) / GB_BITS
 
 

@@ -562,8 +562,8 @@ def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
 
     made = plans(load(scenario))
     spent = told["on_device"]["time_ns"][0]
-    assert spent in made["on_sensor"][0].setups.compute_ns.tolist()
-    pool = next(p for p in made["cloud"][0].pools if p is not None)
+    assert spent in made["on_sensor"][0].sensors.setups.compute_ns.tolist()
+    pool = next(p for p in made["cloud"][0].pools.entries if p is not None)
     base, per_frame = profile.line({int(b): profile.Time(**t) for b, t in told["times"].items()})
     assert pool.kinds[0].service_ns[4] == pytest.approx(base + 4 * per_frame, rel=1e-2, abs=500)
     assert pool.kinds[0].hold_ns.tolist() == pool.kinds[0].service_ns.tolist()  # timed one by one

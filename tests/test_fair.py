@@ -46,7 +46,7 @@ def test_an_arm_captures_at_its_own_rate(engine: str) -> None:
     data = slow()
     for arm, period_ns in (("cloud", 40_000_000), ("slow", 250_000_000)):
         plan = worlds.plan(data, arm)
-        first = int(plan.phase[0] * period_ns)
+        first = int(plan.sensors.phase[0] * period_ns)
         times = captured_ns(data, arm, engine)
         assert len(times) > 2e9 / period_ns
         assert times == [first + k * period_ns for k in range(len(times))]
@@ -58,7 +58,7 @@ def test_the_lower_of_the_arm_s_rate_and_an_event_s_holds(engine: str) -> None:
     events = [{"at": "1 s", "profile": "cam", "rate": "2 fps"},
               {"at": "2 s", "profile": "cam", "rate": "50 fps"}]  # fmt: skip
     data = slow(events=events)
-    phase, second = worlds.plan(data, "slow").phase[0], 10**9
+    phase, second = worlds.plan(data, "slow").sensors.phase[0], 10**9
     expected = []
     for begin, period_ns in ((0, 250_000_000), (second, 500_000_000), (2 * second, 250_000_000)):
         first = begin + int(phase * period_ns)
@@ -88,10 +88,10 @@ def test_frames_of_a_slow_arm_are_larger() -> None:
     alone = worlds.scenario(inference="constant")
     alone["sensors"]["cam"]["rate"] = "4 fps"
     capped, other = worlds.plan(slow(inference="constant"), "slow"), worlds.plan(alone, "cloud")
-    assert capped.setups.still_day[0] == other.setups.still_day[0]
+    assert capped.sensors.setups.still_day[0] == other.sensors.setups.still_day[0]
     fast = worlds.plan(slow(inference="constant"), "cloud")
-    assert capped.setups.still_day[0] > fast.setups.still_day[0]
-    assert np.array_equal(capped.phase, other.phase)
+    assert capped.sensors.setups.still_day[0] > fast.sensors.setups.still_day[0]
+    assert np.array_equal(capped.sensors.phase, other.sensors.phase)
 
 
 def test_a_rate_may_be_of_one_group_and_of_sensors_that_are_placed() -> None:
@@ -102,10 +102,9 @@ def test_a_rate_may_be_of_one_group_and_of_sensors_that_are_placed() -> None:
     data["arms"]["mixed"] = {"place": {"cam": "cloud", "eye": "cloud"}}
     for arm in ("cloud", "mixed"):
         plan = worlds.plan(data, arm)
-        fps = [Fraction(10**9 * int(den), int(num)) for num, den in plan.clocks[:, 1:3]]
-        assert {(plan.group_names[g], f) for g, f in zip(plan.group_of, fps, strict=True)} == {
-            ("cam", 25), ("eye", 5)
-        }  # fmt: skip
+        fps = [Fraction(10**9 * int(den), int(num)) for num, den in plan.sensors.clocks[:, 1:3]]
+        names = [plan.sensors.group_names[g] for g in plan.sensors.group_of]
+        assert set(zip(names, fps, strict=True)) == {("cam", 25), ("eye", 5)}
 
 
 def test_times_of_a_trace_have_no_rate(tmp_path: Path) -> None:
@@ -122,7 +121,9 @@ def test_times_of_a_trace_have_no_rate(tmp_path: Path) -> None:
 
 
 def grid(**changes: Any) -> tuple[str, str]:
-    found = worlds.plan(worlds.scenario(**{"place": None, "light": "day", **changes}), "cloud").grid
+    found = worlds.plan(
+        worlds.scenario(**{"place": None, "light": "day", **changes}), "cloud"
+    ).money.grid
     assert found.g_per_kwh > 0
     return found[:2]
 
@@ -155,7 +156,7 @@ def test_the_grid_is_that_of_the_place(sites: Path) -> None:
         data = worlds.scenario(city={"sites": table}, place=None)
         data["sensors"]["cam"] = {"at": {"kind": "shop"}, "app": "watch", "uplink": "cell"}
         loaded = loads(json.dumps(data), str(sites / "s.yaml"))
-        return compile_plan(loaded, catalogue(loaded), "cloud").grid[:2]
+        return compile_plan(loaded, catalogue(loaded), "cloud").money.grid[:2]
 
     assert at("sites.csv") == ("fin", "by the middle of the sites, 2 km from Helsinki")
     assert at("far.csv")[0] == "world"
@@ -172,7 +173,9 @@ def test_a_clock_that_is_far_from_the_sun_is_told() -> None:
         data["arms"] = {
             "cloud": {"device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11n"}
         }
-        return [one for one in worlds.plan(data, "cloud").remarks if one.startswith("The clock")]
+        return [
+            one for one in worlds.plan(data, "cloud").notes.remarks if one.startswith("The clock")
+        ]
 
     assert remarks("Asia/Shanghai", 75.0) == []  # Kashgar
     assert remarks("Europe/Helsinki", 25.0) == []
@@ -357,11 +360,13 @@ def test_the_encoder_is_that_of_a_camera_scaled_by_the_pixels() -> None:
     here, there = pixels("sensors", "test-ai", "_small"), pixels("cameras", "test-camera", "")
     family = reader.text("codecs", "test-codec", "family")
     encode = reader.time_ns("cameras", "test-camera", f"encode_{family}")
-    assert plan.setups.compute_ns[0] == encode * here // there
-    assert plan.setups.compute_uw[0] == reader.power_uw("cameras", "test-camera", f"power_{family}")
-    assert plan.decode_px[0] == here
+    assert plan.sensors.setups.compute_ns[0] == encode * here // there
+    assert plan.sensors.setups.compute_uw[0] == reader.power_uw(
+        "cameras", "test-camera", f"power_{family}"
+    )
+    assert plan.pools.decode_px[0] == here
     assert not plan.on_sensor.any()
-    assert plan.names == worlds.plan(bodies(), "inside").names
+    assert plan.sensors.names == worlds.plan(bodies(), "inside").sensors.names
 
 
 def test_the_baseline_is_the_one_that_is_named() -> None:
@@ -393,7 +398,7 @@ def test_a_sensor_counts_by_its_time_not_by_its_frames() -> None:
     data["arms"]["cloud"] = {**data["arms"]["cloud"], "eye": "eye-dim", **sharp}
     outcome = worlds.run(worlds.plan(data, "cloud"))
     book = outcome.tally.sights.sum(axis=(1, 2)).astype(float)
-    captured = np.bincount(outcome.plan.group_of, outcome.tally.sensors[:, CAPTURED])
+    captured = np.bincount(outcome.plan.sensors.group_of, outcome.tally.sensors[:, CAPTURED])
     assert captured[1] > 9 * captured[0]
     right, wanted = (book[:, c] / captured for c in (sight.SUM_RIGHT, sight.SUM_WANTED))
     recall = accuracy(outcome)["recall"]

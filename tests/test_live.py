@@ -79,14 +79,14 @@ def test_a_slice_is_of_whole_seconds(sensors: int, rate_fps: int, seconds: int) 
 
 def test_engines_and_splits_agree() -> None:
     plan = live("on_sensor")
-    assert [eye[:4] for eye in plan.eyes] == [RAW[:4]]
-    assert len(plan.sights.rows) == 0
+    assert [eye[:4] for eye in plan.eyes.networks] == [RAW[:4]]
+    assert len(plan.eyes.sights.rows) == 0
     one = worlds.run(plan)
     rows = worlds.table(one)
     assert (rows[:, frames.SIGHT] >= sight.LIVE).all()
     assert one.tally.sights[..., sight.SUM_WANTED].sum() > 0
-    seen = {plan.scenes[k] for k in np.flatnonzero(one.tally.sights.any(axis=(0, 1, 3)))}
-    sites = {FIRST_SITE + int(key) % SITES for key in plan.sight_keys}
+    seen = {plan.eyes.scenes[k] for k in np.flatnonzero(one.tally.sights.any(axis=(0, 1, 3)))}
+    sites = {FIRST_SITE + int(key) % SITES for key in plan.sensors.sight_keys}
     assert seen == {("street", f"street-{site}") for site in sites}
     slow = worlds.run(plan, engine="reference")
     split = worlds.run(plan, shards=3, window_ns=700_000_000)

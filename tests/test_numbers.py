@@ -43,8 +43,8 @@ def test_numbers_are_those_of_the_frames(world: dict[str, Any], arm: str) -> Non
     check_inferences(outcome, rows, numbers)
     check_sights(outcome, rows, answered | held, numbers["accuracy"])
     bits = outcome.tally.links[:, SENT_LINK_BITS]
-    for c, name in enumerate(outcome.plan.class_names):
-        of = outcome.plan.class_of == c
+    for c, name in enumerate(outcome.plan.links.class_names):
+        of = outcome.plan.links.class_of == c
         assert numbers["bytes_by_link"][name] == bits[of].sum() // 8
         sent_bits = numbers["bandwidth_mbit_s"][name]["mean"] * outcome.plan.measured_ns / 1e3
         assert sent_bits == pytest.approx(bits[of].sum(), abs=1)
@@ -88,16 +88,16 @@ def check_sights(
 ) -> None:
     """What a sensor holds back it has seen; a sensor counts by its time, not by its frames."""
     plan, looked = outcome.plan, rows[:, column.SIGHT] >= 0
-    every = np.bincount(plan.group_of, outcome.tally.sensors[:, CAPTURED])
-    of_frame = np.bincount(plan.group_of) / np.maximum(every, 1)  # by group, up to a factor
-    seen = np.array([sight.numbers(plan.sights.rows, r) for r in rows[looked, column.SIGHT]])
+    every = np.bincount(plan.sensors.group_of, outcome.tally.sensors[:, CAPTURED])
+    of_frame = np.bincount(plan.sensors.group_of) / np.maximum(every, 1)  # by group, up to a factor
+    seen = np.array([sight.numbers(plan.eyes.sights.rows, r) for r in rows[looked, column.SIGHT]])
     light, wanted, right, wrong = seen.reshape(-1, 4).T
-    known, group = known[looked], plan.group_of[rows[looked, column.SENSOR]]
+    known, group = known[looked], plan.sensors.group_of[rows[looked, column.SENSOR]]
     weight = of_frame[group]
     found = (weight * right)[known].sum()
     assert told["recall"] == _about(found, (weight * wanted)[known].sum())
     assert told["recall_of_all"] == _about(found, (weight * wanted).sum())
-    for g, name in enumerate(plan.group_names):
+    for g, name in enumerate(plan.sensors.group_names):
         mine = known & (group == g)
         if (group == g).any():
             of_group = _about(right[mine].sum(), wanted[mine].sum())

@@ -129,7 +129,9 @@ def test_a_mode_has_its_own_readout_and_rate() -> None:
     taken = {}
     for mode in ("full", "binned", "uhd"):
         data["arms"]["a"]["mode"] = mode
-        taken[mode] = int(compile_plan(worlds.load(data), Catalog.load(), "a").setups.sense_ns[0])
+        taken[mode] = int(
+            compile_plan(worlds.load(data), Catalog.load(), "a").sensors.setups.sense_ns[0]
+        )
     assert taken == {"full": 17_900_000, "binned": 6_900_000, "uhd": 13_120_000}
 
 

@@ -74,7 +74,7 @@ def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
 
 def test_a_lost_frame_is_noticed() -> None:
     outcome = worlds.run(worlds.plan(worlds.scenario(), "cloud"))
-    queued = np.zeros(len(outcome.plan.links), dtype=np.int64)
+    queued = np.zeros(len(outcome.plan.links.table), dtype=np.int64)
     outcome.tally.sensors[0, CAPTURED] += 1
     with pytest.raises(RunError, match="frames captured"):
         audit(outcome.plan, outcome.tally, outcome.in_flight, queued, outcome.plan.end_ns)
@@ -172,7 +172,7 @@ def test_people_of_a_group_are_those_of_a_table_that_says_the_same() -> None:
     table = read_demand(worlds.HERE / "demand.csv")
     data = worlds.scenario(start="2024-05-16T17:59", duration="90 s")
     data["sensors"]["cam"] |= {"count": 1, "rate": "1 fps"}
-    people = table.people_per_h[table.profile(0.5)]
+    (people,) = table.people_per_h[table.profiles(np.array([0.5]))]
     days = {
         day: {f"{hour:02d}:00": f"{float(people[first + hour])!r} /h" for hour in range(24)}
         for day, first in (("weekday", 0), ("weekend", 24))
@@ -182,7 +182,7 @@ def test_people_of_a_group_are_those_of_a_table_that_says_the_same() -> None:
     data["city"] = {"demand": "demand.csv"}
     by_table, by_group = (worlds.run(worlds.plan(d, "on_sensor")) for d in (data, own))
     assert worlds.finished(by_table) == worlds.finished(by_group)
-    assert by_table.plan.remarks == by_group.plan.remarks == ()
+    assert by_table.plan.notes.remarks == by_group.plan.notes.remarks == ()
 
 
 def test_people_of_a_group_are_those_of_queueing_theory() -> None:
@@ -192,15 +192,19 @@ def test_people_of_a_group_are_those_of_queueing_theory() -> None:
     made = worlds.plan(data, "on_sensor")
     seen = np.array([row[OBJECTS] for row in worlds.finished(worlds.run(made))])
     expected = mean_in_view(made)["cam"]
-    assert expected == pytest.approx(9000 * made.share[0] / 3600 / (1 - made.stay[0]))
+    assert expected == pytest.approx(9000 * made.scene.share[0] / 3600 / (1 - made.scene.stay[0]))
     assert abs(seen.mean() - expected) < 4 * math.sqrt(expected / len(seen))
 
 
 def test_an_empty_world_is_told() -> None:
-    assert worlds.plan(worlds.scenario(), "on_sensor").remarks[0].startswith("Nobody ever is any")
+    assert (
+        worlds.plan(worlds.scenario(), "on_sensor")
+        .notes.remarks[0]
+        .startswith("Nobody ever is any")
+    )
     data = worlds.scenario()
     data["sensors"]["door"] = {**data["sensors"]["cam"], "demand": "3 /h"}
-    assert worlds.plan(data, "on_sensor").remarks[0].startswith("Nobody ever is before cam: ")
+    assert worlds.plan(data, "on_sensor").notes.remarks[0].startswith("Nobody ever is before cam: ")
 
 
 def shuffled(node: Any, chance: random.Random) -> Any:

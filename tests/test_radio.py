@@ -64,7 +64,7 @@ def test_a_dozing_radio_wakes_within_its_cycle(engine: str, tmp_path: Path) -> N
         folder = tmp_path / str(number)
         folder.mkdir()
         plan = worlds.lone(folder, [0, second], RADIO)
-        drawn = int(uniform(plan.radio_keys[0], 1) * DRX)
+        drawn = int(uniform(plan.sensors.radio_keys[0], 1) * DRX)
         assert 0 < drawn < DRX
         assert waits_ns(plan, engine) == [PROMOTION, drawn if draws else 0]
 
@@ -183,7 +183,7 @@ def test_what_is_sent_again_takes_the_port_and_a_round_trip(engine: str, tmp_pat
     lost = int((rows[:, FATE] == LOST_LINK).sum())
     assert lost == 300 - len(good)
     again = int(extra.sum()) // (SERVICE + 3 * MS) + 2 * lost
-    links = dict(zip(plan.link_names, outcome.tally.links[:, 1], strict=True))
+    links = dict(zip(plan.links.names, outcome.tally.links[:, 1], strict=True))
     assert links["first/cam-0"] == worlds.FRAME_BITS * (300 + again)
     share, theory = lost / 300, 0.4**3
     assert abs(share - theory) < 4 * np.sqrt(theory * (1 - theory) / 300)
@@ -242,7 +242,7 @@ def test_a_cap_that_is_spent_late_is_expected_and_told() -> None:
 def test_a_cap_belongs_to_each_sender_of_a_shared_cell() -> None:
     data = shared_cell(3, cap="20 kB", throttled_rate="100 kbit/s")
     plan = worlds.plan(data, "cloud")
-    caps = dict(zip(plan.link_names, plan.links[:, 4], strict=True))
+    caps = dict(zip(plan.links.names, plan.links.table[:, 4], strict=True))
     assert {name: int(cap) for name, cap in caps.items() if cap} == {
         f"cell radio/cam-{i}": 160_000 for i in range(3)
     }
@@ -296,7 +296,7 @@ def test_a_full_cell_carries_its_rate() -> None:
         data = shared_cell(count, buffer="1 MB")
         data["duration"] = "4 s"
         outcome = worlds.run(worlds.plan(data, "cloud"))
-        cell = outcome.plan.link_names.index("cell/cell-0")
+        cell = outcome.plan.links.names.index("cell/cell-0")
         carried[count] = outcome.tally.links[cell, 1] / 4
     assert carried[24] == pytest.approx(24 * 40 * worlds.FRAME_BITS, rel=0.02)
     assert 0.98 * 10e6 < carried[30] <= 10e6

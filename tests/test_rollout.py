@@ -9,7 +9,7 @@ import pytest
 import worlds
 
 from fleet.model.frames import FATE, SENSED, SENSOR, SKIP_MODEL_WRITE
-from fleet.plan.plan import (
+from fleet.plan.groups import (
     ARRIVED_NS,
     ASKED_NS,
     DOWN_BITS,
@@ -22,8 +22,8 @@ from fleet.plan.plan import (
     WRITE_FROM_NS,
     WRITTEN_NS,
     A,
-    Plan,
 )
+from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
 
 MS = 1_000_000
@@ -39,24 +39,24 @@ def plan(events: list[dict[str, Any]], **changes: Any) -> Plan:
 def test_waves_are_apart_and_hold_every_sensor_once() -> None:
     event = {"at": "300 ms", "rewrite": "cam", "model": "capped", "waves": 3}
     made = plan([{**event, "wave_every": "400 ms"}])
-    asked = sorted((int(r[ASKED_NS]), int(r[SENSOR_WRITTEN])) for r in made.rollout)
+    asked = sorted((int(r[ASKED_NS]), int(r[SENSOR_WRITTEN])) for r in made.control.rollout)
     assert asked == [(300 * MS + s // 2 * 400 * MS, s) for s in range(6)]
 
 
 def test_waves_of_unequal_size_differ_by_one() -> None:
     event = {"at": "100 ms", "rewrite": "cam", "model": "capped", "waves": 4}
     made = plan([{**event, "wave_every": "100 ms"}])
-    sizes = np.unique(made.rollout[:, ASKED_NS], return_counts=True)[1]
+    sizes = np.unique(made.control.rollout[:, ASKED_NS], return_counts=True)[1]
     assert sorted(sizes.tolist()) == [1, 1, 2, 2]
-    assert sorted(made.rollout[:, SENSOR_WRITTEN].tolist()) == list(range(6))
+    assert sorted(made.control.rollout[:, SENSOR_WRITTEN].tolist()) == list(range(6))
     # More waves than sensors: one sensor a wave.
     made = plan([{**event, "waves": 50, "wave_every": "100 ms"}])
-    assert sorted(made.rollout[:, ASKED_NS].tolist()) == [k * 100 * MS for k in range(1, 7)]
+    assert sorted(made.control.rollout[:, ASKED_NS].tolist()) == [k * 100 * MS for k in range(1, 7)]
 
 
 def test_a_model_comes_down_and_is_written() -> None:
     """Over wan, metro and cell at 5 Mbit/s with 1 ms of wire each, then 1 Mbit/s into the chip."""
-    (row,) = plan([{"at": "1 s", "rewrite": "cam-0", "model": "capped"}]).rollout
+    (row,) = plan([{"at": "1 s", "rewrite": "cam-0", "model": "capped"}]).control.rollout
     hop = TINY_BITS * 1000 // 5 + MS
     assert row[ARRIVED_NS] == SECOND + 3 * hop
     assert row[WRITE_FROM_NS] == row[ARRIVED_NS]
@@ -72,7 +72,9 @@ def test_a_cached_model_takes_no_downlink_and_is_written_faster() -> None:
         {"at": "900 ms", "rewrite": "cam-1", "model": "capped"},
     ]
     made = plan(events)
-    rows = made.rollout[np.lexsort((made.rollout[:, ASKED_NS], made.rollout[:, SENSOR_WRITTEN]))]
+    rows = made.control.rollout[
+        np.lexsort((made.control.rollout[:, ASKED_NS], made.control.rollout[:, SENSOR_WRITTEN]))
+    ]
     assert rows[:, DOWN_BITS].tolist() == [TINY_BITS, 0, 0, TINY_BITS]
     assert (rows[:, WRITTEN_NS] - rows[:, WRITE_FROM_NS]).tolist() == [FRESH, CACHED, CACHED, FRESH]
     assert (rows[1:3, ARRIVED_NS] == rows[1:3, ASKED_NS]).all()
@@ -105,7 +107,7 @@ def test_a_model_that_fell_out_of_the_cache_comes_down_again() -> None:
         {"at": f"{at} ms", "rewrite": "cam-0", "model": model}
         for at, model in ((100, "capped"), (400, "slow"), (800, "capped"), (1200, "capped"))
     ]
-    down = plan(events).rollout[:, DOWN_BITS]
+    down = plan(events).control.rollout[:, DOWN_BITS]
     assert down[0] == TINY_BITS
     assert down[1] > 2 * TINY_BITS
     assert down[2:].tolist() == [TINY_BITS, 0]
@@ -123,7 +125,7 @@ def test_a_sensor_is_blind_while_it_is_written_and_no_longer(engine: str) -> Non
     rows = worlds.table(worlds.run(made, engine=engine))
     rows = rows[rows[:, SENSED] >= 0]
     blind = np.zeros(len(rows), dtype=bool)
-    for row in made.timetable[made.timetable[:, KIND] == MODEL_WRITE]:
+    for row in made.control.timetable[made.control.timetable[:, KIND] == MODEL_WRITE]:
         blind |= (
             (rows[:, SENSOR] == row[TARGET])
             & (rows[:, SENSED] >= row[TIME_NS])
@@ -139,14 +141,14 @@ def test_a_time_of_day_is_counted_from_the_start() -> None:
     for clock, minutes in (("18:30", 90), ("17:00", 0), ("16:00", 23 * 60)):
         event = {"at": clock, "rewrite": "cam", "model": "capped"}
         made = plan([event], sensors={"cam": sparse}, duration="1 d")
-        assert made.rollout[:, ASKED_NS].tolist() == [minutes * 60 * SECOND]
+        assert made.control.rollout[:, ASKED_NS].tolist() == [minutes * 60 * SECOND]
 
 
 def test_a_time_of_day_can_come_every_day() -> None:
     sparse = worlds.scenario()["sensors"]["cam"] | {"rate": "1 frame/min", "count": 1}
     event = {"at": "18:30", "every": "1 d", "crash": "cam", "lasts": "1 min"}
     made = plan([event], sensors={"cam": sparse}, duration="3 d")
-    down = made.timetable[made.timetable[:, KIND] == SENSOR_DOWN]
+    down = made.control.timetable[made.control.timetable[:, KIND] == SENSOR_DOWN]
     day = 86_400 * SECOND
     assert down[:, TIME_NS].tolist() == [5400 * SECOND + k * day for k in range(3)]
 
@@ -154,7 +156,7 @@ def test_a_time_of_day_can_come_every_day() -> None:
 def test_every_repeats_up_to_the_end() -> None:
     event = {"at": "250 ms", "every": "500 ms", "crash": "cam-2", "lasts": "20 ms"}
     made = plan([event])
-    down = made.timetable[made.timetable[:, KIND] == SENSOR_DOWN]
+    down = made.control.timetable[made.control.timetable[:, KIND] == SENSOR_DOWN]
     assert down[:, TIME_NS].tolist() == [250 * MS, 750 * MS, 1250 * MS, 1750 * MS]
     assert set(down[:, TARGET]) == {2}
     assert set(down[:, A] - down[:, TIME_NS]) == {20 * MS}
@@ -166,9 +168,9 @@ def test_a_cell_narrows_a_group() -> None:
         {"at": "1 s", "crash": "cam", "lasts": "1 ms", "cell": "cell-0"},
     ]
     made = plan(events)
-    link = {int(s): made.link_names[made.link_of[1][s]] for s in range(6)}
-    written = set(made.rollout[:, SENSOR_WRITTEN].tolist())
-    down = made.timetable[made.timetable[:, KIND] == SENSOR_DOWN]
+    link = {int(s): made.links.names[made.links.of[1][s]] for s in range(6)}
+    written = set(made.control.rollout[:, SENSOR_WRITTEN].tolist())
+    down = made.control.timetable[made.control.timetable[:, KIND] == SENSOR_DOWN]
     assert {link[s] for s in written} == {"cell/cell-1"}
     assert {link[int(s)] for s in down[:, TARGET]} == {"cell/cell-0"}
     assert written | set(down[:, TARGET].tolist()) == set(range(6))

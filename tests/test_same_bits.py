@@ -104,15 +104,15 @@ def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int)
     owners = sum(part.links.astype(int) for part in (*parts.shards, *parts.regions))
     assert (owners == 1).all()
     pools = sum(part.pools.astype(int) for part in (*parts.shards, *parts.regions))
-    used = np.unique(made.pool_of[made.pool_of >= 0])
+    used = np.unique(made.pools.of[made.pools.of >= 0])
     assert (pools[used] == 1).all()
     assert pools.sum() == len(used)
     for part in parts.shards:
         for s in part.sensors:
             for level in range(LEVELS):
-                link = made.link_of[level][s]
+                link = made.links.of[level][s]
                 assert link < 0 or part.links[link] == (link_place(level) < part.leave[s])
-            pool, level = made.pool_of[s], int(made.pool_level[s])
+            pool, level = made.pools.of[s], int(made.pools.level[s])
             assert pool < 0 or part.pools[pool] == (pool_place(level) < part.leave[s])
 
 
@@ -137,7 +137,7 @@ def test_who_has_a_region_to_himself_hands_nothing_over() -> None:
     )  # fmt: skip
     alone, both, more = (partition(made, shards) for shards in (1, 2, 3))
     assert alone.regions == both.regions == ()
-    assert [set(made.region_of[part.sensors]) for part in both.shards] == [{0}, {1}]
+    assert [set(made.links.region_of[part.sensors]) for part in both.shards] == [{0}, {1}]
     assert len(more.regions) > 0
     runs = [worlds.run(made, shards=shards, window_ns=300_000_000) for shards in (1, 2, 3)]
     slow = worlds.run(made, engine="reference")
@@ -152,7 +152,7 @@ def test_adding_a_sensor_changes_no_other_draw() -> None:
     large = worlds.plan(more, "cloud")
     shift = large.size - small.size
     for keys in ("capture_keys", "scene_keys", "size_keys", "radio_keys", "phase", "name_hash"):
-        assert (getattr(large, keys)[shift:] == getattr(small, keys)).all()
+        assert (getattr(large.sensors, keys)[shift:] == getattr(small.sensors, keys)).all()
     assert len(set(Stream)) == 9
 
 

@@ -33,7 +33,7 @@ from fleet.model.frames import (
     WAN,
 )
 from fleet.plan.compile import compile_plan
-from fleet.plan.plan import Autoscaling
+from fleet.plan.groups import Autoscaling
 from fleet.results.load import loads
 from fleet.results.metrics import summarise
 from fleet.running.run import Outcome
@@ -63,8 +63,8 @@ def edge(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_frames_end_at_the_edge_and_results_go_on(engine: str) -> None:
     plan = worlds.plan(edge(), "edge")
-    assert plan.pool_names == ("cloud", "box/cell-0", "box/cell-1")
-    assert plan.pools[0] is None
+    assert plan.pools.names == ("cloud", "box/cell-0", "box/cell-1")
+    assert plan.pools.entries[0] is None
     outcome = worlds.run(plan, engine=engine)
     rows = results(outcome)
     assert len(rows) > 200
@@ -73,7 +73,7 @@ def test_frames_end_at_the_edge_and_results_go_on(engine: str) -> None:
     way = [UPLINK, DECODED, START, INFER, BACKHAUL, WAN, DONE]
     assert (np.diff(rows[:, way], axis=1) >= 0).all()
     assert (rows[:, WAN] == rows[:, DONE]).all()
-    sent = dict(zip(plan.link_names, outcome.tally.links[:, SENT_LINK_BITS], strict=True))
+    sent = dict(zip(plan.links.names, outcome.tally.links[:, SENT_LINK_BITS], strict=True))
     for link in ("metro", "wan"):
         crossed, part = divmod(int(sent[link]), RESULT_BITS)
         assert part == 0
@@ -104,7 +104,7 @@ def test_a_consumer_at_the_site_gets_the_result_from_the_edge(engine: str) -> No
     down = RESULT_BITS * 1_000_000_000 // 5_000_000 + MS  # over the cell's 5 Mbit/s
     assert set(rows[:, DONE] - rows[:, INFER]) == {down}
     assert set(rows[:, BACKHAUL]) == set(rows[:, WAN]) == {-1}
-    sent = dict(zip(outcome.plan.link_names, outcome.tally.links[:, SENT_LINK_BITS], strict=True))
+    sent = dict(zip(outcome.plan.links.names, outcome.tally.links[:, SENT_LINK_BITS], strict=True))
     assert sent["metro"] == sent["wan"] == 0
 
 

@@ -60,7 +60,9 @@ def served(
     monkeypatch: pytest.MonkeyPatch, found: Outcome, tables: Measured | None, task: str = "visitors"
 ) -> dict[str, Any]:
     monkeypatch.setattr(measured, "load", lambda *_: tables)
-    plan = dataclasses.replace(found.plan, tasks=tuple(task for _ in found.plan.tasks))
+    eyes = found.plan.eyes
+    eyes = dataclasses.replace(eyes, tasks=tuple(task for _ in eyes.tasks))
+    plan = dataclasses.replace(found.plan, eyes=eyes)
     told = service.service(dataclasses.replace(found, plan=plan))
     json.dumps(told, allow_nan=False)
     return told
@@ -78,7 +80,7 @@ def answering(found: Outcome, fps: float) -> Outcome:
 
 def by_site(values: np.ndarray, found: Outcome) -> list[float]:
     """Return the mean of values by window and sensor at each site where a sensor stands."""
-    site = (found.plan.sight_keys % np.uint64(SITES)).astype(int)
+    site = (found.plan.sensors.sight_keys % np.uint64(SITES)).astype(int)
     return [values[:, site == k].mean() for k in range(SITES) if (site == k).any()]
 
 
@@ -268,12 +270,12 @@ def test_what_nobody_measured_is_not_known(monkeypatch: pytest.MonkeyPatch, made
 def test_each_window_has_its_light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Day turns to dusk before the second window; at dusk nobody is counted."""
     found = outcome(start="2024-03-20T18:08", light="sun", duration="10 min")
-    assert found.plan.light_then.tolist() == [0, 1]
+    assert found.plan.scene.light_then.tolist() == [0, 1]
     times = table().times.copy()
     times[1] = np.eye(TIMES)[0]
     group = served(monkeypatch, answering(found, 10.0), table(times=times))["groups"]["cam"]
     came = newcomers(found.plan, np.arange(9), np.array([0, 300, 600]))
-    assert 0 < found.plan.light_from_s[1] <= 300
+    assert 0 < found.plan.scene.light_from_s[1] <= 300
     lights = group["by_light"]
     assert lights["day"]["miscount_per_5_min"]["mean"] == 0.0
     assert lights["dusk"]["miscount_per_5_min"]["mean"] == pytest.approx(
@@ -285,11 +287,15 @@ def test_after_a_rewrite_another_network_sees(monkeypatch: pytest.MonkeyPatch) -
     """From the second window on: the first is perfect, in the second nobody is counted."""
     found = outcome(events=[{"at": "200 s", "rewrite": "cam", "model": "slow"}])
     plan = found.plan
-    assert len(plan.eyes) == 1
-    keys = {"eyes": (*plan.eyes, plan.eyes[0]._replace(name="eye-blind"))}
-    ints = plan.setups.sight.copy()
+    assert len(plan.eyes.networks) == 1
+    (eye,) = plan.eyes.networks
+    eyes = dataclasses.replace(plan.eyes, networks=(eye, eye._replace(name="eye-blind")))
+    ints = plan.sensors.setups.sight.copy()
     ints[1:] = 1
-    plan = dataclasses.replace(plan, setups=plan.setups._replace(sight=ints), **keys)
+    setups = plan.sensors.setups._replace(sight=ints)
+    plan = dataclasses.replace(
+        plan, eyes=eyes, sensors=dataclasses.replace(plan.sensors, setups=setups)
+    )
     good, blind = table(), table(times=np.zeros((*SHAPE, TIMES)) + np.eye(TIMES)[0])
     loads = {"eye-blind": blind}
     monkeypatch.setattr(measured, "load", lambda _v, _s, name, _k: loads.get(name, good))

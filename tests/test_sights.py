@@ -53,8 +53,8 @@ def lit(**changes: Any) -> Plan:
 
 def test_an_evening_is_day_then_dusk_then_night() -> None:
     plan = lit(start="2024-03-20T12:00", duration="10 h", sensors=one_camera("0.01 fps"))
-    assert plan.light_then.tolist() == [DAY, DUSK, NIGHT]
-    _, dusk_s, night_s = plan.light_from_s.tolist()
+    assert plan.scene.light_then.tolist() == [DAY, DUSK, NIGHT]
+    _, dusk_s, night_s = plan.scene.light_from_s.tolist()
     # At 45° N the sun of an equinox sinks 90° - 45° in an hour by 10.6°; it is 6 h from noon to
     # the horizon, and sets 5 minutes later for its size and refraction.
     assert dusk_s / 60 == pytest.approx(6 * 60 + 7 + 5, abs=4)
@@ -67,16 +67,16 @@ def one_camera(rate: str) -> dict[str, Any]:
 
 
 def test_light_and_weather_may_be_given() -> None:
-    assert lit(light="night").light_then.tolist() == [NIGHT]
-    assert lit(weather="rain").light_then.tolist() == [RAIN]
-    assert lit(light="day", weather="rain").light_then.tolist() == [RAIN]
-    assert lit(light="dusk", weather="rain").light_then.tolist() == [DUSK]
+    assert lit(light="night").scene.light_then.tolist() == [NIGHT]
+    assert lit(weather="rain").scene.light_then.tolist() == [RAIN]
+    assert lit(light="day", weather="rain").scene.light_then.tolist() == [RAIN]
+    assert lit(light="dusk", weather="rain").scene.light_then.tolist() == [DUSK]
 
 
 def test_local_time_is_that_of_the_zone() -> None:
     noon = {"start": "2024-05-16T12:00"}
-    assert lit(**noon).light_then.tolist() == [DAY]
-    assert lit(**noon, timezone="Pacific/Auckland").light_then.tolist() == [NIGHT]
+    assert lit(**noon).scene.light_then.tolist() == [DAY]
+    assert lit(**noon, timezone="Pacific/Auckland").scene.light_then.tolist() == [NIGHT]
     with pytest.raises(InputError, match=r"'Europe/Helsinky' \(did you mean 'Europe/Hel"):
         lit(**noon, timezone="Europe/Helsinky")
 
@@ -97,7 +97,7 @@ def test_noon_is_day_wherever_the_scenario_says_that_it_is(
 ) -> None:
     noon = {"start": "2025-06-14T12:00", "place": None, "traces": worlds.traces()}
     plan = worlds.plan(worlds.scenario(**{**noon, **changes}), "on_sensor")
-    assert any(remark.startswith(told) for remark in plan.remarks), plan.remarks
+    assert any(remark.startswith(told) for remark in plan.notes.remarks), plan.notes.remarks
 
 
 def test_a_light_that_decides_must_be_known() -> None:
@@ -105,8 +105,8 @@ def test_a_light_that_decides_must_be_known() -> None:
     with pytest.raises(InputError, match="nothing says where the sensors are: add a 'timezone'"):
         worlds.plan(nowhere, "on_sensor")
     blind = worlds.plan(worlds.scenario(place=None), "on_sensor")  # nobody was ever traced
-    assert blind.light_then.tolist() == [DAY]
-    assert not any("by the sun" in remark for remark in blind.remarks)
+    assert blind.scene.light_then.tolist() == [DAY]
+    assert not any("by the sun" in remark for remark in blind.notes.remarks)
 
 
 def seen(arm: str, **changes: Any) -> tuple[Plan, np.ndarray, Any]:
@@ -120,14 +120,14 @@ def seen(arm: str, **changes: Any) -> tuple[Plan, np.ndarray, Any]:
 
 def test_a_frame_takes_a_row_of_its_light_and_objects() -> None:
     plan, rows, _ = seen("on_sensor")
-    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    taken = plan.eyes.sights.rows[rows[:, frames.SIGHT]]
     assert (taken[:, sight.LIGHT] == NIGHT).all()
     for objects, bucket in ((0, 0), (1, 1), (2, 1), (3, 3), (5, 3), (8, 9), (20, 9)):
         mine = rows[:, frames.OBJECTS] == objects
         if not mine.any():
             continue
-        begin = plan.sights.start[0, NIGHT, bucket]
-        many = plan.sights.many[0, NIGHT, bucket]
+        begin = plan.eyes.sights.start[0, NIGHT, bucket]
+        many = plan.eyes.sights.many[0, NIGHT, bucket]
         assert many == 1 + bucket
         assert set(rows[mine, frames.SIGHT]) <= set(range(begin, begin + many))
 
@@ -140,11 +140,13 @@ def test_means_are_those_of_the_trace() -> None:
     for bucket in (1, 3, 9):
         near = rows[rows[:, frames.OBJECTS] == bucket]
         second = near[:, frames.CAPTURE] // 10**9 * plan.size + near[:, frames.SENSOR]
-        right = plan.sights.rows[near[:, frames.SIGHT], sight.RIGHT]
+        right = plan.eyes.sights.rows[near[:, frames.SIGHT], sight.RIGHT]
         _, of = np.unique(second, return_inverse=True)
         by_second = np.bincount(of, weights=right) / np.bincount(of)
-        begin, many = (int(t[0, NIGHT, bucket]) for t in (plan.sights.start, plan.sights.many))
-        expected = plan.sights.rows[begin : begin + many, sight.RIGHT].mean()
+        begin, many = (
+            int(t[0, NIGHT, bucket]) for t in (plan.eyes.sights.start, plan.eyes.sights.many)
+        )
+        expected = plan.eyes.sights.rows[begin : begin + many, sight.RIGHT].mean()
         error = by_second.std(ddof=1) / np.sqrt(len(by_second))
         assert error < 0.35 * max(1.0, expected)
         assert abs(by_second.mean() - expected) < 4 * error + 1e-9
@@ -159,7 +161,7 @@ def test_arms_share_the_draw() -> None:
             "cloud": {"device": "test-camera", "codec": "test-codec", "model": "shaky"},
         })  # fmt: skip
         bucket = np.minimum(rows[:, frames.OBJECTS], sight.MOST_OBJECTS)
-        begin = plan.sights.start[0, NIGHT, bucket]
+        begin = plan.eyes.sights.start[0, NIGHT, bucket]
         keys = zip(rows[:, frames.SENSOR], rows[:, frames.FRAME], strict=True)
         drawn.append(dict(zip(keys, rows[:, frames.SIGHT] - begin, strict=True)))
     common = set(drawn[0]) & set(drawn[1])
@@ -171,7 +173,7 @@ def test_every_frame_is_counted_once_and_the_measures_follow() -> None:
     plan, rows, outcome = seen("on_sensor", events=[{"at": "5 s", "crash": "cam"}])
     by_scene = outcome.tally.sights
     book = by_scene.sum(axis=2)
-    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    taken = plan.eyes.sights.rows[rows[:, frames.SIGHT]]
     answered = rows[:, frames.FATE] == frames.RESULT
     assert 0 < answered.sum() < len(rows)
     assert book[0, NIGHT, sight.ANSWERED] == answered.sum()
@@ -189,7 +191,7 @@ def test_every_frame_is_counted_once_and_the_measures_follow() -> None:
     apart = np.abs(taken[:, sight.RIGHT] + taken[:, sight.WRONG] - taken[:, sight.WANTED])
     assert found["miscount_per_frame"] == apart[answered].mean()
     assert list(found["by_light"]) == ["night"]
-    assert plan.scenes == tuple(("street", f"scene-{k}") for k in range(worlds.SCENES))
+    assert plan.eyes.scenes == tuple(("street", f"scene-{k}") for k in range(worlds.SCENES))
     for k in range(worlds.SCENES):
         mine = answered & (taken[:, sight.SCENE] == k)
         assert by_scene[0, NIGHT, k, sight.SUM_RIGHT] == taken[mine, sight.RIGHT].sum()
@@ -202,7 +204,7 @@ def test_every_frame_is_counted_once_and_the_measures_follow() -> None:
 
 def test_messages_follow_the_row() -> None:
     plan, rows, _ = seen("on_sensor")
-    taken = plan.sights.rows[rows[:, frames.SIGHT]]
+    taken = plan.eyes.sights.rows[rows[:, frames.SIGHT]]
     sent = rows[:, frames.PAYLOAD] > 0
     told = np.minimum(taken[:, sight.RIGHT] + taken[:, sight.WRONG], 10)
     content = 32 + 40 * told
@@ -214,7 +216,7 @@ def test_without_a_trace_accuracy_is_not_known() -> None:
     for changes in ({"inference": "constant"}, {"traces": None, "catalogue": "catalogue"}):
         plan, rows, outcome = seen("on_sensor", **changes)
         assert (rows[:, frames.SIGHT] == sight.unseen(NIGHT)).all()
-        assert len(plan.sights.rows) == 0
+        assert len(plan.eyes.sights.rows) == 0
         assert accuracy(outcome)["recall"] is None
         assert set(frame_table(outcome)["objects_right"].to_pylist()) == {-1}
     assert measures(np.zeros(sight.SIGHT_COUNTS, dtype=np.int64))["precision"] is None
@@ -253,7 +255,7 @@ def test_engines_agree_over_a_sunset() -> None:
                          "uplink": "cell"}},
     )  # fmt: skip
     plan = worlds.plan(data, "cloud")
-    assert plan.light_then.tolist() == [DAY, DUSK]
+    assert plan.scene.light_then.tolist() == [DAY, DUSK]
     fast, slow = worlds.run(plan, window_ns=7 * 10**9), worlds.run(plan, engine="reference")
     assert worlds.finished(fast) == worlds.finished(slow)
     assert fast.tally.fingerprint() == slow.tally.fingerprint()
@@ -304,7 +306,7 @@ def packaged(**arm: str) -> dict[str, Any]:
 
 def test_an_arm_says_whose_sight_it_has_and_why() -> None:
     def told(**arm: str) -> tuple[str, float | None, str]:
-        (found,) = worlds.plan(packaged(**arm), "cloud").stand_ins
+        (found,) = worlds.plan(packaged(**arm), "cloud").eyes.stand_ins
         return found.eye, found.map_apart, found.text
 
     eye, apart, text = told(model="efficientdet-lite0", device="imx500")
@@ -339,12 +341,12 @@ def test_a_model_sees_alike_wherever_it_runs() -> None:
     """Not as the best network before a sensor and as another behind a codec."""
     data = packaged(model="ssd-mobilenet-v1")
     data["arms"]["on_sensor"] = {"device": "imx500", "model": "ssd-mobilenet-v2"}
-    eyes = {arm: worlds.plan(data, arm).stand_ins[0].eye for arm in data["arms"]}
+    eyes = {arm: worlds.plan(data, arm).eyes.stand_ins[0].eye for arm in data["arms"]}
     traced = {name for _, how, name in replay.known() if how == "h264-crf28"}
     assert eyes["on_sensor"] == ("ssd" if "ssd" in traced else "nanodet")
     assert eyes["on_sensor"] == eyes["cloud"]
     data["arms"] = {"on_sensor": data["arms"]["on_sensor"]}
-    assert worlds.plan(data, "on_sensor").stand_ins[0].eye == "ssd"
+    assert worlds.plan(data, "on_sensor").eyes.stand_ins[0].eye == "ssd"
 
 
 def test_a_larger_network_sees_no_better_by_its_name() -> None:

@@ -138,7 +138,7 @@ def drawn(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Return (frames, whether each is an I frame) of a run, by the cameras' own starts."""
     rows = worlds.table(worlds.run(plan))
     gop = int(number(CODEC, "gop"))
-    starts = np.array([(int(mix64(key)) >> 33) % gop for key in plan.size_keys])
+    starts = np.array([(int(mix64(key)) >> 33) % gop for key in plan.sensors.size_keys])
     return rows, (rows[:, frames.FRAME] + starts[rows[:, frames.SENSOR]]) % gop == 0
 
 
@@ -149,7 +149,7 @@ def test_frames_vary_about_the_mean_of_their_light(light: str) -> None:
     assert (rows[:, frames.SIGHT] == sight.unseen(LIGHTS.index(light))).all()
     i, still, moving = means(plan, LIGHTS.index(light))
     for row, intra in list(zip(rows, is_intra, strict=True))[::37]:
-        z = spread(plan.size_keys[row[frames.SENSOR]], int(row[frames.FRAME]))
+        z = spread(plan.sensors.size_keys[row[frames.SENSOR]], int(row[frames.FRAME]))
         mean = i if intra else still + moving * row[frames.OBJECTS]
         variation = number(CODEC, "i_variation" if intra else "p_variation")
         assert row[frames.PAYLOAD] == max(64, math.floor(mean * (1 + variation * z) + 0.5))
@@ -161,7 +161,7 @@ def test_a_traced_frame_differs_from_the_mean_as_its_row_does(light: str) -> Non
     rows, is_intra = drawn(plan)
     i, still, moving = means(plan, LIGHTS.index(light))
     for row, intra in list(zip(rows, is_intra, strict=True))[::37]:
-        taken = plan.sights.rows[row[frames.SIGHT]]
+        taken = plan.eyes.sights.rows[row[frames.SIGHT]]
         mean = i if intra else still + moving * row[frames.OBJECTS]
         more = 1e-6 * taken[sight.I_PPM if intra else sight.P_PPM] * i
         assert row[frames.PAYLOAD] == max(64, math.floor(mean + more + 0.5))
@@ -175,7 +175,7 @@ def test_engines_agree_from_dusk_to_night(inference: str) -> None:
     scenario |= {"start": "2024-03-20T18:41", "place": {"lat": 45, "lon": 0}}
     scenario["duration"], scenario["sensors"]["cam"]["rate"] = "3 min", "1 fps"
     plan = planned(scenario)
-    assert len(plan.light_then) == 2
+    assert len(plan.scene.light_then) == 2
     one, slow = worlds.run(plan), worlds.run(plan, engine="reference")
     assert worlds.finished(one) == worlds.finished(slow)
     assert one.tally.fingerprint() == slow.tally.fingerprint()
@@ -186,7 +186,7 @@ def test_live_frames_are_as_large_as_those_that_nobody_sees() -> None:
     ints, floats = plan.setup_tables
     for frame in (0, 7, 50):
         sizes = {
-            camera.payload_bytes(ints, floats, plan.sights, 0, np.uint64(5), frame, 3, row)
+            camera.payload_bytes(ints, floats, plan.eyes.sights, 0, np.uint64(5), frame, 3, row)
             for row in (sight.unseen(NIGHT), sight.packed(NIGHT, 3, 2, 0))
         }
         assert len(sizes) == 1
@@ -266,11 +266,11 @@ def test_frames_of_slow_cameras_are_bounded() -> None:
     assert found[0] == found[1]
     plan = planned(data())
     ints, floats = plan.setup_tables
-    key, gop = plan.size_keys[0], int(number(CODEC, "gop"))
+    key, gop = plan.sensors.size_keys[0], int(number(CODEC, "gop"))
     start, mean = camera.gop_start(key, gop), means(plan, DAY)[0]
     frame = (gop - start) % gop + 1  # the first P frame of a group
     size = camera.video_bytes(
-        ints, floats, plan.sights, 0, key, start, frame, 100_000, sight.unseen(DAY)
+        ints, floats, plan.eyes.sights, 0, key, start, frame, 100_000, sight.unseen(DAY)
     )
     law = 1.0 + number(CODEC, "p_variation") * spread(key, frame)
     assert size == math.floor(mean * law + 0.5)
@@ -291,9 +291,9 @@ def test_a_held_encoder_is_seen_through_the_nearest_quality(bitrate: str, codec:
     scenario = data(bitrate=bitrate, eye="eye-large")
     scenario["inference"] = "trace"
     plan = planned(scenario)
-    assert [eye.source for eye in plan.eyes] == [codec]
-    assert any(f"is taken to see as behind {codec}" in remark for remark in plan.remarks)
-    assert not any("taken to see" in remark for remark in planned(data()).remarks)
+    assert [eye.source for eye in plan.eyes.networks] == [codec]
+    assert any(f"is taken to see as behind {codec}" in remark for remark in plan.notes.remarks)
+    assert not any("taken to see" in remark for remark in planned(data()).notes.remarks)
 
 
 def test_frames_keep_their_size_when_the_rate_changes_and_say_so() -> None:
@@ -301,7 +301,8 @@ def test_frames_keep_their_size_when_the_rate_changes_and_say_so() -> None:
     scenario["events"] = [{"at": "5 s", "profile": "cam", "rate": "5 fps"}]
     remark = "Frames of 'cam' in arm 'test' stay as large as at 10 fps when events change the rate"
     assert any(
-        one.startswith(f"{remark}, so the bitrate is not held") for one in planned(scenario).remarks
+        one.startswith(f"{remark}, so the bitrate is not held")
+        for one in planned(scenario).notes.remarks
     )
     scenario["events"][0]["rate"] = "10 fps"
-    assert not any("stay as large" in one for one in planned(scenario).remarks)
+    assert not any("stay as large" in one for one in planned(scenario).notes.remarks)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from fleet import child
+from fleet.arrays import Ints
 from fleet.bench import workloads
 from fleet.model import capture
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT, Rows
 from fleet.model.link import RATE_BPS, service_ns
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 from fleet.running.options import Options
 from fleet.running.run import simulate
 
@@ -63,9 +64,9 @@ def latencies(rows: Rows) -> Ints:
 
 def work(plan: Plan) -> dict[str, Any]:
     """Return a plan of the textbook workload as the script reads it."""
-    clocks, bits = plan.clocks, 8 * 10**6
+    clocks, bits = plan.sensors.clocks, 8 * 10**6
     period_ns = int(clocks[0, capture.NUM] // clocks[0, capture.DEN])
-    cells, cell_of = np.unique(plan.link_of[1], return_inverse=True)
+    cells, cell_of = np.unique(plan.links.of[1], return_inverse=True)
     pool = plan.pool(0).kinds[0]
     return {
         "sensors": [
@@ -74,8 +75,8 @@ def work(plan: Plan) -> dict[str, Any]:
         ],
         "period_ns": period_ns,
         "until_ns": plan.end_ns,
-        "cells_ns": [service_ns(bits, int(rate)) for rate in plan.links[cells, RATE_BPS]],
-        "backhaul_ns": service_ns(bits, int(plan.links[plan.link_of[2][0], RATE_BPS])),
+        "cells_ns": [service_ns(bits, int(rate)) for rate in plan.links.table[cells, RATE_BPS]],
+        "backhaul_ns": service_ns(bits, int(plan.links.table[plan.links.of[2][0], RATE_BPS])),
         "servers": pool.count,
         "server_ns": int(pool.service_ns[1]),
     }

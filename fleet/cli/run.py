@@ -188,7 +188,7 @@ def _check_frames(scenario: Scenario) -> None:
     from fleet.study.experiment import plans
 
     frames = max(
-        float(capture.frames_per_ns(plan.clocks).sum()) * plan.end_ns
+        float(capture.frames_per_ns(plan.sensors.clocks).sum()) * plan.end_ns
         for plan, *_ in plans(scenario).values()
     )
     if frames > MAX_FRAMES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.kernel import inlined
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
@@ -43,7 +44,6 @@ from fleet.model.link import (
     RATE_BPS,
     RETRIES,
     RETRY_NS,
-    Ints,
     buffer_ns,
     rate_bps,
     resent,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints, Keys
 from fleet.columns.crossing import ALL, cross
 from fleet.columns.hop import Hop
 from fleet.kernel import inlined, kernel
@@ -75,14 +76,10 @@ from fleet.model.setup import (
     PUBLISH_INTERVAL_NS,
     READ_NS,
     SEGMENT,
-    Floats,
-    Ints,
 )
 from fleet.model.setup import SENSE_NS as SETUP_SENSE_NS
 from fleet.model.setup import SIGHT as SIGHT_TRACE
 from fleet.model.sight import Sights, found, pick
-
-Keys = NDArray[np.uint64]
 
 
 class Held(NamedTuple):

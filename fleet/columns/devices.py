@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.columns import device, hop
 from fleet.columns.device import EMPTY, Held, Sensors, States
 from fleet.columns.ways import Network
@@ -25,7 +26,7 @@ from fleet.model.frames import (
     Index,
 )
 from fleet.plan.light import light_by_second
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 
 
 class Devices:
@@ -44,17 +45,17 @@ class Devices:
         self.crowd = Crowd(plan, mine, network.tally.sensors[:, VISITORS])
         self.about = _about(plan)
         self.states = States(
-            setup_of=plan.setup_of.copy(),
-            clocks=plan.clocks.copy(),
+            setup_of=plan.sensors.setup_of.copy(),
+            clocks=plan.sensors.clocks.copy(),
             dsp=np.zeros((plan.size, dsp.DSP_WIDTH), dtype=np.int64),
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
         )
-        self.states.dsp[:, dsp.TICK_NS] = plan.clocks[:, capture.TICK_NS]
+        self.states.dsp[:, dsp.TICK_NS] = plan.sensors.clocks[:, capture.TICK_NS]
         self.looker = looker_of(plan, self.open_eyes)
         self.held = EMPTY
         self.flowed_ns = 0
-        capture.begin(self.states.clocks, plan.capture_keys, plan.trace_ns)
+        capture.begin(self.states.clocks, plan.sensors.capture_keys, plan.sensors.trace_ns)
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups."""
@@ -67,14 +68,16 @@ class Devices:
         plan, states, network = self.plan, self.states, self.network
         first_second, view = self.crowd.look(self.flowed_ns, until_ns)
         self.flowed_ns = until_ns
-        due = capture.count(states.clocks, plan.capture_keys, plan.trace_ns, self.mine, until_ns)
+        due = capture.count(
+            states.clocks, plan.sensors.capture_keys, plan.sensors.trace_ns, self.mine, until_ns
+        )
         fresh, tally = network.store.take(due), network.tally
         lights, live = light_by_second(plan, first_second, len(view)), NO_FRAMES
         if self.looker is not None:
             live = self.looker.look(
                 states.clocks, states.setup_of, self.mine, until_ns, due, first_second, view, lights
             )
-        computing_ns = np.zeros(len(plan.setup_names), dtype=np.int64)
+        computing_ns = np.zeros(len(plan.sensors.setup_names), dtype=np.int64)
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
             lights, live, self.about, states, network.hops[0],
@@ -108,7 +111,7 @@ class Devices:
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        bits = np.zeros(len(self.plan.links), dtype=np.int64)
+        bits = np.zeros(len(self.plan.links.table), dtype=np.int64)
         hop.queued(self.network.store.columns, self._in_ports(), self.network.hops[0], bits)
         return bits
 
@@ -116,9 +119,9 @@ class Devices:
 
     def change_rate(self, target: int, num: int, den: int, now_ns: int) -> None:
         """Let a sensor capture every num/den ns from now on."""
-        key, phase = self.plan.capture_keys[target], self.plan.phase[target]
+        key, phase = self.plan.sensors.capture_keys[target], self.plan.sensors.phase[target]
         capture.change_rate(
-            self.states.clocks, target, key, phase, num, den, now_ns, self.plan.trace_ns
+            self.states.clocks, target, key, phase, num, den, now_ns, self.plan.sensors.trace_ns
         )
 
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
@@ -129,7 +132,7 @@ class Devices:
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
         """Take a sensor's own port down: what is in it departs later by the length of that."""
         hop.outage(
-            self.network.store.columns, self._in_ports(), self.plan.link_of[0],
+            self.network.store.columns, self._in_ports(), self.plan.links.of[0],
             self.network.ports, link, now_ns, until_ns,
         )  # fmt: skip
 
@@ -161,15 +164,15 @@ class Devices:
 def _about(plan: Plan) -> Sensors:
     ints, floats = plan.setup_tables
     return Sensors(
-        capture_keys=plan.capture_keys,
-        size_keys=plan.size_keys,
-        radio_keys=plan.radio_keys,
-        sight_keys=plan.sight_keys,
+        capture_keys=plan.sensors.capture_keys,
+        size_keys=plan.sensors.size_keys,
+        radio_keys=plan.sensors.radio_keys,
+        sight_keys=plan.sensors.sight_keys,
         ends_at_site=plan.ends_at_site,
         timers=plan.timers,
-        trace_ns=plan.trace_ns,
+        trace_ns=plan.sensors.trace_ns,
         ints=ints,
         floats=floats,
-        sights=plan.sights,
+        sights=plan.eyes.sights,
         end_ns=plan.end_ns,
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.columns import modem
 from fleet.columns.crossing import ALL, cross, on_air
 from fleet.columns.modem import Modems, held, take
@@ -25,7 +26,7 @@ from fleet.model.frames import (
     SENSOR,
     Columns,
 )
-from fleet.model.link import AIR_BPS, DOWN_UNTIL_NS, FREE_NS, Ints
+from fleet.model.link import AIR_BPS, DOWN_UNTIL_NS, FREE_NS
 
 
 class Hop(NamedTuple):

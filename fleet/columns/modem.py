@@ -16,11 +16,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.kernel import inlined
-
-Ints = NDArray[np.int64]
 
 _NONE = -1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.columns import frame_store, order, serving
 from fleet.columns.frame_store import Store
 from fleet.engine.snapshot import State, fields, set_fields
@@ -32,7 +33,7 @@ from fleet.model.frames import (
     Index,
 )
 from fleet.model.servers import KINDS
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
@@ -57,7 +58,7 @@ class Pools:
             tally: where to count.
         """
         self.plan, self.ids, self.store, self.tally = plan, ids, store, tally
-        self.row_of = np.full(len(plan.pool_names), -1, dtype=np.int64)
+        self.row_of = np.full(len(plan.pools.names), -1, dtype=np.int64)
         self.row_of[ids] = np.arange(len(ids))
         self.spec = [plan.pool(int(p)) for p in ids]
         self.table = np.array(
@@ -81,8 +82,8 @@ class Pools:
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
-        row = self.row_of[plan.pool_of]
-        decodes = (plan.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
+        row = self.row_of[plan.pools.of]
+        decodes = (plan.pools.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
 
     def _speeds(self) -> None:
@@ -126,7 +127,7 @@ class Pools:
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         serving.decode_all(
             columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
-            self.plan.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
+            self.plan.pools.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
             self.idle_ns,
         )  # fmt: skip
         started, self.pending = self._sort_out(admitted, ends, heads, tails)
@@ -138,8 +139,8 @@ class Pools:
         """Count frames that reach the pools, or the pixels of those that reach the decoders."""
         if len(index):
             sensor = self.store.column(index, SENSOR)
-            much = self.plan.decode_px[sensor] if column else 1
-            np.add.at(self.arrived[:, column], self.row_of[self.plan.pool_of[sensor]], much)
+            much = self.plan.pools.decode_px[sensor] if column else 1
+            np.add.at(self.arrived[:, column], self.row_of[self.plan.pools.of[sensor]], much)
 
     def _serve(self, decoded: Index, until_ns: int) -> None:
         columns = self.store.columns
@@ -147,8 +148,8 @@ class Pools:
         admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
         serving.serve_all(
             columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
-            self.variation, self.mean_ns, self.hold_ns, self.plan.service_keys, admitted, heads,
-            tails, self.served_ns, self.batches, self.started, self.idle_ns,
+            self.variation, self.mean_ns, self.hold_ns, self.plan.sensors.service_keys, admitted,
+            heads, tails, self.served_ns, self.batches, self.started, self.idle_ns,
         )  # fmt: skip
         started, self.waiting = self._sort_out(admitted, ends, heads, tails)
         self.serving = frame_store.join([self.serving, started])
@@ -169,7 +170,7 @@ class Pools:
         index, count = frame_store.join([before, fresh]), len(self.ids)
         if count == 1:
             return index, np.array([len(index)]), np.array([len(before)])
-        pool = self.row_of[self.plan.pool_of[self.store.column(index, SENSOR)]]
+        pool = self.row_of[self.plan.pools.of[self.store.column(index, SENSOR)]]
         ends = np.cumsum(np.bincount(pool, minlength=count))
         held = np.bincount(pool[: len(before)], minlength=count)
         return index[np.argsort(pool, kind="stable")], ends, held
@@ -191,7 +192,7 @@ class Pools:
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end: time spent and paid up to now."""
         for p, pool in enumerate(self.spec):
-            row = int(self.plan.pool_row[self.ids[p]])
+            row = int(self.plan.pools.row[self.ids[p]])
             ahead = _ahead(self.rings[p, 1 : 1 + self.sizes[p]], now_ns)
             decoding = _ahead(self.decoders[p, 1 : 1 + self.decoder_sizes[p]], now_ns)
             first = [ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS]
@@ -235,7 +236,7 @@ class Scaled:
         self.pools, self.row, self.name = pools, row, pools.spec[row].name
         self.first = pools.spec[row].kinds[0]
         self.region = int(pools.ids[row])
-        self.counts = pools.tally.servers[int(pools.plan.pool_row[self.region])]
+        self.counts = pools.tally.servers[int(pools.plan.pools.row[self.region])]
         self.up, self.paid = self.first.count, self.first.count
         self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.columns import frame_store
 from fleet.columns.frame_store import Store
 from fleet.columns.ways import Network
@@ -18,8 +19,9 @@ from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, Index, Rows
+from fleet.plan.groups import TARGET, A
 from fleet.plan.partition import Territory
-from fleet.plan.plan import TARGET, A, Ints, Plan
+from fleet.plan.plan import Plan
 
 
 class LogicalProcess:
@@ -52,9 +54,11 @@ class LogicalProcess:
         }
 
     def _walk(self) -> None:
-        mine = self.territory.concerns(self.plan.timetable)
+        mine = self.territory.concerns(self.plan.control.timetable)
         plan = self.plan
-        events = walk(self.env, plan.timetable[mine], self._apply, lambda: self.plan is plan)
+        events = walk(
+            self.env, plan.control.timetable[mine], self._apply, lambda: self.plan is plan
+        )
         self.env.process(events)
 
     def _apply(self, event: Ints) -> None:

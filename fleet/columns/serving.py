@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     BITS,
@@ -46,8 +47,6 @@ from fleet.model.servers import (
     WAIT_NS,
     batch_ns,
 )
-
-Ints = NDArray[np.int64]
 
 
 @inlined

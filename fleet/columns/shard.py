@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.columns.devices import Devices
 from fleet.columns.frame_store import Store
 from fleet.columns.process import LogicalProcess
@@ -12,8 +13,7 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
-from fleet.plan.partition import Territory
-from fleet.plan.plan import (
+from fleet.plan.groups import (
     DEMAND,
     HOUR,
     KIND,
@@ -24,9 +24,9 @@ from fleet.plan.plan import (
     TARGET,
     A,
     B,
-    Ints,
-    Plan,
 )
+from fleet.plan.partition import Territory
+from fleet.plan.plan import Plan
 
 
 class Shard(LogicalProcess):
@@ -60,7 +60,7 @@ class Shard(LogicalProcess):
         regions = self.territory.regions
         if len(regions) == 1:
             return [self.store.give_up(index)]
-        region = self.plan.region_of[self.store.column(index, SENSOR)]
+        region = self.plan.links.region_of[self.store.column(index, SENSOR)]
         return [self.store.give_up(index[region == r]) for r in regions]
 
     def save(self) -> State:
@@ -99,7 +99,9 @@ class Shard(LogicalProcess):
         elif kind == RATE:
             devices.change_rate(target, a, b, now_ns)
         elif kind == LINK_DOWN:
-            (devices if self.plan.level_of[target] == 0 else self.network).outage(target, now_ns, a)
+            (devices if self.plan.links.level_of[target] == 0 else self.network).outage(
+                target, now_ns, a
+            )
         elif kind == SENSOR_DOWN:
             devices.crash(target, now_ns, a)
         elif kind == MODEL_WRITE:

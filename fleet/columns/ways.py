@@ -15,8 +15,9 @@ from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
 from fleet.model.link import AIR_BPS, CAP_BITS, LOSS_PPB, PORT_WIDTH
+from fleet.plan.groups import Autoscaling
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
-from fleet.plan.plan import Autoscaling, Plan
+from fleet.plan.plan import Plan
 
 
 class Network:
@@ -41,14 +42,14 @@ class Network:
         mine = territory.sensors if len(territory.sensors) else slice(None)
         self.ends = set(np.unique(territory.leave[mine]).tolist())
         self.entries = set(np.unique(territory.enter[mine]).tolist())
-        self.ports = np.zeros((len(plan.links), PORT_WIDTH), dtype=np.int64)
+        self.ports = np.zeros((len(plan.links.table), PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
         self.hops = [_hop(plan, level) for level in range(LEVELS)]
         self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
-        self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
+        self.reaching = np.where(plan.pools.of >= 0, plan.pools.level, -1)
         self.reach = set(np.unique(self.reaching[mine]).tolist())
         self.answered: Index = NO_FRAMES
 
@@ -137,8 +138,8 @@ class Network:
         """Send results back to their sites; return those that go on upwards."""
         plan = self.plan
         done, on = serving.send_back(
-            self.store.columns, pools.advance(until_ns), plan.to_site, level == LEVELS - 1,
-            plan.return_ns, plan.result_bytes, plan.result_bits, until_ns,
+            self.store.columns, pools.advance(until_ns), plan.sensors.to_site, level == LEVELS - 1,
+            plan.pools.return_ns, plan.pools.result_bytes, plan.pools.result_bits, until_ns,
         )  # fmt: skip
         self.answered = frame_store.join([self.answered, done])
         return on
@@ -195,9 +196,9 @@ class Network:
 
         The frames in the sensors' own ports are with their sensors (`fleet.columns.devices`).
         """
-        level = int(self.plan.level_of[link])
+        level = int(self.plan.links.level_of[link])
         hop.outage(
-            self.store.columns, self.in_port[level], self.plan.link_of[level], self.ports, link,
+            self.store.columns, self.in_port[level], self.plan.links.of[level], self.ports, link,
             now_ns, until_ns,
         )  # fmt: skip
 
@@ -215,7 +216,7 @@ class Network:
 
     def queued_bits(self) -> NDArray[np.int64]:
         """Return the bits in each link's port; shape (links,)."""
-        bits = np.zeros(len(self.plan.links), dtype=np.int64)
+        bits = np.zeros(len(self.plan.links.table), dtype=np.int64)
         for level in range(LEVELS):
             hop.queued(self.store.columns, self.in_port[level], self.hops[level], bits)
         return bits
@@ -227,10 +228,10 @@ def _must_sort(plan: Plan, level: int) -> bool:
     They may if several sensors share a link, or if one frame could overtake another of the same
     sensor: where segments are sent again, or at servers.
     """
-    used = plan.link_of[level][plan.link_of[level] >= 0]
-    below = plan.link_of[:level]
-    lossy = bool((plan.links[below[below >= 0], LOSS_PPB] > 0).any())
-    served = bool(((plan.pool_of >= 0) & (plan.pool_level < level)).any())
+    used = plan.links.of[level][plan.links.of[level] >= 0]
+    below = plan.links.of[:level]
+    lossy = bool((plan.links.table[below[below >= 0], LOSS_PPB] > 0).any())
+    served = bool(((plan.pools.of >= 0) & (plan.pools.level < level)).any())
     return len(np.unique(used)) < len(used) or lossy or served
 
 
@@ -238,24 +239,24 @@ def _pools(
     plan: Plan, territory: Territory, level: int, store: Store, tally: Tally
 ) -> Pools | None:
     """Return the pools of a process behind a level, None if it has none there."""
-    used = np.unique(plan.pool_of[(plan.pool_of >= 0) & (plan.pool_level == level)])
+    used = np.unique(plan.pools.of[(plan.pools.of >= 0) & (plan.pools.level == level)])
     mine = used[territory.pools[used]]
     return Pools(plan, mine, store, tally) if len(mine) else None
 
 
 def _hop(plan: Plan, level: int) -> hop.Hop:
-    below = (plan.link_of[:level] >= 0).any(axis=0)
-    first = ~below & (plan.link_of[level] >= 0)
-    here = plan.links[plan.level_of == level]
+    below = (plan.links.of[:level] >= 0).any(axis=0)
+    first = ~below & (plan.links.of[level] >= 0)
+    here = plan.links.table[plan.links.level_of == level]
     extras = (here[:, [AIR_BPS, CAP_BITS, LOSS_PPB]] > 0).any()
-    on_radio = plan.cell_level == level
+    on_radio = plan.links.cell_level == level
     return hop.Hop(
-        link_of=plan.link_of[level],
-        links=plan.links,
-        class_of=plan.class_of,
+        link_of=plan.links.of[level],
+        links=plan.links.table,
+        class_of=plan.links.class_of,
         first=first if first.any() else None,
         tail_ns=plan.timers.tail_ns,
-        loss_keys=plan.loss_keys[level],
+        loss_keys=plan.sensors.loss_keys[level],
         extras=1 if extras else None,
         on_radio=on_radio if on_radio.any() else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.model.books import (
@@ -23,7 +24,7 @@ from fleet.model.books import (
     SERVER_NS,
     TAIL_NS,
 )
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 
 
 def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: int) -> None:
@@ -49,7 +50,7 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     taken = links[:, OFFERED_BITS] + links[:, ACCEPTED_BEFORE_BITS] - links[:, SENT_BEFORE_BITS]
     found = links[:, SENT_LINK_BITS] + links[:, DROPPED_BITS] + queued_bits
     for i in np.flatnonzero(taken != found):
-        name = plan.link_names[i]
+        name = plan.links.names[i]
         _equal(f"bits into '{name}'", taken[i], "sent + dropped + queued", found[i])
     computing_ns = sum(tally.sensors[:, COMPUTE_NS].tolist())
     by_setup_ns = sum(tally.computing_ns.tolist())

@@ -15,7 +15,8 @@ import numpy as np
 import simpy
 from simpy.events import URGENT, EventPriority
 
-from fleet.plan.plan import TIME_NS, Autoscaling, Ints
+from fleet.arrays import Ints
+from fleet.plan.groups import TIME_NS, Autoscaling
 
 # Who goes first at one time: control (the timetable, looks of autoscalers, servers that have
 # booted), then the scene, then frames, then stations, which serve when every frame of that time has

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.model import scene
 from fleet.model.scene import SECOND_NS
-from fleet.plan.plan import DEMAND, HOUR, KIND, TARGET, TIME_NS, A, B, Floats, Ints, Plan
+from fleet.plan.groups import DEMAND, HOUR, KIND, TARGET, TIME_NS, A, B
+from fleet.plan.plan import Plan
 
 _FIELDS = ("factor", "none", "present", "second", "view", "hour")
 
@@ -23,8 +25,8 @@ def arrivals_per_s(plan: Plan, sensors: Ints, hour: int, factor: Floats) -> Floa
         hour: column of the demand table.
         factor: demand factor of each of them.
     """
-    people: Floats = plan.demand[plan.profile_of[sensors], hour]
-    return people * plan.share[sensors] * factor / 3600.0
+    people: Floats = plan.scene.demand[plan.scene.profile_of[sensors], hour]
+    return people * plan.scene.share[sensors] * factor / 3600.0
 
 
 class Crowd:
@@ -44,10 +46,10 @@ class Crowd:
         self.present = np.zeros(len(sensors), dtype=np.int64)
         self.second = 0
         self.view = np.zeros((0, len(sensors)), dtype=np.int64)
-        rate = self.set_hour(plan.first_hour)
+        rate = self.set_hour(plan.scene.first_hour)
         mean = np.zeros(plan.size)
-        mean[sensors] = rate / (1.0 - plan.stay[sensors])
-        scene.begin(plan.scene_keys, sensors, scene.nobody(mean), self.present)
+        mean[sensors] = rate / (1.0 - plan.scene.stay[sensors])
+        scene.begin(plan.sensors.scene_keys, sensors, scene.nobody(mean), self.present)
 
     def apply(self, event: Sequence[int]) -> None:
         """Apply a row of the timetable that changes who comes: of the kind HOUR or DEMAND."""
@@ -86,8 +88,8 @@ class Crowd:
         held = self.view[max(0, len(self.view) - (self.second - first)) :]
         fresh = np.zeros((max(0, last - self.second), len(self.sensors)), dtype=np.int64)
         scene.advance(
-            self.plan.scene_keys, self.sensors, self.second, self.present, self.plan.stay,
-            self.none, fresh, self.visitors,
+            self.plan.sensors.scene_keys, self.sensors, self.second, self.present,
+            self.plan.scene.stay, self.none, fresh, self.visitors,
         )  # fmt: skip
         self.second += len(fresh)
         self.view = np.concatenate([held, fresh])
@@ -104,7 +106,7 @@ def newcomers(plan: Plan, sensors: Ints, seconds: Ints) -> Ints:
     """
     visitors = np.zeros(plan.size, dtype=np.int64)
     crowd, came, now_ns = Crowd(plan, sensors, visitors), [], 0
-    table = plan.timetable
+    table = plan.control.timetable
     concerns = (table[:, KIND] == HOUR) | (
         (table[:, KIND] == DEMAND) & np.isin(table[:, TARGET], sensors)
     )

@@ -7,11 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.eyes.eye import Eye, Moment
 from fleet.model import capture
 from fleet.model.scene import SECOND_NS
 from fleet.model.setup import SIGHT
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 
 
 class Eyes(Protocol):
@@ -30,7 +31,7 @@ class Looker:
 
     def __init__(self, plan: Plan, open_eyes: OpenEyes) -> None:
         """Open the networks of a plan."""
-        self.plan, self.eyes = plan, open_eyes(plan.eyes)
+        self.plan, self.eyes = plan, open_eyes(plan.eyes.networks)
 
     def look(
         self, clocks: Ints, setup_of: Ints, mine: Ints, until_ns: int, due: int, first_second: int,
@@ -50,7 +51,15 @@ class Looker:
         """
         plan = self.plan
         places, times_ns = np.empty((2, due), dtype=np.int64)
-        capture.list_due(clocks, plan.capture_keys, plan.trace_ns, mine, until_ns, places, times_ns)
+        capture.list_due(
+            clocks,
+            plan.sensors.capture_keys,
+            plan.sensors.trace_ns,
+            mine,
+            until_ns,
+            places,
+            times_ns,
+        )
         moments = []
         for place, at_ns in zip(places, times_ns, strict=True):
             s, second = mine[place], at_ns // SECOND_NS
@@ -72,7 +81,7 @@ class Looker:
 
 def looker_of(plan: Plan, open_eyes: OpenEyes) -> Looker | None:
     """Return the eyes that look while the simulation runs; None if frames take rows of traces."""
-    return Looker(plan, open_eyes) if plan.looks_live else None
+    return Looker(plan, open_eyes) if plan.eyes.looks_live else None
 
 
 def moment(
@@ -87,7 +96,7 @@ def moment(
     return Moment(
         eye=int(plan.setup_tables[0][setup, SIGHT]),
         light=light,
-        key=int(plan.sight_keys[sensor]),
+        key=int(plan.sensors.sight_keys[sensor]),
         second=second,
         objects=objects,
         frame=((into_ns + 1) * den - 1) // num if num else 0,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.chance import mix64
 from fleet.engine.snapshot import State, fields
 from fleet.kernel import inlined, kernel
@@ -55,7 +56,7 @@ from fleet.model.frames import (
     Rows,
 )
 from fleet.model.sight import LIGHTS, SIGHT_COUNTS, count
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 from fleet.sketch import BUCKETS, bucket_of
 
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
@@ -121,19 +122,19 @@ class Tally:
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
         """Return a tally of nothing, of the shape of a plan; `keep` keeps the finished frames."""
         bins = -(-plan.end_ns // BIN_NS)
-        groups, regions = len(plan.group_names), len(plan.region_names)
+        groups, regions = len(plan.sensors.group_names), len(plan.links.region_names)
         return Tally(
             sensors=_zeros(plan.size, SENSOR_WIDTH),
-            links=_zeros(len(plan.link_names), LINK_COUNTS),
+            links=_zeros(len(plan.links.names), LINK_COUNTS),
             servers=_zeros(plan.server_rows, SERVER_COUNTS),
-            link_bins=_zeros(len(plan.class_names), bins),
+            link_bins=_zeros(len(plan.links.class_names), bins),
             result_bins=_zeros(groups, bins),
             latency_bins=_zeros(groups, bins),
             server_bins=_zeros(regions, bins),
             latency=_zeros(groups, BUCKETS),
-            sights=_zeros(groups, len(LIGHTS), len(plan.scenes), SIGHT_COUNTS),
+            sights=_zeros(groups, len(LIGHTS), len(plan.eyes.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
-            computing_ns=_zeros(len(plan.setup_names)).astype(object),
+            computing_ns=_zeros(len(plan.sensors.setup_names)).astype(object),
             kept=[] if keep else None,
             by_name=_by_name(plan),
         )
@@ -153,7 +154,7 @@ class Tally:
 
     def amend(self, plan: Plan) -> None:
         """Make room for the further setups of an amended plan."""
-        more = len(plan.setup_names) - len(self.computing_ns)
+        more = len(plan.sensors.setup_names) - len(self.computing_ns)
         self.computing_ns = np.append(self.computing_ns, _zeros(more).astype(object))
 
     def forget(self, now_ns: int) -> None:
@@ -222,24 +223,26 @@ class Tally:
             self.kept.append(columns[:, index].T)
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
-            columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
-            self.latency, stages_ns, self.result_bins, self.latency_bins, self.print_sum,
-            plan.sights.rows, self.sights,
+            columns, index, plan.sensors.name_hash, plan.sensors.group_of, plan.pools.level,
+            self.sensors, self.latency, stages_ns, self.result_bins, self.latency_bins,
+            self.print_sum, plan.eyes.sights.rows, self.sights,
         )  # fmt: skip
         self.stages_ns += stages_ns
 
 
 def _by_name(plan: Plan) -> dict[str, Ints]:
-    groups, regions = np.argsort(plan.group_names), np.argsort(plan.region_names)
-    kinds = [0 if (pool := plan.pools[e]) is None else len(pool.kinds) for e in plan.pool_entry]
+    groups, regions = np.argsort(plan.sensors.group_names), np.argsort(plan.links.region_names)
+    kinds = [
+        0 if (pool := plan.pools.entries[e]) is None else len(pool.kinds) for e in plan.pools.entry
+    ]
     servers = [
         row
-        for pool in np.argsort(plan.pool_names)
-        for row in range(plan.pool_row[pool], plan.pool_row[pool] + kinds[pool])
+        for pool in np.argsort(plan.pools.names)
+        for row in range(plan.pools.row[pool], plan.pools.row[pool] + kinds[pool])
     ]
     return {
         "stages_ns": groups, "result_bins": groups, "latency_bins": groups, "latency": groups,
-        "sights": groups, "link_bins": np.argsort(plan.class_names), "server_bins": regions,
+        "sights": groups, "link_bins": np.argsort(plan.links.class_names), "server_bins": regions,
         "servers": np.array(servers, dtype=np.int64),
     }  # fmt: skip
 

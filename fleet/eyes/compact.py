@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS
-from fleet.eyes.summary import Floats, column, groups, wanted
-
-Ints = NDArray[np.int64]
+from fleet.eyes.summary import column, groups, wanted
 
 WORDS = ("view", "source", "model", "light")
 NUMBERS = (

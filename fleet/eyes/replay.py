@@ -28,16 +28,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.errors import InputError
 from fleet.eyes import user_traces
 from fleet.eyes.clip import LIGHTS
 from fleet.eyes.compact import NUMBERS, SCHEMA, WORDS
 from fleet.eyes.summary import groups
 from fleet.model.sight import MOST_OBJECTS
-
-Ints = NDArray[np.int64]
 
 
 class Replay(NamedTuple):

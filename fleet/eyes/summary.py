@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from fleet.arrays import Floats
 from fleet.eyes.boxes import KINDS
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

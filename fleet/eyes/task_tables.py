@@ -12,15 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints
 from fleet.eyes.boxes import KINDS
 from fleet.eyes.clip import LIGHTS
 from fleet.eyes.replay import folder
 from fleet.eyes.task_names import DELAYS_S
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 SITES = 6
 """Every table has so many."""

@@ -23,6 +23,7 @@ import math
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.chance import exponential, mix64, spread
 from fleet.kernel import inlined, kernel
 from fleet.model.setup import (
@@ -41,8 +42,6 @@ from fleet.model.setup import (
     PIXELS_PER_OBJECT,
     STILL_BYTES,
     TRACED_BYTES,
-    Floats,
-    Ints,
 )
 from fleet.model.sight import I_PPM, LIVE, P_PPM, Sights, found, light_of
 

@@ -51,6 +51,12 @@ def anchor_ns(phase: float, num: int, den: int) -> int:
     return int(phase * (num / den) * _JUST_ABOVE)
 
 
+def anchors_ns(phases: NDArray[np.float64], num: int, den: int) -> NDArray[np.int64]:
+    """Return `anchor_ns` of many phases; ns, same shape."""
+    anchors: NDArray[np.int64] = (phases * (num / den) * _JUST_ABOVE).astype(np.int64)
+    return anchors
+
+
 @inlined
 def due_ns(
     clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],

@@ -21,15 +21,13 @@ again (`resent`): that takes the port's time, and a round trip on the wire.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     measured_ns,
 )
-
-Ints = NDArray[np.int64]
 
 SEGMENT_BITS = 12_000
 """What is lost and sent again as one piece: an Ethernet frame of 1500 B."""

@@ -17,14 +17,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.chance import uniform
 from fleet.kernel import inlined
 from fleet.model.books import LAST_SENT_NS, PROMOTION_NS
 from fleet.model.frames import CLOCK, FRAME, Columns
-
-Ints = NDArray[np.int64]
 
 NEVER_NS = -1
 

@@ -22,12 +22,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.chance import bits64
 from fleet.kernel import inlined, kernel
-
-Ints = NDArray[np.int64]
 
 LIGHTS = ("day", "dusk", "night", "rain")
 """Light and weather; rain falls by day."""

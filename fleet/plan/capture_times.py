@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.errors import InputError
-from fleet.plan.placing import Placed
-from fleet.plan.plan import Ints
+from fleet.plan.roster import Roster
 from fleet.scenario.city import MAX_ROWS
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture, TraceCapture
@@ -41,7 +41,7 @@ class CaptureTimes:
     remarks: tuple[str, ...]
 
 
-def read(scenario: Scenario, placed: Sequence[Placed]) -> CaptureTimes:
+def read(scenario: Scenario, roster: Roster) -> CaptureTimes:
     """Return the capture times of all sensors that take them from files.
 
     Raises:
@@ -53,7 +53,7 @@ def read(scenario: Scenario, placed: Sequence[Placed]) -> CaptureTimes:
     for group, spec in scenario.model.sensors.items():
         if not isinstance(spec.capture, Capture):
             continue
-        names = [sensor.name for sensor in placed if sensor.group == group]
+        names = [roster.names[s] for s in roster.of_group(group)]
         table = _Table(scenario, spec.capture.trace, ("sensors", group, "capture", "trace"))
         remarks += table.fit(names)
         before = begins

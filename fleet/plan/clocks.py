@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fractions import Fraction
-
 import numpy as np
 
+from fleet.arrays import Floats, Ints, Keys
+from fleet.chance import uniforms
 from fleet.model import capture
-from fleet.plan.capture_times import CaptureTimes
-from fleet.plan.placing import Placed
-from fleet.plan.plan import Floats, Ints
-from fleet.plan.timetable import period
+from fleet.plan.draft import Draft
+from fleet.plan.rates import period
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
-from fleet.scenario.strict_yaml import Keys
+from fleet.scenario.strict_yaml import Keys as Place
 
 
-def clock_table(
-    scenario: Scenario, placed: Sequence[Placed], rates: Sequence[Fraction], phase: Floats,
-    times: CaptureTimes,
-) -> Ints:  # fmt: skip
+def clock_table(draft: Draft, phase: Floats) -> Ints:
     """Return the clock table (`fleet.model.capture`).
 
     Args:
-        scenario: what the user says.
-        placed: the sensors.
-        rates: frames a second of each.
-        phase: of each, in [0, 1) periods.
-        times: what they take from files.
+        draft: the sensors and their setups.
+        phase: of each sensor, in [0, 1) periods.
 
     Raises:
         InputError: a rate is too fine.
     """
-    table = np.zeros((len(placed), capture.CLOCK_WIDTH), dtype=np.int64)
-    for s, sensor in enumerate(placed):
-        spec = scenario.model.sensors[sensor.group]
-        num, den = period(rates[s])
-        lowered = not isinstance(spec.capture, Capture) and rates[s] != spec.rate
-        keys = ("arms",) if lowered else ("sensors", sensor.group, "rate")
+    scenario, roster = draft.scenario, draft.roster
+    table = np.zeros((len(roster), capture.CLOCK_WIDTH), dtype=np.int64)
+    for mine, group, setup in draft.kinds():
+        spec, rate = scenario.model.sensors[group], setup.use.rate
+        num, den = period(rate)
+        lowered = not isinstance(spec.capture, Capture) and rate != spec.rate
+        keys = ("arms",) if lowered else ("sensors", group, "rate")
         _check_range(scenario, keys, num, den)
-        table[s, [capture.NUM, capture.DEN]] = num, den
+        table[mine, capture.NUM], table[mine, capture.DEN] = num, den
         if isinstance(spec.capture, Capture):
-            table[s, capture.KIND] = capture.TRACE
+            table[mine, capture.KIND] = capture.TRACE
+            spans = [draft.times.spans.get(roster.names[s], (0, 0, 0)) for s in mine]
             taken = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
-            table[s, taken] = times.spans.get(sensor.name, (0, 0, 0))
+            table[mine[:, None], taken] = spans
         elif spec.capture == "poisson":
-            table[s, capture.KIND] = capture.POISSON
+            table[mine, capture.KIND] = capture.POISSON
         else:
-            table[s, capture.ANCHOR] = capture.anchor_ns(phase[s], num, den)
+            table[mine, capture.ANCHOR] = capture.anchors_ns(phase[mine], num, den)
     return table
 
 
-def _check_range(scenario: Scenario, keys: Keys, num: int, den: int) -> None:
+def phases(draft: Draft, keys: Keys) -> Floats:
+    """Return each sensor's phase in [0, 1) periods; staggered: evenly over its group."""
+    phase = np.zeros(len(draft.roster))
+    for group, spec in draft.scenario.model.sensors.items():
+        mine = draft.roster.of_group(group)
+        if spec.phase == "random":
+            phase[mine] = uniforms(keys[mine], 0)
+        elif spec.phase == "staggered":
+            phase[mine] = np.arange(len(mine)) / max(1, len(mine))
+    return phase
+
+
+def _check_range(scenario: Scenario, keys: Place, num: int, den: int) -> None:
     """Refuse a rate whose frame times would leave 64 bits before the end of the run."""
     end_ns = scenario.model.duration
     if end_ns * den + num >= 2**62:

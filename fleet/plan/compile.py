@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.catalog import Catalog
-from fleet.chance import Stream, name_hashes, stream_keys, uniform
+from fleet.chance import Stream, name_hashes, stream_keys
 from fleet.errors import InputError
 from fleet.model.frames import LEVELS
-from fleet.model.link import service_ns
-from fleet.plan import capture_times, equipment, events, network, people, placing, pools
-from fleet.plan.clocks import clock_table
+from fleet.plan import capture_times, equipment, events, network, people, placing, pools, sights
+from fleet.plan.clocks import clock_table, phases
 from fleet.plan.draft import Draft, add_setups
 from fleet.plan.events import Deployment
 from fleet.plan.grid import grid_of
-from fleet.plan.light import lights, tell_light
-from fleet.plan.place import place_of
+from fleet.plan.groups import Links, Money, Notes, Prices, Sensors
+from fleet.plan.light import tell_light
+from fleet.plan.place import Place, place_of
 from fleet.plan.placing import Placement
-from fleet.plan.plan import Floats, Ints, Keys, Plan, Prices
-from fleet.plan.sights import build as build_sights
-from fleet.plan.sights import task_of
+from fleet.plan.plan import Plan
+from fleet.plan.roster import place_sensors
 from fleet.scenario import user_rows
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.units import format_time_ns
@@ -79,30 +77,26 @@ def compile_plan(
             f"no arm '{arm}'{did_you_mean(arm, list(model.arms))}; arms: {', '.join(model.arms)}"
         )
     reader = catalog.reader()
-    placed = placing.place_sensors(scenario)
-    parts = Draft(
-        scenario, reader, arm, replication, placed,
-        placing.arm_of_each(scenario, arm, placed, placement),
-        network.build(scenario, reader, placed, pools.region_names(scenario)),
-        capture_times.read(scenario, placed),
+    roster = place_sensors(scenario)
+    draft = Draft(
+        scenario, reader, arm, replication, roster,
+        *placing.arm_of_each(scenario, arm, roster, placement),
+        network.build(scenario, reader, roster, pools.region_names(scenario)),
+        capture_times.read(scenario, roster),
     )  # fmt: skip
-    parts.remarks += parts.times.remarks
-    add_setups(parts)
-    return _plan(parts, deployments)
+    draft.remarks += draft.times.remarks
+    add_setups(draft)
+    return _plan(draft, deployments)
 
 
 def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
+    """Return the plan of a draft: group by group, and setups last, which others add to."""
     scenario, model = draft.scenario, draft.scenario.model
-    found = events.build(draft, deployments)  # first: rewrites add setups
-    served = pools.build(
-        scenario, draft.reader, draft.placed, draft.net,
-        [draft.setup(s) for s in range(len(draft.placed))],
-    )  # fmt: skip
-    seen = build_sights(draft)  # before the table of setups is made: it says whose is which
-    lon, lat = (np.array([getattr(s.site, at) for s in draft.placed]) for at in ("lon", "lat"))
-    place = place_of(scenario, lat, lon)
+    place = place_of(scenario, draft.roster.lat, draft.roster.lon)
+    control = events.build(draft, deployments)
+    served = pools.build(draft)
+    eyes = sights.build(draft)
     tell_light(draft, place)
-    light_from_s, light_then = lights(scenario, place)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -111,27 +105,14 @@ def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
         replication=draft.replication,
         end_ns=model.duration,
         warm_up_ns=_warm_up_ns(scenario),
-        lookahead_ns=model.duration,
-        timetable=found.timetable,
-        rollout=found.rollout,
-        **_sensor_columns(draft),
-        **people.scene_columns(draft),
-        **_region_columns(draft),
-        **vars(served),
-        **_link_columns(draft),
-        **_results(draft, served.pool_level),
-        lon=lon,
-        lat=lat,
-        **seen._asdict(),
-        looks_live=model.inference == "live",
-        tasks=tuple(task_of(draft.reader, setup.use.app) for setup in draft.setups),
-        light_from_s=light_from_s,
-        light_then=light_then,
-        grid=grid_of(scenario, draft.reader, place),
-        prices=_prices(draft),
-        accuracy=_accuracy(draft),
-        assumptions=tuple(draft.reader.used),
-        remarks=tuple(dict.fromkeys(draft.remarks)),
+        sensors=_sensors(draft),
+        scene=people.scene(draft, place),
+        links=_links(draft),
+        pools=served,
+        eyes=eyes,
+        money=_money(draft, place),
+        control=control,
+        notes=_notes(draft),
     )
 
 
@@ -172,80 +153,83 @@ def _prices(draft: Draft) -> Prices | None:
     )
 
 
-def _sensor_columns(draft: Draft) -> dict[str, Any]:
+def _sensors(draft: Draft) -> Sensors:
     """Return who the sensors are, what stands there, and when they capture."""
-    scenario, placed = draft.scenario, draft.placed
-    names = tuple(sensor.name for sensor in placed)
-    hashes = name_hashes(names)
+    scenario, roster = draft.scenario, draft.roster
+    hashes = name_hashes(roster.names)
     keys = {s: stream_keys(hashes, scenario.model.seed, draft.replication, s) for s in Stream}
-    groups = tuple(scenario.model.sensors)
-    phase = _phases(draft, keys[Stream.PHASE])
-    return {
-        "names": names,
-        "name_hash": hashes,
-        "capture_keys": keys[Stream.CAPTURE],
-        "scene_keys": keys[Stream.SCENE],
-        "size_keys": keys[Stream.SIZE],
-        "radio_keys": keys[Stream.RADIO],
-        "service_keys": keys[Stream.SERVICE],
-        "sight_keys": keys[Stream.SIGHT],
-        "loss_keys": np.array([keys[Stream.LOSS] ^ np.uint64(level) for level in range(LEVELS)]),
-        "group_names": groups,
-        "group_of": np.array([groups.index(s.group) for s in placed], dtype=np.int64),
-        "site_of": tuple(s.site.id for s in placed),
-        "setup_names": tuple(s.name for s in draft.setups),
-        "setup_of": draft.setup_of,
-        "setups": equipment.table(draft.setups),
-        "decode_px": np.array(
-            [draft.setup(s).row["decode_px"] for s in range(len(placed))], dtype=np.int64
-        ),
-        "clocks": clock_table(
-            scenario,
-            placed,
-            [draft.setup(s).use.rate for s in range(len(placed))],
-            phase,
-            draft.times,
-        ),
-        "phase": phase,
-        "trace_ns": draft.times.times_ns,
-    }
+    phase = phases(draft, keys[Stream.PHASE])
+    return Sensors(
+        ids=np.arange(len(roster)),
+        names=tuple(roster.names),
+        name_hash=hashes,
+        capture_keys=keys[Stream.CAPTURE],
+        scene_keys=keys[Stream.SCENE],
+        size_keys=keys[Stream.SIZE],
+        radio_keys=keys[Stream.RADIO],
+        service_keys=keys[Stream.SERVICE],
+        sight_keys=keys[Stream.SIGHT],
+        loss_keys=np.array([keys[Stream.LOSS] ^ np.uint64(level) for level in range(LEVELS)]),
+        group_names=roster.groups,
+        group_of=roster.group_of,
+        site_of=tuple(roster.site_of),
+        lon=roster.lon,
+        lat=roster.lat,
+        setup_names=tuple(s.name for s in draft.setups),
+        setup_of=draft.setup_of,
+        setups=equipment.table(draft.setups),
+        clocks=clock_table(draft, phase),
+        phase=phase,
+        trace_ns=draft.times.times_ns,
+        to_site=_to_site(draft),
+    )
 
 
-def _region_columns(draft: Draft) -> dict[str, Any]:
-    """Return where frames and results go, and what is there."""
-    scenario, groups = draft.scenario, draft.scenario.model.sensors
-    return {
-        "region_names": pools.region_names(scenario),
-        "region_of": draft.net.region_of,
-        "to_site": np.array(
-            [groups[s.group].consumer == "site" for s in draft.placed], dtype=np.int64
-        ),
-    }
+def _to_site(draft: Draft) -> Ints:
+    """Return 1 for each sensor whose results are used at the site."""
+    groups = draft.scenario.model.sensors.values()
+    used = np.array([spec.consumer == "site" for spec in groups], dtype=np.int64)
+    to_site: Ints = used[draft.roster.group_of]
+    return to_site
 
 
-def _link_columns(draft: Draft) -> dict[str, Any]:
-    """Return the links on the way, and the energy of what crosses them."""
-    net, chosen = draft.net, draft.scenario.model.network_energy
+def _links(draft: Draft) -> Links:
+    """Return the links on the ways of the sensors."""
+    net = draft.net
+    return Links(
+        ids=np.arange(len(net.names)),
+        class_names=tuple(c.name for c in net.classes),
+        names=net.names,
+        of=net.link_of,
+        table=net.table(),
+        class_of=net.class_of,
+        level_of=net.level_of(),
+        mobile=np.array([c.mobile for c in net.classes], dtype=np.int64),
+        radios=tuple(c.radio for c in net.classes),
+        radio_of=net.radio_of,
+        cell_level=net.cell_level,
+        region_names=pools.region_names(draft.scenario),
+        region_of=net.region_of,
+    )
+
+
+def _money(draft: Draft, place: Place | None) -> Money:
+    """Return whose electricity it is, what crossing the network draws, and what things cost."""
     boundaries = tuple(
-        (name, *(_pj_per_bit(draft, name, kind) for kind in ("fixed", "mobile")))
+        (name, _pj_per_bit(draft, name, "fixed"), _pj_per_bit(draft, name, "mobile"))
         for name in draft.reader.items("network")
     )
+    chosen = draft.scenario.model.network_energy
     fixed, mobile = next((f, m) for name, f, m in boundaries if name == chosen)
-    return {
-        "class_names": tuple(c.name for c in net.classes),
-        "link_names": net.names,
-        "link_of": net.link_of,
-        "links": net.table(),
-        "class_of": net.class_of,
-        "level_of": net.level_of(),
-        "mobile_class": np.array([c.mobile for c in net.classes], dtype=np.int64),
-        "radios": tuple(c.radio for c in net.classes),
-        "radio_of": net.radio_of,
-        "cell_level": net.cell_level,
-        "boundaries": boundaries,
-        "fixed_pj_per_bit": fixed,
-        "mobile_pj_per_bit": mobile,
-    }
+    return Money(
+        fixed, mobile, boundaries, grid_of(draft.scenario, draft.reader, place), _prices(draft)
+    )
+
+
+def _notes(draft: Draft) -> Notes:
+    """Return what a reader should know; after all else, which reads the catalogue and remarks."""
+    accuracy = _accuracy(draft)
+    return Notes(accuracy, tuple(draft.reader.used), tuple(dict.fromkeys(draft.remarks)))
 
 
 def _pj_per_bit(draft: Draft, boundary: str, kind: str) -> int:
@@ -261,51 +245,3 @@ def _accuracy(draft: Draft) -> tuple[tuple[str, float], ...]:
         for m in models
         if draft.reader.has_parameter("models", m, "map")
     )
-
-
-def _phases(draft: Draft, keys: Keys) -> Floats:
-    """Return each sensor's phase in [0, 1) periods; staggered: evenly over its group."""
-    groups = draft.scenario.model.sensors
-    total = {g: sum(s.group == g for s in draft.placed) for g in groups}
-    seen = dict.fromkeys(groups, 0)
-    phase = np.zeros(len(draft.placed))
-    for s, sensor in enumerate(draft.placed):
-        kind = groups[sensor.group].phase
-        if kind == "random":
-            phase[s] = uniform(keys[s], 0)
-        elif kind == "staggered":
-            phase[s] = seen[sensor.group] / total[sensor.group]
-        seen[sensor.group] += 1
-    return phase
-
-
-def _results(draft: Draft, pool_level: Ints) -> dict[str, Any]:
-    """Return the way back to the site, and what an edge sends on for each frame.
-
-    To the site: the result's service and propagation on each hop down; 0 where the consumer is in
-    the cloud. Results are some hundred bytes and do not queue downwards (`docs/MODEL.md`).
-    """
-    size = len(draft.placed)
-    back, payload, wire = (np.zeros(size, dtype=np.int64) for _ in range(3))
-    groups = draft.scenario.model.sensors
-
-    @functools.cache
-    def sizes(model: str) -> tuple[int, int]:
-        content = draft.reader.data_bit("models", model, "result") // 8
-        return content, equipment.message_bits(draft.reader, content)
-
-    for s, sensor in enumerate(draft.placed):
-        setup = draft.setup(s)
-        if setup.on_sensor:
-            continue
-        payload[s], wire[s] = sizes(setup.model)
-        if groups[sensor.group].consumer == "cloud":
-            continue
-        for level in range(int(pool_level[s]) + 1):
-            link = draft.net.link_of[level][s]
-            if link < 0:
-                continue
-            kind = draft.net.classes[draft.net.class_of[link]]
-            if kind.downlink_rate_bps:
-                back[s] += service_ns(int(wire[s]), kind.downlink_rate_bps) + kind.propagation_ns
-    return {"return_ns": back, "result_bytes": payload, "result_bits": wire}

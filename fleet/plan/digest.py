@@ -27,8 +27,12 @@ def _feed(sha: hashlib._Hash, value: object) -> None:
         sha.update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, tuple):
         sha.update(f"({len(value)}".encode())
-        for part in value:
-            _feed(sha, part)
+        if value and all(type(part) is str for part in value):  # a million names at once
+            sha.update("".join(f"{len(part)}:" for part in value).encode())
+            sha.update("".join(value).encode())
+        else:
+            for part in value:
+                _feed(sha, part)
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             _feed(sha, getattr(value, field.name))

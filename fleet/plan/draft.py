@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.camera import wire_bits
 from fleet.plan import equipment
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
-from fleet.plan.placing import Placed
-from fleet.plan.plan import Ints
-from fleet.plan.timetable import lower
+from fleet.plan.rates import lower
+from fleet.plan.roster import Roster, firsts
 from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
@@ -31,8 +32,8 @@ class Draft:
         reader: what hardware does; remembers the rows in use.
         arm: which arm.
         replication: number of the independent repetition.
-        placed: the sensors.
-        arm_of: the arm that equips each sensor.
+        roster: the sensors.
+        arms, arm_of: names of arms, and which of them equips each sensor.
         net: the links.
         times: capture times from files.
         setups: what stands at the sensors, and what rewrites will make of it.
@@ -44,8 +45,9 @@ class Draft:
     reader: Reader
     arm: str
     replication: int
-    placed: list[Placed]
-    arm_of: list[str]
+    roster: Roster
+    arms: tuple[str, ...]
+    arm_of: Ints
     net: Network
     times: CaptureTimes
     setups: list[Setup] = field(default_factory=list)
@@ -56,6 +58,17 @@ class Draft:
         """Return the setup of a sensor at the start."""
         return self.setups[int(self.setup_of[sensor])]
 
+    def by_setup(self, value: Callable[[Setup], int]) -> Ints:
+        """Return for each sensor a number of its setup at the start."""
+        of_setup = np.array([value(setup) for setup in self.setups], dtype=np.int64)
+        return of_setup[self.setup_of]
+
+    def kinds(self) -> Iterator[tuple[Ints, str, Setup]]:
+        """Yield (sensors, their group, their setup at the start) of all that are alike."""
+        kind = self.roster.group_of * len(self.setups) + self.setup_of
+        for first in firsts(kind):
+            yield np.flatnonzero(kind == kind[first]), self.roster.group(first), self.setup(first)
+
 
 def add_setups(draft: Draft) -> None:
     """Make a setup for each (arm, group) that has sensors, and find each sensor's.
@@ -63,21 +76,20 @@ def add_setups(draft: Draft) -> None:
     Raises:
         InputError: the equipment of an arm cannot be used.
     """
-    known: dict[tuple[str, str], int] = {}
-    setup_of = np.empty(len(draft.placed), dtype=np.int64)
-    for s, (sensor, arm) in enumerate(zip(draft.placed, draft.arm_of, strict=True)):
-        key = (arm, sensor.group)
-        if key not in known:
-            known[key] = len(draft.setups)
-            draft.setups.append(_setup(draft, arm, sensor.group))
-        setup_of[s] = known[key]
-    draft.setup_of = setup_of
+    roster = draft.roster
+    pair = draft.arm_of * len(roster.groups) + roster.group_of
+    _, first, kind = np.unique(pair, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    for s in first[order]:
+        draft.setups.append(_setup(draft, draft.arms[int(draft.arm_of[s])], roster.group(s)))
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    draft.setup_of = number[kind]
 
 
 def _setup(draft: Draft, arm: str, group: str) -> Setup:
     scenario = draft.scenario
     chosen = equipment.choose(scenario, arm, group)
-    names = {sensor.name for sensor in draft.placed if sensor.group == group}
     rate = stated = Fraction(scenario.model.sensors[group].rate)
     if group in draft.times.rates:  # k frames are k - 1 periods: both ends may lie in the run
         rate = draft.times.rates[group]
@@ -85,7 +97,7 @@ def _setup(draft: Draft, arm: str, group: str) -> Setup:
     changed = [
         event.rate
         for event in scenario.model.events
-        if event.rate is not None and event.target in (group, *names)
+        if event.rate is not None and draft.roster.concerns(event.target, group)
     ]
     fastest = max(map(Fraction, [stated, *changed]))
     _check_rate(scenario, arm, group, chosen.rate, fastest)

@@ -13,7 +13,7 @@ from fleet.model.link import service_ns
 from fleet.plan import equipment, timetable
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
-from fleet.plan.plan import Ints
+from fleet.plan.groups import Control
 from fleet.plan.rollout import Request, Spans, rollout_table, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
@@ -21,14 +21,6 @@ from fleet.scenario.strict_yaml import Keys
 
 Down = dict[int, list[tuple[int, int]]]
 """Spans in which links or sensors are down, in any order; ns."""
-
-
-@dataclass(frozen=True)
-class Events:
-    """The timetable of an arm and its model rewrites; see `fleet.plan.plan.Plan`."""
-
-    timetable: Ints
-    rollout: Ints
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Deployment:
     model: str
 
 
-def build(draft: Draft, deployments: Sequence[Deployment]) -> Events:
+def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
     """Return the control events of an arm; rewrites add their setups to its parts.
 
     Raises:
@@ -50,7 +42,6 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Events:
     rows = timetable.hour_events(model.start_time, model.duration)
     down: dict[str, Down] = {"outage": {}, "crash": {}}
     requests: list[Request] = []
-    most = [draft.setup(s).equipment.rate for s in range(len(draft.placed))]
     for i, event in enumerate(model.events):
         keys = ("events", i)
         _check_repeats(draft, event, keys)
@@ -61,10 +52,10 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Events:
                 f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
                 f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
-        found = timetable.targets(draft.scenario, event, keys, draft.placed, net)
+        found = timetable.targets(draft.scenario, event, keys, draft.roster, net)
         if event.kind == "profile":
             rows += [
-                row for at in moments for row in timetable.profile_rows(event, at, found, most)
+                row for at in moments for row in timetable.profile_rows(event, at, found, draft)
             ]
         elif event.kind == "rewrite":
             requests += _rollout(draft, event, moments, found, keys)
@@ -75,9 +66,10 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Events:
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
-    return Events(
+    return Control(
         timetable.assemble(rows, links, sensors, written, model.duration),
         rollout_table(written),
+        model.duration,
     )
 
 
@@ -120,7 +112,7 @@ def _add_spans(
     model = draft.scenario.model
     for target in found:
         crash = event.kind == "crash"
-        name = draft.placed[target].name if crash else draft.net.names[target]
+        name = draft.roster.names[target] if crash else draft.net.names[target]
         lasts_ns = event.lasts or (_reboot_ns(draft, target) if crash else 0)
         down.setdefault(target, []).extend(
             timetable.stated(moments, lasts_ns, model.duration)
@@ -154,16 +146,15 @@ def _reboot_ns(draft: Draft, sensor: int) -> int:
 
 def _deployed(draft: Draft, deployments: Sequence[Deployment]) -> list[Request]:
     """Return the rewrites that a user asks for."""
-    index = {sensor.name: s for s, sensor in enumerate(draft.placed)}
     out: list[Request] = []
     for deployment in deployments:
-        if deployment.sensor not in index:
-            hint = did_you_mean(deployment.sensor, list(index))
+        sensor = draft.roster.index(deployment.sensor)
+        if sensor < 0:
+            hint = did_you_mean(deployment.sensor, draft.roster.names)
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
         asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
         asked = replace(draft, scenario=replace(draft.scenario, asks=asks))  # adds setups to both
-        found = [index[deployment.sensor]]
-        out += _requests(asked, deployment.at_ns, found, deployment.model, ())
+        out += _requests(asked, deployment.at_ns, [sensor], deployment.model, ())
     return out
 
 
@@ -215,7 +206,7 @@ def _page_ns(draft: Draft, sensor: int, setup: Setup) -> int:
         max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
     )
     key = stream_keys(
-        name_hashes([draft.placed[sensor].name]), draft.scenario.model.seed, draft.replication,
+        name_hashes([draft.roster.names[sensor]]), draft.scenario.model.seed, draft.replication,
         Stream.RADIO,
     )[0]  # fmt: skip
     listens = uniform(np.uint64(mix64(key)), 0)

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.model import camera, capture, scene, sight
 from fleet.model.camera import gop_start
 from fleet.model.dsp import taken
 from fleet.model.frames import LEVELS
 from fleet.model.link import CAP_BITS, LOSS_PPB, RATE_BPS, THROTTLED_BPS
 from fleet.model.scene import SECOND_NS
+from fleet.plan.groups import DEMAND, HOUR, KIND, RATE, TIME_NS, A
 from fleet.plan.light import light_by_second
-from fleet.plan.plan import DEMAND, HOUR, KIND, RATE, TIME_NS, A, Floats, Ints, Plan
+from fleet.plan.plan import Plan
 
 _MOMENTS, _FRAMES = 192, 4
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
@@ -49,12 +51,12 @@ class Flows:
 
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
-    fps = capture.frames_per_ns(plan.clocks) * 1e9
+    fps = capture.frames_per_ns(plan.sensors.clocks) * 1e9
     shares: dict[tuple[int, ...], float] = {}  # of the traces that many sensors take
     answered = np.array([_answered_fps(plan, s, fps[s], shares) for s in range(plan.size)])
     sent = answered * _published(plan, answered)
     sizes = np.zeros((plan.size, 3))
-    kinds = np.stack([plan.group_of, plan.setup_of], axis=1)
+    kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
     for kind in np.unique(kinds, axis=0):
         mine = np.flatnonzero((kinds == kind).all(axis=1))
         sizes[mine] = _sizes(plan, mine, fps[mine[0]])
@@ -63,8 +65,8 @@ def flows(plan: Plan) -> Flows:
 
 def frames(plan: Plan) -> float:
     """Return the frames that the sensors are expected to capture, with all changes of rate."""
-    rows = plan.timetable[plan.timetable[:, KIND] == RATE]
-    per_ns = capture.frames_per_ns(plan.clocks)
+    rows = plan.control.timetable[plan.control.timetable[:, KIND] == RATE]
+    per_ns = capture.frames_per_ns(plan.sensors.clocks)
     total = float(per_ns.sum()) * plan.end_ns
     for at_ns, _, sensor, num, den in rows.tolist():
         total += (den / num - per_ns[sensor]) * (plan.end_ns - at_ns)
@@ -74,24 +76,24 @@ def frames(plan: Plan) -> float:
 
 def changes(plan: Plan) -> bool:
     """Return whether rates or demand change on the way, which mean loads leave out."""
-    return bool(np.isin(plan.timetable[:, KIND], (RATE, DEMAND)).any())
+    return bool(np.isin(plan.control.timetable[:, KIND], (RATE, DEMAND)).any())
 
 
 def _answered_fps(
     plan: Plan, sensor: int, fps: float, shares: dict[tuple[int, ...], float]
 ) -> float:
     """Return the frames a second that a sensor's DSP takes, or its camera sends."""
-    occupy_ns = int(plan.setups.occupy_ns[plan.setup_of[sensor]])
+    occupy_ns = int(plan.sensors.setups.occupy_ns[plan.sensors.setup_of[sensor]])
     if not plan.on_sensor[sensor] or not occupy_ns:
         return fps
-    if plan.clocks[sensor, capture.KIND] == capture.POISSON:
+    if plan.sensors.clocks[sensor, capture.KIND] == capture.POISSON:
         return fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
-    if plan.clocks[sensor, capture.KIND] == capture.TRACE:
+    if plan.sensors.clocks[sensor, capture.KIND] == capture.TRACE:
         columns = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
-        begin, end, tick_ns = plan.clocks[sensor, columns].tolist()
+        begin, end, tick_ns = plan.sensors.clocks[sensor, columns].tolist()
         trace = (begin, end, tick_ns, occupy_ns)
         if trace not in shares:
-            count = taken(plan.trace_ns[begin:end], tick_ns, occupy_ns)
+            count = taken(plan.sensors.trace_ns[begin:end], tick_ns, occupy_ns)
             shares[trace] = count / max(1, end - begin)
         return fps * shares[trace]
     return fps / max(1, int(np.ceil((occupy_ns - _TIE_NS) * fps * 1e-9)))
@@ -99,11 +101,11 @@ def _answered_fps(
 
 def _published(plan: Plan, answered: Floats) -> Floats:
     """Return the share of answers that sensors send, at most."""
-    rules = plan.setups
-    every = rules.publish_every[plan.setup_of].astype(np.float64)
-    interval_ns = rules.publish_interval_ns[plan.setup_of]
+    rules = plan.sensors.setups
+    every = rules.publish_every[plan.sensors.setup_of].astype(np.float64)
+    interval_ns = rules.publish_interval_ns[plan.sensors.setup_of]
     by_time = np.maximum(1.0, np.ceil((interval_ns - _TIE_NS) * answered * 1e-9))
-    by_time[rules.publish_change[plan.setup_of] == 1] = 1.0
+    by_time[rules.publish_change[plan.sensors.setup_of] == 1] = 1.0
     share: Floats = 1.0 / np.where(every > 0, every, by_time)
     return share
 
@@ -118,8 +120,10 @@ def objects_in_view(plan: Plan, hours: Ints, sensor: int, second: int) -> float:
         second: when.
     """
     past = hours[hours[:, TIME_NS] <= second * SECOND_NS, A]
-    people = plan.demand[plan.profile_of[sensor], past[-1] if len(past) else plan.first_hour]
-    return float(people * plan.share[sensor] / 3600.0 / (1.0 - plan.stay[sensor]))
+    people = plan.scene.demand[
+        plan.scene.profile_of[sensor], past[-1] if len(past) else plan.scene.first_hour
+    ]
+    return float(people * plan.scene.share[sensor] / 3600.0 / (1.0 - plan.scene.stay[sensor]))
 
 
 def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
@@ -129,29 +133,33 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
     pictures.
     """
     ints, floats = plan.setup_tables
-    setup = int(plan.setup_of[mine[0]])
-    gop = int(plan.setups.gop[setup])
-    protocol = plan.setups.per_message, plan.setups.segment, plan.setups.per_segment
+    setup = int(plan.sensors.setup_of[mine[0]])
+    gop = int(plan.sensors.setups.gop[setup])
+    protocol = (
+        plan.sensors.setups.per_message,
+        plan.sensors.setups.segment,
+        plan.sensors.setups.per_segment,
+    )
     on_wire = [int(column[setup]) for column in protocol]
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
     total: Floats = np.zeros(3)
-    hours = plan.timetable[plan.timetable[:, KIND] == HOUR]
+    hours = plan.control.timetable[plan.control.timetable[:, KIND] == HOUR]
     for moment in range(_MOMENTS):
         s = int(mine[moment * len(mine) // _MOMENTS])
         at_ns = plan.warm_up_ns + int((moment + 1) * _SPREAD % 1.0 * plan.measured_ns)
         second = at_ns // SECOND_NS
         none = scene.nobody(np.array([objects_in_view(plan, hours, s, second)]))[0]
-        objects = scene.poisson(plan.scene_keys[s], (1 << 40) + moment * 65536, none)
-        light, key = int(light_by_second(plan, second, 1)[0]), plan.size_keys[s]
+        objects = scene.poisson(plan.sensors.scene_keys[s], (1 << 40) + moment * 65536, none)
+        light, key = int(light_by_second(plan, second, 1)[0]), plan.sensors.size_keys[s]
         first = int(at_ns * 1e-9 * fps) // gop * gop + (gop - gop_start(key, gop)) % gop
-        trace = -1 if plan.looks_live else int(plan.setups.sight[setup])
+        trace = -1 if plan.eyes.looks_live else int(plan.sensors.setups.sight[setup])
         for k in range(_FRAMES):
             frame = first + k * max(1, gop // _FRAMES)
             row = sight.picked(
-                plan.sights, trace, light, objects, plan.sight_keys[s], second, frame
+                plan.eyes.sights, trace, light, objects, plan.sensors.sight_keys[s], second, frame
             )
             payload = camera.payload_bytes(
-                ints, floats, plan.sights, setup, key, frame, objects, row
+                ints, floats, plan.eyes.sights, setup, key, frame, objects, row
             )
             bits = float(camera.wire_bits(payload, *on_wire))
             total += weights[k] * np.array([payload, bits, bits * bits])
@@ -164,15 +172,15 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
 
     Behind an edge a result goes on in the place of a frame, if its consumer is in the cloud.
     """
-    offered = np.zeros(len(plan.links))
-    behind = of.sent_fps * np.where(plan.to_site == 1, 0, plan.result_bits)
+    offered = np.zeros(len(plan.links.table))
+    behind = of.sent_fps * np.where(plan.sensors.to_site == 1, 0, plan.pools.result_bits)
     travels = ~plan.ends_at_site
     for level in range(LEVELS):
-        link = plan.link_of[level]
+        link = plan.links.of[level]
         mine = (link >= 0) & travels
-        served = (plan.pool_of >= 0) & (plan.pool_level < level)
+        served = (plan.pools.of >= 0) & (plan.pools.level < level)
         bps = np.where(served, behind, of.sent_fps * of.bits)
-        loss = np.where(plan.cell_level == level, 0, plan.links[link, LOSS_PPB]) * 1e-9
+        loss = np.where(plan.links.cell_level == level, 0, plan.links.table[link, LOSS_PPB]) * 1e-9
         np.add.at(offered, link[mine], (bps / (1.0 - loss))[mine])
     return offered
 
@@ -184,7 +192,8 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
     without a cap or for one that lasts; both have shape (links,).
     """
     rate, cap, slow = (
-        plan.links[:, column].astype(np.float64) for column in (RATE_BPS, CAP_BITS, THROTTLED_BPS)
+        plan.links.table[:, column].astype(np.float64)
+        for column in (RATE_BPS, CAP_BITS, THROTTLED_BPS)
     )
     end_s = plan.end_ns * 1e-9
     spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
@@ -196,16 +205,16 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
 
 def pool_fps(plan: Plan, of: Flows) -> Floats:
     """Return the frames a second that are expected to come to each pool; shape (pools,)."""
-    fps = np.zeros(len(plan.pool_names))
-    np.add.at(fps, plan.pool_of[plan.pool_of >= 0], of.sent_fps[plan.pool_of >= 0])
+    fps = np.zeros(len(plan.pools.names))
+    np.add.at(fps, plan.pools.of[plan.pools.of >= 0], of.sent_fps[plan.pools.of >= 0])
     return fps
 
 
 def pool_px(plan: Plan, of: Flows) -> Floats:
     """Return the pixels a second that are expected to be decoded in each pool; shape (pools,)."""
-    px = np.zeros(len(plan.pool_names))
-    mine = plan.pool_of >= 0
-    np.add.at(px, plan.pool_of[mine], (of.sent_fps * plan.decode_px)[mine])
+    px = np.zeros(len(plan.pools.names))
+    mine = plan.pools.of >= 0
+    np.add.at(px, plan.pools.of[mine], (of.sent_fps * plan.pools.decode_px)[mine])
     return px
 
 
@@ -218,10 +227,13 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
     """
     link = np.full(plan.size, -1)
     for level in reversed(range(LEVELS)):
-        link = np.where(plan.link_of[level] >= 0, plan.link_of[level], link)
+        link = np.where(plan.links.of[level] >= 0, plan.links.of[level], link)
     link[plan.ends_at_site] = -1
     mine = link >= 0
-    rate, sums = plan.links[:, RATE_BPS].astype(np.float64), np.zeros((2, len(plan.links)))
+    rate, sums = (
+        plan.links.table[:, RATE_BPS].astype(np.float64),
+        np.zeros((2, len(plan.links.table))),
+    )
     for k, moment in enumerate((of.bits, of.bits_square)):
         np.add.at(sums[k], link[mine], (of.sent_fps * moment)[mine])
     use, square = sums / np.array([rate, rate**2])
@@ -229,7 +241,7 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
         wait = np.where(use < 1, square / (2 * (1 - use)), np.inf)
         gap_ns = 1e9 / of.sent_fps  # infinite if nothing is sent
     gap_ns -= np.where(
-        plan.link_of[0] >= 0, of.bits * 1e9 / rate[link], 0.0
+        plan.links.of[0] >= 0, of.bits * 1e9 / rate[link], 0.0
     )  # timers begin behind it
     timers = plan.timers
     dozes = np.where(gap_ns > timers.drx_after_ns, timers.drx_wait_ns / 2, 0.0)

@@ -7,13 +7,14 @@ import datetime as dt
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints
 from fleet.model.scene import SECOND_NS
 from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.place import Place, zone_of
-from fleet.plan.plan import Floats, Ints, Plan
+from fleet.plan.plan import Plan
 from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
 
@@ -119,13 +120,18 @@ def _by_light(draft: Draft, setup: Setup) -> bool:
 def light_by_second(plan: Plan, first_second: int, seconds: int) -> Ints:
     """Return the light in each of some seconds of a run; shape (seconds,)."""
     when = np.arange(first_second, first_second + seconds)
-    light: Ints = plan.light_then[np.searchsorted(plan.light_from_s, when, side="right") - 1]
+    light: Ints = plan.scene.light_then[
+        np.searchsorted(plan.scene.light_from_s, when, side="right") - 1
+    ]
     return light
 
 
 def light_spans(plan: Plan) -> dict[str, str]:
     """Return by time since the start of a run which light there is from then on, in words."""
-    return {when or "at first": name for when, name in _spans(plan.light_from_s, plan.light_then)}
+    return {
+        when or "at first": name
+        for when, name in _spans(plan.scene.light_from_s, plan.scene.light_then)
+    }
 
 
 def _spans(from_s: Ints, light: Ints) -> list[tuple[str, str]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LINK_WIDTH
-from fleet.plan.placing import Placed
-from fleet.plan.plan import Ints, Radio
+from fleet.plan.groups import Radio
+from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
@@ -69,7 +70,7 @@ class LinkClass:
 
 @dataclass(frozen=True)
 class Network:
-    """The links of a plan; see `fleet.plan.plan.Plan` for the arrays.
+    """The links of a plan; see `fleet.plan.groups.Links` for the arrays.
 
     `paths` holds the classes on the way up from each group.
     """
@@ -94,16 +95,13 @@ class Network:
         return levels[self.class_of]
 
 
-def build(
-    scenario: Scenario, reader: Reader, placed: list[Placed], regions: tuple[str, ...]
-) -> Network:
+def build(scenario: Scenario, reader: Reader, roster: Roster, regions: tuple[str, ...]) -> Network:
     """Return the links on the paths of some sensors.
 
     Raises:
         InputError: a link or region is not known, or a path does not lead up to a region.
     """
-    groups = dict.fromkeys(s.group for s in placed)
-    ways = {group: _path(scenario, reader, group, regions) for group in groups}
+    ways = {group: _path(scenario, reader, group, regions) for group in roster.present()}
     used = [n for n in scenario.model.links if any(n in path for path, _ in ways.values())]
     classes = {name: _link_class(scenario, reader, name) for name in used}
     paths = {
@@ -112,25 +110,77 @@ def build(
     for group, path in paths.items():
         _check_caps(scenario, classes, group, path)
     names = list(classes)
-    links: dict[str, int] = {}
-    link_of = np.full((LEVELS, len(placed)), -1, dtype=np.int64)
-    class_of: list[int] = []
-    for s, sensor in enumerate(placed):
-        for name in paths[sensor.group]:
-            instance = _instance(classes[name], sensor)
-            if instance not in links:
-                links[instance] = len(links)
-                class_of.append(names.index(name))
-            link_of[classes[name].level, s] = links[instance]
-    region_of = [regions.index(ways[s.group][1]) for s in placed]
-    radio_of = [names.index(paths[s.group][0]) for s in placed]
-    cell_level = [_cell_level(classes, paths[s.group]) for s in placed]
+    links = _links(roster, classes, paths)
+
+    def by_group(value: Callable[[str], int]) -> Ints:
+        of = [value(group) if group in paths else -1 for group in roster.groups]
+        return np.array(of, dtype=np.int64)[roster.group_of]
+
     return Network(
-        tuple(classes.values()), tuple(links), link_of, np.array(class_of, dtype=np.int64),
-        np.array(region_of, dtype=np.int64), np.array(radio_of, dtype=np.int64),
-        np.array(cell_level, dtype=np.int64),
-        {group: tuple(names.index(name) for name in path) for group, path in paths.items()},
+        tuple(classes.values()), *links,
+        region_of=by_group(lambda group: regions.index(ways[group][1])),
+        radio_of=by_group(lambda group: names.index(paths[group][0])),
+        cell_level=by_group(lambda group: _cell_level(classes, paths[group])),
+        paths={group: tuple(names.index(name) for name in path) for group, path in paths.items()},
     )  # fmt: skip
+
+
+def _links(
+    roster: Roster, classes: Mapping[str, LinkClass], paths: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ...], Ints, Ints]:
+    """Return (names of links, link of each sensor at each level, class of each link).
+
+    Links are numbered by the first sensor that uses them, from the sensor up.
+    """
+    users = [
+        _Users(roster, c, kind, {g: path.index(kind.name) for g, path in paths.items()
+                                 if kind.name in path})
+        for c, kind in enumerate(classes.values())
+    ]  # fmt: skip
+    first, place = (np.concatenate([getattr(u, f) for u in users]) for f in ("first", "place"))
+    order = np.lexsort((place, first))
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    link_of = np.full((LEVELS, len(roster)), -1, dtype=np.int64)
+    begins = 0
+    for one in users:
+        link_of[one.kind.level, one.sensors] = number[begins + one.unit]
+        begins += len(one.first)
+    names = [name for one in users for name in one.names(roster)]
+    class_of = np.concatenate([np.full(len(u.first), u.number) for u in users])
+    return tuple(names[k] for k in order), link_of, class_of[order]
+
+
+class _Users:
+    """Who uses the links of a class, and which of them share one."""
+
+    def __init__(
+        self, roster: Roster, number: int, kind: LinkClass, places: Mapping[str, int]
+    ) -> None:
+        """Find them.
+
+        Args:
+            roster: all sensors.
+            number: of the class.
+            kind: the class.
+            places: its place on the path of each group that has it on its path.
+        """
+        self.number, self.kind = number, kind
+        of_group = np.array([places.get(group, -1) for group in roster.groups])
+        place = of_group[roster.group_of]
+        self.sensors = np.flatnonzero(place >= 0)
+        _, at, self.unit = np.unique(
+            roster.units[kind.shared_by][self.sensors], return_index=True, return_inverse=True
+        )
+        self.first = self.sensors[at]  # of each link, the first sensor that uses it
+        self.place = place[self.first]
+
+    def names(self, roster: Roster) -> list[str]:
+        """Return the names of the links."""
+        name, by = self.kind.name, self.kind.shared_by
+        if by == "city":
+            return [name]
+        return [f"{name}/{roster.unit_name(by, s)}" for s in self.first.tolist()]
 
 
 def _with_radio(
@@ -180,16 +230,6 @@ def _cell_level(classes: Mapping[str, LinkClass], path: list[str]) -> int:
 def radio_name(link: str) -> str:
     """Return the name of the class of radios below a shared radio cell."""
     return f"{link} radio"
-
-
-def _instance(kind: LinkClass, sensor: Placed) -> str:
-    key = {
-        "sensor": sensor.name,
-        "site": sensor.site.id,
-        "cell": sensor.site.cell,
-        "city": "",
-    }[kind.shared_by]
-    return f"{kind.name}/{key}" if key else kind.name
 
 
 def _path(

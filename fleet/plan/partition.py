@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.model.frames import LEVELS
-from fleet.plan.plan import HOUR, KIND, LINK_DOWN, TARGET, Ints, Plan
+from fleet.plan.groups import HOUR, KIND, LINK_DOWN, TARGET
+from fleet.plan.plan import Plan
 
 END_PLACE = 2 * LEVELS
 
@@ -84,18 +86,18 @@ def partition(plan: Plan, shards: int) -> Partition:
     together as far as sizes allow.
     """
     shard_of = _deal(plan, min(shards, plan.size))
-    link_owner = np.full(len(plan.links), -1, dtype=np.int64)
-    pool_owner = np.full(len(plan.pool_names), -1, dtype=np.int64)
+    link_owner = np.full(len(plan.links.table), -1, dtype=np.int64)
+    pool_owner = np.full(len(plan.pools.names), -1, dtype=np.int64)
     handover = np.full(plan.size, END_PLACE, dtype=np.int64)
     for level in range(LEVELS):
-        _own(plan.link_of[level], link_owner, handover, shard_of, link_place(level))
-        behind = np.where(plan.pool_level == level, plan.pool_of, -1)
+        _own(plan.links.of[level], link_owner, handover, shard_of, link_place(level))
+        behind = np.where(plan.pools.level == level, plan.pools.of, -1)
         _own(behind, pool_owner, handover, shard_of, pool_place(level))
-    regions = tuple(int(r) for r in np.unique(plan.region_of[handover < END_PLACE]))
+    regions = tuple(int(r) for r in np.unique(plan.links.region_of[handover < END_PLACE]))
     none, nowhere = np.empty(0, dtype=np.int64), np.zeros(plan.size, dtype=np.int64)
     at_end = np.full(plan.size, END_PLACE, dtype=np.int64)
-    link_region = _regions_of(plan, plan.link_of, len(plan.links))
-    pool_region = _regions_of(plan, plan.pool_of[None], len(plan.pool_names))
+    link_region = _regions_of(plan, plan.links.of, len(plan.links.table))
+    pool_region = _regions_of(plan, plan.pools.of[None], len(plan.pools.names))
     return Partition(
         shards=tuple(
             Territory(
@@ -120,15 +122,15 @@ def _deal(plan: Plan, shards: int) -> Ints:
     Whole regions, the largest first to whom has least, if there are as many as shards; else equal
     shares of the sensors in order of their links.
     """
-    sizes = np.bincount(plan.region_of)
+    sizes = np.bincount(plan.links.region_of)
     if shards <= np.count_nonzero(sizes):
         shard_of_region, load = np.zeros(len(sizes), dtype=np.int64), [0] * shards
         for region in np.argsort(-sizes, kind="stable"):
             least = load.index(min(load))
             shard_of_region[region] = least
             load[least] += int(sizes[region])
-        return np.asarray(shard_of_region[plan.region_of])
-    by_link = np.lexsort((np.arange(plan.size), *plan.link_of))
+        return np.asarray(shard_of_region[plan.links.region_of])
+    by_link = np.lexsort((np.arange(plan.size), *plan.links.of))
     shard_of = np.empty(plan.size, dtype=np.int64)
     shard_of[by_link] = np.arange(plan.size) * shards // plan.size
     return shard_of
@@ -165,5 +167,5 @@ def _regions_of(plan: Plan, used_by: Ints, count: int) -> Ints:
     region = np.full(count, -1, dtype=np.int64)
     for row in used_by:
         used = row >= 0
-        region[row[used]] = plan.region_of[used]
+        region[row[used]] = plan.links.region_of[used]
     return region

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.chance import exp_minus
 from fleet.model.scene import MAX_MEAN
 from fleet.plan import timetable
 from fleet.plan.draft import Draft
-from fleet.plan.placing import city_demand
-from fleet.plan.plan import Floats, Ints, Plan
-from fleet.scenario.city import HOURS, Demand
-from fleet.scenario.load import did_you_mean
+from fleet.plan.groups import Scene
+from fleet.plan.light import lights
+from fleet.plan.place import Place
+from fleet.plan.plan import Plan
+from fleet.scenario.city import HOURS, Demand, read_demand
+from fleet.scenario.load import Scenario, did_you_mean
 
 
-def scene_columns(draft: Draft) -> dict[str, Any]:
-    """Return the columns of a plan that say who walks past its sensors.
+def scene(draft: Draft, place: Place | None) -> Scene:
+    """Return who walks past the sensors of a plan, and in which light.
 
     Raises:
         InputError: an app is not known, or too many would be in view.
@@ -27,13 +28,24 @@ def scene_columns(draft: Draft) -> dict[str, Any]:
     stay, share = _apps(draft)
     _check_crowds(draft, demand, profile_of, stay, share)
     _tell_empty(draft, demand, profile_of)
-    return {
-        "stay": stay,
-        "share": share,
-        "profile_of": profile_of,
-        "demand": demand,
-        "first_hour": timetable.hour_column(draft.scenario.model.start_time),
-    }
+    light_from_s, light_then = lights(draft.scenario, place)
+    return Scene(
+        stay=stay,
+        share=share,
+        profile_of=profile_of,
+        demand=demand,
+        first_hour=timetable.hour_column(draft.scenario.model.start_time),
+        light_from_s=light_from_s,
+        light_then=light_then,
+    )
+
+
+def city_demand(scenario: Scenario) -> Demand | None:
+    """Return the demand table of a scenario, None if it has none."""
+    city = scenario.model.city
+    if city is None or city.demand is None:
+        return None
+    return read_demand(scenario.file(city.demand, "city", "demand"))
 
 
 def _profiles(draft: Draft, table: Demand | None) -> tuple[Floats, Ints]:
@@ -48,11 +60,13 @@ def _profiles(draft: Draft, table: Demand | None) -> tuple[Floats, Ints]:
         if spec.demand is not None:
             own[group] = len(rows)
             rows.append(np.array([float(people) for people in spec.demand]))
-    profile_of = [
-        own[s.group] if s.group in own else table.profile(s.site.footfall_rank) if table else 0
-        for s in draft.placed
-    ]
-    return np.array(rows), np.array(profile_of, dtype=np.int64)
+    roster = draft.roster
+    profile_of = np.zeros(len(roster), dtype=np.int64)
+    if table is not None:
+        profile_of = table.profiles(roster.footfall_rank)
+    for group, row in own.items():
+        profile_of[roster.of_group(group)] = row
+    return np.array(rows), profile_of
 
 
 def _apps(draft: Draft) -> tuple[Floats, Floats]:
@@ -68,7 +82,7 @@ def _apps(draft: Draft) -> tuple[Floats, Floats]:
         dwell_s = draft.reader.time_ns("apps", spec.app, "dwell") / 1e9
         share = float(draft.reader.number("apps", spec.app, "share"))
         apps[group] = (exp_minus(1.0 / dwell_s), share)
-    both = np.array([apps[s.group] for s in draft.placed])
+    both = np.array(list(apps.values()))[draft.roster.group_of]
     return both[:, 0].copy(), both[:, 1].copy()
 
 
@@ -80,7 +94,7 @@ def _check_crowds(
     mean = demand.max(axis=1)[profile_of] * share * factor / 3600 / (1 - stay)
     crowded = int(np.argmax(mean))
     if mean[crowded] > MAX_MEAN:
-        group = draft.placed[crowded].group
+        group = draft.roster.group(crowded)
         raise draft.scenario.error(
             ("sensors", group, "app"),
             f"'{draft.scenario.model.sensors[group].app}' would see {mean[crowded]:,.0f} objects at"
@@ -92,7 +106,7 @@ def _check_crowds(
 def _tell_empty(draft: Draft, demand: Floats, profile_of: Ints) -> None:
     """Say in which groups nobody ever comes into view."""
     most = demand.max(axis=1)[profile_of]
-    groups = {s.group for s, people in zip(draft.placed, most, strict=True) if people > 0}
+    groups = {draft.roster.groups[g] for g in np.unique(draft.roster.group_of[most > 0])}
     empty = [group for group in draft.scenario.model.sensors if group not in groups]
     if empty:
         where = f"before {', '.join(empty)}" if groups else "anywhere"
@@ -105,6 +119,9 @@ def _tell_empty(draft: Draft, demand: Floats, profile_of: Ints) -> None:
 
 def mean_in_view(plan: Plan) -> dict[str, float]:
     """Return by group the mean number of objects in view of a sensor at the start of a run."""
-    people = plan.demand[plan.profile_of, plan.first_hour]
-    mean = people * plan.share / 3600.0 / (1.0 - plan.stay)
-    return {name: float(mean[plan.group_of == g].mean()) for g, name in enumerate(plan.group_names)}
+    people = plan.scene.demand[plan.scene.profile_of, plan.scene.first_hour]
+    mean = people * plan.scene.share / 3600.0 / (1.0 - plan.scene.stay)
+    return {
+        name: float(mean[plan.sensors.group_of == g].mean())
+        for g, name in enumerate(plan.sensors.group_names)
+    }

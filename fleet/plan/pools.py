@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
+from fleet.model.link import service_ns
 from fleet.model.servers import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_NORMAL
+from fleet.plan import equipment
+from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
+from fleet.plan.groups import Autoscaling, Pool, Pools, ServerKind
 from fleet.plan.network import Network
-from fleet.plan.placing import Placed
-from fleet.plan.plan import Autoscaling, Ints, Pool, ServerKind
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
 from fleet.scenario.strict_yaml import Keys
 
-MONTH_NS = 30 * 86_400 * 10**9
 _LAWS = {"constant": CONSTANT, "near-normal": NEAR_NORMAL, "exponential": EXPONENTIAL}
 
 
@@ -29,69 +30,98 @@ def region_names(scenario: Scenario) -> tuple[str, ...]:
     return (cloud, *(name for name in scenario.model.regions if name != cloud))
 
 
-@dataclass(frozen=True)
-class Pools:
-    """Pools of a plan and who uses them; see `fleet.plan.plan.Plan` for the fields."""
-
-    pools: tuple[Pool | None, ...]
-    pool_names: tuple[str, ...]
-    pool_entry: Ints
-    pool_row: Ints
-    pool_of: Ints
-    pool_level: Ints
-
-
-def build(
-    scenario: Scenario,
-    reader: Reader,
-    placed: Sequence[Placed],
-    network: Network,
-    setups: Sequence[Setup],
-) -> Pools:
-    """Return the pools that some sensors send frames to.
-
-    Args:
-        scenario: the scenario.
-        reader: the catalogue.
-        placed: the sensors.
-        network: their links.
-        setups: what stands at each of them.
+def build(draft: Draft) -> Pools:
+    """Return the pools that some sensors send frames to, and the way back from them.
 
     Raises:
         InputError: a server or its speed on a model is not known, a pool has two models, or no
             edge lies on the way of a sensor that wants one.
     """
-    regions = region_names(scenario)
-    names = list(regions)
-    entries = list(range(len(regions)))
-    used: list[dict[str, Setup]] = [{} for _ in (*regions, *scenario.model.edges)]
-    edges = list(scenario.model.edges)
-    known: dict[str, int] = {}
-    pool_of = np.full(len(placed), -1, dtype=np.int64)
-    pool_level = np.full(len(placed), LEVELS - 1, dtype=np.int64)
-    for s, (sensor, setup) in enumerate(zip(placed, setups, strict=True)):
+    scenario, regions = draft.scenario, region_names(draft.scenario)
+    edges = scenario.model.edges
+    used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
+    pool_of = np.where(draft.by_setup(lambda s: not s.on_sensor) > 0, draft.net.region_of, -1)
+    level = np.full(len(draft.roster), LEVELS - 1, dtype=np.int64)
+    at_edges = []
+    for mine, group, setup in draft.kinds():
         if setup.on_sensor:
             continue
-        entry = pool_of[s] = int(network.region_of[s])
+        entry = int(draft.net.region_of[mine[0]])
         if setup.equipment.infer == "edge":
-            edge, pool_level[s] = _edge_of(scenario, network, sensor.group, setup)
-            name = _edge_pool(edge, scenario.model.edges[edge], sensor)
-            if name not in known:
-                known[name] = len(names)
-                names.append(name)
-                entries.append(len(regions) + edges.index(edge))
-            pool_of[s] = known[name]
-            entry = entries[known[name]]
+            name, level[mine] = _edge_of(scenario, draft.net, group, setup)
+            at_edges.append((mine, name))
+            entry = len(regions) + list(edges).index(name)
         used[entry].setdefault(setup.model, setup)
+    names, entries = _edge_pools(draft, at_edges, pool_of)
     pools = tuple(
-        _pool(scenario, reader, name, at, models) if models else None
+        _pool(scenario, draft.reader, name, at, models) if models else None
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
     )
     rows = [0 if (pool := pools[e]) is None else len(pool.kinds) for e in entries]
     return Pools(
-        pools, tuple(names), np.array(entries, dtype=np.int64),
-        np.concatenate([[0], np.cumsum(rows)[:-1]]).astype(np.int64), pool_of, pool_level,
+        pools, names, np.array(entries, dtype=np.int64),
+        np.concatenate([[0], np.cumsum(rows)[:-1]]).astype(np.int64), pool_of, level,
+        draft.by_setup(lambda setup: int(setup.row["decode_px"])), *_results(draft, level),
     )  # fmt: skip
+
+
+def _edge_pools(
+    draft: Draft, at_edges: Sequence[tuple[Ints, str]], pool_of: Ints
+) -> tuple[tuple[str, ...], list[int]]:
+    """Return (names, entries) of all pools; tell sensors at edges in `pool_of` which is theirs.
+
+    Behind the regions pools are numbered by the first sensor that uses them.
+
+    Args:
+        draft: the sensors.
+        at_edges: (sensors, name of their edge).
+        pool_of: changed in place.
+    """
+    scenario, roster = draft.scenario, draft.roster
+    regions, edges = region_names(scenario), list(scenario.model.edges)
+    edge = np.full(len(roster), -1, dtype=np.int64)
+    unit = np.zeros(len(roster), dtype=np.int64)
+    for mine, name in at_edges:
+        edge[mine] = edges.index(name)
+        unit[mine] = roster.units[scenario.model.edges[name].shared_by][mine]
+    users = np.flatnonzero(edge >= 0)
+    pair = edge[users] * (len(roster) + 1) + unit[users]
+    _, first, which = np.unique(pair, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    pool_of[users] = len(regions) + number[which]
+    names, entries = list(regions), list(range(len(regions)))
+    for s in users[first[order]]:
+        name = edges[int(edge[s])]
+        own = roster.unit_name(scenario.model.edges[name].shared_by, int(s))
+        names.append(f"{name}/{own}" if own else name)
+        entries.append(len(regions) + int(edge[s]))
+    return tuple(names), entries
+
+
+def _results(draft: Draft, pool_level: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the way back to the site, and what an edge sends on for each frame: bytes, bits.
+
+    To the site: the result's service and propagation on each hop down; 0 where the consumer is in
+    the cloud. Results are some hundred bytes and do not queue downwards (`docs/MODEL.md`).
+    """
+    back, payload, wire = np.zeros((3, len(draft.roster)), dtype=np.int64)
+    for mine, group, setup in draft.kinds():
+        if setup.on_sensor:
+            continue
+        content = draft.reader.data_bit("models", setup.model, "result") // 8
+        payload[mine] = content
+        wire[mine] = bits = equipment.message_bits(draft.reader, content)
+        if draft.scenario.model.sensors[group].consumer == "cloud":
+            continue
+        classes = [draft.net.classes[c] for c in draft.net.paths[group]]
+        back[mine] = sum(
+            service_ns(bits, c.downlink_rate_bps) + c.propagation_ns
+            for c in classes
+            if c.level <= pool_level[mine[0]] and c.downlink_rate_bps
+        )
+    return back, payload, wire
 
 
 def _edge_of(scenario: Scenario, network: Network, group: str, setup: Setup) -> tuple[str, int]:
@@ -112,11 +142,6 @@ def _edge_of(scenario: Scenario, network: Network, group: str, setup: Setup) -> 
             ("edges", found[0], "after"), "lies behind a wan link: that is the region; use 'cloud'"
         )
     return found[0], level
-
-
-def _edge_pool(name: str, edge: Edge, sensor: Placed) -> str:
-    key = {"site": sensor.site.id, "cell": sensor.site.cell, "city": ""}[edge.shared_by]
-    return f"{name}/{key}" if key else name
 
 
 def _spec(scenario: Scenario, name: str, at: int) -> tuple[Servers, Keys]:
@@ -215,7 +240,7 @@ def _prices(reader: Reader, server: str, edge: bool) -> tuple[float, float]:
     if not edge and hourly:
         return hourly, 0.0
     life_ns = reader.time_ns("servers", server, "lifetime")
-    return 0.0, float(bought * Fraction(MONTH_NS, max(1, life_ns)))
+    return 0.0, float(bought * Fraction(equipment.MONTH_NS, max(1, life_ns)))
 
 
 def _batch_times(scenario: Scenario, reader: Reader, server: str, model: str, most: int) -> Ints:

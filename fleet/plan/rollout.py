@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.model.frames import LEVELS
 from fleet.model.link import service_ns
+from fleet.plan.groups import MODEL_WRITE, ROLLOUT_WIDTH
 from fleet.plan.network import Network
-from fleet.plan.plan import MODEL_WRITE, ROLLOUT_WIDTH, Ints
 
 Spans = Sequence[tuple[int, int]]
 """Disjoint spans of time (from, until) in order; ns."""

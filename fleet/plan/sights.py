@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from fleet.plan import standins
 from fleet.plan.apps import indoors, word
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
+from fleet.plan.groups import Eyes
 from fleet.plan.standins import StandIn
 from fleet.scenario.load import did_you_mean
 
@@ -63,23 +63,7 @@ def task_of(reader: Reader, app: str) -> str:
     return "" if task == "none" else task
 
 
-class Seen(NamedTuple):
-    """What the eyes of an arm see.
-
-    Attributes:
-        sights: the traces of all setups, none if networks look live.
-        eyes: whose sight they are.
-        scenes: (view, name) of the scenes that rows are of, or that networks look at.
-        stand_ins: who stands for the model of each setup and why; empty if nobody was to.
-    """
-
-    sights: Sights
-    eyes: tuple[Eye, ...]
-    scenes: tuple[tuple[str, str], ...]
-    stand_ins: tuple[StandIn, ...]
-
-
-def build(draft: Draft) -> Seen:
+def build(draft: Draft) -> Eyes:
     """Return what the eyes of all setups see.
 
     Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
@@ -93,7 +77,7 @@ def build(draft: Draft) -> Seen:
     model = draft.scenario.model
     if model.inference == "constant":
         _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
-        return Seen(sight.none(), (), (), ())
+        return _seen(draft, sight.none(), (), ())
     if model.inference == "live":
         return _live(draft)
     own = None if model.traces is None else draft.scenario.folder / model.traces
@@ -109,12 +93,25 @@ def build(draft: Draft) -> Seen:
     scenes = sorted(
         {(eye.view, name) for eye, one in zip(chosen, found, strict=True) for name in one.scenes}
     )
-    return Seen(
-        _joined(chosen, found, scenes), tuple(chosen), tuple(scenes), _stand_ins(draft, chosen)
+    return _seen(draft, _joined(chosen, found, scenes), chosen, scenes)
+
+
+def _seen(
+    draft: Draft, traces: Sights, networks: Sequence[Eye], scenes: Sequence[tuple[str, str]]
+) -> Eyes:
+    """Return what the eyes of an arm see, and who stands for whom."""
+    constant = draft.scenario.model.inference == "constant"
+    return Eyes(
+        sights=traces,
+        networks=tuple(networks),
+        scenes=tuple(scenes),
+        stand_ins=() if constant else _stand_ins(draft, networks),
+        looks_live=draft.scenario.model.inference == "live",
+        tasks=tuple(task_of(draft.reader, setup.use.app) for setup in draft.setups),
     )
 
 
-def _live(draft: Draft) -> Seen:
+def _live(draft: Draft) -> Eyes:
     """Return the networks that look live: those of the package, so that results are the same."""
     files = packaged()
     named = ", ".join(files)
@@ -130,7 +127,7 @@ def _live(draft: Draft) -> Seen:
         eye._replace(sha256=hashlib.sha256(files[eye.name].read_bytes()).hexdigest())
         for eye in chosen
     )
-    return Seen(sight.none(), eyes, live_scenes(), _stand_ins(draft, chosen))
+    return _seen(draft, sight.none(), eyes, live_scenes())
 
 
 def _check_asked(draft: Draft, known: Collection[str], help_: str) -> None:

@@ -12,19 +12,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
+from fleet.plan.draft import Draft
+from fleet.plan.groups import DEMAND, EVENT_WIDTH, HOUR, LINK_DOWN, RATE, SENSOR_DOWN
 from fleet.plan.network import Network
-from fleet.plan.placing import Placed
-from fleet.plan.plan import (
-    DEMAND,
-    EVENT_WIDTH,
-    HOUR,
-    LINK_DOWN,
-    RATE,
-    SENSOR_DOWN,
-    Ints,
-)
+from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Spans, Written, blind_rows
+from fleet.plan.roster import Roster
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Capture
@@ -49,7 +44,7 @@ def hour_events(start: dt.datetime, end_ns: int) -> list[EventRow]:
 
 
 def targets(
-    scenario: Scenario, event: Event, keys: Keys, placed: Sequence[Placed], network: Network
+    scenario: Scenario, event: Event, keys: Keys, roster: Roster, network: Network
 ) -> list[int]:
     """Return the links (outage) or sensors (others) that an event is about.
 
@@ -60,22 +55,21 @@ def targets(
     if event.kind == "outage":
         classes = [c.name for c in network.classes]
         names: Sequence[str] = network.names
-        owner = [classes[c] for c in network.class_of]
-        words = "link"
+        owner, words = network.class_of, "link"
     else:
         classes = list(scenario.model.sensors)
-        names = [sensor.name for sensor in placed]
-        owner = [sensor.group for sensor in placed]
-        words = "sensor or group"
-    found = [i for i, n in enumerate(names) if name in (n, owner[i])]
+        names, owner, words = roster.names, roster.group_of, "sensor or group"
+    mine = owner == (classes.index(name) if name in classes else -1)
+    if name in names:
+        mine[names.index(name)] = True
     if event.cell is not None:
-        cells = {sensor.site.cell for sensor in placed}
-        if event.cell not in cells:
-            hint = did_you_mean(event.cell, sorted(cells))
+        if event.cell not in roster.cells:
+            hint = did_you_mean(event.cell, sorted(roster.cells))
             raise scenario.error((*keys, "cell"), f"no cell '{event.cell}'{hint}")
-        found = [i for i in found if placed[i].site.cell == event.cell]
+        mine &= roster.units["cell"] == roster.cells.index(event.cell)
+    found: list[int] = np.flatnonzero(mine).tolist()
     if event.rate is not None:
-        _check_clocks(scenario, [placed[i].group for i in found], (*keys, "rate"))
+        _check_clocks(scenario, [roster.group(i) for i in found], (*keys, "rate"))
     declared = scenario.model.links if event.kind == "outage" else scenario.model.sensors
     if not found and name not in declared:
         hint = did_you_mean(name, [*classes, *names])
@@ -136,37 +130,24 @@ def _check_clocks(scenario: Scenario, groups: Sequence[str], keys: Keys) -> None
             )
 
 
-def profile_rows(
-    event: Event, at_ns: int, found: Iterable[int], most: Sequence[Fraction | None]
-) -> list[EventRow]:
+def profile_rows(event: Event, at_ns: int, found: Iterable[int], draft: Draft) -> list[EventRow]:
     """Return the rows of a change of frame rate or demand at a time.
 
     Args:
         event: the change.
         at_ns: the time.
         found: the sensors.
-        most: rate that the equipment of each sensor captures at most, None without such a limit.
+        draft: whose setups say how fast the equipment of each sensor captures at most.
     """
     rows: list[EventRow] = []
     for i in found:
         if event.rate is not None:
-            num, den = period(lower(event.rate, most[i]))
+            num, den = period(lower(event.rate, draft.setup(i).equipment.rate))
             rows.append((at_ns, RATE, i, num, den))
         if event.demand is not None:
             share = Fraction(event.demand)
             rows.append((at_ns, DEMAND, i, share.numerator, share.denominator))
     return rows
-
-
-def lower(rate: Fraction, most: Fraction | None) -> Fraction:
-    """Return a frame rate, or the most that equipment captures if that is less."""
-    return Fraction(rate) if most is None else min(Fraction(rate), most)
-
-
-def period(rate: Fraction) -> tuple[int, int]:
-    """Return (num, den): the period num/den ns of a frame rate, in lowest terms."""
-    fraction = Fraction(1_000_000_000) / rate
-    return fraction.numerator, fraction.denominator
 
 
 def assemble(

@@ -25,7 +25,8 @@ from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan import timetable
 from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
-from fleet.plan.placing import Placed, arm_of_each, place_sensors
+from fleet.plan.placing import arm_of_each
+from fleet.plan.roster import Placed, firsts, place_sensors
 from fleet.proof.account_frames import Piece, overlap_ns
 from fleet.proof.account_rows import SECOND_NS, Kit, way
 from fleet.scenario.load import Scenario
@@ -102,8 +103,8 @@ class _Account:
         self.replication, self.end_ns = replication, scenario.model.duration
         self.since_ns = scenario.model.warm_up
         self.placed = place_sensors(scenario)
-        arms = arm_of_each(scenario, arm, self.placed)
-        equipped = {s.group: of for s, of in zip(self.placed, arms, strict=True)}
+        names, arms = arm_of_each(scenario, arm, self.placed)
+        equipped = {self.placed.group(s): names[arms[s]] for s in firsts(self.placed.group_of)}
         self.kits = {g: Kit(scenario, self.reader, of, g) for g, of in equipped.items()}
         self.fates = frames["fate"].to_pylist()
         self.captured_ns = frames["capture_ns"].to_numpy()
@@ -111,9 +112,9 @@ class _Account:
         self.ran = [part for part in self.parts if part.what]
 
     def _parts(self, frames: pa.Table) -> Iterator[Piece]:
-        index = {sensor.name: i for i, sensor in enumerate(self.placed)}
+        index = {name: i for i, name in enumerate(self.placed.names)}
         sensor = np.array([index[name] for name in frames["sensor"].to_pylist()], dtype=np.int64)
-        group = np.array([s.group for s in self.placed])[sensor]
+        group = np.array(self.placed.groups)[self.placed.group_of[sensor]]
         setup = np.array([name or "" for name in frames["setup"].to_pylist()], dtype=str)
         texts = ("sensor", "setup", "fate")
         columns = {n: frames[n].to_numpy() for n in frames.column_names if n not in texts}

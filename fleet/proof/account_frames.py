@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.proof.account_rows import Hop, Ints, Kit
+from fleet.arrays import Ints
+from fleet.proof.account_rows import Hop, Kit
 
 Flags = NDArray[np.bool_]
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.plan.equipment import choose
 from fleet.scenario.load import Scenario
 
-Ints = NDArray[np.int64]
 SECOND_NS = 10**9
 _YUV420_BITS, _RAW_BITS = 12, 10
 

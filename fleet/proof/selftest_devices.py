@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.model.books import SENT_FRAMES, SENT_LINK_BITS
 from fleet.model.frames import ACCESS, CAPTURE, LOST_LINK, READY, SENSOR, SKIP_DSP_BUSY
 from fleet.proof import theory
 from fleet.proof.selftest_run import (
     MS,
     Case,
-    Ints,
     Law,
     Run,
     fate_share,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.model.frames import (
     ACCESS,
     BITS,
@@ -26,7 +27,6 @@ from fleet.proof.selftest_run import (
     Case,
     Data,
     Identity,
-    Ints,
     Run,
     camera,
     link,
@@ -159,7 +159,7 @@ class RadioTimes:
 def expected(run: Run) -> Energies:
     """Return the energy of each state, Σ power · time, from the frames alone; fJ."""
     plan, rows = run.plan, run.rows
-    is_camera = np.array([name.startswith("cams") for name in plan.names])
+    is_camera = np.array([name.startswith("cams") for name in plan.sensors.names])
     pictures = is_camera[rows[:, SENSOR]]
     return (
         _devices(rows[~pictures], rows[pictures], int(is_camera.sum()), plan.size, plan.end_ns)

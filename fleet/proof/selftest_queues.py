@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.model.books import BUSY_NS
 from fleet.model.frames import (
     DECODED,
@@ -26,7 +27,6 @@ from fleet.proof.selftest_run import (
     MS,
     Case,
     Identity,
-    Ints,
     Law,
     Run,
     above,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.catalog import Catalog
 from fleet.chance import name_hash
 from fleet.errors import RunError
@@ -35,7 +36,6 @@ from fleet.running.options import Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads
 
-Ints = NDArray[np.int64]
 Data = dict[str, Any]
 Sample = Callable[["Run"], float]
 Pair = Callable[["Run"], tuple[int, int]]
@@ -144,10 +144,12 @@ class Run:
 
 def captures(plan: Plan, until_ns: int) -> int:
     """Return how many frames are captured before a time, if no event changes a clock."""
-    clocks = plan.clocks.copy()
-    capture.begin(clocks, plan.capture_keys, plan.trace_ns)
+    clocks = plan.sensors.clocks.copy()
+    capture.begin(clocks, plan.sensors.capture_keys, plan.sensors.trace_ns)
     everyone = np.arange(plan.size)
-    return int(capture.count(clocks, plan.capture_keys, plan.trace_ns, everyone, until_ns))
+    return int(
+        capture.count(clocks, plan.sensors.capture_keys, plan.sensors.trace_ns, everyone, until_ns)
+    )
 
 
 def world(sensors: Data, arm: Data, **changes: Any) -> Data:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints
 from fleet.catalog import Catalog, Row
 from fleet.model.frames import FATE, FRAME, RESULT, SENSOR
 from fleet.model.power import StateEnergy
@@ -22,8 +22,6 @@ from fleet.running.options import Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import loads
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Key = tuple[str, str, str]
 """Kind, item and parameter of a number of the catalogue."""
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.model.frames import CAPTURE, INFER, START, WAN
-from fleet.proof.validate_bench import QUERY, Bench, Floats, Ints, Measured, Value, scenario
+from fleet.proof.validate_bench import QUERY, Bench, Measured, Value, scenario
 
 _MODELS = {
     "r50": "resnet50", "ssd": "ssd-mobilenet-v1", "r34": "ssd-resnet34", "retina": "retinanet",

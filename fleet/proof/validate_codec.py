@@ -138,9 +138,12 @@ def _video(
 def _sizes(run: Measured) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the bytes of each frame, and whether it is an I frame, as the cameras decide it."""
     plan = run.outcome.plan
-    gops = plan.setups.gop[plan.setup_of]
+    gops = plan.sensors.setups.gop[plan.sensors.setup_of]
     starts = np.array(
-        [(int(mix64(key)) >> 33) % int(gop) for key, gop in zip(plan.size_keys, gops, strict=True)]
+        [
+            (int(mix64(key)) >> 33) % int(gop)
+            for key, gop in zip(plan.sensors.size_keys, gops, strict=True)
+        ]
     )
     s = run.rows[:, SENSOR]
     return run.rows[:, PAYLOAD], (run.rows[:, FRAME] + starts[s]) % gops[s] == 0

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import simpy
 
+from fleet.arrays import Floats, Ints
 from fleet.engine.control import FRAME, SCENE, Autoscaler, Environment, Process, pause, walk
 from fleet.engine.crowd import arrivals_per_s
 from fleet.engine.looker import OpenEyes, looker_of
@@ -30,8 +31,8 @@ from fleet.model.frames import (
     Rows,
 )
 from fleet.model.link import PROPAGATION_NS, RETRY_NS
-from fleet.plan import plan as columns
-from fleet.plan.plan import Floats, Ints, Plan
+from fleet.plan import groups as columns
+from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame, as_rows
 from fleet.reference.links import Link
 from fleet.reference.sensor import Sensor
@@ -57,14 +58,14 @@ class Reference:
         looker = looker_of(plan, self.open_eyes)
         self.sensors = [Sensor(plan, s, self.tally, looker) for s in range(plan.size)]
         self.links = [
-            Link(self.env, plan, i, int(plan.level_of[i]), self.tally)
-            for i in range(len(plan.links))
+            Link(self.env, plan, i, int(plan.links.level_of[i]), self.tally)
+            for i in range(len(plan.links.table))
         ]
         self.pools = {
             int(p): ServerPool(self.env, plan, int(p), self.tally)
-            for p in np.unique(plan.pool_of[plan.pool_of >= 0])
+            for p in np.unique(plan.pools.of[plan.pools.of >= 0])
         }
-        self.hour = plan.first_hour
+        self.hour = plan.scene.first_hour
         self.flying: dict[tuple[int, int], Frame] = {}
         self.ended: list[Frame] = []
         self.begin_scene()
@@ -140,7 +141,7 @@ class Reference:
         self.tally.computing_ns[frame.setup] += spent_ns
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
-        at_site = sensor.on_sensor and self.plan.to_site[sensor.index]
+        at_site = sensor.on_sensor and self.plan.sensors.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
 
     def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
@@ -151,12 +152,12 @@ class Reference:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
         env, plan, s = self.env, self.plan, sensor.index
         self.leaves(sensor, frame)
-        own = self.links[plan.link_of[0][s]] if plan.link_of[0][s] >= 0 else None
+        own = self.links[plan.links.of[0][s]] if plan.links.of[0][s] >= 0 else None
         yield pause(env, sensor.radio.wait_ns(frame.number, env.now, own), FRAME)
-        served = plan.pool_level[s] if plan.pool_of[s] >= 0 else None
+        served = plan.pools.level[s] if plan.pools.of[s] >= 0 else None
         first = True
         for level in range(LEVELS):
-            link = plan.link_of[level][s]
+            link = plan.links.of[level][s]
             if link >= 0:
                 fate = yield from self.over(self.links[link], sensor, frame, first)
                 first = False
@@ -164,15 +165,15 @@ class Reference:
                     return fate
             frame.behind(level, env.now)
             if level == served:
-                fate = yield from self.at_servers(self.pools[int(plan.pool_of[s])], frame)
+                fate = yield from self.at_servers(self.pools[int(plan.pools.of[s])], frame)
                 if fate != IN_FLIGHT:
                     return fate
-                if plan.to_site[s] or level == LEVELS - 1:
-                    yield pause(env, plan.return_ns[s], FRAME)
+                if plan.sensors.to_site[s] or level == LEVELS - 1:
+                    yield pause(env, plan.pools.return_ns[s], FRAME)
                     break
                 frame.payload_bytes, frame.wire_bits = (
-                    int(plan.result_bytes[s]),
-                    int(plan.result_bits[s]),
+                    int(plan.pools.result_bytes[s]),
+                    int(plan.pools.result_bits[s]),
                 )
         return frames.RESULT
 
@@ -218,7 +219,7 @@ class Reference:
     def captures(self, sensor: Sensor, changes: int) -> Process:
         """Capture frames until the clock is changed again; each change starts a new process."""
         plan, clock = self.plan, sensor.clock
-        key = plan.capture_keys[sensor.index]
+        key = plan.sensors.capture_keys[sensor.index]
         while True:
             if sensor.clock_changes == changes:
                 yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
@@ -231,15 +232,15 @@ class Reference:
             self.env.process(self.frame(sensor, frame))
             clock[capture.NEXT_FRAME] += 1
             clock[capture.NEXT_NS] = capture.due_ns(
-                sensor.clocks, 0, key, plan.trace_ns, self.env.now
+                sensor.clocks, 0, key, plan.sensors.trace_ns, self.env.now
             )
 
     def begin_scene(self) -> None:
         """Draw who is in view of each sensor at time zero."""
         plan = self.plan
-        mean = self.newcomers_per_s() / (1.0 - plan.stay)
+        mean = self.newcomers_per_s() / (1.0 - plan.scene.stay)
         present = np.zeros(plan.size, dtype=np.int64)
-        scene.begin(plan.scene_keys, np.arange(plan.size), scene.nobody(mean), present)
+        scene.begin(plan.sensors.scene_keys, np.arange(plan.size), scene.nobody(mean), present)
         for sensor in self.sensors:
             sensor.present = int(present[sensor.index])
 
@@ -250,7 +251,7 @@ class Reference:
             none = scene.nobody(self.newcomers_per_s())
             for s, sensor in enumerate(self.sensors):
                 sensor.present, came = scene.step(
-                    plan.scene_keys[s], second, sensor.present, plan.stay[s], none[s]
+                    plan.sensors.scene_keys[s], second, sensor.present, plan.scene.stay[s], none[s]
                 )
                 sensor.counts[count.VISITORS] += came
             second += 1
@@ -265,7 +266,7 @@ class Reference:
 
     def _walk(self) -> None:
         plan = self.plan
-        events = walk(self.env, plan.timetable, self._apply, lambda: self.plan is plan)
+        events = walk(self.env, plan.control.timetable, self._apply, lambda: self.plan is plan)
         self.env.process(events)
 
     def _apply(self, event: Ints) -> None:
@@ -284,8 +285,13 @@ class Reference:
         if kind == columns.DEMAND:
             sensor.demand_factor = a / b
         elif kind == columns.RATE:
-            key, phase = self.plan.capture_keys[sensor.index], self.plan.phase[sensor.index]
-            capture.change_rate(sensor.clocks, 0, key, phase, a, b, now_ns, self.plan.trace_ns)
+            key, phase = (
+                self.plan.sensors.capture_keys[sensor.index],
+                self.plan.sensors.phase[sensor.index],
+            )
+            capture.change_rate(
+                sensor.clocks, 0, key, phase, a, b, now_ns, self.plan.sensors.trace_ns
+            )
             sensor.clock_changes += 1
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == columns.MODEL_WRITE:

@@ -69,7 +69,7 @@ class Link(Station):
         """Set up an idle link; `level` is its place on the ways of its sensors."""
         super().__init__(env)
         self.plan, self.link, self.level, self.tally = plan, link, level, tally
-        self.kind = plan.links[link]
+        self.kind = plan.links.table[link]
         self.queue: deque[tuple[Frame, simpy.Event, int, int, int]] = deque()
         self.serving: Frame | None = None
         self.in_service_bits = 0
@@ -95,7 +95,7 @@ class Link(Station):
 
     def by_radio(self, frame: Frame) -> bool:
         """Return whether a frame comes by its sensor's own radio, which sends to this cell."""
-        return bool(self.plan.cell_level[frame.sensor] == self.level)
+        return bool(self.plan.links.cell_level[frame.sensor] == self.level)
 
     def buffer_of(self, frame: Frame) -> int | None:
         """Return whose buffer a frame waits in here: that of its sensor, or None, the link's."""
@@ -109,19 +109,21 @@ class Link(Station):
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
         if not self.kind[LOSS_PPB] or self.by_radio(frame):  # the radio sends again, not the cell
             return 0, 0, True
-        key = self.plan.loss_keys[self.level, frame.sensor]
+        key = self.plan.sensors.loss_keys[self.level, frame.sensor]
         return resent(key, frame.number, frame.wire_bits, self.kind[LOSS_PPB], self.kind[RETRIES])
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if it fits the buffer."""
         bits = frame.wire_bits + self.sent_again(frame)[0]
         accepted = self.accepted_bits
-        rate = rate_bps(self.plan.links, self.link, accepted)
+        rate = rate_bps(self.plan.links.table, self.link, accepted)
         service_ns = max(1, bits * 1_000_000_000 // rate)
         self.tally.links[self.link, OFFERED_BITS] += bits
         if not self.in_service_bits and not self.queue and self.free_ns <= self.env.now:
             self.tally.links[self.link, IDLE_NS] = self.env.now
-        if self.backlog_ns(frame) + service_ns > buffer_ns(self.plan.links, self.link, accepted):
+        if self.backlog_ns(frame) + service_ns > buffer_ns(
+            self.plan.links.table, self.link, accepted
+        ):
             self.tally.links[self.link, DROPPED_BITS] += bits
             through.succeed(False)
         else:
@@ -187,7 +189,7 @@ class Link(Station):
         counts[SENT_LINK_BITS] += bits
         counts[BUSY_NS] += min(service_ns, self.env.now - self.tally.since_ns)
         time_bin = self.env.now // BIN_NS
-        self.tally.link_bins[self.plan.class_of[self.link], time_bin] += bits
+        self.tally.link_bins[self.plan.links.class_of[self.link], time_bin] += bits
 
 
 class Radio:
@@ -195,8 +197,8 @@ class Radio:
 
     def __init__(self, plan: Plan, sensor: int, tally: Tally) -> None:
         """Set up a radio that has not sent yet."""
-        self.kind = plan.radios[plan.radio_of[sensor]]
-        self.key = plan.radio_keys[sensor]
+        self.kind = plan.links.radios[plan.links.radio_of[sensor]]
+        self.key = plan.sensors.radio_keys[sensor]
         self.tally, self.counts = tally, tally.sensors[sensor]
         self.end_ns = plan.end_ns
         self.used_ns: int | None = None  # when it took its last frame

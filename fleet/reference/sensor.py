@@ -23,10 +23,12 @@ class Sensor:
         self.plan, self.index = plan, index
         self.counts = tally.sensors[index]
         self.radio = Radio(plan, index, tally)
-        self.setup = int(plan.setup_of[index])
-        self.clocks = plan.clocks[index : index + 1].copy()
+        self.setup = int(plan.sensors.setup_of[index])
+        self.clocks = plan.sensors.clocks[index : index + 1].copy()
         self.clock = self.clocks[0]
-        capture.begin(self.clocks, plan.capture_keys[index : index + 1], plan.trace_ns)
+        capture.begin(
+            self.clocks, plan.sensors.capture_keys[index : index + 1], plan.sensors.trace_ns
+        )
         self.present = 0
         self.demand_factor = 1.0
         self.clock_changes = 0
@@ -40,7 +42,7 @@ class Sensor:
 
     def __getattr__(self, name: str) -> Any:
         """Return a column of the setup that stands here now: an int or a float, as its column."""
-        return getattr(self.plan.setups, name)[self.setup].item()
+        return getattr(self.plan.sensors.setups, name)[self.setup].item()
 
     def sees(self, frame: int, now_ns: int) -> int:
         """Return the row of the traces that a frame of now takes, or what is found live."""
@@ -49,12 +51,18 @@ class Sensor:
         if self.looker is not None:
             return self.looker.see(self.index, self.setup, self.clock, now_ns, self.present, light)
         return sight.picked(
-            plan.sights, self.sight, light, self.present, plan.sight_keys[self.index], second, frame
+            plan.eyes.sights,
+            self.sight,
+            light,
+            self.present,
+            plan.sensors.sight_keys[self.index],
+            second,
+            frame,
         )
 
     def finds(self, objects: int, row: int) -> int:
         """Return how many objects the model reports of those in view."""
-        return sight.found(self.plan.sights.rows, row, objects)
+        return sight.found(self.plan.eyes.sights.rows, row, objects)
 
     @property
     def tick_ns(self) -> int:
@@ -79,7 +87,7 @@ class Sensor:
     def payload_bytes(self, frame: int, objects: int, row: int) -> int:
         """Return the bytes of what is sent of a frame."""
         ints, floats = self.plan.setup_tables
-        key, sights = self.plan.size_keys[self.index], self.plan.sights
+        key, sights = self.plan.sensors.size_keys[self.index], self.plan.eyes.sights
         return camera.payload_bytes(ints, floats, sights, self.setup, key, frame, objects, row)
 
     def message_bytes(self, setup: int, objects: int) -> int:

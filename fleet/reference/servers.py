@@ -7,6 +7,7 @@ from collections import deque
 import numpy as np
 import simpy
 
+from fleet.arrays import Ints
 from fleet.engine.control import FRAME as FRAME_RANK
 from fleet.engine.control import Environment, Process, pause
 from fleet.engine.tally import Tally
@@ -23,7 +24,8 @@ from fleet.model.books import (
     STARTED,
 )
 from fleet.model.servers import batch_ns
-from fleet.plan.plan import Ints, Plan, Pool
+from fleet.plan.groups import Pool
+from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
 
@@ -128,11 +130,11 @@ class Decoders(Workplace):
     def needed(self, sensor: int) -> bool:
         """Return whether a sensor's frames must be decoded here."""
         any_here = any(k.count * k.decoders for k in self.pool.kinds)
-        return any_here and bool(self.plan.decode_px[sensor])
+        return any_here and bool(self.plan.pools.decode_px[sensor])
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if there is room."""
-        self.counts[ARRIVED_PX] += self.plan.decode_px[frame.sensor]
+        self.counts[ARRIVED_PX] += self.plan.pools.decode_px[frame.sensor]
         super().admit(frame, through)
 
     def start(self) -> None:
@@ -144,7 +146,7 @@ class Decoders(Workplace):
             self.env.process(self._decode(self.crew.take(), frame, through))
 
     def _decode(self, kind: int, frame: Frame, through: simpy.Event) -> Process:
-        pixels = int(self.plan.decode_px[frame.sensor])
+        pixels = int(self.plan.pools.decode_px[frame.sensor])
         spent_ns = max(1, pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s)
         yield from self.work(kind, spent_ns)
         through.succeed(True)
@@ -158,7 +160,7 @@ class ServerPool(Workplace):
         pool = plan.pool(index)
         super().__init__(env, pool.queue_max, [k.count for k in pool.kinds])
         self.plan, self.pool, self.index = plan, pool, index
-        first = int(plan.pool_row[index])
+        first = int(plan.pools.row[index])
         self.counts = tally.servers[first : first + len(pool.kinds)]
         self.decoders = Decoders(env, plan, pool, self.counts[0])
         self.bins = tally.server_bins[index] if pool.autoscaling else None
@@ -211,7 +213,7 @@ class ServerPool(Workplace):
 
     def _drawn_ns(self, mean_ns: int, batch: list[tuple[Frame, simpy.Event]]) -> int:
         first = batch[0][0]
-        key = self.plan.service_keys[first.sensor]
+        key = self.plan.sensors.service_keys[first.sensor]
         return batch_ns(int(mean_ns), self.pool.law, self.pool.variation, key, first.number)
 
     # What the autoscaler sees (fleet.engine.control.Servers) ----------------------------------

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.model.books import CAPTURED
 from fleet.model.sight import (
     ANSWERED,
@@ -34,7 +35,6 @@ from fleet.model.sight import (
     SUM_WRONG,
     UNANSWERED,
 )
-from fleet.plan.plan import Floats, Ints
 from fleet.results.scenes import Measures, interval, without_each
 from fleet.running.run import Outcome
 
@@ -49,9 +49,9 @@ def accuracy(outcome: Outcome) -> dict[str, Any]:
     in which it was measured (`fleet.results.scenes`), `without_scene` what they are made of.
     """
     book = _by_time(outcome)
-    scenes = outcome.plan.scenes
+    scenes = outcome.plan.eyes.scenes
     return {
-        "map_coco": dict(outcome.plan.accuracy),
+        "map_coco": dict(outcome.plan.notes.accuracy),
         **_known(book, scenes, _pooled),
         "frames_alike": _known(book, scenes, _frames_alike),
         "by_light": {
@@ -61,7 +61,7 @@ def accuracy(outcome: Outcome) -> dict[str, Any]:
         },
         "by_group": {
             group: _known(book[[g]], scenes, _pooled)
-            for g, group in enumerate(outcome.plan.group_names)
+            for g, group in enumerate(outcome.plan.sensors.group_names)
             if book[g].any()
         },
     }
@@ -75,9 +75,9 @@ def _by_time(outcome: Outcome) -> Floats:
     of the slowest group.
     """
     plan, captured = outcome.plan, outcome.tally.sensors[:, CAPTURED]
-    groups = len(plan.group_names)
-    sensors = np.maximum(np.bincount(plan.group_of, minlength=groups), 1)
-    each: Floats = np.bincount(plan.group_of, captured.astype(np.float64), groups) / sensors
+    groups = len(plan.sensors.group_names)
+    sensors = np.maximum(np.bincount(plan.sensors.group_of, minlength=groups), 1)
+    each: Floats = np.bincount(plan.sensors.group_of, captured.astype(np.float64), groups) / sensors
     there = each > 0
     weight = np.where(there, each[there].min(initial=np.inf) / np.where(there, each, 1.0), 0.0)
     book: Floats = outcome.tally.sights.astype(np.float64) * weight[:, None, None, None]

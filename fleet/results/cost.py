@@ -15,7 +15,8 @@ from fleet.engine.tally import Tally
 from fleet.model.books import SENT_LINK_BITS, SENT_METADATA, SENT_PAYLOAD, SERVER_NS
 from fleet.model.frames import LEVELS
 from fleet.plan.equipment import MONTH_NS
-from fleet.plan.plan import Plan, Prices
+from fleet.plan.groups import Prices
+from fleet.plan.plan import Plan
 from fleet.results.energy import account
 
 _GB_BITS = 8e9
@@ -24,7 +25,7 @@ _KWH_FJ = 3.6e21
 
 def cost_usd_per_sensor_month(plan: Plan, tally: Tally) -> dict[str, float] | None:
     """Return the cost of each sensor and month by part, None without a price book; USD."""
-    prices = plan.prices
+    prices = plan.money.prices
     if prices is None:
         return None
     months = plan.measured_ns / MONTH_NS
@@ -43,33 +44,33 @@ def _devices(plan: Plan, prices: Prices) -> float:
     """Return what stands at the sensors and at the edge, for a month; USD."""
     edge = sum(
         kind.count * kind.monthly_usd
-        for entry in plan.pool_entry
-        if (pool := plan.pools[entry]) is not None
+        for entry in plan.pools.entry
+        if (pool := plan.pools.entries[entry]) is not None
         for kind in pool.kinds
     )
-    return float(prices.device_month[plan.setup_of].sum()) + float(edge)
+    return float(prices.device_month[plan.sensors.setup_of].sum()) + float(edge)
 
 
 def _data(plan: Plan, tally: Tally, prices: Prices) -> float:
     sent = tally.links[:, SENT_LINK_BITS]
-    mobile = sent[plan.mobile_class[plan.class_of] == 1].sum() / _GB_BITS
-    wan = sent[plan.level_of == LEVELS - 1].sum() / _GB_BITS
+    mobile = sent[plan.links.mobile[plan.links.class_of] == 1].sum() / _GB_BITS
+    wan = sent[plan.links.level_of == LEVELS - 1].sum() / _GB_BITS
     return float(mobile * prices.mobile_gb + wan * prices.fixed_gb)
 
 
 def _compute(plan: Plan, tally: Tally) -> float:
     """Return what the hours of rented servers cost; USD."""
     total = 0.0
-    for index, entry in enumerate(plan.pool_entry):
-        pool = plan.pools[entry]
-        for row, kind in enumerate(() if pool is None else pool.kinds, int(plan.pool_row[index])):
+    for index, entry in enumerate(plan.pools.entry):
+        pool = plan.pools.entries[entry]
+        for row, kind in enumerate(() if pool is None else pool.kinds, int(plan.pools.row[index])):
             total += float(tally.servers[row, SERVER_NS]) / 3.6e12 * kind.hourly_usd
     return total
 
 
 def _stored_gb(plan: Plan, tally: Tally) -> float:
     """Return the pictures that reach the cloud; GB."""
-    at_edge = (plan.pool_of >= 0) & (plan.pool_level < LEVELS - 1)
+    at_edge = (plan.pools.of >= 0) & (plan.pools.level < LEVELS - 1)
     pixels = tally.sensors[:, SENT_PAYLOAD] - tally.sensors[:, SENT_METADATA]
     return float(np.where(at_edge, 0, pixels).sum()) / 1e9
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.engine.tally import Tally
 from fleet.model.books import (
     DECODING_NS,
@@ -21,17 +22,8 @@ from fleet.model.books import (
     TAIL_NS,
 )
 from fleet.model.power import StateEnergy, dot, states
-from fleet.plan.plan import (
-    ARRIVED_NS,
-    DOWN_BITS,
-    KIND,
-    SENSOR_DOWN,
-    TARGET,
-    TIME_NS,
-    A,
-    Ints,
-    Plan,
-)
+from fleet.plan.groups import ARRIVED_NS, DOWN_BITS, KIND, SENSOR_DOWN, TARGET, TIME_NS, A
+from fleet.plan.plan import Plan
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
 _WAN_LEVEL = 3
@@ -53,7 +45,7 @@ def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
     up = always - down_ns(plan)
 
     def at(power: str) -> Ints:  # a rewrite changes the network, not the device
-        column: Ints = getattr(plan.setups, power)[plan.setup_of]
+        column: Ints = getattr(plan.sensors.setups, power)[plan.sensors.setup_of]
         return column
 
     return [
@@ -72,15 +64,16 @@ def _sensors(plan: Plan, tally: Tally) -> list[StateEnergy]:
 
 def _computing(plan: Plan, tally: Tally) -> StateEnergy:
     """Return the energy of DSPs and encoders, by what ran: a rewrite changes their power."""
-    spent_ns, power_uw = tally.computing_ns.tolist(), plan.setups.compute_uw.tolist()
+    spent_ns, power_uw = tally.computing_ns.tolist(), plan.sensors.setups.compute_uw.tolist()
     energy_fj = sum(spent * power for spent, power in zip(spent_ns, power_uw, strict=True))
     return StateEnergy("sensor", "computing", sum(spent_ns), energy_fj)
 
 
 def down_ns(plan: Plan) -> Ints:
     """Return how long each sensor was down behind the warm-up; ns, shape (sensors,)."""
-    rows = plan.timetable[
-        (plan.timetable[:, KIND] == SENSOR_DOWN) & (plan.timetable[:, TIME_NS] < plan.end_ns)
+    rows = plan.control.timetable[
+        (plan.control.timetable[:, KIND] == SENSOR_DOWN)
+        & (plan.control.timetable[:, TIME_NS] < plan.end_ns)
     ]
     down = np.zeros(plan.size, dtype=np.int64)
     begin, end = np.clip(rows[:, [TIME_NS, A]], plan.warm_up_ns, plan.end_ns).T
@@ -110,7 +103,9 @@ def _radios(plan: Plan, tally: Tally) -> list[StateEnergy]:
     spent = radio_ns(plan, tally)
 
     def column(field: str) -> Ints:
-        return np.array([getattr(r, field) for r in plan.radios], dtype=np.int64)[plan.radio_of]
+        return np.array([getattr(r, field) for r in plan.links.radios], dtype=np.int64)[
+            plan.links.radio_of
+        ]
 
     power = {
         "sending": "active_uw", "promotion": "promotion_uw", "tail": "tail_uw", "idle": "idle_uw",
@@ -124,8 +119,8 @@ def _radios(plan: Plan, tally: Tally) -> list[StateEnergy]:
 
 def network_fj(plan: Plan, tally: Tally, fixed_pj: int, mobile_pj: int) -> int:
     """Return the operator's energy at other energies per bit than the plan's; fJ."""
-    other = replace(plan, fixed_pj_per_bit=fixed_pj, mobile_pj_per_bit=mobile_pj)
-    return sum(s.energy_fj for s in _network(other, tally))
+    money = replace(plan.money, fixed_pj_per_bit=fixed_pj, mobile_pj_per_bit=mobile_pj)
+    return sum(s.energy_fj for s in _network(replace(plan, money=money), tally))
 
 
 def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
@@ -134,15 +129,19 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     Model rewrites cross the fixed network downwards.
     """
     sent = tally.links[:, SENT_LINK_BITS]
-    mobile_bits = int(sent[plan.mobile_class[plan.class_of] == 1].sum())
-    fixed_bits = int(sent[plan.level_of == _WAN_LEVEL].sum())
-    at = plan.rollout[:, ARRIVED_NS]
+    mobile_bits = int(sent[plan.links.mobile[plan.links.class_of] == 1].sum())
+    fixed_bits = int(sent[plan.links.level_of == _WAN_LEVEL].sum())
+    at = plan.control.rollout[:, ARRIVED_NS]
     arrived = (at >= plan.warm_up_ns) & (at < plan.end_ns)
-    written_bits = int(plan.rollout[arrived, DOWN_BITS].sum())
+    written_bits = int(plan.control.rollout[arrived, DOWN_BITS].sum())
     return [
-        StateEnergy("network", "fixed", 0, fixed_bits * plan.fixed_pj_per_bit * 1000),
-        StateEnergy("network", "model rewrites", 0, written_bits * plan.fixed_pj_per_bit * 1000),
-        StateEnergy("network", "mobile access", 0, mobile_bits * plan.mobile_pj_per_bit * 1000),
+        StateEnergy("network", "fixed", 0, fixed_bits * plan.money.fixed_pj_per_bit * 1000),
+        StateEnergy(
+            "network", "model rewrites", 0, written_bits * plan.money.fixed_pj_per_bit * 1000
+        ),
+        StateEnergy(
+            "network", "mobile access", 0, mobile_bits * plan.money.mobile_pj_per_bit * 1000
+        ),
     ]
 
 
@@ -153,12 +152,12 @@ def _servers(plan: Plan, tally: Tally) -> list[StateEnergy]:
     GPU idle, does not draw the power of a full one.
     """
     out = []
-    for index in range(len(plan.pool_names)):
-        pool = plan.pools[int(plan.pool_entry[index])]
+    for index in range(len(plan.pools.names)):
+        pool = plan.pools.entries[int(plan.pools.entry[index])]
         if pool is None:
             continue
         part = "edge" if pool.edge else "cloud"
-        for row, kind in enumerate(pool.kinds, int(plan.pool_row[index])):
+        for row, kind in enumerate(pool.kinds, int(plan.pools.row[index])):
             counts = tally.servers[row]
             per_frame_ns = int(kind.service_ns[-1] - kind.service_ns[0]) // pool.max_batch
             busy = min(int(counts[SERVED_NS]), int(counts[STARTED]) * per_frame_ns)

@@ -34,7 +34,7 @@ def latency_ms(outcome: Outcome, group: int | None = None) -> dict[str, float | 
     Mean and maximum are exact; percentiles are rounded up to a step of `fleet.sketch`.
     """
     tally, plan = outcome.tally, outcome.plan
-    chosen = np.full(plan.size, True) if group is None else plan.group_of == group
+    chosen = np.full(plan.size, True) if group is None else plan.sensors.group_of == group
     counts = tally.latency.sum(axis=0) if group is None else tally.latency[group]
     stages = tally.stages_ns.sum(axis=0) if group is None else tally.stages_ns[group]
     results = int(counts.sum())

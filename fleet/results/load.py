@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
     ARRIVED,
@@ -43,7 +44,8 @@ from fleet.model.frames import (
     SKIP_DSP_BUSY,
 )
 from fleet.model.link import CAP_BITS, RATE_BPS, THROTTLED_BPS
-from fleet.plan.plan import Floats, Ints, Plan, Pool
+from fleet.plan.groups import Pool
+from fleet.plan.plan import Plan
 from fleet.running.run import Outcome
 
 BUSY = 0.9
@@ -114,8 +116,8 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
     lost = counts[:, DROPPED_BITS] / np.maximum(offered_bits, 1)
     grows = _grows(plan, offered, counts[:, IDLE_NS], waiting, lost)
     grows |= _throttled(plan, carried, offered_bits / span_s) & ((waiting > 0) | (lost > 0))
-    for c, name in enumerate(plan.class_names):
-        mine = np.flatnonzero(plan.class_of == c)
+    for c, name in enumerate(plan.links.class_names):
+        mine = np.flatnonzero(plan.links.class_of == c)
         most = mine[np.argmax(offered[mine])]
         yield (
             name,
@@ -123,7 +125,7 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
                 count=len(mine),
                 offered=float(offered[mine].mean()),
                 growing=int(grows[mine].sum()),
-                busiest=plan.link_names[most],
+                busiest=plan.links.names[most],
                 busiest_offered=float(offered[most]),
                 busiest_busy=float(busy[most]),
                 lost=float(lost[most]),
@@ -138,8 +140,8 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
 
 def _throttled(plan: Plan, carried: Ints, offered_bps: Floats) -> Any:
     """Return which links have spent their cap and are asked for more than they have left."""
-    spent = (plan.links[:, CAP_BITS] > 0) & (carried >= plan.links[:, CAP_BITS])
-    return spent & (offered_bps >= BUSY * plan.links[:, THROTTLED_BPS])
+    spent = (plan.links.table[:, CAP_BITS] > 0) & (carried >= plan.links.table[:, CAP_BITS])
+    return spent & (offered_bps >= BUSY * plan.links.table[:, THROTTLED_BPS])
 
 
 def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:
@@ -147,22 +149,22 @@ def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Fl
 
     A cap is spent when as much has been carried, which at the link's full rate would be soonest.
     """
-    rate, cap = plan.links[:, RATE_BPS], plan.links[:, CAP_BITS]
+    rate, cap = plan.links.table[:, RATE_BPS], plan.links.table[:, CAP_BITS]
     possible = np.asarray(rate * span_s, dtype=np.float64)
     slow = (cap > 0) & (carried >= cap)
     left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)
-    throttled = plan.links[:, THROTTLED_BPS] * (span_s - left / rate)
+    throttled = plan.links.table[:, THROTTLED_BPS] * (span_s - left / rate)
     possible[slow] = (left + throttled)[slow]
     return possible
 
 
 def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:
     plan = outcome.plan
-    for entry, pool in enumerate(plan.pools):
-        mine = np.flatnonzero(plan.pool_entry == entry)
+    for entry, pool in enumerate(plan.pools.entries):
+        mine = np.flatnonzero(plan.pools.entry == entry)
         if pool is None or not len(mine):
             continue
-        rows = plan.pool_row[mine]
+        rows = plan.pools.row[mine]
         first, px = outcome.tally.servers[rows], outcome.tally.servers[rows, ARRIVED_PX]
         lost = _lost(outcome, mine, _POOL_LOST)
         waiting = first[:, ARRIVED] - _kinds(outcome, pool, mine, STARTED).sum(axis=1) - lost
@@ -231,7 +233,7 @@ def _load(outcome: Outcome, pool: Pool, mine: Ints, crew: Crew) -> Load:
     offered = crew.work / np.maximum(paid_s @ crew.speed, 1e-9)
     spent_s = _kinds(outcome, pool, mine, crew.spent).sum(axis=1) * 1e-9
     busy = spent_s / np.maximum(paid_s @ crew.heads, 1e-9)
-    arrived = outcome.tally.servers[plan.pool_row[mine], ARRIVED]
+    arrived = outcome.tally.servers[plan.pools.row[mine], ARRIVED]
     lost = crew.lost / np.maximum(arrived, 1)
     grows = _grows(plan, offered, crew.idle_ns, crew.waiting, lost)
     most, span_s = int(np.argmax(offered)), plan.measured_ns * 1e-9
@@ -243,7 +245,7 @@ def _load(outcome: Outcome, pool: Pool, mine: Ints, crew: Crew) -> Load:
         count=len(mine),
         offered=float(offered.mean()),
         growing=int(grows.sum()),
-        busiest=plan.pool_names[mine[most]],
+        busiest=plan.pools.names[mine[most]],
         busiest_offered=float(offered[most]),
         busiest_busy=float(busy[most]),
         lost=float(lost[most]),
@@ -260,7 +262,7 @@ def _load(outcome: Outcome, pool: Pool, mine: Ints, crew: Crew) -> Load:
 
 def _kinds(outcome: Outcome, pool: Pool, mine: Ints, column: int) -> Ints:
     """Return a column of the books of each kind of servers of pools; shape (pools, kinds)."""
-    rows = outcome.plan.pool_row[mine][:, None] + np.arange(len(pool.kinds))
+    rows = outcome.plan.pools.row[mine][:, None] + np.arange(len(pool.kinds))
     found: Ints = outcome.tally.servers[rows, column]
     return found
 
@@ -268,7 +270,7 @@ def _kinds(outcome: Outcome, pool: Pool, mine: Ints, column: int) -> Ints:
 def _lost(outcome: Outcome, mine: Ints, fates: tuple[int, ...]) -> Ints:
     """Return the frames that each pool lost."""
     lost = outcome.tally.sensors[:, [FATE_0 + fate for fate in fates]].sum(axis=1)
-    pool_of = outcome.plan.pool_of
+    pool_of = outcome.plan.pools.of
     return np.array([lost[pool_of == p].sum() for p in mine], dtype=np.int64)
 
 
@@ -276,8 +278,8 @@ def dsp_skips(outcome: Outcome) -> dict[str, float]:
     """Return the share of the frames of each group that came while the DSP was busy."""
     plan, counts = outcome.plan, outcome.tally.sensors
     out = {}
-    for g, name in enumerate(plan.group_names):
-        mine = counts[(plan.group_of == g) & (plan.on_sensor == 1)].sum(axis=0)
+    for g, name in enumerate(plan.sensors.group_names):
+        mine = counts[(plan.sensors.group_of == g) & (plan.on_sensor == 1)].sum(axis=0)
         if mine[CAPTURED]:
             out[name] = int(mine[FATE_0 + SKIP_DSP_BUSY]) / int(mine[CAPTURED])
     return out

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fleet.arrays import Floats, Ints
 from fleet.model.books import (
     BIN_NS,
     BUSY_NS,
@@ -27,17 +28,7 @@ from fleet.model.books import (
 )
 from fleet.model.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED
 from fleet.model.setup import SIGHT
-from fleet.plan.plan import (
-    ARRIVED_NS,
-    ASKED_NS,
-    DOWN_BITS,
-    TARGET,
-    WRITE_FROM_NS,
-    WRITTEN_NS,
-    B,
-    Floats,
-    Ints,
-)
+from fleet.plan.groups import ARRIVED_NS, ASKED_NS, DOWN_BITS, TARGET, WRITE_FROM_NS, WRITTEN_NS, B
 from fleet.plan.standins import StandIn
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
@@ -115,7 +106,7 @@ def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
             "mean": float(bins[c].sum()) * 1e3 / plan.measured_ns,
             "peak_1s": float(bins[c].max(initial=0)) * 1e3 / BIN_NS,
         }
-        for c, name in enumerate(plan.class_names)
+        for c, name in enumerate(plan.links.class_names)
     }
 
 
@@ -123,7 +114,8 @@ def bytes_by_link(outcome: Outcome) -> dict[str, int]:
     """Return the bytes that each class of links sent on; a bit over is left out."""
     plan, sent = outcome.plan, outcome.tally.links[:, SENT_LINK_BITS]
     return {
-        name: int(sent[plan.class_of == c].sum()) // 8 for c, name in enumerate(plan.class_names)
+        name: int(sent[plan.links.class_of == c].sum()) // 8
+        for c, name in enumerate(plan.links.class_names)
     }
 
 
@@ -133,7 +125,7 @@ def sent_bytes(outcome: Outcome) -> dict[str, int]:
     What links carry behind servers at an edge is another number: `bytes_by_link`.
     """
     plan, counts = outcome.plan, outcome.tally.sensors
-    crops = plan.setups.pixels_per_object[plan.setup_of] > 0
+    crops = plan.sensors.setups.pixels_per_object[plan.sensors.setup_of] > 0
     pixels = counts[:, SENT_PAYLOAD] - counts[:, SENT_METADATA]
     total = int(counts[:, SENT_BITS].sum()) // 8
     return {
@@ -149,18 +141,18 @@ def utilisation(outcome: Outcome) -> dict[str, float | None]:
     plan, tally = outcome.plan, outcome.tally
     busy = tally.links[:, BUSY_NS] / plan.measured_ns
     out: dict[str, float | None] = {}
-    for c, name in enumerate(plan.class_names):
-        _mean_and_most(out, name, busy[plan.class_of == c])
+    for c, name in enumerate(plan.links.class_names):
+        _mean_and_most(out, name, busy[plan.links.class_of == c])
     infers = plan.on_sensor == 1
     if infers.any():
         out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.measured_ns)
-    for entry, pool in enumerate(plan.pools):
+    for entry, pool in enumerate(plan.pools.entries):
         if pool is None:
             continue
-        mine = np.flatnonzero(plan.pool_entry == entry)
+        mine = np.flatnonzero(plan.pools.entry == entry)
         for k, kind in enumerate(pool.kinds):
             what = "servers" if len(pool.kinds) == 1 else kind.server
-            counts = tally.servers[plan.pool_row[mine] + k]
+            counts = tally.servers[plan.pools.row[mine] + k]
             paid = np.maximum(counts[:, SERVER_NS], 1)
             _mean_and_most(out, f"{what} of {pool.name}", counts[:, SERVED_NS] / paid)
             if kind.decoders and counts[:, DECODING_NS].any():
@@ -180,7 +172,7 @@ def _mean_and_most(out: dict[str, float | None], name: str, values: Floats) -> N
 def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
     """Return the CO2-equivalent of the electricity, were every hour like these; kg."""
     watts = power_w(outcome)["total"]
-    return watts * 8766 / 1000 * outcome.plan.grid.g_per_kwh / 1000 / outcome.plan.size
+    return watts * 8766 / 1000 * outcome.plan.money.grid.g_per_kwh / 1000 / outcome.plan.size
 
 
 def rollout(outcome: Outcome) -> dict[str, Any]:
@@ -190,7 +182,7 @@ def rollout(outcome: Outcome) -> dict[str, Any]:
     the arrival of the bytes, `complete_s` from the first request to the last model in place;
     `downlink_bytes` have arrived in the measured time.
     """
-    table, plan = outcome.plan.rollout, outcome.plan
+    table, plan = outcome.plan.control.rollout, outcome.plan
     at = table[:, ARRIVED_NS]
     arrived = table[(at >= plan.warm_up_ns) & (at < plan.end_ns), DOWN_BITS]
     table = table[(table[:, ASKED_NS] < plan.end_ns) & (table[:, WRITTEN_NS] > plan.warm_up_ns)]
@@ -242,7 +234,7 @@ def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     plan, parts = outcome.plan, power_w(outcome)
     servers = parts["edge"] + parts["cloud"]
     out = {}
-    for name, fixed_pj, mobile_pj in plan.boundaries:
+    for name, fixed_pj, mobile_pj in plan.money.boundaries:
         network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.measured_ns * 1e-6
         out[name] = {
             "network": network,
@@ -277,7 +269,7 @@ def pixels_leaving(outcome: Outcome) -> int:
 def pixels_to_cloud(outcome: Outcome) -> int:
     """Return the frames of which pixels were sent on beyond the edge, to the cloud."""
     plan = outcome.plan
-    ends_at_edge = (plan.pool_of >= 0) & (plan.pool_level < LEVELS - 1)
+    ends_at_edge = (plan.pools.of >= 0) & (plan.pools.level < LEVELS - 1)
     return int(outcome.tally.sensors[~ends_at_edge, SENT_PIXEL_FRAMES].sum())
 
 
@@ -290,17 +282,19 @@ def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """
     plan, counts = outcome.plan, outcome.tally.sensors
     sensors, setups = _setups_over_time(outcome)
-    sight, of = plan.setup_tables[0][setups, SIGHT], plan.group_of[sensors]
+    sight, of = plan.setup_tables[0][setups, SIGHT], plan.sensors.group_of[sensors]
     return {
         name: {
-            "sensors": int((plan.group_of == g).sum()),
-            "captured": int(counts[plan.group_of == g, CAPTURED].sum()),
-            "results": int(counts[plan.group_of == g, FATE_0 + RESULT].sum()),
+            "sensors": int((plan.sensors.group_of == g).sum()),
+            "captured": int(counts[plan.sensors.group_of == g, CAPTURED].sum()),
+            "results": int(counts[plan.sensors.group_of == g, FATE_0 + RESULT].sum()),
             "latency_ms": latency_ms(outcome, g),
-            "eyes": sorted({plan.eyes[e].title for e in np.unique(sight[of == g]) if e >= 0}),
+            "eyes": sorted(
+                {plan.eyes.networks[e].title for e in np.unique(sight[of == g]) if e >= 0}
+            ),
             "unseen": len(np.unique(sensors[(of == g) & (sight < 0)])),
         }
-        for g, name in enumerate(plan.group_names)
+        for g, name in enumerate(plan.sensors.group_names)
     }
 
 
@@ -311,14 +305,14 @@ def stand_ins(outcome: Outcome) -> list[dict[str, Any]]:
     the network less that of the model. Empty if nobody was to see.
     """
     plan = outcome.plan
-    if not plan.stand_ins:
+    if not plan.eyes.stand_ins:
         return []
     sensors, setups = _setups_over_time(outcome)
     of: dict[StandIn, list[str]] = {}
     for setup, group in sorted(
-        set(zip(setups.tolist(), plan.group_of[sensors].tolist(), strict=True))
+        set(zip(setups.tolist(), plan.sensors.group_of[sensors].tolist(), strict=True))
     ):
-        of.setdefault(plan.stand_ins[setup], []).append(plan.group_names[group])
+        of.setdefault(plan.eyes.stand_ins[setup], []).append(plan.sensors.group_names[group])
     return [
         {**found._asdict(), "eye": found.eye or None, "groups": list(dict.fromkeys(names))}
         for found, names in of.items()
@@ -329,4 +323,4 @@ def _setups_over_time(outcome: Outcome) -> tuple[Ints, Ints]:
     """Return (sensor, setup) of all sensors at the start and of all rewrites that begin."""
     plan, table = outcome.plan, writes(outcome.plan)
     sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
-    return sensors, np.concatenate([plan.setup_of, table[:, B]])
+    return sensors, np.concatenate([plan.sensors.setup_of, table[:, B]])

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from fleet.plan.plan import Floats
+from fleet.arrays import Floats
 from fleet.results.interval import t95
 
 Measures = dict[str, float | None]

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints, Keys
 from fleet.chance import name_hash, uniform
 from fleet.engine.crowd import newcomers
 from fleet.eyes.task_names import DELAYS_S, TASKS, TIMES
@@ -34,7 +35,7 @@ from fleet.model import scene
 from fleet.model.books import VISITORS
 from fleet.model.scene import SECOND_NS
 from fleet.model.sight import LIGHTS, SUM_UNSEEN, SUM_WANTED
-from fleet.plan.plan import Floats, Ints, Keys, Plan
+from fleet.plan.plan import Plan
 from fleet.results.interval import interval95
 from fleet.results.sightings import Sightings, Windows, sightings
 from fleet.running.run import Outcome
@@ -61,7 +62,9 @@ def service(outcome: Outcome) -> dict[str, Any]:
     """
     plan = outcome.plan
     groups = {
-        name: found for g, name in enumerate(plan.group_names) if (found := _group(outcome, g))
+        name: found
+        for g, name in enumerate(plan.sensors.group_names)
+        if (found := _group(outcome, g))
     }
     return {**{measure: _over(groups, measure) for measure in MEASURES}, "groups": groups}
 
@@ -74,12 +77,12 @@ def _over(groups: dict[str, dict[str, Any]], measure: str) -> float | None:
 
 def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
     plan = outcome.plan
-    sensors = np.flatnonzero(plan.group_of == group)
+    sensors = np.flatnonzero(plan.sensors.group_of == group)
     first = -(-plan.warm_up_ns // SECOND_NS)
     seconds = plan.end_ns // SECOND_NS - first
     if not len(sensors) or seconds <= 0:
         return None
-    many, task = len(sensors), plan.tasks[plan.setup_of[sensors[0]]]
+    many, task = len(sensors), plan.eyes.tasks[plan.sensors.setup_of[sensors[0]]]
     if not task:
         return None
     if many > MOST_SENSORS:
@@ -119,7 +122,7 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
 
 def _empty(outcome: Outcome, group: int) -> bool:
     """Return whether nobody came before any sensor of a group, or was there at the start."""
-    tally, here = outcome.tally, outcome.plan.group_of == group
+    tally, here = outcome.tally, outcome.plan.sensors.group_of == group
     on_frames = tally.sights[group][..., [SUM_WANTED, SUM_UNSEEN]]
     return not tally.sensors[here, VISITORS].any() and not on_frames.any()
 
@@ -203,7 +206,7 @@ def _counts(plan: Plan, sensors: Ints, windows: Windows, seen: Sightings) -> tup
     nobody += np.nan_to_num(seen.ghosts_per_s) * windows.length_s
     none = scene.nobody(nobody.ravel()).reshape(came.shape)
     counted, shares = np.zeros_like(came), np.cumsum(np.nan_to_num(seen.times), axis=2)
-    count(plan.sight_keys[sensors] ^ _KEY, came, shares, none, counted)
+    count(plan.sensors.sight_keys[sensors] ^ _KEY, came, shares, none, counted)
     return came, counted
 
 

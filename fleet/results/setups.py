@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.plan.plan import KIND, MODEL_WRITE, TARGET, TIME_NS, B, Ints, Plan
+from fleet.arrays import Ints
+from fleet.plan.groups import KIND, MODEL_WRITE, TARGET, TIME_NS, B
+from fleet.plan.plan import Plan
 
 
 def writes(plan: Plan) -> Ints:
     """Return the rows of the timetable that begin a model write before the end, by time."""
-    table = plan.timetable
+    table = plan.control.timetable
     found: Ints = table[(table[:, KIND] == MODEL_WRITE) & (table[:, TIME_NS] < plan.end_ns)]
     return found
 
@@ -22,7 +24,7 @@ def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
         sensors: indices, ascending.
         times_ns: a write that begins at such a time has begun.
     """
-    found = np.tile(plan.setup_of[sensors], (len(times_ns), 1))
+    found = np.tile(plan.sensors.setup_of[sensors], (len(times_ns), 1))
     rows = writes(plan)
     for row in rows[np.isin(rows[:, TARGET], sensors)]:
         found[times_ns >= row[TIME_NS], np.searchsorted(sensors, row[TARGET])] = row[B]

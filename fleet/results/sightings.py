@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints
 from fleet.eyes import task_tables
 from fleet.eyes.task_tables import SITES
 from fleet.model.books import BIN_NS, FATE_0
@@ -23,7 +24,7 @@ from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED
 from fleet.model.scene import SECOND_NS
 from fleet.model.setup import SIGHT
 from fleet.plan.light import light_by_second
-from fleet.plan.plan import Floats, Ints, Plan
+from fleet.plan.plan import Plan
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
 
@@ -77,11 +78,11 @@ def sightings(
     plan = outcome.plan
     eyes, fps = _eyes(plan, sensors, windows), answered_fps(outcome, group, sensors, windows)
     outside = np.array([light_by_second(plan, s, 1)[0] for s in windows.starts.tolist()])
-    site = (plan.sight_keys[sensors] % np.uint64(SITES)).astype(np.int64)
+    site = (plan.sensors.sight_keys[sensors] % np.uint64(SITES)).astype(np.int64)
     known, light = np.zeros(eyes.shape, dtype=np.bool_), np.zeros(eyes.shape, dtype=np.int64)
     found: dict[str, Floats] = {}
     for e in np.unique(eyes[eyes >= 0]).tolist():
-        eye = plan.eyes[e]
+        eye = plan.eyes.networks[e]
         table = task_tables.load(eye.view, eye.source, eye.name, kind)
         if table is None:
             continue
@@ -115,7 +116,7 @@ def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) 
     plan, tally = outcome.plan, outcome.tally
     run_s = plan.measured_ns / SECOND_NS
     fates = tally.sensors[sensors, FATE_0:]
-    silent = plan.setups.publish_change[plan.setup_of[sensors]] == 1
+    silent = plan.sensors.setups.publish_change[plan.sensors.setup_of[sensors]] == 1
     own = (fates[:, RESULT] + silent * fates[:, SKIP_NOT_PUBLISHED]) / run_s
     bins, per_s = tally.result_bins[group], SECOND_NS // BIN_NS
     usual = bins.sum() / run_s

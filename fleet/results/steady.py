@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from fleet.arrays import Floats
 from fleet.model.books import BIN_NS
-from fleet.plan.plan import Floats
 from fleet.running.run import Outcome
 
 BATCHES = 10
@@ -34,7 +34,7 @@ def steadiness(outcome: Outcome) -> dict[str, dict[str, Any]]:
     plan, tally = outcome.plan, outcome.tally
     first, last = -(-plan.warm_up_ns // BIN_NS), plan.end_ns // BIN_NS
     out = {}
-    for g, name in enumerate(plan.group_names):
+    for g, name in enumerate(plan.sensors.group_names):
         counts, sums = (
             batches(bins[g, first:last]) for bins in (tally.result_bins, tally.latency_bins)
         )

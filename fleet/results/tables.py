@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fleet.arrays import Ints
 from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.interrupt import check
 from fleet.model import sight
 from fleet.model.books import BIN_NS, FATE_0
 from fleet.model.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SETUP, SIGHT
-from fleet.plan.plan import Ints
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
 from fleet.sketch import upper_ns
@@ -62,14 +62,14 @@ def sensor_table(outcome: Outcome) -> pa.Table:
     plan, counts = outcome.plan, outcome.tally.sensors
     (last,) = setups_at(plan, np.arange(plan.size), np.array([plan.end_ns]))
     columns: dict[str, Any] = {
-        "sensor": list(plan.names),
-        "group": [plan.group_names[g] for g in plan.group_of],
-        "site": list(plan.site_of),
-        "lon": plan.lon,
-        "lat": plan.lat,
-        "setup": [plan.setup_names[k] for k in plan.setup_of],
-        "setup_at_end": [plan.setup_names[k] for k in last],
-        "region": [plan.region_names[r] for r in plan.region_of],
+        "sensor": list(plan.sensors.names),
+        "group": [plan.sensors.group_names[g] for g in plan.sensors.group_of],
+        "site": list(plan.sensors.site_of),
+        "lon": plan.sensors.lon,
+        "lat": plan.sensors.lat,
+        "setup": [plan.sensors.setup_names[k] for k in plan.sensors.setup_of],
+        "setup_at_end": [plan.sensors.setup_names[k] for k in last],
+        "region": [plan.links.region_names[r] for r in plan.links.region_of],
     }
     columns |= {name: counts[:, c] for c, name in enumerate(SENSOR_COLUMNS)}
     columns |= {
@@ -86,10 +86,10 @@ def series_table(outcome: Outcome) -> pa.Table:
     plan, tally = outcome.plan, outcome.tally
     first = plan.warm_up_ns // BIN_NS
     parts = [
-        ("link", plan.class_names, tally.link_bins, "bit"),
-        ("results", plan.group_names, tally.result_bins, "frames"),
-        ("sum of latencies", plan.group_names, tally.latency_bins, "ns"),
-        ("servers", plan.region_names, tally.server_bins, "servers"),
+        ("link", plan.links.class_names, tally.link_bins, "bit"),
+        ("results", plan.sensors.group_names, tally.result_bins, "frames"),
+        ("sum of latencies", plan.sensors.group_names, tally.latency_bins, "ns"),
+        ("servers", plan.links.region_names, tally.server_bins, "servers"),
     ]
     starts = np.arange(first, tally.link_bins.shape[1]) * (BIN_NS / 1e9)
     return pa.concat_tables(
@@ -113,7 +113,7 @@ def histogram_table(outcome: Outcome) -> pa.Table:
     group, bucket = np.nonzero(latency)
     return pa.table(
         {
-            "group": pa.array([plan.group_names[g] for g in group], pa.string()),
+            "group": pa.array([plan.sensors.group_names[g] for g in group], pa.string()),
             "latency_ns_upper": upper_ns(bucket.astype(np.int64)),
             "results": latency[group, bucket],
         }
@@ -128,8 +128,10 @@ def frame_table(outcome: Outcome) -> pa.Table:
     rows = outcome.frames()
     ran = pa.array(rows[:, SETUP], mask=rows[:, SETUP] < 0)
     columns: dict[str, Any] = {
-        "sensor": pa.array(outcome.plan.names).take(pa.array(rows[:, SENSOR])).dictionary_encode(),
-        "setup": pa.array(outcome.plan.setup_names).take(ran).dictionary_encode(),
+        "sensor": pa.array(outcome.plan.sensors.names)
+        .take(pa.array(rows[:, SENSOR]))
+        .dictionary_encode(),
+        "setup": pa.array(outcome.plan.sensors.setup_names).take(ran).dictionary_encode(),
     }
     columns |= {
         name: rows[:, c]
@@ -144,7 +146,7 @@ def frame_table(outcome: Outcome) -> pa.Table:
 
 def _seen(outcome: Outcome, sights: Ints) -> dict[str, Ints]:
     """Return the objects to be found, found, and found wrongly on frames; -1: nobody looked."""
-    rows, nobody = outcome.plan.sights.rows, (-1, -1, -1, -1)
+    rows, nobody = outcome.plan.eyes.sights.rows, (-1, -1, -1, -1)
     kinds, kind = np.unique(sights, return_inverse=True)
     seen = [nobody if row < 0 else sight.numbers(rows, row) for row in kinds]
     _, *columns = np.array(seen, dtype=np.int64).reshape(-1, 4)[kind].T

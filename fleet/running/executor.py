@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
 from fleet.columns.shard import Shard
@@ -15,7 +16,7 @@ from fleet.engine.window import windows
 from fleet.interrupt import check
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 from fleet.reference.life import Reference
 from fleet.running.checkpoint import Checkpoints
 from fleet.running.live_eyes import open_eyes

@@ -15,13 +15,14 @@ import numpy as np
 import ray
 from ray._private import ray_constants
 
+from fleet.arrays import Ints
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.interrupt import LOOK_S, check, deaf, pressed
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition, Territory
-from fleet.plan.plan import Ints, Plan
+from fleet.plan.plan import Plan
 from fleet.running.actors import RegionActor, ShardActor
 from fleet.running.checkpoint import Checkpoints
 from fleet.running.executor import Effort, Progress, merged, no_progress, shard_of

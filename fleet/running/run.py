@@ -108,10 +108,10 @@ def start(
     Raises:
         InputError: the options do not go together.
     """
-    if options.window_ns is not None and options.window_ns > plan.lookahead_ns:
+    if options.window_ns is not None and options.window_ns > plan.control.lookahead_ns:
         raise InputError(
             f"--window {options.window_ns} ns is longer than the lookahead of the plan,"
-            f" {plan.lookahead_ns} ns; use a shorter window"
+            f" {plan.control.lookahead_ns} ns; use a shorter window"
         )
     if options.engine == Engine.reference:
         window_ns = options.window_ns or default_window_ns(plan)
@@ -136,7 +136,7 @@ def start(
 
 def _shards_for(plan: Plan, cpus: int) -> int:
     """Return a shard for each CPU if there are as many regions, else for each that none needs."""
-    regions = len(np.unique(plan.region_of))
+    regions = len(np.unique(plan.links.region_of))
     return cpus if regions >= cpus else max(1, cpus - regions)
 
 
@@ -175,8 +175,8 @@ def slice_ns(plan: Plan, alone: int = 1) -> int:
         plan: the plan.
         alone: processes among which all frames are dealt; 1 if one region has them all.
     """
-    per_ns = float(capture.frames_per_ns(plan.clocks).sum())
-    if plan.looks_live:
+    per_ns = float(capture.frames_per_ns(plan.sensors.clocks).sum())
+    if plan.eyes.looks_live:
         seconds = int(np.ceil(_LIVE_FRAMES_PER_SLICE / per_ns / SECOND_NS))
         return min(max(1, seconds) * SECOND_NS, _LONGEST_WINDOW_NS)
     frames = max(alone * _FRAMES_PER_SLICE, plan.size)

@@ -53,9 +53,10 @@ class Demand:
     counters: tuple[str, ...]
     people_per_h: NDArray[np.float64]
 
-    def profile(self, footfall_rank: float) -> int:
-        """Return the counter for a rank in 0..1: busy sites take busy counters."""
-        return min(int(footfall_rank * len(self.counters)), len(self.counters) - 1)
+    def profiles(self, footfall_rank: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the counters for ranks in 0..1: busy sites take busy counters."""
+        counter = (footfall_rank * len(self.counters)).astype(np.int64)
+        return np.minimum(counter, len(self.counters) - 1)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.model.link import THROTTLED_BPS
 from fleet.plan import expected
 from fleet.plan.expected import Flows
-from fleet.plan.plan import Ints, Plan, Pool
+from fleet.plan.groups import Pool
+from fleet.plan.plan import Plan
 from fleet.results.load import server_fps
 
 
@@ -23,9 +25,9 @@ def load_facts(plan: Plan) -> dict[str, Any]:
         "decoders": _pools(plan, expected.pool_px(plan, of), _decoder_px),
         "edge_boxes": boxes(plan),
         "groups": {
-            name: _group(plan, of, np.flatnonzero(plan.group_of == g))
-            for g, name in enumerate(plan.group_names)
-            if (plan.group_of == g).any()
+            name: _group(plan, of, np.flatnonzero(plan.sensors.group_of == g))
+            for g, name in enumerate(plan.sensors.group_names)
+            if (plan.sensors.group_of == g).any()
         },
     }
 
@@ -34,8 +36,8 @@ def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
     offered = expected.link_bps(plan, of)
     rate, spent_s = expected.link_possible_bps(plan, offered)
     out = {}
-    for c, name in enumerate(plan.class_names):
-        mine = plan.class_of == c
+    for c, name in enumerate(plan.links.class_names):
+        mine = plan.links.class_of == c
         use = offered[mine] / rate[mine]
         out[name] = {
             "count": int(mine.sum()),
@@ -45,7 +47,7 @@ def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
         }
         first_s = float(spent_s[mine].min())
         if np.isfinite(first_s):
-            slow_mbit_s = float(plan.links[mine, THROTTLED_BPS].mean()) / 1e6
+            slow_mbit_s = float(plan.links.table[mine, THROTTLED_BPS].mean()) / 1e6
             out[name] |= {"cap_spent_s": first_s, "throttled_mbit_s": slow_mbit_s}
     return out
 
@@ -60,8 +62,8 @@ def _pools(plan: Plan, offered: Any, speed: Any) -> dict[str, dict[str, float]]:
     Autoscaled servers can be as many as their rule allows.
     """
     out = {}
-    for entry, pool in enumerate(plan.pools):
-        mine = np.flatnonzero(plan.pool_entry == entry)
+    for entry, pool in enumerate(plan.pools.entries):
+        mine = np.flatnonzero(plan.pools.entry == entry)
         if pool is None or not len(mine):
             continue
         counts = np.array([kind.count for kind in pool.kinds])
@@ -81,12 +83,12 @@ def _pools(plan: Plan, offered: Any, speed: Any) -> dict[str, dict[str, float]]:
 def boxes(plan: Plan) -> dict[str, dict[str, Any]]:
     """Return how many boxes stand at each edge, where, and what is in one of them."""
     out = {}
-    for entry, pool in enumerate(plan.pools):
-        mine = np.flatnonzero(plan.pool_entry == entry)
+    for entry, pool in enumerate(plan.pools.entries):
+        mine = np.flatnonzero(plan.pools.entry == entry)
         if pool is None or not pool.edge or not len(mine):
             continue
-        served = np.isin(plan.pool_of, mine)
-        sites = len({plan.site_of[s] for s in np.flatnonzero(served)})
+        served = np.isin(plan.pools.of, mine)
+        sites = len({plan.sensors.site_of[s] for s in np.flatnonzero(served)})
         where = "one a site" if len(mine) == sites else "one a cell"
         out[pool.name] = {
             "boxes": len(mine),
@@ -119,9 +121,12 @@ def _why(plan: Plan, of: Flows, sensor: int) -> str:
     """Return why a DSP does not answer every frame, nothing if it does."""
     if of.answered_fps[sensor] > of.fps[sensor] * 0.999:
         return ""
-    k = int(plan.setup_of[sensor])
-    occupy_ns, compute_ns = int(plan.setups.occupy_ns[k]), int(plan.setups.compute_ns[k])
-    name, most = plan.setup_names[k], 1e9 / occupy_ns
+    k = int(plan.sensors.setup_of[sensor])
+    occupy_ns, compute_ns = (
+        int(plan.sensors.setups.occupy_ns[k]),
+        int(plan.sensors.setups.compute_ns[k]),
+    )
+    name, most = plan.sensors.setup_names[k], 1e9 / occupy_ns
     if occupy_ns > compute_ns:
         return f"{name} is published for at most {most:.4g} fps"
     return f"{name} takes {compute_ns / 1e6:.4g} ms a frame, so {most:.4g} fps at most"

@@ -167,13 +167,13 @@ def _summary(
         },
         "network_energy": {
             "boundary": scenario.model.network_energy,
-            "fixed_kwh_per_gb": first.plan.fixed_pj_per_bit * _KWH_PER_GB,
-            "mobile_kwh_per_gb": first.plan.mobile_pj_per_bit * _KWH_PER_GB,
+            "fixed_kwh_per_gb": first.plan.money.fixed_pj_per_bit * _KWH_PER_GB,
+            "mobile_kwh_per_gb": first.plan.money.mobile_pj_per_bit * _KWH_PER_GB,
         },
         "grid": {
-            "name": first.plan.grid.name,
-            "from": first.plan.grid.why,
-            "co2e_g_per_kwh": first.plan.grid.g_per_kwh,
+            "name": first.plan.money.grid.name,
+            "from": first.plan.money.grid.why,
+            "co2e_g_per_kwh": first.plan.money.grid.g_per_kwh,
         },
         "prices": scenario.model.prices,
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
@@ -221,7 +221,7 @@ def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
     """Return what a reader should know of choices that were made for him, and in which arms."""
     arms_of: dict[str, list[str]] = {}
     for arm, each in made.items():
-        for remark in each[0].remarks:
+        for remark in each[0].notes.remarks:
             arms_of.setdefault(remark, []).append(arm)
     return [
         remark if len(arms) == len(made) else f"{', '.join(arms)}: {remark}"
@@ -232,7 +232,10 @@ def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
 def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
     """Return the catalogue rows that any of the plans used."""
     rows = {
-        row for runs in outcomes.values() for outcome in runs for row in outcome.plan.assumptions
+        row
+        for runs in outcomes.values()
+        for outcome in runs
+        for row in outcome.plan.notes.assumptions
     }
     return [
         {

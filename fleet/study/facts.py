@@ -11,9 +11,10 @@ import numpy as np
 from fleet.model import capture
 from fleet.model.setup import SIGHT
 from fleet.plan import expected
+from fleet.plan.groups import EVENT_NAMES, KIND
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
-from fleet.plan.plan import EVENT_NAMES, KIND, Plan
+from fleet.plan.plan import Plan
 from fleet.running.run import default_window_ns
 from fleet.study.expected import load_facts
 from fleet.study.experiment import remarks
@@ -26,15 +27,23 @@ LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     """Return sensors, links, frames and events of the arms of a scenario."""
     first = next(iter(plans.values()))[0]
-    per_s = {arm: float(capture.frames_per_ns(p[0].clocks).sum() * 1e9) for arm, p in plans.items()}
-    events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].timetable[:, KIND])
+    grid = first.money.grid
+    per_s = {
+        arm: float(capture.frames_per_ns(p[0].sensors.clocks).sum() * 1e9)
+        for arm, p in plans.items()
+    }
+    events = Counter(
+        EVENT_NAMES[k] for p in plans.values() for k in p[0].control.timetable[:, KIND]
+    )
     return {
         "arms": list(plans),
         "sensors": {
-            name: int((first.group_of == g).sum()) for g, name in enumerate(first.group_names)
+            name: int((first.sensors.group_of == g).sum())
+            for g, name in enumerate(first.sensors.group_names)
         },
         "links": {
-            name: int((first.class_of == c).sum()) for c, name in enumerate(first.class_names)
+            name: int((first.links.class_of == c).sum())
+            for c, name in enumerate(first.links.class_names)
         },
         "objects_in_view": {name: round(n, 3) for name, n in mean_in_view(first).items()},
         "light": light_spans(first),
@@ -42,17 +51,17 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "frames": {arm: round(expected.frames(p[0])) for arm, p in plans.items()},
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
         "sight": {
-            arm: sorted({found.text for found in p[0].stand_ins}) for arm, p in plans.items()
+            arm: sorted({found.text for found in p[0].eyes.stand_ins}) for arm, p in plans.items()
         },
         **(
             {"live_core_hours": {arm: live_core_hours(p[0]) for arm, p in plans.items()}}
-            if first.looks_live
+            if first.eyes.looks_live
             else {}
         ),
-        "grid": f"{first.grid.name}, {first.grid.g_per_kwh:.4g} gCO2e/kWh ({first.grid.why})",
+        "grid": f"{grid.name}, {grid.g_per_kwh:.4g} gCO2e/kWh ({grid.why})",
         "window_s": default_window_ns(first) / 1e9,
         "control_events": dict(events),
-        "catalogue_values": len({r for p in plans.values() for r in p[0].assumptions}),
+        "catalogue_values": len({r for p in plans.values() for r in p[0].notes.assumptions}),
         "remarks": remarks(plans),
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
         LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
@@ -61,12 +70,15 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
 
 def eyes_named(plan: Plan) -> str:
     """Return whose sight stands for the models of an arm."""
-    return " and ".join(dict.fromkeys(eye.title for eye in plan.eyes)) or "nobody"
+    return " and ".join(dict.fromkeys(eye.title for eye in plan.eyes.networks)) or "nobody"
 
 
 def live_core_hours(plan: Plan) -> float:
     """Return about how long the networks of an arm look, on a core of a usual machine."""
-    per_s = capture.frames_per_ns(plan.clocks) * 1e9
-    costs = [*(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes), 0.0]  # the last: of none
-    of_sensor = np.array(costs)[plan.setup_tables[0][plan.setup_of, SIGHT]]
+    per_s = capture.frames_per_ns(plan.sensors.clocks) * 1e9
+    costs = [
+        *(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes.networks),
+        0.0,
+    ]  # the last: of none
+    of_sensor = np.array(costs)[plan.setup_tables[0][plan.sensors.setup_of, SIGHT]]
     return round(float((per_s * of_sensor).sum()) * plan.end_ns / 1e9 / 3600, 3)

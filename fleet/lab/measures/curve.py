@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats, Ints
 from fleet.chance import name_hash, uniform
 from fleet.errors import InputError
 from fleet.eyes.boxes import KINDS, Detections
@@ -22,9 +23,6 @@ from fleet.eyes.clip import Clip, Truth
 from fleet.lab.measures.accuracy import average_precision, judged, matters, precision_recall
 from fleet.lab.measures.codec import Setting, encode
 from fleet.lab.measures.trace import Finder
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 RESAMPLES = 1000
 COVERED = (2.5, 97.5)

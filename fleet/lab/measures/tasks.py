@@ -23,13 +23,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.eyes.boxes import GAP, PERSON, Boxes, Detections, matched
 from fleet.eyes.clip import Truth
 from fleet.eyes.task_names import DELAYS_S, TIMES
 from fleet.lab.measures.accuracy import matters
 from fleet.lab.measures.tracker import NOBODY, Tracker
 
-Ints = NDArray[np.int64]
 CONFIRMED_AFTER = 3
 """Frames in a row in which a gap must be found before it is reported."""
 SETTLED_S = 15.0

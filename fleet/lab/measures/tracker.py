@@ -21,10 +21,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints
 from fleet.errors import InputError
 from fleet.eyes.boxes import Boxes, Detections, iou
 
-Ints = NDArray[np.int64]
 Points = NDArray[np.float64]
 
 NOBODY = -1

@@ -11,12 +11,12 @@ import math
 
 import numpy as np
 
+from fleet.arrays import Floats
 from fleet.chance import mix64, uniform
 from fleet.eyes.clip import Pixels
 from fleet.kernel import inlined, kernel
 from fleet.lab.scenes.lens import Lens, draw
 from fleet.lab.scenes.light import Light, shine
-from fleet.lab.scenes.paint import Floats
 from fleet.lab.scenes.world import Site
 
 GROUND, JOINT, ROAD, WALL, TRIM, GLASS, GREEN, MARK = range(8)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fleet.arrays import Floats
 from fleet.eyes.boxes import GAP, PERSON, VEHICLE, Boxes
 from fleet.eyes.clip import Pixels, Truth
 from fleet.lab.scenes import person, vehicle
@@ -14,7 +15,7 @@ from fleet.lab.scenes.backdrop import BOARD_M, FOOT_M, SLOT_M, backdrop
 from fleet.lab.scenes.furniture import Piece, furniture, lamps
 from fleet.lab.scenes.lens import draw, seen_at
 from fleet.lab.scenes.light import Light, lit
-from fleet.lab.scenes.paint import ALL, LEFT, Floats, lay, polygon
+from fleet.lab.scenes.paint import ALL, LEFT, lay, polygon
 from fleet.lab.scenes.world import Mover, Site
 
 _STRIDE_M = 1.45

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fleet.arrays import Floats
 from fleet.lab.scenes.lens import draw, key_of
-from fleet.lab.scenes.paint import Floats
 from fleet.lab.scenes.world import Site
 
 LAMP_M = 5.2

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats
 from fleet.chance import bits64, uniform
 from fleet.eyes.clip import Pixels
 from fleet.kernel import inlined, kernel
 from fleet.lab.scenes.lens import draw
-from fleet.lab.scenes.paint import Floats
 
 Colour = tuple[float, float, float]
 

@@ -12,11 +12,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Floats
 from fleet.chance import bits64
 from fleet.eyes.clip import Pixels
 from fleet.kernel import inlined, kernel
 
-Floats = NDArray[np.float64]
 Owner = NDArray[np.int16]
 Books = NDArray[np.int64]
 Mask = NDArray[np.uint8]

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Floats
 from fleet.eyes.clip import Pixels
 from fleet.kernel import kernel
 from fleet.lab.scenes.lens import Lens, draw, seen_at, wave
-from fleet.lab.scenes.paint import (
-    Books,
-    Floats,
-    Mask,
-    Owner,
-    capsule,
-    grown,
-    stain,
-)
+from fleet.lab.scenes.paint import Books, Mask, Owner, capsule, grown, stain
 
 SKIN, HAIR, TOP, LEGS, SHOES, PACK, CANOPY = range(7)
 """Rows of a look's colours."""

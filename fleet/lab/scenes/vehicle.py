@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleet.arrays import Floats
 from fleet.eyes.clip import Pixels
 from fleet.kernel import kernel
 from fleet.lab.scenes.lens import Lens, draw, seen_at, wave
-from fleet.lab.scenes.paint import (
-    Books,
-    Floats,
-    Mask,
-    Owner,
-    capsule,
-    grown,
-    polygon,
-    stain,
-)
+from fleet.lab.scenes.paint import Books, Mask, Owner, capsule, grown, polygon, stain
 
 LENGTH, WIDTH, HEIGHT, WAIST, BONNET, BOOT, RAKE = range(7)
 """A vehicle's measures, m: its size, where the cabin begins: up, from the nose, from the tail; and

@@ -1,0 +1,356 @@
+"""The groups of a plan: what stands where, what happens there, who serves, who sees, what it costs.
+
+Every array is read-only. Index spaces: *sensor* (sorted by name), *group*, *setup*, *link* (one
+shared queue each), *class* (the links of one name in the scenario), *region*, *pool* (servers with
+one queue: one for each region, then those at the edge).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet.arrays import Floats, Ints, Keys
+from fleet.catalog import Row
+from fleet.eyes.eye import Eye
+from fleet.model.setup import Setups
+from fleet.model.sight import Sights
+from fleet.plan.grid import Grid
+from fleet.plan.standins import StandIn
+
+# What a timetable row does, in the order in which simultaneous rows are applied.
+HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE = range(6)
+EVENT_NAMES = ("hour", "rate", "demand", "link_down", "sensor_down", "model_write")
+# Columns of the timetable: when, what, to whom (link or sensor index, -1 for all), two numbers.
+#   HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
+#   LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup.
+TIME_NS, KIND, TARGET, A, B = range(5)
+EVENT_WIDTH = 5
+# Columns of the table of model rewrites: when asked for, of which sensor, when its bytes had
+# arrived, from when until when the model was written, bits on the wire (0 from the cache).
+ASKED_NS, SENSOR_WRITTEN, ARRIVED_NS, WRITE_FROM_NS, WRITTEN_NS, DOWN_BITS = range(6)
+ROLLOUT_WIDTH = 6
+
+
+@dataclass(frozen=True)
+class Autoscaling:
+    """How a pool follows its load; times in ns, target in parts per million of busy time."""
+
+    least: int
+    most: int
+    target_ppm: int
+    every_ns: int
+    boot_ns: int
+    cooldown_ns: int
+
+
+@dataclass(frozen=True)
+class ServerKind:
+    """Like servers of a pool: times in ns, power in µW for each server or decoder.
+
+    Attributes:
+        server: catalogue item.
+        count: how many at the start.
+        service_ns: t(b) for b = 0..max_batch: until the results of a batch are there.
+        hold_ns: h(b), likewise: until the server can take the next batch; at most t(b).
+        idle_uw: paid and not serving; host included.
+        busy_uw: while it computes; host included.
+        decoders: of each server; 0 if decoding is left out.
+        decode_px_s: pixels a second of each decoder.
+        decode_uw: more, for each decoder that works.
+        pue_ppm: energy of the building over that of its servers, in parts per million.
+        hourly_usd: price of an hour.
+        monthly_usd: purchase, spread over its life; for each month of 30 days.
+    """
+
+    server: str
+    count: int
+    service_ns: Ints
+    hold_ns: Ints
+    idle_uw: int
+    busy_uw: int
+    decoders: int
+    decode_px_s: int
+    decode_uw: int
+    pue_ppm: int
+    hourly_usd: float
+    monthly_usd: float
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Servers with one queue, or all such pools of an edge.
+
+    Attributes:
+        name: of the region or edge.
+        edge: whether it is at the edge.
+        model: what it runs.
+        kinds: its servers; autoscaling changes the number of the first.
+        max_batch: frames in a batch.
+        wait_ns: longest time that an incomplete batch waits.
+        queue_max: frames that may wait.
+        deadline_ns: longest time that a frame may wait, 0 without limit.
+        law: how service times vary (`fleet.columns.serving`).
+        variation: coefficient of variation of the service time, for the law near normal.
+        autoscaling: the rule, if it has one.
+    """
+
+    name: str
+    edge: bool
+    model: str
+    kinds: tuple[ServerKind, ...]
+    max_batch: int
+    wait_ns: int
+    queue_max: int
+    deadline_ns: int
+    law: int
+    variation: float
+    autoscaling: Autoscaling | None
+
+
+@dataclass(frozen=True)
+class Radio:
+    """The radio or port at a first hop: µW by state, ns; sending draws fJ for each bit too."""
+
+    idle_uw: int
+    promotion_uw: int
+    active_uw: int
+    fj_per_bit: int
+    tail_uw: int
+    tail_ns: int
+    promotion_ns: int
+    drx_after_ns: int
+    drx_wait_ns: int
+    drx_cycle_ns: int
+    paging_cycle_ns: int
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost; US dollars.
+
+    Attributes:
+        book: name of the price book.
+        kwh: of electricity.
+        mobile_gb: of data over mobile access.
+        fixed_gb: of data over a fixed line.
+        stored_gb_month: of storage for a month.
+        retention_ns: how long pictures are kept in the cloud.
+        device_month: of each setup, its price spread over its life; shape (setups,).
+    """
+
+    book: str
+    kwh: float
+    mobile_gb: float
+    fixed_gb: float
+    stored_gb_month: float
+    retention_ns: int
+    device_month: Floats
+
+
+class Frozen:
+    """A group whose arrays nobody can change."""
+
+    def __post_init__(self) -> None:
+        """Make all arrays read-only, those in named tuples too."""
+        for value in vars(self).values():
+            for array in value if hasattr(value, "_fields") else (value,):
+                if isinstance(array, np.ndarray):
+                    array.setflags(write=False)
+
+
+@dataclass(frozen=True)
+class Sensors(Frozen):
+    """Who the sensors are, what stands there, and when they capture.
+
+    Attributes:
+        ids: index of each in the whole city; itself, where the plan is of the whole city.
+        names: sorted; their order is the tie-break of the total order. Only of a whole plan.
+        name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
+        loss_keys: by level too; shape (LEVELS, sensors).
+        group_of: group of each sensor.
+        site_of: id of the site of each. Only of a whole plan.
+        lon, lat: where each stands; NaN for sites made up.
+        setup_of: setup of each sensor at the start.
+        clocks: clock table (`fleet.model.capture`).
+        phase: each sensor's phase in [0, 1) periods.
+        trace_ns: capture times of all traces.
+        to_site: 1 if the consumer of the result is at the site.
+    """
+
+    ids: Ints
+    names: tuple[str, ...]
+    name_hash: Keys
+    capture_keys: Keys
+    scene_keys: Keys
+    size_keys: Keys
+    radio_keys: Keys
+    service_keys: Keys
+    sight_keys: Keys
+    loss_keys: Keys
+    group_names: tuple[str, ...]
+    group_of: Ints
+    site_of: tuple[str, ...]
+    lon: Floats
+    lat: Floats
+    setup_names: tuple[str, ...]
+    setup_of: Ints
+    setups: Setups
+    clocks: Ints
+    phase: Floats
+    trace_ns: Ints
+    to_site: Ints
+
+
+@dataclass(frozen=True)
+class Scene(Frozen):
+    """Who walks past, and in which light.
+
+    Attributes:
+        stay: of each sensor, the probability that somebody in view stays another second.
+        share: of each, the share of the footfall that it sees.
+        profile_of: of each, its row of `demand`.
+        demand: people per hour; shape (profiles, 48): hours of a weekday, then of a weekend day.
+        first_hour: column of `demand` at time zero.
+        light_from_s, light_then: seconds from which there is another light, the first 0; which.
+    """
+
+    stay: Floats
+    share: Floats
+    profile_of: Ints
+    demand: Floats
+    first_hour: int
+    light_from_s: Ints
+    light_then: Ints
+
+
+@dataclass(frozen=True)
+class Links(Frozen):
+    """The links on the ways of the sensors, and their radios.
+
+    Attributes:
+        ids: index of each link in the whole city; itself, where the plan is of the whole city.
+        class_names: of the classes of links.
+        names: of the links. Only of a whole plan.
+        of: link at each level of a sensor's path, -1 for none; shape (LEVELS, sensors).
+        table: link table (`fleet.model.link`).
+        class_of, level_of: class and level of each link.
+        mobile: 1 for classes whose energy is that of a mobile network; shape (classes,).
+        radios: what the sensor's end draws, by class.
+        radio_of: class of each sensor's first hop.
+        cell_level: level of the radio cell to which each sensor's own radio sends, -1 for none.
+        region_names: the regions.
+        region_of: region of each sensor.
+    """
+
+    ids: Ints
+    class_names: tuple[str, ...]
+    names: tuple[str, ...]
+    of: Ints
+    table: Ints
+    class_of: Ints
+    level_of: Ints
+    mobile: Ints
+    radios: tuple[Radio, ...]
+    radio_of: Ints
+    cell_level: Ints
+    region_names: tuple[str, ...]
+    region_of: Ints
+
+
+@dataclass(frozen=True)
+class Pools(Frozen):
+    """Who serves, and the way of the answer.
+
+    Attributes:
+        entries: regions' pools (None where no frame is sent), then one entry for each edge.
+        names: of every pool: the regions, then each edge's pools.
+        entry: entry in `entries` of every pool.
+        row: row of the first kind of servers of every pool in the table of servers.
+        of: pool of each sensor, -1 for none.
+        level: level behind which it is: LEVELS - 1 is at the region.
+        decode_px: pixels that a server must decode of each frame, by sensor.
+        return_ns: way back from the servers to the consumer, by sensor.
+        result_bytes, result_bits: what an edge sends on to the region for each result, by sensor.
+    """
+
+    entries: tuple[Pool | None, ...]
+    names: tuple[str, ...]
+    entry: Ints
+    row: Ints
+    of: Ints
+    level: Ints
+    decode_px: Ints
+    return_ns: Ints
+    result_bytes: Ints
+    result_bits: Ints
+
+
+@dataclass(frozen=True)
+class Eyes(Frozen):
+    """What networks see.
+
+    Attributes:
+        sights: traces of what the eyes of setups see (`fleet.model.sight`).
+        networks: whose sight setups have; their column `sight` says which.
+        scenes: (view, name) of each scene that rows of traces are of, or that networks look at.
+        stand_ins: who stands for the model of each setup and why; empty if nobody is to.
+        looks_live: whether these look while the run goes on, instead of rows of traces.
+        tasks: what each setup is for (`fleet.eyes.task_names`), empty for nothing that is measured.
+    """
+
+    sights: Sights
+    networks: tuple[Eye, ...]
+    scenes: tuple[tuple[str, str], ...]
+    stand_ins: tuple[StandIn, ...]
+    looks_live: bool
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Money(Frozen):
+    """Whose electricity it is and what things cost; nothing of it changes a run.
+
+    Attributes:
+        fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).
+        boundaries: (name, fixed, mobile) of every boundary of network energy that is known; pJ/bit.
+        grid: whose electricity it is.
+        prices: what things cost, if there is a price book.
+    """
+
+    fixed_pj_per_bit: int
+    mobile_pj_per_bit: int
+    boundaries: tuple[tuple[str, int, int], ...]
+    grid: Grid
+    prices: Prices | None
+
+
+@dataclass(frozen=True)
+class Control(Frozen):
+    """What happens when, known before the run.
+
+    Attributes:
+        timetable: control events, sorted; shape (events, EVENT_WIDTH).
+        rollout: model rewrites; shape (rewrites, ROLLOUT_WIDTH).
+        lookahead_ns: how far a shard may run ahead: to the end, as nothing flows back in a run.
+    """
+
+    timetable: Ints
+    rollout: Ints
+    lookahead_ns: int
+
+
+@dataclass(frozen=True)
+class Notes(Frozen):
+    """What a reader should know of a plan; nothing of it changes a run.
+
+    Attributes:
+        accuracy: the catalogue's accuracy (COCO mAP) of the models in use.
+        assumptions: rows of the catalogue that were read.
+        remarks: what a reader should know of choices that were made for him.
+    """
+
+    accuracy: tuple[tuple[str, float], ...]
+    assumptions: tuple[Row, ...]
+    remarks: tuple[str, ...]
