@@ -1,6 +1,9 @@
-"""Names for arrays of one kind of number, of any shape."""
+"""Arrays of one kind of number, by name, and tables whose columns have names."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,3 +13,44 @@ Floats = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 """Random words, or where they begin."""
 Bools = NDArray[np.bool_]
+
+
+class Table(np.recarray[Any, Any]):
+    """A table with a row each, whose columns have names: a subclass says which, and is its schema.
+
+    A column is taken as ``table.column``, of all rows. What kernels take are record arrays with
+    these columns; the classes are only the names that a type checker sees.
+    """
+
+    @classmethod
+    def kind(cls) -> np.dtype[Any]:
+        """Return the type of a row: 8 bytes for each column, in the order in which they stand."""
+        kinds = {"Ints": np.int64, "Floats": np.float64}
+        return np.dtype([(name, kinds[of]) for name, of in cls.__annotations__.items()])
+
+    @classmethod
+    def zeros(cls, rows: int) -> Self:
+        """Return a table of so many rows of zeros."""
+        return cls._cast(np.zeros(rows, dtype=cls.kind()))
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[float]]) -> Self:
+        """Return a table of some rows, whose numbers stand in the order of the columns."""
+        return cls._cast(np.array([tuple(row) for row in rows], dtype=cls.kind()))
+
+    @classmethod
+    def joined(cls, columns: Mapping[str, Any], rows: int) -> Self:
+        """Return a table of some columns; all others are zero."""
+        table = cls.zeros(rows)
+        for name, column in columns.items():
+            table[name] = column
+        return table
+
+    @staticmethod
+    def _cast(rows: NDArray[Any]) -> Any:
+        return rows.view(np.recarray)
+
+
+def numbers(table: Table) -> Ints:
+    """Return the numbers of a table of whole numbers as an array; shape (rows, columns), a view."""
+    return np.asarray(table).view(np.int64).reshape(*table.shape, -1)

@@ -99,7 +99,7 @@ def test_stepping_and_looking_change_nothing(
 def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int) -> None:
     made = worlds.plan(world, "edge")
     parts = partition(made, shards)
-    sensors = sorted(s for part in parts.shards for s in part.sensors)
+    sensors = sorted(s for part in parts.shards for s in part.ids)
     assert sensors == list(range(made.size))
     owners = sum(part.links.astype(int) for part in (*parts.shards, *parts.regions))
     assert (owners == 1).all()
@@ -108,12 +108,12 @@ def test_every_sensor_and_link_has_one_owner(world: dict[str, Any], shards: int)
     assert (pools[used] == 1).all()
     assert pools.sum() == len(used)
     for part in parts.shards:
-        for s in part.sensors:
+        for s, leave in zip(part.ids, part.leave, strict=True):
             for level in range(LEVELS):
                 link = made.links.of[level][s]
-                assert link < 0 or part.links[link] == (link_place(level) < part.leave[s])
+                assert link < 0 or part.links[link] == (link_place(level) < leave)
             pool, level = made.pools.of[s], int(made.pools.level[s])
-            assert pool < 0 or part.pools[pool] == (pool_place(level) < part.leave[s])
+            assert pool < 0 or part.pools[pool] == (pool_place(level) < leave)
 
 
 def test_who_has_a_region_to_himself_hands_nothing_over() -> None:
@@ -137,7 +137,7 @@ def test_who_has_a_region_to_himself_hands_nothing_over() -> None:
     )  # fmt: skip
     alone, both, more = (partition(made, shards) for shards in (1, 2, 3))
     assert alone.regions == both.regions == ()
-    assert [set(made.links.region_of[part.sensors]) for part in both.shards] == [{0}, {1}]
+    assert [set(made.links.region_of[part.ids]) for part in both.shards] == [{0}, {1}]
     assert len(more.regions) > 0
     runs = [worlds.run(made, shards=shards, window_ns=300_000_000) for shards in (1, 2, 3)]
     slow = worlds.run(made, engine="reference")

@@ -18,7 +18,7 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.frames import CLOCK, DONE, NO_FRAMES, Index, Rows
+from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
 from fleet.plan.groups import TARGET, A
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
@@ -31,8 +31,8 @@ class LogicalProcess:
         """Set up everything at time zero.
 
         Args:
-            plan: the plan.
-            territory: what of it is here.
+            plan: what of the plan is needed here.
+            territory: what of that is its own.
             store: an empty one.
             keep: keep the finished frames, not just their counts.
         """
@@ -149,10 +149,15 @@ class LogicalProcess:
 
     def under_way(self) -> Rows:
         """Return the frames here, with the times that have come; shape (frames, WIDTH)."""
-        return self.store.under_way(self.env.now)
+        rows = self.store.under_way(self.env.now)
+        rows[:, SENSOR] = self.plan.sensors.ids[rows[:, SENSOR]]
+        return rows
 
-    def queued_bits(self) -> Ints:
-        """Return the bits in each link's port; shape (links,)."""
+    def queued_bits(self) -> tuple[Ints, Ints]:
+        """Return (links of the whole plan, the bits in the port of each)."""
+        return self.plan.links.ids, self._queued_bits()
+
+    def _queued_bits(self) -> Ints:
         return self.network.queued_bits()
 
     def close(self, now_ns: int) -> None:

@@ -18,8 +18,8 @@ class Region(LogicalProcess):
         """Set up a region at time zero.
 
         Args:
-            plan: the plan.
-            territory: which links and pools are this region's.
+            plan: what of the plan is needed here.
+            territory: which links and pools of that are this region's.
             keep: keep the finished frames, not just their counts.
         """
         super().__init__(plan, territory, Store(), keep=keep)

@@ -38,8 +38,8 @@ class Shard(LogicalProcess):
         """Set up sensors at time zero.
 
         Args:
-            plan: the plan.
-            territory: which sensors and links are this shard's.
+            plan: what of the plan is needed here.
+            territory: which sensors, links and pools of that are this shard's.
             open_eyes: opens the networks that look live.
             keep: keep the finished frames, not just their counts.
         """
@@ -59,9 +59,15 @@ class Shard(LogicalProcess):
             raise RunError(f"a frame leaves a shard before its window at {window.start_ns} ns")
         regions = self.territory.regions
         if len(regions) == 1:
-            return [self.store.give_up(index)]
+            return [self._hand_over(index)]
         region = self.plan.links.region_of[self.store.column(index, SENSOR)]
-        return [self.store.give_up(index[region == r]) for r in regions]
+        return [self._hand_over(index[region == r]) for r in regions]
+
+    def _hand_over(self, index: Index) -> Columns:
+        """Return some frames, which are no more here, as their region numbers its sensors."""
+        handed = self.store.give_up(index)
+        handed[SENSOR] = self.territory.handed_as[handed[SENSOR]]
+        return handed
 
     def save(self) -> State:
         """Return the state as arrays, for `load`; only between windows."""
@@ -81,9 +87,8 @@ class Shard(LogicalProcess):
         """Return the number of frames in the sensors and on the links of this shard."""
         return self.devices.in_flight() + super().in_flight()
 
-    def queued_bits(self) -> Ints:
-        """Return the bits in each link's port; shape (links,)."""
-        bits: Ints = super().queued_bits() + self.devices.queued_bits()
+    def _queued_bits(self) -> Ints:
+        bits: Ints = super()._queued_bits() + self.devices.queued_bits()
         return bits
 
     def _sense(self, until_ns: int) -> Index:
@@ -116,5 +121,5 @@ def _handed(plan: Plan, territory: Territory) -> int:
     """Return how many columns of a frame a shard fills before it hands the frame over."""
     if plan.has_edges:
         return DONE
-    levels_passed = (int(territory.leave[territory.sensors].max()) + 1) // 2
+    levels_passed = (int(territory.leave.max()) + 1) // 2
     return LEVEL_COLUMN[levels_passed - 1] + 1

@@ -39,9 +39,8 @@ class Network:
         """
         self.plan, self.tally, self.store = plan, tally, store
         self.enter, self.leave = territory.enter, territory.leave
-        mine = territory.sensors if len(territory.sensors) else slice(None)
-        self.ends = set(np.unique(territory.leave[mine]).tolist())
-        self.entries = set(np.unique(territory.enter[mine]).tolist())
+        self.ends = set(np.unique(territory.leave).tolist())
+        self.entries = set(np.unique(territory.enter).tolist())
         self.ports = np.zeros((len(plan.links.table), PORT_WIDTH), dtype=np.int64)
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
@@ -50,7 +49,7 @@ class Network:
         self.hops = [_hop(plan, level) for level in range(LEVELS)]
         self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pools.of >= 0, plan.pools.level, -1)
-        self.reach = set(np.unique(self.reaching[mine]).tolist())
+        self.reach = set(np.unique(self.reaching).tolist())
         self.answered: Index = NO_FRAMES
 
     def put(self, index: Index) -> None:

@@ -99,6 +99,8 @@ class Tally:
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
         kept: the finished frames themselves, if they are to be kept.
+        places: for tables with a row a sensor, link or kind of servers, which row of the table of
+            the whole plan each is.
         by_name: for tables whose rows stand as in the scenario's file, the order by their names.
     """
 
@@ -116,6 +118,7 @@ class Tally:
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
     kept: list[Rows] | None = None
+    places: dict[str, Ints] = field(default_factory=dict)
     by_name: dict[str, Ints] = field(default_factory=dict)
 
     @staticmethod
@@ -125,7 +128,7 @@ class Tally:
         groups, regions = len(plan.sensors.group_names), len(plan.links.region_names)
         return Tally(
             sensors=_zeros(plan.size, SENSOR_WIDTH),
-            links=_zeros(len(plan.links.names), LINK_COUNTS),
+            links=_zeros(len(plan.links.ids), LINK_COUNTS),
             servers=_zeros(plan.server_rows, SERVER_COUNTS),
             link_bins=_zeros(len(plan.links.class_names), bins),
             result_bins=_zeros(groups, bins),
@@ -136,17 +139,25 @@ class Tally:
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             computing_ns=_zeros(len(plan.sensors.setup_names)).astype(object),
             kept=[] if keep else None,
+            places={
+                "sensors": plan.sensors.ids,
+                "links": plan.links.ids,
+                "servers": _server_rows(plan, plan.pools.row_in_whole),
+            },
             by_name=_by_name(plan),
         )
 
     def add(self, other: Tally) -> None:
-        """Add the counts of another tally of the same plan."""
-        for name in ("links", "servers", "link_bins", "result_bins", "latency_bins", "latency",
-                     "sights", *_SUMS):  # fmt: skip
+        """Add the counts of another tally, of the same plan or of a share of it."""
+        for name in ("link_bins", "result_bins", "latency_bins", "latency", "sights", *_SUMS):
             getattr(self, name).__iadd__(getattr(other, name))
-        latest = np.maximum(self.sensors[:, _LATEST], other.sensors[:, _LATEST])
-        self.sensors += other.sensors
-        self.sensors[:, _LATEST] = latest
+        for name in ("links", "servers"):
+            getattr(self, name)[other.places[name]] += getattr(other, name)
+        both = self.sensors[other.places["sensors"]]
+        latest = np.maximum(both[:, _LATEST], other.sensors[:, _LATEST])
+        both += other.sensors
+        both[:, _LATEST] = latest
+        self.sensors[other.places["sensors"]] = both
         np.maximum(self.server_bins, other.server_bins, out=self.server_bins)
         self.print_sum += other.print_sum
         if self.kept is not None and other.kept is not None:
@@ -220,7 +231,9 @@ class Tally:
     def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
         """Count some frames that have met their fate."""
         if self.kept is not None:
-            self.kept.append(columns[:, index].T)
+            rows = columns[:, index].T.copy()
+            rows[:, SENSOR] = plan.sensors.ids[rows[:, SENSOR]]
+            self.kept.append(rows)
         stages_ns = _zeros(*self.stages_ns.shape)
         finish(
             columns, index, plan.sensors.name_hash, plan.sensors.group_of, plan.pools.level,
@@ -230,20 +243,22 @@ class Tally:
         self.stages_ns += stages_ns
 
 
+def _server_rows(plan: Plan, row: Ints, order: Ints | slice = slice(None)) -> Ints:
+    """Return the rows of all kinds of servers, pool by pool, given the first row of each pool."""
+    entries = [plan.pools.entries[e] for e in plan.pools.entry]
+    kinds = np.array([0 if pool is None else len(pool.kinds) for pool in entries], dtype=np.int64)
+    kinds, row = kinds[order], row[order]
+    begins = np.cumsum(kinds) - kinds
+    rows: Ints = np.repeat(row - begins, kinds) + np.arange(kinds.sum())
+    return rows
+
+
 def _by_name(plan: Plan) -> dict[str, Ints]:
     groups, regions = np.argsort(plan.sensors.group_names), np.argsort(plan.links.region_names)
-    kinds = [
-        0 if (pool := plan.pools.entries[e]) is None else len(pool.kinds) for e in plan.pools.entry
-    ]
-    servers = [
-        row
-        for pool in np.argsort(plan.pools.names)
-        for row in range(plan.pools.row[pool], plan.pools.row[pool] + kinds[pool])
-    ]
     return {
         "stages_ns": groups, "result_bins": groups, "latency_bins": groups, "latency": groups,
         "sights": groups, "link_bins": np.argsort(plan.links.class_names), "server_bins": regions,
-        "servers": np.array(servers, dtype=np.int64),
+        "servers": _server_rows(plan, plan.pools.row, np.argsort(plan.pools.names)),
     }  # fmt: skip
 
 

@@ -264,10 +264,12 @@ class Pools(Frozen):
     """Who serves, and the way of the answer.
 
     Attributes:
+        ids: index of each pool in the whole city; itself, where the plan is of the whole city.
         entries: regions' pools (None where no frame is sent), then one entry for each edge.
         names: of every pool: the regions, then each edge's pools.
         entry: entry in `entries` of every pool.
         row: row of the first kind of servers of every pool in the table of servers.
+        row_in_whole: the same in that of the whole city.
         of: pool of each sensor, -1 for none.
         level: level behind which it is: LEVELS - 1 is at the region.
         decode_px: pixels that a server must decode of each frame, by sensor.
@@ -275,10 +277,12 @@ class Pools(Frozen):
         result_bytes, result_bits: what an edge sends on to the region for each result, by sensor.
     """
 
+    ids: Ints
     entries: tuple[Pool | None, ...]
     names: tuple[str, ...]
     entry: Ints
     row: Ints
+    row_in_whole: Ints
     of: Ints
     level: Ints
     decode_px: Ints

@@ -13,11 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleet.arrays import Ints
+from fleet.arrays import Bools, Ints
 from fleet.model.frames import LEVELS
-from fleet.plan.groups import HOUR, KIND, LINK_DOWN, TARGET
+from fleet.plan.groups import KIND, LINK_DOWN, TARGET
 from fleet.plan.plan import Plan
 
 END_PLACE = 2 * LEVELS
@@ -39,30 +38,39 @@ class Territory:
 
     Attributes:
         name: of the process.
-        sensors: indices of its sensors, sorted; none for a region.
+        ids: its sensors, ascending: those that are simulated here or, in a region, those whose
+            frames come here.
+        captures: whether its sensors are simulated here.
         links: whether each link is its own; shape (links,).
         pools: whether each pool is its own; shape (pools,).
-        enter: place at which each sensor's way enters the process; shape (sensors,).
-        leave: place at which it leaves again; shape (sensors,).
+        enter: place at which each of its sensors' ways enters the process.
+        leave: place at which it leaves again.
+        handed_as: number of each of its sensors among those of its region's process, -1 if the way
+            never leads there.
         regions: of a shard the regions that have a process, of a region itself.
     """
 
     name: str
-    sensors: Ints
-    links: NDArray[np.bool_]
-    pools: NDArray[np.bool_]
+    ids: Ints
+    captures: bool
+    links: Bools
+    pools: Bools
     enter: Ints
     leave: Ints
+    handed_as: Ints
     regions: tuple[int, ...]
 
-    def concerns(self, timetable: Ints) -> NDArray[np.bool_]:
-        """Return which rows of a timetable happen in this process."""
+    @property
+    def sensors(self) -> Ints:
+        """Return which of its sensors are simulated here, by number among them."""
+        return np.arange(len(self.ids) if self.captures else 0)
+
+    def concerns(self, timetable: Ints) -> Bools:
+        """Return which rows of the timetable of its own share of a plan happen in this process."""
         kind, target = timetable[:, KIND], timetable[:, TARGET]
         on_link = kind == LINK_DOWN
-        mine = np.zeros(len(timetable), dtype=np.bool_)
+        mine = np.full(len(timetable), self.captures)
         mine[on_link] = self.links[target[on_link]]
-        mine[~on_link] = np.isin(target[~on_link], self.sensors)
-        mine[kind == HOUR] = len(self.sensors) > 0
         return mine
 
 
@@ -94,26 +102,33 @@ def partition(plan: Plan, shards: int) -> Partition:
         behind = np.where(plan.pools.level == level, plan.pools.of, -1)
         _own(behind, pool_owner, handover, shard_of, pool_place(level))
     regions = tuple(int(r) for r in np.unique(plan.links.region_of[handover < END_PLACE]))
-    none, nowhere = np.empty(0, dtype=np.int64), np.zeros(plan.size, dtype=np.int64)
-    at_end = np.full(plan.size, END_PLACE, dtype=np.int64)
-    link_region = _regions_of(plan, plan.links.of, len(plan.links.table))
+    link_region = _regions_of(plan, plan.links.of, len(plan.links.ids))
     pool_region = _regions_of(plan, plan.pools.of[None], len(plan.pools.names))
+    handed_as = np.full(plan.size, -1, dtype=np.int64)
+    passing = {}
+    for r in regions:
+        passing[r] = np.flatnonzero((plan.links.region_of == r) & (handover < END_PLACE))
+        handed_as[passing[r]] = np.arange(len(passing[r]))
+
+    def shard(k: int) -> Territory:
+        ids = np.flatnonzero(shard_of == k)
+        return Territory(
+            f"shard-{k}", ids, True, link_owner == k, pool_owner == k, np.zeros_like(ids),
+            handover[ids], handed_as[ids], regions,
+        )  # fmt: skip
+
+    def region(r: int) -> Territory:
+        ids = passing[r]
+        return Territory(
+            f"region-{r}", ids, False, (link_owner < 0) & (link_region == r),
+            (pool_owner < 0) & (pool_region == r), handover[ids], np.full_like(ids, END_PLACE),
+            np.full_like(ids, -1), (r,),
+        )  # fmt: skip
+
     return Partition(
-        shards=tuple(
-            Territory(
-                f"shard-{k}", np.flatnonzero(shard_of == k), link_owner == k, pool_owner == k,
-                nowhere, handover, regions,
-            )
-            for k in range(int(shard_of.max()) + 1)
-        ),
-        regions=tuple(
-            Territory(
-                f"region-{r}", none, (link_owner < 0) & (link_region == r),
-                (pool_owner < 0) & (pool_region == r), handover, at_end, (r,),
-            )
-            for r in regions
-        ),
-    )  # fmt: skip
+        shards=tuple(shard(k) for k in range(int(shard_of.max()) + 1)),
+        regions=tuple(region(r) for r in regions),
+    )
 
 
 def _deal(plan: Plan, shards: int) -> Ints:

@@ -58,9 +58,10 @@ def build(draft: Draft) -> Pools:
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
     )
     rows = [0 if (pool := pools[e]) is None else len(pool.kinds) for e in entries]
+    row = np.cumsum([0, *rows[:-1]])
     return Pools(
-        pools, names, np.array(entries, dtype=np.int64),
-        np.concatenate([[0], np.cumsum(rows)[:-1]]).astype(np.int64), pool_of, level,
+        np.arange(len(names)), pools, names, np.array(entries, dtype=np.int64), row, row, pool_of,
+        level,
         draft.by_setup(lambda setup: int(setup.row["decode_px"])), *_results(draft, level),
     )  # fmt: skip
 

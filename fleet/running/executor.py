@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from fleet.interrupt import check
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
 from fleet.plan.plan import Plan
+from fleet.plan.share import share_of
 from fleet.reference.life import Reference
 from fleet.running.checkpoint import Checkpoints
 from fleet.running.live_eyes import open_eyes
@@ -99,9 +100,21 @@ def merged(plan: Plan, tallies: list[Tally]) -> Tally:
     return total
 
 
-def shard_of(partition: Partition, sensor: int) -> int:
-    """Return which shard has a sensor."""
-    return next(k for k, part in enumerate(partition.shards) if sensor in part.sensors)
+def shard_of(partition: Partition, sensor: int) -> tuple[int, int]:
+    """Return (which shard has a sensor, its number there)."""
+    for k, part in enumerate(partition.shards):
+        at = int(np.searchsorted(part.ids, sensor))
+        if at < len(part.ids) and part.ids[at] == sensor:
+            return k, at
+    raise IndexError(sensor)
+
+
+def in_ports(plan: Plan, parts: Sequence[tuple[Ints, Ints]]) -> Ints:
+    """Return the bits in each link's port, given (links, their bits) of all processes."""
+    bits = np.zeros(len(plan.links.ids), dtype=np.int64)
+    for ids, held in parts:
+        bits[ids] += held
+    return bits
 
 
 class LocalExecutor:
@@ -127,8 +140,10 @@ class LocalExecutor:
         """
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
-        self._shards = [Shard(plan, part, open_eyes, keep=keep) for part in partition.shards]
-        self._regions = [Region(plan, part, keep=keep) for part in partition.regions]
+        self._shards = [
+            Shard(*share_of(plan, part), open_eyes, keep=keep) for part in partition.shards
+        ]
+        self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
         self.now_ns = 0
         if checkpoints is not None and (last := checkpoints.latest(plan)) is not None:
             self.now_ns, states = last
@@ -170,9 +185,7 @@ class LocalExecutor:
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = [process.queued_bits() for process in self._all.values()]
-        bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
-        return bits
+        return in_ports(self.plan, [process.queued_bits() for process in self._all.values()])
 
     def effort(self) -> Effort:
         """Return what it took: nothing beside this process."""
@@ -181,12 +194,13 @@ class LocalExecutor:
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
         self.plan = plan
-        for process in self._all.values():
-            process.amend(plan)
+        for process, part in zip(self._all.values(), self.partition.territories, strict=True):
+            process.amend(share_of(plan, part)[0])
 
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
-        return self._shards[shard_of(self.partition, sensor)].sensor_state(sensor)
+        shard, number = shard_of(self.partition, sensor)
+        return self._shards[shard].sensor_state(number)
 
     def close(self) -> None:
         """Let go of the processes."""

@@ -23,9 +23,10 @@ from fleet.interrupt import LOOK_S, check, deaf, pressed
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition, Territory
 from fleet.plan.plan import Plan
+from fleet.plan.share import share_of
 from fleet.running.actors import RegionActor, ShardActor
 from fleet.running.checkpoint import Checkpoints
-from fleet.running.executor import Effort, Progress, merged, no_progress, shard_of
+from fleet.running.executor import Effort, Progress, in_ports, merged, no_progress, shard_of
 
 AHEAD = 3
 """Windows under way at most: what bounds the transfers in the object store."""
@@ -160,10 +161,10 @@ class RayExecutor:
         last = self.checkpoints.latest(self.plan)
         self.now_ns, states = last or (0, {})
         cpus = float(ray.cluster_resources().get("CPU", 1.0))
-        plan = ray.put(self.plan)
 
         def held(territory: Territory) -> tuple[Any, ...]:
-            return plan, territory, self._slice_ns, states.get(territory.name)
+            share, own = share_of(self.plan, territory)
+            return ray.put(share), own, self._slice_ns, states.get(territory.name)
 
         processes = len(self.partition.territories)
         shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / processes))
@@ -275,9 +276,7 @@ class RayExecutor:
 
     def queued_bits(self) -> Ints:
         """Return the bits in each link's port; shape (links,)."""
-        parts = self._ask(lambda a: a.call.remote("queued_bits"))
-        bits: Ints = np.sum(parts, axis=0, dtype=np.int64)
-        return bits
+        return in_ports(self.plan, self._ask(lambda a: a.call.remote("queued_bits")))
 
     def effort(self) -> Effort:
         """Return what it took: how actors spent their time since they were last started."""
@@ -288,8 +287,9 @@ class RayExecutor:
         """Go on with a plan that has further setups and other control events after now."""
 
         def amend() -> None:
-            held = ray.put(plan)
-            _answers([a.call.remote("amend", held) for a in self._all])
+            shares = [ray.put(share_of(plan, part)[0]) for part in self.partition.territories]
+            pairs = zip(self._all, shares, strict=True)
+            _answers([actor.call.remote("amend", share) for actor, share in pairs])
             if self.now_ns:  # what was is of another plan: this is where to begin again
                 self._checkpoint(plan)
 
@@ -298,8 +298,8 @@ class RayExecutor:
 
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
-        shard = shard_of(self.partition, sensor)
-        found = self._ask(lambda a: a.call.remote("sensor_state", sensor), slice(shard, shard + 1))
+        shard, number = shard_of(self.partition, sensor)
+        found = self._ask(lambda a: a.call.remote("sensor_state", number), slice(shard, shard + 1))
         state: dict[str, int] = found[0]
         return state
 
