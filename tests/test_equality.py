@@ -219,7 +219,7 @@ def test_staggered_sensors_are_whole_parts_of_a_period_apart() -> None:
     """29/100 of 100 ms as floats are 28,999,999.999999996 ns."""
     data = worlds.pool_of_instant_cameras(100, "10 fps")
     data["sensors"]["cam"]["phase"] = "staggered"
-    anchors = worlds.plan(data, "cloud").sensors.clocks[:, capture.ANCHOR]
+    anchors = worlds.plan(data, "cloud").sensors.clocks.anchor
     assert anchors.tolist() == [k * 1_000_000 for k in range(100)]
     for num, den in ((SECOND, 30), (SECOND, 7), (SECOND * 1001, 30_000)):
         for total in range(1, 120):
@@ -254,6 +254,6 @@ def test_a_readout_may_be_the_period_rounded(readout: str, fits: int, tmp_path: 
 def test_live_eyes_look_at_each_frame_of_a_second_once(num: int, den: int) -> None:
     made = worlds.plan(worlds.scenario(), "on_sensor")
     clock = made.sensors.clocks[0].copy()
-    clock[[capture.NUM, capture.DEN]] = num, den
+    clock.num, clock.den = num, den
     looked = [moment(made, 0, 0, clock, k * num // den, 1, 0) for k in range(3 * den)]
     assert [(m.second, m.frame) for m in looked] == [divmod(k, den) for k in range(3 * den)]

@@ -131,24 +131,24 @@ def test_many_frames_at_one_time_are_put_in_order() -> None:
 def test_count_says_how_many_frames_are_due(
     kinds: list[int], until: int, period: tuple[int, int]
 ) -> None:
-    clocks = np.zeros((len(kinds), capture.CLOCK_WIDTH), dtype=np.int64)
+    clocks = capture.Clocks.zeros(len(kinds))
     keys = np.arange(1, len(kinds) + 1).astype(np.uint64)
     trace = np.arange(3, 10**9, 10**8)
     for s, kind in enumerate(kinds):
-        clocks[s, [capture.KIND, capture.NUM, capture.DEN]] = kind, *period
-        clocks[s, capture.ANCHOR] = 17 * s
-        clocks[s, capture.TRACE_END] = len(trace)
+        clocks.kind[s], (clocks.num[s], clocks.den[s]) = kind, period
+        clocks.anchor[s] = 17 * s
+        clocks.trace_end[s] = len(trace)
     capture.begin(clocks, keys, trace)
     before = clocks.copy()
     found = capture.count(clocks, keys, trace, np.arange(len(kinds)), until)
     assert (clocks == before).all()
     stepped = 0
     for s in range(len(kinds)):
-        while clocks[s, capture.NEXT_NS] < until:
+        while clocks.next_ns[s] < until:
             stepped += 1
-            now = clocks[s, capture.NEXT_NS]
-            clocks[s, capture.NEXT_FRAME] += 1
-            clocks[s, capture.NEXT_NS] = capture.due_ns(clocks, s, keys[s], trace, now)
+            now = clocks.next_ns[s]
+            clocks.next_frame[s] += 1
+            clocks.next_ns[s] = capture.due_ns(clocks, s, keys[s], trace, now)
     assert found == stepped
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from fleet import child
 from fleet.arrays import Ints
 from fleet.bench import workloads
-from fleet.model import capture
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT, Rows
-from fleet.model.link import RATE_BPS, service_ns
+from fleet.model.link import service_ns
 from fleet.plan.plan import Plan
 from fleet.running.options import Options
 from fleet.running.run import simulate
@@ -65,18 +64,18 @@ def latencies(rows: Rows) -> Ints:
 def work(plan: Plan) -> dict[str, Any]:
     """Return a plan of the textbook workload as the script reads it."""
     clocks, bits = plan.sensors.clocks, 8 * 10**6
-    period_ns = int(clocks[0, capture.NUM] // clocks[0, capture.DEN])
+    period_ns = int(clocks.num[0] // clocks.den[0])
     cells, cell_of = np.unique(plan.links.of[1], return_inverse=True)
     pool = plan.pool(0).kinds[0]
     return {
         "sensors": [
             {"first_ns": int(at), "cell": int(cell)}
-            for at, cell in zip(clocks[:, capture.ANCHOR], cell_of, strict=True)
+            for at, cell in zip(clocks.anchor, cell_of, strict=True)
         ],
         "period_ns": period_ns,
         "until_ns": plan.end_ns,
-        "cells_ns": [service_ns(bits, int(rate)) for rate in plan.links.table[cells, RATE_BPS]],
-        "backhaul_ns": service_ns(bits, int(plan.links.table[plan.links.of[2][0], RATE_BPS])),
+        "cells_ns": [service_ns(bits, int(rate)) for rate in plan.links.table.rate_bps[cells]],
+        "backhaul_ns": service_ns(bits, int(plan.links.table.rate_bps[plan.links.of[2][0]])),
         "servers": pool.count,
         "server_ns": int(pool.service_ns[1]),
     }

@@ -35,15 +35,8 @@ from fleet.model.frames import (
     Columns,
 )
 from fleet.model.link import (
-    AIR_BPS,
-    BUFFER_NS,
-    DOWN_UNTIL_NS,
-    FREE_NS,
-    LOSS_PPB,
-    PROPAGATION_NS,
-    RATE_BPS,
-    RETRIES,
-    RETRY_NS,
+    LinkTable,
+    Ports,
     buffer_ns,
     rate_bps,
     resent,
@@ -81,7 +74,7 @@ def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
 def on_air(
     columns: Columns,
     i: int,
-    links: Ints,
+    links: LinkTable,
     link: int,
     carried: int,
     loss_keys: NDArray[np.uint64],
@@ -93,18 +86,18 @@ def on_air(
     Where a sensor's own radio sends to a cell, it is that radio which sends again, not the cell.
     """
     bits, wait, good = columns[BITS, i], 0, True
-    if links[link, LOSS_PPB] > 0 and not on_radio:
+    if links.loss_ppb[link] > 0 and not on_radio:
         extra, rounds, good = resent(
-            loss_keys[s], columns[FRAME, i], bits, links[link, LOSS_PPB], links[link, RETRIES]
+            loss_keys[s], columns[FRAME, i], bits, links.loss_ppb[link], links.retries[link]
         )
         bits += extra
-        wait = rounds * links[link, RETRY_NS]
+        wait = rounds * links.retry_ns[link]
     return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good
 
 
 @inlined
 def _accept(
-    columns: Columns, i: int, link: int, links: Ints, ports: Ints, counts: Ints, now: int,
+    columns: Columns, i: int, link: int, links: LinkTable, ports: Ports, counts: Ints, now: int,
     bits: int, service: int, plain: bool, on_radio: bool, ahead: int,
 ) -> int:  # fmt: skip
     """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns.
@@ -114,21 +107,21 @@ def _accept(
     """
     carried = 0 if plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
-    free = ports[link, FREE_NS]
+    free = ports.free_ns[link]
     if free <= now:
         counts[link, IDLE_NS] = now
     if ahead == ALL:
-        ahead = max(0, free - max(now, ports[link, DOWN_UNTIL_NS]))
+        ahead = max(0, free - max(now, ports.down_until_ns[link]))
     if plain:
-        leaves = departure_ns(now, service, 0, free, ahead, links[link, BUFFER_NS])
+        leaves = departure_ns(now, service, 0, free, ahead, links.buffer_ns[link])
     else:
-        air = service_ns(columns[BITS, i], links[link, AIR_BPS]) if on_radio else 0
+        air = service_ns(columns[BITS, i], links.air_bps[link]) if on_radio else 0
         room = buffer_ns(links, link, carried)
         leaves = departure_ns(now, service, air, free, ahead, room)
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
     else:
-        ports[link, FREE_NS] = leaves
+        ports.free_ns[link] = leaves
     return leaves
 
 
@@ -157,8 +150,8 @@ def _departs(
 @inlined
 def cross(
     columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
-    on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: Ints, class_of: Ints,
-    tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ints, counts: Ints, bins: Ints,
+    on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: LinkTable, class_of: Ints,
+    tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ports, counts: Ints, bins: Ints,
     sensors: Ints, lost: int, column: int,
 ) -> int:  # fmt: skip
     """Take frame `i` of sensor `s` through a link up to a time; return its stage.
@@ -193,7 +186,7 @@ def cross(
     now = columns[CLOCK, i]
     if plain:
         bits, wait, good = columns[BITS, i], 0, True
-        service = service_ns(bits, links[link, RATE_BPS])
+        service = service_ns(bits, links.rate_bps[link])
     else:
         carried = carried_bits(counts, link, fresh)
         bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s, on_radio)
@@ -214,5 +207,5 @@ def cross(
     if not good:
         columns[FATE, i], columns[DONE, i] = LOST_LINK, now
         return ENDED
-    columns[CLOCK, i] = columns[column, i] = now + wait + links[link, PROPAGATION_NS]
+    columns[CLOCK, i] = columns[column, i] = now + wait + links.propagation_ns[link]
     return ON_WIRE

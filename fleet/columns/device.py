@@ -28,8 +28,8 @@ from fleet.model.books import (
     measured_ns,
 )
 from fleet.model.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
-from fleet.model.capture import NEXT_FRAME, NEXT_NS, expose, move_on
-from fleet.model.dsp import FREE_NS, occupy, published
+from fleet.model.capture import Clocks, expose, move_on
+from fleet.model.dsp import Dsps, occupy, published
 from fleet.model.frames import (
     ACCESS,
     ARRIVING,
@@ -60,6 +60,7 @@ from fleet.model.frames import (
     Columns,
     Index,
 )
+from fleet.model.link import Ports
 from fleet.model.radio import Timers, wake
 from fleet.model.scene import second_of
 from fleet.model.setup import COMPUTE_NS as SETUP_COMPUTE_NS
@@ -133,8 +134,8 @@ class States(NamedTuple):
     """
 
     setup_of: Ints
-    clocks: Ints
-    dsp: Ints
+    clocks: Clocks
+    dsp: Dsps
     down_until_ns: Ints
     radio_used_ns: Ints
 
@@ -149,7 +150,7 @@ def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sen
 @inlined
 def _compute(
     columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
-    key: np.uint64, start: int, dsp: Ints,
+    key: np.uint64, start: int, dsp: Dsps,
 ) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
@@ -166,7 +167,7 @@ def _compute(
         if fate != IN_FLIGHT:
             columns[DONE, i] = now
             return ENDED
-        begun = dsp[s, FREE_NS] - ints[k, OCCUPY_NS]
+        begun = dsp.free_ns[s] - ints[k, OCCUPY_NS]
         columns[READY, i] = begun + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
         sent = published(
             dsp, s, now, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
@@ -217,11 +218,11 @@ def _leave(
 @inlined
 def _capture(
     columns: Columns, i: int, s: int, objects: int, sight: int, key: np.uint64, trace_ns: Ints,
-    clocks: Ints, down_until_ns: int, sense_ns: int, sensors: Ints,
+    clocks: Clocks, down_until_ns: int, sense_ns: int, sensors: Ints,
 ) -> int:  # fmt: skip
     """Capture the frame that is due, and move the clock of the sensor on; return its stage."""
-    now = clocks[s, NEXT_NS]
-    expose(columns, i, s, clocks[s, NEXT_FRAME], objects, sight, now)
+    now = clocks.next_ns[s]
+    expose(columns, i, s, clocks.next_frame[s], objects, sight, now)
     sensors[s, CAPTURED] += 1
     move_on(clocks, s, key, trace_ns)
     if now < down_until_ns:
@@ -233,7 +234,7 @@ def _capture(
 
 def advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
+    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ports,
     counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int,
 ) -> tuple[Index, Held]:  # fmt: skip
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
@@ -255,7 +256,7 @@ def advance(
         about: the sensors.
         states: their states.
         hop: the first level of links: each is one sensor's own.
-        ports: port table; shape (links, PORT_WIDTH).
+        ports: port table; shape (links,).
         counts: book of links, as in `hop.pass_hop`; so are the next three.
         bins: book of time bins.
         sensors: book of sensors.
@@ -273,7 +274,7 @@ def advance(
 @kernel
 def _advance(
     columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ints,
+    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ports,
     counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int, moved: Index,
     held: Index, stages: Index,
 ) -> tuple[int, int]:  # fmt: skip
@@ -292,13 +293,13 @@ def _advance(
             if h < len(older) and columns[SENSOR, older[h]] == s:
                 i, stage = older[h], stage_of[h]
                 h += 1
-            elif clocks[s, NEXT_NS] < until_ns:
-                i, second = fresh[f], second_of(clocks[s, NEXT_NS])
+            elif clocks.next_ns[s] < until_ns:
+                i, second = fresh[f], second_of(clocks.next_ns[s])
                 f += 1
                 objects, light = view[second - first_second, j], lights[second - first_second]
                 sight = live[f - 1] if len(live) else pick(
                     sights, ints[k, SIGHT_TRACE], light, objects, sight_keys[s], second,
-                    clocks[s, NEXT_FRAME],
+                    clocks.next_frame[s],
                 )  # fmt: skip
                 stage = _capture(
                     columns, i, s, objects, sight, capture_keys[s], trace_ns, clocks, down[s],

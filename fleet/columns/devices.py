@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fleet.arrays import Ints
@@ -11,8 +13,9 @@ from fleet.columns.ways import Network
 from fleet.engine.crowd import Crowd
 from fleet.engine.looker import OpenEyes, looker_of
 from fleet.engine.snapshot import State, below, nest
-from fleet.model import capture, dsp, frames, radio
+from fleet.model import capture, frames, radio
 from fleet.model.books import VISITORS
+from fleet.model.dsp import Dsps
 from fleet.model.frames import (
     COMPUTING,
     DONE,
@@ -47,11 +50,11 @@ class Devices:
         self.states = States(
             setup_of=plan.sensors.setup_of.copy(),
             clocks=plan.sensors.clocks.copy(),
-            dsp=np.zeros((plan.size, dsp.DSP_WIDTH), dtype=np.int64),
+            dsp=Dsps.zeros(plan.size),
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
         )
-        self.states.dsp[:, dsp.TICK_NS] = plan.sensors.clocks[:, capture.TICK_NS]
+        self.states.dsp.tick_ns = plan.sensors.clocks.tick_ns
         self.looker = looker_of(plan, self.open_eyes)
         self.held = EMPTY
         self.flowed_ns = 0
@@ -97,7 +100,8 @@ class Devices:
     def load(self, state: State) -> None:
         """Take a state up again."""
         self.flowed_ns = int(state["flowed_ns"])
-        self.states = States(**{k: v.copy() for k, v in below("states", state).items()})
+        states: dict[str, Any] = {k: v.copy() for k, v in below("states", state).items()}
+        self.states = States(**states)
         self.held = Held(**{k: v.copy() for k, v in below("held", state).items()})
         self.crowd.load(below("crowd", state))
 
@@ -126,7 +130,7 @@ class Devices:
 
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
         """Give a sensor another setup; it infers nothing until a time."""
-        self.states.dsp[target, dsp.BLIND_UNTIL_NS] = until_ns
+        self.states.dsp.blind_until_ns[target] = until_ns
         self.states.setup_of[target] = setup_row
 
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
@@ -139,7 +143,7 @@ class Devices:
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:
         """Lose what is in a sensor and skip its frames until it is back."""
         self.states.down_until_ns[target] = until_ns
-        self.states.dsp[target, dsp.FREE_NS] = now_ns
+        self.states.dsp.free_ns[target] = now_ns
         columns, (slots, stages) = self.network.store.columns, self.held
         inside = (columns[SENSOR][slots] == target) & (stages <= COMPUTING)
         for at, column in ((SENSING, SENSED), (COMPUTING, READY)):
@@ -153,10 +157,10 @@ class Devices:
         states = self.states
         return {
             "down_until_ns": int(states.down_until_ns[target]),
-            "blind_until_ns": int(states.dsp[target, dsp.BLIND_UNTIL_NS]),
-            "busy_until_ns": int(states.dsp[target, dsp.FREE_NS]),
-            "inferences": int(states.dsp[target, dsp.INFERENCES]),
-            "next_capture_ns": int(states.clocks[target, capture.NEXT_NS]),
+            "blind_until_ns": int(states.dsp.blind_until_ns[target]),
+            "busy_until_ns": int(states.dsp.free_ns[target]),
+            "inferences": int(states.dsp.inferences[target]),
+            "next_capture_ns": int(states.clocks.next_ns[target]),
             "setup": int(states.setup_of[target]),
         }
 

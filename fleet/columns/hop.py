@@ -26,7 +26,7 @@ from fleet.model.frames import (
     SENSOR,
     Columns,
 )
-from fleet.model.link import AIR_BPS, DOWN_UNTIL_NS, FREE_NS
+from fleet.model.link import LinkTable, Ports
 
 
 class Hop(NamedTuple):
@@ -34,7 +34,7 @@ class Hop(NamedTuple):
 
     Attributes:
         link_of: link of each sensor at this level, -1 for none; shape (all sensors,).
-        links: the link table; shape (links, LINK_WIDTH).
+        links: the link table; shape (links,).
         class_of: class of each link; shape (links,).
         first: whether this is the sensor's first hop, where its radio is; shape (all sensors,),
             None if it is for no sensor.
@@ -47,7 +47,7 @@ class Hop(NamedTuple):
     """
 
     link_of: Ints
-    links: Ints
+    links: LinkTable
     class_of: Ints
     first: NDArray[np.bool_] | None
     tail_ns: Ints
@@ -57,7 +57,7 @@ class Hop(NamedTuple):
 
 
 def pass_hop(
-    columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ints, counts: Ints, bins: Ints,
+    columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ports, counts: Ints, bins: Ints,
     sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
 ) -> tuple[Ints, Ints]:  # fmt: skip
     """Take frames through a hop up to a time; return indices (on the wire, in ports).
@@ -66,7 +66,7 @@ def pass_hop(
     `in_port` those accepted before that have not departed: CLOCK says when they do, and of a frame
     on the wire when it arrives. A frame without a link passes at once, one that does not fit a
     buffer meets the fate `lost`, one that is lost on the wire LOST_LINK; neither is returned.
-    `column` takes the time behind the hop. `columns`, `ports` (shape (links, PORT_WIDTH)) and the
+    `column` takes the time behind the hop. `columns`, `ports` (shape (links,)) and the
     books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
     `bins`, the bits by link class and time bin. Times are booked from `since_ns` on.
     """
@@ -83,9 +83,9 @@ def pass_hop(
 
 @kernel
 def _pass_hop(
-    columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: Ints, class_of: Ints,
+    columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: LinkTable, class_of: Ints,
     first: NDArray[np.bool_] | None, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    extras: int | None, on_radio: NDArray[np.bool_] | None, modems: Modems | None, ports: Ints,
+    extras: int | None, on_radio: NDArray[np.bool_] | None, modems: Modems | None, ports: Ports,
     counts: Ints, bins: Ints, sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
     moved: Ints, waiting: Ints,
 ) -> tuple[int, int]:  # fmt: skip
@@ -103,11 +103,11 @@ def _pass_hop(
             columns[column, i], stage = columns[CLOCK, i], ON_WIRE
         else:
             holder, ahead, own = -1, ALL, on_radio is not None and on_radio[s]
-            if modems is not None and links[link, AIR_BPS] > 0:
+            if modems is not None and links.air_bps[link] > 0:
                 holder = s if own else len(link_of) + link
                 service = on_air(columns, i, links, link, 0, loss_keys, s, own)[1]
                 if fresh:
-                    ahead = held(modems, holder, columns[CLOCK, i], ports[link, DOWN_UNTIL_NS])
+                    ahead = held(modems, holder, columns[CLOCK, i], ports.down_until_ns[link])
                 else:
                     take(modems, holder, k, columns[CLOCK, i], service)
             stage = cross(
@@ -117,7 +117,7 @@ def _pass_hop(
             )  # fmt: skip
             accepted = stage != ENDED or columns[FATE, i] == LOST_LINK
             if modems is not None and fresh and holder >= 0 and accepted:
-                take(modems, holder, k, ports[link, FREE_NS], service)
+                take(modems, holder, k, ports.free_ns[link], service)
         if stage == ON_WIRE:
             moved[m] = i
             m += 1
@@ -134,7 +134,7 @@ def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
 
 @kernel
 def _queued(
-    columns: Columns, in_port: Ints, link_of: Ints, links: Ints, loss_keys: NDArray[np.uint64],
+    columns: Columns, in_port: Ints, link_of: Ints, links: LinkTable, loss_keys: NDArray[np.uint64],
     on_radio: NDArray[np.bool_] | None, bits: Ints,
 ) -> None:  # fmt: skip
     for i in in_port:
@@ -149,7 +149,7 @@ def outage(
     columns: Columns,
     index: NDArray[np.int64],
     link_of: NDArray[np.int64],
-    ports: NDArray[np.int64],
+    ports: Ports,
     link: int,
     now_ns: int,
     until_ns: int,
@@ -160,7 +160,7 @@ def outage(
         columns: the store's columns, changed in place.
         index: the frames in ports, with their departure times in CLOCK.
         link_of: the link that each sensor's frames take; shape (all sensors,).
-        ports: the port table, changed in place; shape (links, PORT_WIDTH).
+        ports: the port table, changed in place; shape (links,).
         link: index of the link.
         now_ns: start of the outage.
         until_ns: end of the outage.
@@ -168,5 +168,5 @@ def outage(
     for i in index:
         if link_of[columns[SENSOR, i]] == link:
             columns[CLOCK, i] += until_ns - now_ns
-    ports[link, FREE_NS] = max(ports[link, FREE_NS], now_ns) + until_ns - now_ns
-    ports[link, DOWN_UNTIL_NS] = until_ns
+    ports.free_ns[link] = max(ports.free_ns[link], now_ns) + until_ns - now_ns
+    ports.down_until_ns[link] = until_ns

@@ -32,7 +32,7 @@ from fleet.model.frames import (
     SENSOR,
     Index,
 )
-from fleet.model.servers import KINDS
+from fleet.model.servers import KINDS, PoolTable
 from fleet.plan.plan import Plan
 
 _FIELDS = (
@@ -61,13 +61,12 @@ class Pools:
         self.row_of = np.full(len(plan.pools.names), -1, dtype=np.int64)
         self.row_of[ids] = np.arange(len(ids))
         self.spec = [plan.pool(int(p)) for p in ids]
-        self.table = np.array(
+        self.table = PoolTable.of(
             [
-                [p.max_batch, p.wait_ns, p.queue_max, p.deadline_ns, p.law,
-                 LOST_EDGE_QUEUE if p.edge else LOST_CLOUD_QUEUE]
+                (p.max_batch, p.wait_ns, p.queue_max, p.deadline_ns, p.law,
+                 LOST_EDGE_QUEUE if p.edge else LOST_CLOUD_QUEUE)
                 for p in self.spec
-            ],
-            dtype=np.int64,
+            ]
         )  # fmt: skip
         self.variation = np.array([p.variation for p in self.spec])
         self.deadlines = any(p.deadline_ns > 0 for p in self.spec)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Record
 from fleet.columns import frame_store
 from fleet.columns.frame_store import Store
 from fleet.columns.ways import Network
@@ -19,7 +19,6 @@ from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
-from fleet.plan.groups import TARGET, A
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 
@@ -61,9 +60,9 @@ class LogicalProcess:
         )
         self.env.process(events)
 
-    def _apply(self, event: Ints) -> None:
+    def _apply(self, event: Record) -> None:
         """Apply a row of the timetable, now: a link goes down."""
-        self.network.outage(int(event[TARGET]), self.env.now, int(event[A]))
+        self.network.outage(int(event.target), self.env.now, int(event.a))
 
     def _sense(self, until_ns: int) -> Index:
         """Run what sensors are here up to a time; return the frames on the wire behind them."""

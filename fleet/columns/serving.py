@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Record
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     BITS,
@@ -38,13 +38,8 @@ from fleet.model.frames import (
 )
 from fleet.model.link import service_ns
 from fleet.model.servers import (
-    DEADLINE_NS,
     KINDS,
-    LAW,
-    MAX_BATCH,
-    QUEUE,
-    QUEUE_LOST,
-    WAIT_NS,
+    PoolTable,
     batch_ns,
 )
 
@@ -149,7 +144,7 @@ def due_ns(
 
 @kernel
 def serve(
-    columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rule: Ints,
+    columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rule: Record,
     variation: float, mean_ns: Ints, hold_ns: Ints, keys: NDArray[np.uint64], order: Ints,
     served_ns: Ints, batches: Ints, started: Ints, idle_ns: Ints,
 ) -> tuple[int, int]:  # fmt: skip
@@ -165,7 +160,7 @@ def serve(
         (frames of `order` that have started or passed their deadline, frames admitted); those
         between wait. Frames that are lost have their FATE set.
     """
-    max_batch, wait_ns, deadline_ns = rule[MAX_BATCH], rule[WAIT_NS], rule[DEADLINE_NS]
+    max_batch, wait_ns, deadline_ns = rule.max_batch, rule.wait_ns, rule.deadline_ns
     for k in range(waiting):
         order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
@@ -183,9 +178,9 @@ def serve(
             columns[FATE, i], columns[DONE, i] = LOST_DEADLINE, expiry_ns
             head += 1
         elif arrival_ns <= launch_ns and arriving < len(index):
-            if tail - head >= rule[QUEUE]:
+            if tail - head >= rule.queue:
                 i = index[arriving]
-                columns[FATE, i], columns[DONE, i] = rule[QUEUE_LOST], columns[CLOCK, i]
+                columns[FATE, i], columns[DONE, i] = rule.queue_lost, columns[CLOCK, i]
             else:
                 order[tail] = index[arriving]
                 tail += 1
@@ -199,8 +194,8 @@ def serve(
             count = min(max_batch, tail - head)
             lead = order[head]
             key, frame = keys[columns[SENSOR, lead]], columns[FRAME, lead]
-            spent = batch_ns(mean_ns[kind, count], rule[LAW], variation, key, frame)
-            held = batch_ns(hold_ns[kind, count], rule[LAW], variation, key, frame)
+            spent = batch_ns(mean_ns[kind, count], rule.law, variation, key, frame)
+            held = batch_ns(hold_ns[kind, count], rule.law, variation, key, frame)
             replace_first(ring, size, (launch_ns + held) * KINDS + kind)
             served_ns[kind] += held
             batches[kind] += 1
@@ -213,7 +208,7 @@ def serve(
 @kernel
 def decode_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
-    sizes: Ints, rates: Ints, pixels: Ints, table: Ints, order: Ints, heads: Ints, tails: Ints,
+    sizes: Ints, rates: Ints, pixels: Ints, table: PoolTable, order: Ints, heads: Ints, tails: Ints,
     decoding_ns: Ints, idle_ns: Ints,
 ) -> None:  # fmt: skip
     """Run `decode` for each of several pools.
@@ -228,7 +223,7 @@ def decode_all(
         end = ends[p]
         heads[p], tails[p] = decode(
             columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], rates[p], pixels,
-            table[p, QUEUE], order[begin:end], decoding_ns[p], idle_ns[p],
+            table.queue[p], order[begin:end], decoding_ns[p], idle_ns[p],
         )  # fmt: skip
         begin = end
 
@@ -236,7 +231,7 @@ def decode_all(
 @kernel
 def serve_all(
     columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
-    sizes: Ints, table: Ints, variation: NDArray[np.float64], mean_ns: Ints, hold_ns: Ints,
+    sizes: Ints, table: PoolTable, variation: NDArray[np.float64], mean_ns: Ints, hold_ns: Ints,
     keys: NDArray[np.uint64], order: Ints, heads: Ints, tails: Ints, served_ns: Ints,
     batches: Ints, started: Ints, idle_ns: Ints,
 ) -> None:  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Record
 from fleet.columns.devices import Devices
 from fleet.columns.frame_store import Store
 from fleet.columns.process import LogicalProcess
@@ -16,14 +16,10 @@ from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
 from fleet.plan.groups import (
     DEMAND,
     HOUR,
-    KIND,
     LINK_DOWN,
     MODEL_WRITE,
     RATE,
     SENSOR_DOWN,
-    TARGET,
-    A,
-    B,
 )
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
@@ -95,12 +91,12 @@ class Shard(LogicalProcess):
         """Run the sensors up to a time; return the frames on the wire behind them."""
         return self.devices.advance(until_ns)
 
-    def _apply(self, event: Ints) -> None:
+    def _apply(self, event: Record) -> None:
         """Apply a row of the timetable, now."""
-        kind, target, a, b = (int(event[c]) for c in (KIND, TARGET, A, B))
+        kind, target, a, b = (int(value) for value in event.tolist()[1:])
         now_ns, devices = self.env.now, self.devices
         if kind in (HOUR, DEMAND):
-            devices.crowd.apply(event.tolist())
+            devices.crowd.apply(event)
         elif kind == RATE:
             devices.change_rate(target, a, b, now_ns)
         elif kind == LINK_DOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
-from fleet.model.link import AIR_BPS, CAP_BITS, LOSS_PPB, PORT_WIDTH
+from fleet.model.link import Ports
 from fleet.plan.groups import Autoscaling
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Plan
@@ -41,7 +42,7 @@ class Network:
         self.enter, self.leave = territory.enter, territory.leave
         self.ends = set(np.unique(territory.leave).tolist())
         self.entries = set(np.unique(territory.enter).tolist())
-        self.ports = np.zeros((len(plan.links.table), PORT_WIDTH), dtype=np.int64)
+        self.ports = Ports.zeros(len(plan.links.table))
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
@@ -181,7 +182,7 @@ class Network:
 
     def load(self, state: State) -> None:
         """Take a state up again."""
-        self.ports = state["ports"].copy()
+        self.ports = cast(Ports, state["ports"].copy())
         self.answered = state["answered"].copy()
         self.passing = [state["passing"].copy()]
         for level, pools in enumerate(self.pools):
@@ -229,7 +230,7 @@ def _must_sort(plan: Plan, level: int) -> bool:
     """
     used = plan.links.of[level][plan.links.of[level] >= 0]
     below = plan.links.of[:level]
-    lossy = bool((plan.links.table[below[below >= 0], LOSS_PPB] > 0).any())
+    lossy = bool((plan.links.table.loss_ppb[below[below >= 0]] > 0).any())
     served = bool(((plan.pools.of >= 0) & (plan.pools.level < level)).any())
     return len(np.unique(used)) < len(used) or lossy or served
 
@@ -247,7 +248,7 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
     below = (plan.links.of[:level] >= 0).any(axis=0)
     first = ~below & (plan.links.of[level] >= 0)
     here = plan.links.table[plan.links.level_of == level]
-    extras = (here[:, [AIR_BPS, CAP_BITS, LOSS_PPB]] > 0).any()
+    extras = ((here.air_bps > 0) | (here.cap_bits > 0) | (here.loss_ppb > 0)).any()
     on_radio = plan.links.cell_level == level
     return hop.Hop(
         link_of=plan.links.of[level],

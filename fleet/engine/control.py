@@ -15,8 +15,8 @@ import numpy as np
 import simpy
 from simpy.events import URGENT, EventPriority
 
-from fleet.arrays import Ints
-from fleet.plan.groups import TIME_NS, Autoscaling
+from fleet.arrays import Ints, Record
+from fleet.plan.groups import Autoscaling, Timetable
 
 # Who goes first at one time: control (the timetable, looks of autoscalers, servers that have
 # booted), then the scene, then frames, then stations, which serve when every frame of that time has
@@ -45,17 +45,17 @@ def pause(env: simpy.Environment, delay_ns: int, priority: EventPriority = CONTR
 
 def walk(
     env: Environment,
-    timetable: Ints,
-    apply: Callable[[Ints], None],
+    timetable: Timetable,
+    apply: Callable[[Record], None],
     current: Callable[[], bool] = lambda: True,
 ) -> Process:
     """Apply the rows of a timetable, each at its time, for as long as the timetable is current.
 
     Rows before now are past and are left out.
     """
-    for row in timetable[timetable[:, TIME_NS] >= env.now]:
-        if row[TIME_NS] > env.now:
-            yield pause(env, row[TIME_NS] - env.now)
+    for row in timetable[timetable.time_ns >= env.now]:
+        if row.time_ns > env.now:
+            yield pause(env, row.time_ns - env.now)
         if not current():
             return
         apply(row)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Floats, Ints, Record
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.model import scene
 from fleet.model.scene import SECOND_NS
-from fleet.plan.groups import DEMAND, HOUR, KIND, TARGET, TIME_NS, A, B
+from fleet.plan.groups import DEMAND, HOUR
 from fleet.plan.plan import Plan
 
 _FIELDS = ("factor", "none", "present", "second", "view", "hour")
@@ -51,12 +49,12 @@ class Crowd:
         mean[sensors] = rate / (1.0 - plan.scene.stay[sensors])
         scene.begin(plan.sensors.scene_keys, sensors, scene.nobody(mean), self.present)
 
-    def apply(self, event: Sequence[int]) -> None:
+    def apply(self, event: Record) -> None:
         """Apply a row of the timetable that changes who comes: of the kind HOUR or DEMAND."""
-        if event[KIND] == HOUR:
-            self.set_hour(event[A])
+        if event.kind == HOUR:
+            self.set_hour(event.a)
         else:
-            self.set_factor(event[TARGET], event[A] / event[B])
+            self.set_factor(event.target, event.a / event.b)
 
     def set_hour(self, hour: int) -> Floats:
         """Take the arrival rates of an hour of the demand table; return them."""
@@ -107,15 +105,13 @@ def newcomers(plan: Plan, sensors: Ints, seconds: Ints) -> Ints:
     visitors = np.zeros(plan.size, dtype=np.int64)
     crowd, came, now_ns = Crowd(plan, sensors, visitors), [], 0
     table = plan.control.timetable
-    concerns = (table[:, KIND] == HOUR) | (
-        (table[:, KIND] == DEMAND) & np.isin(table[:, TARGET], sensors)
-    )
-    events, due = table[concerns].tolist(), 0
+    concerns = (table.kind == HOUR) | ((table.kind == DEMAND) & np.isin(table.target, sensors))
+    events, due = table[concerns], 0
     for second in seconds.tolist():
-        while due < len(events) and events[due][TIME_NS] < second * SECOND_NS:
+        while due < len(events) and events[due].time_ns < second * SECOND_NS:
             event, due = events[due], due + 1
-            crowd.look(now_ns, event[TIME_NS])
-            now_ns = event[TIME_NS]
+            crowd.look(now_ns, event.time_ns)
+            now_ns = event.time_ns
             crowd.apply(event)
         crowd.look(now_ns, second * SECOND_NS)
         now_ns = second * SECOND_NS

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Record
 from fleet.eyes.eye import Eye, Moment
 from fleet.model import capture
+from fleet.model.capture import Clocks
 from fleet.model.scene import SECOND_NS
 from fleet.model.setup import SIGHT
 from fleet.plan.plan import Plan
@@ -34,8 +35,8 @@ class Looker:
         self.plan, self.eyes = plan, open_eyes(plan.eyes.networks)
 
     def look(
-        self, clocks: Ints, setup_of: Ints, mine: Ints, until_ns: int, due: int, first_second: int,
-        view: Ints, lights: Ints,
+        self, clocks: Clocks, setup_of: Ints, mine: Ints, until_ns: int, due: int,
+        first_second: int, view: Ints, lights: Ints,
     ) -> Ints:  # fmt: skip
         """Return what is seen of the frames due, in the order in which they are captured.
 
@@ -73,7 +74,7 @@ class Looker:
         return np.array(self.eyes.look(moments), dtype=np.int64)
 
     def see(
-        self, sensor: int, setup: int, clock: Ints, at_ns: int, objects: int, light: int
+        self, sensor: int, setup: int, clock: Record, at_ns: int, objects: int, light: int
     ) -> int:
         """Return what is seen of one frame."""
         return self.eyes.look([moment(self.plan, sensor, setup, clock, at_ns, objects, light)])[0]
@@ -85,14 +86,14 @@ def looker_of(plan: Plan, open_eyes: OpenEyes) -> Looker | None:
 
 
 def moment(
-    plan: Plan, sensor: int, setup: int, clock: Ints, at_ns: int, objects: int, light: int
+    plan: Plan, sensor: int, setup: int, clock: Record, at_ns: int, objects: int, light: int
 ) -> Moment:
     """Return what an eye is to look at: which frame of its second, by the sensor's own rate.
 
     The time is rounded down: the frame is the last that is due before the next nanosecond.
     """
     second, into_ns = divmod(at_ns, SECOND_NS)
-    num, den = int(clock[capture.NUM]), int(clock[capture.DEN])
+    num, den = int(clock.num), int(clock.den)
     return Moment(
         eye=int(plan.setup_tables[0][setup, SIGHT]),
         light=light,

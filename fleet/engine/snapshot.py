@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import as_table
 from fleet.errors import InputError
 
 State = dict[str, NDArray[Any]]
@@ -68,6 +69,10 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def _restored(array: NDArray[Any]) -> NDArray[Any]:
+    return array if array.dtype.names is None else as_table(array)
+
+
 def read(path: Path) -> State:
     """Read a state from a file.
 
@@ -76,7 +81,7 @@ def read(path: Path) -> State:
     """
     try:
         with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+            return {name: _restored(held[name]) for name in held.files}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise InputError(f"{path}: cannot read this checkpoint: {error}") from None
     except Exception as error:  # zipfile has its own kinds

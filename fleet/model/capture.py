@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints, Table
 from fleet.chance import exponential
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
@@ -30,18 +31,28 @@ from fleet.model.frames import (
 PERIODIC, POISSON, TRACE = 0, 1, 2
 NEVER_NS = 1 << 62
 
-# Columns of the clock table, one row a sensor: how its next frame is found. TICK_NS is how coarse
-# the times of a trace are; 0 for the other kinds, whose times are exact or drawn.
-KIND, NUM, DEN, ANCHOR, FIRST, NEXT_FRAME, NEXT_NS, TRACE_END, TICK_NS = range(9)
-CLOCK_WIDTH = 9
+
+class Clocks(Table):
+    """How the next frame of each sensor is found: one row a sensor."""
+
+    kind: Ints  # PERIODIC, POISSON or TRACE
+    num: Ints  # the period is num/den ns
+    den: Ints
+    anchor: Ints  # when frame `first` is due; ns
+    first: Ints  # of the periods from the anchor on; of a trace where it begins in all times
+    next_frame: Ints
+    next_ns: Ints
+    trace_end: Ints  # where it ends in them
+    tick_ns: Ints  # how coarse the times of a trace are; else 0, times are exact or drawn
+
 
 _JUST_ABOVE = 1.0 + 2.0**-50
 """Larger than what three roundings of a float lose: a whole number of ns stays whole."""
 
 
-def frames_per_ns(clocks: NDArray[np.int64]) -> NDArray[np.float64]:
+def frames_per_ns(clocks: Clocks) -> NDArray[np.float64]:
     """Return the mean frame rate of each sensor; shape (sensors,), 1/ns."""
-    rates: NDArray[np.float64] = clocks[:, DEN] / clocks[:, NUM]
+    rates: NDArray[np.float64] = clocks.den / clocks.num
     return rates
 
 
@@ -59,48 +70,46 @@ def anchors_ns(phases: NDArray[np.float64], num: int, den: int) -> NDArray[np.in
 
 @inlined
 def due_ns(
-    clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
+    clocks: Clocks, s: int, key: int | np.uint64, trace_ns: NDArray[np.int64],
     before_ns: int,
 ) -> int:  # fmt: skip
-    """Return when the frame NEXT_FRAME of sensor `s` is due; ns.
+    """Return when the next frame of sensor `s` is due; ns.
 
     Args:
-        clocks: clock table; shape (sensors, CLOCK_WIDTH).
+        clocks: clock table; shape (sensors,).
         s: row of the table.
         key: the sensor's capture key (Poisson gaps).
-        trace_ns: the capture times of all traces; a trace sensor reads from FIRST to TRACE_END.
+        trace_ns: the capture times of all traces; a trace sensor reads from `first` to `trace_end`.
         before_ns: when the frame before was due (Poisson).
     """
-    frame = clocks[s, NEXT_FRAME]
-    if clocks[s, KIND] == PERIODIC:
-        spans = np.uint64((frame - clocks[s, FIRST]) * clocks[s, NUM])
-        return int(clocks[s, ANCHOR] + np.int64(spans // np.uint64(clocks[s, DEN])))
-    if clocks[s, KIND] == POISSON:
-        mean = clocks[s, NUM] / clocks[s, DEN]
+    frame = clocks.next_frame[s]
+    if clocks.kind[s] == PERIODIC:
+        spans = np.uint64((frame - clocks.first[s]) * clocks.num[s])
+        return int(clocks.anchor[s] + np.int64(spans // np.uint64(clocks.den[s])))
+    if clocks.kind[s] == POISSON:
+        mean = clocks.num[s] / clocks.den[s]
         return int(before_ns + 1 + int(exponential(key, frame) * mean))
-    at = clocks[s, FIRST] + frame
-    return int(trace_ns[at]) if at < clocks[s, TRACE_END] else NEVER_NS
+    at = clocks.first[s] + frame
+    return int(trace_ns[at]) if at < clocks.trace_end[s] else NEVER_NS
 
 
 @inlined
-def move_on(
-    clocks: NDArray[np.int64], s: int, key: int | np.uint64, trace_ns: NDArray[np.int64]
-) -> None:
+def move_on(clocks: Clocks, s: int, key: int | np.uint64, trace_ns: NDArray[np.int64]) -> None:
     """Have the frame after the next one be the next of sensor `s`; arguments as in `due_ns`."""
-    clocks[s, NEXT_FRAME] += 1
-    clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, clocks[s, NEXT_NS])
+    clocks.next_frame[s] += 1
+    clocks.next_ns[s] = due_ns(clocks, s, key, trace_ns, clocks.next_ns[s])
 
 
 @kernel
-def begin(clocks: NDArray[np.int64], keys: NDArray[np.uint64], trace_ns: NDArray[np.int64]) -> None:
-    """Set NEXT_NS of every sensor to its first frame, in place; shape (sensors, CLOCK_WIDTH)."""
+def begin(clocks: Clocks, keys: NDArray[np.uint64], trace_ns: NDArray[np.int64]) -> None:
+    """Set `next_ns` of every sensor to its first frame, in place; shape (sensors,)."""
     for s in range(len(clocks)):
-        clocks[s, NEXT_NS] = due_ns(clocks, s, keys[s], trace_ns, 0)
+        clocks.next_ns[s] = due_ns(clocks, s, keys[s], trace_ns, 0)
 
 
 @kernel
 def change_rate(
-    clocks: NDArray[np.int64], s: int, key: int | np.uint64, phase: float, num: int, den: int,
+    clocks: Clocks, s: int, key: int | np.uint64, phase: float, num: int, den: int,
     now_ns: int, trace_ns: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Give a sensor a new (mean) period num/den from `now_ns` on; its next frame keeps its number.
@@ -109,19 +118,19 @@ def change_rate(
     [0, 1). Poisson: the next gap starts now, as the process has no memory. A trace has no rate.
     A sensor that already has that period, or is capped to it, goes on undisturbed.
     """
-    same = clocks[s, NUM] == num and clocks[s, DEN] == den
-    if same or clocks[s, KIND] == TRACE:
+    same = clocks.num[s] == num and clocks.den[s] == den
+    if same or clocks.kind[s] == TRACE:
         return
-    clocks[s, NUM] = num
-    clocks[s, DEN] = den
-    clocks[s, FIRST] = clocks[s, NEXT_FRAME]
-    clocks[s, ANCHOR] = now_ns + anchor_ns(phase, num, den)
-    clocks[s, NEXT_NS] = due_ns(clocks, s, key, trace_ns, now_ns)
+    clocks.num[s] = num
+    clocks.den[s] = den
+    clocks.first[s] = clocks.next_frame[s]
+    clocks.anchor[s] = now_ns + anchor_ns(phase, num, den)
+    clocks.next_ns[s] = due_ns(clocks, s, key, trace_ns, now_ns)
 
 
 @kernel
 def count(
-    clocks: NDArray[np.int64],
+    clocks: Clocks,
     keys: NDArray[np.uint64],
     trace_ns: NDArray[np.int64],
     sensors: NDArray[np.int64],
@@ -133,25 +142,25 @@ def count(
     """
     total = 0
     for s in sensors:
-        if clocks[s, NEXT_NS] >= until_ns:
+        if clocks.next_ns[s] >= until_ns:
             continue
-        if clocks[s, KIND] == PERIODIC:
-            span = np.uint64(until_ns - clocks[s, ANCHOR])
-            num, den = np.uint64(clocks[s, NUM]), np.uint64(clocks[s, DEN])
+        if clocks.kind[s] == PERIODIC:
+            span = np.uint64(until_ns - clocks.anchor[s])
+            num, den = np.uint64(clocks.num[s]), np.uint64(clocks.den[s])
             past = (span * den + num - np.uint64(1)) // num
-            total += clocks[s, FIRST] + np.int64(past) - clocks[s, NEXT_FRAME]
+            total += clocks.first[s] + np.int64(past) - clocks.next_frame[s]
         else:
-            frame, at = clocks[s, NEXT_FRAME], clocks[s, NEXT_NS]
-            while clocks[s, NEXT_NS] < until_ns:
+            frame, at = clocks.next_frame[s], clocks.next_ns[s]
+            while clocks.next_ns[s] < until_ns:
                 total += 1
                 move_on(clocks, s, keys[s], trace_ns)
-            clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
+            clocks.next_frame[s], clocks.next_ns[s] = frame, at
     return total
 
 
 @kernel
 def list_due(
-    clocks: NDArray[np.int64],
+    clocks: Clocks,
     keys: NDArray[np.uint64],
     trace_ns: NDArray[np.int64],
     sensors: NDArray[np.int64],
@@ -173,12 +182,12 @@ def list_due(
     n = 0
     for j in range(len(sensors)):
         s = sensors[j]
-        frame, at = clocks[s, NEXT_FRAME], clocks[s, NEXT_NS]
-        while clocks[s, NEXT_NS] < until_ns:
-            places[n], times_ns[n] = j, clocks[s, NEXT_NS]
+        frame, at = clocks.next_frame[s], clocks.next_ns[s]
+        while clocks.next_ns[s] < until_ns:
+            places[n], times_ns[n] = j, clocks.next_ns[s]
             n += 1
             move_on(clocks, s, keys[s], trace_ns)
-        clocks[s, NEXT_FRAME], clocks[s, NEXT_NS] = frame, at
+        clocks.next_frame[s], clocks.next_ns[s] = frame, at
 
 
 @inlined

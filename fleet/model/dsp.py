@@ -14,33 +14,40 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.arrays import Ints, Table
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
-# Columns of the DSP table, one row a sensor. SEEN is one more than the objects last published,
-# TICK_NS how early a frame may seem; it does not change.
-FREE_NS, BLIND_UNTIL_NS, INFERENCES, NEXT_PUBLISH_NS, SEEN, TICK_NS = range(6)
-DSP_WIDTH = 6
+
+class Dsps(Table):
+    """How the DSPs of sensors stand: one row a sensor."""
+
+    free_ns: Ints
+    blind_until_ns: Ints  # its model is being written
+    inferences: Ints
+    next_publish_ns: Ints
+    seen: Ints  # one more than the objects last published
+    tick_ns: Ints  # how early a frame may seem; does not change
 
 
 @inlined
-def occupy(dsp: NDArray[np.int64], s: int, now_ns: int, occupy_ns: int) -> int:
+def occupy(dsp: Dsps, s: int, now_ns: int, occupy_ns: int) -> int:
     """Give a frame to the DSP of sensor `s`, for a time, if it is free; return the frame's fate.
 
-    The inference starts `occupy_ns` before FREE_NS: now, or up to a tick later.
+    The inference starts `occupy_ns` before `free_ns`: now, or up to a tick later.
 
     Args:
-        dsp: the DSP table, changed in place; shape (sensors, DSP_WIDTH).
+        dsp: the DSP table, changed in place; shape (sensors,).
         s: row of the table.
         now_ns: when the frame's pixels are there.
         occupy_ns: until the next inference may start.
     """
-    if now_ns < dsp[s, BLIND_UNTIL_NS]:
+    if now_ns < dsp.blind_until_ns[s]:
         return SKIP_MODEL_WRITE
-    if now_ns < dsp[s, FREE_NS] - dsp[s, TICK_NS]:
+    if now_ns < dsp.free_ns[s] - dsp.tick_ns[s]:
         return SKIP_DSP_BUSY
-    dsp[s, FREE_NS] = max(now_ns, dsp[s, FREE_NS]) + occupy_ns
-    dsp[s, INFERENCES] += 1
+    dsp.free_ns[s] = max(now_ns, dsp.free_ns[s]) + occupy_ns
+    dsp.inferences[s] += 1
     return IN_FLIGHT
 
 
@@ -63,13 +70,13 @@ def taken(times_ns: NDArray[np.int64], tick_ns: int, occupy_ns: int) -> int:
 
 @inlined
 def published(
-    dsp: NDArray[np.int64], s: int, now_ns: int, objects: int, every: int, interval_ns: int,
+    dsp: Dsps, s: int, now_ns: int, objects: int, every: int, interval_ns: int,
     change: int,
 ) -> bool:  # fmt: skip
     """Return whether the inference that starts now is sent, and remember that it was.
 
     Args:
-        dsp: the DSP table, changed in place; INFERENCES counts this inference too.
+        dsp: the DSP table, changed in place; `inferences` counts this inference too.
         s: row of the table.
         now_ns: when the frame's pixels were there.
         objects: objects that it finds.
@@ -81,13 +88,13 @@ def published(
     if every == 1:
         return True
     if every > 0:
-        return bool((dsp[s, INFERENCES] - 1) % every == 0)
-    on_time = now_ns >= dsp[s, NEXT_PUBLISH_NS] - dsp[s, TICK_NS]
+        return bool((dsp.inferences[s] - 1) % every == 0)
+    on_time = now_ns >= dsp.next_publish_ns[s] - dsp.tick_ns[s]
     due = on_time
     if change == 1:
-        due = dsp[s, SEEN] != objects + 1 or (interval_ns > 0 and on_time)
+        due = dsp.seen[s] != objects + 1 or (interval_ns > 0 and on_time)
     if due:
-        since = max(now_ns, dsp[s, NEXT_PUBLISH_NS]) if on_time else now_ns
-        dsp[s, NEXT_PUBLISH_NS] = since + interval_ns
-        dsp[s, SEEN] = objects + 1
+        since = max(now_ns, dsp.next_publish_ns[s]) if on_time else now_ns
+        dsp.next_publish_ns[s] = since + interval_ns
+        dsp.seen[s] = objects + 1
     return bool(due)

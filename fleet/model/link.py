@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Table
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
@@ -32,13 +32,27 @@ from fleet.model.books import (
 SEGMENT_BITS = 12_000
 """What is lost and sent again as one piece: an Ethernet frame of 1500 B."""
 
-# Columns of the link table (constants) and of the port table (state), one row a link. AIR_BPS is
-# the rate of the radio below a shared cell, else 0; CAP_BITS is 0 without a cap.
-RATE_BPS, BUFFER_NS, PROPAGATION_NS, AIR_BPS = range(4)
-CAP_BITS, THROTTLED_BPS, THROTTLED_BUFFER_NS, LOSS_PPB, RETRIES, RETRY_NS = range(4, 10)
-LINK_WIDTH = 10
-FREE_NS, DOWN_UNTIL_NS = range(2)
-PORT_WIDTH = 2
+
+class LinkTable(Table):
+    """What links are: one row a link."""
+
+    rate_bps: Ints
+    buffer_ns: Ints  # what its buffer holds, in time of sending
+    propagation_ns: Ints
+    air_bps: Ints  # of the radio below a shared cell, else 0
+    cap_bits: Ints  # 0 without a cap
+    throttled_bps: Ints  # behind the cap
+    throttled_buffer_ns: Ints
+    loss_ppb: Ints
+    retries: Ints
+    retry_ns: Ints
+
+
+class Ports(Table):
+    """How the ports of links stand: one row a link."""
+
+    free_ns: Ints  # when all that was accepted has been sent
+    down_until_ns: Ints
 
 
 @inlined
@@ -51,19 +65,19 @@ def service_ns(bits: int, rate_bps: int) -> int:
 
 
 @inlined
-def rate_bps(links: Ints, link: int, carried_bits: int) -> int:
+def rate_bps(links: LinkTable, link: int, carried_bits: int) -> int:
     """Return the rate of a link of the link table that has carried so many bits."""
-    if 0 < links[link, CAP_BITS] <= carried_bits:
-        return int(links[link, THROTTLED_BPS])
-    return int(links[link, RATE_BPS])
+    if 0 < links.cap_bits[link] <= carried_bits:
+        return int(links.throttled_bps[link])
+    return int(links.rate_bps[link])
 
 
 @inlined
-def buffer_ns(links: Ints, link: int, carried_bits: int) -> int:
+def buffer_ns(links: LinkTable, link: int, carried_bits: int) -> int:
     """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
-    if 0 < links[link, CAP_BITS] <= carried_bits:
-        return int(links[link, THROTTLED_BUFFER_NS])
-    return int(links[link, BUFFER_NS])
+    if 0 < links.cap_bits[link] <= carried_bits:
+        return int(links.throttled_buffer_ns[link])
+    return int(links.buffer_ns[link])
 
 
 @kernel

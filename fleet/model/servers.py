@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from fleet.arrays import Ints, Table
 from fleet.chance import exponential, spread
 from fleet.kernel import inlined
 
-# Columns of the table of pools, one row a pool. QUEUE_LOST is the fate of a frame that finds the
-# queue full; DEADLINE_NS is 0 without one.
-MAX_BATCH, WAIT_NS, QUEUE, DEADLINE_NS, LAW, QUEUE_LOST = range(6)
-CONSTANT, NEAR_NORMAL, EXPONENTIAL = range(3)  # LAW: how service times vary
+
+class PoolTable(Table):
+    """The rules of pools: one row a pool."""
+
+    max_batch: Ints
+    wait_ns: Ints
+    queue: Ints  # frames that may wait
+    deadline_ns: Ints  # 0 without one
+    law: Ints  # how service times vary
+    queue_lost: Ints  # fate of a frame that finds the queue full
+
+
+CONSTANT, NEAR_NORMAL, EXPONENTIAL = range(3)  # laws
 LARGEST_VARIATION = 0.25
 """Of a near normal service time: a draw is at most 3.47 deviations below its mean."""
 

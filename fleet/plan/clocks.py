@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints, Keys
+from fleet.arrays import Floats, Keys
 from fleet.chance import uniforms
 from fleet.model import capture
+from fleet.model.capture import Clocks
 from fleet.plan.draft import Draft
 from fleet.plan.rates import period
 from fleet.scenario.load import Scenario
@@ -14,7 +15,7 @@ from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys as Place
 
 
-def clock_table(draft: Draft, phase: Floats) -> Ints:
+def clock_table(draft: Draft, phase: Floats) -> Clocks:
     """Return the clock table (`fleet.model.capture`).
 
     Args:
@@ -25,23 +26,22 @@ def clock_table(draft: Draft, phase: Floats) -> Ints:
         InputError: a rate is too fine.
     """
     scenario, roster = draft.scenario, draft.roster
-    table = np.zeros((len(roster), capture.CLOCK_WIDTH), dtype=np.int64)
+    table = Clocks.zeros(len(roster))
     for mine, group, setup in draft.kinds():
         spec, rate = scenario.model.sensors[group], setup.use.rate
         num, den = period(rate)
         lowered = not isinstance(spec.capture, Capture) and rate != spec.rate
         keys = ("arms",) if lowered else ("sensors", group, "rate")
         _check_range(scenario, keys, num, den)
-        table[mine, capture.NUM], table[mine, capture.DEN] = num, den
+        table.num[mine], table.den[mine] = num, den
         if isinstance(spec.capture, Capture):
-            table[mine, capture.KIND] = capture.TRACE
+            table.kind[mine] = capture.TRACE
             spans = [draft.times.spans.get(roster.names[s], (0, 0, 0)) for s in mine]
-            taken = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
-            table[mine[:, None], taken] = spans
+            table.first[mine], table.trace_end[mine], table.tick_ns[mine] = np.array(spans).T
         elif spec.capture == "poisson":
-            table[mine, capture.KIND] = capture.POISSON
+            table.kind[mine] = capture.POISSON
         else:
-            table[mine, capture.ANCHOR] = capture.anchors_ns(phase[mine], num, den)
+            table.anchor[mine] = capture.anchors_ns(phase[mine], num, den)
     return table
 
 

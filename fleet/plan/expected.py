@@ -16,9 +16,8 @@ from fleet.model import camera, capture, scene, sight
 from fleet.model.camera import gop_start
 from fleet.model.dsp import taken
 from fleet.model.frames import LEVELS
-from fleet.model.link import CAP_BITS, LOSS_PPB, RATE_BPS, THROTTLED_BPS
 from fleet.model.scene import SECOND_NS
-from fleet.plan.groups import DEMAND, HOUR, KIND, RATE, TIME_NS, A
+from fleet.plan.groups import DEMAND, HOUR, RATE, Timetable
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 
@@ -65,7 +64,7 @@ def flows(plan: Plan) -> Flows:
 
 def frames(plan: Plan) -> float:
     """Return the frames that the sensors are expected to capture, with all changes of rate."""
-    rows = plan.control.timetable[plan.control.timetable[:, KIND] == RATE]
+    rows = plan.control.timetable[plan.control.timetable.kind == RATE]
     per_ns = capture.frames_per_ns(plan.sensors.clocks)
     total = float(per_ns.sum()) * plan.end_ns
     for at_ns, _, sensor, num, den in rows.tolist():
@@ -76,7 +75,7 @@ def frames(plan: Plan) -> float:
 
 def changes(plan: Plan) -> bool:
     """Return whether rates or demand change on the way, which mean loads leave out."""
-    return bool(np.isin(plan.control.timetable[:, KIND], (RATE, DEMAND)).any())
+    return bool(np.isin(plan.control.timetable.kind, (RATE, DEMAND)).any())
 
 
 def _answered_fps(
@@ -86,11 +85,11 @@ def _answered_fps(
     occupy_ns = int(plan.sensors.setups.occupy_ns[plan.sensors.setup_of[sensor]])
     if not plan.on_sensor[sensor] or not occupy_ns:
         return fps
-    if plan.sensors.clocks[sensor, capture.KIND] == capture.POISSON:
+    if plan.sensors.clocks.kind[sensor] == capture.POISSON:
         return fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
-    if plan.sensors.clocks[sensor, capture.KIND] == capture.TRACE:
-        columns = [capture.FIRST, capture.TRACE_END, capture.TICK_NS]
-        begin, end, tick_ns = plan.sensors.clocks[sensor, columns].tolist()
+    if plan.sensors.clocks.kind[sensor] == capture.TRACE:
+        clock = plan.sensors.clocks[sensor]
+        begin, end, tick_ns = int(clock.first), int(clock.trace_end), int(clock.tick_ns)
         trace = (begin, end, tick_ns, occupy_ns)
         if trace not in shares:
             count = taken(plan.sensors.trace_ns[begin:end], tick_ns, occupy_ns)
@@ -110,7 +109,7 @@ def _published(plan: Plan, answered: Floats) -> Floats:
     return share
 
 
-def objects_in_view(plan: Plan, hours: Ints, sensor: int, second: int) -> float:
+def objects_in_view(plan: Plan, hours: Timetable, sensor: int, second: int) -> float:
     """Return the stationary mean of the objects in view of a sensor, in the hour of a second.
 
     Args:
@@ -119,7 +118,7 @@ def objects_in_view(plan: Plan, hours: Ints, sensor: int, second: int) -> float:
         sensor: which one.
         second: when.
     """
-    past = hours[hours[:, TIME_NS] <= second * SECOND_NS, A]
+    past = hours.a[hours.time_ns <= second * SECOND_NS]
     people = plan.scene.demand[
         plan.scene.profile_of[sensor], past[-1] if len(past) else plan.scene.first_hour
     ]
@@ -143,7 +142,7 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
     on_wire = [int(column[setup]) for column in protocol]
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
     total: Floats = np.zeros(3)
-    hours = plan.control.timetable[plan.control.timetable[:, KIND] == HOUR]
+    hours = plan.control.timetable[plan.control.timetable.kind == HOUR]
     for moment in range(_MOMENTS):
         s = int(mine[moment * len(mine) // _MOMENTS])
         at_ns = plan.warm_up_ns + int((moment + 1) * _SPREAD % 1.0 * plan.measured_ns)
@@ -180,7 +179,7 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
         mine = (link >= 0) & travels
         served = (plan.pools.of >= 0) & (plan.pools.level < level)
         bps = np.where(served, behind, of.sent_fps * of.bits)
-        loss = np.where(plan.links.cell_level == level, 0, plan.links.table[link, LOSS_PPB]) * 1e-9
+        loss = np.where(plan.links.cell_level == level, 0, plan.links.table.loss_ppb[link]) * 1e-9
         np.add.at(offered, link[mine], (bps / (1.0 - loss))[mine])
     return offered
 
@@ -191,9 +190,10 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
     Behind a spent cap a link is slower. The first in bit/s, the second in s from time 0, infinite
     without a cap or for one that lasts; both have shape (links,).
     """
+    links = plan.links.table
     rate, cap, slow = (
-        plan.links.table[:, column].astype(np.float64)
-        for column in (RATE_BPS, CAP_BITS, THROTTLED_BPS)
+        column.astype(np.float64)
+        for column in (links.rate_bps, links.cap_bits, links.throttled_bps)
     )
     end_s = plan.end_ns * 1e-9
     spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
@@ -231,7 +231,7 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
     link[plan.ends_at_site] = -1
     mine = link >= 0
     rate, sums = (
-        plan.links.table[:, RATE_BPS].astype(np.float64),
+        plan.links.table.rate_bps.astype(np.float64),
         np.zeros((2, len(plan.links.table))),
     )
     for k, moment in enumerate((of.bits, of.bits_square)):

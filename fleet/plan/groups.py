@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints, Keys
+from fleet.arrays import Floats, Ints, Keys, Table
 from fleet.catalog import Row
 from fleet.eyes.eye import Eye
+from fleet.model.capture import Clocks
+from fleet.model.link import LinkTable
 from fleet.model.setup import Setups
 from fleet.model.sight import Sights
 from fleet.plan.grid import Grid
@@ -22,15 +24,31 @@ from fleet.plan.standins import StandIn
 # What a timetable row does, in the order in which simultaneous rows are applied.
 HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE = range(6)
 EVENT_NAMES = ("hour", "rate", "demand", "link_down", "sensor_down", "model_write")
-# Columns of the timetable: when, what, to whom (link or sensor index, -1 for all), two numbers.
-#   HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
-#   LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup.
-TIME_NS, KIND, TARGET, A, B = range(5)
-EVENT_WIDTH = 5
-# Columns of the table of model rewrites: when asked for, of which sensor, when its bytes had
-# arrived, from when until when the model was written, bits on the wire (0 from the cache).
-ASKED_NS, SENSOR_WRITTEN, ARRIVED_NS, WRITE_FROM_NS, WRITTEN_NS, DOWN_BITS = range(6)
-ROLLOUT_WIDTH = 6
+
+
+class Timetable(Table):
+    """Control events, sorted: one row each.
+
+    HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
+    LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup.
+    """
+
+    time_ns: Ints
+    kind: Ints
+    target: Ints  # index of a link or sensor, -1 for all
+    a: Ints
+    b: Ints
+
+
+class Rollout(Table):
+    """Model rewrites: one row each."""
+
+    asked_ns: Ints
+    sensor: Ints
+    arrived_ns: Ints  # when its bytes had
+    write_from_ns: Ints
+    written_ns: Ints
+    down_bits: Ints  # on the wire; 0 from the cache
 
 
 @dataclass(frozen=True)
@@ -197,7 +215,7 @@ class Sensors(Frozen):
     setup_names: tuple[str, ...]
     setup_of: Ints
     setups: Setups
-    clocks: Ints
+    clocks: Clocks
     phase: Floats
     trace_ns: Ints
     to_site: Ints
@@ -248,7 +266,7 @@ class Links(Frozen):
     class_names: tuple[str, ...]
     names: tuple[str, ...]
     of: Ints
-    table: Ints
+    table: LinkTable
     class_of: Ints
     level_of: Ints
     mobile: Ints
@@ -335,13 +353,13 @@ class Control(Frozen):
     """What happens when, known before the run.
 
     Attributes:
-        timetable: control events, sorted; shape (events, EVENT_WIDTH).
-        rollout: model rewrites; shape (rewrites, ROLLOUT_WIDTH).
+        timetable: control events, sorted; shape (events,).
+        rollout: model rewrites; shape (rewrites,).
         lookahead_ns: how far a shard may run ahead: to the end, as nothing flows back in a run.
     """
 
-    timetable: Ints
-    rollout: Ints
+    timetable: Timetable
+    rollout: Rollout
     lookahead_ns: int
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
-from fleet.model.link import LINK_WIDTH
+from fleet.model.link import LinkTable
 from fleet.plan.groups import Radio
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
@@ -84,10 +84,10 @@ class Network:
     cell_level: Ints
     paths: Mapping[str, tuple[int, ...]]
 
-    def table(self) -> Ints:
-        """Return the link table; shape (links, LINK_WIDTH)."""
-        rows = np.array([kind.row() for kind in self.classes], dtype=np.int64)
-        return rows.reshape(-1, LINK_WIDTH)[self.class_of]
+    def table(self) -> LinkTable:
+        """Return the link table; shape (links,)."""
+        table: LinkTable = LinkTable.of([kind.row() for kind in self.classes])[self.class_of]
+        return table
 
     def level_of(self) -> Ints:
         """Return the level of each link; shape (links,)."""

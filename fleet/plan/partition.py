@@ -16,7 +16,7 @@ import numpy as np
 
 from fleet.arrays import Bools, Ints
 from fleet.model.frames import LEVELS
-from fleet.plan.groups import KIND, LINK_DOWN, TARGET
+from fleet.plan.groups import LINK_DOWN, Timetable
 from fleet.plan.plan import Plan
 
 END_PLACE = 2 * LEVELS
@@ -65,9 +65,9 @@ class Territory:
         """Return which of its sensors are simulated here, by number among them."""
         return np.arange(len(self.ids) if self.captures else 0)
 
-    def concerns(self, timetable: Ints) -> Bools:
+    def concerns(self, timetable: Timetable) -> Bools:
         """Return which rows of the timetable of its own share of a plan happen in this process."""
-        kind, target = timetable[:, KIND], timetable[:, TARGET]
+        kind, target = timetable.kind, timetable.target
         on_link = kind == LINK_DOWN
         mine = np.full(len(timetable), self.captures)
         mine[on_link] = self.links[target[on_link]]

@@ -14,12 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from fleet.arrays import Ints
 from fleet.model.frames import LEVELS
 from fleet.model.link import service_ns
-from fleet.plan.groups import MODEL_WRITE, ROLLOUT_WIDTH
+from fleet.plan.groups import MODEL_WRITE, Rollout
 from fleet.plan.network import Network
 
 Spans = Sequence[tuple[int, int]]
@@ -170,11 +167,11 @@ def blind_rows(written: Sequence[Written]) -> list[tuple[int, int, int, int, int
     ]
 
 
-def rollout_table(written: Sequence[Written]) -> Ints:
-    """Return the table of model rewrites; shape (rewrites, ROLLOUT_WIDTH)."""
+def rollout_table(written: Sequence[Written]) -> Rollout:
+    """Return the table of model rewrites; shape (rewrites,)."""
     rows = [
         (w.request.at_ns, w.request.sensor, w.arrived_ns, w.attempts[0][0], w.attempts[-1][1],
          w.down_bits)
         for w in written
     ]  # fmt: skip
-    return np.array(rows, dtype=np.int64).reshape(-1, ROLLOUT_WIDTH)
+    return Rollout.of(rows)

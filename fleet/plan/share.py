@@ -14,16 +14,15 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.model import capture
+from fleet.model.capture import Clocks
 from fleet.plan.groups import (
     HOUR,
-    KIND,
     LINK_DOWN,
-    ROLLOUT_WIDTH,
-    TARGET,
     Control,
     Links,
     Notes,
     Pools,
+    Rollout,
     Sensors,
 )
 from fleet.plan.partition import Territory
@@ -86,16 +85,17 @@ def _sensors(plan: Plan, ids: Ints) -> Sensors:
     )  # fmt: skip
 
 
-def _own_times(clocks: Ints, trace_ns: Ints) -> tuple[Ints, Ints]:
+def _own_times(clocks: Clocks, trace_ns: Ints) -> tuple[Clocks, Ints]:
     """Return clocks that read their capture times from those times alone."""
-    mine = np.flatnonzero(clocks[:, capture.KIND] == capture.TRACE)
+    mine = np.flatnonzero(clocks.kind == capture.TRACE)
     if not len(mine):
         return clocks, trace_ns[:0]
-    taken = [capture.FIRST, capture.TRACE_END]
-    spans, which = np.unique(clocks[mine[:, None], taken], axis=0, return_inverse=True)
+    spans = np.stack([clocks.first[mine], clocks.trace_end[mine]], axis=1)
+    spans, which = np.unique(spans, axis=0, return_inverse=True)
     lengths = spans[:, 1] - spans[:, 0]
     begins = np.cumsum(lengths) - lengths
-    clocks[mine[:, None], taken] = np.stack([begins, begins + lengths], axis=1)[which.reshape(-1)]
+    which = which.reshape(-1)
+    clocks.first[mine], clocks.trace_end[mine] = begins[which], (begins + lengths)[which]
     return clocks, np.concatenate([trace_ns[begin:end] for begin, end in spans])
 
 
@@ -123,11 +123,10 @@ def _control(plan: Plan, ids: Ints, links: Ints) -> Control:
     """Return the events of some sensors and links."""
     table = plan.control.timetable.copy()
     for rows, kept in (
-        (table[:, KIND] == LINK_DOWN, links),
-        ((table[:, KIND] != LINK_DOWN) & (table[:, KIND] != HOUR), ids),
+        (table.kind == LINK_DOWN, links),
+        ((table.kind != LINK_DOWN) & (table.kind != HOUR), ids),
     ):
-        target = table[rows, TARGET]
-        table[rows, TARGET] = np.where(np.isin(target, kept), np.searchsorted(kept, target), -1)
-    mine = (table[:, TARGET] >= 0) | (table[:, KIND] == HOUR)
-    none = np.empty((0, ROLLOUT_WIDTH), dtype=np.int64)
-    return replace(plan.control, timetable=table[mine], rollout=none)
+        target = table.target[rows]
+        table.target[rows] = np.where(np.isin(target, kept), np.searchsorted(kept, target), -1)
+    mine = (table.target >= 0) | (table.kind == HOUR)
+    return replace(plan.control, timetable=table[mine], rollout=Rollout.zeros(0))

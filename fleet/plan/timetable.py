@@ -12,10 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from fleet.arrays import Ints
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
 from fleet.plan.draft import Draft
-from fleet.plan.groups import DEMAND, EVENT_WIDTH, HOUR, LINK_DOWN, RATE, SENSOR_DOWN
+from fleet.plan.groups import DEMAND, HOUR, LINK_DOWN, RATE, SENSOR_DOWN, Timetable
 from fleet.plan.network import Network
 from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Spans, Written, blind_rows
@@ -156,8 +155,8 @@ def assemble(
     sensor_down: dict[int, Spans],
     written: Sequence[Written],
     end_ns: int,
-) -> Ints:
-    """Return the timetable: all rows before the end, sorted; shape (events, EVENT_WIDTH)."""
+) -> Timetable:
+    """Return the timetable: all rows before the end, sorted; shape (events,)."""
     rows = [
         *rows,
         *down_rows(LINK_DOWN, link_down, end_ns),
@@ -165,4 +164,4 @@ def assemble(
         *blind_rows(written),
     ]
     rows = sorted(row for row in rows if row[0] < end_ns)
-    return np.array(rows, dtype=np.int64).reshape(-1, EVENT_WIDTH)
+    return Timetable.of(rows)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Floats, Ints, Record
 from fleet.engine.control import FRAME, SCENE, Autoscaler, Environment, Process, pause, walk
 from fleet.engine.crowd import arrivals_per_s
 from fleet.engine.looker import OpenEyes, looker_of
@@ -30,7 +30,6 @@ from fleet.model.frames import (
     LEVELS,
     Rows,
 )
-from fleet.model.link import PROPAGATION_NS, RETRY_NS
 from fleet.plan import groups as columns
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame, as_rows
@@ -199,7 +198,7 @@ class Reference:
         _, rounds, good = link.sent_again(frame)
         if not good:
             return frames.LOST_LINK
-        wait_ns = rounds * link.kind[RETRY_NS] + link.kind[PROPAGATION_NS]
+        wait_ns = rounds * link.kind.retry_ns + link.kind.propagation_ns
         yield pause(self.env, wait_ns, FRAME)
         return IN_FLIGHT
 
@@ -222,16 +221,16 @@ class Reference:
         key = plan.sensors.capture_keys[sensor.index]
         while True:
             if sensor.clock_changes == changes:
-                yield pause(self.env, clock[capture.NEXT_NS] - self.env.now, FRAME)
+                yield pause(self.env, clock.next_ns - self.env.now, FRAME)
             if sensor.clock_changes != changes:
                 return
             check()
-            number = int(clock[capture.NEXT_FRAME])
+            number = int(clock.next_frame)
             seen = sensor.sees(number, self.env.now)
             frame = Frame(sensor.index, number, sensor.present, seen)
             self.env.process(self.frame(sensor, frame))
-            clock[capture.NEXT_FRAME] += 1
-            clock[capture.NEXT_NS] = capture.due_ns(
+            clock.next_frame += 1
+            clock.next_ns = capture.due_ns(
                 sensor.clocks, 0, key, plan.sensors.trace_ns, self.env.now
             )
 
@@ -269,10 +268,8 @@ class Reference:
         events = walk(self.env, plan.control.timetable, self._apply, lambda: self.plan is plan)
         self.env.process(events)
 
-    def _apply(self, event: Ints) -> None:
-        kind, target, a, b = (
-            int(event[c]) for c in (columns.KIND, columns.TARGET, columns.A, columns.B)
-        )
+    def _apply(self, event: Record) -> None:
+        kind, target, a, b = (int(value) for value in event.tolist()[1:])
         if kind == columns.HOUR:
             self.hour = a
         elif kind == columns.LINK_DOWN:
@@ -351,6 +348,6 @@ class Reference:
             "blind_until_ns": sensor.blind_until_ns,
             "busy_until_ns": sensor.busy_until_ns,
             "inferences": sensor.inferences,
-            "next_capture_ns": int(sensor.clock[capture.NEXT_NS]),
+            "next_capture_ns": int(sensor.clock.next_ns),
             "setup": sensor.setup,
         }

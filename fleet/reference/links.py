@@ -23,7 +23,7 @@ from fleet.model.books import (
     SENT_LINK_BITS,
     TAIL_NS,
 )
-from fleet.model.link import AIR_BPS, LOSS_PPB, RETRIES, buffer_ns, rate_bps, resent
+from fleet.model.link import buffer_ns, rate_bps, resent
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
 
@@ -107,10 +107,10 @@ class Link(Station):
 
     def sent_again(self, frame: Frame) -> tuple[int, int, bool]:
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
-        if not self.kind[LOSS_PPB] or self.by_radio(frame):  # the radio sends again, not the cell
+        if not self.kind.loss_ppb or self.by_radio(frame):  # the radio sends again, not the cell
             return 0, 0, True
         key = self.plan.sensors.loss_keys[self.level, frame.sensor]
-        return resent(key, frame.number, frame.wire_bits, self.kind[LOSS_PPB], self.kind[RETRIES])
+        return resent(key, frame.number, frame.wire_bits, self.kind.loss_ppb, self.kind.retries)
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if it fits the buffer."""
@@ -157,7 +157,7 @@ class Link(Station):
         busy = self.serving is not None or self.queue
         if busy or not self.by_radio(frame):
             return service_ns
-        air_ns = max(1, frame.wire_bits * 1_000_000_000 // int(self.kind[AIR_BPS]))
+        air_ns = max(1, frame.wire_bits * 1_000_000_000 // int(self.kind.air_bps))
         began_ns = max(self.env.now - air_ns, self.free_ns)
         return max(1, service_ns - max(0, self.env.now - began_ns))
 

@@ -67,7 +67,7 @@ class Sensor:
     @property
     def tick_ns(self) -> int:
         """Return by how much a frame may seem early: the tick of the clock of a trace."""
-        return int(self.clock[capture.TICK_NS])
+        return int(self.clock.tick_ns)
 
     def publishes(self, now_ns: int, objects: int) -> bool:
         """Return whether the inference that starts now and finds some objects is sent."""

@@ -22,7 +22,7 @@ from fleet.model.books import (
     TAIL_NS,
 )
 from fleet.model.power import StateEnergy, dot, states
-from fleet.plan.groups import ARRIVED_NS, DOWN_BITS, KIND, SENSOR_DOWN, TARGET, TIME_NS, A
+from fleet.plan.groups import SENSOR_DOWN
 from fleet.plan.plan import Plan
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
@@ -72,12 +72,12 @@ def _computing(plan: Plan, tally: Tally) -> StateEnergy:
 def down_ns(plan: Plan) -> Ints:
     """Return how long each sensor was down behind the warm-up; ns, shape (sensors,)."""
     rows = plan.control.timetable[
-        (plan.control.timetable[:, KIND] == SENSOR_DOWN)
-        & (plan.control.timetable[:, TIME_NS] < plan.end_ns)
+        (plan.control.timetable.kind == SENSOR_DOWN)
+        & (plan.control.timetable.time_ns < plan.end_ns)
     ]
     down = np.zeros(plan.size, dtype=np.int64)
-    begin, end = np.clip(rows[:, [TIME_NS, A]], plan.warm_up_ns, plan.end_ns).T
-    np.add.at(down, rows[:, TARGET], end - begin)
+    begin, end = np.clip(np.stack([rows.time_ns, rows.a], axis=1), plan.warm_up_ns, plan.end_ns).T
+    np.add.at(down, rows.target, end - begin)
     return down
 
 
@@ -131,9 +131,9 @@ def _network(plan: Plan, tally: Tally) -> list[StateEnergy]:
     sent = tally.links[:, SENT_LINK_BITS]
     mobile_bits = int(sent[plan.links.mobile[plan.links.class_of] == 1].sum())
     fixed_bits = int(sent[plan.links.level_of == _WAN_LEVEL].sum())
-    at = plan.control.rollout[:, ARRIVED_NS]
+    at = plan.control.rollout.arrived_ns
     arrived = (at >= plan.warm_up_ns) & (at < plan.end_ns)
-    written_bits = int(plan.control.rollout[arrived, DOWN_BITS].sum())
+    written_bits = int(plan.control.rollout.down_bits[arrived].sum())
     return [
         StateEnergy("network", "fixed", 0, fixed_bits * plan.money.fixed_pj_per_bit * 1000),
         StateEnergy(

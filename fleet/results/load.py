@@ -43,7 +43,6 @@ from fleet.model.frames import (
     LOST_EDGE_QUEUE,
     SKIP_DSP_BUSY,
 )
-from fleet.model.link import CAP_BITS, RATE_BPS, THROTTLED_BPS
 from fleet.plan.groups import Pool
 from fleet.plan.plan import Plan
 from fleet.running.run import Outcome
@@ -140,8 +139,8 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
 
 def _throttled(plan: Plan, carried: Ints, offered_bps: Floats) -> Any:
     """Return which links have spent their cap and are asked for more than they have left."""
-    spent = (plan.links.table[:, CAP_BITS] > 0) & (carried >= plan.links.table[:, CAP_BITS])
-    return spent & (offered_bps >= BUSY * plan.links.table[:, THROTTLED_BPS])
+    spent = (plan.links.table.cap_bits > 0) & (carried >= plan.links.table.cap_bits)
+    return spent & (offered_bps >= BUSY * plan.links.table.throttled_bps)
 
 
 def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:
@@ -149,11 +148,11 @@ def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Fl
 
     A cap is spent when as much has been carried, which at the link's full rate would be soonest.
     """
-    rate, cap = plan.links.table[:, RATE_BPS], plan.links.table[:, CAP_BITS]
+    rate, cap = plan.links.table.rate_bps, plan.links.table.cap_bits
     possible = np.asarray(rate * span_s, dtype=np.float64)
     slow = (cap > 0) & (carried >= cap)
     left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)
-    throttled = plan.links.table[:, THROTTLED_BPS] * (span_s - left / rate)
+    throttled = plan.links.table.throttled_bps * (span_s - left / rate)
     possible[slow] = (left + throttled)[slow]
     return possible
 

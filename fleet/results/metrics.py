@@ -28,7 +28,6 @@ from fleet.model.books import (
 )
 from fleet.model.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED
 from fleet.model.setup import SIGHT
-from fleet.plan.groups import ARRIVED_NS, ASKED_NS, DOWN_BITS, TARGET, WRITE_FROM_NS, WRITTEN_NS, B
 from fleet.plan.standins import StandIn
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
@@ -183,20 +182,20 @@ def rollout(outcome: Outcome) -> dict[str, Any]:
     `downlink_bytes` have arrived in the measured time.
     """
     table, plan = outcome.plan.control.rollout, outcome.plan
-    at = table[:, ARRIVED_NS]
-    arrived = table[(at >= plan.warm_up_ns) & (at < plan.end_ns), DOWN_BITS]
-    table = table[(table[:, ASKED_NS] < plan.end_ns) & (table[:, WRITTEN_NS] > plan.warm_up_ns)]
-    done = table[table[:, WRITTEN_NS] <= plan.end_ns]
+    at = table.arrived_ns
+    arrived = table.down_bits[(at >= plan.warm_up_ns) & (at < plan.end_ns)]
+    table = table[(table.asked_ns < plan.end_ns) & (table.written_ns > plan.warm_up_ns)]
+    done = table[table.written_ns <= plan.end_ns]
     out: dict[str, Any] = {
         "requests": len(table),
         "written": len(done),
-        "from_cache": int((done[:, DOWN_BITS] == 0).sum()),
+        "from_cache": int((done.down_bits == 0).sum()),
         "downlink_bytes": int(arrived.sum()) // 8,
     }
     if len(done):
-        blind = (done[:, WRITTEN_NS] - done[:, WRITE_FROM_NS]) * 1e-9
-        waits = (done[:, ARRIVED_NS] - done[:, ASKED_NS]) * 1e-9
-        complete = int(done[:, WRITTEN_NS].max() - done[:, ASKED_NS].min())
+        blind = (done.written_ns - done.write_from_ns) * 1e-9
+        waits = (done.arrived_ns - done.asked_ns) * 1e-9
+        complete = int(done.written_ns.max() - done.asked_ns.min())
         out |= {
             "blind_s": {"mean": float(blind.mean()), "max": float(blind.max())},
             "wait_s": {"mean": float(waits.mean()), "max": float(waits.max())},
@@ -322,5 +321,5 @@ def stand_ins(outcome: Outcome) -> list[dict[str, Any]]:
 def _setups_over_time(outcome: Outcome) -> tuple[Ints, Ints]:
     """Return (sensor, setup) of all sensors at the start and of all rewrites that begin."""
     plan, table = outcome.plan, writes(outcome.plan)
-    sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
-    return sensors, np.concatenate([plan.sensors.setup_of, table[:, B]])
+    sensors = np.concatenate([np.arange(plan.size), table.target])
+    return sensors, np.concatenate([plan.sensors.setup_of, table.b])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.plan.groups import KIND, MODEL_WRITE, TARGET, TIME_NS, B
+from fleet.plan.groups import MODEL_WRITE, Timetable
 from fleet.plan.plan import Plan
 
 
-def writes(plan: Plan) -> Ints:
+def writes(plan: Plan) -> Timetable:
     """Return the rows of the timetable that begin a model write before the end, by time."""
     table = plan.control.timetable
-    found: Ints = table[(table[:, KIND] == MODEL_WRITE) & (table[:, TIME_NS] < plan.end_ns)]
-    return found
+    begun: Timetable = table[(table.kind == MODEL_WRITE) & (table.time_ns < plan.end_ns)]
+    return begun
 
 
 def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
@@ -26,6 +26,6 @@ def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
     """
     found = np.tile(plan.sensors.setup_of[sensors], (len(times_ns), 1))
     rows = writes(plan)
-    for row in rows[np.isin(rows[:, TARGET], sensors)]:
-        found[times_ns >= row[TIME_NS], np.searchsorted(sensors, row[TARGET])] = row[B]
+    for row in rows[np.isin(rows.target, sensors)]:
+        found[times_ns >= row.time_ns, np.searchsorted(sensors, row.target)] = row.b
     return found

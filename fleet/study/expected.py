@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.model.link import THROTTLED_BPS
 from fleet.plan import expected
 from fleet.plan.expected import Flows
 from fleet.plan.groups import Pool
@@ -47,7 +46,7 @@ def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
         }
         first_s = float(spent_s[mine].min())
         if np.isfinite(first_s):
-            slow_mbit_s = float(plan.links.table[mine, THROTTLED_BPS].mean()) / 1e6
+            slow_mbit_s = float(plan.links.table.throttled_bps[mine].mean()) / 1e6
             out[name] |= {"cap_spent_s": first_s, "throttled_mbit_s": slow_mbit_s}
     return out
 

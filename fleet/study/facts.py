@@ -11,7 +11,7 @@ import numpy as np
 from fleet.model import capture
 from fleet.model.setup import SIGHT
 from fleet.plan import expected
-from fleet.plan.groups import EVENT_NAMES, KIND
+from fleet.plan.groups import EVENT_NAMES
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
 from fleet.plan.plan import Plan
@@ -32,9 +32,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         arm: float(capture.frames_per_ns(p[0].sensors.clocks).sum() * 1e9)
         for arm, p in plans.items()
     }
-    events = Counter(
-        EVENT_NAMES[k] for p in plans.values() for k in p[0].control.timetable[:, KIND]
-    )
+    events = Counter(EVENT_NAMES[k] for p in plans.values() for k in p[0].control.timetable.kind)
     return {
         "arms": list(plans),
         "sensors": {
