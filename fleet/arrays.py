@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any, Self, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
+LIGHT_COUNT = 4
+"""Day, dusk, night and rain (`fleet.model.sight.LIGHTS`)."""
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 """Random words, or where they begin."""
+ByLight = NDArray[np.float64]
+"""A number for each light."""
 Bools = NDArray[np.bool_]
 
 
@@ -39,7 +44,9 @@ class Table(np.recarray[Any, Any]):
     @classmethod
     def row_type(cls) -> np.dtype[Any]:
         """Return the type of a row: 8 bytes for each column, in the order in which they stand."""
-        kinds = {"Ints": np.int64, "Floats": np.float64}
+        kinds: dict[str, Any] = {
+            "Ints": np.int64, "Floats": np.float64, "ByLight": (np.float64, (LIGHT_COUNT,))
+        }  # fmt: skip
         return np.dtype([(name, kinds[of]) for name, of in cls.__annotations__.items()])
 
     @classmethod

@@ -88,9 +88,9 @@ def test_frames_of_a_slow_arm_are_larger() -> None:
     alone = worlds.scenario(inference="constant")
     alone["sensors"]["cam"]["rate"] = "4 fps"
     capped, other = worlds.plan(slow(inference="constant"), "slow"), worlds.plan(alone, "cloud")
-    assert capped.sensors.setups.still_day[0] == other.sensors.setups.still_day[0]
+    assert capped.sensors.setups.still_bytes[0, 0] == other.sensors.setups.still_bytes[0, 0]
     fast = worlds.plan(slow(inference="constant"), "cloud")
-    assert capped.sensors.setups.still_day[0] > fast.sensors.setups.still_day[0]
+    assert capped.sensors.setups.still_bytes[0, 0] > fast.sensors.setups.still_bytes[0, 0]
     assert np.array_equal(capped.sensors.phase, other.sensors.phase)
 
 
@@ -102,7 +102,8 @@ def test_a_rate_may_be_of_one_group_and_of_sensors_that_are_placed() -> None:
     data["arms"]["mixed"] = {"place": {"cam": "cloud", "eye": "cloud"}}
     for arm in ("cloud", "mixed"):
         plan = worlds.plan(data, arm)
-        fps = [Fraction(10**9 * int(den), int(num)) for num, den in plan.sensors.clocks[:, 1:3]]
+        clocks = plan.sensors.clocks
+        fps = [Fraction(10**9 * int(c.den), int(c.num)) for c in clocks]
         names = [plan.sensors.group_names[g] for g in plan.sensors.group_of]
         assert set(zip(names, fps, strict=True)) == {("cam", 25), ("eye", 5)}
 

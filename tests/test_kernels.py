@@ -173,25 +173,6 @@ def test_store_hands_out_each_slot_once(steps: list[tuple[int, float]]) -> None:
         assert set(np.flatnonzero(again.columns[FATE] != FREE).tolist()) == live
 
 
-def test_tables_of_setups_have_the_columns_that_kernels_read() -> None:
-    from fleet.model import setup
-    from fleet.model.sight import LIGHTS
-
-    def column_of(field: str) -> int:
-        kind, _, light = field.rpartition("_")
-        if light in LIGHTS:  # bytes by light: a column for each, in their order
-            return int(getattr(setup, f"{kind.upper()}_BYTES")) + LIGHTS.index(light)
-        return int(getattr(setup, field.upper()))
-
-    order = np.arange(len(setup.Setups._fields))
-    kinds = [np.int64 if "Ints" in str(k) else float for k in setup.Setups.__annotations__.values()]
-    columns = [np.array([at], dtype=kind) for at, kind in zip(order, kinds, strict=True)]
-    ints, floats = setup.tables(setup.Setups(*columns))
-    for at, (field, kind) in enumerate(zip(setup.Setups._fields, kinds, strict=True)):
-        table = ints if kind is np.int64 else floats
-        assert table[0, column_of(field)] == at, field
-
-
 def test_kernels_say_what_they_do() -> None:
     """Every kernel that others call has a docstring; a helper below it may go without."""
     import ast

@@ -242,7 +242,7 @@ def test_a_cap_that_is_spent_late_is_expected_and_told() -> None:
 def test_a_cap_belongs_to_each_sender_of_a_shared_cell() -> None:
     data = shared_cell(3, cap="20 kB", throttled_rate="100 kbit/s")
     plan = worlds.plan(data, "cloud")
-    caps = dict(zip(plan.links.names, plan.links.table[:, 4], strict=True))
+    caps = dict(zip(plan.links.names, plan.links.table.cap_bits, strict=True))
     assert {name: int(cap) for name, cap in caps.items() if cap} == {
         f"cell radio/cam-{i}": 160_000 for i in range(3)
     }

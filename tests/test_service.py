@@ -290,9 +290,8 @@ def test_after_a_rewrite_another_network_sees(monkeypatch: pytest.MonkeyPatch) -
     assert len(plan.eyes.networks) == 1
     (eye,) = plan.eyes.networks
     eyes = dataclasses.replace(plan.eyes, networks=(eye, eye._replace(name="eye-blind")))
-    ints = plan.sensors.setups.sight.copy()
-    ints[1:] = 1
-    setups = plan.sensors.setups._replace(sight=ints)
+    setups = plan.sensors.setups.copy()
+    setups.sight[1:] = 1
     plan = dataclasses.replace(
         plan, eyes=eyes, sensors=dataclasses.replace(plan.sensors, setups=setups)
     )

@@ -16,7 +16,7 @@ from fleet.catalog import Catalog
 from fleet.chance import mix64, spread
 from fleet.errors import InputError
 from fleet.eyes import replay
-from fleet.model import camera, frames, setup, sight
+from fleet.model import camera, frames, sight
 from fleet.model.sight import LIGHTS
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.plan import Plan
@@ -53,10 +53,8 @@ def planned(scenario: dict[str, Any], catalog: Catalog | None = None) -> Plan:
 
 def means(plan: Plan, light: int) -> tuple[float, float, float]:
     """Return mean bytes of (I frame, P frame with nobody in view, an object more) in a light."""
-    row = plan.setup_tables[1][0]
-    columns = (setup.I_BYTES, setup.STILL_BYTES, setup.MOVING_BYTES)
-    i, still, moving = (float(row[column + light]) for column in columns)
-    return i, still, moving
+    row = plan.sensors.setups[0]
+    return float(row.i_bytes[light]), float(row.still_bytes[light]), float(row.moving_bytes[light])
 
 
 def test_by_day_bytes_are_those_of_the_clip_scaled() -> None:
@@ -183,10 +181,10 @@ def test_engines_agree_from_dusk_to_night(inference: str) -> None:
 
 def test_live_frames_are_as_large_as_those_that_nobody_sees() -> None:
     plan = planned(data("night"))
-    ints, floats = plan.setup_tables
+    setups = plan.sensors.setups
     for frame in (0, 7, 50):
         sizes = {
-            camera.payload_bytes(ints, floats, plan.eyes.sights, 0, np.uint64(5), frame, 3, row)
+            camera.payload_bytes(setups, plan.eyes.sights, 0, np.uint64(5), frame, 3, row)
             for row in (sight.unseen(NIGHT), sight.packed(NIGHT, 3, 2, 0))
         }
         assert len(sizes) == 1
@@ -265,12 +263,12 @@ def test_frames_of_slow_cameras_are_bounded() -> None:
         found.append([means(planned(slow), light) for light in range(4)])
     assert found[0] == found[1]
     plan = planned(data())
-    ints, floats = plan.setup_tables
+    setups = plan.sensors.setups
     key, gop = plan.sensors.size_keys[0], int(number(CODEC, "gop"))
     start, mean = camera.gop_start(key, gop), means(plan, DAY)[0]
     frame = (gop - start) % gop + 1  # the first P frame of a group
     size = camera.video_bytes(
-        ints, floats, plan.eyes.sights, 0, key, start, frame, 100_000, sight.unseen(DAY)
+        setups, plan.eyes.sights, 0, key, start, frame, 100_000, sight.unseen(DAY)
     )
     law = 1.0 + number(CODEC, "p_variation") * spread(key, frame)
     assert size == math.floor(mean * law + 0.5)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Floats, Ints, Keys
+from fleet.arrays import Ints, Keys
 from fleet.columns.crossing import ALL, cross
 from fleet.columns.hop import Hop
 from fleet.kernel import inlined, kernel
@@ -63,23 +63,7 @@ from fleet.model.frames import (
 from fleet.model.link import Ports
 from fleet.model.radio import Timers, wake
 from fleet.model.scene import second_of
-from fleet.model.setup import COMPUTE_NS as SETUP_COMPUTE_NS
-from fleet.model.setup import (
-    FETCH_NS,
-    GOP,
-    METADATA_MOST,
-    OCCUPY_NS,
-    ON_SENSOR,
-    PER_MESSAGE,
-    PER_SEGMENT,
-    PUBLISH_CHANGE,
-    PUBLISH_EVERY,
-    PUBLISH_INTERVAL_NS,
-    READ_NS,
-    SEGMENT,
-)
-from fleet.model.setup import SENSE_NS as SETUP_SENSE_NS
-from fleet.model.setup import SIGHT as SIGHT_TRACE
+from fleet.model.setup import Setups
 from fleet.model.sight import Sights, found, pick
 
 
@@ -104,7 +88,7 @@ class Sensors(NamedTuple):
         ends_at_site: whether results are made and used at the site.
         timers: of the sensors' radios.
         trace_ns: capture times of all traces.
-        ints, floats: the tables of setups.
+        setups: the table of setups.
         sights: the traces of what eyes see.
         end_ns: end of the run.
     """
@@ -116,8 +100,7 @@ class Sensors(NamedTuple):
     ends_at_site: NDArray[np.bool_]
     timers: Timers
     trace_ns: Ints
-    ints: Ints
-    floats: Floats
+    setups: Setups
     sights: Sights
     end_ns: int
 
@@ -149,7 +132,7 @@ def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sen
 
 @inlined
 def _compute(
-    columns: Columns, i: int, s: int, k: int, ints: Ints, floats: Floats, sights: Sights,
+    columns: Columns, i: int, s: int, k: int, setups: Setups, sights: Sights,
     key: np.uint64, start: int, dsp: Dsps,
 ) -> int:  # fmt: skip
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
@@ -159,28 +142,28 @@ def _compute(
     """
     now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
     told = found(sights.rows, columns[SIGHT, i], objects)
-    if ints[k, ON_SENSOR] == 0:
-        columns[READY, i] = now + ints[k, SETUP_COMPUTE_NS]
+    if setups.on_sensor[k] == 0:
+        columns[READY, i] = now + setups.compute_ns[k]
     else:
-        fate = occupy(dsp, s, now, ints[k, OCCUPY_NS])
+        fate = occupy(dsp, s, now, setups.occupy_ns[k])
         columns[FATE, i] = fate
         if fate != IN_FLIGHT:
             columns[DONE, i] = now
             return ENDED
-        begun = dsp.free_ns[s] - ints[k, OCCUPY_NS]
-        columns[READY, i] = begun + ints[k, SETUP_COMPUTE_NS] + ints[k, FETCH_NS]
+        begun = dsp.free_ns[s] - setups.occupy_ns[k]
+        columns[READY, i] = begun + setups.compute_ns[k] + setups.fetch_ns[k]
         sent = published(
-            dsp, s, now, min(told, ints[k, METADATA_MOST]), ints[k, PUBLISH_EVERY],
-            ints[k, PUBLISH_INTERVAL_NS], ints[k, PUBLISH_CHANGE],
+            dsp, s, now, min(told, setups.metadata_most[k]), setups.publish_every[k],
+            setups.publish_interval_ns[k], setups.publish_change[k],
         )  # fmt: skip
     columns[SETUP, i] = k
     if sent:
         payload = payload_of(
-            ints, floats, sights, k, key, start, columns[FRAME, i], objects, columns[SIGHT, i]
+            setups, sights, k, key, start, columns[FRAME, i], objects, columns[SIGHT, i]
         )
         columns[PAYLOAD, i] = payload
         columns[BITS, i] = wire_bits(
-            payload, ints[k, PER_MESSAGE], ints[k, SEGMENT], ints[k, PER_SEGMENT]
+            payload, setups.per_message[k], setups.segment[k], setups.per_segment[k]
         )
     columns[CLOCK, i] = columns[READY, i]
     return COMPUTING
@@ -188,7 +171,7 @@ def _compute(
 
 @inlined
 def _leave(
-    columns: Columns, i: int, s: int, ints: Ints, sights: Sights, at_site: bool, since_ns: int,
+    columns: Columns, i: int, s: int, setups: Setups, sights: Sights, at_site: bool, since_ns: int,
     sensors: Ints, spent: Ints,
 ) -> int:  # fmt: skip
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
@@ -196,8 +179,8 @@ def _leave(
     The setup is the one that computed it: another may stand there by now.
     """
     ready, k = columns[READY, i], columns[SETUP, i]
-    ended = ready - ints[k, FETCH_NS]
-    computing = measured_ns(ended - ints[k, SETUP_COMPUTE_NS], ended, since_ns)
+    ended = ready - setups.fetch_ns[k]
+    computing = measured_ns(ended - setups.compute_ns[k], ended, since_ns)
     sensors[s, COMPUTE_NS] += computing
     spent[k] += computing
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
@@ -206,7 +189,7 @@ def _leave(
         columns[DONE, i] = ready
         return ENDED
     told = found(sights.rows, columns[SIGHT, i], columns[OBJECTS, i])
-    message = metadata_part(payload, message_part(ints, k, told))
+    message = metadata_part(payload, message_part(setups, k, told))
     sensors[s, SENT_FRAMES] += 1
     sensors[s, SENT_PAYLOAD] += payload
     sensors[s, SENT_BITS] += bits
@@ -281,14 +264,14 @@ def _advance(
     """Do what `advance` says; return how many are on the wire and held."""
     setup_of, clocks, dsp, down, used = states
     capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
-    ints, floats, sights, end_ns = about[7:]
+    setups, sights, end_ns = about[7:]
     link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
         s = mine[j]
         k, link = setup_of[s], link_of[s]
-        start, sending = gop_start(size_keys[s], ints[k, GOP]), False
+        start, sending = gop_start(size_keys[s], setups.gop[k]), False
         while True:
             if h < len(older) and columns[SENSOR, older[h]] == s:
                 i, stage = older[h], stage_of[h]
@@ -298,20 +281,20 @@ def _advance(
                 f += 1
                 objects, light = view[second - first_second, j], lights[second - first_second]
                 sight = live[f - 1] if len(live) else pick(
-                    sights, ints[k, SIGHT_TRACE], light, objects, sight_keys[s], second,
+                    sights, setups.sight[k], light, objects, sight_keys[s], second,
                     clocks.next_frame[s],
                 )  # fmt: skip
                 stage = _capture(
                     columns, i, s, objects, sight, capture_keys[s], trace_ns, clocks, down[s],
-                    ints[k, SETUP_SENSE_NS], sensors,
+                    setups.sense_ns[k], sensors,
                 )  # fmt: skip
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                _read_out(columns, i, s, ints[k, READ_NS], since_ns, sensors)
-                stage = _compute(columns, i, s, k, ints, floats, sights, size_keys[s], start, dsp)
+                _read_out(columns, i, s, setups.read_ns[k], since_ns, sensors)
+                stage = _compute(columns, i, s, k, setups, sights, size_keys[s], start, dsp)
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, ints, sights, at_site[s], since_ns, sensors, spent)
+                stage = _leave(columns, i, s, setups, sights, at_site[s], since_ns, sensors, spent)
                 if stage == ARRIVING:
                     wake(
                         columns, i, s, radio_keys[s], timers, link >= 0, sending, end_ns, used,

@@ -166,7 +166,6 @@ class Devices:
 
 
 def _about(plan: Plan) -> Sensors:
-    ints, floats = plan.setup_tables
     return Sensors(
         capture_keys=plan.sensors.capture_keys,
         size_keys=plan.sensors.size_keys,
@@ -175,8 +174,7 @@ def _about(plan: Plan) -> Sensors:
         ends_at_site=plan.ends_at_site,
         timers=plan.timers,
         trace_ns=plan.sensors.trace_ns,
-        ints=ints,
-        floats=floats,
+        setups=plan.sensors.setups,
         sights=plan.eyes.sights,
         end_ns=plan.end_ns,
     )

@@ -12,7 +12,6 @@ from fleet.eyes.eye import Eye, Moment
 from fleet.model import capture
 from fleet.model.capture import Clocks
 from fleet.model.scene import SECOND_NS
-from fleet.model.setup import SIGHT
 from fleet.plan.plan import Plan
 
 
@@ -95,7 +94,7 @@ def moment(
     second, into_ns = divmod(at_ns, SECOND_NS)
     num, den = int(clock.num), int(clock.den)
     return Moment(
-        eye=int(plan.setup_tables[0][setup, SIGHT]),
+        eye=int(plan.sensors.setups.sight[setup]),
         light=light,
         key=int(plan.sensors.sight_keys[sensor]),
         second=second,

@@ -23,26 +23,9 @@ import math
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints
 from fleet.chance import exponential, mix64, spread
 from fleet.kernel import inlined, kernel
-from fleet.model.setup import (
-    EXPONENTIAL_SIZES,
-    GOP,
-    I_BYTES,
-    I_VARIATION,
-    METADATA_BASE,
-    METADATA_BASE64,
-    METADATA_ENVELOPE,
-    METADATA_MOST,
-    METADATA_PER_OBJECT,
-    MOVING_BYTES,
-    P_VARIATION,
-    PIXELS_BASE,
-    PIXELS_PER_OBJECT,
-    STILL_BYTES,
-    TRACED_BYTES,
-)
+from fleet.model.setup import Setups
 from fleet.model.sight import I_PPM, LIVE, P_PPM, Sights, found, light_of
 
 MIN_FRAME_BYTES = 64
@@ -56,22 +39,20 @@ def gop_start(key: int | np.uint64, gop: int) -> int:
 
 @inlined
 def video_bytes(
-    ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, start: int,
+    setups: Setups, sights: Sights, k: int, key: int | np.uint64, start: int,
     frame: int, objects: int, row: int,
 ) -> int:  # fmt: skip
     """Return the bytes of an encoded frame; the arguments are those of `payload_of`."""
     light = light_of(sights.rows, row)
-    is_intra = np.uint64(frame + start) % np.uint64(ints[k, GOP]) == 0
-    size, i_mean = floats[k, I_BYTES + light], floats[k, I_BYTES + light]
+    is_intra = np.uint64(frame + start) % np.uint64(setups.gop[k]) == 0
+    size, i_mean = setups.i_bytes[k, light], setups.i_bytes[k, light]
     if not is_intra:
-        size = min(
-            i_mean, floats[k, STILL_BYTES + light] + floats[k, MOVING_BYTES + light] * objects
-        )
-    if 0 <= row < LIVE and ints[k, TRACED_BYTES] == 1:
+        size = min(i_mean, setups.still_bytes[k, light] + setups.moving_bytes[k, light] * objects)
+    if 0 <= row < LIVE and setups.traced_bytes[k] == 1:
         size += i_mean * (1e-6 * sights.rows[row, I_PPM if is_intra else P_PPM])
     else:
-        z = exponential(key, frame) - 1.0 if ints[k, EXPONENTIAL_SIZES] else spread(key, frame)
-        size *= 1.0 + floats[k, I_VARIATION if is_intra else P_VARIATION] * z
+        z = exponential(key, frame) - 1.0 if setups.exponential_sizes[k] else spread(key, frame)
+        size *= 1.0 + (setups.i_variation[k] if is_intra else setups.p_variation[k]) * z
     return int(max(MIN_FRAME_BYTES, math.floor(size + 0.5)))
 
 
@@ -83,11 +64,11 @@ def metadata_bytes(objects: int, base: int, per_object: int, base64: int, envelo
 
 
 @inlined
-def message_part(ints: Ints, k: int, objects: int) -> int:
+def message_part(setups: Setups, k: int, objects: int) -> int:
     """Return the bytes of metadata that setup `k` sends about some objects."""
     return metadata_bytes(
-        min(objects, ints[k, METADATA_MOST]), ints[k, METADATA_BASE],
-        ints[k, METADATA_PER_OBJECT], ints[k, METADATA_BASE64], ints[k, METADATA_ENVELOPE],
+        min(objects, setups.metadata_most[k]), setups.metadata_base[k],
+        setups.metadata_per_object[k], setups.metadata_base64[k], setups.metadata_envelope[k],
     )  # fmt: skip
 
 
@@ -99,16 +80,15 @@ def metadata_part(payload: int, message: int) -> int:
 
 @inlined
 def payload_of(
-    ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, start: int,
+    setups: Setups, sights: Sights, k: int, key: int | np.uint64, start: int,
     frame: int, objects: int, row: int,
 ) -> int:  # fmt: skip
     """Return the bytes that setup `k` sends of a frame, at least one.
 
     Args:
-        ints: table of setups, integers.
-        floats: table of setups, numbers.
+        setups: table of setups.
         sights: the traces of what eyes see.
-        k: row of both tables.
+        k: row of it.
         key: the sensor's size key.
         start: `gop_start` of it.
         frame: frame number.
@@ -116,21 +96,21 @@ def payload_of(
         row: what the eye sees of it: a row of the traces, what was found live, or `unseen`.
     """
     told = found(sights.rows, row, objects)
-    size = message_part(ints, k, told) + ints[k, PIXELS_BASE]
-    size += ints[k, PIXELS_PER_OBJECT] * min(told, ints[k, METADATA_MOST])
-    if floats[k, I_BYTES] > 0.0:
-        size += video_bytes(ints, floats, sights, k, key, start, frame, objects, row)
+    size = message_part(setups, k, told) + setups.pixels_base[k]
+    size += setups.pixels_per_object[k] * min(told, setups.metadata_most[k])
+    if setups.i_bytes[k, 0] > 0.0:
+        size += video_bytes(setups, sights, k, key, start, frame, objects, row)
     return int(max(1, size))
 
 
 @kernel
 def payload_bytes(
-    ints: Ints, floats: Floats, sights: Sights, k: int, key: int | np.uint64, frame: int,
+    setups: Setups, sights: Sights, k: int, key: int | np.uint64, frame: int,
     objects: int, row: int,
 ) -> int:  # fmt: skip
     """Return what `payload_of` does, for one frame."""
-    start = gop_start(key, ints[k, GOP])
-    return payload_of(ints, floats, sights, k, key, start, frame, objects, row)
+    start = gop_start(key, setups.gop[k])
+    return payload_of(setups, sights, k, key, start, frame, objects, row)
 
 
 @inlined

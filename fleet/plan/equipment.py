@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleet.catalog import Reader
 from fleet.model.camera import wire_bits
 from fleet.model.setup import Setups
+from fleet.model.sight import LIGHTS
 from fleet.plan import dsp, pictures, video
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.publish import parse_publish
@@ -314,12 +313,9 @@ def message_bits(reader: Reader, payload: int) -> int:
 
 def table(setups: Sequence[Setup]) -> Setups:
     """Return the setup table of some setups."""
-    floats = {f for f, kind in Setups.__annotations__.items() if "Floats" in str(kind)}
-    columns: dict[str, NDArray[Any]] = {
-        field: np.array(
-            [setup.row[field] for setup in setups],
-            dtype=np.float64 if field in floats else np.int64,
-        )
-        for field in Setups._fields
-    }
-    return Setups(**columns)
+    table = Setups.zeros(len(setups))
+    for name, kind in Setups.__annotations__.items():
+        names = [name] if kind != "ByLight" else [name.replace("bytes", at) for at in LIGHTS]
+        values = np.array([[setup.row[n] for n in names] for setup in setups])
+        table[name] = values if kind == "ByLight" else values[:, 0]
+    return table

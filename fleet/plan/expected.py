@@ -131,14 +131,10 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
     In each of some moments an I frame and some P frames are drawn, weighed as in their group of
     pictures.
     """
-    ints, floats = plan.setup_tables
+    setups = plan.sensors.setups
     setup = int(plan.sensors.setup_of[mine[0]])
-    gop = int(plan.sensors.setups.gop[setup])
-    protocol = (
-        plan.sensors.setups.per_message,
-        plan.sensors.setups.segment,
-        plan.sensors.setups.per_segment,
-    )
+    gop = int(setups.gop[setup])
+    protocol = setups.per_message, setups.segment, setups.per_segment
     on_wire = [int(column[setup]) for column in protocol]
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
     total: Floats = np.zeros(3)
@@ -151,14 +147,14 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
         objects = scene.poisson(plan.sensors.scene_keys[s], (1 << 40) + moment * 65536, none)
         light, key = int(light_by_second(plan, second, 1)[0]), plan.sensors.size_keys[s]
         first = int(at_ns * 1e-9 * fps) // gop * gop + (gop - gop_start(key, gop)) % gop
-        trace = -1 if plan.eyes.looks_live else int(plan.sensors.setups.sight[setup])
+        trace = -1 if plan.eyes.looks_live else int(setups.sight[setup])
         for k in range(_FRAMES):
             frame = first + k * max(1, gop // _FRAMES)
             row = sight.picked(
                 plan.eyes.sights, trace, light, objects, plan.sensors.sight_keys[s], second, frame
             )
             payload = camera.payload_bytes(
-                ints, floats, plan.eyes.sights, setup, key, frame, objects, row
+                setups, plan.eyes.sights, setup, key, frame, objects, row
             )
             bits = float(camera.wire_bits(payload, *on_wire))
             total += weights[k] * np.array([payload, bits, bits * bits])

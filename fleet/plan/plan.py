@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Ints
 from fleet.model.frames import LEVELS
 from fleet.model.radio import Timers
-from fleet.model.setup import tables
 from fleet.plan.digest import digest
 from fleet.plan.groups import Control, Eyes, Links, Money, Notes, Pool, Pools, Scene, Sensors
 
@@ -83,11 +82,6 @@ class Plan:
                 for f in Timers._fields
             )
         )
-
-    @cached_property
-    def setup_tables(self) -> tuple[Ints, Floats]:
-        """Return the setups as kernels take them (`fleet.model.setup.tables`)."""
-        return tables(self.sensors.setups)
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""

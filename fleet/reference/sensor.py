@@ -86,10 +86,10 @@ class Sensor:
 
     def payload_bytes(self, frame: int, objects: int, row: int) -> int:
         """Return the bytes of what is sent of a frame."""
-        ints, floats = self.plan.setup_tables
+        setups = self.plan.sensors.setups
         key, sights = self.plan.sensors.size_keys[self.index], self.plan.eyes.sights
-        return camera.payload_bytes(ints, floats, sights, self.setup, key, frame, objects, row)
+        return camera.payload_bytes(setups, sights, self.setup, key, frame, objects, row)
 
     def message_bytes(self, setup: int, objects: int) -> int:
         """Return how many of the bytes that a setup sends are metadata."""
-        return camera.message_part(self.plan.setup_tables[0], setup, objects)
+        return camera.message_part(self.plan.sensors.setups, setup, objects)

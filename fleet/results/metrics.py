@@ -27,7 +27,6 @@ from fleet.model.books import (
     STARTED,
 )
 from fleet.model.frames import LEVELS, LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED
-from fleet.model.setup import SIGHT
 from fleet.plan.standins import StandIn
 from fleet.results.accuracy import accuracy
 from fleet.results.cost import cost_usd_per_sensor_month
@@ -281,7 +280,7 @@ def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """
     plan, counts = outcome.plan, outcome.tally.sensors
     sensors, setups = _setups_over_time(outcome)
-    sight, of = plan.setup_tables[0][setups, SIGHT], plan.sensors.group_of[sensors]
+    sight, of = plan.sensors.setups.sight[setups], plan.sensors.group_of[sensors]
     return {
         name: {
             "sensors": int((plan.sensors.group_of == g).sum()),

@@ -22,7 +22,6 @@ from fleet.eyes.task_tables import SITES
 from fleet.model.books import BIN_NS, FATE_0
 from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED
 from fleet.model.scene import SECOND_NS
-from fleet.model.setup import SIGHT
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 from fleet.results.setups import setups_at
@@ -130,5 +129,5 @@ def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) 
 def _eyes(plan: Plan, sensors: Ints, windows: Windows) -> Ints:
     """Return whose sight each sensor has as each window begins; shape (windows, sensors)."""
     setups = setups_at(plan, sensors, windows.starts * SECOND_NS)
-    sight: Ints = plan.setup_tables[0][setups, SIGHT]
+    sight: Ints = plan.sensors.setups.sight[setups]
     return sight

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fleet.model import capture
-from fleet.model.setup import SIGHT
 from fleet.plan import expected
 from fleet.plan.groups import EVENT_NAMES
 from fleet.plan.light import light_spans
@@ -78,5 +77,5 @@ def live_core_hours(plan: Plan) -> float:
         *(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes.networks),
         0.0,
     ]  # the last: of none
-    of_sensor = np.array(costs)[plan.setup_tables[0][plan.sensors.setup_of, SIGHT]]
+    of_sensor = np.array(costs)[plan.sensors.setups.sight[plan.sensors.setup_of]]
     return round(float((per_s * of_sensor).sum()) * plan.end_ns / 1e9 / 3600, 3)
