@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import ray
 from ray._private import ray_constants
-from ray._raylet import AuthenticationTokenLoader, Config
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
