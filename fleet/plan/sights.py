@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from fleet.catalog import Reader
-from fleet.eyes import replay
+from fleet.eyes import replay, user_traces
 from fleet.eyes.clip import VIEWS
 from fleet.eyes.eye import RAW_NAME, Eye, live_scenes
 from fleet.eyes.packaged import packaged
@@ -22,7 +23,7 @@ from fleet.plan.apps import indoors, word
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.standins import StandIn
-from fleet.scenario.load import did_you_mean
+from fleet.scenario.load import Scenario, did_you_mean
 
 
 def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
@@ -96,7 +97,7 @@ def build(draft: Draft) -> Seen:
         return Seen(sight.none(), (), (), ())
     if model.inference == "live":
         return _live(draft)
-    own = None if model.traces is None else draft.scenario.folder / model.traces
+    own = _own_traces(draft.scenario)
     traced = set(replay.known(own))
     named = sorted({name for _, _, name in traced})
     _check_asked(draft, named, f"there are traces of {', '.join(named)}")
@@ -112,6 +113,17 @@ def build(draft: Draft) -> Seen:
     return Seen(
         _joined(chosen, found, scenes), tuple(chosen), tuple(scenes), _stand_ins(draft, chosen)
     )
+
+
+def _own_traces(scenario: Scenario) -> Path | None:
+    """Return where a scenario's own traces lie, if it has any."""
+    named = scenario.model.traces
+    if named is None:
+        return None
+    path = scenario.path(named, "traces")
+    for file in user_traces.files_of(path):
+        scenario.path(str(file), "traces")
+    return path
 
 
 def _live(draft: Draft) -> Seen:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,16 +55,46 @@ class Scenario:
         return InputError(f"{place}: {problem}")
 
     def file(self, name: str, *keys: str | int) -> Path:
-        """Return the path of a file that the scenario names, inside its folder.
+        """Return the path of a file that the scenario names; see `path`.
 
         Raises:
             InputError: the file is missing or outside the scenario's folder.
         """
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            raise self.error(keys, f"'{name}' is outside the scenario's folder; move it inside")
-        if not path.is_file():
+        path = self.path(name, *keys)
+        if not _is(path.is_file):
             raise self.error(keys, f"file '{name}' not found beside the scenario")
+        return path
+
+    def files(self, name: str, ends: Sequence[str], *keys: str | int) -> list[Path]:
+        """Return the files of a folder whose names end so, in either case, in order; see `path`.
+
+        Raises:
+            InputError: the folder is missing, or it or a file is outside the scenario's folder.
+        """
+        folder = self.path(name, *keys)
+        if not _is(folder.is_dir):
+            raise self.error(keys, f"folder '{name}' not found beside the scenario")
+        found = [file for file in folder.iterdir() if file.suffix.lower() in ends]
+        for file in found:
+            self.path(str(file), *keys)
+        return sorted(found)
+
+    def path(self, name: str, *keys: str | int) -> Path:
+        """Return the path of a file or folder that the scenario names, links followed.
+
+        It lies inside the scenario's folder, as the scenario may be a stranger's, or is named by an
+        override, and so by the caller.
+
+        Raises:
+            InputError: it is neither.
+        """
+        path = (self.folder / name).resolve()
+        inside = path.is_relative_to(self.folder.resolve())
+        if not inside and _asked(self.overrides, keys) is None:
+            raise self.error(
+                keys, f"'{name}' is outside the scenario's folder; move it inside, or name it"
+                f" yourself: --set {_dotted(keys)}={name}"
+            )  # fmt: skip
         return path
 
 
@@ -133,11 +163,27 @@ def _replaced(node: Any, keys: list[str], value: Value, override: str) -> Any:
 
 def _place(document: Document, keys: Keys, overrides: Sequence[str]) -> str:
     """Return where a value stands: the file and its line, or the option that replaced it."""
+    override = _asked(overrides, keys)
+    if override is not None:
+        return f"--set {override}: {_dotted(keys)}"
+    return f"{document.path}:{document.line_of(keys)} {_dotted(keys)}"
+
+
+def _asked(overrides: Sequence[str], keys: Keys) -> str | None:
+    """Return the override that says what stands at a place, if one does."""
     for override in reversed(overrides):
         path = override.partition("=")[0].strip().split(".")
         if [str(key) for key in keys[: len(path)]] == path:
-            return f"--set {override}: {_dotted(keys)}"
-    return f"{document.path}:{document.line_of(keys)} {_dotted(keys)}"
+            return override
+    return None
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Return whether a path is of a kind; one that no file can have is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _dotted(keys: Keys) -> str:
