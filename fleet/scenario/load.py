@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from fleet.errors import InputError
 from fleet.scenario import strict_yaml
+from fleet.scenario.override import dotted, named_by, replaced
 from fleet.scenario.quantities import FORMS
 from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Document, Keys, Value
@@ -90,10 +91,10 @@ class Scenario:
         """
         path = (self.folder / name).resolve()
         inside = path.is_relative_to(self.folder.resolve())
-        if not inside and _asked(self.overrides, keys) is None:
+        if not inside and named_by(self.overrides, dotted(keys)) is None:
             raise self.error(
                 keys, f"'{name}' is outside the scenario's folder; move it inside, or name it"
-                f" yourself: --set {_dotted(keys)}={name}"
+                f" yourself: --set {dotted(keys)}={name}"
             )  # fmt: skip
         return path
 
@@ -125,7 +126,7 @@ def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Scenario:
 def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
     data = document.data
     for override in overrides:
-        data = _override(data, override)
+        data = replaced(data, override)
     try:
         model = ScenarioModel.model_validate(data)
     except ValidationError as error:
@@ -135,47 +136,13 @@ def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
     return Scenario(model, document, tuple(overrides), data, digest)
 
 
-def _override(data: dict[str, Value], override: str) -> dict[str, Value]:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {override}: write key.path=value, such as cloud.servers=4")
-    value = strict_yaml.loads(f"value: {text}", f"--set {key}").data["value"]
-    replaced: dict[str, Value] = _replaced(data, key.strip().split("."), value, override)
-    return replaced
-
-
-def _replaced(node: Any, keys: list[str], value: Value, override: str) -> Any:
-    """Return a copy of a node with one value in it replaced."""
-    if not keys:
-        return value
-    head, *rest = keys
-    if isinstance(node, list):
-        if not head.isdigit() or int(head) >= len(node):
-            raise InputError(f"--set {override}: '{head}' is not one of the {len(node)} positions")
-        return [
-            _replaced(item, rest, value, override) if i == int(head) else item
-            for i, item in enumerate(node)
-        ]
-    if node is not None and not isinstance(node, dict):
-        raise InputError(f"--set {override}: there is nothing below '{node}' to set '{head}' in")
-    return {**(node or {}), head: _replaced((node or {}).get(head), rest, value, override)}
-
-
 def _place(document: Document, keys: Keys, overrides: Sequence[str]) -> str:
     """Return where a value stands: the file and its line, or the option that replaced it."""
-    override = _asked(overrides, keys)
+    place = dotted(keys)
+    override = named_by(overrides, place)
     if override is not None:
-        return f"--set {override}: {_dotted(keys)}"
-    return f"{document.path}:{document.line_of(keys)} {_dotted(keys)}"
-
-
-def _asked(overrides: Sequence[str], keys: Keys) -> str | None:
-    """Return the override that says what stands at a place, if one does."""
-    for override in reversed(overrides):
-        path = override.partition("=")[0].strip().split(".")
-        if [str(key) for key in keys[: len(path)]] == path:
-            return override
-    return None
+        return f"--set {override}: {place}"
+    return f"{document.path}:{document.line_of(keys)} {place}"
 
 
 def _is(kind: Callable[[], bool]) -> bool:
@@ -184,13 +151,6 @@ def _is(kind: Callable[[], bool]) -> bool:
         return kind()
     except OSError:
         return False
-
-
-def _dotted(keys: Keys) -> str:
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text or "(top)"
 
 
 def _input_error(
