@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,13 +28,21 @@ def passing_folder(prefix: str = "fleet-", parent: Path | None = None) -> Iterat
 
     Args:
         prefix: its name begins so.
-        parent: where it is made; None: where the system keeps such.
+        parent: where it is made, open to whom the caller's umask says, as what is in it may move
+            to a place that stays; None: where the system keeps such, open to nobody else.
     """
     with contextlib.ExitStack() as until_then:
         with whole():
-            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            folder = _made(parent, prefix) if parent else Path(tempfile.mkdtemp(prefix=prefix))
             until_then.enter_context(passing(folder))
         yield folder
+
+
+def _made(parent: Path, prefix: str) -> Path:
+    """Make a folder of a new name."""
+    folder = parent / f"{prefix}{secrets.token_hex(4)}"
+    folder.mkdir()
+    return folder
 
 
 def remove(path: Path) -> None:

@@ -168,8 +168,9 @@ def test_actors_that_die_again_and_again_end_the_run(tmp_path: Path) -> None:
 
 def scenario_file(folder: Path) -> Path:
     """Write a scenario that takes some seconds in 200 windows."""
-    for name in ("catalogue", "demand.csv", "no-sites.csv"):
-        (folder / name).symlink_to(worlds.HERE / name)
+    shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
+    for name in ("demand.csv", "no-sites.csv"):
+        shutil.copy(worlds.HERE / name, folder)
     path = folder / "busy.yaml"
     path.write_text(json.dumps(worlds.scenario(**BUSY, duration="40 s")))
     return path

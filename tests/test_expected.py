@@ -152,7 +152,7 @@ def test_expected_frames_know_of_changes_of_rate() -> None:
 
 def test_a_sensor_that_sends_nothing_waits_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("t_s,id\n1,cam-0\n2,cam-0\n")
-    (tmp_path / "catalogue").symlink_to(worlds.HERE / "catalogue")
+    shutil.copytree(worlds.HERE / "catalogue", tmp_path / "catalogue")
     trace = {"file": "t.csv", "column": "t_s", "sensor": "id"}
     data = worlds.scenario()
     data["sensors"]["cam"] |= {"count": 2, "capture": {"trace": trace}}
@@ -167,11 +167,12 @@ def test_check_prints_it(tmp_path: Any) -> None:
     shutil.copy(worlds.HERE / "demand.csv", tmp_path)
     path = tmp_path / "s.yaml"
     path.write_text(json.dumps(busy()))
-    said = CliRunner().invoke(app, ["check", str(path)])
+    check = ["check", str(path), "--set", f"traces={worlds.traces()}"]
+    said = CliRunner().invoke(app, check)
     assert said.exit_code == 0
     assert "edge, edge: 'box' is 20 boxes, one a site" in said.output
     assert "cloud, servers of cloud: 200 of " in said.output
-    asked = CliRunner().invoke(app, ["check", str(path), "--json"])
+    asked = CliRunner().invoke(app, [*check, "--json"])
     facts = json.loads(asked.output)["expected_load"]
     assert facts["cloud"]["servers"]["cloud"]["offered_per_s"] == pytest.approx(200)
     assert list(load_lines("cloud", facts["cloud"]))

@@ -16,6 +16,7 @@ from fleet.lab.convert.onnx_writer import onnx_package
 from fleet.lab.networks import detector, families
 from fleet.lab.networks.detector import Detector
 from fleet.lab.networks.picture import fitted, in_picture, scale_of
+from fleet.lab.networks.session import Session
 
 
 def area_mean(pixels: np.ndarray, size: tuple[int, int], at: tuple[int, int, int]) -> int:
@@ -110,9 +111,9 @@ def test_models_that_are_no_detectors() -> None:
 
 
 def test_numbers_and_classes_in_metadata() -> None:
-    def session(**metadata: str) -> families.Session:
+    def session(**metadata: str) -> Session:
         data = net([node("Relu", ["x"], ["y"])], [("x", [1])], ["y"], metadata=metadata)
-        return families.Session(data, "m")
+        return Session(data, "m")
 
     assert families.number(session(stride="8"), "stride") == 8
     for wrong in ("", "x", "0", "-1", "inf", "nan"):

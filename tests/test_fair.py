@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def test_a_rate_may_be_of_one_group_and_of_sensors_that_are_placed() -> None:
 
 
 def test_times_of_a_trace_have_no_rate(tmp_path: Path) -> None:
-    (tmp_path / "catalogue").symlink_to(worlds.HERE / "catalogue")
+    shutil.copytree(worlds.HERE / "catalogue", tmp_path / "catalogue")
     (tmp_path / "t.csv").write_text("t_s\n0.5\n")
     data = slow()
     data["sensors"]["cam"]["capture"] = {"trace": {"file": "t.csv", "column": "t_s"}}
@@ -132,7 +133,7 @@ def grid(**changes: Any) -> tuple[str, str]:
 @pytest.fixture
 def sites(tmp_path: Path) -> Path:
     """Return the folder of the tests' catalogue and of a table of two sites in the north."""
-    (tmp_path / "catalogue").symlink_to(worlds.HERE / "catalogue")
+    shutil.copytree(worlds.HERE / "catalogue", tmp_path / "catalogue")
     header = "id,kind,subtype,size,lon,lat,cell,footfall_rank\n"
     (tmp_path / "sites.csv").write_text(header + "a,shop,,,24.9,60.1,c,0\nb,shop,,,25.0,60.2,c,1\n")
     (tmp_path / "far.csv").write_text(header + "a,shop,,,-30,40,c,0\n")

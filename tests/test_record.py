@@ -135,7 +135,8 @@ def test_a_result_folder_can_be_checked_and_run_anywhere(tmp_path: Path) -> None
     data = worlds.scenario(catalogue="own", city={"demand": "people.csv"}, traces=worlds.traces())
     data["sensors"]["cam"]["capture"] = {"trace": {"file": "times.csv", "column": "t_ms"}}
     del data["sensors"]["cam"]["rate"]
-    loaded = loads(json.dumps(data), str(home / "mine.yaml"))
+    asked = [f"traces={worlds.traces()}"]  # they lie elsewhere
+    loaded = loads(json.dumps(data), str(home / "mine.yaml"), asked)
     first = fleet.run(loaded, executor="local", save=home / "out")
     inputs = json.loads((home / "out" / "run.json").read_text())["inputs"]
     assert set(inputs) >= {"people.csv", "times.csv", "own/links.csv", worlds.traces()}
@@ -144,7 +145,9 @@ def test_a_result_folder_can_be_checked_and_run_anywhere(tmp_path: Path) -> None
     assert inputs["people.csv"]["sha256"] == digest
     shutil.move(home / "out", tmp_path / "elsewhere")
     shutil.rmtree(home)
-    again = fleet.run(tmp_path / "elsewhere", executor="local")
+    again = fleet.run(
+        tmp_path / "elsewhere", overrides={"traces": worlds.traces()}, executor="local"
+    )
     assert again.summary["fingerprint"] == first.summary["fingerprint"]
     assert again.summary["run_id"] == first.summary["run_id"]
 

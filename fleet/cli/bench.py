@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from fleet import doors
 
 
 def bench(
@@ -24,7 +25,7 @@ def bench(
 
     with progress_bar() as progress:
         report = Bench(size, progress).run()
-    text = json.dumps(report.as_data(), indent=1, ensure_ascii=False)
+    text = doors.json_text(report.as_data())
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n")

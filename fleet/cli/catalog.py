@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fleet import doors
 from fleet.cli.run import load_scenario
 from fleet.errors import InputError
 
@@ -36,7 +36,7 @@ def catalog(
         kinds = list(known.kinds_of(item))
     if as_json:
         data = [row for k in kinds for row in show.as_data(known, k, item)]
-        typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text(data))
         return
     out = console()
     for of in kinds:

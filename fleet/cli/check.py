@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from fleet import doors
 from fleet.cli.run import ScenarioPath, Sets, load_scenario
 
 
@@ -26,7 +26,7 @@ def check(
     objectives(loaded)
     facts = plan_facts(plans(loaded))
     if as_json:
-        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text(facts))
         return
     out = console()
     out.print(f"{scenario} is fine.")
@@ -39,4 +39,4 @@ def schema() -> None:
     from fleet.scenario.schema import ScenarioModel
 
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fleet scenario"}
-    typer.echo(json.dumps(found | ScenarioModel.model_json_schema(), indent=1, ensure_ascii=False))
+    typer.echo(doors.json_text(found | ScenarioModel.model_json_schema()))

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from fleet import interrupt
+from fleet import doors, interrupt
 from fleet.errors import FleetError, InputError
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
@@ -81,7 +81,7 @@ def code_of(call: Callable[[], Any]) -> int:
         code, said = _verdict(error)
         if sys.stderr is not None:
             for line in (said, *notes):
-                print(f"fleet: {line}", file=sys.stderr)  # noqa: T201
+                print(f"fleet: {doors.terminal(line)}", file=sys.stderr)  # noqa: T201
         return code
     return 0
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from fleet import doors
 from fleet.errors import InputError
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ def list_(
         for asset in assets.ASSETS.values()
     ]  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text(rows))
         return
     table = Table(title=f"Kept in {assets.cache()}", title_justify="left")
     for column in _SHOWN:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from fleet import doors
 
 if TYPE_CHECKING:
     from fleet.lab.costs.profile import Profile
@@ -72,7 +73,7 @@ def profile(
     if output is not None:
         catalogue_rows.write(rows, output)
     if as_json:
-        typer.echo(json.dumps(as_data(measured, fit), indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text(as_data(measured, fit)))
         return
     out = console()
     for line in lines(measured, fit):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from fleet import doors
 from fleet.cli.run import MISSED
 
 
@@ -23,7 +23,7 @@ def selftest(
     with progress_bar() as progress:
         checks = theory.run(progress=progress)
     if as_json:
-        typer.echo(json.dumps([asdict(c) for c in checks], indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text([asdict(c) for c in checks]))
     else:
         console().print(proof.selftest_table(checks), markup=False)
         console().print(proof.verdict("Laws and identities", [c.passed for c in checks]))
@@ -46,7 +46,7 @@ def validate(
     with progress_bar() as progress:
         rows = published.run(group, lambda share: progress("validate", share))
     if as_json:
-        typer.echo(json.dumps([asdict(r) for r in rows], indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text([asdict(r) for r in rows]))
     else:
         for part in proof.validate_table(rows):
             console().print(part, markup=False)

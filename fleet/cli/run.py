@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fleet import doors
 from fleet.errors import InputError
 from fleet.interrupt import in_haste, whole
 from fleet.running.options import Engine, Options, Place
@@ -298,7 +298,7 @@ def _show(record: Record, as_json: bool) -> None:
     from fleet.show import terminal
 
     if as_json:
-        typer.echo(json.dumps(record.summary, indent=1, ensure_ascii=False))
+        typer.echo(doors.json_text(record.summary))
         return
     out = terminal.console()
     for table in terminal.comparison_tables(record, out):

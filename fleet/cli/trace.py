@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fleet import doors
 from fleet.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def trace(
         raise InputError("--models names no network; write one such as eye-small")
     found = summarise(_traced(seen, finders, settings, frames, output))
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in found], indent=1))
+        typer.echo(doors.json_text([asdict(row) for row in found]))
         return
     taken = f"{found[0].frames} frames at {seen.rate_fps:g} fps"
     title = f"{seen.name}: {taken}, {seen.view}, {seen.light}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -37,16 +36,9 @@ def catalogue(scenario: Scenario) -> Catalog:
     folder = scenario.model.catalogue
     if folder is None:
         return Catalog.load()
-    path = scenario.folder / folder
-    if not path.is_dir():
-        raise scenario.error(("catalogue",), f"folder '{folder}' not found beside the scenario")
-    own = dict(user_rows.read(file) for file in _ending(path, ".yaml", ".yml"))
-    return Catalog.load(_ending(path, ".csv"), own)
-
-
-def _ending(folder: Path, *ends: str) -> list[Path]:
-    """Return the files of a folder whose names end so, in either case, in order."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in ends)
+    rows = scenario.files(folder, (".yaml", ".yml"), "catalogue")
+    own = dict(user_rows.read(file) for file in rows)
+    return Catalog.load(scenario.files(folder, (".csv",), "catalogue"), own)
 
 
 def compile_plan(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from fleet.catalog import Reader
-from fleet.eyes import replay
+from fleet.eyes import replay, user_traces
 from fleet.eyes.clip import VIEWS
 from fleet.eyes.eye import RAW_NAME, Eye, live_scenes
 from fleet.eyes.packaged import packaged
@@ -22,7 +23,7 @@ from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Eyes
 from fleet.plan.standins import StandIn
-from fleet.scenario.load import did_you_mean
+from fleet.scenario.load import Scenario, did_you_mean
 
 
 def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
@@ -80,7 +81,7 @@ def build(draft: Draft) -> Eyes:
         return _seen(draft, sight.none(), (), ())
     if model.inference == "live":
         return _live(draft)
-    own = None if model.traces is None else draft.scenario.folder / model.traces
+    own = _own_traces(draft.scenario)
     traced = set(replay.known(own))
     named = sorted({name for _, _, name in traced})
     _check_asked(draft, named, f"there are traces of {', '.join(named)}")
@@ -109,6 +110,17 @@ def _seen(
         looks_live=draft.scenario.model.inference == "live",
         tasks=tuple(task_of(draft.reader, setup.use.app) for setup in draft.setups),
     )
+
+
+def _own_traces(scenario: Scenario) -> Path | None:
+    """Return where a scenario's own traces lie, if it has any."""
+    named = scenario.model.traces
+    if named is None:
+        return None
+    path = scenario.path(named, "traces")
+    for file in user_traces.files_of(path):
+        scenario.path(str(file), "traces")
+    return path
 
 
 def _live(draft: Draft) -> Eyes:

@@ -45,7 +45,6 @@ def new_folder(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise InputError(f"cannot write results to '{path}': {error.strerror}") from None
         yield temporary
-        temporary.chmod(0o755)
         _swap(temporary, path)
 
 

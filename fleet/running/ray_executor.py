@@ -7,6 +7,7 @@ Shards run ahead: while the regions take window k, the shards compute window k +
 from __future__ import annotations
 
 import os
+import secrets
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import ray
 from ray._private import ray_constants
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
 from fleet.arrays import Ints
 from fleet.engine.tally import Tally
@@ -34,6 +36,7 @@ AHEAD = 3
 MOST_RESTARTS = 3
 """How often actors are restarted without getting further than they had been."""
 
+_TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024
 # The C library gives large blocks back to the system at once, and each window takes them again: the
 # page faults cost a third of an actor's time. These let its processes keep what they have had.
@@ -49,7 +52,8 @@ _ACTOR_BYTES = 130_000_000
 def connect(address: str | None) -> dict[str, float]:
     """Start Ray on this machine, or join a cluster; return its resources.
 
-    A local Ray listens on loopback only and has no dashboard.
+    A local Ray listens on loopback only, knows nobody without a token that is made for it and kept
+    nowhere but in the environment of its processes, and has no dashboard.
 
     Raises:
         InputError: the cluster cannot be reached.
@@ -65,6 +69,8 @@ def connect(address: str | None) -> dict[str, float]:
     address = address or os.environ.get("RAY_ADDRESS")
     if not ray.is_initialized():
         _keep_to_loopback(address is None)
+        if address is None:
+            _set_token("token", secrets.token_hex(32))
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             with deaf():
@@ -78,6 +84,7 @@ def connect(address: str | None) -> dict[str, float]:
                         **common,
                     )
         except Exception as error:  # of many kinds; some are plain ones
+            _set_token(*_TOKEN_BEFORE)
             first = (str(error) or type(error).__name__).splitlines()[0]
             what = f"--ray-address {address}: cannot join Ray" if address else "cannot start Ray"
             raise InputError(f"{what}: {first}") from None
@@ -93,6 +100,21 @@ def _keep_to_loopback(alone: bool) -> None:
     ray_constants.ENABLE_RAY_CLUSTER = not alone
 
 
+_TOKEN_BEFORE = tuple(map(os.environ.get, _TOKEN))
+
+
+def _set_token(*told: str | None) -> None:
+    """Tell this process and those that it starts how a Ray knows its own, and by which token.
+
+    This process has read the variables when it imported Ray, and remembers a token.
+    """
+    for name, text in zip(_TOKEN, told, strict=True):
+        os.environ.pop(name, None)
+        os.environ |= {} if text is None else {name: text}
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
 def disconnect() -> None:
     """Leave Ray; a local one ends.
 
@@ -101,6 +123,7 @@ def disconnect() -> None:
     """
     if not pressed():
         ray.shutdown()
+        _set_token(*_TOKEN_BEFORE)
 
 
 def check_memory(actors: int) -> None:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from fleet.errors import InputError
 from fleet.scenario import strict_yaml
+from fleet.scenario.override import dotted, named_by, replaced
 from fleet.scenario.quantities import FORMS
 from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Document, Keys, Value
@@ -55,16 +56,46 @@ class Scenario:
         return InputError(f"{place}: {problem}")
 
     def file(self, name: str, *keys: str | int) -> Path:
-        """Return the path of a file that the scenario names, inside its folder.
+        """Return the path of a file that the scenario names; see `path`.
 
         Raises:
             InputError: the file is missing or outside the scenario's folder.
         """
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            raise self.error(keys, f"'{name}' is outside the scenario's folder; move it inside")
-        if not path.is_file():
+        path = self.path(name, *keys)
+        if not _is(path.is_file):
             raise self.error(keys, f"file '{name}' not found beside the scenario")
+        return path
+
+    def files(self, name: str, ends: Sequence[str], *keys: str | int) -> list[Path]:
+        """Return the files of a folder whose names end so, in either case, in order; see `path`.
+
+        Raises:
+            InputError: the folder is missing, or it or a file is outside the scenario's folder.
+        """
+        folder = self.path(name, *keys)
+        if not _is(folder.is_dir):
+            raise self.error(keys, f"folder '{name}' not found beside the scenario")
+        found = [file for file in folder.iterdir() if file.suffix.lower() in ends]
+        for file in found:
+            self.path(str(file), *keys)
+        return sorted(found)
+
+    def path(self, name: str, *keys: str | int) -> Path:
+        """Return the path of a file or folder that the scenario names, links followed.
+
+        It lies inside the scenario's folder, as the scenario may be a stranger's, or is named by an
+        override, and so by the caller.
+
+        Raises:
+            InputError: it is neither.
+        """
+        path = (self.folder / name).resolve()
+        inside = path.is_relative_to(self.folder.resolve())
+        if not inside and named_by(self.overrides, dotted(keys)) is None:
+            raise self.error(
+                keys, f"'{name}' is outside the scenario's folder; move it inside, or name it"
+                f" yourself: --set {dotted(keys)}={name}"
+            )  # fmt: skip
         return path
 
 
@@ -95,7 +126,7 @@ def loads(text: str, name: str, overrides: Sequence[str] = ()) -> Scenario:
 def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
     data = document.data
     for override in overrides:
-        data = _override(data, override)
+        data = replaced(data, override)
     try:
         model = ScenarioModel.model_validate(data)
     except ValidationError as error:
@@ -105,46 +136,21 @@ def _checked(document: Document, overrides: Sequence[str]) -> Scenario:
     return Scenario(model, document, tuple(overrides), data, digest)
 
 
-def _override(data: dict[str, Value], override: str) -> dict[str, Value]:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {override}: write key.path=value, such as cloud.servers=4")
-    value = strict_yaml.loads(f"value: {text}", f"--set {key}").data["value"]
-    replaced: dict[str, Value] = _replaced(data, key.strip().split("."), value, override)
-    return replaced
-
-
-def _replaced(node: Any, keys: list[str], value: Value, override: str) -> Any:
-    """Return a copy of a node with one value in it replaced."""
-    if not keys:
-        return value
-    head, *rest = keys
-    if isinstance(node, list):
-        if not head.isdigit() or int(head) >= len(node):
-            raise InputError(f"--set {override}: '{head}' is not one of the {len(node)} positions")
-        return [
-            _replaced(item, rest, value, override) if i == int(head) else item
-            for i, item in enumerate(node)
-        ]
-    if node is not None and not isinstance(node, dict):
-        raise InputError(f"--set {override}: there is nothing below '{node}' to set '{head}' in")
-    return {**(node or {}), head: _replaced((node or {}).get(head), rest, value, override)}
-
-
 def _place(document: Document, keys: Keys, overrides: Sequence[str]) -> str:
     """Return where a value stands: the file and its line, or the option that replaced it."""
-    for override in reversed(overrides):
-        path = override.partition("=")[0].strip().split(".")
-        if [str(key) for key in keys[: len(path)]] == path:
-            return f"--set {override}: {_dotted(keys)}"
-    return f"{document.path}:{document.line_of(keys)} {_dotted(keys)}"
+    place = dotted(keys)
+    override = named_by(overrides, place)
+    if override is not None:
+        return f"--set {override}: {place}"
+    return f"{document.path}:{document.line_of(keys)} {place}"
 
 
-def _dotted(keys: Keys) -> str:
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text or "(top)"
+def _is(kind: Callable[[], bool]) -> bool:
+    """Return whether a path is of a kind; one that no file can have is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _input_error(

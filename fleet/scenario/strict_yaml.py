@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import yaml
 
+from fleet import doors
 from fleet.errors import InputError
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
@@ -126,9 +127,8 @@ def _line_at(text: str, position: int) -> int:
 
 
 def _refusal(name: str, line: int, says: str) -> InputError:
-    message = f"{name}:{line}: {says}"
     # A file name or a quoted part may hold a line break; the error stays one line.
-    return InputError("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+    return InputError(doors.terminal(f"{name}:{line}: {says}"))
 
 
 def _too_large(name: str) -> InputError:

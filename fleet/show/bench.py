@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from fleet.bench.suite import Finding, Report
 
@@ -19,7 +20,7 @@ def tables(report: Report) -> Iterator[Table]:
     found.add_column("target", justify="right")
     found.add_column("")
     for line in report.findings:
-        what = f"{line.what}\n  {line.remark}" if line.remark else line.what
+        what = Text(f"{line.what}\n  {line.remark}" if line.remark else line.what)
         found.add_row(what, f"{_number(line)} {line.unit}", line.target, _MARKS[line.met])
     yield found
     where = Table(title="Time in kernels, ns a frame, one process", title_justify="left")

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from fleet import doors
 from fleet.catalog import Catalog, Row
 from fleet.catalog.rows import CONFIDENCES, TEXT
 
@@ -47,7 +48,8 @@ def _table_of(kind: str, known: Catalog) -> Table:
     )  # fmt: skip
     table.add_column("item", no_wrap=True)
     for parameter in chosen:
-        table.add_column(parameter.replace("_", "\n"), justify="right", no_wrap=True)
+        title = Text(parameter.replace("_", "\n"))
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("sure", justify="right", no_wrap=True)
     for item in items:
         rows = known.rows(kind, item)
@@ -75,7 +77,7 @@ def _item(known: Catalog, kind: str, item: str) -> Iterator[Table | Text]:
         table.add_row(row.parameter, _value(row), span, row.confidence, f"[{number}]")
     yield table
     for number, source in enumerate(sources, 1):
-        yield Text(f"[{number}] {source}")
+        yield Text(f"[{number}] {doors.terminal(source)}")
     counts = ((c, sum(row.confidence == c for row in rows)) for c in CONFIDENCES)
     yield Text("\n" + ", ".join(f"{n} {c}" for c, n in counts if n), style="dim")
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from fleet import doors
 from fleet.interrupt import check
 from fleet.model.books import BIN_NS
 from fleet.model.frames import STAGES
@@ -272,7 +273,10 @@ def _draw_claim(record: Record, panels: Sequence[Axes]) -> None:
     if claim is None:
         return
     for axes in panels:
-        axes.axvline(claim.ratio, color="#444444", linestyle="--", linewidth=0.9, label=claim.text)
+        axes.axvline(
+            claim.ratio, color="#444444", linestyle="--", linewidth=0.9,
+            label=doors.terminal(claim.text),
+        )  # fmt: skip
 
 
 def city_map(title: str, sensors: pa.Table, credit: str) -> tuple[Figure, Table]:
@@ -299,7 +303,7 @@ def city_map(title: str, sensors: pa.Table, credit: str) -> tuple[Figure, Table]
     axes.locator_params(axis="x", nbins=4)
     figure.colorbar(dots, ax=axes, label="mean latency of results (ms)", shrink=0.8)
     if credit:
-        figure.supxlabel(credit, fontsize=6, color="#666666")
+        figure.supxlabel(doors.terminal(credit), fontsize=6, color="#666666")
     due = _column(sensors, "captured") - _column(sensors, "frames_not_published")
     table: Table = [("sensor", "lon", "lat", "due", "results", "mean_latency_ms")]
     table += [

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from fleet import doors
 from fleet.interrupt import check, in_haste, say
 from fleet.show.terminal import console
 
@@ -23,14 +24,15 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
     if not err.is_terminal:
         yield _plain_lines(err.print)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    description = TextColumn("{task.description}", markup=False)
+    columns = (description, BarColumn(), TimeElapsedColumn())
     with in_haste(_clean), Progress(*columns, console=err, transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(arm: str, share: float) -> None:
             check()
             if arm not in tasks:
-                tasks[arm] = bar.add_task(arm, total=1.0)
+                tasks[arm] = bar.add_task(doors.terminal(arm), total=1.0)
             bar.update(tasks[arm], completed=share)
 
         yield show

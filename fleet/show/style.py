@@ -14,6 +14,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, NullFormatter
+
+from fleet import doors
 
 WIDTH_IN = 3.33
 COLOURS = (
@@ -50,18 +53,31 @@ STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
     "ps.fonttype": 42,
     "hatch.linewidth": 0.4,
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # dollars in names are dollars
+    "text.usetex": False,
 }
 Table = list[Sequence[Any]]
 
 
 def save(figure: Figure, table: Table, path: Path) -> None:
     """Write a figure as PNG and PDF, and what it shows as CSV."""
+    _label_plainly(figure)
     figure.draw_without_rendering()  # lay it out once for both
     figure.set_layout_engine("none")
     figure.savefig(path.with_suffix(".png"), dpi=300)
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
     with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(table)
+        rows = ([doors.csv_cell(cell) for cell in row] for row in table)
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _label_plainly(figure: Figure) -> None:
+    """Label axes with plain numbers where they would be powers, which are set as mathematics."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+                axis.set_minor_formatter(NullFormatter())
 
 
 def axes_of(height_in: float = 2.3) -> tuple[Figure, Axes]:

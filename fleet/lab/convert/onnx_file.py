@@ -1,16 +1,21 @@
-"""What is inside an ONNX file, read without trusting it and before anything else reads it.
+"""An ONNX file of a stranger: refused, or made into one of which every reader takes the same.
 
 An ONNX file is a protobuf message: fields, each a key (number and wire type) and a value; a value
-of bytes may be a message itself. The numbers are those of onnx.proto3 (github.com/onnx/onnx), the
-encoding is that of https://protobuf.dev/programming-guides/encoding.
+of bytes may be a message itself (https://protobuf.dev/programming-guides/encoding). Readers differ
+in what they make of keys and numbers that are longer than they need be, of fields that they do not
+know and of those that stand twice. So such bytes are refused one by one, what is left is parsed,
+what the parser saw is checked, and only that is written anew and goes on to the runtime.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
+
+from google.protobuf.message import DecodeError
 
 from fleet.errors import InputError
+from fleet.lab.convert.onnx_schema import BYTES, MESSAGES, Field, model_class
 
 LARGEST_BYTES = 64 * 2**20
 """More than any network that an image sensor or a small server runs here."""
@@ -21,35 +26,14 @@ MOST_NODES, MOST_FIELDS = 20_000, 500_000
 STANDARD_DOMAINS = ("", "ai.onnx")
 """Operators of these are part of the ONNX standard; all others are somebody's own."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, _FIXED32 = 0, 1, 5
 _DEEPEST = 16  # graphs in attributes of nodes in graphs ...
-_EXTERNAL = 1
-
-# For each message, the fields that hold further messages worth looking into.
-_INSIDE: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node", 11: "attribute"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
-_OP_TYPE, _DOMAIN = 4, 7  # of a node
-_TENSOR_NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14
-_IR_VERSION = 1
+_WIDEST = 32  # bits of a key; readers cut what is longer, each in its own way
+_OWN_OPERATORS = ("model", 25)
 
 
-class _Field(NamedTuple):
-    number: int
-    wire: int
-    number_value: int
-    data: memoryview
-
-
-def check(data: bytes, name: str, *, foreign: bool = False) -> None:
-    """Refuse a file that is no ONNX model, is too large, or reaches outside of itself.
+def clean(data: bytes, name: str, *, foreign: bool = False) -> bytes:
+    """Return an ONNX file that says the same and nothing else, and that reaches for nothing.
 
     Args:
         data: content of the file.
@@ -57,8 +41,8 @@ def check(data: bytes, name: str, *, foreign: bool = False) -> None:
         foreign: let operators pass that are not of the standard; then it must not be run.
 
     Raises:
-        InputError: it is not an ONNX model of standard operators that holds all its weights; says
-            what is wrong.
+        InputError: it is not an ONNX model of standard operators that holds all its weights, or is
+            too large; says what is wrong.
     """
     if len(data) > LARGEST_BYTES:
         raise InputError(
@@ -66,86 +50,115 @@ def check(data: bytes, name: str, *, foreign: bool = False) -> None:
         )
     if data[4:8] == b"ORTM":
         raise InputError(f"{name}: is in onnxruntime's own format; give the ONNX file itself")
-    walk = _Walk(name, foreign)
-    walk.message("model", memoryview(data), 0)
-    if not (walk.has_version and walk.nodes):
+    _Walk(name).message("model", memoryview(data), 0)
+    model = model_class()()
+    try:
+        model.ParseFromString(data)
+    except DecodeError:
+        raise InputError(f"{name}: is not an ONNX model, or is damaged") from None
+    if not (model.HasField("ir_version") and model.graph.node):
         raise InputError(f"{name}: is not an ONNX model: it has no version or no operators")
+    _check(model, name, foreign)
+    cleaned: bytes = model.SerializeToString(deterministic=True)
+    return cleaned
+
+
+def _check(message: Any, name: str, foreign: bool) -> None:
+    """Refuse what the parser saw and no runtime may see, here and in all that is inside."""
+    kind = message.DESCRIPTOR.name
+    if kind == "node" and message.domain not in STANDARD_DOMAINS and not foreign:
+        raise InputError(
+            f"{name}: operator '{_shown(message.op_type)}' is of domain"
+            f" '{_shown(message.domain)}'; only standard ONNX operators run here, so export the"
+            " model without it"
+        )
+    if kind == "tensor" and (message.external_data or message.data_location):
+        raise InputError(
+            f"{name}: tensor '{_shown(message.name)}' lies in another file; save the model with"
+            " all its weights inside"
+        )
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inside in value if field.is_repeated else (value,):
+                _check(inside, name, foreign)
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in text[:80] if c.isprintable())
 
 
 class _Walk:
-    """Goes through the messages of a model; remembers what it met."""
+    """Goes through the bytes of a model, before anything is made of them."""
 
-    def __init__(self, name: str, foreign: bool) -> None:
-        self.name, self.foreign = name, foreign
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.nodes = self.fields = 0
-        self.has_version = False
 
     def message(self, kind: str, data: memoryview, depth: int) -> None:
         """Look into a message of a kind, and into those inside."""
         if depth > _DEEPEST:
             raise self._error("graphs are nested too deeply; give a plain network")
-        fields = list(self._fields(data))
         if kind == "node":
-            self._node(fields)
-        elif kind == "tensor":
-            self._tensor(fields)
-        for field in fields:
-            if kind == "model" and field.number == _IR_VERSION:
-                self.has_version = True
-            inside = _INSIDE[kind].get(field.number)
-            if inside == "function":
-                raise self._error("defines operators of its own (functions); inline them")
-            if inside is not None:
-                if field.wire != _BYTES:
-                    raise self._error("is not an ONNX model: a message is a number")
-                self.message(inside, field.data, depth + 1)
+            self.nodes += 1
+            if self.nodes > MOST_NODES:
+                raise self._error(f"has more than {MOST_NODES:,} operators; give a smaller model")
+        for number, wire, value in self._fields(data):
+            field = self._known(kind, number, wire)
+            if field.is_message:
+                self.message(field.kind, value, depth + 1)
+            elif field.kind == "text":
+                self._check_text(field, value)
 
-    def _node(self, fields: list[_Field]) -> None:
-        self.nodes += 1
-        if self.nodes > MOST_NODES:
-            raise self._error(f"has more than {MOST_NODES:,} operators; give a smaller model")
-        domain, operator = _text(fields, _DOMAIN), _text(fields, _OP_TYPE)
-        if domain not in STANDARD_DOMAINS and not self.foreign:
+    def _known(self, kind: str, number: int, wire: int) -> Field:
+        """Return a field of a message that is as it should be."""
+        if (kind, number) == _OWN_OPERATORS:
+            raise self._error("defines operators of its own (functions); inline them")
+        field = MESSAGES[kind].get(number)
+        if field is None:
             raise self._error(
-                f"operator '{operator}' is of domain '{domain}'; only standard ONNX operators run"
-                " here, so export the model without it"
+                f"is not an ONNX model, or holds more than a network needs to run (field {number:,}"
+                f" of a {kind}); export the model again, for inference"
             )
+        if wire not in field.wires:
+            what = "a message is a number" if field.is_message else f"{field.name} is no such value"
+            raise self._error(f"is not an ONNX model: {what}")
+        return field
 
-    def _tensor(self, fields: list[_Field]) -> None:
-        outside = any(
-            f.number == _EXTERNAL_DATA
-            or (f.number == _DATA_LOCATION and f.number_value == _EXTERNAL)
-            for f in fields
-        )
-        if outside:
-            raise self._error(
-                f"tensor '{_text(fields, _TENSOR_NAME)}' lies in another file; save the model with"
-                " all its weights inside"
-            )
+    def _check_text(self, field: Field, value: memoryview) -> None:
+        try:
+            str(value, "utf-8")
+        except UnicodeDecodeError:
+            raise self._error(f"{field.name} is not UTF-8 text; export the model again") from None
 
-    def _fields(self, data: memoryview) -> Iterator[_Field]:
+    def _fields(self, data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+        """Yield (number, wire type, bytes) of each field; the bytes of a number are not needed."""
         at = 0
         while at < len(data):
             self.fields += 1
             if self.fields > MOST_FIELDS:
                 raise self._error(f"has more than {MOST_FIELDS:,} parts; give a smaller model")
             key, at = self._varint(data, at)
-            wire, value, length = key & 7, 0, 0
+            if not 0 < key >> 3 < 1 << _WIDEST - 3:
+                raise self._error("is not an ONNX model, or is damaged")
+            wire, length = key & 7, 0
             if wire == _VARINT:
-                value, at = self._varint(data, at)
-            elif wire == _BYTES:
+                _, at = self._varint(data, at)
+            elif wire == BYTES:
                 length, at = self._varint(data, at)
             elif wire in (_FIXED32, _FIXED64):
                 length = 4 if wire == _FIXED32 else 8
-            else:
+            else:  # a group, which no ONNX file has
                 raise self._error("is not an ONNX model, or is damaged")
             if at + length > len(data):
                 raise self._error("is not an ONNX model, or is cut short")
-            yield _Field(key >> 3, wire, value, data[at : at + length])
+            yield key >> 3, wire, data[at : at + length]
             at += length
 
     def _varint(self, data: memoryview, at: int) -> tuple[int, int]:
-        """Return a number and where the next value starts: seven bits a byte, lowest first."""
+        """Return a number and where the next value starts: seven bits a byte, lowest first.
+
+        It must be as short as it can be, and fit into 64 bits.
+        """
         value = 0
         for shift in range(0, 70, 7):
             if at >= len(data):
@@ -154,14 +167,10 @@ class _Walk:
             at += 1
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
+                if (byte == 0 and shift) or value.bit_length() > 64:
+                    break
                 return value, at
         raise self._error("is not an ONNX model, or is damaged")
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self.name}: {problem}")
-
-
-def _text(fields: list[_Field], number: int) -> str:
-    """Return the last text of a field, which is the one that counts; printable, and not long."""
-    last = next((f.data for f in reversed(fields) if f.number == number), memoryview(b""))
-    return "".join(c for c in bytes(last[:80]).decode("utf-8", "replace") if c.isprintable())

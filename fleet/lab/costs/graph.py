@@ -18,7 +18,7 @@ from fleet.errors import InputError
 from fleet.lab.convert import onnx_file
 from fleet.lab.convert.onnx_writer import onnx_package
 from fleet.lab.costs.layers import ACTING, BIAS_BYTES, About, Layer, put_together
-from fleet.lab.networks import worker
+from fleet.lab.networks import apart
 
 _FREE = {
     "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "QuantizeLinear",
@@ -81,7 +81,7 @@ class Graph:
         return sum(x.written_bytes for x in self.layers if x.operator in ("Resize", "Upsample"))
 
 
-def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Graph:
+def read(data: bytes, name: str, limits: apart.Limits = apart.DEFAULT) -> Graph:
     """Return the costs of a model.
 
     Args:
@@ -93,11 +93,7 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
         InputError: the model is not sound or meets a limit.
     """
     onnx = onnx_package()
-    onnx_file.check(data, name)
-    try:
-        model = onnx.load_from_string(data)
-    except Exception as error:  # whatever its reader of messages raises
-        raise InputError(f"{name}: is not an ONNX model ({type(error).__name__})") from None
+    model = onnx.load_from_string(onnx_file.clean(data, name))
     graph = model.graph
     outputs = [port.name for port in graph.output]
     listening = onnx.ModelProto()
@@ -105,7 +101,7 @@ def read(data: bytes, name: str, limits: worker.Limits = worker.DEFAULT) -> Grap
     every = {tensor for node in graph.node for tensor in node.output if tensor}
     for tensor in sorted(every - set(outputs)):
         listening.graph.output.add().name = tensor
-    seen = worker.trial(listening.SerializeToString(), name, optimised=False, limits=limits)
+    seen = apart.trial(listening.SerializeToString(), name, optimised=False, limits=limits)
     constants = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     constants |= {tensor.values.name: list(tensor.dims) for tensor in graph.sparse_initializer}
     inputs = {

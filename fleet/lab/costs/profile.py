@@ -12,14 +12,12 @@ import numpy as np
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS, VIEWS, Pixels
 from fleet.lab.costs import graph
-from fleet.lab.networks import quantise, worker
+from fleet.lab.networks import apart, quantise
 from fleet.lab.networks.detector import Detector
 from fleet.lab.networks.families import FAMILIES
 from fleet.lab.networks.prepared import prepared
-from fleet.lab.networks.session import Session
 
 BATCHES, REPEATS = (1, 2, 4, 8), 15
-_LIMITS = worker.Limits(cpu_s=300, wall_s=600)
 _MOST_PICTURES = 64
 _SEED = 20_201
 
@@ -90,9 +88,9 @@ def measure(
     """
     repeats = REPEATS if repeats is None else repeats
     ready = prepared(data, file, size)
-    counted = graph.read(ready.data, file, _LIMITS)
-    times = _timed(ready.data, file, repeats)  # in its own process, before it is loaded in this one
-    family = Session(ready.data, file).metadata.get("family", "")
+    counted = graph.read(ready.data, file, apart.THOROUGH)
+    times = _timed(ready.data, file, repeats)
+    family = apart.Apart(ready.data, file).metadata.get("family", "")
     remarks = [ready.left_out] if ready.left_out else []
     if not counted.any_batch:
         remarks.append("takes one picture at a time: what batches gain is not known")
@@ -128,8 +126,8 @@ def measure(
 
 
 def _timed(data: bytes, file: str, repeats: int) -> dict[int, Time]:
-    seen = worker.trial(data, file, batches=BATCHES, repeats=repeats, limits=_LIMITS)
-    return {batch: _quartiles(times) for batch, times in seen.times_ns.items()}
+    times_ns = apart.Apart(data, file, limits=apart.THOROUGH).times_ns(BATCHES, repeats)
+    return {batch: _quartiles(times) for batch, times in times_ns.items()}
 
 
 def _quartiles(times: Sequence[int]) -> Time:

@@ -12,10 +12,10 @@ from fleet.eyes.boxes import Detections
 from fleet.eyes.clip import Pixels
 from fleet.eyes.packaged import packaged
 from fleet.lab.fetch import assets
-from fleet.lab.networks import worker
+from fleet.lab.networks.apart import Apart
 from fleet.lab.networks.families import FAMILIES, number
 from fleet.lab.networks.picture import fitted, in_picture, scale_of
-from fleet.lab.networks.session import Array, Session, TooLargeError, read
+from fleet.lab.networks.session import Array, Network, Session, TooLargeError, read
 
 _AT_ONCE = 8
 """Pictures that a network takes at once, if it takes several."""
@@ -31,19 +31,22 @@ class Detector:
         threshold: least score of what is found.
     """
 
-    def __init__(self, data: bytes, name: str, threshold: float | None = None) -> None:
+    def __init__(
+        self, data: bytes, name: str, threshold: float | None = None, *, trusted: bool = False
+    ) -> None:
         """Make a detector from a model file whose metadata name its family.
 
         Args:
             data: content of the file.
             name: of the model, for messages.
             threshold: least score of what is found; None is what the model says.
+            trusted: whether it is a known model, which may run in this process.
 
         Raises:
             InputError: it is not a sound model of a known family.
         """
         self.name = name
-        self.session = Session(data, name)
+        self.session: Network = Session(data, name) if trusted else Apart(data, name)
         family = self.session.metadata.get("family", "")
         if family not in FAMILIES:
             raise InputError(
@@ -120,7 +123,7 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
 
     Args:
         name_or_path: such as "eye-small", "ssd" (after `fleet eyes fetch ssd`) or "my/model.onnx".
-            A file is tried out in a process of its own first.
+            A file of one's own runs in a process of its own.
         threshold: least score of what is found; None is what the model says.
 
     Raises:
@@ -128,7 +131,7 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
     """
     name = str(name_or_path)
     if name in packaged():
-        return Detector(read(file_of(name)), name, threshold)
+        return Detector(read(file_of(name)), name, threshold, trusted=True)
     if name in assets.models():
         return _fetched(name, threshold)
     path = Path(name_or_path)
@@ -136,9 +139,8 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
         raise InputError(
             f"there is no model '{name}'; name one of {', '.join(names())}, or an .onnx file"
         )
-    called, data = own_name(path), read(path)
-    worker.trial(data, name)
-    found = Detector(data, name, threshold)
+    called = own_name(path)
+    found = Detector(read(path), name, threshold)
     found.name = called
     return found
 
@@ -146,7 +148,7 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
 def _fetched(name: str, threshold: float | None) -> Detector:
     path = file_of(name)
     try:
-        return Detector(read(path), name, threshold)
+        return Detector(read(path), name, threshold, trusted=True)
     except TooLargeError:
         raise
     except InputError as error:

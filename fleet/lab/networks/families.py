@@ -16,7 +16,7 @@ from fleet.errors import InputError
 from fleet.eyes.boxes import KINDS, Boxes, Detections, best_of
 from fleet.eyes.clip import Pixels
 from fleet.lab.measures import grid
-from fleet.lab.networks.session import Array, Session
+from fleet.lab.networks.session import Array, Network
 
 Floats = NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Family(Protocol):
 class Grid:
     """Our own networks; see `fleet.lab.measures.grid`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Network) -> None:
         """Take a session with outputs `scores` and `distances`."""
         _, _, *sides = _input(session, 4, channels=1)
         self.side = (sides[0], sides[1])
@@ -65,7 +65,7 @@ class Ssd:
     the TensorFlow object detection API (`multiple_grid_anchor_generator`, `faster_rcnn_box_coder`).
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Network) -> None:
         """Take a session whose two outputs are boxes and scores at all anchors."""
         _, *sides, _ = _input(session, 4, channels=3)
         self.side = (sides[0], sides[1])
@@ -130,7 +130,7 @@ class NanoDet:
     _MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # blue, green, red
     _DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Network) -> None:
         """Take a session with scores and distances for each of three strides."""
         _, _, *sides = _input(session, 4, channels=1)
         self.side = (sides[0], sides[1])
@@ -175,7 +175,7 @@ class YoloX:
 
     _STRIDES = (8, 16, 32)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Network) -> None:
         """Take a session with one output: box, objectness and scores at all cells."""
         _, _, *sides = _input(session, 4, channels=1)
         self.side = (sides[0], sides[1])
@@ -209,7 +209,7 @@ class YoloX:
         return _kept(boxes.astype(np.float32), scores[kept], self._kinds, threshold)
 
 
-FAMILIES: dict[str, Callable[[Session], Family]] = {
+FAMILIES: dict[str, Callable[[Network], Family]] = {
     "grid": Grid, "ssd": Ssd, "nanodet": NanoDet, "yolox": YoloX,
 }  # fmt: skip
 
@@ -223,7 +223,7 @@ def _kept(boxes: Boxes, scores: Floats, kinds: NDArray[np.int8], threshold: floa
     return best_of(found, threshold, _MOST_IOU, _MOST_FOUND)
 
 
-def classes(session: Session, count: int) -> NDArray[np.int8]:
+def classes(session: Network, count: int) -> NDArray[np.int8]:
     """Return the kind of each class of a network, -1 for none; shape (count,)."""
     kinds = np.full(count, -1, np.int8)
     text = session.metadata.get("classes", "")
@@ -238,7 +238,7 @@ def classes(session: Session, count: int) -> NDArray[np.int8]:
     return kinds
 
 
-def number(session: Session, key: str) -> float:
+def number(session: Network, key: str) -> float:
     """Return a number above 0 from the metadata of a model."""
     text = session.metadata.get(key, "")
     try:
@@ -250,7 +250,7 @@ def number(session: Session, key: str) -> float:
     return value
 
 
-def _input(session: Session, axes: int, channels: int) -> list[int]:
+def _input(session: Network, axes: int, channels: int) -> list[int]:
     """Return the sizes of the one input, a picture with three channels on a given axis."""
     shapes = [port.shape for port in session.inputs]
     if len(shapes) != 1 or len(shapes[0]) != axes or shapes[0][channels] != 3:
@@ -261,7 +261,7 @@ def _input(session: Session, axes: int, channels: int) -> list[int]:
     return [size or 1 for size in shapes[0]]
 
 
-def _output(session: Session, names: Sequence[str], name: str) -> int:
+def _output(session: Network, names: Sequence[str], name: str) -> int:
     if name not in names:
         raise InputError(f"{session.name}: has no output '{name}'; it has {', '.join(names)}")
     return names.index(name)

@@ -42,19 +42,14 @@ def prepared(data: bytes, name: str, size: tuple[int, int] | None = None) -> Pre
     Raises:
         InputError: the file is not sound, a size is open or is not, or nothing is left of it.
     """
-    onnx_file.check(data, name, foreign=True)
-    onnx = onnx_package()
-    try:
-        model = onnx.load_from_string(data)
-    except Exception as error:  # whatever its reader of messages raises
-        raise InputError(f"{name}: is not an ONNX model ({type(error).__name__})") from None
-    sized = _set_sizes(model.graph, name, size)
+    model = onnx_package().load_from_string(onnx_file.clean(data, name, foreign=True))
+    _set_sizes(model.graph, name, size)
     left_out = _cut(model, name)
-    return Prepared(model.SerializeToString() if sized or left_out else data, left_out)
+    return Prepared(model.SerializeToString(deterministic=True), left_out)
 
 
-def _set_sizes(graph: Any, name: str, size: tuple[int, int] | None) -> bool:
-    """Give pictures whose size is open that size; return whether there are any."""
+def _set_sizes(graph: Any, name: str, size: tuple[int, int] | None) -> None:
+    """Give pictures whose size is open that size."""
     held = {tensor.name for tensor in graph.initializer}
     found = False
     for port in graph.input:
@@ -77,7 +72,6 @@ def _set_sizes(graph: Any, name: str, size: tuple[int, int] | None) -> bool:
         raise InputError(
             f"{name}: takes pictures of one size only, so leave out --size {size[0]}x{size[1]}"
         )
-    return found
 
 
 def _sides(dims: Sequence[int]) -> tuple[int, int]:

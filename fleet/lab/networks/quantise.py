@@ -13,6 +13,7 @@ from fleet.errors import InputError
 from fleet.eyes.boxes import Detections, matched
 from fleet.eyes.clip import Pixels
 from fleet.lab.convert.onnx_writer import onnx_package
+from fleet.lab.networks import apart
 from fleet.lab.networks.detector import Detector
 from fleet.lab.networks.session import Array, quantiser
 from fleet.passing import passing_folder
@@ -43,6 +44,8 @@ class Effect:
 
 def quantised(data: bytes, name: str, samples: Sequence[Array]) -> bytes:
     """Return a model in eight bits: weights by channel, tensors by the ranges seen in a few runs.
+
+    The model runs in this process, so that of a stranger must be given to `apart.in_eight_bits`.
 
     Args:
         data: content of an ONNX file of one input.
@@ -87,7 +90,7 @@ def effect(detector: Detector, data: bytes, pictures: Sequence[Pixels]) -> tuple
     if len(pictures) < 2:
         raise InputError(f"{detector.name}: {len(pictures)} pictures are too few; give two or more")
     samples = [detector.tensor([p]) for p in pictures[::2][:_CALIBRATION]]
-    small = quantised(data, detector.name, samples)
+    small = apart.in_eight_bits(data, detector.name, samples, apart.THOROUGH)
     coarse = Detector(small, f"{detector.name} (int8)", detector.threshold)
     shown = pictures[1::2]
     return small, compared(detector.find(shown), coarse.find(shown))

@@ -7,9 +7,10 @@ whatever else it does.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ _TYPES = {
     "tensor(uint8)": np.uint8, "tensor(int8)": np.int8, "tensor(int32)": np.int32,
     "tensor(int64)": np.int64, "tensor(bool)": np.bool_,
 }  # fmt: skip
+DTYPES = {np.dtype(kind).name: np.dtype(kind) for kind in _TYPES.values()}
+"""What inputs and outputs may be made of, by name."""
+
+_NOWHERE = f"{os.devnull}/none"  # no folder, and none can be made there
 _QUIET = 4  # onnxruntime's level of logging: fatal errors only
 _LONGEST_REASON = 200
 
@@ -47,8 +52,39 @@ class Port(NamedTuple):
     dtype: np.dtype[Any]
 
 
+class Network(Protocol):
+    """A network that runs, wherever it does.
+
+    Attributes:
+        name: of the file, for messages.
+        inputs: what it takes.
+        outputs: what it says.
+        metadata: what the file says of it.
+    """
+
+    name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    metadata: dict[str, str]
+
+    @property
+    def any_batch(self) -> bool:
+        """Return whether the network takes several pictures at once."""
+
+    def run(self, *inputs: Array) -> list[Array]:
+        """Return the outputs of the network, in its order.
+
+        Args:
+            inputs: one for each of the network's, in its order, with its shape and dtype.
+
+        Raises:
+            InputError: the network cannot run on them.
+            Interrupted: the command is to end.
+        """
+
+
 class Session:
-    """A network that runs."""
+    """A network that runs in this process: one of ours, or in a worker one of a stranger."""
 
     def __init__(self, data: bytes, name: str, *, optimised: bool = True) -> None:
         """Load a model.
@@ -61,9 +97,8 @@ class Session:
         Raises:
             InputError: the file is not a sound model of fixed size; says what is wrong.
         """
-        onnx_file.check(data, name)
         self.name = name
-        self._session = self._load(data, optimised)
+        self._session = self._load(onnx_file.clean(data, name), optimised)
         self.inputs = tuple(self._port(p) for p in self._session.get_inputs())
         self.outputs = tuple(self._port(p) for p in self._session.get_outputs())
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -73,18 +108,10 @@ class Session:
     @property
     def any_batch(self) -> bool:
         """Return whether the network takes several pictures at once."""
-        return all(port.shape[:1] == (None,) for port in self.inputs)
+        return takes_any_batch(self.inputs)
 
     def run(self, *inputs: Array) -> list[Array]:
-        """Return the outputs of the network, in its order.
-
-        Args:
-            inputs: one for each of the network's, in its order, with its shape and dtype.
-
-        Raises:
-            InputError: the network cannot run on them.
-            Interrupted: the command is to end.
-        """
+        """Return the outputs of the network; see `Network`."""
         check()
         feed = {port.name: array for port, array in zip(self.inputs, inputs, strict=True)}
         try:
@@ -103,6 +130,10 @@ class Session:
         # Without this, products in eight bits overflow on processors that lack instructions for
         # them, silently: a network would find other things there.
         options.add_session_config_entry("session.x64quantprecision", "1")
+        # What a file says of other files is refused before; this is for what was overlooked.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", _NOWHERE
+        )
         if not optimised:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
@@ -171,6 +202,11 @@ def read(path: Path) -> bytes:
             f"{path}: is larger than {onnx_file.LARGEST_BYTES:,} B; give a smaller model"
         )
     return data
+
+
+def takes_any_batch(inputs: Sequence[Port]) -> bool:
+    """Return whether a network with such inputs takes several pictures at once."""
+    return all(port.shape[:1] == (None,) for port in inputs)
 
 
 def blank(ports: Sequence[Port], batch: int = 1) -> list[Array]:

@@ -1,8 +1,7 @@
-"""A process of its own in which a stranger's model is loaded and run, within limits.
+"""The process in which a stranger's model is loaded and run: `python -m fleet.lab.networks.worker`.
 
-A file can be sound and still take all memory or never end, or meet a flaw of the runtime. It then
-takes down this process and not the command. What goes in is the file and a request, what comes back
-is JSON. Run as `python -m fleet.lab.networks.worker`.
+It sets itself limits, goes where no file is, and answers what it is asked (`apart`), until nobody
+asks any more.
 """
 
 from __future__ import annotations
@@ -10,166 +9,105 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
+import resource
+import socket
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet import child
 from fleet.errors import InputError
-from fleet.lab.networks.session import Session, TooLargeError, blank, runtime_version
+from fleet.lab.networks import quantise
+from fleet.lab.networks.messages import Line, Message, arrays_of, described
+from fleet.lab.networks.session import Port, Session, TooLargeError, blank, runtime_version
 
 _WARM_UP = 2
-_PACKAGE_AT = Path(__file__).parents[2]
+_MOST_FILE_BYTES = 512 * 2**20
+"""What may be written, and only by the tools that make networks of eight bits."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a model may use.
+class _Answers:
+    """Answers to what is asked of a network."""
 
-    Attributes:
-        memory_bytes: on top of what an idle worker has.
-        cpu_s: time of the processor.
-        wall_s: time by the clock.
-    """
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._session: Session
 
-    memory_bytes: int = 2 * 2**30
-    cpu_s: int = 60
-    wall_s: float = 120.0
+    def open(self, head: dict[str, Any], blocks: list[bytes]) -> Message:
+        """Load a model."""
+        self._session = Session(blocks[0], self._name, optimised=head["optimised"])
+        return {
+            "inputs": [_port(port) for port in self._session.inputs],
+            "outputs": [_port(port) for port in self._session.outputs],
+            "metadata": self._session.metadata,
+        }, []
 
+    def run(self, head: dict[str, Any], blocks: list[bytes]) -> Message:
+        """Run it."""
+        arrays, found = described(self._session.run(*arrays_of(head["arrays"], blocks)))
+        return {"arrays": arrays}, found
 
-DEFAULT = Limits()
+    def time(self, head: dict[str, Any], _: list[bytes]) -> Message:
+        """Time it, with each of some numbers of pictures."""
+        return {"times_ns": [self._timed(b, head["repeats"]) for b in head["batches"]]}, []
 
+    def _timed(self, batch: int, repeats: int) -> list[int]:
+        inputs = blank(self._session.inputs, batch)
+        for _ in range(_WARM_UP):
+            self._session.run(*inputs)
+        times = []
+        for _ in range(repeats):
+            begin = time.perf_counter_ns()
+            self._session.run(*inputs)
+            times.append(time.perf_counter_ns() - begin)
+        return times
 
-@dataclass(frozen=True)
-class Trial:
-    """What a worker saw.
-
-    Attributes:
-        shapes: of each output of the network, with batch 1.
-        dtypes: of each output.
-        any_batch: whether the network takes several pictures at once.
-        times_ns: of each run, by batch.
-    """
-
-    shapes: dict[str, list[int]]
-    dtypes: dict[str, str]
-    any_batch: bool
-    times_ns: dict[int, list[int]]
-
-
-def trial(
-    data: bytes,
-    name: str,
-    *,
-    batches: Sequence[int] = (),
-    repeats: int = 0,
-    optimised: bool = True,
-    limits: Limits = DEFAULT,
-) -> Trial:
-    """Load a model in a process of its own, run it once, and perhaps time it.
-
-    Args:
-        data: content of an ONNX file.
-        name: of the file, for messages.
-        batches: numbers of pictures at once to time; more than 1 only where the model allows.
-        repeats: runs of each.
-        optimised: whether onnxruntime may rearrange the network.
-        limits: what the process may use.
-
-    Raises:
-        InputError: the model is not sound, or met a limit; says which.
-    """
-    asked = {
-        "name": name, "batches": list(batches), "repeats": repeats, "optimised": optimised,
-        "limits": asdict(limits),
-    }  # fmt: skip
-    try:
-        done = child.run(
-            [sys.executable, "-P", "-m", "fleet.lab.networks.worker", json.dumps(asked)],
-            data,
-            env=os.environ | {"PYTHONPATH": str(_PACKAGE_AT), "OMP_NUM_THREADS": "1"},
-            wall_s=limits.wall_s,
-        )
-    except subprocess.TimeoutExpired:
-        raise InputError(
-            f"{name}: took more than {limits.wall_s:g} s; give a smaller model"
-        ) from None
-    return _answer(done.stdout, done.returncode, name, limits)
+    def quantise(self, head: dict[str, Any], blocks: list[bytes]) -> Message:
+        """Make a model in eight bits, in a folder for files that pass."""
+        *samples, data = blocks
+        tempfile.tempdir = head["folder"]
+        _limit(resource.RLIMIT_FSIZE, _MOST_FILE_BYTES)
+        made = quantise.quantised(data, self._name, arrays_of(head["arrays"], samples))
+        _limit(resource.RLIMIT_FSIZE, 0)
+        return {}, [made]
 
 
-def _answer(text: bytes, code: int, name: str, limits: Limits) -> Trial:
-    if code == -signal.SIGXCPU:
-        raise InputError(
-            f"{name}: took more than {limits.cpu_s} s of the processor; give a smaller model"
-        )
-    try:
-        found = json.loads(text)
-    except ValueError:
-        raise InputError(
-            f"{name}: the process that tried it out ended with code {code}, most likely out of"
-            f" memory ({limits.memory_bytes:,} B are allowed); give a smaller or sound model"
-        ) from None
-    if "error" in found:
-        raise InputError(found["error"])
-    times = {int(batch): times for batch, times in found["times_ns"].items()}
-    return Trial(found["shapes"], found["dtypes"], found["any_batch"], times)
+def _port(port: Port) -> tuple[str, Sequence[int | None], str]:
+    return port.name, port.shape, port.dtype.name
 
 
-def _attempt(data: bytes, asked: dict[str, Any]) -> dict[str, Any]:
-    """Do what is asked, in the worker."""
-    session = Session(data, asked["name"], optimised=asked["optimised"])
-    found = session.run(*blank(session.inputs))
-    names = [port.name for port in session.outputs]
-    times: dict[int, list[int]] = {}
-    for batch in asked["batches"]:
-        if batch == 1 or session.any_batch:
-            times[batch] = _timed(session, batch, asked["repeats"])
-    return {
-        "shapes": {n: list(f.shape) for n, f in zip(names, found, strict=True)},
-        "dtypes": {n: str(f.dtype) for n, f in zip(names, found, strict=True)},
-        "any_batch": session.any_batch,
-        "times_ns": times,
-    }
-
-
-def _timed(session: Session, batch: int, repeats: int) -> list[int]:
-    inputs = blank(session.inputs, batch)
-    for _ in range(_WARM_UP):
-        session.run(*inputs)
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter_ns()
-        session.run(*inputs)
-        times.append(time.perf_counter_ns() - begin)
-    return times
-
-
-def _restrain(limits: dict[str, Any]) -> None:
+def _restrain(memory_bytes: int) -> None:
     """Set limits on this process; what is loaded by now does not count."""
-    import resource
-
     runtime_version()  # loads the runtime
-    memory_bytes, cpu_s = _used_bytes() + limits["memory_bytes"], limits["cpu_s"]
-    for kind, soft, hard in (
-        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_s, cpu_s + 5),  # so that the first to end it says why
-        (resource.RLIMIT_CORE, 0, 0),
-        (resource.RLIMIT_FSIZE, 0, 0),
-    ):
+    most = _used_bytes() + memory_bytes
+    for kind, limit in (
+        (resource.RLIMIT_AS, most), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, _MOST_FILE_BYTES),
+    ):  # fmt: skip
         # Some systems refuse some limits; the limit of time by the clock holds everywhere.
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (soft, hard))
+            resource.setrlimit(kind, (limit, limit))
+    _limit(resource.RLIMIT_FSIZE, 0)
+
+
+def _go_where_no_file_is() -> None:
+    """Go into a folder that is there no more: nothing can be found in it, nor put into it."""
+    nowhere = tempfile.mkdtemp()
+    os.chdir(nowhere)
+    Path(nowhere).rmdir()
+
+
+def _limit(kind: int, limit: int) -> None:
+    """Set a limit that can be raised again."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
 
 
 def _used_bytes() -> int:
     """Return the address space that this process takes, 0 if the system does not say."""
-    import resource
-
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
@@ -177,20 +115,36 @@ def _used_bytes() -> int:
     return pages * resource.getpagesize()
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that asks is gone, even in the middle of a run."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main() -> None:
-    """Answer one request."""
-    asked = json.loads(sys.argv[1])
-    data = sys.stdin.buffer.read()
-    _restrain(asked["limits"])
-    try:
-        answer = _attempt(data, asked)
-    except (TooLargeError, MemoryError):
-        most = asked["limits"]["memory_bytes"]
-        problem = f"needs more than {most:,} B of memory; give a smaller model"
-        answer = {"error": f"{asked['name']}: {problem}"}
-    except InputError as error:
-        answer = {"error": str(error)}
-    sys.stdout.write(json.dumps(answer))
+    """Answer until nobody asks any more."""
+    limits = json.loads(sys.argv[1])
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    _go_where_no_file_is()
+    _restrain(limits["memory_bytes"])
+    line, answers = Line(socket.socket(fileno=0)), _Answers(limits["name"])
+    with contextlib.suppress(EOFError):
+        while True:
+            head, blocks = line.receive()
+            _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + limits["cpu_s"])
+            try:
+                said, found = getattr(answers, head["do"])(head, blocks)
+            except (TooLargeError, MemoryError):
+                problem = f"needs more than {limits['memory_bytes']:,} B of memory"
+                said, found = _refusal(f"{limits['name']}: {problem}; give a smaller model", True)
+            except InputError as error:
+                said, found = _refusal(str(error), False)
+            line.send(said, found)
+
+
+def _refusal(problem: str, is_large: bool) -> Message:
+    return {"error": problem, "is_large": is_large}, []
 
 
 if __name__ == "__main__":
