@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 import worlds
 
+from fleet.model.events import MODEL_WRITE, SENSOR_DOWN
 from fleet.model.frames import FATE, SENSED, SENSOR, SKIP_MODEL_WRITE
-from fleet.plan.groups import (
-    MODEL_WRITE,
-    SENSOR_DOWN,
-)
 from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
 

@@ -33,7 +33,7 @@ from fleet.model.frames import (
     WAN,
 )
 from fleet.plan.compile import compile_plan
-from fleet.plan.groups import Autoscaling
+from fleet.plan.plant import Autoscaling
 from fleet.results.load import loads
 from fleet.results.metrics import summarise
 from fleet.running.run import Outcome

@@ -12,15 +12,8 @@ from fleet.engine.looker import OpenEyes
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import RunError
+from fleet.model.events import DEMAND, HOUR, LINK_DOWN, MODEL_WRITE, RATE, SENSOR_DOWN
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
-from fleet.plan.groups import (
-    DEMAND,
-    HOUR,
-    LINK_DOWN,
-    MODEL_WRITE,
-    RATE,
-    SENSOR_DOWN,
-)
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 

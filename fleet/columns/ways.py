@@ -16,9 +16,9 @@ from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
 from fleet.model.link import Ports
-from fleet.plan.groups import Autoscaling
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Autoscaling
 
 
 class Network:

@@ -16,7 +16,8 @@ import simpy
 from simpy.events import URGENT, EventPriority
 
 from fleet.arrays import Ints, Record
-from fleet.plan.groups import Autoscaling, Timetable
+from fleet.model.events import Timetable
+from fleet.plan.plant import Autoscaling
 
 # Who goes first at one time: control (the timetable, looks of autoscalers, servers that have
 # booted), then the scene, then frames, then stations, which serve when every frame of that time has

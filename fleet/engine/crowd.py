@@ -7,8 +7,8 @@ import numpy as np
 from fleet.arrays import Floats, Ints, Record
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.model import scene
+from fleet.model.events import DEMAND, HOUR
 from fleet.model.scene import SECOND_NS
-from fleet.plan.groups import DEMAND, HOUR
 from fleet.plan.plan import Plan
 
 _FIELDS = ("factor", "none", "present", "second", "view", "hour")

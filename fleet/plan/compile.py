@@ -16,11 +16,12 @@ from fleet.plan.clocks import clock_table, phases
 from fleet.plan.draft import Draft, add_setups
 from fleet.plan.events import Deployment
 from fleet.plan.grid import grid_of
-from fleet.plan.groups import Links, Money, Notes, Prices, Sensors
+from fleet.plan.groups import Links, Money, Notes, Sensors
 from fleet.plan.light import tell_light
 from fleet.plan.place import Place, place_of
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Prices
 from fleet.plan.roster import place_sensors
 from fleet.scenario import user_rows
 from fleet.scenario.load import Scenario, did_you_mean

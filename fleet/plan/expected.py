@@ -15,9 +15,9 @@ from fleet.arrays import Floats, Ints
 from fleet.model import camera, capture, scene, sight
 from fleet.model.camera import gop_start
 from fleet.model.dsp import taken
+from fleet.model.events import DEMAND, HOUR, RATE, Timetable
 from fleet.model.frames import LEVELS
 from fleet.model.scene import SECOND_NS
-from fleet.plan.groups import DEMAND, HOUR, RATE, Timetable
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 

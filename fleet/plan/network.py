@@ -13,7 +13,7 @@ from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LinkTable
-from fleet.plan.groups import Radio
+from fleet.plan.plant import Radio
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet.arrays import Bools, Ints
+from fleet.model.events import LINK_DOWN, Timetable
 from fleet.model.frames import LEVELS
-from fleet.plan.groups import LINK_DOWN, Timetable
 from fleet.plan.plan import Plan
 
 END_PLACE = 2 * LEVELS

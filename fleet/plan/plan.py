@@ -12,7 +12,8 @@ from fleet.arrays import Ints
 from fleet.model.frames import LEVELS
 from fleet.model.radio import Timers
 from fleet.plan.digest import digest
-from fleet.plan.groups import Control, Eyes, Links, Money, Notes, Pool, Pools, Scene, Sensors
+from fleet.plan.groups import Control, Eyes, Links, Money, Notes, Pools, Scene, Sensors
+from fleet.plan.plant import Pool
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from fleet.model.servers import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_N
 from fleet.plan import equipment
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
-from fleet.plan.groups import Autoscaling, Pool, Pools, ServerKind
+from fleet.plan.groups import Pools
 from fleet.plan.network import Network
+from fleet.plan.plant import Autoscaling, Pool, ServerKind
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
 from fleet.scenario.strict_yaml import Keys

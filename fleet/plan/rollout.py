@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fleet.model.events import MODEL_WRITE, Rollout
 from fleet.model.frames import LEVELS
 from fleet.model.link import service_ns
-from fleet.plan.groups import MODEL_WRITE, Rollout
 from fleet.plan.network import Network
 
 Spans = Sequence[tuple[int, int]]

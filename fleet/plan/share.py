@@ -15,16 +15,8 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.model import capture
 from fleet.model.capture import Clocks
-from fleet.plan.groups import (
-    HOUR,
-    LINK_DOWN,
-    Control,
-    Links,
-    Notes,
-    Pools,
-    Rollout,
-    Sensors,
-)
+from fleet.model.events import HOUR, LINK_DOWN, Rollout
+from fleet.plan.groups import Control, Links, Notes, Pools, Sensors
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 

@@ -13,8 +13,8 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
+from fleet.model.events import DEMAND, HOUR, LINK_DOWN, RATE, SENSOR_DOWN, Timetable
 from fleet.plan.draft import Draft
-from fleet.plan.groups import DEMAND, HOUR, LINK_DOWN, RATE, SENSOR_DOWN, Timetable
 from fleet.plan.network import Network
 from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Spans, Written, blind_rows

@@ -24,13 +24,12 @@ from fleet.engine.looker import OpenEyes, looker_of
 from fleet.engine.tally import Tally
 from fleet.interrupt import check
 from fleet.model import books as count
-from fleet.model import camera, capture, frames, scene
+from fleet.model import camera, capture, events, frames, scene
 from fleet.model.frames import (
     IN_FLIGHT,
     LEVELS,
     Rows,
 )
-from fleet.plan import groups as columns
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame, as_rows
 from fleet.reference.links import Link
@@ -265,23 +264,23 @@ class Reference:
 
     def _walk(self) -> None:
         plan = self.plan
-        events = walk(self.env, plan.control.timetable, self._apply, lambda: self.plan is plan)
-        self.env.process(events)
+        walking = walk(self.env, plan.control.timetable, self._apply, lambda: self.plan is plan)
+        self.env.process(walking)
 
     def _apply(self, event: Record) -> None:
         kind, target, a, b = (int(value) for value in event.tolist()[1:])
-        if kind == columns.HOUR:
+        if kind == events.HOUR:
             self.hour = a
-        elif kind == columns.LINK_DOWN:
+        elif kind == events.LINK_DOWN:
             self.links[target].outage(a)
         else:
             self._apply_to_sensor(self.sensors[target], kind, a, b)
 
     def _apply_to_sensor(self, sensor: Sensor, kind: int, a: int, b: int) -> None:
         now_ns = self.env.now
-        if kind == columns.DEMAND:
+        if kind == events.DEMAND:
             sensor.demand_factor = a / b
-        elif kind == columns.RATE:
+        elif kind == events.RATE:
             key, phase = (
                 self.plan.sensors.capture_keys[sensor.index],
                 self.plan.sensors.phase[sensor.index],
@@ -291,9 +290,9 @@ class Reference:
             )
             sensor.clock_changes += 1
             self.env.process(self.captures(sensor, sensor.clock_changes))
-        elif kind == columns.MODEL_WRITE:
+        elif kind == events.MODEL_WRITE:
             sensor.blind_until_ns, sensor.setup = a, b
-        elif kind == columns.SENSOR_DOWN:
+        elif kind == events.SENSOR_DOWN:
             sensor.down_until_ns, sensor.busy_until_ns = a, now_ns
             for process in sensor.inside:
                 process.interrupt()

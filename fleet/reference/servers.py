@@ -24,8 +24,8 @@ from fleet.model.books import (
     STARTED,
 )
 from fleet.model.servers import batch_ns
-from fleet.plan.groups import Pool
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Pool
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
 

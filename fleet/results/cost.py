@@ -15,8 +15,8 @@ from fleet.engine.tally import Tally
 from fleet.model.books import SENT_LINK_BITS, SENT_METADATA, SENT_PAYLOAD, SERVER_NS
 from fleet.model.frames import LEVELS
 from fleet.plan.equipment import MONTH_NS
-from fleet.plan.groups import Prices
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Prices
 from fleet.results.energy import account
 
 _GB_BITS = 8e9

@@ -21,8 +21,8 @@ from fleet.model.books import (
     STARTED,
     TAIL_NS,
 )
+from fleet.model.events import SENSOR_DOWN
 from fleet.model.power import StateEnergy, dot, states
-from fleet.plan.groups import SENSOR_DOWN
 from fleet.plan.plan import Plan
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")

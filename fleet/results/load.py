@@ -43,8 +43,8 @@ from fleet.model.frames import (
     LOST_EDGE_QUEUE,
     SKIP_DSP_BUSY,
 )
-from fleet.plan.groups import Pool
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Pool
 from fleet.running.run import Outcome
 
 BUSY = 0.9

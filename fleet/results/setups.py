@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.plan.groups import MODEL_WRITE, Timetable
+from fleet.model.events import MODEL_WRITE, Timetable
 from fleet.plan.plan import Plan
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.plan import expected
 from fleet.plan.expected import Flows
-from fleet.plan.groups import Pool
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Pool
 from fleet.results.load import server_fps
 
 

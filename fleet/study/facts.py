@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fleet.model import capture
+from fleet.model.events import EVENT_NAMES
 from fleet.plan import expected
-from fleet.plan.groups import EVENT_NAMES
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
 from fleet.plan.plan import Plan

@@ -1,0 +1,34 @@
+"""What control events are: the tables of what happens when, known before a run."""
+
+from __future__ import annotations
+
+from fleet.arrays import Ints, Table
+
+# What a timetable row does, in the order in which simultaneous rows are applied.
+HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE = range(6)
+EVENT_NAMES = ("hour", "rate", "demand", "link_down", "sensor_down", "model_write")
+
+
+class Timetable(Table):
+    """Control events, sorted: one row each.
+
+    HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
+    LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup.
+    """
+
+    time_ns: Ints
+    kind: Ints
+    target: Ints  # index of a link or sensor, -1 for all
+    a: Ints
+    b: Ints
+
+
+class Rollout(Table):
+    """Model rewrites: one row each."""
+
+    asked_ns: Ints
+    sensor: Ints
+    arrived_ns: Ints  # when its bytes had
+    write_from_ns: Ints
+    written_ns: Ints
+    down_bits: Ints  # on the wire; 0 from the cache

@@ -1,0 +1,123 @@
+"""What a plan has besides sensors and links: servers, radios, prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.arrays import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Autoscaling:
+    """How a pool follows its load; times in ns, target in parts per million of busy time."""
+
+    least: int
+    most: int
+    target_ppm: int
+    every_ns: int
+    boot_ns: int
+    cooldown_ns: int
+
+
+@dataclass(frozen=True)
+class ServerKind:
+    """Like servers of a pool: times in ns, power in µW for each server or decoder.
+
+    Attributes:
+        server: catalogue item.
+        count: how many at the start.
+        service_ns: t(b) for b = 0..max_batch: until the results of a batch are there.
+        hold_ns: h(b), likewise: until the server can take the next batch; at most t(b).
+        idle_uw: paid and not serving; host included.
+        busy_uw: while it computes; host included.
+        decoders: of each server; 0 if decoding is left out.
+        decode_px_s: pixels a second of each decoder.
+        decode_uw: more, for each decoder that works.
+        pue_ppm: energy of the building over that of its servers, in parts per million.
+        hourly_usd: price of an hour.
+        monthly_usd: purchase, spread over its life; for each month of 30 days.
+    """
+
+    server: str
+    count: int
+    service_ns: Ints
+    hold_ns: Ints
+    idle_uw: int
+    busy_uw: int
+    decoders: int
+    decode_px_s: int
+    decode_uw: int
+    pue_ppm: int
+    hourly_usd: float
+    monthly_usd: float
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Servers with one queue, or all such pools of an edge.
+
+    Attributes:
+        name: of the region or edge.
+        edge: whether it is at the edge.
+        model: what it runs.
+        kinds: its servers; autoscaling changes the number of the first.
+        max_batch: frames in a batch.
+        wait_ns: longest time that an incomplete batch waits.
+        queue_max: frames that may wait.
+        deadline_ns: longest time that a frame may wait, 0 without limit.
+        law: how service times vary (`fleet.columns.serving`).
+        variation: coefficient of variation of the service time, for the law near normal.
+        autoscaling: the rule, if it has one.
+    """
+
+    name: str
+    edge: bool
+    model: str
+    kinds: tuple[ServerKind, ...]
+    max_batch: int
+    wait_ns: int
+    queue_max: int
+    deadline_ns: int
+    law: int
+    variation: float
+    autoscaling: Autoscaling | None
+
+
+@dataclass(frozen=True)
+class Radio:
+    """The radio or port at a first hop: µW by state, ns; sending draws fJ for each bit too."""
+
+    idle_uw: int
+    promotion_uw: int
+    active_uw: int
+    fj_per_bit: int
+    tail_uw: int
+    tail_ns: int
+    promotion_ns: int
+    drx_after_ns: int
+    drx_wait_ns: int
+    drx_cycle_ns: int
+    paging_cycle_ns: int
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What things cost; US dollars.
+
+    Attributes:
+        book: name of the price book.
+        kwh: of electricity.
+        mobile_gb: of data over mobile access.
+        fixed_gb: of data over a fixed line.
+        stored_gb_month: of storage for a month.
+        retention_ns: how long pictures are kept in the cloud.
+        device_month: of each setup, its price spread over its life; shape (setups,).
+    """
+
+    book: str
+    kwh: float
+    mobile_gb: float
+    fixed_gb: float
+    stored_gb_month: float
+    retention_ns: int
+    device_month: Floats
