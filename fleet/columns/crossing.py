@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
-from fleet.arrays import Ints
+import numpy as np
+
+from fleet.arrays import Bools, Ints, Keys
 from fleet.kernel import inlined
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
@@ -20,6 +21,7 @@ from fleet.model.books import (
     SENT_BEFORE_BITS,
     SENT_LINK_BITS,
     TAIL_NS,
+    Books,
     measured_ns,
 )
 from fleet.model.frames import (
@@ -30,8 +32,10 @@ from fleet.model.frames import (
     FATE,
     FRAME,
     IN_PORT,
+    LOST_ACCESS_BUFFER,
     LOST_LINK,
     ON_WIRE,
+    SENSOR,
     Columns,
 )
 from fleet.model.link import (
@@ -70,26 +74,50 @@ def carried_bits(counts: Ints, link: int, accepted: bool) -> int:
     return int(counts[link, SENT_BEFORE_BITS] + counts[link, SENT_LINK_BITS])
 
 
+class Hop(NamedTuple):
+    """The links of one level as kernels take them.
+
+    Attributes:
+        link_of: link of each sensor at this level, -1 for none; shape (sensors,).
+        links: the link table; shape (links,).
+        ports: how their ports stand, changed in place; shape (links,).
+        class_of: class of each link; shape (links,).
+        first: whether this is the sensor's first hop, where its radio is; shape (sensors,).
+        tail_ns: length of the sensor's radio tail; shape (sensors,).
+        loss_keys: loss keys of the sensors for this level; shape (sensors,).
+        plain: whether none of its links loses segments, has a cap or a radio below it.
+        on_radio: whether the sensor's own radio sends to its link here; shape (sensors,).
+        lost: fate of a frame that does not fit a buffer.
+        column: column of a frame that takes the time behind the hop.
+    """
+
+    link_of: Ints
+    links: LinkTable
+    ports: Ports
+    class_of: Ints
+    first: Bools
+    tail_ns: Ints
+    loss_keys: Keys
+    plain: bool
+    on_radio: Bools
+    lost: int
+    column: int
+
+
 @inlined
 def on_air(
-    columns: Columns,
-    i: int,
-    links: LinkTable,
-    link: int,
-    carried: int,
-    loss_keys: NDArray[np.uint64],
-    s: int,
-    on_radio: bool,
+    columns: Columns, i: int, hop: Hop, link: int, carried: int, own: bool
 ) -> tuple[int, int, int, bool]:
     """Return (bits with what is sent again, service in ns, wait for that in ns, came through?).
 
-    Where a sensor's own radio sends to a cell, it is that radio which sends again, not the cell.
+    Where a sensor's `own` radio sends to a cell, it is that radio which sends again, not the cell.
     """
-    bits, wait, good = columns[BITS, i], 0, True
-    if links.loss_ppb[link] > 0 and not on_radio:
+    links, bits, wait, good = hop.links, columns[BITS, i], 0, True
+    if links.loss_ppb[link] > 0 and not own:
         extra, rounds, good = resent(
-            loss_keys[s], columns[FRAME, i], bits, links.loss_ppb[link], links.retries[link]
-        )
+            hop.loss_keys[columns[SENSOR, i]], columns[FRAME, i], bits, links.loss_ppb[link],
+            links.retries[link],
+        )  # fmt: skip
         bits += extra
         wait = rounds * links.retry_ns[link]
     return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good
@@ -97,27 +125,27 @@ def on_air(
 
 @inlined
 def _accept(
-    columns: Columns, i: int, link: int, links: LinkTable, ports: Ports, counts: Ints, now: int,
-    bits: int, service: int, plain: bool, on_radio: bool, ahead: int,
-) -> int:  # fmt: skip
+    columns: Columns, i: int, hop: Hop, link: int, bits: int, service: int, ahead: int, counts: Ints
+) -> int:
     """Take a frame into a port; return when it will have been sent, -1 if it does not fit; ns.
 
-    `bits` and `service` are those of `on_air` with what the port has accepted so far; the last
-    three are those of `cross`.
+    `bits` and `service` are those of `on_air` with what the port has accepted so far; `ahead` is
+    that of `cross`.
     """
-    carried = 0 if plain else carried_bits(counts, link, True)
+    links, ports, now = hop.links, hop.ports, columns[CLOCK, i]
+    carried = 0 if hop.plain else carried_bits(counts, link, True)
     counts[link, OFFERED_BITS] += bits
     free = ports.free_ns[link]
     if free <= now:
         counts[link, IDLE_NS] = now
     if ahead == ALL:
         ahead = max(0, free - max(now, ports.down_until_ns[link]))
-    if plain:
+    if hop.plain:
         leaves = departure_ns(now, service, 0, free, ahead, links.buffer_ns[link])
     else:
-        air = service_ns(columns[BITS, i], links.air_bps[link]) if on_radio else 0
-        room = buffer_ns(links, link, carried)
-        leaves = departure_ns(now, service, air, free, ahead, room)
+        own = hop.on_radio[columns[SENSOR, i]]
+        air = service_ns(columns[BITS, i], links.air_bps[link]) if own else 0
+        leaves = departure_ns(now, service, air, free, ahead, buffer_ns(links, link, carried))
     if leaves < 0:
         counts[link, DROPPED_BITS] += bits
     else:
@@ -126,86 +154,68 @@ def _accept(
 
 
 @inlined
-def _sent_by_radio(
-    sensors: Ints, s: int, now: int, bits: int, service: int, tail_ns: int, since_ns: int
-) -> None:
-    """Count what the radio of a sensor has sent up to now; `sensors` is the table of sensors."""
-    begin = now - service
-    sensors[s, TAIL_NS] += tail_before(begin, sensors[s, LAST_SENT_NS], tail_ns, since_ns)
-    sensors[s, SENDING_NS] += measured_ns(begin, now, since_ns)
+def _sent_by_radio(books: Books, s: int, now: int, bits: int, service: int, tail_ns: int) -> None:
+    """Count what the radio of a sensor has sent up to now."""
+    begin, sensors = now - service, books.sensors
+    last = sensors[s, LAST_SENT_NS]
+    sensors[s, TAIL_NS] += tail_before(begin, last, tail_ns, books.since_ns)
+    sensors[s, SENDING_NS] += measured_ns(begin, now, books.since_ns)
     sensors[s, RADIO_BITS] += bits
     sensors[s, LAST_SENT_NS] = now
 
 
 @inlined
-def _departs(
-    counts: Ints, bins: Ints, link: int, of: int, now: int, bits: int, service: int, since_ns: int
-) -> None:
+def _departs(books: Books, link: int, of: int, now: int, bits: int, service: int) -> None:
     """Book a frame that departs from a port now, of a link of class `of`."""
-    counts[link, SENT_LINK_BITS] += bits
-    counts[link, BUSY_NS] += measured_ns(now - service, now, since_ns)
-    bins[of, np.uint64(now) // np.uint64(BIN_NS)] += bits
+    books.links[link, SENT_LINK_BITS] += bits
+    books.links[link, BUSY_NS] += measured_ns(now - service, now, books.since_ns)
+    books.bins[of, np.uint64(now) // np.uint64(BIN_NS)] += bits
 
 
 @inlined
 def cross(
-    columns: Columns, i: int, s: int, link: int, fresh: bool, radio: bool, plain: bool,
-    on_radio: bool, ahead: int, until_ns: int, since_ns: int, links: LinkTable, class_of: Ints,
-    tail_ns: Ints, loss_keys: NDArray[np.uint64], ports: Ports, counts: Ints, bins: Ints,
-    sensors: Ints, lost: int, column: int,
+    columns: Columns, i: int, hop: Hop, link: int, fresh: bool, ahead: int, until_ns: int,
+    books: Books,
 ) -> int:  # fmt: skip
-    """Take frame `i` of sensor `s` through a link up to a time; return its stage.
+    """Take frame `i` through a link up to a time; return its stage.
 
     That is IN_PORT, ON_WIRE or ENDED. CLOCK says when it departs from the port or is at the far
-    end, and `column` then takes that; one that ends has FATE and DONE set. One that is accepted and
-    departs in a call has as many bits before it at both ends of the port: one service serves both.
+    end, and the hop's column then takes that; one that ends has FATE and DONE set. One that is
+    accepted and departs in a call has as many bits before it at both ends of the port: one service
+    serves both.
 
     Args:
         columns: the store's columns.
         i: slot of the frame.
-        s: its sensor.
+        hop: the level of the link.
         link: the link.
         fresh: whether it arrives at CLOCK, or was accepted before and departs then.
-        radio: whether the sender is its own radio.
-        plain: whether the link has no losses, no cap and no radio below it.
-        on_radio: whether it comes by a radio that sends to the link, which is a cell.
         ahead: how long what is before a fresh frame in its buffer takes; ALL: one buffer for all.
         until_ns: the time.
-        since_ns: since when times are booked: the end of the warm-up.
-        links: the link table; with the next three as in `fleet.columns.hop.Hop`.
-        class_of: class of each link.
-        tail_ns: length of each radio's tail.
-        loss_keys: loss keys of the sensors.
-        ports: port table, changed in place as are the books, as in `fleet.columns.hop.pass_hop`.
-        counts: book of links.
-        bins: book of time bins.
-        sensors: book of sensors.
-        lost: fate of a frame that does not fit the buffer.
-        column: takes the time behind the link.
+        books: what is counted.
     """
-    now = columns[CLOCK, i]
-    if plain:
+    now, s = columns[CLOCK, i], columns[SENSOR, i]
+    if hop.plain:
         bits, wait, good = columns[BITS, i], 0, True
-        service = service_ns(bits, links.rate_bps[link])
+        service = service_ns(bits, hop.links.rate_bps[link])
     else:
-        carried = carried_bits(counts, link, fresh)
-        bits, service, wait, good = on_air(columns, i, links, link, carried, loss_keys, s, on_radio)
+        carried = carried_bits(books.links, link, fresh)
+        bits, service, wait, good = on_air(columns, i, hop, link, carried, hop.on_radio[s])
     if fresh:
-        leaves = _accept(
-            columns, i, link, links, ports, counts, now, bits, service, plain, on_radio, ahead
-        )  # fmt: skip
+        leaves = _accept(columns, i, hop, link, bits, service, ahead, books.links)
         if leaves < 0:
-            columns[FATE, i], columns[DONE, i] = lost, now
+            columns[FATE, i] = LOST_ACCESS_BUFFER if hop.on_radio[s] else hop.lost
+            columns[DONE, i] = now
             return ENDED
         now = leaves
     if now >= until_ns:
         columns[CLOCK, i] = now
         return IN_PORT
-    _departs(counts, bins, link, class_of[link], now, bits, service, since_ns)
-    if radio:
-        _sent_by_radio(sensors, s, now, bits, service, tail_ns[s], since_ns)
+    _departs(books, link, hop.class_of[link], now, bits, service)
+    if hop.first[s]:
+        _sent_by_radio(books, s, now, bits, service, hop.tail_ns[s])
     if not good:
         columns[FATE, i], columns[DONE, i] = LOST_LINK, now
         return ENDED
-    columns[CLOCK, i] = columns[column, i] = now + wait + links.propagation_ns[link]
+    columns[CLOCK, i] = columns[hop.column, i] = now + wait + hop.links.propagation_ns[link]
     return ON_WIRE

@@ -10,11 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleet.arrays import Ints, Keys
-from fleet.columns.crossing import ALL, cross
-from fleet.columns.hop import Hop
+from fleet.arrays import Bools, Ints, Keys
+from fleet.columns.crossing import ALL, Hop, cross
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     CAPTURED,
@@ -25,6 +23,7 @@ from fleet.model.books import (
     SENT_METADATA,
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
+    Books,
     measured_ns,
 )
 from fleet.model.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
@@ -43,7 +42,6 @@ from fleet.model.frames import (
     FRAME,
     IN_FLIGHT,
     IN_PORT,
-    LOST_ACCESS_BUFFER,
     NO_FRAMES,
     OBJECTS,
     ON_WIRE,
@@ -60,8 +58,7 @@ from fleet.model.frames import (
     Columns,
     Index,
 )
-from fleet.model.link import Ports
-from fleet.model.radio import Timers, wake
+from fleet.model.radio import Radios, wake
 from fleet.model.scene import second_of
 from fleet.model.setup import Setups
 from fleet.model.sight import Sights, found, pick
@@ -78,31 +75,6 @@ class Held(NamedTuple):
 
 
 EMPTY = Held(NO_FRAMES, NO_FRAMES)
-
-
-class Sensors(NamedTuple):
-    """What a plan says of its sensors, as kernels take it; fields (sensors,) but the last five.
-
-    Attributes:
-        capture_keys, size_keys, radio_keys, sight_keys: keys of the draws.
-        ends_at_site: whether results are made and used at the site.
-        timers: of the sensors' radios.
-        trace_ns: capture times of all traces.
-        setups: the table of setups.
-        sights: the traces of what eyes see.
-        end_ns: end of the run.
-    """
-
-    capture_keys: Keys
-    size_keys: Keys
-    radio_keys: Keys
-    sight_keys: Keys
-    ends_at_site: NDArray[np.bool_]
-    timers: Timers
-    trace_ns: Ints
-    setups: Setups
-    sights: Sights
-    end_ns: int
 
 
 class States(NamedTuple):
@@ -123,23 +95,65 @@ class States(NamedTuple):
     radio_used_ns: Ints
 
 
+class Sensors(NamedTuple):
+    """Some sensors as kernels take them; fields (sensors,) if nothing else is said.
+
+    Attributes:
+        mine: those to advance.
+        capture_keys, size_keys, sight_keys: keys of the draws.
+        ends_at_site: whether results are made and used at the site.
+        radios: of the sensors.
+        trace_ns: capture times of all traces.
+        setups: the table of setups.
+        sights: the traces of what eyes see.
+        states: what changes.
+    """
+
+    mine: Ints
+    capture_keys: Keys
+    size_keys: Keys
+    sight_keys: Keys
+    ends_at_site: Bools
+    radios: Radios
+    trace_ns: Ints
+    setups: Setups
+    sights: Sights
+    states: States
+
+
+class Span(NamedTuple):
+    """A span of time, and what is before the sensors in it.
+
+    Attributes:
+        until_ns: its end, which is not in it.
+        first_second: second of `view[0]`.
+        view: objects in view by second; shape (seconds, sensors to advance).
+        lights: light by second; shape (seconds,) at least.
+        live: what eyes saw of the frames due; empty if they take rows of traces.
+    """
+
+    until_ns: int
+    first_second: int
+    view: Ints
+    lights: Ints
+    live: Ints
+
+
 @inlined
-def _read_out(columns: Columns, i: int, s: int, read_ns: int, since_ns: int, sensors: Ints) -> None:
+def _read_out(columns: Columns, i: int, s: int, read_ns: int, books: Books) -> None:
     """Count what was spent on reading a frame out."""
     began = columns[CAPTURE, i]
-    sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, since_ns)
+    books.sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, books.since_ns)
 
 
 @inlined
-def _compute(
-    columns: Columns, i: int, s: int, k: int, setups: Setups, sights: Sights,
-    key: np.uint64, start: int, dsp: Dsps,
-) -> int:  # fmt: skip
+def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensors) -> int:
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
     Sets FATE and DONE if the DSP skips it, else SETUP, READY, CLOCK, PAYLOAD and BITS. An inference
     that will not be sent keeps BITS 0: it costs its energy and then is skipped.
     """
+    setups, sights, dsp = about.setups, about.sights, about.states.dsp
     now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
     told = found(sights.rows, columns[SIGHT, i], objects)
     if setups.on_sensor[k] == 0:
@@ -159,8 +173,9 @@ def _compute(
     columns[SETUP, i] = k
     if sent:
         payload = payload_of(
-            setups, sights, k, key, start, columns[FRAME, i], objects, columns[SIGHT, i]
-        )
+            setups, sights, k, about.size_keys[s], start, columns[FRAME, i], objects,
+            columns[SIGHT, i],
+        )  # fmt: skip
         columns[PAYLOAD, i] = payload
         columns[BITS, i] = wire_bits(
             payload, setups.per_message[k], setups.segment[k], setups.per_segment[k]
@@ -170,21 +185,19 @@ def _compute(
 
 
 @inlined
-def _leave(
-    columns: Columns, i: int, s: int, setups: Setups, sights: Sights, at_site: bool, since_ns: int,
-    sensors: Ints, spent: Ints,
-) -> int:  # fmt: skip
+def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> int:
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
 
     The setup is the one that computed it: another may stand there by now.
     """
+    setups, sights, sensors = about.setups, about.sights, books.sensors
     ready, k = columns[READY, i], columns[SETUP, i]
     ended = ready - setups.fetch_ns[k]
-    computing = measured_ns(ended - setups.compute_ns[k], ended, since_ns)
+    computing = measured_ns(ended - setups.compute_ns[k], ended, books.since_ns)
     sensors[s, COMPUTE_NS] += computing
-    spent[k] += computing
+    books.computing_ns[k] += computing
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
-    if bits == 0 or at_site:
+    if bits == 0 or about.ends_at_site[s]:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
         columns[DONE, i] = ready
         return ENDED
@@ -200,26 +213,24 @@ def _leave(
 
 @inlined
 def _capture(
-    columns: Columns, i: int, s: int, objects: int, sight: int, key: np.uint64, trace_ns: Ints,
-    clocks: Clocks, down_until_ns: int, sense_ns: int, sensors: Ints,
-) -> int:  # fmt: skip
+    columns: Columns, i: int, s: int, objects: int, sight: int, about: Sensors, sensors: Ints
+) -> int:
     """Capture the frame that is due, and move the clock of the sensor on; return its stage."""
-    now = clocks.next_ns[s]
-    expose(columns, i, s, clocks.next_frame[s], objects, sight, now)
+    states = about.states
+    now = states.clocks.next_ns[s]
+    expose(columns, i, s, states.clocks.next_frame[s], objects, sight, now)
     sensors[s, CAPTURED] += 1
-    move_on(clocks, s, key, trace_ns)
-    if now < down_until_ns:
+    move_on(states.clocks, s, about.capture_keys[s], about.trace_ns)
+    if now < states.down_until_ns[s]:
         columns[FATE, i], columns[DONE, i] = SKIP_SENSOR_DOWN, now
         return ENDED
-    columns[SENSED, i] = now + sense_ns
+    columns[SENSED, i] = now + about.setups.sense_ns[states.setup_of[s]]
     return SENSING
 
 
 def advance(
-    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ports,
-    counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int,
-) -> tuple[Index, Held]:  # fmt: skip
+    columns: Columns, fresh: Index, before: Held, span: Span, about: Sensors, hop: Hop, books: Books
+) -> tuple[Index, Held]:
     """Take the frames of some sensors up to a time; return (those on the wire, those held).
 
     Frames that meet their fate have FATE and DONE set and are not returned. All frames come in
@@ -230,48 +241,30 @@ def advance(
         columns: the store's columns.
         fresh: free slots for the frames due; `capture.count(...)` of them.
         before: those held before.
-        mine: the sensors to advance; shape (n,).
-        until_ns: end of the span (not in it).
-        first_second: second of `view[0]`.
-        view: objects in view by second; shape (seconds, n).
-        lights: light by second; shape (seconds,) at least.
-        live: what eyes saw of the frames due, like `fresh`; empty if they take rows of traces.
+        span: up to when, and what is before the sensors.
         about: the sensors.
-        states: their states.
         hop: the first level of links: each is one sensor's own.
-        ports: port table; shape (links,).
-        counts: book of links, as in `hop.pass_hop`; so are the next three.
-        bins: book of time bins.
-        sensors: book of sensors.
-        spent: takes the time that each setup spends inferring or encoding, added; ns.
-        since_ns: since when times are booked: the end of the warm-up.
+        books: what is counted.
     """
-    moved, held, stages = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
-    m, n = _advance(
-        columns, fresh, before, mine, until_ns, first_second, view, lights, live, about, states,
-        hop, ports, counts, bins, sensors, spent, since_ns, moved, held, stages,
-    )  # fmt: skip
-    return moved[:m], Held(held[:n], stages[:n])
+    out = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
+    m, n = _advance(columns, fresh, before, span, about, hop, books, out)
+    return out[0, :m], Held(out[1, :n], out[2, :n])
 
 
 @kernel
 def _advance(
-    columns: Columns, fresh: Index, before: Held, mine: Ints, until_ns: int, first_second: int,
-    view: Ints, lights: Ints, live: Ints, about: Sensors, states: States, hop: Hop, ports: Ports,
-    counts: Ints, bins: Ints, sensors: Ints, spent: Ints, since_ns: int, moved: Index,
-    held: Index, stages: Index,
+    columns: Columns, fresh: Index, before: Held, span: Span, about: Sensors, hop: Hop,
+    books: Books, out: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `advance` says; return how many are on the wire and held."""
-    setup_of, clocks, dsp, down, used = states
-    capture_keys, size_keys, radio_keys, sight_keys, at_site, timers, trace_ns = about[:7]
-    setups, sights, end_ns = about[7:]
-    link_of, links, class_of, _, tail_ns, loss_keys, extras, _ = hop
+    until_ns, first_second, view, lights, live = span
+    setups, clocks, mine = about.setups, about.states.clocks, about.mine
     older, stage_of = before
     f, h, m, n = 0, 0, 0, 0
     for j in range(len(mine)):
         s = mine[j]
-        k, link = setup_of[s], link_of[s]
-        start, sending = gop_start(size_keys[s], setups.gop[k]), False
+        k, link = about.states.setup_of[s], hop.link_of[s]
+        start, sending = gop_start(about.size_keys[s], setups.gop[k]), False
         while True:
             if h < len(older) and columns[SENSOR, older[h]] == s:
                 i, stage = older[h], stage_of[h]
@@ -281,38 +274,28 @@ def _advance(
                 f += 1
                 objects, light = view[second - first_second, j], lights[second - first_second]
                 sight = live[f - 1] if len(live) else pick(
-                    sights, setups.sight[k], light, objects, sight_keys[s], second,
+                    about.sights, setups.sight[k], light, objects, about.sight_keys[s], second,
                     clocks.next_frame[s],
                 )  # fmt: skip
-                stage = _capture(
-                    columns, i, s, objects, sight, capture_keys[s], trace_ns, clocks, down[s],
-                    setups.sense_ns[k], sensors,
-                )  # fmt: skip
+                stage = _capture(columns, i, s, objects, sight, about, books.sensors)
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                _read_out(columns, i, s, setups.read_ns[k], since_ns, sensors)
-                stage = _compute(columns, i, s, k, setups, sights, size_keys[s], start, dsp)
+                _read_out(columns, i, s, setups.read_ns[k], books)
+                stage = _compute(columns, i, s, k, start, about)
             if stage == COMPUTING and columns[READY, i] < until_ns:
-                stage = _leave(columns, i, s, setups, sights, at_site[s], since_ns, sensors, spent)
+                stage = _leave(columns, i, s, about, books)
                 if stage == ARRIVING:
-                    wake(
-                        columns, i, s, radio_keys[s], timers, link >= 0, sending, end_ns, used,
-                        sensors,
-                    )  # fmt: skip
+                    wake(columns, i, s, about.radios, link >= 0, sending, books.sensors)
             if link < 0 and stage == ARRIVING and columns[CLOCK, i] < until_ns:
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):
-                stage = cross(
-                    columns, i, s, link, stage == ARRIVING, True, extras is None, False, ALL,
-                    until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts, bins,
-                    sensors, LOST_ACCESS_BUFFER, ACCESS,
-                )  # fmt: skip
+                stage = cross(columns, i, hop, link, stage == ARRIVING, ALL, until_ns, books)
             if stage == ON_WIRE:
-                moved[m] = i
+                out[0, m] = i
                 m += 1
             elif stage != ENDED:
-                held[n], stages[n] = i, stage
+                out[1, n], out[2, n] = i, stage
                 n += 1
                 sending = sending or stage == IN_PORT
     return m, n

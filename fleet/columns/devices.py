@@ -8,12 +8,12 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.columns import device, hop
-from fleet.columns.device import EMPTY, Held, Sensors, States
+from fleet.columns.device import EMPTY, Held, Sensors, Span, States
 from fleet.columns.ways import Network
 from fleet.engine.crowd import Crowd
 from fleet.engine.looker import OpenEyes, looker_of
 from fleet.engine.snapshot import State, below, nest
-from fleet.model import capture, frames, radio
+from fleet.model import capture, frames
 from fleet.model.books import VISITORS
 from fleet.model.dsp import Dsps
 from fleet.model.frames import (
@@ -28,6 +28,7 @@ from fleet.model.frames import (
     SENSOR,
     Index,
 )
+from fleet.model.radio import NEVER_NS, Radios
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 
@@ -46,14 +47,14 @@ class Devices:
         """
         self.plan, self.mine, self.network, self.open_eyes = plan, mine, network, open_eyes
         self.crowd = Crowd(plan, mine, network.tally.sensors[:, VISITORS])
-        self.about = _about(plan)
         self.states = States(
             setup_of=plan.sensors.setup_of.copy(),
             clocks=plan.sensors.clocks.copy(),
             dsp=Dsps.zeros(plan.size),
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
-            radio_used_ns=np.full(plan.size, radio.NEVER_NS, dtype=np.int64),
+            radio_used_ns=np.full(plan.size, NEVER_NS, dtype=np.int64),
         )
+        self.about = _about(plan, mine, self.states)
         self.states.dsp.tick_ns = plan.sensors.clocks.tick_ns
         self.looker = looker_of(plan, self.open_eyes)
         self.held = EMPTY
@@ -64,7 +65,7 @@ class Devices:
         """Take over a plan with further setups."""
         self.plan = self.crowd.plan = plan
         self.looker = looker_of(plan, self.open_eyes)
-        self.about = _about(plan)
+        self.about = _about(plan, self.mine, self.states)
 
     def advance(self, until_ns: int) -> Index:
         """Run the sensors up to a time; return the frames that are on the wire behind them."""
@@ -81,11 +82,10 @@ class Devices:
                 states.clocks, states.setup_of, self.mine, until_ns, due, first_second, view, lights
             )
         computing_ns = np.zeros(len(plan.sensors.setup_names), dtype=np.int64)
+        span = Span(until_ns, first_second, view, lights, live)
         moved, self.held = device.advance(
-            network.store.columns, fresh, self.held, self.mine, until_ns, first_second, view,
-            lights, live, self.about, states, network.hops[0],
-            network.ports, tally.links, tally.link_bins, tally.sensors, computing_ns,
-            tally.since_ns,
+            network.store.columns, fresh, self.held, span, self.about, network.hops[0],
+            tally.books(computing_ns),
         )  # fmt: skip
         tally.computing_ns += computing_ns
         return moved
@@ -102,6 +102,7 @@ class Devices:
         self.flowed_ns = int(state["flowed_ns"])
         states: dict[str, Any] = {k: v.copy() for k, v in below("states", state).items()}
         self.states = States(**states)
+        self.about = _about(self.plan, self.mine, self.states)
         self.held = Held(**{k: v.copy() for k, v in below("held", state).items()})
         self.crowd.load(below("crowd", state))
 
@@ -136,8 +137,8 @@ class Devices:
     def outage(self, link: int, now_ns: int, until_ns: int) -> None:
         """Take a sensor's own port down: what is in it departs later by the length of that."""
         hop.outage(
-            self.network.store.columns, self._in_ports(), self.plan.links.of[0],
-            self.network.ports, link, now_ns, until_ns,
+            self.network.store.columns, self._in_ports(), self.network.hops[0], link, now_ns,
+            until_ns,
         )  # fmt: skip
 
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:
@@ -165,16 +166,16 @@ class Devices:
         }
 
 
-def _about(plan: Plan) -> Sensors:
+def _about(plan: Plan, mine: Ints, states: States) -> Sensors:
     return Sensors(
+        mine=mine,
         capture_keys=plan.sensors.capture_keys,
         size_keys=plan.sensors.size_keys,
-        radio_keys=plan.sensors.radio_keys,
         sight_keys=plan.sensors.sight_keys,
         ends_at_site=plan.ends_at_site,
-        timers=plan.timers,
+        radios=Radios(plan.sensors.radio_keys, plan.timers, states.radio_used_ns, plan.end_ns),
         trace_ns=plan.sensors.trace_ns,
         setups=plan.sensors.setups,
         sights=plan.eyes.sights,
-        end_ns=plan.end_ns,
+        states=states,
     )

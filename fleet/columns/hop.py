@@ -5,168 +5,114 @@ The rule for one frame and one link is in `fleet.model.link`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from fleet.arrays import Ints
 from fleet.columns import modem
-from fleet.columns.crossing import ALL, cross, on_air
+from fleet.columns.crossing import ALL, Hop, cross, on_air
 from fleet.columns.modem import Modems, held, take
 from fleet.kernel import kernel
+from fleet.model.books import Books
 from fleet.model.frames import (
     CLOCK,
     ENDED,
     FATE,
     IN_PORT,
-    LOST_ACCESS_BUFFER,
     LOST_LINK,
     ON_WIRE,
     SENSOR,
     Columns,
 )
-from fleet.model.link import LinkTable, Ports
-
-
-class Hop(NamedTuple):
-    """The links of one level as kernels take them.
-
-    Attributes:
-        link_of: link of each sensor at this level, -1 for none; shape (all sensors,).
-        links: the link table; shape (links,).
-        class_of: class of each link; shape (links,).
-        first: whether this is the sensor's first hop, where its radio is; shape (all sensors,),
-            None if it is for no sensor.
-        tail_ns: length of the sensor's radio tail; shape (all sensors,).
-        loss_keys: loss keys of the sensors for this level; shape (all sensors,).
-        extras: None if none of its links loses segments, has a cap or a radio below it. What is
-            None is left out of the kernel when it is compiled.
-        on_radio: whether the sensor's own radio sends to its link here; shape (all sensors,), None
-            if that is so for no sensor.
-    """
-
-    link_of: Ints
-    links: LinkTable
-    class_of: Ints
-    first: NDArray[np.bool_] | None
-    tail_ns: Ints
-    loss_keys: NDArray[np.uint64]
-    extras: int | None
-    on_radio: NDArray[np.bool_] | None
 
 
 def pass_hop(
-    columns: Columns, due: Ints, in_port: Ints, hop: Hop, ports: Ports, counts: Ints, bins: Ints,
-    sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
-) -> tuple[Ints, Ints]:  # fmt: skip
+    columns: Columns, due: Ints, in_port: Ints, until_ns: int, hop: Hop, books: Books
+) -> tuple[Ints, Ints]:
     """Take frames through a hop up to a time; return indices (on the wire, in ports).
 
     `due` are frames that arrive before `until_ns`, each link's in order of (clock, sensor, frame);
     `in_port` those accepted before that have not departed: CLOCK says when they do, and of a frame
     on the wire when it arrives. A frame without a link passes at once, one that does not fit a
-    buffer meets the fate `lost`, one that is lost on the wire LOST_LINK; neither is returned.
-    `column` takes the time behind the hop. `columns`, `ports` (shape (links,)) and the
-    books are changed in place: `counts` and `sensors`, the tables of links and of sensors, and
-    `bins`, the bits by link class and time bin. Times are booked from `since_ns` on.
+    buffer meets the hop's fate, one that is lost on the wire LOST_LINK; neither is returned.
+    `columns`, the hop's ports and the books are changed in place.
     """
-    moved, waiting = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
-    modems = None
-    if hop.on_radio is not None:
-        modems = modem.empty(len(hop.link_of) + len(hop.links), len(moved))
-    m, w = _pass_hop(
-        columns, due, in_port, *hop, modems, ports, counts, bins, sensors, until_ns, since_ns, lost,
-        column, moved, waiting,
-    )  # fmt: skip
-    return moved[:m], waiting[:w]
+    out = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
+    modems = modem.empty(0, 0)
+    if not hop.plain:
+        modems = modem.empty(len(hop.link_of) + len(hop.links), out.shape[1])
+    m, w = _pass_hop(columns, due, in_port, until_ns, hop, modems, books, out)
+    return out[0, :m], out[1, :w]
 
 
 @kernel
 def _pass_hop(
-    columns: Columns, due: Ints, in_port: Ints, link_of: Ints, links: LinkTable, class_of: Ints,
-    first: NDArray[np.bool_] | None, tail_ns: Ints, loss_keys: NDArray[np.uint64],
-    extras: int | None, on_radio: NDArray[np.bool_] | None, modems: Modems | None, ports: Ports,
-    counts: Ints, bins: Ints, sensors: Ints, until_ns: int, since_ns: int, lost: int, column: int,
-    moved: Ints, waiting: Ints,
+    columns: Columns, due: Ints, in_port: Ints, until_ns: int, hop: Hop, modems: Modems,
+    books: Books, out: Ints,
 ) -> tuple[int, int]:  # fmt: skip
     """Do what `pass_hop` says; return how many are on the wire and in ports.
 
     Modems are those of the sensors, then the boxes in front of the links.
     """
+    links, ports = hop.links, hop.ports
     m, w = 0, 0
-    for k in range(len(moved)):
+    for k in range(out.shape[1]):
         fresh = k >= len(in_port)
         i = due[k - len(in_port)] if fresh else in_port[k]
         s = columns[SENSOR, i]
-        link = link_of[s]
+        link = hop.link_of[s]
         if link < 0:
-            columns[column, i], stage = columns[CLOCK, i], ON_WIRE
+            columns[hop.column, i], stage = columns[CLOCK, i], ON_WIRE
         else:
-            holder, ahead, own = -1, ALL, on_radio is not None and on_radio[s]
-            if modems is not None and links.air_bps[link] > 0:
-                holder = s if own else len(link_of) + link
-                service = on_air(columns, i, links, link, 0, loss_keys, s, own)[1]
+            holder, ahead, service = -1, ALL, 0
+            if not hop.plain and links.air_bps[link] > 0:
+                own = hop.on_radio[s]
+                holder = s if own else len(hop.link_of) + link
+                service = on_air(columns, i, hop, link, 0, own)[1]
                 if fresh:
                     ahead = held(modems, holder, columns[CLOCK, i], ports.down_until_ns[link])
                 else:
                     take(modems, holder, k, columns[CLOCK, i], service)
-            stage = cross(
-                columns, i, s, link, fresh, first is not None and first[s], extras is None,
-                own, ahead, until_ns, since_ns, links, class_of, tail_ns, loss_keys, ports, counts,
-                bins, sensors, LOST_ACCESS_BUFFER if own else lost, column,
-            )  # fmt: skip
+            stage = cross(columns, i, hop, link, fresh, ahead, until_ns, books)
             accepted = stage != ENDED or columns[FATE, i] == LOST_LINK
-            if modems is not None and fresh and holder >= 0 and accepted:
+            if fresh and holder >= 0 and accepted:
                 take(modems, holder, k, ports.free_ns[link], service)
         if stage == ON_WIRE:
-            moved[m] = i
+            out[0, m] = i
             m += 1
         elif stage == IN_PORT:
-            waiting[w] = i
+            out[1, w] = i
             w += 1
     return m, w
 
 
 def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     """Add the bits of the frames in ports to those of their links, in place; shape (links,)."""
-    _queued(columns, in_port, hop.link_of, hop.links, hop.loss_keys, hop.on_radio, bits)
+    _queued(columns, in_port, hop, bits)
 
 
 @kernel
-def _queued(
-    columns: Columns, in_port: Ints, link_of: Ints, links: LinkTable, loss_keys: NDArray[np.uint64],
-    on_radio: NDArray[np.bool_] | None, bits: Ints,
-) -> None:  # fmt: skip
+def _queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:
     for i in in_port:
         s = columns[SENSOR, i]
-        link = link_of[s]
-        own = on_radio is not None and on_radio[s]
-        bits[link] += on_air(columns, i, links, link, 0, loss_keys, s, own)[0]
+        link = hop.link_of[s]
+        bits[link] += on_air(columns, i, hop, link, 0, hop.on_radio[s])[0]
 
 
 @kernel
-def outage(
-    columns: Columns,
-    index: NDArray[np.int64],
-    link_of: NDArray[np.int64],
-    ports: Ports,
-    link: int,
-    now_ns: int,
-    until_ns: int,
-) -> None:
+def outage(columns: Columns, index: Ints, hop: Hop, link: int, now_ns: int, until_ns: int) -> None:
     """Take a link down from now until a time: what has not departed departs that much later.
 
     Args:
         columns: the store's columns, changed in place.
         index: the frames in ports, with their departure times in CLOCK.
-        link_of: the link that each sensor's frames take; shape (all sensors,).
-        ports: the port table, changed in place; shape (links,).
+        hop: the level of the link; its ports are changed in place.
         link: index of the link.
         now_ns: start of the outage.
         until_ns: end of the outage.
     """
+    ports = hop.ports
     for i in index:
-        if link_of[columns[SENSOR, i]] == link:
+        if hop.link_of[columns[SENSOR, i]] == link:
             columns[CLOCK, i] += until_ns - now_ns
     ports.free_ns[link] = max(ports.free_ns[link], now_ns) + until_ns - now_ns
     ports.down_until_ns[link] = until_ns

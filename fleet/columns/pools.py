@@ -7,6 +7,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns import frame_store, order, serving
 from fleet.columns.frame_store import Store
+from fleet.columns.serving import Decoders, Queues, Servers
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.model.books import (
@@ -122,14 +123,13 @@ class Pools:
         frame_store.copy_column(columns, plain, CLOCK, DECODED)
         if not len(coded) and not len(self.pending) and not len(self.decoding):
             return plain
-        index, ends, waiting = self._by_pool(self.pending, coded)
-        admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
-        serving.decode_all(
-            columns, index, ends, waiting, until_ns, self.decoders, self.decoder_sizes, self.rates,
-            self.plan.pools.decode_px, self.table, admitted, heads, tails, self.decoding_ns,
-            self.idle_ns,
+        queues = self._by_pool(self.pending, coded)
+        decoders = Decoders(
+            self.decoders, self.decoder_sizes, self.rates, self.plan.pools.decode_px,
+            self.table.queue, self.decoding_ns, self.idle_ns,
         )  # fmt: skip
-        started, self.pending = self._sort_out(admitted, ends, heads, tails)
+        serving.decode_all(columns, queues, until_ns, decoders)
+        started, self.pending = self._sort_out(queues)
         going_on = frame_store.join([plain, self.decoding, started])
         decoded, self.decoding = order.due(columns, going_on, until_ns)
         return decoded
@@ -143,36 +143,38 @@ class Pools:
 
     def _serve(self, decoded: Index, until_ns: int) -> None:
         columns = self.store.columns
-        index, ends, waiting = self._by_pool(self.waiting, decoded)
-        admitted, heads, tails = np.empty_like(index), np.empty_like(ends), np.empty_like(ends)
-        serving.serve_all(
-            columns, index, ends, waiting, until_ns, self.rings, self.sizes, self.table,
-            self.variation, self.mean_ns, self.hold_ns, self.plan.sensors.service_keys, admitted,
-            heads, tails, self.served_ns, self.batches, self.started, self.idle_ns,
+        queues = self._by_pool(self.waiting, decoded)
+        servers = Servers(
+            self.rings, self.sizes, self.table, self.variation, self.mean_ns, self.hold_ns,
+            self.plan.sensors.service_keys, self.served_ns, self.batches, self.started,
+            self.idle_ns,
         )  # fmt: skip
-        started, self.waiting = self._sort_out(admitted, ends, heads, tails)
+        serving.serve_all(columns, queues, until_ns, servers)
+        started, self.waiting = self._sort_out(queues)
         self.serving = frame_store.join([self.serving, started])
 
-    def _sort_out(
-        self, admitted: Index, ends: Ints, heads: Ints, tails: Ints
-    ) -> tuple[Index, Index]:
+    def _sort_out(self, queues: Queues) -> tuple[Index, Index]:
         """Return (frames that started, frames that wait) of those admitted in a run."""
-        if len(ends) == 1 and not self.deadlines:  # none of the first was lost
-            return admitted[: heads[0]], admitted[heads[0] : tails[0]]
-        return serving.sort_out(self.store.columns, admitted, ends, heads, tails)
+        if len(queues.ends) == 1 and not self.deadlines:  # none of the first was lost
+            head, tail = queues.heads[0], queues.tails[0]
+            return queues.order[:head], queues.order[head:tail]
+        return serving.sort_out(self.store.columns, queues)
 
-    def _by_pool(self, before: Index, fresh: Index) -> tuple[Index, Ints, Ints]:
-        """Return (frames pool by pool, where each pool's end, how many of each were before).
+    def _by_pool(self, before: Index, fresh: Index) -> Queues:
+        """Return frames pool by pool, not yet admitted.
 
         In a pool the frames of `before` come first, and each part keeps its order.
         """
         index, count = frame_store.join([before, fresh]), len(self.ids)
         if count == 1:
-            return index, np.array([len(index)]), np.array([len(before)])
-        pool = self.row_of[self.plan.pools.of[self.store.column(index, SENSOR)]]
-        ends = np.cumsum(np.bincount(pool, minlength=count))
-        held = np.bincount(pool[: len(before)], minlength=count)
-        return index[np.argsort(pool, kind="stable")], ends, held
+            ends, held = np.array([len(index)]), np.array([len(before)])
+        else:
+            pool = self.row_of[self.plan.pools.of[self.store.column(index, SENSOR)]]
+            ends = np.cumsum(np.bincount(pool, minlength=count))
+            held = np.bincount(pool[: len(before)], minlength=count)
+            index = index[np.argsort(pool, kind="stable")]
+        empty = np.empty_like(ends)
+        return Queues(index, ends, held, np.empty_like(index), empty, empty.copy())
 
     def save(self) -> State:
         """Return the state as arrays, for `load`."""

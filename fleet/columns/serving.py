@@ -14,10 +14,11 @@ batch takes it is lost too.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
-from fleet.arrays import Ints, Record
+import numpy as np
+
+from fleet.arrays import Floats, Ints, Keys
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     BITS,
@@ -69,10 +70,95 @@ def replace_first(ring: Ints, size: int, value: int) -> None:
     ring[1 + at] = value
 
 
+class Decoders(NamedTuple):
+    """The decoders of some pools as kernels take them; one row a pool.
+
+    Attributes:
+        rings: when decoders are free, times `KINDS`, plus their kind; changed in place.
+        sizes: number of decoders.
+        rates: pixels a second of a decoder by kind.
+        pixels: to decode of a frame, by sensor.
+        queue: frames that may wait.
+        spent_ns: time handed out by kind, added to in place.
+        idle_ns: [1] takes when a frame last found a decoder idle.
+    """
+
+    rings: Ints
+    sizes: Ints
+    rates: Ints
+    pixels: Ints
+    queue: Ints
+    spent_ns: Ints
+    idle_ns: Ints
+
+
+class Servers(NamedTuple):
+    """The servers of some pools as kernels take them; one row a pool.
+
+    Attributes:
+        rings: when servers are free, times `KINDS`, plus their kind; changed in place.
+        sizes: number of servers.
+        table: the table of pools.
+        variation: of service times.
+        mean_ns, hold_ns: t(b) and h(b) by kind for b = 0..
+        keys: the service keys by sensor.
+        served_ns, batches, started: time held, batches and frames by kind, added to in place.
+        idle_ns: [0] takes when a batch that was due last found a server idle.
+    """
+
+    rings: Ints
+    sizes: Ints
+    table: PoolTable
+    variation: Floats
+    mean_ns: Ints
+    hold_ns: Ints
+    keys: Keys
+    served_ns: Ints
+    batches: Ints
+    started: Ints
+    idle_ns: Ints
+
+
+class Queues(NamedTuple):
+    """The frames before some pools: those of the first, then of the second, and so on.
+
+    Attributes:
+        slots: of each pool those that wait already, then arrivals in order of (clock, sensor,
+            frame).
+        ends: where each pool's frames end.
+        waiting: how many of them wait already.
+        order: filled with the indices of the admitted frames; like `slots`.
+        heads: filled with how many of them have started or passed their deadline.
+        tails: filled with how many were admitted.
+    """
+
+    slots: Ints
+    ends: Ints
+    waiting: Ints
+    order: Ints
+    heads: Ints
+    tails: Ints
+
+
+class Answers(NamedTuple):
+    """The way of results, by sensor.
+
+    Attributes:
+        to_site: 1 if the consumer is at the site.
+        return_ns: way back.
+        result_bytes, result_bits: payload of a result, and the same on the wire.
+    """
+
+    to_site: Ints
+    return_ns: Ints
+    result_bytes: Ints
+    result_bits: Ints
+
+
 @kernel
 def decode(
-    columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rates: Ints,
-    pixels: Ints, queue: int, order: Ints, decoding_ns: Ints, idle_ns: Ints,
+    columns: Columns, index: Ints, order: Ints, waiting: int, until_ns: int, decoders: Decoders,
+    p: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Run the decoders of a pool up to a time.
 
@@ -83,20 +169,17 @@ def decode(
             ones are set in place.
         index: the frames that wait already, then arrivals before `until_ns` in order of (clock,
             sensor, frame).
+        order: filled with the indices of the admitted frames; shape (len(index),).
         waiting: how many of them wait already.
         until_ns: what would start at or after this time stays undecided.
-        ring: when decoders are free, times `KINDS`, plus their kind; changed in place.
-        size: number of decoders.
-        rates: pixels a second of a decoder by kind.
-        pixels: to decode of a frame, by sensor.
-        queue: frames that may wait.
-        order: filled with the indices of the admitted frames; shape (len(index),).
-        decoding_ns: time handed out by kind, added to in place.
-        idle_ns: [1] takes when a frame last found a decoder idle.
+        decoders: those of all pools.
+        p: which pool.
 
     Returns:
         (frames of `order` that have started, frames admitted); the others wait.
     """
+    ring, size, rates = decoders.rings[p], decoders.sizes[p], decoders.rates[p]
+    pixels, queue = decoders.pixels, decoders.queue[p]
     for k in range(waiting):
         order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
@@ -118,12 +201,12 @@ def decode(
         else:
             kind, i = first_of(ring) % KINDS, order[head]
             if first_of(ring) // KINDS <= columns[CLOCK, i]:
-                idle_ns[1] = start_ns
+                decoders.idle_ns[p, 1] = start_ns
             if pixels[columns[SENSOR, i]] != work or rates[kind] != speed:
                 work, speed = pixels[columns[SENSOR, i]], rates[kind]
                 spent = service_ns(work, speed)
             columns[DECODED, i] = columns[CLOCK, i] = start_ns + spent
-            decoding_ns[kind] += spent
+            decoders.spent_ns[p, kind] += spent
             replace_first(ring, size, (start_ns + spent) * KINDS + kind)
             head += 1
 
@@ -144,23 +227,19 @@ def due_ns(
 
 @kernel
 def serve(
-    columns: Columns, index: Ints, waiting: int, until_ns: int, ring: Ints, size: int, rule: Record,
-    variation: float, mean_ns: Ints, hold_ns: Ints, keys: NDArray[np.uint64], order: Ints,
-    served_ns: Ints, batches: Ints, started: Ints, idle_ns: Ints,
+    columns: Columns, index: Ints, order: Ints, waiting: int, until_ns: int, servers: Servers,
+    p: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Run the servers of a pool up to a time.
-
-    The arguments are those of `decode`, with servers for decoders; `rule` is the pool's row of the
-    table of pools, `variation` that of its service time, `mean_ns` and `hold_ns` t(b) and h(b) by
-    kind for b = 0.., `keys` the service keys by sensor. `served_ns` (time held), `batches` and
-    `started` (frames) are added to in place, by kind; `idle_ns[0]` takes when a batch that was due
-    last found a server idle.
+    """Run the servers of a pool up to a time; the arguments are those of `decode`.
 
     Returns:
         (frames of `order` that have started or passed their deadline, frames admitted); those
         between wait. Frames that are lost have their FATE set.
     """
-    max_batch, wait_ns, deadline_ns = rule.max_batch, rule.wait_ns, rule.deadline_ns
+    ring, size, table = servers.rings[p], servers.sizes[p], servers.table
+    mean_ns, hold_ns = servers.mean_ns[p], servers.hold_ns[p]
+    max_batch, wait_ns, deadline_ns = table.max_batch[p], table.wait_ns[p], table.deadline_ns[p]
+    law, variation = table.law[p], servers.variation[p]
     for k in range(waiting):
         order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
@@ -178,9 +257,9 @@ def serve(
             columns[FATE, i], columns[DONE, i] = LOST_DEADLINE, expiry_ns
             head += 1
         elif arrival_ns <= launch_ns and arriving < len(index):
-            if tail - head >= rule.queue:
+            if tail - head >= table.queue[p]:
                 i = index[arriving]
-                columns[FATE, i], columns[DONE, i] = rule.queue_lost, columns[CLOCK, i]
+                columns[FATE, i], columns[DONE, i] = table.queue_lost[p], columns[CLOCK, i]
             else:
                 order[tail] = index[arriving]
                 tail += 1
@@ -190,94 +269,73 @@ def serve(
         else:
             kind = first_of(ring) % KINDS
             if first_of(ring) // KINDS <= due:
-                idle_ns[0] = launch_ns
+                servers.idle_ns[p, 0] = launch_ns
             count = min(max_batch, tail - head)
             lead = order[head]
-            key, frame = keys[columns[SENSOR, lead]], columns[FRAME, lead]
-            spent = batch_ns(mean_ns[kind, count], rule.law, variation, key, frame)
-            held = batch_ns(hold_ns[kind, count], rule.law, variation, key, frame)
+            key, frame = servers.keys[columns[SENSOR, lead]], columns[FRAME, lead]
+            spent = batch_ns(mean_ns[kind, count], law, variation, key, frame)
+            held = batch_ns(hold_ns[kind, count], law, variation, key, frame)
             replace_first(ring, size, (launch_ns + held) * KINDS + kind)
-            served_ns[kind] += held
-            batches[kind] += 1
-            started[kind] += count
+            servers.served_ns[p, kind] += held
+            servers.batches[p, kind] += 1
+            servers.started[p, kind] += count
             for k in range(head, head + count):
                 columns[START, order[k]], columns[INFER, order[k]] = launch_ns, launch_ns + spent
             head += count
 
 
 @kernel
-def decode_all(
-    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
-    sizes: Ints, rates: Ints, pixels: Ints, table: PoolTable, order: Ints, heads: Ints, tails: Ints,
-    decoding_ns: Ints, idle_ns: Ints,
-) -> None:  # fmt: skip
-    """Run `decode` for each of several pools.
-
-    `index` holds the frames of the first pool, then of the second, and so on; `ends` says where
-    each pool's frames end, `waiting` how many of them wait already. `order` is like `index`.
-    `heads` and `tails` take what `decode` returns for each pool. All else is as in `decode`, with
-    one row a pool; `table` is the table of pools.
-    """
+def decode_all(columns: Columns, queues: Queues, until_ns: int, decoders: Decoders) -> None:
+    """Run `decode` for each of several pools."""
     begin = 0
-    for p in range(len(ends)):
-        end = ends[p]
-        heads[p], tails[p] = decode(
-            columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], rates[p], pixels,
-            table.queue[p], order[begin:end], decoding_ns[p], idle_ns[p],
+    for p in range(len(queues.ends)):
+        end = queues.ends[p]
+        queues.heads[p], queues.tails[p] = decode(
+            columns, queues.slots[begin:end], queues.order[begin:end], queues.waiting[p], until_ns,
+            decoders, p,
         )  # fmt: skip
         begin = end
 
 
 @kernel
-def serve_all(
-    columns: Columns, index: Ints, ends: Ints, waiting: Ints, until_ns: int, rings: Ints,
-    sizes: Ints, table: PoolTable, variation: NDArray[np.float64], mean_ns: Ints, hold_ns: Ints,
-    keys: NDArray[np.uint64], order: Ints, heads: Ints, tails: Ints, served_ns: Ints,
-    batches: Ints, started: Ints, idle_ns: Ints,
-) -> None:  # fmt: skip
-    """Run `serve` for each of several pools; arrays are laid out as in `decode_all`."""
+def serve_all(columns: Columns, queues: Queues, until_ns: int, servers: Servers) -> None:
+    """Run `serve` for each of several pools."""
     begin = 0
-    for p in range(len(ends)):
-        end = ends[p]
-        heads[p], tails[p] = serve(
-            columns, index[begin:end], waiting[p], until_ns, rings[p], sizes[p], table[p],
-            variation[p], mean_ns[p], hold_ns[p], keys, order[begin:end], served_ns[p],
-            batches[p], started[p], idle_ns[p],
+    for p in range(len(queues.ends)):
+        end = queues.ends[p]
+        queues.heads[p], queues.tails[p] = serve(
+            columns, queues.slots[begin:end], queues.order[begin:end], queues.waiting[p], until_ns,
+            servers, p,
         )  # fmt: skip
         begin = end
 
 
-def sort_out(
-    columns: Columns, order: Ints, ends: Ints, heads: Ints, tails: Ints
-) -> tuple[Ints, Ints]:
+def sort_out(columns: Columns, queues: Queues) -> tuple[Ints, Ints]:
     """Return (frames that started, frames that wait), pool by pool, after a run of all pools."""
-    started, wait = np.empty((2, len(order)), dtype=np.int64)
-    s, w = _sort_out(columns, order, ends, heads, tails, started, wait)
-    return started[:s], wait[:w]
+    out = np.empty((2, len(queues.order)), dtype=np.int64)
+    s, w = _sort_out(columns, queues, out)
+    return out[0, :s], out[1, :w]
 
 
 @kernel
-def _sort_out(
-    columns: Columns, order: Ints, ends: Ints, heads: Ints, tails: Ints, started: Ints, wait: Ints
-) -> tuple[int, int]:
+def _sort_out(columns: Columns, queues: Queues, out: Ints) -> tuple[int, int]:
     n, w, begin = 0, 0, 0
-    for p in range(len(ends)):
-        for k in range(begin, begin + tails[p]):
-            i = order[k]
-            if k - begin >= heads[p]:
-                wait[w] = i
+    for p in range(len(queues.ends)):
+        for k in range(begin, begin + queues.tails[p]):
+            i = queues.order[k]
+            if k - begin >= queues.heads[p]:
+                out[1, w] = i
                 w += 1
             elif columns[FATE, i] == IN_FLIGHT:
-                started[n] = i
+                out[0, n] = i
                 n += 1
-        begin = ends[p]
+        begin = queues.ends[p]
     return n, w
 
 
 def send_back(
-    columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
-    result_bits: Ints, until_ns: int,
-) -> tuple[Ints, Ints]:  # fmt: skip
+    columns: Columns, ended: Ints, answers: Answers, last: bool, until_ns: int
+) -> tuple[Ints, Ints]:
     """Send the results of batches to their consumers; return (those under way, those that go on).
 
     A result whose consumer is at its site, and every one behind the `last` level, is done after the
@@ -288,39 +346,34 @@ def send_back(
         columns: the store's columns; DONE and FATE of the first, CLOCK, PAYLOAD and BITS of the
             others are set in place.
         ended: frames whose results are there.
-        to_site: 1 if the consumer is at the site, by sensor; so are the next three.
+        answers: the way of results.
         last: whether these servers are at the region.
-        return_ns: way back.
-        result_bytes: payload of a result.
-        result_bits: the same on the wire.
         until_ns: how far the process has come.
     """
-    under_way, on = np.empty((2, len(ended)), dtype=np.int64)
-    u, n = _send_back(
-        columns, ended, to_site, last, return_ns, result_bytes, result_bits, until_ns, under_way, on
-    )
-    return under_way[:u], on[:n]
+    out = np.empty((2, len(ended)), dtype=np.int64)
+    u, n = _send_back(columns, ended, answers, last, until_ns, out)
+    return out[0, :u], out[1, :n]
 
 
 @kernel
 def _send_back(
-    columns: Columns, ended: Ints, to_site: Ints, last: bool, return_ns: Ints, result_bytes: Ints,
-    result_bits: Ints, until_ns: int, under_way: Ints, on: Ints,
-) -> tuple[int, int]:  # fmt: skip
+    columns: Columns, ended: Ints, answers: Answers, last: bool, until_ns: int, out: Ints
+) -> tuple[int, int]:
     u, n = 0, 0
     for i in ended:
         s = columns[SENSOR, i]
-        if last or to_site[s] == 1:
-            done = columns[INFER, i] + return_ns[s]
+        if last or answers.to_site[s] == 1:
+            done = columns[INFER, i] + answers.return_ns[s]
             columns[DONE, i] = done
             if done < until_ns:
                 columns[FATE, i] = RESULT
             else:
-                under_way[u] = i
+                out[0, u] = i
                 u += 1
         else:
             columns[CLOCK, i] = columns[INFER, i]
-            columns[PAYLOAD, i], columns[BITS, i] = result_bytes[s], result_bits[s]
-            on[n] = i
+            columns[PAYLOAD, i] = answers.result_bytes[s]
+            columns[BITS, i] = answers.result_bits[s]
+            out[1, n] = i
             n += 1
     return u, n

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleet.columns import frame_store, hop, order, serving
+from fleet.columns.crossing import Hop
 from fleet.columns.frame_store import Store
 from fleet.columns.pools import Pools, Scaled
+from fleet.columns.serving import Answers
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
@@ -47,10 +48,14 @@ class Network:
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
-        self.hops = [_hop(plan, level) for level in range(LEVELS)]
+        self.hops = [_hop(plan, level, self.ports) for level in range(LEVELS)]
         self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pools.of >= 0, plan.pools.level, -1)
         self.reach = set(np.unique(self.reaching).tolist())
+        self.answers = Answers(
+            plan.sensors.to_site, plan.pools.return_ns, plan.pools.result_bytes,
+            plan.pools.result_bits,
+        )  # fmt: skip
         self.answered: Index = NO_FRAMES
 
     def put(self, index: Index) -> None:
@@ -136,11 +141,9 @@ class Network:
 
     def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
         """Send results back to their sites; return those that go on upwards."""
-        plan = self.plan
         done, on = serving.send_back(
-            self.store.columns, pools.advance(until_ns), plan.sensors.to_site, level == LEVELS - 1,
-            plan.pools.return_ns, plan.pools.result_bytes, plan.pools.result_bits, until_ns,
-        )  # fmt: skip
+            self.store.columns, pools.advance(until_ns), self.answers, level == LEVELS - 1, until_ns
+        )
         self.answered = frame_store.join([self.answered, done])
         return on
 
@@ -164,10 +167,8 @@ class Network:
         due, late = order.due(columns, arriving, until_ns, sort=self.sorts[level])
         self.arriving[level] = [late] if len(late) else []
         moved, self.in_port[level] = hop.pass_hop(
-            columns, due, self.in_port[level], self.hops[level], self.ports, self.tally.links,
-            self.tally.link_bins, self.tally.sensors, until_ns, self.tally.since_ns,
-            LEVEL_LOST[level], LEVEL_COLUMN[level],
-        )  # fmt: skip
+            columns, due, self.in_port[level], until_ns, self.hops[level], self.tally.books()
+        )
         return moved
 
     def save(self) -> State:
@@ -182,7 +183,7 @@ class Network:
 
     def load(self, state: State) -> None:
         """Take a state up again."""
-        self.ports = cast(Ports, state["ports"].copy())
+        self.ports[...] = state["ports"]
         self.answered = state["answered"].copy()
         self.passing = [state["passing"].copy()]
         for level, pools in enumerate(self.pools):
@@ -198,8 +199,7 @@ class Network:
         """
         level = int(self.plan.links.level_of[link])
         hop.outage(
-            self.store.columns, self.in_port[level], self.plan.links.of[level], self.ports, link,
-            now_ns, until_ns,
+            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, until_ns
         )  # fmt: skip
 
     def in_flight(self) -> int:
@@ -244,19 +244,20 @@ def _pools(
     return Pools(plan, mine, store, tally) if len(mine) else None
 
 
-def _hop(plan: Plan, level: int) -> hop.Hop:
+def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
     below = (plan.links.of[:level] >= 0).any(axis=0)
-    first = ~below & (plan.links.of[level] >= 0)
     here = plan.links.table[plan.links.level_of == level]
     extras = ((here.air_bps > 0) | (here.cap_bits > 0) | (here.loss_ppb > 0)).any()
-    on_radio = plan.links.cell_level == level
-    return hop.Hop(
+    return Hop(
         link_of=plan.links.of[level],
         links=plan.links.table,
+        ports=ports,
         class_of=plan.links.class_of,
-        first=first if first.any() else None,
+        first=~below & (plan.links.of[level] >= 0),
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.sensors.loss_keys[level],
-        extras=1 if extras else None,
-        on_radio=on_radio if on_radio.any() else None,
+        plain=not extras,
+        on_radio=plan.links.cell_level == level,
+        lost=LEVEL_LOST[level],
+        column=LEVEL_COLUMN[level],
     )

@@ -32,6 +32,7 @@ from fleet.model.books import (
     SENT_BEFORE_BITS,
     SENT_LINK_BITS,
     SERVER_COUNTS,
+    Books,
 )
 from fleet.model.frames import (
     ACCESS,
@@ -146,6 +147,13 @@ class Tally:
             },
             by_name=_by_name(plan),
         )
+
+    def books(self, computing_ns: Ints | None = None) -> Books:
+        """Return what links and sensors are counted in; time computing, if any, by setup."""
+        return Books(
+            self.links, self.link_bins, self.sensors,
+            _zeros(0) if computing_ns is None else computing_ns, self.since_ns,
+        )  # fmt: skip
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally, of the same plan or of a share of it."""

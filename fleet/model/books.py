@@ -5,6 +5,9 @@ Integers only: times in ns, sizes in bits or bytes.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from fleet.arrays import Ints
 from fleet.kernel import inlined
 from fleet.model.frames import FATES
 
@@ -34,6 +37,24 @@ SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED = range(6)
 ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS = range(6, 10)
 POOL_IDLE = [SERVERS_IDLE_NS, DECODERS_IDLE_NS]
 SERVER_COUNTS = 10
+
+
+class Books(NamedTuple):
+    """What links and sensors are counted in, changed in place.
+
+    Attributes:
+        links: book of links.
+        bins: bits by class of links and time bin.
+        sensors: book of sensors.
+        computing_ns: time that each setup spends inferring or encoding; shape (setups,).
+        since_ns: since when times are booked: the end of the warm-up.
+    """
+
+    links: Ints
+    bins: Ints
+    sensors: Ints
+    computing_ns: Ints
+    since_ns: int
 
 
 @inlined

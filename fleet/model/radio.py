@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Keys
 from fleet.chance import uniform
 from fleet.kernel import inlined
 from fleet.model.books import LAST_SENT_NS, PROMOTION_NS
@@ -71,47 +71,59 @@ def wait_ns(
     return int(drx * drx_cycle) if now - last > drx_after else 0
 
 
+class Radios(NamedTuple):
+    """The radios of sensors as kernels take them.
+
+    Attributes:
+        keys: radio keys of the sensors.
+        timers: of the radios.
+        used_ns: when each took its last frame, changed in place.
+        end_ns: end of the run.
+    """
+
+    keys: Keys
+    timers: Timers
+    used_ns: Ints
+    end_ns: int
+
+
 @inlined
 def awake_ns(
-    now: int, handed: int, last: int, key: int | np.uint64, frame: int, promotion: int,
-    drx_after: int, drx_cycle: int, tail: int,
-) -> tuple[int, int]:  # fmt: skip
+    now: int, handed: int, last: int, key: int | np.uint64, frame: int, timers: Timers, s: int
+) -> tuple[int, int]:
     """Return (when a radio takes a frame, how long it is in promotion for that); ns.
 
-    The arguments are those of `wait_ns` and `active_ns`, with `key`, the sensor's radio key, and
-    the frame's number for the draw.
+    The arguments are those of `wait_ns` and `active_ns`, with `key`, the sensor's radio key, the
+    frame's number for the draw, and the sensor's row of the timers.
     """
-    waits = wait_ns(now, last, uniform(key, frame), promotion, drx_after, drx_cycle, tail)
+    tail = timers.tail_ns[s]
+    waits = wait_ns(
+        now, last, uniform(key, frame), timers.promotion_ns[s], timers.drx_after_ns[s],
+        timers.drx_wait_ns[s], tail,
+    )  # fmt: skip
     asleep = last == NEVER_NS or now - last > tail
     return max(now + waits, handed + 1), waits if asleep else 0
 
 
 @inlined
 def wake(
-    columns: Columns, i: int, s: int, key: np.uint64, timers: Timers, own: bool, sending: bool,
-    end_ns: int, used: Ints, sensors: Ints,
-) -> None:  # fmt: skip
+    columns: Columns, i: int, s: int, radios: Radios, own: bool, sending: bool, sensors: Ints
+) -> None:
     """Have frame `i` of sensor `s` wait for its radio, if that sleeps.
 
     Args:
         columns: the store's columns, changed in place.
         i: slot of the frame.
         s: its sensor.
-        key: the sensor's radio key.
-        timers: of all radios.
+        radios: of all sensors, changed in place.
         own: whether the radio has its port alone.
         sending: whether it has frames there that are not yet sent.
-        end_ns: end of the run.
-        used: when each radio took its last frame, changed in place.
         sensors: book of sensors, changed in place.
     """
-    promotion, drx_after, drx_wait, tail = timers
-    if promotion[s] > 0 or drx_wait[s] > 0:
+    timers, used = radios.timers, radios.used_ns
+    if timers.promotion_ns[s] > 0 or timers.drx_wait_ns[s] > 0:
         now = columns[CLOCK, i]
         last = active_ns(now, used[s], sensors[s, LAST_SENT_NS] if own else 0, own and sending)
-        at, promoting = awake_ns(
-            now, used[s], last, key, columns[FRAME, i], promotion[s], drx_after[s], drx_wait[s],
-            tail[s],
-        )  # fmt: skip
+        at, promoting = awake_ns(now, used[s], last, radios.keys[s], columns[FRAME, i], timers, s)
         columns[CLOCK, i] = used[s] = at
-        sensors[s, PROMOTION_NS] += min(promoting, end_ns - now)
+        sensors[s, PROMOTION_NS] += min(promoting, radios.end_ns - now)
