@@ -34,7 +34,7 @@ class Hop(NamedTuple):
     Attributes:
         link_of: link of each sensor at this level, -1 for none; shape (all sensors,).
         links: the link table; shape (links, LINK_WIDTH).
-        class_of: class of each link; shape (links,).
+        class_of: row of each link in the book of time bins; shape (links,).
         first: whether this is the sensor's first hop, where its radio is; shape (all sensors,),
             None if it is for no sensor.
         tail_ns: length of the sensor's radio tail; shape (all sensors,).

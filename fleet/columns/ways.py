@@ -14,7 +14,7 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
 from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
-from fleet.model.link import AIR_BPS, CAP_BITS, LOSS_PPB, PORT_WIDTH
+from fleet.model.link import AIR_BPS, CAP_BITS, LOSS_PPB, PORT_WIDTH, Ints
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Autoscaling, Plan
 
@@ -46,7 +46,8 @@ class Network:
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
-        self.hops = [_hop(plan, level) for level in range(LEVELS)]
+        bin_of = tally.seconds.stations.bin_of
+        self.hops = [_hop(plan, level, bin_of) for level in range(LEVELS)]
         self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pool_of >= 0, plan.pool_level, -1)
         self.reach = set(np.unique(self.reaching[mine]).tolist())
@@ -243,7 +244,7 @@ def _pools(
     return Pools(plan, mine, store, tally) if len(mine) else None
 
 
-def _hop(plan: Plan, level: int) -> hop.Hop:
+def _hop(plan: Plan, level: int, bin_of: Ints) -> hop.Hop:
     below = (plan.link_of[:level] >= 0).any(axis=0)
     first = ~below & (plan.link_of[level] >= 0)
     here = plan.links[plan.level_of == level]
@@ -252,7 +253,7 @@ def _hop(plan: Plan, level: int) -> hop.Hop:
     return hop.Hop(
         link_of=plan.link_of[level],
         links=plan.links,
-        class_of=plan.class_of,
+        class_of=bin_of,
         first=first if first.any() else None,
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.loss_keys[level],

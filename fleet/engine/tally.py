@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleet.chance import mix64
-from fleet.engine.snapshot import State, fields
+from fleet.engine.by_second import AT_ONCE, Book, BySecond, bins, note, second_of, wait
+from fleet.engine.snapshot import State, below, fields, nest
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
-    BIN_NS,
     CAPTURED,
     CAPTURED_BEFORE,
     DROPPED_BITS,
@@ -56,7 +56,7 @@ from fleet.model.frames import (
 )
 from fleet.model.sight import LIGHTS, SIGHT_COUNTS, count
 from fleet.plan.plan import Ints, Plan
-from fleet.sketch import BUCKETS, bucket_of
+from fleet.sketch import BUCKETS, COARSE_BUCKETS, bucket_of, coarse_of
 
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
@@ -83,7 +83,8 @@ class Tally:
         sensors: one row a sensor; shape (sensors, SENSOR_WIDTH).
         links: one row a link; shape (links, LINK_COUNTS).
         servers: one row a kind of servers in a pool; shape (plan.server_rows, SERVER_COUNTS).
-        link_bins: bits sent by link class and time bin; shape (classes, bins).
+        link_bins: bits sent by time bin: of each class of links without those that are told of one
+            by one, then of each of these (`fleet.engine.by_second.Stations`); shape (rows, bins).
         result_bins: results by group and time bin of their completion; shape (groups, bins).
         latency_bins: sum of the latencies of these; ns.
         server_bins: highest number of servers of each region that changes it, by time bin; shape
@@ -97,6 +98,7 @@ class Tally:
             ints too.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
+        seconds: how frames ended and what waited where, second by second.
         kept: the finished frames themselves, if they are to be kept.
         by_name: for tables whose rows stand as in the scenario's file, the order by their names.
     """
@@ -112,6 +114,7 @@ class Tally:
     sights: Ints
     stages_ns: NDArray[np.object_]
     computing_ns: NDArray[np.object_]
+    seconds: BySecond
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
     kept: list[Rows] | None = None
@@ -120,20 +123,22 @@ class Tally:
     @staticmethod
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
         """Return a tally of nothing, of the shape of a plan; `keep` keeps the finished frames."""
-        bins = -(-plan.end_ns // BIN_NS)
-        groups, regions = len(plan.group_names), len(plan.region_names)
+        seconds, groups, regions = bins(plan), len(plan.group_names), len(plan.region_names)
+        by_second = BySecond(plan)
+        link_rows = len(plan.class_names) + len(by_second.stations.links)
         return Tally(
             sensors=_zeros(plan.size, SENSOR_WIDTH),
             links=_zeros(len(plan.link_names), LINK_COUNTS),
             servers=_zeros(plan.server_rows, SERVER_COUNTS),
-            link_bins=_zeros(len(plan.class_names), bins),
-            result_bins=_zeros(groups, bins),
-            latency_bins=_zeros(groups, bins),
-            server_bins=_zeros(regions, bins),
+            link_bins=_zeros(link_rows, seconds),
+            result_bins=_zeros(groups, seconds),
+            latency_bins=_zeros(groups, seconds),
+            server_bins=_zeros(regions, seconds),
             latency=_zeros(groups, BUCKETS),
             sights=_zeros(groups, len(LIGHTS), len(plan.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             computing_ns=_zeros(len(plan.setup_names)).astype(object),
+            seconds=by_second,
             kept=[] if keep else None,
             by_name=_by_name(plan),
         )
@@ -148,6 +153,7 @@ class Tally:
         self.sensors[:, _LATEST] = latest
         np.maximum(self.server_bins, other.server_bins, out=self.server_bins)
         self.print_sum += other.print_sum
+        self.seconds.add(other.seconds)
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
@@ -176,8 +182,21 @@ class Tally:
         links[:, ACCEPTED_BEFORE_BITS], links[:, SENT_BEFORE_BITS] = accepted, sent
         links[:, IDLE_NS], self.servers[:, POOL_IDLE] = idle_ns, pools_idle_ns
         self.since_ns = now_ns
+        self.seconds.forget()
         if self.kept is not None:
             self.kept.clear()
+
+    def class_bins(self) -> Ints:
+        """Return the bits sent by class of links and time bin; shape (classes, bins)."""
+        stations = self.seconds.stations
+        own = len(self.link_bins) - len(stations.links)
+        found = self.link_bins[:own].copy()
+        np.add.at(found, stations.link_classes, self.link_bins[own:])
+        return found
+
+    def with_under_way(self, plan: Plan, rows: Rows) -> Tally:
+        """Return these counts and where some frames under way wait; it does not count on."""
+        return replace(self, seconds=self.seconds.with_rows(plan, rows))
 
     def rows(self) -> Rows:
         """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
@@ -187,7 +206,8 @@ class Tally:
         """Return the counts as arrays, for `load`."""
         text = {name: getattr(self, name).astype(str) for name in _SUMS}
         numbers = fields(self, (*_ARRAYS, "since_ns"))
-        return {**numbers, **text, "kept": self.rows()}
+        seconds = nest("seconds", self.seconds.save())
+        return {**numbers, **text, **seconds, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""
@@ -196,6 +216,7 @@ class Tally:
         self.since_ns = int(state["since_ns"])
         for name in _SUMS:
             getattr(self, name).flat = [int(text) for text in state[name].flat]
+        self.seconds.load(below("seconds", state))
         if self.kept is not None:
             self.kept[:] = [state["kept"]]
 
@@ -205,7 +226,7 @@ class Tally:
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
         scenario names its groups, links, regions and edges, nor on that of setups, which is why
-        their times are left out.
+        their times are left out. What is counted second by second follows from the frames.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
@@ -213,7 +234,7 @@ class Tally:
         return digest.hexdigest()
 
     def _sorted(self, name: str) -> NDArray[Any]:
-        table: NDArray[Any] = getattr(self, name)
+        table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
@@ -221,11 +242,12 @@ class Tally:
         if self.kept is not None:
             self.kept.append(columns[:, index].T)
         stages_ns = _zeros(*self.stages_ns.shape)
-        finish(
-            columns, index, plan.name_hash, plan.group_of, plan.pool_level, self.sensors,
-            self.latency, stages_ns, self.result_bins, self.latency_bins, self.print_sum,
-            plan.sights.rows, self.sights,
-        )  # fmt: skip
+        for at in range(0, len(index), AT_ONCE):
+            finish(
+                columns, index[at : at + AT_ONCE], plan.name_hash, plan.group_of, plan.pool_level,
+                self.sensors, self.latency, stages_ns, self.result_bins, self.latency_bins,
+                self.print_sum, plan.sights.rows, self.sights, self.seconds.book(plan),
+            )  # fmt: skip
         self.stages_ns += stages_ns
 
 
@@ -307,6 +329,7 @@ def finish(
     print_sum: NDArray[np.uint64],
     sight_rows: Ints,
     sights: Ints,
+    book: Book,
 ) -> None:
     """Count frames that have met their fate.
 
@@ -324,24 +347,30 @@ def finish(
         print_sum: see `Tally`; changed in place.
         sight_rows: rows of the plan's traces.
         sights: see `Tally`; changed in place.
+        book: of what is counted second by second, with room for these frames.
     """
     for i in index:
         s, fate = columns[SENSOR, i], columns[FATE, i]
+        g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]
+        time_bin = second_of(done)
         sensors[s, FATE_0 + fate] += 1
         word = frame_word(columns, i, name_hash[s])
         print_sum[0] += word
         print_sum[1] += word * (word >> np.uint64(17))
         if columns[SIGHT, i] >= 0:
             answered = fate in (RESULT, SKIP_NOT_PUBLISHED)
-            count(sights, sight_rows, columns[SIGHT, i], group_of[s], answered)
+            count(sights, sight_rows, columns[SIGHT, i], g, answered)
+        if second_of(before) != time_bin:
+            wait(columns, i, s, book)
         if fate != RESULT:
+            note(book, g, time_bin, COARSE_BUCKETS + fate)
             continue
-        g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]
         spent = done - before
         sensors[s, LATENCY_SUM_NS] += spent
         sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
-        latency[g, bucket_of(spent)] += 1
-        time_bin = np.uint64(done) // np.uint64(BIN_NS)
+        bucket = bucket_of(spent)
+        latency[g, bucket] += 1
+        note(book, g, time_bin, coarse_of(bucket))
         result_bins[g, time_bin] += 1
         latency_bins[g, time_bin] += spent
         before = _step(columns, i, SENSED, stages_ns, g, SENSE, before)

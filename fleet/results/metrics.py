@@ -109,7 +109,7 @@ def inferences(outcome: Outcome) -> int:
 
 def bandwidth_mbit_s(outcome: Outcome) -> dict[str, dict[str, float]]:
     """Return what each class of links carried: mean, and in its busiest bin of a second."""
-    plan, bins = outcome.plan, outcome.tally.link_bins
+    plan, bins = outcome.plan, outcome.tally.class_bins()
     return {
         name: {
             "mean": float(bins[c].sum()) * 1e3 / plan.measured_ns,

@@ -18,7 +18,7 @@ from fleet.engine.window import Window, windows
 from fleet.model.frames import Columns
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
-from fleet.running.executor import Spent
+from fleet.running.executor import Spent, up_to_now
 from fleet.running.live_eyes import open_eyes
 
 
@@ -42,7 +42,7 @@ class Actor:
     def tally(self, now_ns: int) -> Tally:
         """Return the counts up to now."""
         self.process.close(now_ns)
-        return self.process.tally
+        return up_to_now(self.process)
 
     def pid(self) -> int:
         """Return the number of the operating system's process."""

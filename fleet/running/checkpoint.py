@@ -22,7 +22,7 @@ from fleet.interrupt import whole
 from fleet.plan.plan import Plan
 
 ABOUT = "about.json"
-VERSION = f"{metadata.version('sensor-fleet')}/2"
+VERSION = f"{metadata.version('sensor-fleet')}/3"
 """Of fleet and of the layout of states: what another one wrote is not gone on from."""
 
 EVERY_S = 60.0

@@ -67,7 +67,10 @@ class Executor(Protocol):
         """Run everything up to a time; `progress` hears of every window that is done."""
 
     def tally(self) -> Tally:
-        """Return the counts up to now, merged; they may count on if the run goes on."""
+        """Return the counts up to now, merged; they may count on if the run goes on.
+
+        Frames under way count where they wait.
+        """
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
@@ -96,6 +99,11 @@ def merged(plan: Plan, tallies: list[Tally]) -> Tally:
     for tally in tallies:
         total.add(tally)
     return total
+
+
+def up_to_now(process: LogicalProcess) -> Tally:
+    """Return the counts of a process that has been closed, with the frames that are under way."""
+    return process.tally.with_under_way(process.plan, process.under_way())
 
 
 def shard_of(partition: Partition, sensor: int) -> int:
@@ -157,7 +165,7 @@ class LocalExecutor:
         """Return the counts up to now, merged."""
         for process in self._all.values():
             process.close(self.now_ns)
-        return merged(self.plan, [process.tally for process in self._all.values()])
+        return merged(self.plan, [up_to_now(process) for process in self._all.values()])
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
@@ -217,7 +225,7 @@ class ReferenceExecutor:
 
     def tally(self) -> Tally:
         """Return the counts up to now."""
-        return merged(self._reference.plan, [self._reference.tally])
+        return self._reference.tally.with_under_way(self._reference.plan, self.under_way())
 
     def effort(self) -> Effort:
         """Return what it took: nothing beside this process."""
