@@ -27,3 +27,10 @@ def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
     for row in rows[np.isin(rows[:, TARGET], sensors)]:
         found[times_ns >= row[TIME_NS], np.searchsorted(sensors, row[TARGET])] = row[B]
     return found
+
+
+def setups_over_time(plan: Plan) -> tuple[Ints, Ints]:
+    """Return (sensor, setup) of all sensors at the start and of all rewrites that begin."""
+    table = writes(plan)
+    sensors = np.concatenate([np.arange(plan.size), table[:, TARGET]])
+    return sensors, np.concatenate([plan.setup_of, table[:, B]])

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fleet.results.measures import unit_of
+from fleet.results.metrics import unit_of
 from fleet.results.record import Record
 from fleet.show.differences import differences
 from fleet.show.remarks import load_remarks
