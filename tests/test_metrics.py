@@ -186,7 +186,7 @@ def test_groups_links_and_pools_have_objectives(record: fleet.Record) -> None:
 
 def test_rows_say_what_the_doors_need() -> None:
     for metric in metrics.metrics():
-        assert metric.meaning[0].isupper(), metric.key
+        assert not metric.meaning[0].islower(), metric.key
         assert not metric.meaning.endswith("."), metric.key
         assert (metric.section is None) == (not metric.label), metric.key
         assert metric.whole or metric.link, metric.key
