@@ -21,6 +21,8 @@ RESOLUTION = 0.001
 STEPS = "1, 2 or 5 in the fourth digit"
 _DECADE = 3500  # buckets of a power of ten: 1000 of step 1, 1500 of step 2, 1000 of step 5
 BUCKETS = 16 * _DECADE + 1001
+COARSE_BUCKETS = (BUCKETS - 1) // 10 + 1
+"""Buckets that hold ten others each, so that a value rounded up to one is at most 1 % too high."""
 
 
 @inlined
@@ -44,6 +46,17 @@ def upper_ns(bucket: NDArray[np.int64]) -> NDArray[np.int64]:
     top = np.where(top > 3500, 5 * (top - 2500), np.where(top > 2000, 2 * (top - 1000), top))
     highest: NDArray[np.int64] = top * 10**decades
     return highest
+
+
+@inlined
+def coarse_of(bucket: int) -> int:
+    """Return the coarse bucket that holds a bucket."""
+    return (bucket + 9) // 10
+
+
+def coarse_upper_ns(coarse: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the largest value that falls in each coarse bucket; ns, int64."""
+    return upper_ns(10 * coarse)
 
 
 def step_ns(value_ns: int) -> int:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def between(text: str, begin: str, end: str, lines: Iterable[str]) -> str:
+    """Return a page with other lines between two marks."""
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return "\n".join([f"{before}{begin}", *lines, f"{end}{after}"])
 
 
 def write_or_check(page: Path, text: str) -> int:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from page import write_or_check
+from page import between, write_or_check
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
@@ -38,17 +38,9 @@ def _key(path: Path) -> tuple[list[str], str]:
     return list(path.parent.parts), "" if path.stem == "__init__" else path.stem
 
 
-def with_table(text: str) -> str:
-    """Return the page with the table that the modules give."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    table = "\n".join(lines())
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 def main() -> int:
     """Write or compare; return 1 if the page is not what the modules give."""
-    return write_or_check(PAGE, with_table(PAGE.read_text("utf-8")))
+    return write_or_check(PAGE, between(PAGE.read_text("utf-8"), BEGIN, END, lines()))
 
 
 if __name__ == "__main__":

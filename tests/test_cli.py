@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -148,13 +151,18 @@ def test_folder_holds_everything(smoke: Path) -> None:
     names = {str(p.relative_to(smoke)) for p in smoke.rglob("*") if p.is_file()}
     assert {
         "summary.json", "run.json", "scenario.yaml", "sensors.parquet", "series.parquet",
-        "histograms.parquet",
+        "histograms.parquet", "latencies.parquet", "events.parquet", "metrics.parquet",
+        "replications.json",
     } <= names  # fmt: skip
     for figure in ("latency_cdf", "latency_stages", "bandwidth", "power", "uses"):
         assert {f"figures/{figure}.{kind}" for kind in ("png", "pdf", "csv")} <= names
     summary = json.loads((smoke / "summary.json").read_text())
     run = json.loads((smoke / "run.json").read_text())
     assert run["fingerprint"] == summary["fingerprint"]
+    assert run["command"] == shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    age = datetime.now(UTC) - datetime.fromisoformat(run["date"])
+    assert timedelta(seconds=-1) <= age < timedelta(hours=1)
+    assert re.fullmatch("[0-9a-f]{64}", run["catalogue"])
     sensors = pq.read_table(smoke / "sensors.parquet")
     assert sensors.num_rows == 2 * 12
     captured = sum(a["frames"]["captured"] for a in summary["arms"].values())

@@ -75,6 +75,7 @@ def test_every_window_in_a_process_that_begins_anew(
         assert len(list(folder.iterdir())) == 1
     tally = executor.tally()
     assert tally.fingerprint() == whole.tally.fingerprint()
+    assert worlds.by_second(tally) == worlds.by_second(whole.tally)
     assert executor.in_flight() == whole.in_flight
     assert sum(map(len, tally.kept or [])) == len(worlds.finished(whole))
 

@@ -17,3 +17,4 @@ def test_engines_agree_on_every_frame(world: dict[str, Any], arm: str) -> None:
     assert worlds.captured(columns) == worlds.captured(reference)
     assert columns.in_flight == reference.in_flight == len(columns.under_way)
     assert columns.tally.fingerprint() == reference.tally.fingerprint()
+    assert worlds.by_second(columns.tally) == worlds.by_second(reference.tally)

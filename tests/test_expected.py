@@ -19,7 +19,7 @@ from fleet.model.frames import READY, UPLINK
 from fleet.plan import expected
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.results import load as asked
-from fleet.results.metrics import sent_bytes
+from fleet.results.traffic import sent_bytes
 from fleet.scenario.load import loads
 from fleet.show.expected import load_lines
 from fleet.show.remarks import load_remarks

@@ -21,7 +21,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.results import scenes
 from fleet.results.accuracy import accuracy
 from fleet.results.interval import interval95
-from fleet.results.metrics import power_states_w
+from fleet.results.power import power_states_w
 from fleet.scenario.load import loads
 
 # The rate of an arm ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from fleet.model import sight
 from fleet.model.books import CAPTURED, SENT_LINK_BITS
 from fleet.results.accuracy import measures
 from fleet.results.latency import RANKS, WITHIN_NS
-from fleet.results.measures import value
+from fleet.results.metric import value
 from fleet.results.metrics import summarise
 from fleet.running.options import Options
 from fleet.running.run import Outcome

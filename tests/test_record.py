@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -108,6 +109,7 @@ def test_the_long_table_has_every_number_of_every_replication(
     [
         (lambda folder: shutil.rmtree(folder), "is not a result folder of this version: it has no"),
         (lambda folder: (folder / "series.parquet").unlink(), "it has no series.parquet; run its"),
+        (lambda folder: (folder / "latencies.parquet").unlink(), "it has no latencies.parquet; ru"),
         (lambda folder: (folder / "summary.json").write_text("{"), "cannot be read: "),
         (lambda folder: (folder / "sensors.parquet").write_text("x"), "cannot be read: "),
         (lambda folder: changed(folder, "fleet-summary/1"), "results in the form fleet-summary/1"),
@@ -150,6 +152,50 @@ def test_a_result_folder_can_be_checked_and_run_anywhere(tmp_path: Path) -> None
     )
     assert again.summary["fingerprint"] == first.summary["fingerprint"]
     assert again.summary["run_id"] == first.summary["run_id"]
+
+
+def first_half(sensor: fleet.Placed, other: str = "cloud") -> str:
+    """Place the first three cameras elsewhere."""
+    return other if sensor.name < "cam-3" else "on_sensor"
+
+
+class Half:
+    """A placement that is no function."""
+
+    def __call__(self, sensor: fleet.Placed) -> str:
+        return first_half(sensor)
+
+
+def test_placements_in_python_are_kept_by_their_text(tmp_path: Path) -> None:
+    typed: dict[str, Any] = {}
+    exec("def rule(sensor): return 'cloud'", typed)
+    rules = {
+        "half": first_half, "bound": functools.partial(first_half, other="on_sensor"),
+        "thing": Half(), "typed": typed["rule"],
+    }  # fmt: skip
+    loaded = worlds.load(worlds.scenario(duration="500 ms"))
+    first = fleet.run(loaded, placements=rules, executor="local", save=tmp_path / "out")
+    mine = Path(__file__).read_text("utf-8")
+    assert first.placements == {"half": mine, "bound": mine, "thing": mine, "typed": None}
+    told = json.loads((tmp_path / "out" / "run.json").read_text())["placements"]
+    for arm in ("half", "bound", "thing"):
+        kept = (tmp_path / "out" / told[arm]["file"]).read_bytes()
+        assert kept.decode() == mine
+        assert told[arm]["sha256"] == hashlib.sha256(kept).hexdigest()
+    assert told["typed"] == {"file": None, "why": "it was typed in, or is not written in Python"}
+    read = Record.load(tmp_path / "out")
+    assert list(read.arms) == ["on_sensor", "cloud", *rules]
+    again = fleet.run(tmp_path / "out", executor="local")
+    assert list(again.arms) == ["on_sensor", "cloud"]
+    for arm in again.arms:
+        assert again.arms[arm]["fingerprint"] == first.arms[arm]["fingerprint"]
+
+
+def test_an_arm_of_a_placement_needs_a_name() -> None:
+    with pytest.raises(
+        InputError, match=r"placements: '\.\./half' is not a name: up to 64 letters"
+    ):
+        fleet.run(worlds.load(worlds.scenario()), placements={"../half": first_half})
 
 
 def changed(folder: Path, schema: str) -> None:

@@ -36,6 +36,7 @@ def test_shards_and_windows(world: dict[str, Any], arm: str, shards: int, window
     whole = worlds.run(made, shards=1, window_ns=300_000_000)
     split = worlds.run(made, shards=shards, window_ns=window_ns)
     assert split.tally.fingerprint() == whole.tally.fingerprint()
+    assert worlds.by_second(split.tally) == worlds.by_second(whole.tally)
     assert worlds.finished(split) == worlds.finished(whole)
 
 
@@ -65,6 +66,7 @@ def test_ray_gives_the_same_bits(arm: str) -> None:
     ):
         outcome = worlds.run(made, executor="ray", **how)
         assert outcome.tally.fingerprint() == local.tally.fingerprint(), how
+        assert worlds.by_second(outcome.tally) == worlds.by_second(local.tally), how
         assert worlds.captured(outcome) == worlds.captured(local)
 
 

@@ -17,18 +17,8 @@ import worlds
 import fleet
 from fleet.errors import InputError
 from fleet.results.interval import interval95, t95
-from fleet.results.measures import (
-    BYTES,
-    FRAMES,
-    MBIT_S,
-    MS,
-    NUMBERS,
-    SHARE,
-    Unit,
-    W,
-    of_links,
-    why_unknown,
-)
+from fleet.results.metric import BYTES, FRAMES, MBIT_S, MS, SHARE, Over, Unit, W
+from fleet.results.metrics import known, named, names_in
 from fleet.running.options import Options
 from fleet.show import terminal
 from fleet.show.folder import write_folder
@@ -84,8 +74,9 @@ def test_replications_give_intervals(record: fleet.Record) -> None:
     comparison = record.summary["comparison"]
     assert comparison["baseline"] == "cloud"
     rows = comparison["arms"]["on_sensor"]
-    links = of_links(record.arms["cloud"]["bandwidth_mbit_s"])
-    assert set(rows) == {*NUMBERS, *links} - {"cost_usd_per_sensor_month.total"}  # no price book
+    names, unknown = names_in(record.arms["cloud"]), "cost_usd_per_sensor_month.total"
+    compared = named(names, lambda metric: metric.compared not in (None, Over.SITES))
+    assert set(rows) == {one.text for one in compared if one.scope != "group"} - {unknown}
     for row in rows.values():
         if row["ci95"] is None:
             assert row["why_no_ci95"] == "the same in every replication"
@@ -164,7 +155,7 @@ def test_what_was_not_measured_says_why(record: fleet.Record) -> None:
          "every frame was held back by a publishing rule"),
         ("lost", {"frames": {"captured": 0}}, "no frames were captured"),
     ):  # fmt: skip
-        assert why_unknown({**record.arms["cloud"], **change}, metric) == why
+        assert known(metric).metric.why_unknown({**record.arms["cloud"], **change}) == why
 
 
 def test_remarks_are_honest_about_intervals() -> None:

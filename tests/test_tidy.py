@@ -137,9 +137,10 @@ def test_words_that_must_not_stand_in_the_tree() -> None:
             assert path.stat().st_size < 2_000_000, name
 
 
-def test_the_table_of_modules_is_what_they_say() -> None:
+@pytest.mark.parametrize("script", ["render_modules", "render_metrics"])
+def test_tables_in_documents_are_what_the_code_says(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/render_modules.py", "--check"], cwd=ROOT, capture_output=True,
+        [sys.executable, f"scripts/{script}.py", "--check"], cwd=ROOT, capture_output=True,
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from fleet.chance import bits64, name_hash
+from fleet.engine.tally import Tally
 from fleet.eyes.compact import SCHEMA
 from fleet.model import frames
 from fleet.plan.compile import catalogue, compile_plan
@@ -88,6 +89,12 @@ def captured(outcome: Outcome) -> list[list[int]]:
     rows = outcome.frames()
     rows[:, frames.CLOCK] = 0
     return rows.tolist()  # type: ignore[no-any-return]
+
+
+def by_second(tally: Tally) -> list[Any]:
+    """Return all that is counted second by second, which is in no fingerprint."""
+    ends = [column.tolist() for column in tally.seconds.ends()]
+    return [tally.link_bins.tolist(), tally.seconds.waiting().tolist(), ends]
 
 
 def table(outcome: Outcome) -> np.ndarray:

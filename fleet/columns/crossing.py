@@ -81,7 +81,7 @@ class Hop(NamedTuple):
         link_of: link of each sensor at this level, -1 for none; shape (sensors,).
         links: the link table; shape (links,).
         ports: how their ports stand, changed in place; shape (links,).
-        class_of: class of each link; shape (links,).
+        bin_of: row of each link in the book of time bins; shape (links,).
         first: whether this is the sensor's first hop, where its radio is; shape (sensors,).
         tail_ns: length of the sensor's radio tail; shape (sensors,).
         loss_keys: loss keys of the sensors for this level; shape (sensors,).
@@ -94,7 +94,7 @@ class Hop(NamedTuple):
     link_of: Ints
     links: LinkTable
     ports: Ports
-    class_of: Ints
+    bin_of: Ints
     first: Bools
     tail_ns: Ints
     loss_keys: Keys
@@ -165,11 +165,11 @@ def _sent_by_radio(books: Books, s: int, now: int, bits: int, service: int, tail
 
 
 @inlined
-def _departs(books: Books, link: int, of: int, now: int, bits: int, service: int) -> None:
-    """Book a frame that departs from a port now, of a link of class `of`."""
+def _departs(books: Books, link: int, row: int, now: int, bits: int, service: int) -> None:
+    """Book a frame that departs from a port now, of a link with this row of bins."""
     books.links[link, SENT_LINK_BITS] += bits
     books.links[link, BUSY_NS] += measured_ns(now - service, now, books.since_ns)
-    books.bins[of, np.uint64(now) // np.uint64(BIN_NS)] += bits
+    books.bins[row, np.uint64(now) // np.uint64(BIN_NS)] += bits
 
 
 @inlined
@@ -211,7 +211,7 @@ def cross(
     if now >= until_ns:
         columns[CLOCK, i] = now
         return IN_PORT
-    _departs(books, link, hop.class_of[link], now, bits, service)
+    _departs(books, link, hop.bin_of[link], now, bits, service)
     if hop.first[s]:
         _sent_by_radio(books, s, now, bits, service, hop.tail_ns[s])
     if not good:

@@ -148,9 +148,16 @@ class LogicalProcess:
 
     def under_way(self) -> Rows:
         """Return the frames here, with the times that have come; shape (frames, WIDTH)."""
-        rows = self.store.under_way(self.env.now)
+        rows = self._under_way()
         rows[:, SENSOR] = self.plan.sensors.ids[rows[:, SENSOR]]
         return rows
+
+    def _under_way(self) -> Rows:
+        return self.store.under_way(self.env.now)
+
+    def counts(self) -> Tally:
+        """Return what was counted up to now, with the frames that are under way; after `close`."""
+        return self.tally.with_under_way(self.plan, self._under_way())
 
     def queued_bits(self) -> tuple[Ints, Ints]:
         """Return (links of the whole plan, the bits in the port of each)."""

@@ -252,7 +252,7 @@ def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
         link_of=plan.links.of[level],
         links=plan.links.table,
         ports=ports,
-        class_of=plan.links.class_of,
+        bin_of=plan.stations.bin_of,
         first=~below & (plan.links.of[level] >= 0),
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.sensors.loss_keys[level],

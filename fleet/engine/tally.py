@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleet.arrays import Ints
-from fleet.chance import mix64
-from fleet.engine.snapshot import State, fields
-from fleet.kernel import inlined, kernel
+from fleet.engine.by_second import AT_ONCE, BySecond
+from fleet.engine.counting import Counts, Whose, finish
+from fleet.engine.snapshot import State, below, fields, nest
 from fleet.model.books import (
     ACCEPTED_BEFORE_BITS,
-    BIN_NS,
     CAPTURED,
     CAPTURED_BEFORE,
     DROPPED_BITS,
@@ -24,7 +23,6 @@ from fleet.model.books import (
     IDLE_NS,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
-    LATENCY_SUM_NS,
     LINK_COUNTS,
     OFFERED_BITS,
     POOL_IDLE,
@@ -35,30 +33,17 @@ from fleet.model.books import (
     Books,
 )
 from fleet.model.frames import (
-    ACCESS,
-    CAPTURE,
-    CLOCK,
-    DECODED,
-    DONE,
-    FATE,
-    FRAME,
-    INFER,
-    READY,
-    RESULT,
-    SENSED,
     SENSOR,
-    SIGHT,
-    SKIP_NOT_PUBLISHED,
     STAGES,
-    START,
     WIDTH,
     Columns,
     Index,
     Rows,
 )
-from fleet.model.sight import LIGHTS, SIGHT_COUNTS, count
+from fleet.model.sight import LIGHTS, SIGHT_COUNTS
 from fleet.plan.plan import Plan
-from fleet.sketch import BUCKETS, bucket_of
+from fleet.plan.stations import bins
+from fleet.sketch import BUCKETS
 
 _LATEST = [LATENCY_MAX_NS, LAST_SENT_NS]  # merged by the larger, not by the sum
 SENSOR_COLUMNS = (
@@ -74,7 +59,6 @@ _ARRAYS = (
     "server_bins", "latency", "sights",
 )  # fmt: skip
 _SUMS = ("stages_ns", "computing_ns")  # of Python ints
-SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
 
 
 @dataclass
@@ -85,7 +69,8 @@ class Tally:
         sensors: one row a sensor; shape (sensors, SENSOR_WIDTH).
         links: one row a link; shape (links, LINK_COUNTS).
         servers: one row a kind of servers in a pool; shape (plan.server_rows, SERVER_COUNTS).
-        link_bins: bits sent by link class and time bin; shape (classes, bins).
+        link_bins: bits sent by time bin: of each class of links without those that are told of one
+            by one, then of each of these (`fleet.engine.by_second.Stations`); shape (rows, bins).
         result_bins: results by group and time bin of their completion; shape (groups, bins).
         latency_bins: sum of the latencies of these; ns.
         server_bins: highest number of servers of each region that changes it, by time bin; shape
@@ -99,6 +84,7 @@ class Tally:
             ints too.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
+        seconds: how frames ended and what waited where, second by second.
         kept: the finished frames themselves, if they are to be kept.
         places: for tables with a row a sensor, link or kind of servers, which row of the table of
             the whole plan each is.
@@ -116,6 +102,7 @@ class Tally:
     sights: Ints
     stages_ns: NDArray[np.object_]
     computing_ns: NDArray[np.object_]
+    seconds: BySecond
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
     kept: list[Rows] | None = None
@@ -125,20 +112,21 @@ class Tally:
     @staticmethod
     def empty(plan: Plan, *, keep: bool = False) -> Tally:
         """Return a tally of nothing, of the shape of a plan; `keep` keeps the finished frames."""
-        bins = -(-plan.end_ns // BIN_NS)
-        groups, regions = len(plan.sensors.group_names), len(plan.links.region_names)
+        seconds, groups = bins(plan.end_ns), len(plan.sensors.group_names)
+        regions, link_rows = len(plan.links.region_names), plan.stations.link_rows
         return Tally(
             sensors=_zeros(plan.size, SENSOR_WIDTH),
             links=_zeros(len(plan.links.ids), LINK_COUNTS),
             servers=_zeros(plan.server_rows, SERVER_COUNTS),
-            link_bins=_zeros(len(plan.links.class_names), bins),
-            result_bins=_zeros(groups, bins),
-            latency_bins=_zeros(groups, bins),
-            server_bins=_zeros(regions, bins),
+            link_bins=_zeros(link_rows, seconds),
+            result_bins=_zeros(groups, seconds),
+            latency_bins=_zeros(groups, seconds),
+            server_bins=_zeros(regions, seconds),
             latency=_zeros(groups, BUCKETS),
             sights=_zeros(groups, len(LIGHTS), len(plan.eyes.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             computing_ns=_zeros(len(plan.sensors.setup_names)).astype(object),
+            seconds=BySecond(plan),
             kept=[] if keep else None,
             places={
                 "sensors": plan.sensors.ids,
@@ -168,6 +156,7 @@ class Tally:
         self.sensors[other.places["sensors"]] = both
         np.maximum(self.server_bins, other.server_bins, out=self.server_bins)
         self.print_sum += other.print_sum
+        self.seconds.add(other.seconds)
         if self.kept is not None and other.kept is not None:
             self.kept += other.kept
 
@@ -196,8 +185,21 @@ class Tally:
         links[:, ACCEPTED_BEFORE_BITS], links[:, SENT_BEFORE_BITS] = accepted, sent
         links[:, IDLE_NS], self.servers[:, POOL_IDLE] = idle_ns, pools_idle_ns
         self.since_ns = now_ns
+        self.seconds.forget()
         if self.kept is not None:
             self.kept.clear()
+
+    def class_bins(self) -> Ints:
+        """Return the bits sent by class of links and time bin; shape (classes, bins)."""
+        stations = self.seconds.stations
+        own = len(self.link_bins) - len(stations.links)
+        found = self.link_bins[:own].copy()
+        np.add.at(found, stations.link_classes, self.link_bins[own:])
+        return found
+
+    def with_under_way(self, plan: Plan, rows: Rows) -> Tally:
+        """Return these counts and where some frames under way wait; it does not count on."""
+        return replace(self, seconds=self.seconds.with_rows(plan, rows))
 
     def rows(self) -> Rows:
         """Return the frames that were kept, in no order; shape (frames, WIDTH)."""
@@ -207,7 +209,8 @@ class Tally:
         """Return the counts as arrays, for `load`."""
         text = {name: getattr(self, name).astype(str) for name in _SUMS}
         numbers = fields(self, (*_ARRAYS, "since_ns"))
-        return {**numbers, **text, "kept": self.rows()}
+        seconds = nest("seconds", self.seconds.save())
+        return {**numbers, **text, **seconds, "kept": self.rows()}
 
     def load(self, state: State) -> None:
         """Take counts over, in place: others hold on to these arrays."""
@@ -216,6 +219,7 @@ class Tally:
         self.since_ns = int(state["since_ns"])
         for name in _SUMS:
             getattr(self, name).flat = [int(text) for text in state[name].flat]
+        self.seconds.load(below("seconds", state))
         if self.kept is not None:
             self.kept[:] = [state["kept"]]
 
@@ -225,7 +229,7 @@ class Tally:
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
         scenario names its groups, links, regions and edges, nor on that of setups, which is why
-        their times are left out.
+        their times are left out. What is counted second by second follows from the frames.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
@@ -233,7 +237,7 @@ class Tally:
         return digest.hexdigest()
 
     def _sorted(self, name: str) -> NDArray[Any]:
-        table: NDArray[Any] = getattr(self, name)
+        table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
@@ -243,11 +247,15 @@ class Tally:
             rows[:, SENSOR] = plan.sensors.ids[rows[:, SENSOR]]
             self.kept.append(rows)
         stages_ns = _zeros(*self.stages_ns.shape)
-        finish(
-            columns, index, plan.sensors.name_hash, plan.sensors.group_of, plan.pools.level,
-            self.sensors, self.latency, stages_ns, self.result_bins, self.latency_bins,
-            self.print_sum, plan.eyes.sights.rows, self.sights,
-        )  # fmt: skip
+        whose = Whose(
+            plan.sensors.name_hash, plan.sensors.group_of, plan.pools.level, plan.eyes.sights.rows
+        )
+        for at in range(0, len(index), AT_ONCE):
+            counts = Counts(
+                self.sensors, self.latency, stages_ns, self.result_bins, self.latency_bins,
+                self.print_sum, self.sights, self.seconds.book(plan),
+            )  # fmt: skip
+            finish(columns, index[at : at + AT_ONCE], whose, counts)
         self.stages_ns += stages_ns
 
 
@@ -272,108 +280,3 @@ def _by_name(plan: Plan) -> dict[str, Ints]:
 
 def _zeros(*shape: int) -> Ints:
     return np.zeros(shape, dtype=np.int64)
-
-
-_WEIGHTS = np.array([int(mix64(column)) | 1 for column in range(WIDTH)], dtype=np.uint64)
-
-
-@inlined
-def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
-    """Return a 64-bit hash of a finished frame: its identity, objects, bytes, times and fate.
-
-    The sum of its numbers, each times an odd weight of its own, then SplitMix64's finaliser: what
-    is summed does not wait for each other, as it would in a chain.
-    """
-    word = np.uint64(name_hash)
-    for c in range(FRAME, CLOCK):
-        word += np.uint64(columns[c, i]) * _WEIGHTS[c]
-    for c in range(CAPTURE, WIDTH):
-        word += np.uint64(columns[c, i]) * _WEIGHTS[c]
-    return mix64(word)
-
-
-@inlined
-def _step(
-    columns: Columns, i: int, column: int, stages_ns: Ints, g: int, stage: int, before: int
-) -> int:
-    """Add the time up to a column to a stage, if the frame was there; return the last time."""
-    at = columns[column, i]
-    if at < 0:
-        return before
-    stages_ns[g, stage] += at - before
-    return int(at)
-
-
-@inlined
-def _hop(
-    columns: Columns, i: int, level: int, stages_ns: Ints, g: int, stage: int, before: int,
-    pool_level: int,
-) -> int:  # fmt: skip
-    """Do what `_step` does for a level of links, and for servers behind it, if they are there."""
-    before = _step(columns, i, ACCESS + level, stages_ns, g, stage, before)
-    if level == pool_level:
-        before = _step(columns, i, DECODED, stages_ns, g, DECODE, before)
-        before = _step(columns, i, START, stages_ns, g, QUEUE, before)
-        before = _step(columns, i, INFER, stages_ns, g, SERVE, before)
-    return before
-
-
-@kernel
-def finish(
-    columns: Columns,
-    index: Index,
-    name_hash: NDArray[np.uint64],
-    group_of: Ints,
-    pool_level: Ints,
-    sensors: Ints,
-    latency: Ints,
-    stages_ns: Ints,
-    result_bins: Ints,
-    latency_bins: Ints,
-    print_sum: NDArray[np.uint64],
-    sight_rows: Ints,
-    sights: Ints,
-) -> None:
-    """Count frames that have met their fate.
-
-    Args:
-        columns: the store's columns.
-        index: the finished frames.
-        name_hash: hash of each sensor's name; shape (all sensors,).
-        group_of: group of each sensor; shape (all sensors,).
-        pool_level: level behind which each sensor's servers are; shape (all sensors,).
-        sensors: see `Tally`; changed in place, as are the next four.
-        latency: see `Tally`.
-        stages_ns: time by stage is added; shape (groups, stages).
-        result_bins: see `Tally`.
-        latency_bins: see `Tally`.
-        print_sum: see `Tally`; changed in place.
-        sight_rows: rows of the plan's traces.
-        sights: see `Tally`; changed in place.
-    """
-    for i in index:
-        s, fate = columns[SENSOR, i], columns[FATE, i]
-        sensors[s, FATE_0 + fate] += 1
-        word = frame_word(columns, i, name_hash[s])
-        print_sum[0] += word
-        print_sum[1] += word * (word >> np.uint64(17))
-        if columns[SIGHT, i] >= 0:
-            answered = fate in (RESULT, SKIP_NOT_PUBLISHED)
-            count(sights, sight_rows, columns[SIGHT, i], group_of[s], answered)
-        if fate != RESULT:
-            continue
-        g, before, done = group_of[s], columns[CAPTURE, i], columns[DONE, i]
-        spent = done - before
-        sensors[s, LATENCY_SUM_NS] += spent
-        sensors[s, LATENCY_MAX_NS] = max(sensors[s, LATENCY_MAX_NS], spent)
-        latency[g, bucket_of(spent)] += 1
-        time_bin = np.uint64(done) // np.uint64(BIN_NS)
-        result_bins[g, time_bin] += 1
-        latency_bins[g, time_bin] += spent
-        before = _step(columns, i, SENSED, stages_ns, g, SENSE, before)
-        before = _step(columns, i, READY, stages_ns, g, COMPUTE, before)
-        before = _hop(columns, i, 0, stages_ns, g, UP, before, pool_level[s])
-        before = _hop(columns, i, 1, stages_ns, g, UP, before, pool_level[s])
-        before = _hop(columns, i, 2, stages_ns, g, BACK, before, pool_level[s])
-        before = _hop(columns, i, 3, stages_ns, g, FAR, before, pool_level[s])
-        stages_ns[g, RETURN] += done - before

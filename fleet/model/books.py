@@ -44,7 +44,7 @@ class Books(NamedTuple):
 
     Attributes:
         links: book of links.
-        bins: bits by class of links and time bin.
+        bins: bits by row of bins (`fleet.plan.stations`) and time bin.
         sensors: book of sensors.
         computing_ns: time that each setup spends inferring or encoding; shape (setups,).
         since_ns: since when times are booked: the end of the warm-up.

@@ -23,6 +23,7 @@ from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Prices
 from fleet.plan.roster import place_sensors
+from fleet.plan.stations import stations
 from fleet.scenario import user_rows
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.units import format_time_ns
@@ -88,7 +89,7 @@ def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
     place = place_of(scenario, draft.roster.lat, draft.roster.lon)
     control = events.build(draft, deployments)
     served = pools.build(draft)
-    eyes = sights.build(draft)
+    links, eyes = _links(draft), sights.build(draft)
     tell_light(draft, place)
     return Plan(
         scenario=model.name,
@@ -100,11 +101,12 @@ def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
         warm_up_ns=_warm_up_ns(scenario),
         sensors=_sensors(draft),
         scene=people.scene(draft, place),
-        links=_links(draft),
+        links=links,
         pools=served,
         eyes=eyes,
         money=_money(draft, place),
         control=control,
+        stations=stations(links, served, model.duration),
         notes=_notes(draft),
     )
 

@@ -14,6 +14,7 @@ from fleet.model.radio import Timers
 from fleet.plan.digest import digest
 from fleet.plan.groups import Control, Eyes, Links, Money, Notes, Pools, Scene, Sensors
 from fleet.plan.plant import Pool
+from fleet.plan.stations import Stations
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Plan:
     eyes: Eyes
     money: Money
     control: Control
+    stations: Stations
     notes: Notes
 
     @property

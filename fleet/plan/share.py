@@ -47,6 +47,12 @@ def share_of(plan: Plan, territory: Territory) -> tuple[Plan, Territory]:
         links=_links(plan, ids, links),
         pools=_pools(plan, ids, pools),
         control=_control(plan, ids, links),
+        stations=replace(
+            plan.stations,
+            bin_of=plan.stations.bin_of[links],
+            row_of_link=plan.stations.row_of_link[links],
+            row_of_pool=plan.stations.row_of_pool[pools],
+        ),
         notes=Notes((), (), ()),
     )
     return share, replace(territory, links=territory.links[links], pools=territory.pools[pools])

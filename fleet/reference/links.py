@@ -189,7 +189,8 @@ class Link(Station):
         counts[SENT_LINK_BITS] += bits
         counts[BUSY_NS] += min(service_ns, self.env.now - self.tally.since_ns)
         time_bin = self.env.now // BIN_NS
-        self.tally.link_bins[self.plan.links.class_of[self.link], time_bin] += bits
+        row = self.plan.stations.bin_of[self.link]
+        self.tally.link_bins[row, time_bin] += bits
 
 
 class Radio:

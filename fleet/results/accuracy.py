@@ -35,13 +35,79 @@ from fleet.model.sight import (
     SUM_WRONG,
     UNANSWERED,
 )
+from fleet.plan.standins import StandIn
+from fleet.results.metric import OBJECTS, SHARE, Better, Metric, Numbers, Over, Section, part
 from fleet.results.scenes import Measures, interval, without_each
+from fleet.results.setups import setups_over_time
 from fleet.running.run import Outcome
 
 MEASURES = ("recall", "precision", "f1", "miscount_per_frame", "recall_of_all")
 _MOST = {"miscount_per_frame": math.inf}
 
 
+def _why(arm: Numbers) -> str:
+    known = arm["accuracy"]["by_light"]
+    return "nothing was to be found" if known else "nobody measured what its networks see"
+
+
+def _metric(measure: str, meaning: str, label: str = "", of: str = "", within: str = "") -> Metric:
+    """Return the metric of a measure; `within` says of which frames, if it is in a part of them."""
+    miscount = measure == "miscount_per_frame"
+    group = "" if within else f"accuracy.by_group.{{}}.{measure}"
+    return Metric(
+        f"accuracy.{within}{measure}", OBJECTS if miscount else SHARE, meaning,
+        Better.LESS if miscount else Better.MORE, Section.EYES if label else None, label, of,
+        apart_from="accuracy.recall" if within else "", compared=Over.SCENES, group=group,
+        has_ci95=True, why=_why,
+    )  # fmt: skip
+
+
+_ALIKE = "with all frames of a group and light alike"
+_METRICS = (
+    _metric(
+        "recall", "Share of what was to be found on answered frames that was found",
+        "recall in answered frames", "found",
+    ),
+    _metric("recall", f"Recall, {_ALIKE}", "recall, frames alike", "found", "frames_alike."),
+    _metric(
+        "recall_of_all", "Share of what was to be found on all frames that was found",
+        "recall in all frames", "found",
+    ),
+    _metric("precision", "Share of what was found that was there", "precision", "right"),
+    _metric(
+        "miscount_per_frame", "Objects reported too many or too few on a frame",
+        "miscount of a frame",
+    ),
+    _metric("f1", "Harmonic mean of recall and precision"),
+    _metric("precision", f"Precision, {_ALIKE}", within="frames_alike."),
+    _metric("miscount_per_frame", f"Miscount of a frame, {_ALIKE}", within="frames_alike."),
+    _metric("f1", f"F1, {_ALIKE}", within="frames_alike."),
+)  # fmt: skip
+
+
+@part("stand_ins")
+def stand_ins(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return which measured network stands for each model, why, and in which groups.
+
+    `eye` is None, and accuracy not known, where nobody does; `map_apart` is the published mAP of
+    the network less that of the model. Empty if nobody was to see.
+    """
+    plan = outcome.plan
+    if not plan.eyes.stand_ins:
+        return []
+    sensors, setups = setups_over_time(plan)
+    of: dict[StandIn, list[str]] = {}
+    for setup, group in sorted(
+        set(zip(setups.tolist(), plan.sensors.group_of[sensors].tolist(), strict=True))
+    ):
+        of.setdefault(plan.eyes.stand_ins[setup], []).append(plan.sensors.group_names[group])
+    return [
+        {**found._asdict(), "eye": found.eye or None, "groups": list(dict.fromkeys(names))}
+        for found, names in of.items()
+    ]
+
+
+@part("accuracy", *_METRICS)
 def accuracy(outcome: Outcome) -> dict[str, Any]:
     """Return the measures of an arm, over all, by light and group, and its models' mAP on COCO.
 

@@ -18,14 +18,37 @@ from fleet.plan.equipment import MONTH_NS
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Prices
 from fleet.results.energy import account
+from fleet.results.metric import USD, Better, Metric, Section, part
+from fleet.running.run import Outcome
 
 _GB_BITS = 8e9
 _KWH_FJ = 3.6e21
 
 
-def cost_usd_per_sensor_month(plan: Plan, tally: Tally) -> dict[str, float] | None:
+_PARTS = {
+    "device": "Camera, sensor, host and servers at the edge", "data": "Data sent",
+    "compute": "Hours of cloud servers", "storage": "Pictures kept", "energy": "Electricity",
+}  # fmt: skip
+_NO_BOOK = "the scenario names no price book, 'prices'"
+
+
+@part(
+    "cost_usd_per_sensor_month",
+    *(
+        Metric(
+            f"cost_usd_per_sensor_month.{name}", USD, f"{what}, for each sensor and month",
+            Better.LESS, Section.COST, name, compared=None, objective=False, why=_NO_BOOK,
+        )
+        for name, what in _PARTS.items()
+    ),
+    Metric(
+        "cost_usd_per_sensor_month.total", USD, "All of it, for each sensor and month",
+        Better.LESS, Section.COST, "total", why=_NO_BOOK,
+    ),
+)  # fmt: skip
+def cost_usd_per_sensor_month(outcome: Outcome) -> dict[str, float] | None:
     """Return the cost of each sensor and month by part, None without a price book; USD."""
-    prices = plan.money.prices
+    plan, tally, prices = outcome.plan, outcome.tally, outcome.plan.money.prices
     if prices is None:
         return None
     months = plan.measured_ns / MONTH_NS

@@ -1,10 +1,12 @@
-"""The files that a scenario names, copied into its results, which then run anywhere."""
+"""What results were made of, kept with them: files of the scenario, and placements in Python."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,41 @@ def copy_inputs(scenario: Scenario, folder: Path) -> dict[str, dict[str, Any]]:
             shutil.copyfile(source, folder / name)
         sha256 = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
         about[name] = {"sha256": sha256, "copied": copied}
+    return about
+
+
+def source_of(rule: Callable[..., object]) -> str | None:
+    """Return the text of the file or notebook cell in which a rule is written, None without one."""
+    while isinstance(rule, functools.partial):
+        rule = rule.func
+    written = rule if inspect.isroutine(rule) or inspect.isclass(rule) else type(rule)
+    try:
+        lines, _ = inspect.findsource(inspect.unwrap(written))
+    except (OSError, TypeError):  # typed at a prompt, or not written in Python
+        return None
+    return "".join(lines)
+
+
+def write_placements(sources: Mapping[str, str | None], folder: Path) -> dict[str, dict[str, Any]]:
+    """Write the text of each placement that is a Python function into `placements/`.
+
+    Args:
+        sources: by arm, what `source_of` gave.
+        folder: the result folder.
+
+    Returns:
+        by arm the file and its SHA-256, or why there is none.
+    """
+    about: dict[str, dict[str, Any]] = {}
+    for arm, text in sources.items():
+        if text is None:
+            about[arm] = {"file": None, "why": "it was typed in, or is not written in Python"}
+            continue
+        path = folder / "placements" / f"{arm}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        about[arm] = {"file": f"placements/{arm}.py", "sha256": sha256}
     return about
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, LATENCY_MAX_NS
 from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
+from fleet.results.metric import MS, SHARE, Better, Metric, Section, part
 from fleet.running.run import Outcome
 from fleet.sketch import quantiles_ns, sum_of_slowest_ns, within
 
@@ -28,7 +29,28 @@ WITHIN_NS = {
 }
 
 
-def latency_ms(outcome: Outcome, group: int | None = None) -> dict[str, float | None]:
+def _latency(name: str, meaning: str, label: str) -> Metric:
+    return Metric(
+        f"latency_ms.{name}", MS, f"{meaning} of the results", Better.LESS, Section.LATENCY,
+        label, group=f"groups.{{}}.latency_ms.{name}", stepped=name in RANKS,
+    )  # fmt: skip
+
+
+@part(
+    "latency_ms",
+    _latency("p50", "Median of the latencies", "median"),
+    _latency("p95", "95th percentile of the latencies", "p95"),
+    _latency("p99", "99th percentile of the latencies", "p99"),
+    _latency("p999", "99.9th percentile of the latencies", "p99.9"),
+    _latency("max", "Highest of the latencies", "max"),
+    _latency("mean", "Mean of the latencies", "mean"),
+)
+def latency_ms(outcome: Outcome) -> dict[str, float | None]:
+    """Return the latency of the results of an arm; see `latency_of`."""
+    return latency_of(outcome)
+
+
+def latency_of(outcome: Outcome, group: int | None = None) -> dict[str, float | None]:
     """Return the latency of the results of a group, or of all; None where there is no result.
 
     Mean and maximum are exact; percentiles are rounded up to a step of `fleet.sketch`.
@@ -47,6 +69,14 @@ def latency_ms(outcome: Outcome, group: int | None = None) -> dict[str, float | 
     }
 
 
+@part(
+    "mean_latency_share_of_slowest_permille",
+    Metric(
+        "mean_latency_share_of_slowest_permille", SHARE,
+        "What of the mean latency comes from the slowest 0.1 % of the results",
+        section=Section.LATENCY, label="from the slowest 0.1 %", of="of mean",
+    ),
+)  # fmt: skip
 def share_of_slowest(outcome: Outcome) -> float | None:
     """Return which share of the mean latency comes from the slowest 0.1 % of the results.
 
@@ -58,6 +88,26 @@ def share_of_slowest(outcome: Outcome) -> float | None:
     return slowest / total if total else None
 
 
+_LABELS = {"within_100_ms": "result within 100 ms", "within_1_s": "result within 1 s"}
+_HELD_BACK = "every frame was held back by a publishing rule"
+
+
+@part(
+    "delivered",
+    *(
+        Metric(
+            f"delivered.{name}", SHARE,
+            f"Frames due that became results {name.replace('_', ' ')}", Better.MORE,
+            Section.LATENCY if name in _LABELS else None, _LABELS.get(name, ""), "of due",
+            why=_HELD_BACK,
+        )
+        for name in WITHIN_NS
+    ),
+    Metric(
+        "delivered.never", SHARE, "Frames due that were skipped or lost", Better.LESS,
+        Section.LATENCY, "no result: skipped, lost", "of due", why=_HELD_BACK,
+    ),
+)  # fmt: skip
 def delivered(outcome: Outcome) -> dict[str, Any]:
     """Return the frames that were due, and the shares of them that became results, and did not.
 
@@ -77,6 +127,24 @@ def delivered(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+_TITLES = {
+    "sense": "sense", "compute": "compute / encode", "uplink": "uplink", "backhaul": "backhaul",
+    "wan": "wan", "decode": "decoding", "queue": "server queue", "infer": "server inference",
+    "return": "way back",
+}  # fmt: skip
+
+
+@part(
+    "stages_ms",
+    *(
+        Metric(
+            path := f"stages_ms.{stage}", MS, f"Mean time of a result in the stage {stage}",
+            Better.LESS, Section.STAGES, _TITLES[stage], shown_if=path, compared=None,
+            objective=False,
+        )
+        for stage in STAGES
+    ),
+)  # fmt: skip
 def stages_ms(outcome: Outcome) -> dict[str, float | None]:
     """Return the mean time that a result spent in each stage; they sum to the mean latency."""
     results = int(outcome.tally.latency.sum())

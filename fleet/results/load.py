@@ -45,10 +45,13 @@ from fleet.model.frames import (
 )
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
+from fleet.results.metric import SHARE, Better, Metric, part
 from fleet.running.run import Outcome
 
 BUSY = 0.9
 """Share of what it can do above which a resource is told of."""
+SERVERS_OF = "servers of "
+"""Name of the servers of a region or edge, before its own."""
 TARGET = 0.8
 """Share of what it can do at which a resource is said to hold with room to spare."""
 _POOL_LOST = (LOST_DECODE_QUEUE, LOST_CLOUD_QUEUE, LOST_EDGE_QUEUE, LOST_DEADLINE)
@@ -91,6 +94,21 @@ class Load:
     target_servers: int | None = None
 
 
+def _of_busiest(name: str, meaning: str) -> Metric:
+    return Metric(
+        f"load.busiest_{name}", SHARE, meaning, Better.LESS, compared=None, whole=False,
+        link=f"load.{{}}.busiest_{name}", pool=f"load.{SERVERS_OF}{{}}.busiest_{name}",
+        why="no sensor's path leads there",
+    )  # fmt: skip
+
+
+@part(
+    "load",
+    _of_busiest(
+        "busy", "How busy the link of a class, or the servers of a pool, were to which most came"
+    ),
+    _of_busiest("offered", "What came there, over what they could do"),
+)
 def loads(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """Return the load of each class of links, and of servers and decoders by region or edge."""
     found = {**dict(_links(outcome)), **dict(_pools(outcome))}
@@ -171,7 +189,7 @@ def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:
             work=first[:, ARRIVED], speed=server_fps(pool), heads=np.ones(len(pool.kinds)),
             spent=SERVED_NS, idle_ns=first[:, SERVERS_IDLE_NS], lost=lost, waiting=waiting,
         )  # fmt: skip
-        yield f"servers of {pool.name}", _load(outcome, pool, mine, crew)
+        yield f"{SERVERS_OF}{pool.name}", _load(outcome, pool, mine, crew)
         if px.any():
             px_s = np.array([kind.decode_px_s for kind in pool.kinds], dtype=np.float64)
             heads = np.array([kind.decoders for kind in pool.kinds], dtype=np.float64)
@@ -273,6 +291,7 @@ def _lost(outcome: Outcome, mine: Ints, fates: tuple[int, ...]) -> Ints:
     return np.array([lost[pool_of == p].sum() for p in mine], dtype=np.int64)
 
 
+@part("dsp_skips")
 def dsp_skips(outcome: Outcome) -> dict[str, float]:
     """Return the share of the frames of each group that came while the DSP was busy."""
     plan, counts = outcome.plan, outcome.tally.sensors

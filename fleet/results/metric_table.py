@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 
-from fleet.results.measures import FRAMES, MS, NUMBERS, SERVED, SHARES, measured, of_links, unit_of
+from fleet.results.metric import Numbers, Scope
+from fleet.results.metrics import named, names_in
 
 SCHEMA = pa.schema(
     [("arm", pa.string()), ("replication", pa.int32()), ("group", pa.string()),
@@ -16,11 +16,12 @@ SCHEMA = pa.schema(
 Row = tuple[str | None, str, float | None, str]
 
 
-def metric_table(numbers: Mapping[str, Sequence[Mapping[str, Any]]]) -> pa.Table:
-    """Return every number that can be compared or demanded, of each arm and replication.
+def metric_table(numbers: Mapping[str, Sequence[Numbers]]) -> pa.Table:
+    """Return the value of every metric in each arm and replication.
 
     Columns: arm, replication, group (null: all sensors of the arm), metric, value (null where it is
-    not known) and unit; shares are shares of one.
+    not known) and unit; shares are shares of one. A metric of a class of links or of a pool has
+    their name in its own, as in objectives.
     """
     rows = [
         (arm, replication, *row)
@@ -31,11 +32,10 @@ def metric_table(numbers: Mapping[str, Sequence[Mapping[str, Any]]]) -> pa.Table
     return pa.table(list(zip(*rows, strict=True)), schema=SCHEMA)
 
 
-def _rows(run: Mapping[str, Any]) -> Iterator[Row]:
-    for name in (*SHARES, *NUMBERS, *SERVED, *of_links(run["bandwidth_mbit_s"])):
-        yield None, name, measured(run, name), unit_of(name).name
-    for group, found in run["groups"].items():
-        for name in ("captured", "results"):
-            yield group, f"frames.{name}", float(found[name]), FRAMES.name
-        for rank, ms in found["latency_ms"].items():
-            yield group, f"latency_ms.{rank}", ms, MS.name
+def _rows(run: Numbers) -> Iterator[Row]:
+    for one in named(names_in(run), lambda _: True):
+        unit = one.metric.unit.name
+        if one.scope is Scope.GROUP:
+            yield one.name, one.metric.key, one.value(run), unit
+        else:
+            yield None, one.text, one.value(run), unit

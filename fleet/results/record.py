@@ -34,12 +34,16 @@ class Record:
         numbers: by arm, the numbers of each replication (`fleet.results.metrics`).
         outcomes: by arm, the outcome of each replication; of a record that was read from a folder
             empty, for what only engines know is not written.
+        placements: by arm the text in which its placement is written, if that is a Python function
+            (`fleet.results.inputs.source_of`).
+        read: its tables, of a record that was read from a folder.
     """
 
     scenario: Scenario
     summary: dict[str, Any]
     numbers: Mapping[str, Sequence[Mapping[str, Any]]]
     outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
+    placements: Mapping[str, str | None] = field(default_factory=dict)
     read: Tables | None = None
 
     def __repr__(self) -> str:

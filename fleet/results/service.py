@@ -20,6 +20,7 @@ Means are over windows, then sensors of a site, then sites. Intervals cover 95 %
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,18 @@ from fleet.model.scene import SECOND_NS
 from fleet.model.sight import LIGHTS, SUM_UNSEEN, SUM_WANTED
 from fleet.plan.plan import Plan
 from fleet.results.interval import interval95
+from fleet.results.metric import (
+    OBJECTS,
+    SHARE,
+    Better,
+    Metric,
+    Numbers,
+    Over,
+    S,
+    Section,
+    Unit,
+    part,
+)
 from fleet.results.sightings import Sightings, Windows, sightings
 from fleet.running.run import Outcome
 
@@ -54,6 +67,54 @@ Estimate = dict[str, Any]
 """A mean, its `ci95` and the values `by_site` of which it is the mean."""
 
 
+def _why(measure: str) -> Callable[[Numbers], str]:
+    """Return what says why a measure is not known."""
+
+    def why(arm: Numbers) -> str:
+        groups = arm["service"]["groups"].values()
+        if not groups:
+            return "nobody measured what its networks see"
+        if any(measure in group for group in groups):
+            return "nothing ever came into view"
+        if measure == "miscount_per_5_min" and any("window_s" in group for group in groups):
+            return "the run is shorter than five minutes"
+        return "no group has this use"
+
+    return why
+
+
+def _metric(
+    measure: str, unit: Unit, meaning: str, better: Better, label: str, of: str = ""
+) -> Metric:
+    return Metric(
+        f"service.{measure}", unit, meaning, better, Section.USES, label, of, compared=Over.SITES,
+        group=f"service.groups.{{}}.{measure}.mean", why=_why(measure),
+    )  # fmt: skip
+
+
+@part(
+    "service",
+    _metric(
+        "miscount_per_5_min", OBJECTS, "Visitors or vehicles counted too many or too few",
+        Better.LESS, "miscount of 5 minutes",
+    ),
+    _metric(
+        "gaps_alerted_within_30_s", SHARE, "Gaps on shelves that are reported within 30 s",
+        Better.MORE, "gaps alerted within 30 s", "of gaps",
+    ),
+    _metric(
+        "time_to_alert_s", S, "Mean time from the opening of a gap to the result that confirms it",
+        Better.LESS, "mean time to alert",
+    ),
+    _metric(
+        "map_error", SHARE, "What a heat map shows too much or too little, of what was there",
+        Better.LESS, "error of the heat map", "of people",
+    ),
+    _metric(
+        "ap50", SHARE, "Average precision, at half of an overlap", Better.MORE,
+        "average precision", "AP@0.5",
+    ),
+)  # fmt: skip
 def service(outcome: Outcome) -> dict[str, Any]:
     """Return how each group serves its use, and the mean of each measure over their sensors.
 

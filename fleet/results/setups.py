@@ -29,3 +29,10 @@ def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
     for row in rows[np.isin(rows.target, sensors)]:
         found[times_ns >= row.time_ns, np.searchsorted(sensors, row.target)] = row.b
     return found
+
+
+def setups_over_time(plan: Plan) -> tuple[Ints, Ints]:
+    """Return (sensor, setup) of all sensors at the start and of all rewrites that begin."""
+    table = writes(plan)
+    sensors = np.concatenate([np.arange(plan.size), table.target])
+    return sensors, np.concatenate([plan.sensors.setup_of, table.b])

@@ -18,6 +18,7 @@ import numpy as np
 
 from fleet.arrays import Floats
 from fleet.model.books import BIN_NS
+from fleet.results.metric import part
 from fleet.running.run import Outcome
 
 BATCHES = 10
@@ -26,6 +27,7 @@ LEAST = 5.0
 LEAST_SHARE = 0.1
 
 
+@part("steady")
 def steadiness(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """Return the mean latency of each group's results in both halves, and whether they differ; ms.
 

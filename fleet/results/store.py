@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.interrupt import check, whole
 from fleet.passing import passing, passing_folder
-from fleet.results.inputs import copy_inputs
+from fleet.results.inputs import copy_inputs, write_placements
 from fleet.results.metric_table import metric_table
 from fleet.results.record import Record
 from fleet.results.tables import frame_table
@@ -134,13 +138,17 @@ def write(
         (folder / "scenario.yaml").write_text(text, encoding="utf-8")
         for name, table in record.tables._asdict().items():
             check()
-            pq.write_table(table, folder / f"{name}.parquet")
-        pq.write_table(metric_table(record.numbers), folder / "metrics.parquet")
+            pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+        metrics = metric_table(record.numbers)
+        pq.write_table(metrics, folder / "metrics.parquet", compression="zstd")
         if draw is not None:
             (folder / "figures").mkdir()
             draw(folder / "figures")
-        inputs = copy_inputs(record.scenario, folder)
-        _write_json(folder / "run.json", {**provenance(record), "inputs": inputs})
+        kept = {
+            "inputs": copy_inputs(record.scenario, folder),
+            "placements": write_placements(record.placements, folder),
+        }
+        _write_json(folder / "run.json", {**provenance(record), **kept})
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -148,11 +156,16 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def provenance(record: Record) -> dict[str, Any]:
-    """Return what made a result: what was asked, what ran it, and where."""
+    """Return what made a result: what was asked, when, what ran it, and where.
+
+    `catalogue` is the SHA-256 of all packaged rows; those used are in `summary.json`.
+    """
     summary, scenario = record.summary, record.scenario
     return {
         "run_id": summary["run_id"],
         "scenario": summary["scenario"],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command(),
         "scenario_file": str(scenario.document.path),
         "overrides": list(scenario.overrides),
         "seed": summary["seed"],
@@ -160,12 +173,20 @@ def provenance(record: Record) -> dict[str, Any]:
         "fingerprint": summary["fingerprint"],
         "plans": {arm: [o.plan.digest() for o in runs] for arm, runs in record.outcomes.items()},
         "chance": "SplitMix64 by (seed, replication, stream, BLAKE2b of the name)",
+        "catalogue": Catalog.load().digest(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git_commit": _git_commit(),
         "host": summary["host"],
     }
+
+
+def command() -> str:
+    """Return the command line of this process, without where its program is installed."""
+    program, *arguments = sys.argv or [""]
+    path = Path(program)
+    return shlex.join([path.parent.name if path.name == "__main__.py" else path.name, *arguments])
 
 
 def _version(package: str) -> str | None:

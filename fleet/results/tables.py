@@ -1,4 +1,4 @@
-"""The tables of a run: sensors, time series, histograms of latency, and every frame."""
+"""The tables of a run: sensors, series, histograms of latency, events, and every frame."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from fleet.arrays import Ints
 from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.interrupt import check
 from fleet.model import sight
-from fleet.model.books import BIN_NS, FATE_0
+from fleet.model.books import FATE_0
 from fleet.model.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SETUP, SIGHT
+from fleet.results.series import event_table, latency_table, series_table
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
 from fleet.sketch import upper_ns
@@ -26,6 +27,8 @@ class Tables(NamedTuple):
     sensors: pa.Table
     series: pa.Table
     histograms: pa.Table
+    latencies: pa.Table
+    events: pa.Table
 
     def of(self, name: str, arm: str, replication: int = 0) -> pa.Table:
         """Return the rows of a table of one replication of an arm, without these two columns."""
@@ -40,7 +43,7 @@ class Tables(NamedTuple):
 def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> Tables:
     """Return the tables of all outcomes, given by arm and replication."""
     made = []
-    for make in (sensor_table, series_table, histogram_table):
+    for make in (sensor_table, series_table, histogram_table, latency_table, event_table):
         check()
         parts = [
             _tagged(make(outcome), arm, replication)
@@ -76,35 +79,6 @@ def sensor_table(outcome: Outcome) -> pa.Table:
         f"frames_{name}": counts[:, FATE_0 + fate] for fate, name in FATE_NAMES.items() if fate
     }
     return pa.table(columns)
-
-
-def series_table(outcome: Outcome) -> pa.Table:
-    """Return the time series in long form: start of the bin, kind, name, value, unit.
-
-    They begin with the bin in which the warm-up ends.
-    """
-    plan, tally = outcome.plan, outcome.tally
-    first = plan.warm_up_ns // BIN_NS
-    parts = [
-        ("link", plan.links.class_names, tally.link_bins, "bit"),
-        ("results", plan.sensors.group_names, tally.result_bins, "frames"),
-        ("sum of latencies", plan.sensors.group_names, tally.latency_bins, "ns"),
-        ("servers", plan.links.region_names, tally.server_bins, "servers"),
-    ]
-    starts = np.arange(first, tally.link_bins.shape[1]) * (BIN_NS / 1e9)
-    return pa.concat_tables(
-        pa.table(
-            {
-                "start_s": starts,
-                "kind": [kind] * len(starts),
-                "name": [name] * len(starts),
-                "value": bins[i, first:],
-                "unit": [unit] * len(starts),
-            }
-        )
-        for kind, names, bins, unit in parts
-        for i, name in enumerate(names)
-    )
 
 
 def histogram_table(outcome: Outcome) -> pa.Table:

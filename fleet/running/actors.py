@@ -42,7 +42,7 @@ class Actor:
     def tally(self, now_ns: int) -> Tally:
         """Return the counts up to now."""
         self.process.close(now_ns)
-        return self.process.tally
+        return self.process.counts()
 
     def pid(self) -> int:
         """Return the number of the operating system's process."""

@@ -69,7 +69,10 @@ class Executor(Protocol):
         """Run everything up to a time; `progress` hears of every window that is done."""
 
     def tally(self) -> Tally:
-        """Return the counts up to now, merged; they may count on if the run goes on."""
+        """Return the counts up to now, merged; they may count on if the run goes on.
+
+        Frames under way count where they wait.
+        """
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
@@ -173,7 +176,7 @@ class LocalExecutor:
         """Return the counts up to now, merged."""
         for process in self._all.values():
             process.close(self.now_ns)
-        return merged(self.plan, [process.tally for process in self._all.values()])
+        return merged(self.plan, [process.counts() for process in self._all.values()])
 
     def in_flight(self) -> int:
         """Return the number of frames under way."""
@@ -232,7 +235,7 @@ class ReferenceExecutor:
 
     def tally(self) -> Tally:
         """Return the counts up to now."""
-        return merged(self._reference.plan, [self._reference.tally])
+        return self._reference.tally.with_under_way(self._reference.plan, self.under_way())
 
     def effort(self) -> Effort:
         """Return what it took: nothing beside this process."""

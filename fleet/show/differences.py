@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fleet.results.measures import unit_of, value, why_unknown
+from fleet.results.metric import Numbers, Over
+from fleet.results.metrics import known
 from fleet.results.record import Record
 
-Arms = Mapping[str, Mapping[str, Any]]
+Arms = Mapping[str, Numbers]
 _LABELS = {
     "latency_ms.p99": "latency_ms.p99", "power_w.total": "power_w.total",
     "bytes": "bytes leaving sensors",
 }  # fmt: skip
 
-_OVER = {"service": "over sites ", "accuracy": "over scenes "}
+_OVER = {Over.REPLICATIONS: "", Over.SCENES: "over scenes ", Over.SITES: "over sites "}
 
 
 def differences(record: Record) -> Iterator[str]:
@@ -37,27 +38,29 @@ def differences(record: Record) -> Iterator[str]:
 
 
 def _told_of(rows: Iterable[str], replicated: bool) -> list[str]:
-    known = [m for m in ("accuracy.recall", "accuracy.precision") if m in rows]
-    known += [m for m in rows if m.startswith("service.")]
-    links = [m for m in rows if m.startswith("bandwidth_mbit_s.") and m.endswith(".mean")]
-    return [*_LABELS, *links, *known] if replicated else known
+    ones = [known(name) for name in rows]
+    seen = [name for name in ("accuracy.recall", "accuracy.precision") if name in rows]
+    seen += [one.text for one in ones if one.metric.compared is Over.SITES]
+    links = [one.text for one in ones if one.metric.key == "bandwidth_mbit_s.mean"]
+    return [*_LABELS, *links, *seen] if replicated else seen
 
 
 def _why_not_compared(metric: str, arms: Arms) -> str:
+    one = known(metric)
     for name, arm in arms.items():
-        if value(arm, metric) is None:
-            return f"not compared ({name}: {why_unknown(arm, metric)})"
+        if one.value(arm) is None:
+            return f"not compared ({name}: {one.metric.why_unknown(arm)})"
     return "not compared (not known in every replication)"
 
 
 def _told(metric: str, row: Mapping[str, Any]) -> str:
     """Return what a comparison tells; never an interval that looks as if it had no width."""
-    unit = unit_of(metric)
+    told = known(metric).metric
+    unit, over = told.unit, _OVER[told.compared or Over.REPLICATIONS]
     difference = f"{unit.show_difference(row['difference'])} {unit.of_differences}"
     if row["ci95"] is None:
         return f"{difference}, {row['why_no_ci95']}" if row["difference"] else row["why_no_ci95"]
     low, high = (unit.show_difference(x) for x in row["ci95"])
     between = f"{low} .. {high}" if low != high else "within the last digit"
-    over = _OVER.get(metric.split(".", 1)[0], "")
     verdict = "no difference shown" if row["ci95"][0] <= 0 <= row["ci95"][1] else "differs"
     return f"{difference} [95 % CI {over}{between}]: {verdict}"

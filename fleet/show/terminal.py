@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fleet import doors
-from fleet.results.measures import unit_of
+from fleet.results.metrics import unit_of
 from fleet.results.record import Record
 from fleet.show.differences import differences
 from fleet.show.remarks import load_remarks
@@ -22,21 +21,9 @@ from fleet.sketch import RESOLUTION, STEPS
 _TITLE_WIDTH, _ARM_WIDTH = 30, 11  # where titles of sections and names of arms break
 
 
-class _Console(Console):
-    """A console that shows strings as they are: each on a line, with all that is in it.
-
-    What has several lines, styles or links of our own is made of `Text`.
-    """
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """Return a string as text; what it says of colours or links is shown, not done."""
-        options |= {"markup": False, "emoji": False}
-        return super().render_str(doors.terminal(text), **options)
-
-
 def console(*, stderr: bool = False) -> Console:
     """Return a console that is plain when it is not a terminal; NO_COLOR is honoured."""
-    return _Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False)
 
 
 def comparison_tables(record: Record, out: Console) -> list[Table]:
@@ -70,7 +57,7 @@ def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Seque
         title = name.replace("_", "_ ") if len(name) > _ARM_WIDTH else name
         lines = [line.replace(" ", "") for line in wrap(title, _ARM_WIDTH)]
         lines += ["(baseline)"] if name == base else []
-        table.add_column(Text("\n".join(lines)), justify="right", overflow="fold")
+        table.add_column("\n".join(lines), justify="right", overflow="fold")
     table.add_column("unit", style="dim", overflow="fold")
     for title, rows in said:
         mine = [(label, [cells[k] for k in columns], unit) for label, unit, cells in rows]
@@ -107,8 +94,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterat
         else:
             shown = f"is {unit_of(row['metric']).show(measured)}{worst}"
         mark, style = ("✓", "green") if row["kept"] else ("✗", "red")
-        told = doors.terminal(f"{row['arm']}: {demand}")
-        yield Text.assemble((f"{mark} ", style), told, (f"  ({doors.terminal(shown)})", "dim"))
+        yield Text.assemble((f"{mark} ", style), f"{row['arm']}: {demand}", (f"  ({shown})", "dim"))
 
 
 def remarks(record: Record) -> Iterator[str]:

@@ -9,15 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fleet.results.metrics import known as known_number
 from fleet.results.record import Record
 from fleet.show.style import COLOURS, MARKERS, WIDTH_IN, Table, one_legend
 
-MEASURES = {
-    "miscount_per_5_min": "miscount in 5 minutes (objects; less is better)",
-    "time_to_alert_s": "mean time to alert for a gap (s; less is better)",
-    "map_error": "error of the heat map (share of people; less is better)",
-    "ap50": "average precision (AP@0.5; more is better)",
-}
+MEASURES = ("miscount_per_5_min", "time_to_alert_s", "map_error", "ap50")
 _ROW_IN = 0.24
 
 Groups = Mapping[str, Mapping[str, Any]]
@@ -44,11 +40,16 @@ def uses(record: Record) -> tuple[Figure, Table]:
         panel.set_ylim(len(rows) - 0.5, -0.5)
         panel.set_xlim(left=0)
         panel.locator_params(axis="x", nbins=6)
-        panel.set_title(MEASURES[measure], loc="left", fontsize=7)
+        panel.set_title(_title(measure), loc="left", fontsize=7)
         panel.grid(axis="y", visible=False)
     axes[-1].set_xlabel("bars: 95 % interval over sites")
     one_legend(figure, axes, ncols=2)
     return figure, table
+
+
+def _title(measure: str) -> str:
+    metric = known_number(f"service.{measure}").metric
+    return f"{metric.label} ({metric.of or metric.unit.name}; {metric.better} is better)"
 
 
 def _groups(arms: Mapping[str, Groups], measure: str) -> list[str]:

@@ -16,61 +16,50 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.eyes.task_tables import SITES
-from fleet.results import scenes, service
+from fleet.results import scenes
 from fleet.results.interval import interval95
-from fleet.results.measures import NUMBERS, PERCENTILES, of_links, value
+from fleet.results.metric import Numbers, Over, Scope
+from fleet.results.metrics import Named, named, names_in
 from fleet.sketch import step_ns
 
 
-def compare(
-    replications: Mapping[str, Sequence[Mapping[str, Any]]],
-    baseline: str,
-    metrics: Sequence[str] | None = None,
-) -> dict[str, Any]:
+def compare(replications: Mapping[str, Sequence[Numbers]], baseline: str) -> dict[str, Any]:
     """Return every arm against the baseline: the `comparison` part of `summary.json`.
 
     Args:
         replications: by arm, the summaries of its replications in order.
         baseline: the arm to compare with.
-        metrics: numbers of a summary to compare; None: all, also what each class of links carries.
 
     Returns:
-        baseline and, by arm and metric, difference (arm - baseline), ratio (arm / baseline; None
-        if the baseline is 0), ci95 of the difference, None for the reason in `why_no_ci95`. How
-        uses are served is compared site by site (`service.*`), and what networks see
-        (`accuracy.*`) scene by scene, also with one replication; the latter only if they see the
-        same sensors in both arms. A number that a run does not have is not compared.
+        baseline and, by arm and metric that is compared, difference (arm - baseline), ratio (arm /
+        baseline; None if the baseline is 0), ci95 of the difference, None for the reason in
+        `why_no_ci95`. How uses are served is compared site by site, and what networks see scene by
+        scene, also with one replication; the latter only if they see the same sensors in both arms.
+        A number that a run does not have is not compared. Groups are not compared one by one.
     """
     return {
         "baseline": baseline,
         "arms": {
-            arm: {
-                metric: row
-                for metric, row in _rows(runs, replications[baseline], metrics)
-                if row is not None
-            }
+            arm: {name: row for name, row in _rows(runs, replications[baseline]) if row is not None}
             for arm, runs in replications.items()
             if arm != baseline
         },
     }
 
 
-Runs = Sequence[Mapping[str, Any]]
+Runs = Sequence[Numbers]
+_SCOPES = (Scope.ARM, Scope.LINK, Scope.POOL)
 
 
-def _rows(
-    runs: Runs, base: Runs, metrics: Sequence[str] | None
-) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _rows(runs: Runs, base: Runs) -> Iterator[tuple[str, dict[str, Any] | None]]:
     alike = _alike(runs, base)
-    if metrics is None:
-        metrics = [*NUMBERS, *of_links(runs[0]["bandwidth_mbit_s"])]
-    for metric in metrics:
-        if not metric.startswith("accuracy."):
-            yield metric, _row(runs, base, metric)
+    for one in named(names_in(runs[0]), lambda metric: metric.compared, _SCOPES):
+        if one.metric.compared is Over.REPLICATIONS:
+            yield one.text, _row(runs, base, one)
+        elif one.metric.compared is Over.SITES:
+            yield one.text, _by_site(runs, base, one.text.rsplit(".", 1)[1])
         elif alike:  # else they are of other sensors
-            yield metric, _by_scene(runs, base, metric)
-    for measure in service.MEASURES:
-        yield f"service.{measure}", _by_site(runs, base, measure)
+            yield one.text, _by_scene(runs, base, one)
 
 
 def _alike(runs: Runs, base: Runs) -> bool:
@@ -82,27 +71,26 @@ def _alike(runs: Runs, base: Runs) -> bool:
     )
 
 
-def _by_scene(runs: Runs, base: Runs, metric: str) -> dict[str, Any] | None:
+def _by_scene(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
     """Return the comparison of what networks see; its interval is over scenes, not replications.
 
     The same scenes stand in every replication, so what differs between scenes does not go away with
     more of them.
     """
-    row = _row(runs, base, metric)
+    row = _row(runs, base, one)
     if row is None:
         return None
-    (one, of_one), (other, of_other) = (_over_runs(each, metric) for each in (runs, base))
-    measure = metric.rsplit(".", 1)[1]
-    interval = scenes.difference((one, other), (of_one, of_other), measure)
+    wholes, without = zip(*(_over_runs(each, one.text) for each in (runs, base)), strict=True)
+    interval = scenes.difference(wholes, without, one.text.rsplit(".", 1)[1])
     why = None if interval else "not measured in the same scenes of each view, two at least"
     if interval and interval[0] == interval[1]:
         interval, why = None, "the same in every scene"
     return {**row, "ci95": interval, "why_no_ci95": why}
 
 
-def _over_runs(runs: Runs, metric: str) -> tuple[float, scenes.Without]:
+def _over_runs(runs: Runs, path_of: str) -> tuple[float, scenes.Without]:
     """Return a measure and what it is without each scene, in the mean over replications."""
-    *path, measure = metric.split(".")
+    *path, measure = path_of.split(".")
     seen: list[Any] = list(runs)
     for key in path:
         seen = [node[key] for node in seen]
@@ -143,14 +131,12 @@ def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
     return _compared([a for a, _ in sites], [b for _, b in sites], "site") if sites else None
 
 
-def _row(
-    runs: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]], metric: str
-) -> dict[str, Any] | None:
-    pairs = [(value(a, metric), value(b, metric)) for a, b in zip(runs, base, strict=True)]
+def _row(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
+    pairs = [(one.value(a), one.value(b)) for a, b in zip(runs, base, strict=True)]
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < len(pairs):
         return None
-    step = max(_step_ms(x) for pair in known for x in pair) if metric in PERCENTILES else 0.0
+    step = max(_step_ms(x) for pair in known for x in pair) if one.metric.stepped else 0.0
     return _compared([a for a, _ in known], [b for _, b in known], "replication", step)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,12 +16,14 @@ from fleet.model.books import CAPTURED, CAPTURED_BEFORE
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
+from fleet.results.inputs import source_of
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
 from fleet.running.options import Engine, Options, Place
 from fleet.running.run import Outcome, peak_rss_mb, simulate
 from fleet.running.unfinished import Unfinished
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.quantities import FORMS, NAME
 from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
 from fleet.study.expected import boxes, load_facts
@@ -48,6 +51,9 @@ def plans(
         InputError: an arm is not known or a plan cannot be made.
     """
     placements = dict(placements or {})
+    for name in placements:
+        if not re.fullmatch(NAME, name):
+            raise InputError(f"placements: {name!r} is not {FORMS[NAME]}")
     known = [*scenario.model.arms, *placements]
     for arm in arms or ():
         if arm not in known:
@@ -95,6 +101,7 @@ def run(
     """
     options = options or Options()
     demanded = objectives(scenario)
+    sources = {arm: source_of(rule) for arm, rule in (placements or {}).items()}
     began = time.perf_counter()
     made = plans(scenario, arms, placements)
     name = run_id(scenario, made)
@@ -106,7 +113,7 @@ def run(
     wall_s, found = time.perf_counter() - began, numbers(outcomes)
     summary = _summary(scenario, name, options, outcomes, found, wall_s)
     summary["slo"] = judge(demanded, found)
-    return Record(scenario, summary, found, outcomes)
+    return Record(scenario, summary, found, outcomes, sources)
 
 
 def _outcome(

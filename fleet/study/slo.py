@@ -11,16 +11,8 @@ from typing import Any
 
 from fleet.errors import InputError
 from fleet.plan.network import radio_name
-from fleet.results.measures import (
-    NUMBERS,
-    SERVED,
-    SHARES,
-    Unit,
-    measured,
-    of_links,
-    unit_of,
-    why_unknown,
-)
+from fleet.results.metric import Numbers, Scope
+from fleet.results.metrics import Named, Names, named
 from fleet.scenario.load import Scenario, did_you_mean
 
 _FORM = re.compile(
@@ -37,39 +29,34 @@ class Objective:
     Attributes:
         text: as written.
         arm: the arm it is for; None: all.
-        metric: a number of the arm (`fleet.results.measures`).
+        number: of the arm, or of a group, a class of links or a pool of it.
         sign: one of < <= > >=.
-        bound: the number after the sign, in the metric's own unit.
+        bound: after the sign, in the number's own unit.
     """
 
     text: str
     arm: str | None
-    metric: str
+    number: Named
     sign: str
     bound: Fraction
 
-    @property
-    def unit(self) -> Unit:
-        """Return the unit of the metric."""
-        return unit_of(self.metric)
-
-    def kept(self, arm: Mapping[str, Any]) -> bool:
+    def kept(self, arm: Numbers) -> bool:
         """Return whether an arm keeps it; what was not measured is a miss."""
-        found = measured(arm, self.metric)
+        found = self.number.value(arm)
         return found is not None and bool(_SIGNS[self.sign](found, self.bound))
 
-    def worst(self, runs: Sequence[Mapping[str, Any]]) -> float | None:
+    def worst(self, runs: Sequence[Numbers]) -> float | None:
         """Return the measurement furthest on the wrong side; None if a run has none."""
-        found = [measured(run, self.metric) for run in runs]
+        found = [self.number.value(run) for run in runs]
         known = [x for x in found if x is not None]
         if len(known) < len(found):
             return None
         return max(known) if self.sign.startswith("<") else min(known)
 
-    def why(self, runs: Sequence[Mapping[str, Any]]) -> str | None:
+    def why(self, runs: Sequence[Numbers]) -> str | None:
         """Return why there is no measurement; None if there is."""
-        blank = [run for run in runs if measured(run, self.metric) is None]
-        return why_unknown(blank[0], self.metric) if blank else None
+        blank = [run for run in runs if self.number.value(run) is None]
+        return self.number.metric.why_unknown(blank[0]) if blank else None
 
 
 def objectives(scenario: Scenario) -> list[Objective]:
@@ -88,24 +75,38 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
             keys, f"{text!r} is not an objective; write such as 'latency_ms.p99 < 200'"
         )
     metric, arm = match["metric"], match["arm"]
-    links = [name for link in scenario.model.links for name in (link, radio_name(link))]
-    known = [*SHARES, *NUMBERS, *SERVED, *of_links(links)]
+    known = _demandable(_names(scenario))
     if metric not in known:
-        told = [*SHARES, *NUMBERS, *SERVED, *of_links(["LINK"])]
+        told = _demandable({scope: [scope.upper()] for scope in Scope})
         raise scenario.error(
-            keys, f"no metric '{metric}'{did_you_mean(metric, known)}; {', '.join(told)}"
+            keys, f"no metric '{metric}'{did_you_mean(metric, list(known))}; {', '.join(told)}"
         )
     if arm is not None and arm not in scenario.model.arms:
         raise scenario.error(keys, f"no arm '{arm}'; arms: {', '.join(scenario.model.arms)}")
     try:
-        bound = unit_of(metric).read(match["bound"])
+        bound = known[metric].metric.unit.read(match["bound"])
     except InputError as error:
         raise scenario.error(keys, str(error)) from None
-    return Objective(text, arm, metric, match["sign"], bound)
+    return Objective(text, arm, known[metric], match["sign"], bound)
+
+
+def _names(scenario: Scenario) -> Names:
+    """Return the links, pools and groups that arms of a scenario may have."""
+    model = scenario.model
+    return {
+        Scope.LINK: [name for link in model.links for name in (link, radio_name(link))],
+        Scope.POOL: [model.cloud.region, *model.regions, *model.edges],
+        Scope.GROUP: list(model.sensors),
+    }
+
+
+def _demandable(names: Names) -> dict[str, Named]:
+    """Return by its name what can be demanded of what there is."""
+    return {one.text: one for one in named(names, lambda metric: metric.objective)}
 
 
 def judge(
-    objectives: list[Objective], arms: Mapping[str, Sequence[Mapping[str, Any]]]
+    objectives: list[Objective], arms: Mapping[str, Sequence[Numbers]]
 ) -> list[dict[str, Any]]:
     """Return for each objective and arm the worst measurement and whether it was always kept.
 
@@ -119,9 +120,9 @@ def judge(
         {
             "objective": o.text,
             "arm": name,
-            "metric": o.metric,
+            "metric": o.number.text,
             "measured": o.worst(runs),
-            "unit": o.unit.name,
+            "unit": o.number.metric.unit.name,
             "why": o.why(runs),
             "kept": all(o.kept(run) for run in runs),
         }

@@ -1,0 +1,242 @@
+"""What a number of an arm is: its name, its unit, what is better, and where it is told.
+
+A metric is a row beside the formula that computes it, and a formula is a part of an arm's numbers.
+Whoever tells of metrics (table, comparison, objectives, files, glossary) selects from all of them
+(`fleet.results.metrics`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import fleet.units as units
+from fleet.errors import InputError
+from fleet.running.run import Outcome
+from fleet.units import Dimension
+
+Numbers = Mapping[str, Any]
+"""The numbers of an arm in a replication, as in `summary.json`."""
+T = TypeVar("T")
+
+
+class Unit(NamedTuple):
+    """In what a number of the summary is.
+
+    Attributes:
+        name: as it is printed; of shares, which are printed in %, 'share'.
+        dimension: in which people may write it, too; None: only in this unit.
+        per: canonical units of the dimension in this one.
+    """
+
+    name: str
+    dimension: Dimension | None = None
+    per: int | Fraction = 1
+
+    def read(self, text: str) -> Fraction:
+        """Return a number that people wrote with a unit of the dimension, or bare in this one.
+
+        Raises:
+            InputError: it is neither.
+        """
+        if self == SHARE:
+            return units.fraction(text)
+        bare = text.removesuffix(self.name).strip()
+        if bare[-1:].isdigit() or bare[-1:] == ".":
+            return units.fraction(bare)
+        if self.dimension is None:
+            raise InputError(f"{text!r} is not in {self.name}; write such as '5 {self.name}'")
+        return Fraction(units.parse(text, self.dimension)) / self.per
+
+    def show(self, x: float) -> str:
+        """Return a number in four digits, with the unit."""
+        return f"{number(100 * x)} %" if self == SHARE else f"{number(x)} {self.name}"
+
+    def show_difference(self, x: float) -> str:
+        """Return a signed difference in four digits, without the unit."""
+        return f"{100 * x if self == SHARE else x:+.4g}"
+
+    @property
+    def of_differences(self) -> str:
+        """Return the unit of differences."""
+        return "% points" if self == SHARE else self.name
+
+
+SHARE = Unit("share", Dimension.FRACTION)
+MS, S = Unit("ms", Dimension.TIME, 10**6), Unit("s", Dimension.TIME, 10**9)
+W, MJ = Unit("W", Dimension.POWER, 10**6), Unit("mJ", Dimension.ENERGY, 10**6)
+MBIT_S, BYTES = Unit("Mbit/s", Dimension.RATE, 10**6), Unit("B", Dimension.DATA, 8)
+FRAMES, OBJECTS, REWRITES = Unit("frames"), Unit("objects"), Unit("rewrites")
+KG_YEAR, USD = Unit("kg/year"), Unit("USD")
+
+
+class Better(StrEnum):
+    """What is better of two values, all else alike."""
+
+    LESS = "less"
+    MORE = "more"
+    NEITHER = "neither"
+
+
+class Over(StrEnum):
+    """Over what arms are compared pair by pair, and the interval of their difference is.
+
+    Over scenes: `without_scene` stands beside the number (`fleet.results.scenes`). Over sites: the
+    groups of `service` have it with what it is `by_site`.
+    """
+
+    REPLICATIONS = "replications"
+    SCENES = "scenes"
+    SITES = "sites"
+
+
+class Scope(StrEnum):
+    """Of what a value is: of a whole arm, or of one group, class of links, or pool of it.
+
+    The pools of an edge, one for each site or cell, have one name.
+    """
+
+    ARM = "arm"
+    LINK = "link"
+    POOL = "pool"
+    GROUP = "group"
+
+
+class Section(StrEnum):
+    """The sections of the table, in their order."""
+
+    BANDWIDTH = "Bandwidth by link, mean"
+    BUSIEST_SECOND = "Bandwidth, busiest second"
+    LATENCY = "Latency of results"
+    STAGES = "Mean latency by stage"
+    POWER = "Power by component"
+    COST = "Cost of a sensor and month"
+    EYES = "What eyes see, ± over scenes"
+    USES = "What uses get of it"
+    REWRITES = "Model rewrites"
+    FRAMES = "Frames by fate"
+    BUSIEST = "Busiest resources"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of an arm.
+
+    Attributes:
+        key: its name, and its dotted path in the numbers of an arm if it has a value for a whole
+            one.
+        unit: in which it is.
+        meaning: what it is, in a few words.
+        better: what is better.
+        section, label: where it stands in the table, and how it is called there; None: it does not.
+            That of a metric of classes of links has a row for each.
+        of: what the table says instead of the unit, such as of what a share is.
+        shown_if: path of a number; the row is shown only where that is not zero in every arm.
+        apart_from: path of a number; the row is shown only where it says something else.
+        compared: over what arms are compared in it; None: they are not.
+        objective: whether a scenario may demand it.
+        whole: whether a whole arm has it.
+        link, pool, group: paths of its values of one, with {} for the name; empty: there are none.
+        stepped: whether it is known to steps only (`fleet.sketch`).
+        has_ci95: whether its interval stands beside it in the numbers, as `ci95`.
+        why: why it is None, if it is: text, or a function of the numbers of an arm.
+        read: how it is read from the numbers of an arm if not by its path.
+    """
+
+    key: str
+    unit: Unit
+    meaning: str
+    better: Better = Better.NEITHER
+    section: Section | None = None
+    label: str = ""
+    of: str = ""
+    shown_if: str = ""
+    apart_from: str = ""
+    compared: Over | None = Over.REPLICATIONS
+    objective: bool = True
+    whole: bool = True
+    link: str = ""
+    pool: str = ""
+    group: str = ""
+    stepped: bool = False
+    has_ci95: bool = False
+    why: str | Callable[[Numbers], str] = "no results"
+    read: Callable[[Numbers], float | None] | None = None
+
+    def path(self, scope: Scope) -> str:
+        """Return the path of its values in a scope, with {} for the name; empty for none."""
+        if scope is Scope.ARM:
+            return self.key if self.whole else ""
+        path: str = getattr(self, scope.value)
+        return path
+
+    def why_unknown(self, arm: Numbers) -> str:
+        """Return why it is None."""
+        if not arm["frames"]["captured"]:
+            return "no frames were captured"
+        return self.why if isinstance(self.why, str) else self.why(arm)
+
+    def show(self, x: float) -> str:
+        """Return a value as it stands in the table."""
+        return f"{x:.1%}" if self.unit == SHARE else number(x)
+
+
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """A formula, the place of what it gives in the numbers of an arm, and the metrics in that.
+
+    Attributes:
+        key: name of the place; None: it gives several numbers by name, which stand side by side.
+        formula: what computes it.
+        metrics: those that others may select.
+    """
+
+    key: str | None
+    formula: Callable[[Outcome], T]
+    metrics: tuple[Metric, ...]
+
+    def __call__(self, outcome: Outcome) -> T:
+        """Compute it."""
+        return self.formula(outcome)
+
+
+def part(key: str | None, *metrics: Metric) -> Callable[[Callable[[Outcome], T]], Part[T]]:
+    """Make a formula a part of the numbers of an arm, with its metrics."""
+    return lambda formula: Part(key, formula, metrics)
+
+
+def at(arm: Numbers, path: str) -> Any:
+    """Return what stands at a dotted path in the numbers of an arm, None if nothing does.
+
+    Names of links may hold dots.
+    """
+    node: Any = arm
+    while path and isinstance(node, Mapping):
+        key = max((k for k in node if f"{path}.".startswith(f"{k}.")), key=len, default=None)
+        if key is None:
+            return None
+        node, path = node[key], path[len(key) + 1 :]
+    return None if path else node
+
+
+def value(arm: Numbers, path: str) -> float | None:
+    """Return the number at a dotted path; a mapping counts as its sum.
+
+    None where it is unknown, or there is no such number.
+    """
+    node = at(arm, path)
+    if node is None:
+        return None
+    return float(sum(node.values()) if isinstance(node, Mapping) else node)
+
+
+def number(x: float) -> str:
+    """Return a number with four significant digits and thousands marked."""
+    if x == 0:
+        return "0"
+    if abs(x) >= 1000:
+        return f"{x:,.0f}"
+    return f"{x:.4g}"

@@ -1,0 +1,117 @@
+"""What an arm draws: power by component, inside boundaries, energy of a frame, carbon."""
+
+from __future__ import annotations
+
+from fleet.model.books import CAPTURED
+from fleet.results.energy import COMPONENTS, account, network_fj
+from fleet.results.frames import inferences
+from fleet.results.metric import KG_YEAR, MJ, Better, Metric, Section, W, part
+from fleet.running.run import Outcome
+
+_WHAT = (
+    "sensors and their hosts", "the radios and ports of sensors", "the operator's network",
+    "servers at the edge", "servers in the cloud",
+)  # fmt: skip
+
+
+@part(
+    "power_w",
+    *(
+        Metric(
+            f"power_w.{name}", W, f"Mean power of {what}", Better.LESS, Section.POWER, name,
+            shown_if=f"power_w.{name}",
+        )
+        for name, what in zip(COMPONENTS, _WHAT, strict=True)
+    ),
+    Metric(
+        "power_w.total", W, "Mean power of the whole arm", Better.LESS, Section.POWER, "total"
+    ),
+)  # fmt: skip
+def power_w(outcome: Outcome) -> dict[str, float]:
+    """Return the mean power of each component; W."""
+    energy = account(outcome.plan, outcome.tally)
+    parts = {
+        c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.measured_ns * 1e-6
+        for c in COMPONENTS
+    }
+    return {**parts, "total": sum(parts.values())}
+
+
+@part("power_states_w")
+def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Return the mean power of each state of each component; W."""
+    out: dict[str, dict[str, float]] = {}
+    for s in account(outcome.plan, outcome.tally):
+        states = out.setdefault(s.component, {})
+        watts = s.energy_fj / outcome.plan.measured_ns * 1e-6
+        states[s.state] = states.get(s.state, 0.0) + watts
+    return out
+
+
+@part("power_by_boundary_w")
+def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Return the mean power inside wider and wider boundaries, for each value of network energy; W.
+
+    Claims of savings differ by what they count: the network alone, servers too, the sender's radio
+    or port too, or everything, cameras included.
+    """
+    plan, parts = outcome.plan, power_w(outcome)
+    servers = parts["edge"] + parts["cloud"]
+    out = {}
+    for name, fixed_pj, mobile_pj in plan.money.boundaries:
+        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.measured_ns * 1e-6
+        out[name] = {
+            "network": network,
+            "network and servers": network + servers,
+            "uplink, network and servers": network + servers + parts["uplink"],
+            "everything": network + servers + parts["uplink"] + parts["sensor"],
+        }
+    return out
+
+
+_OF = {
+    "captured_frame": "no results",
+    "inference": "nothing was inferred",
+    "result": "no results",
+}
+"""Of what energy is told, and why it may be unknown."""
+
+
+@part(
+    None,
+    *(
+        Metric(
+            f"energy_mj_per_{of}", MJ, f"Energy of everything for each {of.replace('_', ' ')}",
+            Better.LESS, Section.POWER, f"energy per {of.replace('_', ' ')}", why=why,
+        )
+        for of, why in _OF.items()
+    ),
+)  # fmt: skip
+def energy_mj(outcome: Outcome) -> dict[str, float | None]:
+    """Return the energy of everything divided by captured frames, inferences and results; mJ.
+
+    What an arm infers and sends is its own choice, so the first is the one to compare arms by.
+    """
+    total = sum(s.energy_fj for s in account(outcome.plan, outcome.tally))
+    per = {
+        "captured_frame": int(outcome.tally.sensors[:, CAPTURED].sum()),
+        "inference": inferences(outcome),
+        "result": int(outcome.tally.latency.sum()),
+    }
+    return {
+        f"energy_mj_per_{of}": total * 1e-12 / many if many else None for of, many in per.items()
+    }
+
+
+@part(
+    "carbon_kg_per_sensor_year",
+    Metric(
+        "carbon_kg_per_sensor_year", KG_YEAR,
+        "CO2-equivalent of the electricity of a sensor, were every hour like those simulated",
+        Better.LESS, Section.POWER, "CO2e of a sensor",
+    ),
+)  # fmt: skip
+def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
+    """Return the CO2-equivalent of the electricity, were every hour like these; kg."""
+    watts = power_w(outcome)["total"]
+    return watts * 8766 / 1000 * outcome.plan.money.grid.g_per_kwh / 1000 / outcome.plan.size

@@ -1,0 +1,166 @@
+"""A run second by second: what links carried, what waited, how frames ended, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fleet.arrays import Record
+from fleet.engine.by_second import Ends
+from fleet.model.books import BIN_NS
+from fleet.model.events import (
+    DEMAND,
+    EVENT_NAMES,
+    HOUR,
+    LINK_DOWN,
+    MODEL_WRITE,
+    RATE,
+    SENSOR_DOWN,
+)
+from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
+from fleet.plan.plan import Plan
+from fleet.running.run import Outcome
+from fleet.sketch import COARSE_BUCKETS, coarse_upper_ns
+
+_PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE)
+"""Events that are over after a time."""
+
+
+class Series(NamedTuple):
+    """A number over time, from its start on; a bin has `each_ns`."""
+
+    kind: str
+    name: str
+    unit: str
+    each_ns: int
+    values: NDArray[Any]
+
+
+def series_table(outcome: Outcome) -> pa.Table:
+    """Return the time series in long form: start of the bin, kind, name, value, unit.
+
+    They begin with the bin in which the warm-up ends. Kinds and what they are of:
+
+    - `link`: bits that a class of links sent; `one link`: that one of them sent, if several sensors
+      share it.
+    - `results`, `sum of latencies` (ns), `skipped: CAUSE`, `lost: CAUSE`: of a group. A cause that
+      met no frame of a group has no series.
+    - `servers`: the most of a region whose number changes.
+    - `queue of link`: frames in the port of one link; `queue of pool`: frames that wait for a batch
+      or are decoded. Both as the bin begins.
+
+    A bin is a second; the last four kinds have longer ones in runs of more than an hour
+    (`fleet.engine.by_second`).
+    """
+    plan, parts = outcome.plan, []
+    for series in (*_by_bin(outcome), *_fates(outcome), *_queues(outcome)):
+        first = plan.warm_up_ns // series.each_ns
+        values = series.values[first:]
+        kind, name, unit = (
+            pa.repeat(text, len(values)) for text in (series.kind, series.name, series.unit)
+        )
+        starts = np.arange(first, first + len(values)) * (series.each_ns / 1e9)
+        columns = {"start_s": starts, "kind": kind, "name": name, "value": values, "unit": unit}
+        parts.append(pa.table(columns))
+    return pa.concat_tables(parts)
+
+
+def _by_bin(outcome: Outcome) -> Iterator[Series]:
+    plan, tally = outcome.plan, outcome.tally
+    stations = tally.seconds.stations
+    own = tally.link_bins[len(tally.link_bins) - len(stations.links) :]
+    for kind, names, bins, unit in (
+        ("link", plan.links.class_names, tally.class_bins(), "bit"),
+        ("results", plan.sensors.group_names, tally.result_bins, "frames"),
+        ("sum of latencies", plan.sensors.group_names, tally.latency_bins, "ns"),
+        ("servers", plan.links.region_names, tally.server_bins, "servers"),
+        ("one link", [plan.links.names[i] for i in stations.links], own, "bit"),
+    ):
+        for name, values in zip(names, bins, strict=True):
+            yield Series(kind, name, unit, BIN_NS, values)
+
+
+def _fates(outcome: Outcome) -> Iterator[Series]:
+    seconds, names = outcome.tally.seconds, outcome.plan.sensors.group_names
+    ends, each_ns = seconds.ends(), seconds.each_s * BIN_NS
+    for told, causes in (("skipped", SKIP_CAUSES), ("lost", LOST_CAUSES)):
+        for fate, cause in causes.items():
+            mine = ends.end == COARSE_BUCKETS + fate
+            for group in np.unique(ends.group[mine]):
+                here = mine & (ends.group == group)
+                values = np.zeros(seconds.spans, dtype=np.int64)
+                values[ends.span[here]] = ends.frames[here]
+                yield Series(f"{told}: {cause}", names[group], "frames", each_ns, values)
+
+
+def _queues(outcome: Outcome) -> Iterator[Series]:
+    plan, seconds = outcome.plan, outcome.tally.seconds
+    each_ns = seconds.each_s * BIN_NS
+    names = [("queue of link", plan.links.names[i]) for i in seconds.stations.links]
+    names += [("queue of pool", plan.pools.names[i]) for i in seconds.stations.pools]
+    for (kind, name), values in zip(names, seconds.waiting(), strict=True):
+        yield Series(kind, name, "frames", each_ns, values)
+
+
+def latency_table(outcome: Outcome) -> pa.Table:
+    """Return the latencies of results by the time of their completion.
+
+    Columns: start of the second (of a longer span in runs of more than an hour), group, highest
+    latency of the coarse bucket (`fleet.sketch`) in ns, results; only where there are any.
+    """
+    seconds = outcome.tally.seconds
+    every = seconds.ends()
+    ends = Ends(*(column[every.end < COARSE_BUCKETS] for column in every))
+    groups = pa.array(outcome.plan.sensors.group_names, pa.string())
+    return pa.table(
+        {
+            "start_s": ends.span * (seconds.each_s * BIN_NS / 1e9),
+            "group": groups.take(pa.array(ends.group)),
+            "latency_ns_upper": coarse_upper_ns(ends.end),
+            "results": ends.frames,
+        }
+    )
+
+
+def event_table(outcome: Outcome) -> pa.Table:
+    """Return the control events of a run: when, what, to whom, until when, and what it changed.
+
+    `target` is the name of a link or sensor, null for all; `until_s` is null for what stays.
+    """
+    plan = outcome.plan
+    table = plan.control.timetable[plan.control.timetable.time_ns < plan.end_ns]
+    rows = list(table)
+    return pa.table(
+        {
+            "time_s": table.time_ns / 1e9,
+            "kind": pa.array([EVENT_NAMES[row.kind] for row in rows], pa.string()),
+            "target": pa.array([_target(plan, row) for row in rows], pa.string()),
+            "until_s": pa.array(
+                [row.a / 1e9 if row.kind in _PASSING else None for row in rows], pa.float64()
+            ),
+            "change": pa.array([_change(plan, row) for row in rows], pa.string()),
+        }
+    )
+
+
+def _target(plan: Plan, row: Record) -> str | None:
+    if row.target < 0:
+        return None
+    names = plan.links.names if row.kind == LINK_DOWN else plan.sensors.names
+    return names[int(row.target)]
+
+
+def _change(plan: Plan, row: Record) -> str | None:
+    """Return what an event changed, in words."""
+    kind, a, b = row.kind, row.a, row.b
+    if kind == HOUR:
+        return f"people as at {a % 24}:00, {'weekday' if a < 24 else 'weekend'}"
+    if kind == RATE:
+        return f"{b * 1e9 / a:.6g} fps"
+    if kind == DEMAND:
+        return f"{a / b:.6g} times the people"
+    return plan.sensors.setup_names[b] if kind == MODEL_WRITE else None
