@@ -227,7 +227,7 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:
 
     assert "no unfinished run here" in resumed()
     run_cut_short(path, output, "--executor", "local")
-    assert "leave out SCENARIO" in resumed("--seed", "4")
+    assert "leave out --arm, --set" in resumed("--seed", "4")
     text = path.read_text()
     path.write_text(text.replace('"seed": 3', '"seed": 4'))
     assert "has changed since the run began" in resumed()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from fleet.cli.run import load_scenario
 from fleet.errors import InputError
 
 
@@ -25,10 +24,11 @@ def catalog(
     """Print what the catalogue knows, with sources: 'fleet catalog show imx500'."""
     from fleet.catalog import Catalog
     from fleet.plan.compile import catalogue
+    from fleet.scenario.load import load
     from fleet.show import catalog as show
     from fleet.show.terminal import console
 
-    known = Catalog.load() if scenario is None else catalogue(load_scenario(scenario, None))
+    known = Catalog.load() if scenario is None else catalogue(load(scenario))
     kinds: list[str | None] = [kind]
     if kind == "show":
         if item is None:

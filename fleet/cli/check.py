@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fleet.cli.run import ScenarioPath, Sets, load_scenario
+from fleet.cli.run import ScenarioPath, Sets
 
 
 def check(
@@ -18,13 +18,10 @@ def check(
     """Check a scenario without running it, and say what it holds."""
     from fleet.show.plan import fact_lines
     from fleet.show.terminal import console
-    from fleet.study.experiment import plans
     from fleet.study.facts import plan_facts
-    from fleet.study.slo import objectives
+    from fleet.study.job import prepare
 
-    loaded = load_scenario(scenario, set_)
-    objectives(loaded)
-    facts = plan_facts(plans(loaded))
+    facts = plan_facts(prepare(scenario, overrides=set_).plans)
     if as_json:
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
         return

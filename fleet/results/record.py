@@ -34,6 +34,7 @@ class Record:
         numbers: by arm, the numbers of each replication (`fleet.results.metrics`).
         outcomes: by arm, the outcome of each replication; of a record that was read from a folder
             empty, for what only engines know is not written.
+        folder: where it is written; None: nowhere.
     """
 
     scenario: Scenario
@@ -41,6 +42,7 @@ class Record:
     numbers: Mapping[str, Sequence[Mapping[str, Any]]]
     outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
     read: Tables | None = None
+    folder: Path | None = None
 
     def __repr__(self) -> str:
         """Return what was run and which arms there are."""
@@ -71,7 +73,8 @@ class Record:
                 f"'{path}' has results in the form {schema}, and this version reads {SCHEMA}; run"
                 " its scenario again with 'fleet run'"
             )
-        return Record(load_scenario(path / "scenario.yaml"), summary, numbers, read=read)
+        scenario = load_scenario(path / "scenario.yaml")
+        return Record(scenario, summary, numbers, read=read, folder=path)
 
     @cached_property
     def tables(self) -> Tables:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -116,17 +116,12 @@ def _swap(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def write(
-    path: Path,
-    record: Record,
-    draw: Callable[[Path], None] | None = None,
-) -> None:
+def write(path: Path, record: Record) -> None:
     """Write a result folder, from which `Record.load` gives the record back.
 
     Args:
         path: the folder.
         record: its contents; the scenario is written as YAML with its overrides in place.
-        draw: draws figures into a folder.
     """
     with new_folder(path) as folder:
         _write_json(folder / "summary.json", record.summary)
@@ -137,9 +132,6 @@ def write(
             check()
             pq.write_table(table, folder / f"{name}.parquet")
         pq.write_table(metric_table(record.numbers), folder / "metrics.parquet")
-        if draw is not None:
-            (folder / "figures").mkdir()
-            draw(folder / "figures")
         inputs = copy_inputs(record.scenario, folder)
         _write_json(folder / "run.json", {**provenance(record), "inputs": inputs})
 

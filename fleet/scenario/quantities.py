@@ -60,14 +60,14 @@ def _dated(text: str) -> str:
     return text
 
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
 _TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$"
 _START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
-Name = Annotated[str, StringConstraints(pattern=_NAME)]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 Target = Annotated[str, StringConstraints(pattern=_TARGET)]
 Start = Annotated[str, StringConstraints(pattern=_START), AfterValidator(_dated)]
 FORMS = {
-    _NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
+    NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
     _TARGET: "a name, or one of an instance, such as 'shop-port/site-12'",
     _START: "a local date and time, such as '2024-05-16T17:00'",
 }

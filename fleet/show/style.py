@@ -15,6 +15,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fleet.interrupt import whole
+from fleet.passing import passing_folder
+
 WIDTH_IN = 3.33
 COLOURS = (
     "#0072B2",
@@ -55,13 +58,17 @@ Table = list[Sequence[Any]]
 
 
 def save(figure: Figure, table: Table, path: Path) -> None:
-    """Write a figure as PNG and PDF, and what it shows as CSV."""
+    """Write a figure as PNG and PDF, and what it shows as CSV: all three whole, or none."""
     figure.draw_without_rendering()  # lay it out once for both
     figure.set_layout_engine("none")
-    figure.savefig(path.with_suffix(".png"), dpi=300)
-    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(table)
+    with passing_folder(".figure-", path.parent) as draft:
+        figure.savefig(draft / f"{path.name}.png", dpi=300)
+        figure.savefig(draft / f"{path.name}.pdf", metadata={"CreationDate": None})
+        with (draft / f"{path.name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(table)
+        with whole():
+            for file_of in draft.iterdir():
+                file_of.replace(path.parent / file_of.name)
 
 
 def axes_of(height_in: float = 2.3) -> tuple[Figure, Axes]:
