@@ -334,14 +334,32 @@ def test_catalogue_is_printed_with_sources(capsys: pytest.CaptureFixture[str]) -
     assert fleet("catalog", "sensor") == 2
 
 
-def test_help_is_quick_to_import() -> None:
-    """The heavy packages wait until something is run."""
+FIGURES = {"matplotlib", "pyarrow.compute"}
+RUNNING = {"ray", "onnxruntime", "fleet.reference.life"}
+COMPUTING = {"numba", "numpy", "pyarrow", "pydantic", "simpy"}
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        ("--help", FIGURES | RUNNING | COMPUTING),
+        ("catalog sensors", (FIGURES | RUNNING | COMPUTING) - {"pydantic"}),
+        ("check scenarios/smoke.yaml", FIGURES | RUNNING | {"simpy", "fleet.columns.shard"}),
+        ("run scenarios/smoke.yaml --executor local --no-figures", FIGURES | RUNNING),
+    ],
+)
+def test_what_takes_long_to_import_waits_until_it_is_needed(
+    command: str, without: set[str], tmp_path: Path
+) -> None:
+    words = [*command.split(), *(["-o", str(tmp_path / "out")] if "run" in command else [])]
     code = (
-        "import sys, fleet, fleet.cli.main;"
-        "print([m for m in ('ray', 'numba', 'matplotlib', 'pyarrow', 'numpy') if m in sys.modules])"
+        "import sys\nfrom fleet.cli.exit import code_of\nfrom fleet.cli.main import app\n"
+        f"assert code_of(lambda: app({words})) == 0\nprint('@', *sys.modules)"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert not set(found.stdout.rpartition("@")[2].split()) & without
 
 
 def test_the_example_script_runs() -> None:

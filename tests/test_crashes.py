@@ -23,7 +23,7 @@ from fleet.errors import InputError, RunError
 from fleet.plan.partition import partition
 from fleet.running import ray_executor
 from fleet.running.checkpoint import ABOUT, Checkpoints
-from fleet.running.executor import LocalExecutor
+from fleet.running.local_executor import LocalExecutor
 from fleet.running.options import Options
 from fleet.running.ray_executor import RayExecutor
 from fleet.running.run import simulate

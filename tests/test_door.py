@@ -15,6 +15,7 @@ import pytest
 import worlds
 
 import fleet
+from fleet.catalog import rows, table
 from fleet.errors import InputError
 from fleet.running import ray_executor
 from fleet.running.options import Engine, ExecutorKind, Options
@@ -228,6 +229,22 @@ def test_nothing_runs_while_a_job_is_made_ready() -> None:
     assert [cell.name for cell in job.cells] == ["own-0", "own-1", "cloud-0", "cloud-1"]
     assert [one.text for one in job.objectives] == ["lost < 5 %"]
     assert {arm: len(plans) for arm, plans in job.plans.items()} == {"own": 2, "cloud": 2}
+
+
+def test_a_catalogue_is_read_once_for_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    own = rows.read
+
+    def reading(kind: str, *more: Any) -> Any:
+        read.append(kind)
+        return own(kind, *more)
+
+    monkeypatch.setattr(table, "read", reading)
+    table.Catalog.load()  # the packaged one, if no test has read it before
+    read.clear()
+    job = prepare(worlds.load(worlds.scenario(replications=3)))
+    assert len(job.cells) == 6
+    assert sorted(read) == sorted(file.stem for file in (worlds.HERE / "catalogue").iterdir())
 
 
 def test_a_cell_is_known_by_what_it_depends_on(tmp_path: Path) -> None:

@@ -364,7 +364,8 @@ def test_the_encoder_is_that_of_a_camera_scaled_by_the_pixels() -> None:
 
 
 def test_the_baseline_is_the_one_that_is_named() -> None:
-    from fleet.show.terminal import comparison_tables, console
+    from fleet.show.console import console
+    from fleet.show.terminal import comparison_tables
 
     data = bodies()
     data["duration"] = "200 ms"

@@ -16,8 +16,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
+    from fleet.show.console import console
     from fleet.show.plan import fact_lines
-    from fleet.show.terminal import console
     from fleet.study.facts import plan_facts
     from fleet.study.job import prepare
 

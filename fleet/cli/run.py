@@ -104,11 +104,12 @@ def run(
 
 def _show(record: Record, as_json: bool) -> None:
     from fleet.show import terminal
+    from fleet.show.console import console
 
     if as_json:
         typer.echo(json.dumps(record.summary, indent=1, ensure_ascii=False))
         return
-    out = terminal.console()
+    out = console()
     for table in terminal.comparison_tables(record, out):
         out.print(table, markup=False)
         out.print()
@@ -137,7 +138,7 @@ def _show_host(out: Console, summary: dict[str, Any]) -> None:
 
 def _tell_where(record: Record, frames: Path | None) -> None:
     """Say where the results are, beside the answer."""
-    from fleet.show.terminal import console
+    from fleet.show.console import console
 
     for what, path in (("Results", record.folder), ("Frames", frames)):
         if path is not None:

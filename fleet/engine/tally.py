@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.chance import mix64
+from fleet.chance import mix64, mixed
 from fleet.engine.snapshot import State, fields
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
@@ -248,7 +248,7 @@ def _zeros(*shape: int) -> Ints:
     return np.zeros(shape, dtype=np.int64)
 
 
-_WEIGHTS = np.array([int(mix64(column)) | 1 for column in range(WIDTH)], dtype=np.uint64)
+_WEIGHTS = mixed(np.arange(WIDTH, dtype=np.uint64)) | np.uint64(1)
 
 
 @inlined

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fleet.interrupt import check, in_haste, say
-from fleet.show.terminal import console
+from fleet.show.console import console
 
 _CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 

@@ -14,7 +14,6 @@ from typing import Any
 from fleet.errors import InputError
 from fleet.model import capture
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE
-from fleet.plan.plan import Plan
 from fleet.results import store
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
@@ -25,6 +24,7 @@ from fleet.running.unfinished import Asked, Unfinished
 from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
 from fleet.study.expected import boxes, load_facts
+from fleet.study.facts import remarks
 from fleet.study.job import Job
 from fleet.study.slo import judge
 
@@ -217,18 +217,6 @@ def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for run_numbers in found[arm]:
             sha.update(f"{arm}:{run_numbers['fingerprint']};".encode())
     return sha.hexdigest()
-
-
-def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
-    """Return what a reader should know of choices that were made for him, and in which arms."""
-    arms_of: dict[str, list[str]] = {}
-    for arm, each in made.items():
-        for remark in each[0].remarks:
-            arms_of.setdefault(remark, []).append(arm)
-    return [
-        remark if len(arms) == len(made) else f"{', '.join(arms)}: {remark}"
-        for remark, arms in arms_of.items()
-    ]
 
 
 def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
