@@ -60,12 +60,12 @@ def run(
         InputError: something in the scenario or the arguments cannot be used.
         RunError: a run broke a promise.
     """
-    place = door.place(
+    runner = door.runner(
         engine=engine, executor=executor, shards=shards, window=window, ray_address=ray_address,
         checkpoint=checkpoint,
     )  # fmt: skip
     record = door.run(
-        place, scenario, arms=arms, placements=placements, seed=seed, replications=replications,
+        runner, scenario, arms=arms, placements=placements, seed=seed, replications=replications,
         overrides=overrides, output=output, frames=frames, resume=resume, progress=progress,
         force=force,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One door for running: a job is made ready, a place carries it out; scripts are gone on with."""
+"""One door for running: a job is made ready, a runner carries it out; scripts are gone on with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fleet.catalog import rows, table
 from fleet.errors import InputError
 from fleet.running import ray_executor
 from fleet.running.options import Engine, ExecutorKind, Options
-from fleet.running.place import Place
+from fleet.running.runner import Runner
 from fleet.running.unfinished import asked_in
 from fleet.scenario.load import loads
 from fleet.study.experiment import execute
@@ -164,7 +164,7 @@ def test_an_error_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_what_is_asked_with_the_frames(tmp_path: Path) -> None:
-    """Frames are kept with the cells that are done, and the limit on them holds for scripts too."""
+    """Frames are kept with what is done, and the limit on them holds for scripts too."""
     scenario, output = worlds.load(worlds.scenario()), tmp_path / "out"
 
     def stop(arm: str, share: float) -> None:
@@ -183,25 +183,25 @@ def test_what_is_asked_with_the_frames(tmp_path: Path) -> None:
         fleet.run(scenario, overrides={"duration": "800 h"}, frames=tmp_path / "more")
 
 
-def test_a_place_carries_many_jobs(tmp_path: Path) -> None:
+def test_a_runner_carries_many_jobs(tmp_path: Path) -> None:
     scenario = worlds.load(worlds.scenario(duration="500 ms"))
     jobs = [prepare(scenario, overrides={"cloud.servers": n}) for n in (1, 2, 3)]
-    with Place(LOCAL, results=tmp_path) as place:
-        records = [execute(job, place) for job in jobs]
+    with Runner(LOCAL, results=tmp_path) as runner:
+        records = [execute(job, runner) for job in jobs]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(job.id for job in jobs)
     for job, record in zip(jobs, records, strict=True):
         assert record.folder == tmp_path / job.id
         alone = fleet.run(job.scenario, executor="local")
         assert record.summary["fingerprint"] == alone.summary["fingerprint"]
         assert record.summary["run_id"] == alone.summary["run_id"] == job.id
-    again = execute(jobs[0], Place(LOCAL), output=tmp_path / "named")
+    again = execute(jobs[0], Runner(LOCAL), output=tmp_path / "named")
     assert again.folder == tmp_path / "named"
-    assert execute(jobs[0], Place(LOCAL)).folder is None
+    assert execute(jobs[0], Runner(LOCAL)).folder is None
 
 
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
-def test_a_place_opens_ray_once_and_leaves_what_it_has_opened(
+def test_a_runner_opens_ray_once_and_leaves_what_it_has_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import ray
@@ -210,13 +210,13 @@ def test_a_place_opens_ray_once_and_leaves_what_it_has_opened(
     init = ray.init
     monkeypatch.setattr(ray, "init", lambda **more: started.append(more) or init(**more))
     job = prepare(worlds.load(worlds.scenario(duration="300 ms")))
-    local = execute(job, Place(LOCAL)).summary["fingerprint"]
-    with Place(Options(shards=1)) as place:
+    local = execute(job, Runner(LOCAL)).summary["fingerprint"]
+    with Runner(Options(shards=1)) as runner:
         assert not ray_executor.connected()
         for _ in range(2):
-            assert execute(job, place).summary["fingerprint"] == local
+            assert execute(job, runner).summary["fingerprint"] == local
         assert len(started) == 1
-        with Place(Options(shards=2)) as inner:
+        with Runner(Options(shards=2)) as inner:
             assert execute(job, inner).summary["fingerprint"] == local
         assert ray_executor.connected()
     assert not ray_executor.connected()
@@ -226,12 +226,12 @@ def test_a_place_opens_ray_once_and_leaves_what_it_has_opened(
 def test_nothing_runs_while_a_job_is_made_ready() -> None:
     data = worlds.scenario(replications=2, slo=["lost < 5 %"])
     job = prepare(worlds.load(data), placements={"own": eval(OWN)}, arms=["own", "cloud", "own"])
-    assert [cell.name for cell in job.cells] == ["own-0", "own-1", "cloud-0", "cloud-1"]
+    assert [trial.name for trial in job.trials] == ["own-0", "own-1", "cloud-0", "cloud-1"]
     assert [one.text for one in job.objectives] == ["lost < 5 %"]
     assert {arm: len(plans) for arm, plans in job.plans.items()} == {"own": 2, "cloud": 2}
 
 
-def test_a_catalogue_is_read_once_for_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalogue_is_read_once_for_all_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     own = rows.read
 
@@ -243,7 +243,7 @@ def test_a_catalogue_is_read_once_for_all_cells(monkeypatch: pytest.MonkeyPatch)
     table.Catalog.load()  # the packaged one, if no test has read it before
     read.clear()
     job = prepare(worlds.load(worlds.scenario(replications=3)))
-    assert len(job.cells) == 6
+    assert len(job.trials) == 6
     assert sorted(read) == sorted(file.stem for file in (worlds.HERE / "catalogue").iterdir())
 
 
@@ -253,14 +253,14 @@ def test_a_cell_is_known_by_what_it_depends_on(tmp_path: Path) -> None:
 
     def identities(changes: dict[str, Any] | None = None) -> list[str]:
         text = json.dumps({**data, **(changes or {})})
-        return [cell.identity for cell in prepare(loads(text, str(tmp_path / "a.yaml"))).cells]
+        return [trial.identity for trial in prepare(loads(text, str(tmp_path / "a.yaml"))).trials]
 
     before = identities()
     assert len(set(before)) == 4
     other_layout = loads(
         json.dumps(dict(reversed(data.items())), indent=3), str(tmp_path / "b.yaml")
     )
-    assert [cell.identity for cell in prepare(other_layout).cells] == before
+    assert [trial.identity for trial in prepare(other_layout).trials] == before
     for changes in ({"seed": 4}, {"warm_up": "100 ms"}, {"cloud": {**data["cloud"], "servers": 3}}):
         assert not set(identities(changes)) & set(before), changes
     cameras = tmp_path / "catalogue" / "cameras.csv"

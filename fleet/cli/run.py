@@ -83,13 +83,13 @@ def run(
     from fleet.show.progress import progress_bar
     from fleet.study import door
 
-    with door.place(
+    with door.runner(
         engine=engine, executor=executor, shards=shards, sensors_per_actor=sensors_per_actor,
         window=window, ray_address=ray_address, checkpoint=checkpoint, results=Path("results"),
-    ) as place:  # fmt: skip
+    ) as runner:  # fmt: skip
         with progress_bar() as progress:
             record = door.run(
-                place, scenario, arms=arm, overrides=set_, seed=seed, replications=replications,
+                runner, scenario, arms=arm, overrides=set_, seed=seed, replications=replications,
                 output=output, frames=frames, resume=resume, progress=progress, force=force,
             )  # fmt: skip
         try:

@@ -1,8 +1,8 @@
 """The folder of a run that is not finished: what was asked, what is done, and the last checkpoint.
 
 It stands beside the result folder, as `NAME.unfinished`, and goes when that appears. `run.json`
-says what was asked; `done/` has the counts of finished cells, `now/` the checkpoint of the one that
-runs.
+says what was asked; `done/` has the counts of finished trials, `now/` the checkpoint of the one
+that runs.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
 from fleet.interrupt import in_haste, whole
 from fleet.passing import remove
-from fleet.running.cell import Cell
 from fleet.running.checkpoint import VERSION, Checkpoints
 from fleet.running.executor import Effort
 from fleet.running.run import Outcome
+from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario, load
 
 SCHEMA = "fleet-unfinished/2"
@@ -152,23 +152,23 @@ class Unfinished:
                 f" {self.path} or fleet.run(resume={str(self.path)!r}), or remove it"
             )
 
-    def checkpoints(self, cell: Cell) -> Checkpoints:
-        """Return the checkpoints of a cell."""
-        return Checkpoints(self.path / "now" / cell.name, self.every_s)
+    def checkpoints(self, trial: Trial) -> Checkpoints:
+        """Return the checkpoints of a trial."""
+        return Checkpoints(self.path / "now" / trial.name, self.every_s)
 
-    def finished(self, cell: Cell, *, keep: bool) -> Outcome | None:
-        """Return the outcome of a cell, if it was finished before.
+    def finished(self, trial: Trial, *, keep: bool) -> Outcome | None:
+        """Return the outcome of a trial, if it was finished before.
 
         Raises:
-            InputError: the cell is another now, or the file is damaged.
+            InputError: the trial is another now, or the file is damaged.
         """
-        path, plan = self._done(cell), cell.plan
+        path, plan = self._done(trial), trial.plan
         if not path.exists():
             return None
         state = read(path)
-        if str(state["cell"]) != cell.identity:
+        if str(state["trial"]) != trial.identity:
             raise InputError(
-                f"{path} is of another plan than arm '{cell.arm}' has now: the scenario's files or"
+                f"{path} is of another plan than arm '{trial.arm}' has now: the scenario's files or"
                 " fleet itself have changed; remove the folder and run it anew"
             )
         tally = Tally.empty(plan, keep=keep)
@@ -179,16 +179,16 @@ class Unfinished:
             plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort, state["under_way"]
         )
 
-    def finish(self, cell: Cell, outcome: Outcome) -> None:
-        """Write down the outcome of a cell, and forget its checkpoints."""
-        path = self._done(cell)
+    def finish(self, trial: Trial, outcome: Outcome) -> None:
+        """Write down the outcome of a trial, and forget its checkpoints."""
+        path = self._done(trial)
         counts = np.array(
             [
                 outcome.in_flight, outcome.shards, outcome.window_ns, round(outcome.wall_s * 1e3),
                 outcome.effort.restarts, outcome.effort.peak_transfer_bytes,
             ]
         )  # fmt: skip
-        about = {"cell": np.asarray(cell.identity), "counts": counts}
+        about = {"trial": np.asarray(trial.identity), "counts": counts}
         state = {**about, "under_way": outcome.under_way}
         state |= nest("tally", outcome.tally.save())
         try:
@@ -196,7 +196,7 @@ class Unfinished:
             write(path, state)
         except OSError as error:
             raise RunError(f"cannot write '{path}': {error.strerror}") from None
-        self.checkpoints(cell).forget()
+        self.checkpoints(trial).forget()
 
     def worth_keeping(self) -> bool:
         """Return whether anything could be gone on from."""
@@ -218,8 +218,8 @@ class Unfinished:
         self.remove()
         return None
 
-    def _done(self, cell: Cell) -> Path:
-        return self.path / "done" / f"{cell.name}.npz"
+    def _done(self, trial: Trial) -> Path:
+        return self.path / "done" / f"{trial.name}.npz"
 
 
 def asked_in(folder: Path) -> Asked:

@@ -1,4 +1,4 @@
-"""The door for running, from Python and from the command line: a place, then jobs in it."""
+"""The door for running, from Python and from the command line: a runner, then jobs for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fleet.plan.placing import Placement
 from fleet.results.record import Record
 from fleet.running.checkpoint import EVERY_S
 from fleet.running.options import Engine, ExecutorKind, Options
-from fleet.running.place import Place
+from fleet.running.runner import Runner
 from fleet.running.unfinished import asked_in
 from fleet.scenario.load import Scenario
 from fleet.study.experiment import Progress, execute, nobody
@@ -20,7 +20,7 @@ from fleet.study.job import Overrides, prepare
 NEVER = "never"
 
 
-def place(
+def runner(
     *,
     engine: str = Engine.columns,
     executor: str = ExecutorKind.ray,
@@ -30,8 +30,8 @@ def place(
     ray_address: str | None = None,
     checkpoint: str | None = None,
     results: Path | None = None,
-) -> Place:
-    """Return a place, told as users tell it.
+) -> Runner:
+    """Return a runner, told as users tell it.
 
     Args:
         engine: 'columns' or 'reference'.
@@ -41,7 +41,7 @@ def place(
         window: length of a window, such as '2 s'; None: chosen.
         ray_address: a Ray cluster to join.
         checkpoint: wall time between checkpoints, such as '60 s', or 'never'.
-        results: see `Place`.
+        results: see `Runner`.
 
     Raises:
         InputError: one of them cannot be used.
@@ -61,7 +61,7 @@ def place(
         window_ns=window_ns,
         ray_address=ray_address,
     )
-    return Place(options, every_s=every_s, results=results)
+    return Runner(options, every_s=every_s, results=results)
 
 
 def _time_ns(option: str, text: str) -> int:
@@ -72,7 +72,7 @@ def _time_ns(option: str, text: str) -> int:
 
 
 def run(
-    where: Place,
+    runner: Runner,
     scenario: Scenario | str | Path | None = None,
     *,
     arms: Sequence[str] | None = None,
@@ -89,7 +89,7 @@ def run(
     """Run all arms and replications of a scenario, or go on with a run that was cut short.
 
     Args:
-        where: the place.
+        runner: carries it out.
         scenario: what to run, see `prepare`, as the next five; with `resume` it may be left out.
         arms: arms to run.
         placements: further arms.
@@ -124,7 +124,7 @@ def run(
     )  # fmt: skip
     return execute(
         job,
-        where,
+        runner,
         output=None if output is None else Path(output),
         frames=None if frames is None else Path(frames),
         progress=progress or nobody,

@@ -1,4 +1,4 @@
-"""Carry a job out in a place: outcomes of all cells, their numbers, and a record of them."""
+"""Carry a job out: outcomes of all trials, their numbers, and a record of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fleet.results import store
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
 from fleet.running.options import Engine, Options
-from fleet.running.place import Place
 from fleet.running.run import Outcome, peak_rss_mb
+from fleet.running.runner import Runner
 from fleet.running.unfinished import Asked, Unfinished
 from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
@@ -42,7 +42,7 @@ def nobody(arm: str, share: float) -> None:
 
 def execute(
     job: Job,
-    place: Place,
+    runner: Runner,
     *,
     output: Path | None = None,
     frames: Path | None = None,
@@ -50,12 +50,12 @@ def execute(
     anew: bool = True,
     force: bool = False,
 ) -> Record:
-    """Run all cells of a job, and write what they gave.
+    """Run all trials of a job, and write what they gave.
 
     Args:
         job: what to run.
-        place: where, and how.
-        output: the result folder; None: one named after the job in the place's folder of results,
+        runner: carries it out.
+        output: the result folder; None: one named after the job in the runner's folder of results,
             if that has one, else nothing is written.
         frames: folder for every frame as Parquet; None: they are not kept.
         progress: is called with the name of an arm and the share of it that is done.
@@ -67,19 +67,19 @@ def execute(
         RunError: a run broke a promise.
     """
     began = time.perf_counter()
-    if output is None and place.results is not None:
-        output = place.results / job.id
+    if output is None and runner.results is not None:
+        output = runner.results / job.id
     output, frames = (None if path is None else path.resolve() for path in (output, frames))
     _check(job, output, frames, None if force or not anew else job.scenario.model.name)
     outcomes: dict[str, list[Outcome]] = {}
-    with _unfinished(job, place, output, frames, anew) as unfinished:
-        for cell in job.cells:
-            told = functools.partial(_tell, progress, job, cell.arm, cell.replication)
-            outcome = place.outcome(cell, told, unfinished, keep=frames is not None)
-            outcomes.setdefault(cell.arm, []).append(outcome)
+    with _unfinished(job, runner, output, frames, anew) as unfinished:
+        for trial in job.trials:
+            told = functools.partial(_tell, progress, job, trial.arm, trial.replication)
+            outcome = runner.outcome(trial, told, unfinished, keep=frames is not None)
+            outcomes.setdefault(trial.arm, []).append(outcome)
         numbers = {arm: [summarise(o) for o in runs] for arm, runs in outcomes.items()}
         wall_s = job.prepared_s + time.perf_counter() - began
-        summary = _summary(job, place.options, outcomes, numbers, wall_s)
+        summary = _summary(job, runner.options, outcomes, numbers, wall_s)
         record = Record(job.scenario, summary, numbers, outcomes, folder=output)
         if output is not None:
             store.write(output, record)
@@ -100,8 +100,8 @@ def _check(job: Job, output: Path | None, frames: Path | None, scenario: str | N
         return
     store.check_frames_place(frames, scenario)
     most = max(
-        float(capture.frames_per_ns(cell.plan.clocks).sum()) * cell.plan.end_ns
-        for cell in job.cells
+        float(capture.frames_per_ns(trial.plan.clocks).sum()) * trial.plan.end_ns
+        for trial in job.trials
     )
     if most > MAX_FRAMES:
         raise InputError(
@@ -112,16 +112,16 @@ def _check(job: Job, output: Path | None, frames: Path | None, scenario: str | N
 
 @contextlib.contextmanager
 def _unfinished(
-    job: Job, place: Place, output: Path | None, frames: Path | None, anew: bool
+    job: Job, runner: Runner, output: Path | None, frames: Path | None, anew: bool
 ) -> Iterator[Unfinished | None]:
     """Give the folder in which is kept what is done until all is; None if there is none.
 
     The reference engine has no checkpoints. A run that keeps all frames has none either: each would
     hold every frame up to then.
     """
-    if place.options.engine is Engine.reference and not anew:
+    if runner.options.engine is Engine.reference and not anew:
         raise InputError("--resume needs the columns engine; the reference has no checkpoints")
-    if place.options.engine is Engine.reference or output is None:
+    if runner.options.engine is Engine.reference or output is None:
         yield None
         return
     arms, own = job.plans, job.scenario.model.arms
@@ -134,7 +134,7 @@ def _unfinished(
         output=str(output),
         frames=None if frames is None else str(frames),
     )
-    every_s = place.every_s if frames is None else float("inf")
+    every_s = runner.every_s if frames is None else float("inf")
     with Unfinished(asked, every_s).there(anew=anew) as unfinished:
         yield unfinished
 

@@ -1,4 +1,4 @@
-"""A job: a scenario made ready to run, as cells that run by themselves. Nothing has run."""
+"""A job: a scenario made ready to run, as trials that run by themselves. Nothing has run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fleet.interrupt import check
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
-from fleet.running.cell import Cell
+from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario, did_you_mean, load
 from fleet.scenario.quantities import FORMS, NAME
 from fleet.study.slo import Objective, objectives
@@ -31,14 +31,14 @@ class Job:
     Attributes:
         id: a name that follows from what was asked, whatever runs it.
         scenario: what the user says.
-        cells: every arm in every replication, arm by arm.
+        trials: every arm in every replication, arm by arm.
         objectives: what the scenario demands.
         prepared_s: wall time that making it ready took.
     """
 
     id: str
     scenario: Scenario
-    cells: tuple[Cell, ...]
+    trials: tuple[Trial, ...]
     objectives: tuple[Objective, ...]
     prepared_s: float
 
@@ -46,8 +46,8 @@ class Job:
     def plans(self) -> dict[str, list[Plan]]:
         """Return by arm the plans of all replications."""
         plans: dict[str, list[Plan]] = {}
-        for cell in self.cells:
-            plans.setdefault(cell.arm, []).append(cell.plan)
+        for trial in self.trials:
+            plans.setdefault(trial.arm, []).append(trial.plan)
         return plans
 
 
@@ -82,8 +82,8 @@ def prepare(
     elif changes:
         scenario = scenario.changed(*changes)
     demanded = tuple(objectives(scenario))
-    cells = tuple(_cells(scenario, arms, dict(placements or {})))
-    return Job(_id(scenario, cells), scenario, cells, demanded, time.perf_counter() - began)
+    trials = tuple(_trials(scenario, arms, dict(placements or {})))
+    return Job(_id(scenario, trials), scenario, trials, demanded, time.perf_counter() - began)
 
 
 def _changes(overrides: Overrides) -> Iterator[str]:
@@ -101,10 +101,10 @@ def _changes(overrides: Overrides) -> Iterator[str]:
             ) from None
 
 
-def _cells(
+def _trials(
     scenario: Scenario, arms: Sequence[str] | None, placements: Mapping[str, Placement]
-) -> Iterator[Cell]:
-    """Yield the cells of some arms; every plan is made and checked before anything runs."""
+) -> Iterator[Trial]:
+    """Yield the trials of some arms; every plan is made and checked before anything runs."""
     own = list(scenario.model.arms)
     known = [*own, *placements]
     for name in placements:
@@ -123,15 +123,15 @@ def _cells(
     for arm in dict.fromkeys(arms or known):
         for replication in range(scenario.model.replications):
             check()
-            yield Cell(
+            yield Trial(
                 compile_plan(
                     scenario, catalog, arm, replication=replication, placement=placements.get(arm)
                 )
             )
 
 
-def _id(scenario: Scenario, cells: Sequence[Cell]) -> str:
+def _id(scenario: Scenario, trials: Sequence[Trial]) -> str:
     sha = hashlib.sha256()
-    for cell in sorted(cells, key=lambda cell: (cell.arm, cell.replication)):
-        sha.update(f"{cell.arm}:{cell.plan.digest()};".encode())
+    for trial in sorted(trials, key=lambda trial: (trial.arm, trial.replication)):
+        sha.update(f"{trial.arm}:{trial.plan.digest()};".encode())
     return f"{scenario.model.name}-s{scenario.model.seed}-{sha.hexdigest()[:10]}"

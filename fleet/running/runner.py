@@ -1,4 +1,4 @@
-"""A place: where jobs are carried out one after the other, and how."""
+"""A runner: carries jobs out one after the other, with an executor that is opened once."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from fleet.running.cell import Cell
 from fleet.running.checkpoint import EVERY_S
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
+from fleet.running.trial import Trial
 from fleet.running.unfinished import Unfinished
 
 
-class Place:
-    """Where jobs are carried out, one after the other.
+class Runner:
+    """Carries jobs out, one after the other.
 
-    Ray is started or joined for the first cell that needs it and serves all that follow. At the end
-    of a `with` block it is left, unless the caller was in Ray before.
+    Ray is started or joined for the first trial that needs it and serves all that follow. At the
+    end of a `with` block it is left, unless the caller was in Ray before.
 
     Args:
         options: how everything here runs.
@@ -38,7 +38,7 @@ class Place:
         self.every_s, self.results = every_s, results
         self._on_ray = self._leaves_ray = False
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Runner:
         return self
 
     def __exit__(
@@ -51,39 +51,40 @@ class Place:
             from fleet.running import ray_executor
 
             ray_executor.disconnect()
+        self._on_ray = self._leaves_ray = False
 
     def outcome(
         self,
-        cell: Cell,
+        trial: Trial,
         progress: Callable[[float], None],
         unfinished: Unfinished | None = None,
         *,
         keep: bool = False,
     ) -> Outcome:
-        """Run a cell, or return what was found before.
+        """Run a trial, or return what was found before.
 
         Args:
-            cell: what to run.
+            trial: what to run.
             progress: is called with the share of simulated time that is done.
             unfinished: the folder that may have the outcome, and in which what is done is kept;
                 None: a crash of this process loses it.
             keep: keep every finished frame.
 
         Raises:
-            InputError: the options do not go together, or what was found before is of another cell.
+            InputError: the options do not go together, or what was found is of another trial.
             RunError: the run broke a promise.
         """
         options = replace(self.options, keep=keep or self.options.keep)
         if unfinished is None:
             self._open()
-            return simulate(cell.plan, options, progress)
-        done = unfinished.finished(cell, keep=options.keep)
+            return simulate(trial.plan, options, progress)
+        done = unfinished.finished(trial, keep=options.keep)
         if done is not None:
             progress(1.0)
             return done
         self._open()
-        outcome = simulate(cell.plan, options, progress, unfinished.checkpoints(cell))
-        unfinished.finish(cell, outcome)
+        outcome = simulate(trial.plan, options, progress, unfinished.checkpoints(trial))
+        unfinished.finish(trial, outcome)
         return outcome
 
     def _open(self) -> None:

@@ -1,4 +1,4 @@
-"""A cell: one arm in one replication, which runs by itself and is known by what it depends on."""
+"""A trial: one arm in one replication, which runs by itself and is known by what it depends on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fleet.running.checkpoint import VERSION
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """One arm in one replication.
 
     Attributes:
