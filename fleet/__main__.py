@@ -1,11 +1,18 @@
 """The `fleet` command, also as `python -m fleet`: listens for Ctrl-C before what takes long."""
 
+import gc
+
 from fleet import interrupt
+
+_NEW_OBJECTS = 100_000
+"""So many, not Python's 700, before garbage is looked for: most of what is imported and drawn
+stays, and to look at it again and again took a tenth of a small run."""
 
 
 def main() -> None:
     """Listen, then import what the command line needs, and do what it says."""
     interrupt.listen()
+    gc.set_threshold(_NEW_OBJECTS)
     from fleet.cli import main as cli
 
     cli.main()

@@ -56,8 +56,12 @@ def stream_keys(
 ) -> NDArray[np.uint64]:
     """Return one key per name for a stream; shape (names,), uint64."""
     salt = np.uint64(name_hash(f"{seed}/{replication}/{stream.value}"))
-    z = hashes ^ salt
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    return mixed(hashes ^ salt)
+
+
+def mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return `mix64` of every word, without compiling anything; shape (words,), uint64."""
+    z = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 

@@ -16,7 +16,7 @@ from fleet.plan.events import Deployment
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
-from fleet.running.options import Options
+from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, start
 from fleet.scenario.load import Scenario, did_you_mean
 
@@ -103,7 +103,7 @@ class Simulation:
         self._replication = replication
         self._catalog = catalogue(scenario)
         self._deployments: list[Deployment] = []
-        self._options = options or Options(executor="local")
+        self._options = options or Options(executor=ExecutorKind.local)
         self.plan = self._compile()
         self._executor, self._window_ns = start(self.plan, self._options)
         self.now_ns = 0

@@ -363,16 +363,10 @@ BAD = [
 
 def explain(data: dict[str, Any]) -> str:
     """Return the error that a scenario gives when all its arms are planned."""
-    from fleet.study.experiment import plans
-    from fleet.study.slo import objectives
-
-    def plan_all() -> None:
-        loaded = worlds.load(data)
-        objectives(loaded)
-        plans(loaded)
+    from fleet.study.job import prepare
 
     with pytest.raises(InputError) as caught:
-        plan_all()
+        prepare(worlds.load(data))
     return str(caught.value)
 
 

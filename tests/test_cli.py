@@ -15,12 +15,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import worlds
+from matplotlib.figure import Figure
 
 from fleet import api
 from fleet.cli import main as cli
 from fleet.cli.exit import code_of
 from fleet.errors import InputError
 from fleet.proof.account import compared
+from fleet.results.record import Record
 from fleet.scenario.load import load
 from fleet.show.remarks import load_remarks
 
@@ -57,9 +59,9 @@ def test_shipped_scenarios_are_fine_and_open_with_their_question(
 
 
 def test_the_flagship_is_a_city() -> None:
-    from fleet.study.experiment import plans
+    from fleet.study.job import prepare
 
-    made = {arm: each[0] for arm, each in plans(load("scenarios/helsinki.yaml")).items()}
+    made = {arm: each[0] for arm, each in prepare("scenarios/helsinki.yaml").plans.items()}
     for arm, plan in made.items():
         assert plan.size >= 2500
         assert plan.end_ns == 600_000_000_000
@@ -96,14 +98,17 @@ def test_an_answer_that_nobody_reads_is_kept(tmp_path: Path) -> None:
 def test_nothing_captured_is_told_and_drawn(tmp_path: Path) -> None:
     data = worlds.scenario()
     data["sensors"]["cam"] |= {"rate": "1 frame/d", "phase": "random"}
-    record = api.run(worlds.load(data), executor="local", save=tmp_path / "out")
+    record = api.run(worlds.load(data), executor="local", output=tmp_path / "out")
     told = [line for line in load_remarks(record) if "captured no frame" in line]
     assert len(told) == len(data["arms"])
     assert told[0].startswith("on_sensor: 'cam' captured no frame in the 2 s that count, so there")
     with pytest.raises(InputError, match=r"of scenario 'test', not of 'other'; .*force=True"):
-        api.run(worlds.load({**data, "name": "other"}), executor="local", save=tmp_path / "out")
+        api.run(worlds.load({**data, "name": "other"}), executor="local", output=tmp_path / "out")
     api.run(
-        worlds.load({**data, "name": "other"}), executor="local", save=tmp_path / "out", force=True
+        worlds.load({**data, "name": "other"}),
+        executor="local",
+        output=tmp_path / "out",
+        force=True,
     )
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["scenario"]["name"] == "other"
@@ -112,18 +117,48 @@ def test_nothing_captured_is_told_and_drawn(tmp_path: Path) -> None:
 def test_the_answer_comes_before_the_figures_and_nothing_is_lost_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done: list[str] = []
+    """The numbers are written before both, and figures are drawn even if there is no answer."""
+    folder, there = tmp_path / "run", []
 
     def show(*_: object, **__: object) -> None:
-        done.append("answer" if not (tmp_path / "run").exists() else "too late")
+        there.append(((folder / "run.json").is_file(), (folder / "figures").exists()))
         raise ZeroDivisionError("a mistake in the table")
 
     monkeypatch.setattr("fleet.cli.run._show", show)
-    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", f"{tmp_path}/run") == 3
+    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(folder)) == 3
     assert "ZeroDivisionError: a mistake in the table; FLEET_TRACEBACK=1" in capsys.readouterr().err
-    assert done == ["answer"]
+    assert there == [(True, False)]
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (folder / "figures" / "power.png").is_file()
+
+
+def test_a_figure_that_cannot_be_drawn_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def savefig(self: Figure, path: Path, **_: object) -> None:
+        if "power" in path.name:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(b"drawn")
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    where = ["--executor", "local", "-o", str(tmp_path / "run")]
+    assert fleet("run", "scenarios/smoke.yaml", *where) == 0
+    told = capsys.readouterr()
+    assert "fleet: no figure 'power', all numbers are there: OSError: [Errno 28] No" in told.err
+    assert "Power by component" in told.out
+    drawn = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
+    assert drawn == {"latency_cdf", "latency_stages", "bandwidth", "boundaries", "uses"}
+    with pytest.warns(UserWarning, match=r"no figure 'power': OSError\(28"):
+        api.run(worlds.load(worlds.scenario()), executor="local", output=tmp_path / "python")
+    assert (tmp_path / "python" / "figures" / "power.png").exists() is False
+    assert Record.load(tmp_path / "python").arms
+
+
+def test_figures_are_optional(tmp_path: Path) -> None:
+    where = ["--executor", "local", "-o", str(tmp_path / "run"), "--no-figures"]
+    assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     assert (tmp_path / "run" / "summary.json").is_file()
+    assert not (tmp_path / "run" / "figures").exists()
 
 
 def test_a_terminal_of_few_letters_is_no_reason_to_fail(tmp_path: Path) -> None:
@@ -241,7 +276,7 @@ def test_an_interrupt_is_told(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fleet.cli.check.load_scenario", stopped)
+    monkeypatch.setattr("fleet.study.job.prepare", stopped)
     with pytest.raises(SystemExit) as stop:
         cli.main(["check", "any.yaml"])
     assert stop.value.code == 130
@@ -310,14 +345,32 @@ def test_catalogue_is_printed_with_sources(capsys: pytest.CaptureFixture[str]) -
     assert fleet("catalog", "sensor") == 2
 
 
-def test_help_is_quick_to_import() -> None:
-    """The heavy packages wait until something is run."""
+FIGURES = {"matplotlib", "pyarrow.compute"}
+RUNNING = {"ray", "onnxruntime", "fleet.reference.life"}
+COMPUTING = {"numba", "numpy", "pyarrow", "pydantic", "simpy"}
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        ("--help", FIGURES | RUNNING | COMPUTING),
+        ("catalog sensors", (FIGURES | RUNNING | COMPUTING) - {"pydantic"}),
+        ("check scenarios/smoke.yaml", FIGURES | RUNNING | {"simpy", "fleet.columns.shard"}),
+        ("run scenarios/smoke.yaml --executor local --no-figures", FIGURES | RUNNING),
+    ],
+)
+def test_what_takes_long_to_import_waits_until_it_is_needed(
+    command: str, without: set[str], tmp_path: Path
+) -> None:
+    words = [*command.split(), *(["-o", str(tmp_path / "out")] if "run" in command else [])]
     code = (
-        "import sys, fleet, fleet.cli.main;"
-        "print([m for m in ('ray', 'numba', 'matplotlib', 'pyarrow', 'numpy') if m in sys.modules])"
+        "import sys\nfrom fleet.cli.exit import code_of\nfrom fleet.cli.main import app\n"
+        f"assert code_of(lambda: app({words})) == 0\nprint('@', *sys.modules)"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert not set(found.stdout.rpartition("@")[2].split()) & without
 
 
 def test_the_example_script_runs() -> None:

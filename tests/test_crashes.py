@@ -23,7 +23,7 @@ from fleet.errors import InputError, RunError
 from fleet.plan.partition import partition
 from fleet.running import ray_executor
 from fleet.running.checkpoint import ABOUT, Checkpoints
-from fleet.running.executor import LocalExecutor
+from fleet.running.local_executor import LocalExecutor
 from fleet.running.options import Options
 from fleet.running.ray_executor import RayExecutor
 from fleet.running.run import simulate
@@ -229,7 +229,7 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:
 
     assert "no unfinished run here" in resumed()
     run_cut_short(path, output, "--executor", "local")
-    assert "leave out SCENARIO" in resumed("--seed", "4")
+    assert "leave out --arm, --set" in resumed("--seed", "4")
     text = path.read_text()
     path.write_text(text.replace('"seed": 3', '"seed": 4'))
     assert "has changed since the run began" in resumed()

@@ -557,10 +557,9 @@ def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
     scenario.write_text(text)
     assert code_of(lambda: cli.app(["check", str(scenario)])) == 0
     assert "is fine" in capsys.readouterr().out
-    from fleet.scenario.load import load
-    from fleet.study.experiment import plans
+    from fleet.study.job import prepare
 
-    made = plans(load(scenario))
+    made = prepare(scenario).plans
     spent = told["on_device"]["time_ns"][0]
     assert spent in made["on_sensor"][0].sensors.setups.compute_ns.tolist()
     pool = next(p for p in made["cloud"][0].pools.entries if p is not None)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import worlds
 
+import fleet
 from fleet.catalog import Catalog
 from fleet.catalog.places import nearest, places
 from fleet.errors import InputError
@@ -295,14 +296,12 @@ def test_coverage_over_scenes() -> None:
 
 def test_arms_are_compared_scene_by_scene() -> None:
     """The trace of the tests has three scenes; one replication is enough for an interval."""
-    from fleet.study.experiment import run
-
     data = worlds.scenario(
         duration="20 s", light="night", traces=worlds.traces(), replications=1,
         city={"sites": "no-sites.csv", "demand": "demand.csv"},
     )  # fmt: skip
     data["arms"]["cloud"]["eye"] = "eye-dim"
-    record = run(worlds.load(data), options=worlds.LOCAL)
+    record = fleet.run(worlds.load(data), executor="local")
     seen = {arm: numbers["accuracy"] for arm, numbers in record.arms.items()}
     for found in seen.values():
         low, high = found["ci95"]["recall"]
@@ -372,19 +371,21 @@ def test_the_encoder_is_that_of_a_camera_scaled_by_the_pixels() -> None:
 
 
 def test_the_baseline_is_the_one_that_is_named() -> None:
-    from fleet.show.terminal import comparison_tables, console
-    from fleet.study.experiment import run
+    from fleet.show.console import console
+    from fleet.show.terminal import comparison_tables
 
     data = bodies()
     data["duration"] = "200 ms"
     for named, expected in ((None, "inside"), ("outside", "outside")):
-        record = run(worlds.load({**data, **({"baseline": named} if named else {})}),
-                     options=worlds.LOCAL)  # fmt: skip
+        own = {"baseline": named} if named else {}
+        record = fleet.run(worlds.load({**data, **own}), executor="local")
         assert record.summary["comparison"]["baseline"] == expected
         (table,) = comparison_tables(record, console())
         headers = [str(column.header) for column in table.columns]
         assert f"{expected}\n(baseline)" in headers
-    alone = run(worlds.load({**data, "baseline": "outside"}), arms=["inside"], options=worlds.LOCAL)
+    alone = fleet.run(
+        worlds.load({**data, "baseline": "outside"}), arms=["inside"], executor="local"
+    )
     assert alone.summary["comparison"]["baseline"] == "inside"
 
 

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import worlds
+
+from fleet.results.record import Record
 
 ROOT = Path(__file__).parents[1]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -195,8 +198,9 @@ def test_a_run_that_is_pressed_anywhere(
         return
     assert left <= {"out", "out.unfinished"}, left
     if "out" in left:
-        assert json.loads((output / "summary.json").read_text())["fingerprint"] == fingerprint
-        assert (output / "figures").is_dir()
+        assert Record.load(output).summary["fingerprint"] == fingerprint
+        drawn = Counter(file.stem for file in output.glob("figures/*"))
+        assert set(drawn.values()) <= {3}, drawn  # PNG, PDF and CSV of each that is there
     if "out.unfinished" in left:
         if running.returncode == code and "out" not in left:
             assert "go on with: fleet run --resume" in said

@@ -9,6 +9,7 @@ import pytest
 import worlds
 from hypothesis import given, settings
 
+import fleet
 from fleet.model import frames as column
 from fleet.model import sight
 from fleet.model.books import CAPTURED, SENT_LINK_BITS
@@ -16,10 +17,8 @@ from fleet.results.accuracy import measures
 from fleet.results.latency import RANKS, WITHIN_NS
 from fleet.results.metric import value
 from fleet.results.metrics import summarise
-from fleet.running.options import Options
 from fleet.running.run import Outcome
 from fleet.sketch import step_ns
-from fleet.study.experiment import run
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)
@@ -171,7 +170,7 @@ def test_an_edge_shows_in_the_links_behind_it() -> None:
     )  # fmt: skip
     for link in data["links"].values():
         link |= worlds.WIDE
-    record = run(worlds.load(data), options=Options(executor="local"))
+    record = fleet.run(worlds.load(data), executor="local")
     rows = record.summary["comparison"]["arms"]["edge"]
     assert rows["bytes"]["difference"] == rows["bytes_by_link.cell"]["difference"] == 0.0
     assert rows["bytes"]["why_no_ci95"] == "the same in every replication"

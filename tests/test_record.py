@@ -36,7 +36,7 @@ def scenario() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def run_and_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Record, Path]:
     folder = tmp_path_factory.mktemp("record") / "out"
-    return fleet.run(worlds.load(scenario()), executor="local", save=folder), folder
+    return fleet.run(worlds.load(scenario()), executor="local", output=folder), folder
 
 
 def shown(record: Record) -> str:
@@ -139,7 +139,7 @@ def test_a_result_folder_can_be_checked_and_run_anywhere(tmp_path: Path) -> None
     del data["sensors"]["cam"]["rate"]
     asked = [f"traces={worlds.traces()}"]  # they lie elsewhere
     loaded = loads(json.dumps(data), str(home / "mine.yaml"), asked)
-    first = fleet.run(loaded, executor="local", save=home / "out")
+    first = fleet.run(loaded, executor="local", output=home / "out")
     inputs = json.loads((home / "out" / "run.json").read_text())["inputs"]
     assert set(inputs) >= {"people.csv", "times.csv", "own/links.csv", worlds.traces()}
     assert [name for name, one in inputs.items() if not one["copied"]] == [worlds.traces()]

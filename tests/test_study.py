@@ -19,12 +19,8 @@ from fleet.errors import InputError
 from fleet.results.interval import interval95, t95
 from fleet.results.metric import BYTES, FRAMES, MBIT_S, MS, SHARE, Over, Unit, W
 from fleet.results.metrics import known, named, names_in
-from fleet.running.options import Options
 from fleet.show import terminal
-from fleet.show.folder import write_folder
-from fleet.study import experiment
 from fleet.study.compare import compare
-from fleet.study.experiment import run
 from fleet.study.slo import judge, objectives
 
 
@@ -40,7 +36,7 @@ def test_student_t() -> None:
 def test_an_arm_without_a_result_is_written_like_the_others(tmp_path: Path) -> None:
     data = worlds.scenario(duration="1 s")
     data["arms"]["on_sensor"]["rate"] = "0.01 fps"
-    write_folder(run(worlds.load(data), options=worlds.LOCAL), tmp_path / "out")
+    fleet.run(worlds.load(data), executor="local", output=tmp_path / "out", figures=False)
     table = pq.read_table(tmp_path / "out" / "histograms.parquet")
     assert set(table["arm"].to_pylist()) == {"cloud"}
 
@@ -67,7 +63,7 @@ def record() -> fleet.Record:
         traces=worlds.traces(),
         slo=["latency_ms.p99 < 1", "on_sensor: lost < 50 %", "results > 10 %"],
     )
-    return run(worlds.load(data), options=Options(executor="local"))
+    return fleet.run(worlds.load(data), executor="local")
 
 
 def test_replications_give_intervals(record: fleet.Record) -> None:
@@ -91,7 +87,7 @@ def test_replications_give_intervals(record: fleet.Record) -> None:
 
 def test_an_interval_is_no_narrower_than_what_is_known(record: fleet.Record) -> None:
     """139.5 ms in every replication says that a percentile is within 0.1 ms of that, no more."""
-    runs = experiment.numbers(record.outcomes)["on_sensor"]
+    runs = copy.deepcopy(record.numbers)["on_sensor"]
     for arm in runs:
         arm["latency_ms"] |= {"p99": 139.5, "mean": 120.0}
     base = copy.deepcopy(runs)
@@ -116,13 +112,13 @@ def test_bounds_are_read_in_the_metrics_own_unit(text: str, unit: Unit, bound: F
 def told(record: fleet.Record, *slo: str) -> list[str]:
     """Return what is printed of some objectives on the cloud's arm."""
     loaded = record.scenario.changed(f"slo={json.dumps([f'cloud: {o}' for o in slo])}")
-    runs = experiment.numbers(record.outcomes)
+    runs = copy.deepcopy(record.numbers)
     rows = judge(objectives(loaded), runs)
     return [str(line) for line in terminal.verdicts(rows, len(runs["cloud"]))]
 
 
 def test_objectives_speak_their_own_unit(record: fleet.Record) -> None:
-    arms = experiment.numbers(record.outcomes)["cloud"]
+    arms = copy.deepcopy(record.numbers)["cloud"]
     flying = max(a["frames"]["in_flight"] / a["frames"]["captured"] for a in arms)
     p99 = max(a["latency_ms"]["p99"] for a in arms)
     assert flying > 0.001
@@ -161,7 +157,7 @@ def test_what_was_not_measured_says_why(record: fleet.Record) -> None:
 def test_remarks_are_honest_about_intervals() -> None:
     """Nothing is told with an interval of no width, and no links are left out."""
     data = worlds.scenario(replications=3, city=None)
-    found = run(worlds.load(data), options=Options(executor="local"))
+    found = fleet.run(worlds.load(data), executor="local")
     lines = [line for line in terminal.remarks(found) if line.startswith("on_sensor − cloud")]
     assert any("bandwidth_mbit_s.wan.mean" in line for line in lines)
     assert any("bytes leaving sensors" in line for line in lines)
@@ -183,7 +179,7 @@ def test_remarks_are_honest_about_intervals() -> None:
 
 def test_costs_are_compared_where_there_are_prices() -> None:
     data = worlds.scenario(duration="500 ms", prices="test-book", replications=2)
-    found = run(worlds.load(data), options=Options(executor="local"))
+    found = fleet.run(worlds.load(data), executor="local")
     row = found.summary["comparison"]["arms"]["on_sensor"]["cost_usd_per_sensor_month.total"]
     low, high = row["ci95"]
     assert low <= row["difference"] <= high < 0  # two servers cost more than six hosts
@@ -212,7 +208,7 @@ def test_objectives(record: fleet.Record) -> None:
 
 def test_one_replication_has_no_interval() -> None:
     data = worlds.scenario(duration="500 ms")
-    found = run(worlds.load(data), options=Options(executor="local"))
+    found = fleet.run(worlds.load(data), executor="local")
     rows = found.summary["comparison"]["arms"]["on_sensor"]
     assert all(row["ci95"] is None for row in rows.values())
     assert {row["why_no_ci95"] for row in rows.values()} == {"one replication only"}
@@ -253,15 +249,15 @@ def test_summary_keeps_its_contract(record: fleet.Record) -> None:
 
 
 def test_own_placement_is_between_the_arms() -> None:
-    found = run(
+    found = fleet.run(
         worlds.load(worlds.scenario()),
         placements={"half": lambda sensor: "cloud" if sensor.name < "cam-3" else "on_sensor"},
-        options=Options(executor="local"),
+        executor="local",
     )
     pixels = {arm: numbers["pixels_leaving_sensor_frames"] for arm, numbers in found.arms.items()}
     assert 0 == pixels["on_sensor"] < pixels["half"] < pixels["cloud"]
     with pytest.raises(fleet.InputError, match="placement of sensor 'cam-0' gave 'moon'"):
-        run(worlds.load(worlds.scenario()), placements={"bad": lambda _: "moon"})
+        fleet.run(worlds.load(worlds.scenario()), placements={"bad": lambda _: "moon"})
 
 
 def test_python_replaces_what_the_command_line_does(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 import worlds
 from rich.console import Console
 
+import fleet
 from fleet.results.record import Record
 from fleet.show import rows, terminal
-from fleet.study.experiment import run
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def record() -> Record:
     inside, cloud = data["arms"]["on_sensor"], data["arms"]["cloud"]
     names = ("one", "two", "three", "four", "a_much_longer_name_than_others")
     data["arms"] = {"on_sensor": inside, **dict.fromkeys(names, cloud), "last": inside}
-    return run(worlds.load(data), options=worlds.LOCAL)
+    return fleet.run(worlds.load(data), executor="local")
 
 
 def tables(record: Record, width: int) -> list[list[str]]:

@@ -20,7 +20,7 @@ from fleet.bench.memory import Watch
 from fleet.errors import RunError
 from fleet.model.books import CAPTURED
 from fleet.plan.plan import Plan
-from fleet.running.options import Options
+from fleet.running.options import Engine, ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
 
 
@@ -31,8 +31,8 @@ class Job:
     Attributes:
         data: the workload as plain data.
         arm: the arm.
-        engine: 'columns' or 'reference'.
-        executor: 'local' or 'ray'.
+        engine: which of the two.
+        executor: where it runs.
         shards: number of shards, None for the default.
         repeat: runs that count.
         warm_up: simulated time of a run before them, which fills the caches; None: there is none.
@@ -41,8 +41,8 @@ class Job:
 
     data: dict[str, Any]
     arm: str = "cloud"
-    engine: str = "columns"
-    executor: str = "local"
+    engine: Engine = Engine.columns
+    executor: ExecutorKind = ExecutorKind.local
     shards: int | None = None
     repeat: int = 1
     warm_up: str | None = None

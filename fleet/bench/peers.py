@@ -16,7 +16,7 @@ from fleet.bench import workloads
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT, Rows
 from fleet.model.link import service_ns
 from fleet.plan.plan import Plan
-from fleet.running.options import Options
+from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import simulate
 
 SCRIPT = Path(__file__).parents[2] / "bench" / "plain_simpy.py"
@@ -48,8 +48,8 @@ def compare(sensors: int, duration: str) -> Comparison | None:
     done.check_returncode()
     said: dict[str, Any] = json.loads(done.stdout)
     theirs = np.array(said["latencies_ns"], dtype=np.int64)
-    ours = latencies(simulate(plan, Options(executor="local", keep=True)).tally.rows())
-    fleet_s = min(simulate(plan, Options(executor="local")).wall_s for _ in range(3))
+    ours = latencies(simulate(plan, Options(executor=ExecutorKind.local, keep=True)).tally.rows())
+    fleet_s = min(simulate(plan, Options(executor=ExecutorKind.local)).wall_s for _ in range(3))
     worst = -1 if len(ours) != len(theirs) else int(np.abs(ours - theirs).max(initial=0))
     return Comparison(len(ours), float(said["run_s"]), fleet_s, worst)
 

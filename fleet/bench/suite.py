@@ -20,6 +20,7 @@ from fleet.bench import peers, workloads
 from fleet.bench.job import Job, Measured, measure
 from fleet.errors import InputError, RunError
 from fleet.passing import passing_folder
+from fleet.running.options import Engine, ExecutorKind
 
 SCHEMA = "fleet-bench/1"
 _PACKAGES = ("numba", "numpy", "ray", "simpy")
@@ -171,10 +172,13 @@ class Bench:
         """Compare the two engines, and check that they agree."""
         sensors, short, long = self.size.engines
         data = workloads.city(sensors, 10, short)
-        slow = self._job("reference", Job(data, engine="reference", warm_up="100 ms"))
+        slow = self._job("reference", Job(data, engine=Engine.reference, warm_up="100 ms"))
         same = self._job("columns, same time", Job(data))
         _equal("the engines", slow, same)
-        for workers, executor, target in ((1, "local", 500), (2, "ray", 1000)):
+        for workers, executor, target in (
+            (1, ExecutorKind.local, 500),
+            (2, ExecutorKind.ray, 1000),
+        ):
             job = Job({**data, "duration": long}, executor=executor, repeat=self.size.repeat,
                       warm_up=short)  # fmt: skip
             fast = self._job(f"columns, {executor}", job)
@@ -192,7 +196,7 @@ class Bench:
             job = Job(data, arm=arm, repeat=self.size.repeat, warm_up=short)
             alone = self._job(f"{arm}, local", job)
             rays = {
-                n: self._job(f"{arm}, ray-{n}", replace(job, executor="ray", shards=n))
+                n: self._job(f"{arm}, ray-{n}", replace(job, executor=ExecutorKind.ray, shards=n))
                 for n in (1, 2)
             }
             for found in rays.values():
@@ -264,7 +268,7 @@ class Bench:
         """Measure networks that look at rendered frames; a frame a second and sensor keeps pace."""
         sensors, duration = self.size.live
         data = workloads.live(sensors, 1, duration)
-        job = Job(data, arm="on_sensor", executor="ray", shards=2, warm_up="1 s")
+        job = Job(data, arm="on_sensor", executor=ExecutorKind.ray, shards=2, warm_up="1 s")
         found = self._job("live", job)
         self._find(
             f"live eyes: frames a second, {sensors:,} sensors at 1 fps, 2 workers", found.rate,
@@ -275,7 +279,7 @@ class Bench:
         """Time the command on the smallest scenario until it answers, with warm caches."""
         if not _SMOKE.is_file():
             return
-        for executor, target in (("ray", 15.0), ("local", 3.0)):
+        for executor, target in ((ExecutorKind.ray, 15.0), (ExecutorKind.local, 3.0)):
             for _ in range(2 if self.size.full else 1):  # the first fills the caches
                 with passing_folder() as folder:
                     command = [sys.executable, "-m", "fleet", "run", str(_SMOKE), "--executor",
@@ -288,7 +292,7 @@ class Bench:
         """Run a whole day of the city."""
         sensors, _, short = self.size.city
         data = workloads.city(sensors, 10, "24 h")
-        found = self._job("city-day", Job(data, executor="ray", warm_up=short))
+        found = self._job("city-day", Job(data, executor=ExecutorKind.ray, warm_up=short))
         self._find(f"city-day: {found.frames:,} frames", found.median_s / 60, "min", 10,
                    f"{found.rate:,.0f} frames/s; {shares(found)}", most=True)  # fmt: skip
         self._find("city-day: memory of all processes", (found.peak_mb or math.nan) / 1e3, "GB",

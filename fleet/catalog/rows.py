@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import functools
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -190,7 +191,7 @@ def _check_number(row: Row, where: str) -> None:
         raise InputError(f"{where}: {row.value} is above {most}, the most that it can be")
     dimension = _dimension(row.unit, where)
     unit = "" if row.unit in PLAIN_UNITS else f" {row.unit}"
-    for text in filter(None, (row.value, row.low, row.high)):
+    for text in dict.fromkeys(filter(None, (row.value, row.low, row.high))):
         try:
             units.parse(text + unit, dimension)
         except InputError as error:
@@ -198,9 +199,15 @@ def _check_number(row: Row, where: str) -> None:
 
 
 def _number(text: str, where: str) -> Fraction:
-    if not _NUMBER.fullmatch(text):
+    found = _fraction(text)
+    if found is None:
         raise InputError(f"{where}: '{text}' is not a number, zero or more, such as 3.1 or 6.7e-5")
-    return Fraction(text)
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _fraction(text: str) -> Fraction | None:
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
 def _dimension(unit: str, where: str) -> units.Dimension:
@@ -208,13 +215,19 @@ def _dimension(unit: str, where: str) -> units.Dimension:
         return units.Dimension.COUNT
     if unit in PLAIN_UNITS:
         return units.Dimension.FRACTION
-    found = [d for d in units.Dimension if _measures(unit, d)]
-    if not found:
+    found = _measured_in(unit)
+    if found is None:
         raise InputError(
             f"{where}: unknown unit '{unit}'; write one such as ms, B, Mbit/s, mW, nJ/bit, fps"
             f" or %, or {', '.join(PLAIN_UNITS)} or {TEXT}"
         )
-    return found[0]
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _measured_in(unit: str) -> units.Dimension | None:
+    """Return what is measured in a unit; a thousand rows share some twenty units."""
+    return next((d for d in units.Dimension if _measures(unit, d)), None)
 
 
 def _measures(unit: str, dimension: units.Dimension) -> bool:

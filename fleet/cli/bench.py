@@ -20,8 +20,8 @@ def bench(
     """Measure how fast it is here; wrong answers fail, slow ones do not."""
     from fleet.bench.suite import Bench
     from fleet.show import bench as show
+    from fleet.show.console import console
     from fleet.show.progress import progress_bar
-    from fleet.show.terminal import console
 
     with progress_bar() as progress:
         report = Bench(size, progress).run()

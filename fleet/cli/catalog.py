@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet import doors
-from fleet.cli.run import load_scenario
 from fleet.errors import InputError
+
+if TYPE_CHECKING:
+    from fleet.catalog import Catalog
 
 
 def catalog(
@@ -23,12 +25,10 @@ def catalog(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what the catalogue knows, with sources: 'fleet catalog show imx500'."""
-    from fleet.catalog import Catalog
-    from fleet.plan.compile import catalogue
     from fleet.show import catalog as show
-    from fleet.show.terminal import console
+    from fleet.show.console import console
 
-    known = Catalog.load() if scenario is None else catalogue(load_scenario(scenario, None))
+    known = _known(scenario)
     kinds: list[str | None] = [kind]
     if kind == "show":
         if item is None:
@@ -42,3 +42,15 @@ def catalog(
     for of in kinds:
         for table in show.tables(known, of, item):
             out.print(table, soft_wrap=False, markup=False)
+
+
+def _known(scenario: Path | None) -> Catalog:
+    """Return the packaged catalogue, with the rows of a scenario if there is one."""
+    from fleet.catalog import Catalog
+
+    if scenario is None:
+        return Catalog.load()
+    from fleet.plan.compile import catalogue  # with all of the planner
+    from fleet.scenario.load import load
+
+    return catalogue(load(scenario))

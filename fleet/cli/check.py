@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fleet import doors
-from fleet.cli.run import ScenarioPath, Sets, load_scenario
+from fleet.cli.run import ScenarioPath, Sets
 
 
 def check(
@@ -16,15 +16,12 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
+    from fleet.show.console import console
     from fleet.show.plan import fact_lines
-    from fleet.show.terminal import console
-    from fleet.study.experiment import plans
     from fleet.study.facts import plan_facts
-    from fleet.study.slo import objectives
+    from fleet.study.job import prepare
 
-    loaded = load_scenario(scenario, set_)
-    objectives(loaded)
-    facts = plan_facts(plans(loaded))
+    facts = plan_facts(prepare(scenario, overrides=set_).plans)
     if as_json:
         typer.echo(doors.json_text(facts))
         return

@@ -30,7 +30,7 @@ def fetch(
 ) -> None:
     """Fetch what is named, with npm or apt, at the version that fleet knows."""
     from fleet.lab.fetch import assets
-    from fleet.show.terminal import console
+    from fleet.show.console import console
 
     said = console(stderr=True)
     for name in _named(names, everything):
@@ -51,7 +51,7 @@ def list_(
     from rich.table import Table
 
     from fleet.lab.fetch import assets
-    from fleet.show.terminal import console
+    from fleet.show.console import console
 
     rows: list[dict[str, object]] = [
         {

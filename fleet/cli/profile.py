@@ -53,7 +53,7 @@ def profile(
     from fleet.lab.costs import rows as catalogue_rows
     from fleet.lab.networks import detector
     from fleet.lab.networks.session import read
-    from fleet.show.terminal import console
+    from fleet.show.console import console
 
     catalog = Catalog.load()
     if server is not None and output is None:

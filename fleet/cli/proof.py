@@ -17,8 +17,8 @@ def selftest(
     """Check both engines against queueing theory; exit code 1 on a miss."""
     from fleet.proof import selftest as theory
     from fleet.show import proof
+    from fleet.show.console import console
     from fleet.show.progress import progress_bar
-    from fleet.show.terminal import console
 
     with progress_bar() as progress:
         checks = theory.run(progress=progress)
@@ -40,8 +40,8 @@ def validate(
     """Compare the model with what others published; exit code 1 if a figure is worse than known."""
     from fleet.proof import validate as published
     from fleet.show import proof
+    from fleet.show.console import console
     from fleet.show.progress import progress_bar
-    from fleet.show.terminal import console
 
     with progress_bar() as progress:
         rows = published.run(group, lambda share: progress("validate", share))

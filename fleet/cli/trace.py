@@ -62,7 +62,7 @@ def trace(
     from fleet.eyes.summary import summarise
     from fleet.lab.measures.codec import setting
     from fleet.lab.networks.detector import load
-    from fleet.show.terminal import console
+    from fleet.show.console import console
     from fleet.show.trace import table
 
     settings = [setting(name) for name in codec or ()]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Ints, Keys
-from fleet.chance import mix64
+from fleet.chance import mix64, mixed
 from fleet.engine.by_second import Book, note, second_of, wait
 from fleet.kernel import inlined, kernel
 from fleet.model.books import FATE_0, LATENCY_MAX_NS, LATENCY_SUM_NS
@@ -36,7 +36,7 @@ from fleet.model.sight import count
 from fleet.sketch import COARSE_BUCKETS, bucket_of, coarse_of
 
 SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))  # as in STAGES
-_WEIGHTS = np.array([int(mix64(column)) | 1 for column in range(WIDTH)], dtype=np.uint64)
+_WEIGHTS = mixed(np.arange(WIDTH, dtype=np.uint64)) | np.uint64(1)
 
 
 @inlined

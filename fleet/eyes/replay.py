@@ -117,7 +117,7 @@ def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
 
 @functools.cache
 def _packaged() -> dict[tuple[str, ...], pa.Table]:
-    tables = [pq.read_table(table).cast(SCHEMA) for table in sorted(folder().glob("*.parquet"))]
+    tables = [pq.ParquetFile(file).read() for file in sorted(folder().glob("*.parquet"))]
     return dict(groups(pa.concat_tables([SCHEMA.empty_table(), *tables]), WORDS[:3]))
 
 

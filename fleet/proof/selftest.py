@@ -20,6 +20,7 @@ from fleet.proof.selftest_exact import CASES as EXACT
 from fleet.proof.selftest_queues import CASES as QUEUES
 from fleet.proof.selftest_run import Case, Identity, Law, Run, plans
 from fleet.proof.selftest_run import run as run_plan
+from fleet.running.options import Engine
 
 ABOUT = """\
 Each law is measured once in each of 20 or more independent replications (other random numbers,
@@ -64,14 +65,14 @@ class Check:
 
 
 def run(
-    engines: Sequence[str] = ("columns", "reference"),
+    engines: Sequence[Engine] = tuple(Engine),
     progress: Progress = lambda _name, _share: None,
     cases: Sequence[Case] = CASES,
 ) -> list[Check]:
     """Run cases and judge them.
 
     Args:
-        engines: 'columns', 'reference' or both.
+        engines: one of them or both.
         progress: is called with the name of the next case and the share that is done.
         cases: which ones.
 
@@ -84,15 +85,16 @@ def run(
     checks: list[Check] = []
     for number, case in enumerate(cases):
         progress(case.name, number / len(cases))
-        if "columns" in engines:
+        if Engine.columns in engines:
             made = plans(case, case.long, case.replications[0])
-            checks += judge(case, "columns", [_read(case, plan, "columns") for plan in made])
-        if "reference" in engines:
+            fast = [_read(case, plan, Engine.columns) for plan in made]
+            checks += judge(case, Engine.columns, fast)
+        if Engine.reference in engines:
             made = plans(case, case.short, case.replications[1])
-            plain = [_read(case, plan, "reference") for plan in made]
-            checks += judge(case, "reference", plain)
-            if "columns" in engines:
-                prints = [run_plan(case, plan, "columns").fingerprint for plan in made]
+            plain = [_read(case, plan, Engine.reference) for plan in made]
+            checks += judge(case, Engine.reference, plain)
+            if Engine.columns in engines:
+                prints = [run_plan(case, plan, Engine.columns).fingerprint for plan in made]
                 checks.append(_same(case, [reading.fingerprint for reading in plain], prints))
     progress("", 1.0)
     return checks
@@ -107,7 +109,7 @@ class Reading:
     fingerprint: str
 
 
-def _read(case: Case, plan: Plan, engine: str) -> Reading:
+def _read(case: Case, plan: Plan, engine: Engine) -> Reading:
     """Run a plan and read it off; the frames are let go, as all replications' would be many."""
     run = run_plan(case, plan, engine)
     return Reading(
@@ -117,7 +119,7 @@ def _read(case: Case, plan: Plan, engine: str) -> Reading:
     )
 
 
-def judge(case: Case, engine: str, readings: Sequence[Reading]) -> list[Check]:
+def judge(case: Case, engine: Engine, readings: Sequence[Reading]) -> list[Check]:
     """Return the checks of a case, given its replications by an engine."""
     samples = zip(*(reading.samples for reading in readings), strict=True)
     pairs = zip(*(reading.pairs for reading in readings), strict=True)

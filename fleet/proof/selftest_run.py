@@ -32,7 +32,7 @@ from fleet.model.frames import (
 )
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.plan import Plan
-from fleet.running.options import Options
+from fleet.running.options import Engine, ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads
 
@@ -215,9 +215,9 @@ def _bare(scenario: Scenario) -> Catalog:
     return _CATALOGS[0]
 
 
-def run(case: Case, plan: Plan, engine: str) -> Run:
+def run(case: Case, plan: Plan, engine: Engine) -> Run:
     """Run a plan of a case in this process."""
-    outcome = simulate(plan, Options(engine=engine, executor="local", keep=True))
+    outcome = simulate(plan, Options(engine=engine, executor=ExecutorKind.local, keep=True))
     rows = outcome.tally.rows()
     order = np.lexsort((rows[:, FRAME], rows[:, SENSOR], rows[:, CAPTURE]))
     return Run(outcome, case.window, rows[order], _scenario(case, f"{plan.end_ns} ns"))

@@ -18,7 +18,7 @@ from fleet.passing import passing_folder
 from fleet.plan.compile import compile_plan
 from fleet.plan.plan import Plan
 from fleet.results.energy import account
-from fleet.running.options import Options
+from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import loads
 
@@ -36,7 +36,7 @@ QUERY = {"device": "load-generator", "codec": "query"}
 
 _PEOPLE_PER_H = 360_000
 _DWELL_S = 0.2  # so short that each second sees other people: many independent draws
-_RUN = Options(executor="local", keep=True)
+_RUN = Options(executor=ExecutorKind.local, keep=True)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def copy_inputs(scenario: Scenario, folder: Path) -> dict[str, dict[str, Any]]:
     Returns:
         by name of the file, its SHA-256 (None if it is gone) and whether it was copied.
     """
-    taken = {entry.name for entry in folder.iterdir()}
+    taken = {entry.name for entry in folder.iterdir()} | {"figures", "run.json"}  # still to come
     about = {}
     for name in dict.fromkeys(_named(scenario)):
         source = scenario.folder / name

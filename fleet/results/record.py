@@ -37,6 +37,7 @@ class Record:
         placements: by arm the text in which its placement is written, if that is a Python function
             (`fleet.results.inputs.source_of`).
         read: its tables, of a record that was read from a folder.
+        folder: where it is written; None: nowhere.
     """
 
     scenario: Scenario
@@ -45,6 +46,7 @@ class Record:
     outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
     placements: Mapping[str, str | None] = field(default_factory=dict)
     read: Tables | None = None
+    folder: Path | None = None
 
     def __repr__(self) -> str:
         """Return what was run and which arms there are."""
@@ -75,7 +77,8 @@ class Record:
                 f"'{path}' has results in the form {schema}, and this version reads {SCHEMA}; run"
                 " its scenario again with 'fleet run'"
             )
-        return Record(load_scenario(path / "scenario.yaml"), summary, numbers, read=read)
+        scenario = load_scenario(path / "scenario.yaml")
+        return Record(scenario, summary, numbers, read=read, folder=path)
 
     @cached_property
     def tables(self) -> Tables:

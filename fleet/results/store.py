@@ -8,7 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -119,17 +119,12 @@ def _swap(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def write(
-    path: Path,
-    record: Record,
-    draw: Callable[[Path], None] | None = None,
-) -> None:
+def write(path: Path, record: Record) -> None:
     """Write a result folder, from which `Record.load` gives the record back.
 
     Args:
         path: the folder.
         record: its contents; the scenario is written as YAML with its overrides in place.
-        draw: draws figures into a folder.
     """
     with new_folder(path) as folder:
         _write_json(folder / "summary.json", record.summary)
@@ -141,9 +136,6 @@ def write(
             pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
         metrics = metric_table(record.numbers)
         pq.write_table(metrics, folder / "metrics.parquet", compression="zstd")
-        if draw is not None:
-            (folder / "figures").mkdir()
-            draw(folder / "figures")
         kept = {
             "inputs": copy_inputs(record.scenario, folder),
             "placements": write_placements(record.placements, folder),

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fleet.arrays import Ints
 from fleet.engine.tally import SENSOR_COLUMNS
@@ -32,6 +31,8 @@ class Tables(NamedTuple):
 
     def of(self, name: str, arm: str, replication: int = 0) -> pa.Table:
         """Return the rows of a table of one replication of an arm, without these two columns."""
+        import pyarrow.compute as pc  # takes longer than a small run
+
         table: pa.Table = getattr(self, name)
         mine = pc.and_(
             pc.equal(table["arm"].cast(pa.string()), arm),
@@ -57,7 +58,8 @@ def tables(outcomes: Mapping[str, Sequence[Outcome]]) -> Tables:
 def _tagged(table: pa.Table, arm: str, replication: int) -> pa.Table:
     n = table.num_rows
     table = table.add_column(0, "replication", pa.array(np.full(n, replication, dtype=np.int32)))
-    return table.add_column(0, "arm", pa.array([arm] * n, pa.string()).dictionary_encode())
+    arms = pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([arm], pa.string()))
+    return table.add_column(0, "arm", arms)
 
 
 def sensor_table(outcome: Outcome) -> pa.Table:

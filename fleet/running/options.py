@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NoReturn
 
 from fleet.errors import InputError
 
 
 class Engine(StrEnum):
-    """The two engines; they give the same result."""
+    """The two engines; they give the same result. `Engine(name)` refuses a name of none."""
 
     columns = "columns"
     reference = "reference"
 
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InputError(f"engine {value!r} is not one of {', '.join(cls)}")
 
-class Place(StrEnum):
-    """Where shards run; the result is the same."""
+
+class ExecutorKind(StrEnum):
+    """Where shards run; the result is the same. `ExecutorKind(name)` refuses a name of none."""
 
     ray = "ray"
     local = "local"
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InputError(f"executor {value!r} is not one of {', '.join(cls)}")
 
 
 @dataclass(frozen=True)
@@ -27,8 +36,8 @@ class Options:
     """How to run, which never changes the result.
 
     Attributes:
-        engine: an `Engine`, or its name.
-        executor: a `Place`, or its name; the reference engine runs locally.
+        engine: which of the two; its name will do.
+        executor: where shards run; its name will do. The reference engine runs in this process.
         shards: number of shards; None: under Ray one for each CPU that no region needs, else 1.
         sensors_per_actor: the same, said by size.
         window_ns: length of a window; None: chosen from the frame rate.
@@ -36,11 +45,11 @@ class Options:
         keep: keep every finished frame.
 
     Raises:
-        InputError: there is no such engine or place.
+        InputError: there is no such engine or executor, or the number of shards is said twice.
     """
 
-    engine: str = Engine.columns
-    executor: str = Place.ray
+    engine: Engine = Engine.columns
+    executor: ExecutorKind = ExecutorKind.ray
     shards: int | None = None
     sensors_per_actor: int | None = None
     window_ns: int | None = None
@@ -48,9 +57,13 @@ class Options:
     keep: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse names that are none."""
-        for field, value, known in (
-            ("engine", self.engine, Engine), ("executor", self.executor, Place),
-        ):  # fmt: skip
-            if value not in list(known):
-                raise InputError(f"{field} {value!r} is not one of {', '.join(known)}")
+        """Take names for what they name."""
+        object.__setattr__(self, "engine", Engine(self.engine))
+        object.__setattr__(self, "executor", ExecutorKind(self.executor))
+        if self.shards and self.sensors_per_actor:
+            raise InputError("give --shards or --sensors-per-actor, not both")
+
+    @property
+    def runs_on(self) -> ExecutorKind:
+        """Return where it really runs: the reference engine is one process, which is this one."""
+        return ExecutorKind.local if self.engine is Engine.reference else self.executor

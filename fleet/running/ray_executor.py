@@ -49,6 +49,11 @@ _ACTOR_BYTES = 130_000_000
 """Resident memory of a bare actor process (measured, Ray 2.60 on Linux)."""
 
 
+def connected() -> bool:
+    """Return whether this process is in Ray, whoever has brought it there."""
+    return bool(ray.is_initialized())
+
+
 def connect(address: str | None) -> dict[str, float]:
     """Start Ray on this machine, or join a cluster; return its resources.
 
@@ -67,7 +72,7 @@ def connect(address: str | None) -> dict[str, float]:
     for name, size in _KEEP_MEMORY.items():
         os.environ.setdefault(name, size)
     address = address or os.environ.get("RAY_ADDRESS")
-    if not ray.is_initialized():
+    if not connected():
         _keep_to_loopback(address is None)
         if address is None:
             _set_token("token", secrets.token_hex(32))

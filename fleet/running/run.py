@@ -19,8 +19,8 @@ from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import Partition, partition
 from fleet.plan.plan import Plan
 from fleet.running.checkpoint import Checkpoints, passing
-from fleet.running.executor import NO_EFFORT, Effort, Executor, LocalExecutor, ReferenceExecutor
-from fleet.running.options import Engine, Options, Place
+from fleet.running.executor import NO_EFFORT, Effort, Executor
+from fleet.running.options import Engine, ExecutorKind, Options
 
 _FRAMES_PER_SLICE, _LIVE_FRAMES_PER_SLICE = 25_000, 64
 _SLICES_PER_WINDOW = 4
@@ -113,11 +113,15 @@ def start(
             f"--window {options.window_ns} ns is longer than the lookahead of the plan,"
             f" {plan.control.lookahead_ns} ns; use a shorter window"
         )
-    if options.engine == Engine.reference:
+    if options.engine is Engine.reference:
+        from fleet.running.reference_executor import ReferenceExecutor  # engines take a while
+
         window_ns = options.window_ns or default_window_ns(plan)
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
-    if options.executor == Place.local:
+    if options.executor is ExecutorKind.local:
+        from fleet.running.local_executor import LocalExecutor
+
         parts = partition(plan, held or _shards(plan, options, 1))
         window_ns, span_ns = _lengths(plan, options, parts)
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)

@@ -1,14 +1,16 @@
 """The folder of a run that is not finished: what was asked, what is done, and the last checkpoint.
 
 It stands beside the result folder, as `NAME.unfinished`, and goes when that appears. `run.json`
-says what was asked; `done/` has the counts of finished arms, `now/` the checkpoint of the one that
-runs.
+says what was asked; `done/` has the counts of finished trials, `now/` the checkpoint of the one
+that runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,79 +20,124 @@ import numpy as np
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
-from fleet.interrupt import whole
+from fleet.interrupt import in_haste, whole
 from fleet.passing import remove
-from fleet.plan.plan import Plan
 from fleet.running.checkpoint import VERSION, Checkpoints
 from fleet.running.executor import Effort
 from fleet.running.run import Outcome
+from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario, load
 
-SCHEMA = "fleet-unfinished/1"
+SCHEMA = "fleet-unfinished/2"
 ENDING = ".unfinished"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What an unfinished run was asked for.
+    """What a run was asked for, as it is kept while it is not finished.
 
     Attributes:
         scenario: path of the scenario.
         overrides: what replaced its values.
         digest: of the scenario with them.
-        arms: the arms, None for all.
-        output: the result folder; None: named after the run.
+        arms: the arms.
+        placements: arms that are a script's own.
+        output: the result folder.
         frames: folder for every frame, None for none.
     """
 
     scenario: str
     overrides: tuple[str, ...]
     digest: str
-    arms: tuple[str, ...] | None
-    output: str | None
+    arms: tuple[str, ...]
+    placements: tuple[str, ...]
+    output: str
     frames: str | None
 
-    def load(self) -> Scenario:
-        """Read the scenario again.
+    def load(self, given: Scenario | str | Path | None = None) -> Scenario:
+        """Return the scenario as it was.
+
+        Args:
+            given: the scenario or its path; None: it is read again from where it was.
 
         Raises:
             InputError: it is not what it was.
         """
-        found = load(self.scenario, self.overrides)
+        if isinstance(given, Scenario):
+            found = given.changed(*self.overrides)
+        else:
+            found = load(given or self.scenario, self.overrides)
         if found.digest != self.digest:
             raise InputError(
-                f"{self.scenario} has changed since the run began, so the run cannot go on; run it"
-                " anew, or put the file back as it was"
+                f"{found.document.path} has changed since the run began, so the run cannot go on;"
+                " run it anew, or put the file back as it was"
             )
         return found
+
+    def check_placements(self, given: Collection[str]) -> None:
+        """Refuse to go on without the arms that are a script's own.
+
+        Raises:
+            InputError: says which are not given.
+        """
+        missing = [name for name in self.placements if name not in given]
+        if missing:
+            raise InputError(
+                f"the run has arms that a script places: {', '.join(missing)}; go on from that"
+                " script, with fleet.run(..., placements=..., resume=...)"
+            )
+
+    @property
+    def by_script(self) -> bool:
+        """Return whether only a script can go on with it: the command line could not ask for it."""
+        return bool(self.placements) or not Path(self.scenario).exists()
 
 
 class Unfinished:
     """The folder of a run that is not finished."""
 
-    def __init__(self, output: Path, every_s: float) -> None:
-        """Remember where it is; `begin` makes it.
+    def __init__(self, asked: Asked, every_s: float) -> None:
+        """Remember where it is; `there` makes it.
 
         Args:
-            output: the result folder that will appear in its place.
+            asked: what is asked for.
             every_s: wall time between checkpoints.
         """
+        output = Path(asked.output)
         self.path = output.with_name(output.name + ENDING)
-        self.every_s = every_s
+        self.asked, self.every_s = asked, every_s
 
-    def begin(self, asked: Asked) -> None:
-        """Make the folder, empty but for what was asked.
+    @contextlib.contextmanager
+    def there(self, *, anew: bool) -> Iterator[Unfinished]:
+        """Have the folder there within the block: it goes then, or an error says how to go on.
+
+        Args:
+            anew: it is to be made, with nothing in it but what was asked; else it is there.
 
         Raises:
             InputError: it cannot be made, or holds something that must not be lost.
         """
-        self._make_room()
-        text = json.dumps({"schema": SCHEMA, "version": VERSION, **vars(asked)}, indent=1)
-        try:
+        with contextlib.ExitStack() as until_then:
             with whole():
-                shutil.rmtree(self.path, ignore_errors=True)
-                self.path.mkdir(parents=True)
-                (self.path / "run.json").write_text(text)
+                if anew:
+                    self._begin()
+                until_then.enter_context(in_haste(self.way_on))
+            try:
+                yield self
+                self.remove()
+            except BaseException as error:
+                way_on = self.way_on()
+                if way_on is not None and not isinstance(error, InputError):
+                    error.add_note(way_on)  # bad input says itself what to do
+                raise
+
+    def _begin(self) -> None:
+        self._make_room()
+        text = json.dumps({"schema": SCHEMA, "version": VERSION, **vars(self.asked)}, indent=1)
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(parents=True)
+            (self.path / "run.json").write_text(text)
         except OSError as error:
             raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
 
@@ -102,26 +149,26 @@ class Unfinished:
         if self.worth_keeping():
             raise InputError(
                 f"'{self.path}' holds a run that was cut short; go on with: fleet run --resume"
-                f" {self.path}, or remove it"
+                f" {self.path} or fleet.run(resume={str(self.path)!r}), or remove it"
             )
 
-    def checkpoints(self, arm: str, replication: int) -> Checkpoints:
-        """Return the checkpoints of a run of an arm."""
-        return Checkpoints(self.path / "now" / f"{arm}-{replication}", self.every_s)
+    def checkpoints(self, trial: Trial) -> Checkpoints:
+        """Return the checkpoints of a trial."""
+        return Checkpoints(self.path / "now" / trial.name, self.every_s)
 
-    def finished(self, plan: Plan, *, keep: bool) -> Outcome | None:
-        """Return the outcome of a plan, if it was finished before.
+    def finished(self, trial: Trial, *, keep: bool) -> Outcome | None:
+        """Return the outcome of a trial, if it was finished before.
 
         Raises:
-            InputError: the plan is another now, or the file is damaged.
+            InputError: the trial is another now, or the file is damaged.
         """
-        path = self._done(plan)
+        path, plan = self._done(trial), trial.plan
         if not path.exists():
             return None
         state = read(path)
-        if (str(state["plan"]), str(state["version"])) != (plan.digest(), VERSION):
+        if str(state["trial"]) != trial.identity:
             raise InputError(
-                f"{path} is of another plan than arm '{plan.arm}' has now: the scenario's files or"
+                f"{path} is of another plan than arm '{trial.arm}' has now: the scenario's files or"
                 " fleet itself have changed; remove the folder and run it anew"
             )
         tally = Tally.empty(plan, keep=keep)
@@ -132,24 +179,24 @@ class Unfinished:
             plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort, state["under_way"]
         )
 
-    def finish(self, outcome: Outcome) -> None:
-        """Write down the outcome of a run of an arm, and forget its checkpoints."""
-        path, plan = self._done(outcome.plan), outcome.plan
+    def finish(self, trial: Trial, outcome: Outcome) -> None:
+        """Write down the outcome of a trial, and forget its checkpoints."""
+        path = self._done(trial)
         counts = np.array(
             [
                 outcome.in_flight, outcome.shards, outcome.window_ns, round(outcome.wall_s * 1e3),
                 outcome.effort.restarts, outcome.effort.peak_transfer_bytes,
             ]
         )  # fmt: skip
-        about = {"plan": np.asarray(plan.digest()), "version": np.asarray(VERSION)}
-        state = {**about, "counts": counts, "under_way": outcome.under_way}
+        about = {"trial": np.asarray(trial.identity), "counts": counts}
+        state = {**about, "under_way": outcome.under_way}
         state |= nest("tally", outcome.tally.save())
         try:
             path.parent.mkdir(exist_ok=True)
             write(path, state)
         except OSError as error:
             raise RunError(f"cannot write '{path}': {error.strerror}") from None
-        self.checkpoints(plan.arm, plan.replication).forget()
+        self.checkpoints(trial).forget()
 
     def worth_keeping(self) -> bool:
         """Return whether anything could be gone on from."""
@@ -165,12 +212,14 @@ class Unfinished:
     def way_on(self) -> str | None:
         """Return how to go on, in words; where there is nothing to go on from the folder goes."""
         if self.worth_keeping():
+            if self.asked.by_script:
+                return f"go on with: fleet.run(..., resume={str(self.path)!r}), from the script"
             return f"go on with: fleet run --resume {self.path}"
         self.remove()
         return None
 
-    def _done(self, plan: Plan) -> Path:
-        return self.path / "done" / f"{plan.arm}-{plan.replication}.npz"
+    def _done(self, trial: Trial) -> Path:
+        return self.path / "done" / f"{trial.name}.npz"
 
 
 def asked_in(folder: Path) -> Asked:
@@ -193,12 +242,12 @@ def asked_in(folder: Path) -> Asked:
         ) from None
     try:
         said: dict[str, Any] = json.loads(text)
+        said["output"] = str(path.with_name(path.name.removesuffix(ENDING)))  # wherever it is now
         if said.pop("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
         if (version := said.pop("version")) != VERSION:
             raise ValueError(f"it is of fleet {version}, this is {VERSION}")
-        arms = said.pop("arms")
-        overrides = tuple(said.pop("overrides"))
-        return Asked(overrides=overrides, arms=None if arms is None else tuple(arms), **said)
+        said |= {name: tuple(said[name]) for name in ("overrides", "arms", "placements")}
+        return Asked(**said)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path / 'run.json'}: cannot be read: {error}; run it anew") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,33 +38,46 @@ from fleet.show.uses import known, uses
 Numbers = NDArray[Any]
 
 
-def draw_all(record: Record, folder: Path) -> None:
-    """Draw every figure of a record (of its first replication) into a folder."""
+def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
+    """Draw every figure of a record (of its first replication) into a folder, made if need be.
+
+    Returns:
+        by name, why a figure could not be drawn; the others are there all the same.
+    """
+    failed: dict[str, Exception] = {}
+    with matplotlib.rc_context(STYLE):
+        for name, draw in _figures(record):
+            check()
+            try:
+                folder.mkdir(exist_ok=True)
+                save(*draw(), folder / name)
+            except Exception as error:  # whatever it is, there are numbers, and other figures
+                failed[name] = error
+    return failed
+
+
+def _figures(record: Record) -> Iterator[tuple[str, Callable[[], tuple[Figure, Table]]]]:
+    """Yield the name of every figure that a record has, and what draws it."""
+    for name, draw in (
+        ("latency_cdf", latency_cdf),
+        ("latency_stages", latency_stages),
+        ("bandwidth", bandwidth),
+        ("power", power),
+        ("boundaries", boundaries),
+        ("uses", uses),
+    ):
+        if name == "boundaries" and len(record.arms) < 2:
+            continue
+        if name == "uses" and not known(record):
+            continue
+        yield name, partial(draw, record)
     city = record.scenario.model.city
     credit = "" if city is None else city.attribution
-    with matplotlib.rc_context(STYLE):
-        for name, draw in (
-            ("latency_cdf", latency_cdf),
-            ("latency_stages", latency_stages),
-            ("bandwidth", bandwidth),
-            ("power", power),
-            ("boundaries", boundaries),
-            ("uses", uses),
-        ):
-            if name == "boundaries" and len(record.arms) < 2:
-                continue
-            if name == "uses" and not known(record):
-                continue
-            check()
-            figure, table = draw(record)
-            save(figure, table, folder / name)
-        for arm in record.arms:
-            check()
-            sensors = record.tables.of("sensors", arm)
-            if np.isfinite(_column(sensors, "lon")).any():
-                title = f"{record.summary['scenario']['name']}, {arm}"
-                figure, table = city_map(title, sensors, credit)
-                save(figure, table, folder / f"map_{arm}")
+    for arm in record.arms:
+        sensors = record.tables.of("sensors", arm)
+        if np.isfinite(_column(sensors, "lon")).any():
+            title = f"{record.summary['scenario']['name']}, {arm}"
+            yield f"map_{arm}", partial(city_map, title, sensors, credit)
 
 
 def latency_cdf(record: Record) -> tuple[Figure, Table]:

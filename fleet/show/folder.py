@@ -1,15 +1,20 @@
-"""Write a record's folder with its figures."""
+"""Figures into a result folder that is there already: the numbers do not wait for them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from fleet.results import store
+from fleet.interrupt import check
 from fleet.results.record import Record
 
 
-def write_folder(record: Record, path: Path) -> None:
-    """Write tables and figures of a record; the folder appears whole or not at all."""
-    from fleet.show import figures
+def draw(record: Record, folder: Path) -> dict[str, Exception]:
+    """Draw the figures of a record into its folder, each as soon as it is whole.
 
-    store.write(path, record, lambda folder: figures.draw_all(record, folder))
+    Returns:
+        by name, why a figure could not be drawn; the others are there all the same.
+    """
+    check()
+    from fleet.show import figures  # takes a while
+
+    return figures.draw_all(record, folder / "figures")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from fleet import doors
 from fleet.interrupt import check, in_haste, say
-from fleet.show.terminal import console
+from fleet.show.console import console
 
 _CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 

@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, NullFormatter
 
 from fleet import doors
+from fleet.interrupt import whole
+from fleet.passing import passing_folder
 
 WIDTH_IN = 3.33
 COLOURS = (
@@ -60,15 +62,19 @@ Table = list[Sequence[Any]]
 
 
 def save(figure: Figure, table: Table, path: Path) -> None:
-    """Write a figure as PNG and PDF, and what it shows as CSV."""
+    """Write a figure as PNG and PDF, and what it shows as CSV: all three whole, or none."""
     _label_plainly(figure)
     figure.draw_without_rendering()  # lay it out once for both
     figure.set_layout_engine("none")
-    figure.savefig(path.with_suffix(".png"), dpi=300)
-    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        rows = ([doors.csv_cell(cell) for cell in row] for row in table)
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    with passing_folder(".figure-", path.parent) as draft:
+        figure.savefig(draft / f"{path.name}.png", dpi=300)
+        figure.savefig(draft / f"{path.name}.pdf", metadata={"CreationDate": None})
+        with (draft / f"{path.name}.csv").open("w", newline="", encoding="utf-8") as file:
+            rows = ([doors.csv_cell(cell) for cell in row] for row in table)
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        with whole():
+            for file_of in draft.iterdir():
+                file_of.replace(path.parent / file_of.name)
 
 
 def _label_plainly(figure: Figure) -> None:

@@ -21,11 +21,6 @@ from fleet.sketch import RESOLUTION, STEPS
 _TITLE_WIDTH, _ARM_WIDTH = 30, 11  # where titles of sections and names of arms break
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console that is plain when it is not a terminal; NO_COLOR is honoured."""
-    return Console(stderr=stderr, highlight=False)
-
-
 def comparison_tables(record: Record, out: Console) -> list[Table]:
     """Return the comparison of all arms of a record, in as many tables as the width asks for.
 

@@ -1,144 +1,152 @@
-"""Run a scenario: all its arms, all its replications, one record."""
+"""Carry a job out: outcomes of all trials, their numbers, and a record of them."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import platform
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fleet.errors import InputError
-from fleet.interrupt import check
+from fleet.model import capture
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE
-from fleet.plan.compile import catalogue, compile_plan
-from fleet.plan.placing import Placement
-from fleet.plan.plan import Plan
-from fleet.results.inputs import source_of
+from fleet.results import store
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
-from fleet.running.options import Engine, Options, Place
-from fleet.running.run import Outcome, peak_rss_mb, simulate
-from fleet.running.unfinished import Unfinished
-from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.quantities import FORMS, NAME
+from fleet.running.options import Engine, Options
+from fleet.running.run import Outcome, peak_rss_mb
+from fleet.running.runner import Runner
+from fleet.running.unfinished import Asked, Unfinished
 from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
 from fleet.study.expected import boxes, load_facts
-from fleet.study.slo import judge, objectives
+from fleet.study.facts import remarks
+from fleet.study.job import Job
+from fleet.study.slo import judge
 
 _KWH_PER_GB = 8e9 * 1e-12 / 3.6e6  # of 1 pJ/bit
 SKIPPED = 0.01
 """Share of a group's frames from which on it is told that its DSP skips them."""
+MAX_FRAMES = 20_000_000
+"""So many frames of an arm are kept at most; they are held in memory until they are written."""
 Progress = Callable[[str, float], None]
 
 
-def plans(
-    scenario: Scenario,
-    arms: Sequence[str] | None = None,
-    placements: Mapping[str, Placement] | None = None,
-) -> dict[str, list[Plan]]:
-    """Return by arm the plans of all replications.
-
-    Args:
-        scenario: what the user says.
-        arms: arms to run; None: all of the scenario.
-        placements: further arms, each a rule that chooses an arm for every sensor.
-
-    Raises:
-        InputError: an arm is not known or a plan cannot be made.
-    """
-    placements = dict(placements or {})
-    for name in placements:
-        if not re.fullmatch(NAME, name):
-            raise InputError(f"placements: {name!r} is not {FORMS[NAME]}")
-    known = [*scenario.model.arms, *placements]
-    for arm in arms or ():
-        if arm not in known:
-            raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
-    base = scenario.model.baseline
-    if base is not None and base not in known:
-        raise scenario.error(
-            ("baseline",), f"no arm '{base}'{did_you_mean(base, known)}; arms: {', '.join(known)}"
-        )
-    catalog = catalogue(scenario)
-
-    def made(arm: str, replication: int) -> Plan:
-        check()
-        placement = placements.get(arm)
-        return compile_plan(scenario, catalog, arm, replication=replication, placement=placement)
-
-    return {
-        arm: [made(arm, r) for r in range(scenario.model.replications)] for arm in (arms or known)
-    }
+def nobody(arm: str, share: float) -> None:
+    """Tell nobody how far it is."""
 
 
-def run(
-    scenario: Scenario,
+def execute(
+    job: Job,
+    runner: Runner,
     *,
-    arms: Sequence[str] | None = None,
-    placements: Mapping[str, Placement] | None = None,
-    options: Options | None = None,
-    progress: Progress = lambda arm, share: None,
-    unfinished: Callable[[str], Unfinished] | None = None,
+    output: Path | None = None,
+    frames: Path | None = None,
+    progress: Progress = nobody,
+    anew: bool = True,
+    force: bool = False,
 ) -> Record:
-    """Run all arms and replications of a scenario.
+    """Run all trials of a job, and write what they gave.
 
     Args:
-        scenario: what the user says.
-        arms: arms to run; None: all.
-        placements: further arms, see `plans`.
-        options: how to run.
-        progress: is called with the name of the arm and the share that is done.
-        unfinished: takes the id of the run and returns the folder in which what is done is kept
-            until all is; None: a crash of this process loses it.
+        job: what to run.
+        runner: carries it out.
+        output: the result folder; None: one named after the job in the runner's folder of results,
+            if that has one, else nothing is written.
+        frames: folder for every frame as Parquet; None: they are not kept.
+        progress: is called with the name of an arm and the share of it that is done.
+        anew: run all of it; else go on with what an unfinished run has left beside the folder.
+        force: replace results of another scenario that are there.
 
     Raises:
-        InputError: something in the scenario or the options cannot be used.
+        InputError: something in the options cannot be used, or may not be written where it should.
         RunError: a run broke a promise.
     """
-    options = options or Options()
-    demanded = objectives(scenario)
-    sources = {arm: source_of(rule) for arm, rule in (placements or {}).items()}
     began = time.perf_counter()
-    made = plans(scenario, arms, placements)
-    name = run_id(scenario, made)
-    folder = None if unfinished is None else unfinished(name)
-    outcomes = {
-        arm: [_outcome(plan, options, functools.partial(progress, arm), folder) for plan in each]
-        for arm, each in made.items()
-    }
-    wall_s, found = time.perf_counter() - began, numbers(outcomes)
-    summary = _summary(scenario, name, options, outcomes, found, wall_s)
-    summary["slo"] = judge(demanded, found)
-    return Record(scenario, summary, found, outcomes, sources)
+    if output is None and runner.results is not None:
+        output = runner.results / job.id
+    output, frames = (None if path is None else path.resolve() for path in (output, frames))
+    _check(job, output, frames, None if force or not anew else job.scenario.model.name)
+    outcomes: dict[str, list[Outcome]] = {}
+    with _unfinished(job, runner, output, frames, anew) as unfinished:
+        for trial in job.trials:
+            told = functools.partial(_tell, progress, job, trial.arm, trial.replication)
+            outcome = runner.outcome(trial, told, unfinished, keep=frames is not None)
+            outcomes.setdefault(trial.arm, []).append(outcome)
+        numbers = {arm: [summarise(o) for o in runs] for arm, runs in outcomes.items()}
+        wall_s = job.prepared_s + time.perf_counter() - began
+        summary = _summary(job, runner.options, outcomes, numbers, wall_s)
+        record = Record(job.scenario, summary, numbers, outcomes, job.sources, folder=output)
+        if output is not None:
+            store.write(output, record)
+        if frames is not None:
+            store.write_frames(frames, outcomes)
+    return record
 
 
-def _outcome(
-    plan: Plan, options: Options, progress: Callable[[float], None], folder: Unfinished | None
-) -> Outcome:
-    """Run a plan, or return what was found before."""
-    if folder is None:
-        return simulate(plan, options, progress)
-    done = folder.finished(plan, keep=options.keep)
-    if done is None:
-        checkpoints = folder.checkpoints(plan.arm, plan.replication)
-        done = simulate(plan, options, progress, checkpoints)
-        folder.finish(done)
-    return done
+def _tell(progress: Progress, job: Job, arm: str, replication: int, share: float) -> None:
+    progress(arm, (replication + share) / job.scenario.model.replications)
+
+
+def _check(job: Job, output: Path | None, frames: Path | None, scenario: str | None) -> None:
+    """Refuse places at which nothing may be written, and more frames than memory should hold."""
+    if output is not None:
+        store.check_place(output, scenario)
+    if frames is None:
+        return
+    store.check_frames_place(frames, scenario)
+    most = max(
+        float(capture.frames_per_ns(trial.plan.sensors.clocks).sum()) * trial.plan.end_ns
+        for trial in job.trials
+    )
+    if most > MAX_FRAMES:
+        raise InputError(
+            f"--frames would keep about {most:,.0f} frames for each arm, more than {MAX_FRAMES:,};"
+            " run a shorter or smaller scenario"
+        )
+
+
+@contextlib.contextmanager
+def _unfinished(
+    job: Job, runner: Runner, output: Path | None, frames: Path | None, anew: bool
+) -> Iterator[Unfinished | None]:
+    """Give the folder in which is kept what is done until all is; None if there is none.
+
+    The reference engine has no checkpoints. A run that keeps all frames has none either: each would
+    hold every frame up to then.
+    """
+    if runner.options.engine is Engine.reference and not anew:
+        raise InputError("--resume needs the columns engine; the reference has no checkpoints")
+    if runner.options.engine is Engine.reference or output is None:
+        yield None
+        return
+    arms, own = job.plans, job.scenario.model.arms
+    asked = Asked(
+        scenario=str(job.scenario.document.path.resolve()),
+        overrides=job.scenario.overrides,
+        digest=job.scenario.digest,
+        arms=tuple(arms),
+        placements=tuple(arm for arm in arms if arm not in own),
+        output=str(output),
+        frames=None if frames is None else str(frames),
+    )
+    every_s = runner.every_s if frames is None else float("inf")
+    with Unfinished(asked, every_s).there(anew=anew) as unfinished:
+        yield unfinished
 
 
 def _summary(
-    scenario: Scenario,
-    name: str,
+    job: Job,
     options: Options,
     outcomes: Mapping[str, Sequence[Outcome]],
     found: Mapping[str, Sequence[Mapping[str, Any]]],
     wall_s: float,
 ) -> dict[str, Any]:
-    first = next(iter(outcomes.values()))[0]
+    scenario, first = job.scenario, next(iter(outcomes.values()))[0]
     named = [arm for arm in (scenario.model.baseline or "", "cloud", *found) if arm in found]
     captured = sum(
         int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
@@ -149,7 +157,7 @@ def _summary(
     engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
     return {
         "schema": SCHEMA,
-        "run_id": name,
+        "run_id": job.id,
         "scenario": {"name": scenario.model.name, "digest": scenario.digest},
         "seed": scenario.model.seed,
         "replications": scenario.model.replications,
@@ -160,7 +168,7 @@ def _summary(
         "measured_s": first.plan.measured_ns / 1e9,
         "host": {
             "engine": options.engine,
-            "executor": Place.local if options.engine == Engine.reference else options.executor,
+            "executor": options.runs_on,
             "shards": first.shards,
             "window_s": first.window_ns / 1e9,
             "wall_s": wall_s,
@@ -188,6 +196,7 @@ def _summary(
         "assumptions": _assumptions(outcomes),
         "arms": {arm: {**runs[0], **_about(outcomes[arm][0], runs)} for arm, runs in found.items()},
         "comparison": compare(found, named[0]),
+        "slo": judge(list(job.objectives), found),
     }
 
 
@@ -201,20 +210,6 @@ def _about(outcome: Outcome, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any
     }
 
 
-def numbers(outcomes: Mapping[str, Sequence[Outcome]]) -> dict[str, list[dict[str, Any]]]:
-    """Return by arm the numbers of each replication."""
-    return {arm: [summarise(o) for o in runs] for arm, runs in outcomes.items()}
-
-
-def run_id(scenario: Scenario, made: Mapping[str, Sequence[Plan]]) -> str:
-    """Return a name for a run from what was asked, whatever runs it."""
-    sha = hashlib.sha256()
-    for arm in sorted(made):
-        for plan in made[arm]:
-            sha.update(f"{arm}:{plan.digest()};".encode())
-    return f"{scenario.model.name}-s{scenario.model.seed}-{sha.hexdigest()[:10]}"
-
-
 def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return the SHA-256 of the fingerprints of all arms and replications."""
     sha = hashlib.sha256()
@@ -222,18 +217,6 @@ def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for run_numbers in found[arm]:
             sha.update(f"{arm}:{run_numbers['fingerprint']};".encode())
     return sha.hexdigest()
-
-
-def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
-    """Return what a reader should know of choices that were made for him, and in which arms."""
-    arms_of: dict[str, list[str]] = {}
-    for arm, each in made.items():
-        for remark in each[0].notes.remarks:
-            arms_of.setdefault(remark, []).append(arm)
-    return [
-        remark if len(arms) == len(made) else f"{', '.join(arms)}: {remark}"
-        for remark, arms in arms_of.items()
-    ]
 
 
 def _assumptions(outcomes: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:

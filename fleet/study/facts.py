@@ -16,7 +16,6 @@ from fleet.plan.people import mean_in_view
 from fleet.plan.plan import Plan
 from fleet.running.run import default_window_ns
 from fleet.study.expected import load_facts
-from fleet.study.experiment import remarks
 
 LOAD = "expected_load"
 LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
@@ -63,6 +62,18 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
         LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
     }
+
+
+def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
+    """Return what a reader should know of choices that were made for him, and in which arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, each in made.items():
+        for remark in each[0].notes.remarks:
+            arms_of.setdefault(remark, []).append(arm)
+    return [
+        remark if len(arms) == len(made) else f"{', '.join(arms)}: {remark}"
+        for remark, arms in arms_of.items()
+    ]
 
 
 def eyes_named(plan: Plan) -> str:

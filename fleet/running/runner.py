@@ -1,0 +1,97 @@
+"""A runner: carries jobs out one after the other, with an executor that is opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from fleet.running.checkpoint import EVERY_S
+from fleet.running.options import ExecutorKind, Options
+from fleet.running.run import Outcome, simulate
+from fleet.running.trial import Trial
+from fleet.running.unfinished import Unfinished
+
+
+class Runner:
+    """Carries jobs out, one after the other.
+
+    Ray is started or joined for the first trial that needs it and serves all that follow. At the
+    end of a `with` block it is left, unless the caller was in Ray before.
+
+    Args:
+        options: how everything here runs.
+        every_s: wall time from one checkpoint to the next; infinite for none.
+        results: folder in which results appear, each in a folder named after its job; None: only
+            those of jobs for which a folder is named are written.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        every_s: float = EVERY_S,
+        results: Path | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self.every_s, self.results = every_s, results
+        self._on_ray = self._leaves_ray = False
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._leaves_ray:
+            from fleet.running import ray_executor
+
+            ray_executor.disconnect()
+        self._on_ray = self._leaves_ray = False
+
+    def outcome(
+        self,
+        trial: Trial,
+        progress: Callable[[float], None],
+        unfinished: Unfinished | None = None,
+        *,
+        keep: bool = False,
+    ) -> Outcome:
+        """Run a trial, or return what was found before.
+
+        Args:
+            trial: what to run.
+            progress: is called with the share of simulated time that is done.
+            unfinished: the folder that may have the outcome, and in which what is done is kept;
+                None: a crash of this process loses it.
+            keep: keep every finished frame.
+
+        Raises:
+            InputError: the options do not go together, or what was found is of another trial.
+            RunError: the run broke a promise.
+        """
+        options = replace(self.options, keep=keep or self.options.keep)
+        if unfinished is None:
+            self._open()
+            return simulate(trial.plan, options, progress)
+        done = unfinished.finished(trial, keep=options.keep)
+        if done is not None:
+            progress(1.0)
+            return done
+        self._open()
+        outcome = simulate(trial.plan, options, progress, unfinished.checkpoints(trial))
+        unfinished.finish(trial, outcome)
+        return outcome
+
+    def _open(self) -> None:
+        """Start or join Ray, if that is where it runs and this was not done before."""
+        if self.options.runs_on is ExecutorKind.ray and not self._on_ray:
+            from fleet.running import ray_executor
+
+            self._leaves_ray = not ray_executor.connected()
+            ray_executor.connect(self.options.ray_address)
+            self._on_ray = True
