@@ -232,11 +232,6 @@ def power_uw(text: object) -> int:
     return _whole(text, Dimension.POWER)
 
 
-def energy_nj(text: object) -> int:
-    """Read an energy such as `4.9 mJ` in nJ; raises `InputError`."""
-    return _whole(text, Dimension.ENERGY)
-
-
 def energy_nj_per_bit(text: object) -> Fraction:
     """Read an energy per bit such as `0.008 kWh/GB` in nJ/bit, exactly; raises `InputError`."""
     return Fraction(parse(text, Dimension.ENERGY_PER_BIT))
@@ -289,23 +284,3 @@ def _format(value: int, scales: dict[str, Fraction], units: str, digits: int | N
 def format_time_ns(value: int, digits: int | None = None) -> str:
     """Write a time in ns for people: exactly, or rounded to `digits` significant digits."""
     return _format(value, _TIME, "d h min s ms us ns", digits)
-
-
-def format_data_bit(value: int, digits: int | None = None) -> str:
-    """Write data in bit for people: exactly, or rounded to `digits` significant digits."""
-    return _format(value, _DATA, "TiB TB GiB GB MiB MB KiB kB B bit", digits)
-
-
-def format_rate_bps(value: int, digits: int | None = None) -> str:
-    """Write a rate in bit/s for people: exactly, or rounded to `digits` significant digits."""
-    return _format(value, _RATE, "Tbit/s Gbit/s Mbit/s kbit/s bit/s", digits)
-
-
-def format_power_uw(value: int, digits: int | None = None) -> str:
-    """Write a power in uW for people: exactly, or rounded to `digits` significant digits."""
-    return _format(value, _POWER, "MW kW W mW uW", digits)
-
-
-def format_energy_nj(value: int, digits: int | None = None) -> str:
-    """Write an energy in nJ for people: exactly, or rounded to `digits` significant digits."""
-    return _format(value, _ENERGY, "MJ kJ J mJ uJ nJ", digits)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.plan.partition import partition
-from fleet.running import ray_executor
+from fleet.running import ray_cluster
 from fleet.running.checkpoint import ABOUT, Checkpoints
 from fleet.running.local_executor import LocalExecutor
 from fleet.running.options import Options
@@ -82,9 +82,9 @@ def test_every_window_in_a_process_that_begins_anew(
 
 @pytest.fixture(scope="module")
 def ray_started() -> Any:
-    ray_executor.connect(None)
+    ray_cluster.connect(None)
     yield
-    ray_executor.disconnect()
+    ray_cluster.disconnect()
 
 
 ray_test = pytest.mark.usefixtures("ray_started")

@@ -17,7 +17,7 @@ import worlds
 import fleet
 from fleet.catalog import rows, table
 from fleet.errors import InputError
-from fleet.running import ray_executor
+from fleet.running import ray_cluster
 from fleet.running.options import Engine, ExecutorKind, Options
 from fleet.running.runner import Runner
 from fleet.running.unfinished import asked_in
@@ -212,14 +212,14 @@ def test_a_runner_opens_ray_once_and_leaves_what_it_has_opened(
     job = prepare(worlds.load(worlds.scenario(duration="300 ms")))
     local = execute(job, Runner(LOCAL)).summary["fingerprint"]
     with Runner(Options(shards=1)) as runner:
-        assert not ray_executor.connected()
+        assert not ray_cluster.connected()
         for _ in range(2):
             assert execute(job, runner).summary["fingerprint"] == local
         assert len(started) == 1
         with Runner(Options(shards=2)) as inner:
             assert execute(job, inner).summary["fingerprint"] == local
-        assert ray_executor.connected()
-    assert not ray_executor.connected()
+        assert ray_cluster.connected()
+    assert not ray_cluster.connected()
     assert len(started) == 1
 
 

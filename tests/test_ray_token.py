@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from fleet.running import ray_executor
+from fleet.running import ray_cluster
 
 STRANGER = """
 import sys
@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 @pytest.fixture(scope="module")
 def started() -> Iterator[dict[str, str | None]]:
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
-    ray_executor.connect(None)
+    ray_cluster.connect(None)
     yield before
-    ray_executor.disconnect()
+    ray_cluster.disconnect()
     assert {name: os.environ.get(name) for name in before} == before
 
 
@@ -77,8 +77,8 @@ def test_who_has_the_token_is_let_in_and_it_is_kept_in_the_environment_only(
 
 def test_each_run_has_a_token_of_its_own(started: dict[str, str | None]) -> None:
     first = os.environ["RAY_AUTH_TOKEN"]
-    ray_executor.disconnect()
+    ray_cluster.disconnect()
     assert os.environ.get("RAY_AUTH_TOKEN") == started["RAY_AUTH_TOKEN"]
-    ray_executor.connect(None)
+    ray_cluster.connect(None)
     assert os.environ["RAY_AUTH_TOKEN"] != first
     assert ray.get(ray.remote(lambda: 1).remote()) == 1

@@ -18,7 +18,7 @@ from fleet.chance import Stream
 from fleet.model.books import BOOTS
 from fleet.model.frames import LEVELS
 from fleet.plan.partition import link_place, partition, pool_place
-from fleet.running import ray_executor
+from fleet.running import ray_cluster
 from fleet.simulation import Simulation
 
 ARMS = worlds.ARMS
@@ -42,9 +42,9 @@ def test_shards_and_windows(world: dict[str, Any], arm: str, shards: int, window
 
 @pytest.fixture(scope="module")
 def ray_started() -> Any:
-    ray_executor.connect(None)
+    ray_cluster.connect(None)
     yield
-    ray_executor.disconnect()
+    ray_cluster.disconnect()
 
 
 @pytest.mark.ray
@@ -77,7 +77,7 @@ def test_too_many_actors_are_refused_with_a_number() -> None:
     from fleet.errors import InputError
 
     with pytest.raises(InputError, match=r"1000000 actors need about .* enough for \d+"):
-        ray_executor.check_memory(1_000_000)
+        ray_cluster.check_memory(1_000_000)
 
 
 @given(world=worlds.scenarios(), arm=ARMS, stops=st.lists(st.integers(1, 299), max_size=4))
@@ -204,13 +204,13 @@ cluster.shutdown()
 """
 LISTENERS = """
 import json, psutil
-from fleet.running import ray_executor
-ray_executor.connect(None)
+from fleet.running import ray_cluster
+ray_cluster.connect(None)
 import ray
 ray.get(ray.remote(lambda: 1).remote())
 mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
 found = [c.laddr.ip for p in mine for c in p.net_connections("inet") if c.status == "LISTEN"]
-ray_executor.disconnect()
+ray_cluster.disconnect()
 print(json.dumps(found))
 """
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("interrupt",), ("child", "passing"), ("doors",), ("units",), ("kernel",),
-    ("chance", "sketch"), ("model",), ("catalog",),
+    ("errors",), ("arrays",), ("interrupt",), ("child", "passing"), ("doors",), ("units",),
+    ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
     ("bench",), ("show",),
@@ -29,7 +30,8 @@ LAYERS = [
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {
-    "ray": ["running/ray_executor.py"], "onnxruntime": ["lab/networks/session.py"],
+    "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
+    "onnxruntime": ["lab/networks/session.py"],
     "matplotlib": ["show/figures.py", "show/style.py", "show/uses.py"],
 }  # fmt: skip
 
@@ -120,6 +122,71 @@ def test_modules_and_functions_are_short(path: Path) -> None:
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+MOST_PARAMETERS = 8
+MORE_PARAMETERS = {
+    **dict.fromkeys(["api.run", "cli/run.run", "study/door.run"], 18),  # what a user can say
+    **dict.fromkeys(["lab/scenes/" + name for name in (
+        "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",
+        "vehicle._wheels", "vehicle._lamps", "person._limb", "person.paint_limbs", "render.scene",
+        "render.__init__", "paint._put", "backdrop.trace",
+    )], 13),  # shapes and where they are
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_functions_take_few_arguments(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            own = [one for one in every if one.arg not in ("self", "cls")]
+            most = MORE_PARAMETERS.get(f"{module(path)}.{node.name}", MOST_PARAMETERS)
+            assert len(own) <= most, f"{node.name} takes {len(own)}"
+
+
+READ_BY_OTHERS = {
+    "__all__", "model_config", "_missing_",  # by Python and pydantic
+    "scenario_digest", "busiest_busy",  # with all fields of their class
+    "html", "latex",  # doors for pages and papers, kept beside those for terminals and tables
+}  # fmt: skip
+
+
+def declared(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names of functions, classes, constants and fields, those in classes too.
+
+    Functions that a decorator hands to somebody are taken to be used.
+    """
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+            yield from declared(node.body)
+        elif isinstance(node, ast.FunctionDef):
+            plain = {"kernel", "inlined", "property", "cached_property", "classmethod"}
+            if all(ast.unparse(d).split(".")[-1] in plain for d in node.decorator_list):
+                yield node.name
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.Assign):
+            names = [one for target in node.targets for one in ast.walk(target)]
+            if len(names) == len(node.targets):  # names of a row of constants stand for places
+                yield from (one.id for one in names if isinstance(one, ast.Name))
+
+
+def test_what_is_declared_is_used() -> None:
+    """Every name is read outside the tests: as a name, an attribute or in a short text."""
+    read: set[str] = set()
+    for folder in ("fleet", "scripts", "scenarios", "bench"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+                    read.add(node.id if isinstance(node, ast.Name) else node.attr)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    read |= set(re.findall(r"\w+", node.value)) if len(node.value) < 200 else set()
+    for path in SOURCES:
+        for name in declared(ast.parse(path.read_text()).body):
+            dunder = name.startswith("__") and name.endswith("__")
+            assert dunder or name in read | READ_BY_OTHERS, f"{module(path)}: {name}"
 
 
 def test_words_that_must_not_stand_in_the_tree() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.columns import frame_store, hop, order, serving
+from fleet.columns import frame_store, hop, order
+from fleet.columns.answers import Answers, send_back
 from fleet.columns.crossing import Hop
 from fleet.columns.frame_store import Store
 from fleet.columns.pools import Pools, Scaled
-from fleet.columns.serving import Answers
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
@@ -141,7 +141,7 @@ class Network:
 
     def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
         """Send results back to their sites; return those that go on upwards."""
-        done, on = serving.send_back(
+        done, on = send_back(
             self.store.columns, pools.advance(until_ns), self.answers, level == LEVELS - 1, until_ns
         )
         self.answered = frame_store.join([self.answered, done])

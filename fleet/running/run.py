@@ -126,9 +126,9 @@ def start(
         window_ns, span_ns = _lengths(plan, options, parts)
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
         return local, window_ns
-    from fleet.running import ray_executor
+    from fleet.running import ray_cluster, ray_executor
 
-    cpus = ray_executor.connect(options.ray_address).get("CPU", 1.0)
+    cpus = ray_cluster.connect(options.ray_address).get("CPU", 1.0)
     wanted = _shards(plan, options, _shards_for(plan, int(cpus)))
     parts = partition(plan, held or wanted)
     window_ns, span_ns = _lengths(plan, options, parts)

@@ -48,9 +48,9 @@ class Runner:
         trace: TracebackType | None,
     ) -> None:
         if self._leaves_ray:
-            from fleet.running import ray_executor
+            from fleet.running import ray_cluster
 
-            ray_executor.disconnect()
+            ray_cluster.disconnect()
         self._on_ray = self._leaves_ray = False
 
     def outcome(
@@ -90,8 +90,8 @@ class Runner:
     def _open(self) -> None:
         """Start or join Ray, if that is where it runs and this was not done before."""
         if self.options.runs_on is ExecutorKind.ray and not self._on_ray:
-            from fleet.running import ray_executor
+            from fleet.running import ray_cluster
 
-            self._leaves_ray = not ray_executor.connected()
-            ray_executor.connect(self.options.ray_address)
+            self._leaves_ray = not ray_cluster.connected()
+            ray_cluster.connect(self.options.ray_address)
             self._on_ray = True
