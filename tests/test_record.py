@@ -185,6 +185,8 @@ def test_placements_in_python_are_kept_by_their_text(tmp_path: Path) -> None:
     assert told["typed"] == {"file": None, "why": "it was typed in, or is not written in Python"}
     read = Record.load(tmp_path / "out")
     assert list(read.arms) == ["on_sensor", "cloud", *rules]
+    assert read.made["placements"] == told
+    assert read.made["fingerprint"] == first.summary["fingerprint"]
     again = fleet.run(tmp_path / "out", executor="local")
     assert list(again.arms) == ["on_sensor", "cloud"]
     for arm in again.arms:

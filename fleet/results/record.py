@@ -19,7 +19,7 @@ from fleet.scenario.load import Scenario
 from fleet.scenario.load import load as load_scenario
 
 SCHEMA = "fleet-summary/2"
-_FILES = ("summary.json", "replications.json", "scenario.yaml", *(
+_FILES = ("summary.json", "replications.json", "run.json", "scenario.yaml", *(
     f"{name}.parquet" for name in Tables._fields
 ))  # fmt: skip
 
@@ -36,7 +36,9 @@ class Record:
             empty, for what only engines know is not written.
         placements: by arm the text in which its placement is written, if that is a Python function
             (`fleet.results.inputs.source_of`).
-        read: its tables, of a record that was read from a folder.
+        made: of a record that was read from a folder, what its `run.json` says: when and by which
+            command it was made, of which files, with which versions.
+        read: likewise its tables.
         folder: where it is written; None: nowhere.
     """
 
@@ -45,6 +47,7 @@ class Record:
     numbers: Mapping[str, Sequence[Mapping[str, Any]]]
     outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
     placements: Mapping[str, str | None] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
     read: Tables | None = None
     folder: Path | None = None
 
@@ -67,7 +70,9 @@ class Record:
                 " scenario again with 'fleet run'"
             )
         try:
-            summary, numbers = (json.loads((path / n).read_text("utf-8")) for n in _FILES[:2])
+            summary, numbers, made = (
+                json.loads((path / name).read_text("utf-8")) for name in _FILES[:3]
+            )
             read = Tables(*(pq.read_table(path / f"{name}.parquet") for name in Tables._fields))
             schema = summary["schema"]
         except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
@@ -78,7 +83,7 @@ class Record:
                 " its scenario again with 'fleet run'"
             )
         scenario = load_scenario(path / "scenario.yaml")
-        return Record(scenario, summary, numbers, read=read, folder=path)
+        return Record(scenario, summary, numbers, made=made, read=read, folder=path)
 
     @cached_property
     def tables(self) -> Tables:
