@@ -19,7 +19,7 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("interrupt",), ("child", "passing"), ("doors",), ("units",), ("kernel",),
+    ("errors",), ("interrupt",), ("child", "passing"), ("doors", "paths"), ("units",), ("kernel",),
     ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),

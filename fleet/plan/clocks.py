@@ -9,12 +9,12 @@ import numpy as np
 
 from fleet.model import capture
 from fleet.plan.capture_times import CaptureTimes
+from fleet.plan.limits import check_period
 from fleet.plan.placing import Placed
 from fleet.plan.plan import Floats, Ints
 from fleet.plan.timetable import period
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
-from fleet.scenario.strict_yaml import Keys
 
 
 def clock_table(
@@ -39,7 +39,7 @@ def clock_table(
         num, den = period(rates[s])
         lowered = not isinstance(spec.capture, Capture) and rates[s] != spec.rate
         keys = ("arms",) if lowered else ("sensors", sensor.group, "rate")
-        _check_range(scenario, keys, num, den)
+        check_period(scenario, keys, (num, den))
         table[s, [capture.NUM, capture.DEN]] = num, den
         if isinstance(spec.capture, Capture):
             table[s, capture.KIND] = capture.TRACE
@@ -50,13 +50,3 @@ def clock_table(
         else:
             table[s, capture.ANCHOR] = capture.anchor_ns(phase[s], num, den)
     return table
-
-
-def _check_range(scenario: Scenario, keys: Keys, num: int, den: int) -> None:
-    """Refuse a rate whose frame times would leave 64 bits before the end of the run."""
-    end_ns = scenario.model.duration
-    if end_ns * den + num >= 2**62:
-        raise scenario.error(
-            keys,
-            f"the period {num}/{den} ns is too fine for a run of this length; round the rate",
-        )

@@ -9,12 +9,13 @@ import numpy as np
 
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
-from fleet.model.link import service_ns
 from fleet.plan import equipment, timetable
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
+from fleet.plan.limits import check_period
 from fleet.plan.plan import Ints
-from fleet.plan.rollout import Request, Spans, rollout_table, written_in
+from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
+from fleet.plan.timetable import lower
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.strict_yaml import Keys
@@ -63,6 +64,8 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Events:
             )
         found = timetable.targets(draft.scenario, event, keys, draft.placed, net)
         if event.kind == "profile":
+            for rate in {lower(event.rate, most[s]) for s in found} if event.rate else ():
+                check_period(draft.scenario, (*keys, "rate"), timetable.period(rate))
             rows += [
                 row for at in moments for row in timetable.profile_rows(event, at, found, most)
             ]
@@ -181,7 +184,7 @@ def _requests(
         firmware_bit = read.data_bit("models", model, "firmware")
 
         def write_ns(parameter: str, device: str = old.device, bits: int = firmware_bit) -> int:
-            return service_ns(bits, read.rate_bps("sensors", device, parameter))
+            return sending_ns(bits, read.rate_bps("sensors", device, parameter))
 
         out.append(
             Request(

@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
+from fleet.plan.limits import share_of
 from fleet.plan.network import Network
 from fleet.plan.placing import Placed
 from fleet.plan.plan import (
@@ -153,8 +154,7 @@ def profile_rows(
             num, den = period(lower(event.rate, most[i]))
             rows.append((at_ns, RATE, i, num, den))
         if event.demand is not None:
-            share = Fraction(event.demand)
-            rows.append((at_ns, DEMAND, i, share.numerator, share.denominator))
+            rows.append((at_ns, DEMAND, i, *share_of(Fraction(event.demand))))
     return rows
 
 
