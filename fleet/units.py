@@ -16,6 +16,9 @@ from fleet.errors import InputError
 LARGEST = 2**62
 """The largest canonical number, half of what a signed 64-bit integer can hold."""
 
+_WRITTEN_OUT = 15
+"""Digits from which on a frame rate is a fraction that was written out; floats have 15 to 17."""
+
 _MAX_LENGTH, _MAX_EXPONENT, _MAX_BARE_BITS = 100, 99, 400
 
 
@@ -238,8 +241,20 @@ def energy_nj_per_bit(text: object) -> Fraction:
 
 
 def frame_rate(text: object) -> Fraction:
-    """Read a frame rate such as `1 frame/min` in frames/s, exactly; raises `InputError`."""
-    return Fraction(parse(text, Dimension.FRAME_RATE))
+    """Read a frame rate such as `1 frame/min` in frames/s, exactly; raises `InputError`.
+
+    One of 15 digits or more is a fraction that somebody has written out, such as 30000/1001 fps as
+    `29.97002997002997 fps`: the simplest that has these digits, but for the last of a float.
+    """
+    rate = Fraction(parse(text, Dimension.FRAME_RATE))
+    match = _QUANTITY.fullmatch(str(text).strip())
+    assert match is not None  # it has been read
+    digits = re.sub(r"[eE].*|\.", "", match[2]).lstrip("0")
+    if len(digits) < _WRITTEN_OUT or not rate:
+        return rate
+    off = rate * max(Fraction(1, 2 * int(digits)), Fraction(1, 2**51))
+    near = (rate.limit_denominator(10**power) for power in range(len(digits)))
+    return next((one for one in near if abs(one - rate) <= off), rate)
 
 
 def people_per_h(text: object) -> Fraction:
@@ -284,3 +299,13 @@ def _format(value: int, scales: dict[str, Fraction], units: str, digits: int | N
 def format_time_ns(value: int, digits: int | None = None) -> str:
     """Write a time in ns for people: exactly, or rounded to `digits` significant digits."""
     return _format(value, _TIME, "d h min s ms us ns", digits)
+
+
+def format_data_bit(value: int, digits: int | None = None) -> str:
+    """Write data in bit for people: exactly, or rounded to `digits` significant digits."""
+    return _format(value, _DATA, "TiB TB GiB GB MiB MB KiB kB B bit", digits)
+
+
+def format_rate_bps(value: int, digits: int | None = None) -> str:
+    """Write a rate in bit/s for people: exactly, or rounded to `digits` significant digits."""
+    return _format(value, _RATE, "Tbit/s Gbit/s Mbit/s kbit/s bit/s", digits)

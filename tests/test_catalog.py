@@ -682,12 +682,17 @@ def test_files_as_spreadsheets_write_them_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stem", "row", "message"),
     [
-        ("links", "lte,rate,0,Mbit/s", "lte rate: must be above zero"),
-        ("codecs", "h264-crf28,gop,0,count", "h264-crf28 gop: must be above zero"),
-        ("sensors", "imx500,dsp_clock,0,MHz", "imx500 dsp_clock: must be above zero"),
-        ("links", "lte,loss,1.5,1", "lte loss: 1.5 is above 1, the most that it can be"),
+        ("links", "lte,rate,0,Mbit/s", "lte rate: 0 Mbit/s must be above zero, 1 bit/s at least"),
+        ("links", "lte,rate,0.5,bit/s", "lte rate: '0.5 bit/s' is too fine"),
+        ("codecs", "h264-crf28,gop,0,count", "h264-crf28 gop: 0 must be above zero, 1 at least"),
+        ("sensors", "imx500,dsp_clock,0,MHz", "imx500 dsp_clock: 0 must be above zero"),
+        ("links", "lte,loss,0.6,1", "lte loss: 0.6 is above 0.5, the most that it can be"),
+        ("links", "lte,loss,60,%", "lte loss: 60 % is above 0.5, the most that it can be"),
+        ("links", "lte,tail,2000,d", "lte tail: 2000 d is above 1000 d, the most that it can be"),
+        ("apps", "watch,dwell,1,us", "watch dwell: 1 us is below 1 ms, the least that it can be"),
         ("cameras", "ip-camera-1080p,noise_kept,2,1", "noise_kept: 2 is above 1, the most that"),
-        ("servers", "t4,decoders,1e12,count", "is above 10000, the most that it can be"),
+        ("servers", "t4,decoders,1e9,count", "is above 10000, the most that it can be"),
+        ("models", "yolo11m,t4_batch_base,25,h", "25 h is above 1 d, the most that it can be"),
     ],
 )
 def test_numbers_beyond_sense_are_refused(

@@ -20,7 +20,7 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("arrays",), ("interrupt",), ("child", "passing"), ("doors",), ("units",),
+    ("errors",), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"), ("units",),
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),

@@ -224,6 +224,11 @@ FORMATS = [
     (units.format_time_ns, 86400 * 10**9, "1 d"),
     (units.format_time_ns, 3600 * 10**9 + 1, "3600.000000001 s"),
     (units.format_time_ns, -5000, "-5 us"),
+    (units.format_data_bit, 8 * 2**20 * 8, "8 MiB"),
+    (units.format_data_bit, 24_000, "3 kB"),
+    (units.format_data_bit, 16_000 * 8, "16 kB"),
+    (units.format_data_bit, 1001, "1001 bit"),
+    (units.format_rate_bps, 20_000_000, "20 Mbit/s"),
 ]
 
 
@@ -250,6 +255,8 @@ def test_format_rounds_only_when_asked(value, digits, expected):
     ("write", "read"),
     [
         (units.format_time_ns, units.time_ns),
+        (units.format_data_bit, units.data_bit),
+        (units.format_rate_bps, units.rate_bps),
     ],
 )
 @given(

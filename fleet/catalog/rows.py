@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 
 import fleet.units as units
+from fleet.catalog.ranges import outside
 from fleet.errors import InputError
 
 CONFIDENCES = ("measured", "vendor", "derived", "estimate")
@@ -57,16 +58,6 @@ _FREE = re.compile(
     r".+_batch_(base|per_frame|hold)|(width|height|readout|frame_rate_max)_[a-z0-9]+"
     r"|[ip]_pixel_exponent|size_law|service_law"
 )
-
-_ABOVE_ZERO = {
-    "dsp_bandwidth", "dsp_clock", "dsp_efficiency", "dwell", "gop", "lifetime", "mac_units", "rate",
-    "reference_height", "reference_width", "resize_bandwidth", "segment",
-}  # fmt: skip
-_AT_MOST = {
-    "crop_share": 1, "decoders": 10_000, "loss": 1, "noise_kept": 1, "rate_exponent": 4,
-    "static_share": 1,
-}  # fmt: skip
-"""Numbers by which something is divided, and those that are shares or counts of things."""
 
 
 def read(
@@ -184,18 +175,16 @@ def _check_number(row: Row, where: str) -> None:
         raise InputError(
             f"{where}: low <= value <= high does not hold: {row.low} {row.value} {row.high}"
         )
-    if row.parameter in _ABOVE_ZERO and not value:
-        raise InputError(f"{where}: must be above zero")
-    most = _AT_MOST.get(row.parameter)
-    if most is not None and value > most:
-        raise InputError(f"{where}: {row.value} is above {most}, the most that it can be")
     dimension = _dimension(row.unit, where)
     unit = "" if row.unit in PLAIN_UNITS else f" {row.unit}"
     for text in dict.fromkeys(filter(None, (row.value, row.low, row.high))):
         try:
-            units.parse(text + unit, dimension)
+            number = units.parse(text + unit, dimension)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
+        problem = outside(number, row.parameter, dimension)
+        if problem is not None:
+            raise InputError(f"{where}: {text}{unit} {problem}")
 
 
 def _number(text: str, where: str) -> Fraction:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fleet import doors
+from fleet import doors, paths
+from fleet.errors import InputError
 
 
 def bench(
@@ -23,12 +24,17 @@ def bench(
     from fleet.show.console import console
     from fleet.show.progress import progress_bar
 
+    if output is not None:
+        paths.check_name(output)
     with progress_bar() as progress:
         report = Bench(size, progress).run()
     text = doors.json_text(report.as_data())
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text + "\n")
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(text + "\n")
+        except OSError as error:
+            raise InputError(f"-o '{output}': cannot be written: {error.strerror}") from None
     if as_json:
         typer.echo(text)
         return

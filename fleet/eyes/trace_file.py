@@ -33,11 +33,48 @@ def read(path: Path) -> pa.Table:
     Raises:
         InputError: the file is none; says what is missing.
     """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: cannot be read as a trace: {error}") from None
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
+    names = columns_of(path)
+    missing = [name for name in SCHEMA.names if name not in names]
     if missing:
         raise InputError(f"{path}: not a trace: no column {', '.join(missing)}; see fleet trace")
-    return table.select(SCHEMA.names).cast(SCHEMA)
+    return read_as(path, SCHEMA)
+
+
+def columns_of(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file.
+
+    Raises:
+        InputError: it is none, or a column stands twice.
+    """
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{path}: cannot be read as a trace: {_line(error)}; trace it anew"
+        ) from None
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}: has column {', '.join(twice)} more than once; keep one")
+    return names
+
+
+def read_as(path: Path, schema: pa.Schema) -> pa.Table:
+    """Return the columns of a schema from a Parquet file.
+
+    Raises:
+        InputError: they cannot be read, or hold something else.
+    """
+    try:
+        return pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{path}: is no trace as fleet writes it: {_line(error)}; trace it anew"
+        ) from None
+
+
+_UNREADABLE = (OSError, pa.ArrowException, LookupError, ValueError, TypeError)
+"""What Arrow raises at files and columns that are not as they should be."""
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -5,13 +5,14 @@ A file is a trace as `fleet trace` writes it, or a table that was made compact b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from fleet import paths
 from fleet.errors import InputError
 from fleet.eyes import trace_file
 from fleet.eyes.clip import LIGHTS, VIEWS
@@ -25,9 +26,9 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         InputError: there are none.
     """
-    found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    found = sorted(path.glob("*.parquet")) if paths.is_dir(path) else [path]
     for file in found or [path / "*.parquet"]:
-        if not file.is_file():
+        if not paths.is_file(file):
             raise InputError(f"traces {file}: there is no such file; write it with fleet trace -o")
     return [file.resolve() for file in found]
 
@@ -52,10 +53,10 @@ def joined(files: Sequence[Path]) -> pa.Table:
 def _read(file: Path) -> pa.Table:
     """Return a trace or a compact table, whose words are known and that has no gaps."""
     try:
-        ready = pq.read_schema(file).names == SCHEMA.names
-        table = pq.read_table(file).cast(SCHEMA) if ready else trace_file.read(file)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"traces {file}: cannot be read: {_line(error)}") from None
+        ready = trace_file.columns_of(file) == SCHEMA.names
+        table = trace_file.read_as(file, SCHEMA) if ready else trace_file.read(file)
+    except InputError as error:
+        raise InputError(f"traces {error}") from None
     if not ready and table["true_positives"].null_count:
         raise InputError(
             f"traces {file}: nobody knows what is truly in its clip, so it cannot be replayed;"
@@ -70,9 +71,36 @@ def _read(file: Path) -> pa.Table:
             raise InputError(
                 f"traces {file}: {name} '{min(other)}' is not one of {', '.join(known)}"
             )
+    _check_numbers(file, table, _RANGES if ready else _TRACE_RANGES)
     if ready and not all(_sorted(rows) for _, rows in groups(table, WORDS[:3])):
         raise InputError(f"traces {file}: rows are not in order of light and objects; sort them")
     return table
+
+
+_MOST_BYTES = 100_000_000
+_RANGES = {
+    **dict.fromkeys(("objects", "wanted", "true_positives", "false_positives"), (0, 10_000)),
+    **dict.fromkeys(("message_bytes", "roi_bytes"), (0, _MOST_BYTES)),
+    **dict.fromkeys(("i_ppm", "p_ppm"), (-1_000_000, 4_000_000)),
+}
+_TRACE_RANGES = {
+    **dict.fromkeys(("present", *trace_file.COUNTS, "true_positives", "false_positives"),
+                    (0, 10_000)),
+    **dict.fromkeys(("message_bytes", "roi_bytes"), (0, _MOST_BYTES)),
+    "frame": (0, 2**31 - 1), "frame_bytes": (1, _MOST_BYTES),
+}  # fmt: skip
+"""What numbers of a table that was made compact, and of a whole trace, can be."""
+
+
+def _check_numbers(file: Path, table: pa.Table, ranges: Mapping[str, tuple[int, int]]) -> None:
+    for name, (least, most) in ranges.items():
+        found = pc.min_max(table[name]).as_py()
+        for value in found.values():
+            if value is not None and not least <= value <= most:
+                raise InputError(
+                    f"traces {file}: {name} is {value:,} in a row, and can be {least:,} to"
+                    f" {most:,}; trace it anew"
+                )
 
 
 def _sorted(rows: pa.Table) -> bool:
@@ -93,7 +121,3 @@ def _check_once(tables: dict[Path, pa.Table], names: tuple[str, ...]) -> None:
                     f" {seen[key].name} too; keep one of them"
                 )
             seen[key] = file
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -9,10 +9,9 @@ from fleet.chance import uniforms
 from fleet.model import capture
 from fleet.model.capture import Clocks
 from fleet.plan.draft import Draft
+from fleet.plan.limits import check_period
 from fleet.plan.rates import period
-from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
-from fleet.scenario.strict_yaml import Keys as Place
 
 
 def clock_table(draft: Draft, phase: Floats) -> Clocks:
@@ -32,7 +31,7 @@ def clock_table(draft: Draft, phase: Floats) -> Clocks:
         num, den = period(rate)
         lowered = not isinstance(spec.capture, Capture) and rate != spec.rate
         keys = ("arms",) if lowered else ("sensors", group, "rate")
-        _check_range(scenario, keys, num, den)
+        check_period(scenario, keys, (num, den))
         table.num[mine], table.den[mine] = num, den
         if isinstance(spec.capture, Capture):
             table.kind[mine] = capture.TRACE
@@ -55,13 +54,3 @@ def phases(draft: Draft, keys: Keys) -> Floats:
         elif spec.phase == "staggered":
             phase[mine] = np.arange(len(mine)) / max(1, len(mine))
     return phase
-
-
-def _check_range(scenario: Scenario, keys: Place, num: int, den: int) -> None:
-    """Refuse a rate whose frame times would leave 64 bits before the end of the run."""
-    end_ns = scenario.model.duration
-    if end_ns * den + num >= 2**62:
-        raise scenario.error(
-            keys,
-            f"the period {num}/{den} ns is too fine for a run of this length; round the rate",
-        )

@@ -11,7 +11,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.camera import wire_bits
-from fleet.plan import equipment
+from fleet.plan import equipment, limits
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
@@ -144,13 +144,17 @@ def _check_buffers(draft: Draft, setup: Setup, group: str) -> None:
     largest = max(row[name] for name in BYTES_BY_LIGHT) + row["pixels_base"] + message
     overhead = [int(row[f]) for f in ("per_message", "segment", "per_segment")]
     bits = wire_bits(int(largest), *overhead)
+    most = wire_bits(limits.most_bytes(row, largest), *overhead)
     for c in draft.net.paths[group]:
         kind = draft.net.classes[c]
+        tries = kind.retries + 1 if kind.loss_ppb else 1
+        whose = f"'{group}' ({setup.name})"
+        limits.check_frame(draft.scenario, kind.name, most, tries, whose)
         if bits > kind.buffer_bit and kind.name in draft.scenario.model.links:
             raise draft.scenario.error(
                 ("links", kind.name),
                 f"its buffer of {kind.buffer_bit // 8:,} B never holds a frame of {bits // 8:,} B"
-                f" from '{group}' ({setup.name}); give it a larger 'buffer'",
+                f" from {whose}; give it a larger 'buffer'",
             )
 
 

@@ -13,6 +13,7 @@ from fleet.model.camera import wire_bits
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS
 from fleet.plan import dsp, pictures, video
+from fleet.plan.limits import check_times
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.publish import parse_publish
 from fleet.scenario.schema import Equipment
@@ -103,8 +104,11 @@ def build(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, 
     mode = _mode(scenario, reader, equipment, keys) if kind == "sensors" else ""
     _check_rate(scenario, reader, kind, device, mode, keys, use.fastest)
     if kind == "sensors" and equipment.infer is None:
-        return _ai_sensor(scenario, reader, equipment, keys, mode, use)
-    return _camera(scenario, reader, equipment, keys, kind, mode, use)
+        setup = _ai_sensor(scenario, reader, equipment, keys, mode, use)
+    else:
+        setup = _camera(scenario, reader, equipment, keys, kind, mode, use)
+    check_times(scenario, keys, setup.name, setup.row)
+    return setup
 
 
 def _mode(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
-from fleet.model.link import service_ns
 from fleet.plan import equipment, timetable
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Control
-from fleet.plan.rollout import Request, Spans, rollout_table, written_in
+from fleet.plan.limits import check_period
+from fleet.plan.rates import lower, period
+from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.strict_yaml import Keys
@@ -54,6 +56,8 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
             )
         found = timetable.targets(draft.scenario, event, keys, draft.roster, net)
         if event.kind == "profile":
+            for rate in _rates(draft, event, found):
+                check_period(draft.scenario, (*keys, "rate"), period(rate))
             rows += [
                 row for at in moments for row in timetable.profile_rows(event, at, found, draft)
             ]
@@ -71,6 +75,14 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
         rollout_table(written),
         model.duration,
     )
+
+
+def _rates(draft: Draft, event: Event, found: Sequence[int]) -> set[Fraction]:
+    """Return the frame rates that an event gives to some sensors."""
+    if event.rate is None:
+        return set()
+    setups = [draft.setups[k] for k in np.unique(draft.setup_of[list(found)])]
+    return {lower(event.rate, setup.equipment.rate) for setup in setups}
 
 
 MAX_REPEATS = 10_000
@@ -172,7 +184,7 @@ def _requests(
         firmware_bit = read.data_bit("models", model, "firmware")
 
         def write_ns(parameter: str, device: str = old.device, bits: int = firmware_bit) -> int:
-            return service_ns(bits, read.rate_bps("sensors", device, parameter))
+            return sending_ns(bits, read.rate_bps("sensors", device, parameter))
 
         out.append(
             Request(

@@ -13,6 +13,7 @@ from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LinkTable
+from fleet.plan.limits import check_buffer
 from fleet.plan.plant import Radio
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
@@ -301,6 +302,9 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
             ("links", name, "throttled_rate"),
             f"{spec.throttled_rate} bit/s is above the rate of {rate_bps} bit/s; lower it",
         )
+    buffer_bit = own(spec.buffer, reader.data_bit, "buffer")
+    for slowest_bps in (rate_bps, spec.throttled_rate or 0):
+        check_buffer(scenario, name, buffer_bit, slowest_bps)
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     cap = spec.cap or 0
     return LinkClass(
@@ -310,7 +314,7 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         rate_bps=rate_bps,
         downlink_rate_bps=own(spec.downlink_rate, reader.rate_bps, "downlink_rate"),
         propagation_ns=own(spec.propagation, reader.time_ns, "propagation"),
-        buffer_bit=own(spec.buffer, reader.data_bit, "buffer"),
+        buffer_bit=buffer_bit,
         air_bps=0,
         cap_bits=max(1, int(cap * (1 - spec.cap_used))) if cap else 0,
         throttled_bps=spec.throttled_rate or 0,

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fleet.model.capture import NEVER_NS
 from fleet.model.events import MODEL_WRITE, Rollout
 from fleet.model.frames import LEVELS
-from fleet.model.link import service_ns
 from fleet.plan.network import Network
 
 Spans = Sequence[tuple[int, int]]
@@ -64,6 +64,11 @@ class Written:
     down_bits: int
     arrived_ns: int
     attempts: tuple[tuple[int, int], ...]
+
+
+def sending_ns(bits: int, rate_bps: int) -> int:
+    """Return how long sending takes, as `link.service_ns`, but of any number of bits; ns."""
+    return max(1, bits * 1_000_000_000 // rate_bps)
 
 
 def finish_ns(start_ns: int, work_ns: int, down: Spans) -> int:
@@ -116,9 +121,9 @@ def arrivals_ns(
             kind = network.classes[network.class_of[link]]
             if kind.downlink_rate_bps == 0:
                 continue
-            sending_ns = service_ns(bits[i], kind.downlink_rate_bps)
+            takes_ns = sending_ns(bits[i], kind.downlink_rate_bps)
             start = max(clock[i], free.get(link, 0))
-            free[link] = finish_ns(start, sending_ns, down.get(link, ()))
+            free[link] = finish_ns(start, takes_ns, down.get(link, ()))
             clock[i] = free[link] + kind.propagation_ns
     return clock
 
@@ -168,10 +173,13 @@ def blind_rows(written: Sequence[Written]) -> list[tuple[int, int, int, int, int
 
 
 def rollout_table(written: Sequence[Written]) -> Rollout:
-    """Return the table of model rewrites; shape (rewrites,)."""
+    """Return the table of model rewrites; shape (rewrites,).
+
+    What comes after every end of a run comes at `NEVER_NS`.
+    """
     rows = [
-        (w.request.at_ns, w.request.sensor, w.arrived_ns, w.attempts[0][0], w.attempts[-1][1],
-         w.down_bits)
+        (w.request.at_ns, w.request.sensor, min(w.arrived_ns, NEVER_NS),
+         min(w.attempts[0][0], NEVER_NS), min(w.attempts[-1][1], NEVER_NS), w.down_bits)
         for w in written
     ]  # fmt: skip
     return Rollout.of(rows)

@@ -15,6 +15,7 @@ import numpy as np
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
 from fleet.model.events import DEMAND, HOUR, LINK_DOWN, RATE, SENSOR_DOWN, Timetable
 from fleet.plan.draft import Draft
+from fleet.plan.limits import share_of
 from fleet.plan.network import Network
 from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Spans, Written, blind_rows
@@ -144,8 +145,7 @@ def profile_rows(event: Event, at_ns: int, found: Iterable[int], draft: Draft) -
             num, den = period(lower(event.rate, draft.setup(i).equipment.rate))
             rows.append((at_ns, RATE, i, num, den))
         if event.demand is not None:
-            share = Fraction(event.demand)
-            rows.append((at_ns, DEMAND, i, share.numerator, share.denominator))
+            rows.append((at_ns, DEMAND, i, *share_of(Fraction(event.demand))))
     return rows
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from fleet import paths
 from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.interrupt import check, whole
@@ -64,7 +65,8 @@ def check_place(path: Path, scenario: str | None = None) -> None:
     """
     if not path.name:
         raise InputError(f"'{path}' is no name for a result folder; choose another place")
-    if not path.exists():
+    paths.check_name(path)
+    if not paths.exists(path):
         return
     if not (path / "summary.json").is_file():
         raise InputError(f"'{path}' is there and is not a result folder; choose another place")
@@ -78,7 +80,8 @@ def check_frames_place(path: Path, scenario: str | None = None) -> None:
     Raises:
         InputError: it is no folder, or has frames that are not the scenario's.
     """
-    if path.exists() and not path.is_dir():
+    paths.check_name(path)
+    if paths.exists(path) and not path.is_dir():
         raise InputError(f"--frames '{path}' is there and is not a folder; choose another place")
     if scenario is None:
         return

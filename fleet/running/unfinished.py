@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from fleet import paths
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
@@ -142,7 +143,7 @@ class Unfinished:
             raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
 
     def _make_room(self) -> None:
-        if not self.path.exists():
+        if not paths.exists(self.path):
             return
         if not (self.path / "run.json").is_file():
             raise InputError(f"'{self.path}' is there and is no unfinished run; move it away")

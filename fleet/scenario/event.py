@@ -5,7 +5,17 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from fleet.errors import InputError
-from fleet.scenario.quantities import Count, FrameRate, Model, Moment, Name, Share, Target, TimeNs
+from fleet.scenario.quantities import (
+    Count,
+    FrameRate,
+    Model,
+    Moment,
+    Name,
+    Share,
+    SpanNs,
+    Target,
+    TimeNs,
+)
 
 
 class Event(Model):
@@ -18,12 +28,12 @@ class Event(Model):
     """
 
     at: Moment | None = None
-    every: TimeNs | None = None
+    every: SpanNs | None = None
     waves: Count = 1
     wave_every: TimeNs | None = None
     cell: Name | None = None
     lasts: TimeNs | None = None
-    mtbf: TimeNs | None = None
+    mtbf: SpanNs | None = None
     mttr: TimeNs | None = None
     outage: Target | None = None
     crash: Target | None = None

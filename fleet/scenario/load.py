@@ -6,13 +6,14 @@ import difflib
 import hashlib
 import json
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from fleet import paths
 from fleet.errors import InputError
 from fleet.scenario import strict_yaml
 from fleet.scenario.override import dotted, named_by, replaced
@@ -62,7 +63,7 @@ class Scenario:
             InputError: the file is missing or outside the scenario's folder.
         """
         path = self.path(name, *keys)
-        if not _is(path.is_file):
+        if not paths.is_file(path):
             raise self.error(keys, f"file '{name}' not found beside the scenario")
         return path
 
@@ -73,7 +74,7 @@ class Scenario:
             InputError: the folder is missing, or it or a file is outside the scenario's folder.
         """
         folder = self.path(name, *keys)
-        if not _is(folder.is_dir):
+        if not paths.is_dir(folder):
             raise self.error(keys, f"folder '{name}' not found beside the scenario")
         found = [file for file in folder.iterdir() if file.suffix.lower() in ends]
         for file in found:
@@ -110,7 +111,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
         InputError: the file or an override cannot be used.
     """
     file = Path(path)
-    file = file / "scenario.yaml" if file.is_dir() else file
+    file = file / "scenario.yaml" if paths.is_dir(file) else file
     return _checked(strict_yaml.load(file), overrides)
 
 
@@ -143,14 +144,6 @@ def _place(document: Document, keys: Keys, overrides: Sequence[str]) -> str:
     if override is not None:
         return f"--set {override}: {place}"
     return f"{document.path}:{document.line_of(keys)} {place}"
-
-
-def _is(kind: Callable[[], bool]) -> bool:
-    """Return whether a path is of a kind; one that no file can have is of none."""
-    try:
-        return kind()
-    except OSError:
-        return False
 
 
 def _input_error(

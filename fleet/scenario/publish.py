@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-import fleet.units as units
 from fleet.errors import InputError
+from fleet.scenario.quantities import interval_ns
 
 _PUBLISH = re.compile(
     r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
@@ -31,8 +31,8 @@ def parse_publish(text: str) -> tuple[int, int, bool]:
     if match["all"]:
         return 1, 0, False
     if match["change"]:
-        return 0, units.time_ns(match["silence"]) if match["silence"] else 0, True
-    count, interval_ns = (int(match["n"]), 0) if match["n"] else (0, units.time_ns(match["time"]))
-    if count == 0 and interval_ns == 0:
+        return 0, interval_ns(match["silence"]) if match["silence"] else 0, True
+    count, every_ns = (int(match["n"]), 0) if match["n"] else (0, interval_ns(match["time"]))
+    if count == 0 and every_ns == 0:
         raise InputError(f"{text!r}: publish at least every 1 inferences or every 1 ns")
-    return count, interval_ns, False
+    return count, every_ns, False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -21,42 +21,94 @@ import fleet.units as units
 from fleet.errors import InputError
 
 
-def _quantity(parse: Callable[[object], Any], example: str, *, positive: bool = True) -> Any:
-    """Return pydantic metadata for a string with a unit."""
+class Quantity(NamedTuple):
+    """A kind of quantity that a scenario states.
 
-    def read(value: object) -> Any:
+    Attributes:
+        parse: reads it.
+        example: one, with its unit.
+        least: the least that it may be; where that is nothing, it needs no unit.
+        most: the most that it may be.
+    """
+
+    parse: Callable[[object], Any]
+    example: str
+    least: str
+    most: str
+
+    def read(self, value: object) -> Any:
+        """Return the number that a value states, in its canonical unit.
+
+        Raises:
+            InputError: it states none, or one that is too small or too large.
+        """
+        least, most = self.parse(self.least), self.parse(self.most)
         nothing = value in (0, "0") and not isinstance(value, bool)
-        number = 0 if nothing and not positive else parse(value)  # nothing needs no unit
-        if positive and number <= 0:
-            raise InputError(f"{value!r} must be more than zero, such as '{example}'")
+        number = 0 if nothing and not least else self.parse(value)
+        if number < least:
+            raise InputError(
+                f"{value!r} must be more than zero, such as '{self.example}'"
+                if not number
+                else f"{value!r} is below {self.least}, the least that it may be"
+            )
+        if number > most:
+            raise InputError(f"{value!r} is above {self.most}, the most that it may be")
         return number
 
-    schema = {"type": "string", "examples": [example], "description": f"such as '{example}'"}
-    return BeforeValidator(read), WithJsonSchema(schema)
+    @property
+    def schema(self) -> WithJsonSchema:
+        """Return what the JSON Schema of scenarios says of it."""
+        told = f"such as '{self.example}', from {self.least} to {self.most}"
+        return WithJsonSchema({"type": "string", "examples": [self.example], "description": told})
 
 
-_time, _time_schema = _quantity(units.time_ns, "10 s")
-_time0, _time0_schema = _quantity(units.time_ns, "10 s", positive=False)
-_data, _data_schema = _quantity(units.data_bit, "2 MB")
-_rate, _rate_schema = _quantity(units.rate_bps, "20 Mbit/s")
-_fps, _fps_schema = _quantity(units.frame_rate, "30 fps")
-_share, _share_schema = _quantity(units.fraction, "5 %")
-_share0, _share0_schema = _quantity(units.fraction, "5 %", positive=False)
+LONGEST, LIFETIME = "1000 d", "36500 d"
+"""The longest time of anything that happens, and of a run."""
 
-TimeNs = Annotated[int, _time, _time_schema]
-OffsetNs = Annotated[int, _time0, _time0_schema]
-DataBit = Annotated[int, _data, _data_schema]
-RateBps = Annotated[int, _rate, _rate_schema]
-FrameRate = Annotated[Any, _fps, _fps_schema]
-Share = Annotated[Any, _share, _share_schema]
-ShareOrNone = Annotated[Any, _share0, _share0_schema]
+_TIME = Quantity(units.time_ns, "10 s", "1 ns", LONGEST)
+_OFFSET = _TIME._replace(least="0 ns")
+_SPAN = _TIME._replace(most=LIFETIME)
+_SPAN0 = _SPAN._replace(least="0 ns")
+_EPOCH = _OFFSET._replace(most=f"{units.LARGEST} ns")
+_DATA = Quantity(units.data_bit, "2 MB", "1 bit", "1000 TB")
+_RATE = Quantity(units.rate_bps, "20 Mbit/s", "1 bit/s", "1000 Tbit/s")
+_FPS = Quantity(units.frame_rate, "30 fps", "0.001 frame/d", "1000000 fps")
+_SHARE = Quantity(units.fraction, "5 %", "1 ppm", "100000 %")
+_SHARE0 = _SHARE._replace(least="0")
+
+
+def interval_ns(value: object) -> int:
+    """Read a time of something that happens, or none; ns.
+
+    Raises:
+        InputError: it is none, or too long.
+    """
+    return int(_OFFSET.read(value))
+
+
+TimeNs = Annotated[int, BeforeValidator(_TIME.read), _TIME.schema]
+SpanNs = Annotated[int, BeforeValidator(_SPAN.read), _SPAN.schema]
+SpanOrNone = Annotated[int, BeforeValidator(_SPAN0.read), _SPAN0.schema]
+OffsetNs = Annotated[int, BeforeValidator(_OFFSET.read), _OFFSET.schema]
+EpochNs = Annotated[int, BeforeValidator(_EPOCH.read), _EPOCH.schema]
+DataBit = Annotated[int, BeforeValidator(_DATA.read), _DATA.schema]
+RateBps = Annotated[int, BeforeValidator(_RATE.read), _RATE.schema]
+FrameRate = Annotated[Any, BeforeValidator(_FPS.read), _FPS.schema]
+Share = Annotated[Any, BeforeValidator(_SHARE.read), _SHARE.schema]
+ShareOrNone = Annotated[Any, BeforeValidator(_SHARE0.read), _SHARE0.schema]
+
+
+_YEARS = (1900, 2200)
+"""The years in which a run may begin; calendars end some centuries later."""
 
 
 def _dated(text: str) -> str:
     try:
-        dt.datetime.fromisoformat(text)
+        year = dt.datetime.fromisoformat(text).year
     except ValueError as error:
         raise InputError(f"{text!r}: {error}; write a moment that there is") from None
+    if not _YEARS[0] <= year <= _YEARS[1]:
+        raise InputError(f"{text!r} is not in the years {_YEARS[0]} to {_YEARS[1]}")
     return text
 
 
@@ -81,7 +133,7 @@ def _moment(value: object) -> int | dt.time:
             return dt.time.fromisoformat(value)
         except ValueError:
             raise InputError(f"{value!r} is not a time of day; write such as '18:30'") from None
-    return units.time_ns(value)
+    return int(_SPAN0.read(value))
 
 
 _CLOCK = re.compile(r"^\d{2}:\d{2}$")

@@ -19,6 +19,7 @@ from fleet.scenario.publish import parse_publish
 from fleet.scenario.quantities import (
     Count,
     DataBit,
+    EpochNs,
     FrameRate,
     Model,
     Name,
@@ -26,6 +27,8 @@ from fleet.scenario.quantities import (
     RateBps,
     Share,
     ShareOrNone,
+    SpanNs,
+    SpanOrNone,
     Start,
     Target,
     TimeNs,
@@ -76,7 +79,7 @@ class TraceCapture(Model):
     file: str
     column: str
     sensor: str | None = None
-    offset: OffsetNs = 0
+    offset: EpochNs = 0
 
 
 class Capture(Model):
@@ -278,7 +281,7 @@ class Claim(Model):
     """What somebody says the baseline's power is, over that of another arm; drawn, not used."""
 
     text: Annotated[str, StringConstraints(max_length=80)]
-    ratio: Annotated[float, Field(gt=0)]
+    ratio: Annotated[float, Field(ge=1e-6, le=1e6)]
 
 
 class ScenarioModel(Model):
@@ -288,8 +291,8 @@ class ScenarioModel(Model):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
     start: Start
-    duration: TimeNs
-    warm_up: OffsetNs = 0
+    duration: SpanNs
+    warm_up: SpanOrNone = 0
     timezone: Target | None = None
     place: Place | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
@@ -301,7 +304,7 @@ class ScenarioModel(Model):
     network_energy: Literal["marginal", "average", "convention"] = "average"
     grid: Name | None = None
     prices: Name | None = None
-    retention: TimeNs | None = None
+    retention: SpanNs | None = None
     sensors: dict[Name, SensorGroup]
     links: dict[Name, Link]
     cloud: Cloud

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fleet import paths
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS, VIEWS, Pixels
 from fleet.lab.costs import graph
@@ -169,7 +170,7 @@ def pictures_in(folder: Path) -> list[Pixels]:
     """
     from PIL import Image
 
-    if not folder.is_dir():
+    if not paths.is_dir(folder):
         raise InputError(f"{folder}: is not a folder; name one with pictures")
     kinds = (".png", ".jpg", ".jpeg", ".bmp")
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in kinds)[:_MOST_PICTURES]

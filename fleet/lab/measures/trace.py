@@ -42,6 +42,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fleet import paths
 from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.eyes.boxes import GAP, KINDS, Detections
@@ -253,6 +254,7 @@ def write(path: Path, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     Raises:
         InputError: the file cannot be written.
     """
+    paths.check_name(path)
     if path.is_dir():
         raise InputError(
             f"{path}: is a folder; name a file in it, such as {path / 'trace.parquet'}"

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet import paths
 from fleet.errors import InputError, eyes_missing
 from fleet.eyes.clip import LIGHTS, VIEWS, Frame
 from fleet.lab.measures.codec import MAX_PIXELS, rgb
@@ -86,7 +87,15 @@ class VideoClip:
             raise eyes_missing("video needs PyAV") from None
         try:
             # An open file, not a name: a name could say 'concat:' or 'http:'.
-            with self.path.open("rb") as file, av.open(file, "r", options=_LISTED) as container:
+            with (
+                self.path.open("rb") as file,
+                av.open(
+                    file,
+                    "r",
+                    options=_LISTED,
+                    metadata_errors="replace",  # nobody reads its tags
+                ) as container,
+            ):
                 yield container, _stream(container, self.path)
         except (av.error.FFmpegError, OSError, EOFError) as error:
             raise InputError(
@@ -106,7 +115,7 @@ def _stream(container: InputContainer, path: Path) -> VideoStream:
     if not container.streams.video:
         raise InputError(f"{path}: holds no video")
     stream = container.streams.video[0]
-    codec = stream.codec_context.codec.canonical_name
+    codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
     if codec not in CODECS:
         raise InputError(f"{path}: codec '{codec}' is not taken; take one of {', '.join(CODECS)}")
     if not 0 < stream.width * stream.height <= MAX_PIXELS:
@@ -136,8 +145,8 @@ def open_clip(path: Path, view: str = "street", light: str = "day") -> VideoClip
     for word, known, what in ((view, VIEWS, "view"), (light, LIGHTS, "light")):
         if word not in known:
             raise InputError(f"{what} '{word}' is not one of {', '.join(known)}")
-    if not path.is_file():
-        what = "that is a folder, not a file" if path.is_dir() else "there is no such file"
+    if not paths.is_file(path):
+        what = "that is a folder, not a file" if paths.is_dir(path) else "there is no such file"
         raise InputError(f"{path}: {what}")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InputError(f"{path}: larger than {MAX_FILE_BYTES >> 30} GiB; cut the clip")

@@ -1,0 +1,342 @@
+"""Unlucky numbers: every number that a scenario or the catalogue can hold, made extreme.
+
+A trial is one number of a small scenario, or of a row of the catalogue that it uses, replaced by
+another text. It goes through the real `fleet check` and `fleet run` in a process of its own, within
+limits of time and memory, and ends in one of a few ways (`Verdict`).
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import functools
+import io
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import worlds
+
+from fleet.catalog import Catalog
+from fleet.cli.exit import FAILED, code_of
+from fleet.cli.main import app
+from fleet.plan.compile import catalogue
+from fleet.scenario.load import load
+from fleet.scenario.strict_yaml import Keys
+from fleet.show import figures
+from fleet.study.experiment import plans
+
+MOST_S, MOST_WAIT_S, MOST_BYTES = 10, 60, 3 * 2**30
+"""What a trial may take, by the processor and by the clock; more is a fault of its own kind."""
+
+BARE = (
+    "0", "-1", "1", "2", "0.5", "1e-9", "1e-30", "1000", "2147483648", "4000000000000000000",
+    "9223372036854775807", "9223372036854775808", f"1{'0' * 30}", "1e99", "nan", "inf",
+)  # fmt: skip
+WITH_UNIT = (
+    "0", "-1", "1e-9", "1e-30", "0.001", "1", "7", "29.97002997002997", "1e3", "1e6", "1e9", "1e12",
+    "4e18", f"1{'0' * 30}", "1e99", "nan", "inf",
+)  # fmt: skip
+SMALLEST = {"d": "ns", "h": "ns", "min": "ns", "s": "ns", "ms": "ns", "MB": "bit", "kB": "bit",
+            "Gbit/s": "bit/s", "Mbit/s": "bit/s", "kbit/s": "bit/s", "fps": "frame/d",
+            "/h": "/d", "%": "ppm"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One number made another.
+
+    Attributes:
+        world: name of the scenario.
+        where: keys of the scenario, or (kind, item, parameter) of the catalogue.
+        text: what stands there instead.
+        is_row: whether it is a row of the catalogue.
+    """
+
+    world: str
+    where: Keys
+    text: str
+    is_row: bool = False
+
+    def __str__(self) -> str:
+        """Return the trial in a line."""
+        what = "catalogue " if self.is_row else ""
+        return f"{self.world}: {what}{'.'.join(map(str, self.where))} = {self.text}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a trial ended: "fine", "refused", or as a fault "fault", "slow" or "killed"."""
+
+    trial: Trial
+    kind: str
+    said: str
+    took_s: float
+
+    @property
+    def is_fault(self) -> bool:
+        """Return whether it is anything but an answer or a refusal."""
+        return self.kind not in ("fine", "refused")
+
+
+def made_up() -> dict[str, Any]:
+    """Return a scenario that says a number wherever one can, on hardware of the tests."""
+    servers = {"batch": {"max": 4, "wait": "3 ms"}, "queue": 100, "deadline": "500 ms"}
+    return worlds.scenario(
+        duration="900 ms", warm_up="100 ms", replications=1, grid="test-grid", prices="test-book",
+        retention="30 d", claim={"text": "so they say", "ratio": 10.0},
+        city={"sites": "no-sites.csv", "demand": "demand.csv"},
+        sensors={
+            "cam": {
+                "count": 2, "cells": 1, "per_site": 1, "rate": "25 fps", "app": "watch",
+                "uplink": "port", "demand": {"07:00": "900 /h", "19:00": "50 /min"},
+            },
+            "timed": {
+                "count": 1, "app": "watch", "uplink": "air", "capture":
+                {"trace": {"file": "times.csv", "column": "t_ms", "offset": "1 ms"}},
+            },
+        },
+        links={
+            "port": {
+                "technology": "test-port", "shared_by": "sensor", "to": "metro",
+                "rate": "40 Mbit/s", "downlink_rate": "20 Mbit/s", "propagation": "1 ms",
+                "buffer": "60 kB", "user_rate": "30 Mbit/s", "loss": "2 %",
+            },
+            "air": {
+                "technology": "test-radio", "shared_by": "cell", "to": "wan-b", "cap": "1 MB",
+                "cap_used": "30 %", "throttled_rate": "200 kbit/s",
+            },
+            "metro": {"technology": "test-backhaul", "shared_by": "city", "to": "wan"},
+            "wan": {"technology": "test-wan", "shared_by": "city", "to": "cloud"},
+            "wan-b": {"technology": "test-wan", "shared_by": "city", "to": "far"},
+        },
+        cloud={
+            "server": "test-gpu", "servers": 1, "more": {"test-npu": 1}, **servers,
+            "autoscale": {"min": 1, "max": 3, "target": "70 %", "every": "200 ms",
+                          "boot": "100 ms", "cooldown": "300 ms"},
+        },
+        regions={"far": {"servers": 1, **servers}},
+        edges={"box": {"server": "test-npu", "servers": 1, "after": "metro", "shared_by": "city",
+                       **servers}},
+        arms={
+            "on_sensor": {"device": "test-ai", "model": "tiny", "publish": "every 3 inferences",
+                          "per": {"timed": {"publish": "every 50 ms"}, "cam": {"rate": "20 fps"}}},
+            "cloud": {"device": "test-camera", "codec": "test-codec", "model": "shaky",
+                      "bitrate": "1 Mbit/s"},
+            "edge": {"device": "test-camera", "codec": "test-codec", "model": "cloudy",
+                     "per": {"cam": {"infer": "edge"}}},
+        },
+        events=[
+            {"at": "200 ms", "outage": "metro", "lasts": "50 ms", "every": "300 ms"},
+            {"outage": "wan", "mtbf": "400 ms", "mttr": "60 ms"},
+            {"at": "300 ms", "crash": "cam", "lasts": "50 ms"},
+            {"crash": "timed", "mtbf": "500 ms", "mttr": "60 ms"},
+            {"at": "400 ms", "rewrite": "cam", "model": "slow", "waves": 2, "wave_every": "90 ms"},
+            {"at": "500 ms", "profile": "cam", "rate": "10 fps", "demand": "3"},
+        ],
+        slo=["latency_ms.p99 < 10 s", "frames.lost < 5 frames", "lost < 50 %"],
+    )  # fmt: skip
+
+
+def packaged() -> dict[str, Any]:
+    """Return a scenario on hardware of the package: lights, radios that sleep, outputs, DSPs."""
+    group = {"count": 1, "rate": "10 fps", "uplink": "air", "demand": "300 /h"}
+    camera = {"device": "ip-camera-1080p", "codec": "h264-crf28", "model": "yolo11m"}
+    return {
+        "name": "packaged", "start": "2024-05-16T22:00", "timezone": "Europe/Helsinki",
+        "duration": "600 ms", "prices": "usa-2025", "catalogue": "catalogue",
+        "sensors": {
+            "shop": {**group, "app": "count_visitors"}, "road": {**group, "app": "count_vehicles"},
+        },
+        "links": {
+            "air": {"technology": "lte", "shared_by": "cell", "to": "wan"},
+            "wan": {"technology": "wan", "shared_by": "city", "to": "cloud"},
+        },
+        "cloud": {"server": "t4"},
+        "arms": {
+            "on_sensor": {"device": "imx500", "model": "ssd-mobilenet-v2"},
+            "crops": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "roi"},
+            "pictures": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "image",
+                         "codec": "jpeg-q60"},
+            "cloud": camera,
+            "held": {**camera, "bitrate": "1 Mbit/s"},
+        },
+        "events": [{"at": "300 ms", "rewrite": "shop", "model": "efficientdet-lite0"}],
+    }  # fmt: skip
+
+
+WORLDS = {"made-up": made_up, "packaged": packaged}
+_QUANTITY = re.compile(r"(\d[\d.]*)\s*(\D.*)?")
+_WORDS = ("start", "name", "timezone", "grid", "prices", "slo", "publish", "text")
+"""Keys whose texts have digits and are no quantities, or hold one among words."""
+
+
+def numbers(node: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str | None]]:
+    """Yield where numbers stand in a scenario, and the unit of each; None if it is bare."""
+    if isinstance(node, dict | list):
+        inside = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in inside:
+            yield from numbers(value, (*keys, key))
+    elif isinstance(node, int | float) and not isinstance(node, bool):
+        yield keys, None
+    elif isinstance(node, str) and not any(word in keys for word in _WORDS):
+        match = _QUANTITY.fullmatch(node)
+        if match is not None:
+            yield keys, match[2] or ""
+
+
+def texts(unit: str | None) -> Iterator[str]:
+    """Yield what may stand instead of a number of a unit."""
+    if unit is None:
+        yield from BARE
+        return
+    for number in WITH_UNIT:
+        yield f"{number} {unit}".strip()
+    if unit in SMALLEST:
+        yield from (f"{number} {SMALLEST[unit]}" for number in ("1", "4e18", str(2**62)))
+    yield from ("0", "-1", "50000 d", "10 TB", "1 bit/s")
+
+
+@functools.cache
+def rows_of(world: str) -> tuple[tuple[str, str, str, str], ...]:
+    """Return kind, item, parameter and unit of the numbers of the catalogue that a world uses."""
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = load(_written(Path(folder), WORLDS[world]()))
+        known = catalogue(scenario)
+        used = {row for each in plans(scenario).values() for row in each[0].assumptions}
+    return tuple(
+        (kind, row.item, row.parameter, row.unit)
+        for kind in known.kinds()
+        for item in known.items(kind)
+        for row in known.rows(kind, item)
+        if row in used and row.unit != "text"
+    )
+
+
+def trials() -> list[Trial]:
+    """Return every trial, of scenarios and of the catalogue."""
+    found = [
+        Trial(world, keys, text)
+        for world, make in WORLDS.items()
+        for keys, unit in numbers(make())
+        for text in texts(unit)
+    ]
+    found += [
+        Trial(world, (kind, item, parameter), number, is_row=True)
+        for world in WORLDS
+        for kind, item, parameter, _ in rows_of(world)
+        for number in (*WITH_UNIT, "0.5", str(2**62))
+    ]
+    return found
+
+
+def _written(folder: Path, data: dict[str, Any], rows: str = "", kind: str = "") -> str:
+    """Write a scenario with its files, and rows in a file of its catalogue; return its path."""
+    shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
+    for name in ("no-sites.csv", "demand.csv", "times.csv"):
+        shutil.copy(worlds.HERE / name, folder)
+    if rows:
+        (folder / "catalogue" / f"{kind}.csv").write_text(rows, "utf-8")
+    path = folder / "world.yaml"
+    path.write_text(json.dumps(data), "utf-8")
+    return str(path)
+
+
+def _with(trial: Trial, folder: Path) -> str:
+    """Write the world of a trial; return the path of its scenario."""
+    data = copy.deepcopy(WORLDS[trial.world]())
+    if trial.is_row:
+        return _written(folder, data, _row_table(trial), str(trial.where[0]))
+    *above, last = trial.where
+    node: Any = data
+    for key in above:
+        node = node[key]
+    is_bare = isinstance(node[last], int | float)
+    node[last] = _Bare(trial.text) if is_bare else trial.text
+    text = json.dumps(data, default=str)
+    path = Path(_written(folder, {}))
+    path.write_text(re.sub(r'"<<(.*?)>>"', r"\1", text), "utf-8")
+    return str(path)
+
+
+class _Bare(str):
+    """A number that is written without quotes, however it looks."""
+
+    def __new__(cls, text: str) -> _Bare:
+        return super().__new__(cls, f"<<{text}>>")
+
+
+def _row_table(trial: Trial) -> str:
+    """Return the table of a kind with one row changed, as CSV."""
+    kind, item, parameter = trial.where
+    path = worlds.HERE / "catalogue" / f"{kind}.csv"
+    known = Catalog.load([path] if path.exists() else [])
+    row = known.row(str(kind), str(item), str(parameter))
+    out = io.StringIO()
+    table = csv.writer(out)
+    lines = list(csv.reader(io.StringIO(path.read_text("utf-8")))) if path.exists() else []
+    head = ["item", "parameter", "value", "unit", "low", "high", "source", "year", "confidence"]
+    table.writerow(head)
+    table.writerows(line for line in lines[1:] if line[:2] != [item, parameter])
+    table.writerow([item, parameter, trial.text, row.unit, "", "", "fuzz", "2026", "estimate"])
+    return out.getvalue()
+
+
+def attempt(trial: Trial, *, draw: bool = False) -> Verdict:
+    """Try a trial in a process of its own: check it, and run it if that is fine.
+
+    Args:
+        trial: what is tried.
+        draw: whether the figures are drawn too, which takes long.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        path, said = _with(trial, Path(folder)), Path(folder) / "said"
+        child = os.fork()
+        if child == 0:
+            _in_child(path, said, draw)
+        _, status = os.waitpid(child, 0)
+        text = said.read_text("utf-8", "replace") if said.exists() else ""
+    took_s = time.monotonic() - began
+    last = next((line for line in text.splitlines() if line.startswith("fleet: ")), "")
+    if os.WIFSIGNALED(status):
+        is_slow = os.WTERMSIG(status) in (signal.SIGALRM, signal.SIGXCPU)
+        kind = "slow" if is_slow else "killed"
+        return Verdict(trial, kind, f"signal {os.WTERMSIG(status)} {last}", took_s)
+    code = os.WEXITSTATUS(status)
+    return Verdict(trial, {0: "fine", 1: "fine", 2: "refused"}.get(code, "fault"), last, took_s)
+
+
+def _in_child(path: str, said: Path, draw: bool) -> None:
+    code = FAILED
+    try:
+        if not draw:
+            figures.draw_all = lambda *_: None
+        signal.alarm(MOST_WAIT_S)
+        used = int(time.process_time()) + 1
+        for kind, limit in (
+            (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_CPU, used + MOST_S),
+        ):  # fmt: skip
+            resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
+        with said.open("w") as out:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+        sys.stdout, sys.stderr = (os.fdopen(n, "w", closefd=False) for n in (1, 2))
+        code = code_of(lambda: app(["check", path]))
+        if code == 0:
+            where = str(Path(path).parent / "out")
+            code = code_of(lambda: app(["run", path, "--executor", "local", "--json", "-o", where]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
