@@ -234,6 +234,16 @@ def test_every_scenario_field_is_read() -> None:
                 assert re.search(rf"\b{field}\b", text), f"{model.__name__}.{field}"
 
 
+def test_tests_stand_in_rooms_of_the_house() -> None:
+    """Folders of tests are those of the package; at the top is what is about modules at its top."""
+    rooms = {path.name for path in (ROOT / "fleet").iterdir() if path.is_dir()}
+    alone = {path.stem for path in (ROOT / "fleet").glob("*.py")} | {"docs", "tidy", "versions"}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        where = path.parent.relative_to(ROOT / "tests").as_posix()
+        name = path.stem.removeprefix("test_")
+        assert where in rooms | {"fuzz"} or (where == "." and name in alone), path
+
+
 def test_version_stands_in_one_place_only() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert f'version = "{fleet.__version__}"' in project

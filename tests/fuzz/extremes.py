@@ -34,7 +34,7 @@ from fleet.plan.compile import catalogue
 from fleet.scenario.load import load
 from fleet.scenario.strict_yaml import Keys
 from fleet.show import figures
-from fleet.study.experiment import plans
+from fleet.study.job import prepare
 
 MOST_S, MOST_WAIT_S, MOST_BYTES = 10, 60, 3 * 2**30
 """What a trial may take, by the processor and by the clock; more is a fault of its own kind."""
@@ -213,7 +213,7 @@ def rows_of(world: str) -> tuple[tuple[str, str, str, str], ...]:
     with tempfile.TemporaryDirectory() as folder:
         scenario = load(_written(Path(folder), WORLDS[world]()))
         known = catalogue(scenario)
-        used = {row for each in plans(scenario).values() for row in each[0].assumptions}
+        used = {row for trial in prepare(scenario).trials for row in trial.plan.notes.assumptions}
     return tuple(
         (kind, row.item, row.parameter, row.unit)
         for kind in known.kinds()

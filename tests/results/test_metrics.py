@@ -20,10 +20,9 @@ from fleet.results.metric_table import metric_table
 from fleet.results.metrics import find, known, look_up, named, names_in
 from fleet.running.run import Outcome
 from fleet.show.rows import sections
-from fleet.study.experiment import run
 from fleet.study.slo import judge, objectives
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def data(**changes: Any) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def data(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def record() -> fleet.Record:
-    return run(worlds.load(data()), options=worlds.LOCAL)
+    return fleet.run(worlds.load(data()), executor="local")
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def another(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metric]:
 
 def test_one_metric_more_is_seen_at_every_door(another: Metric) -> None:
     slo = ["halves.late < 20 %", "edge: halves.by_group.cam > 0"]
-    found = run(worlds.load(data(slo=slo)), options=worlds.LOCAL)
+    found = fleet.run(worlds.load(data(slo=slo)), executor="local")
     assert {arm["halves"]["late"] for arm in found.summary["arms"].values()} == {0.25}
     rows = {title: {label: (unit, cells) for label, unit, cells in rows}
             for title, rows in sections(found.arms)}  # fmt: skip

@@ -26,7 +26,7 @@ from fleet.model.frames import (
     SENSOR,
 )
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 PLAIN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")  # unsigned numbers wrap around, as they are meant to

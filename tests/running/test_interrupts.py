@@ -18,7 +18,7 @@ import worlds
 
 from fleet.results.record import Record
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LONG_S = 60.0  # longer than anything here takes on a busy machine
 WORK = """\

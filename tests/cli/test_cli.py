@@ -26,9 +26,9 @@ from fleet.results.record import Record
 from fleet.scenario.load import load
 from fleet.show.remarks import load_remarks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def fleet(*arguments: str) -> int:

@@ -174,7 +174,9 @@ def test_placements_in_python_are_kept_by_their_text(tmp_path: Path) -> None:
         "thing": Half(), "typed": typed["rule"],
     }  # fmt: skip
     loaded = worlds.load(worlds.scenario(duration="500 ms"))
-    first = fleet.run(loaded, placements=rules, executor="local", save=tmp_path / "out")
+    first = fleet.run(
+        loaded, placements=rules, executor="local", output=tmp_path / "out", figures=False
+    )
     mine = Path(__file__).read_text("utf-8")
     assert first.placements == {"half": mine, "bound": mine, "thing": mine, "typed": None}
     told = json.loads((tmp_path / "out" / "run.json").read_text())["placements"]

@@ -271,6 +271,6 @@ for call in (
 """
     found = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
     assert found.stdout.splitlines() == ["video needs PyAV: pip install 'sensor-fleet[eyes]'"] * 2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 SITES = SCENARIOS / "helsinki" / "sites.csv"
 DEMAND = SCENARIOS / "demand" / "pedestrians.csv"
 LIMIT_BYTES = 300_000

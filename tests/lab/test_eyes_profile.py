@@ -28,7 +28,7 @@ from fleet.lab.networks.detector import Detector
 from fleet.lab.networks.prepared import prepared
 from fleet.lab.networks.session import Session
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CATALOG = Catalog.load()
 RNG = np.random.default_rng(11)
 
