@@ -1,1 +1,1 @@
-"""Carrying a plan out: options, executors, actors, checkpoints, going on."""
+"""Carrying plans out: options, trials, runners, executors, actors, checkpoints, going on."""

@@ -1,1 +1,1 @@
-"""Replications, comparisons and objectives."""
+"""Jobs and what they gave: the door for running, comparisons and objectives."""

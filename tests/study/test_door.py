@@ -295,7 +295,7 @@ def test_what_a_script_asks_for_is_checked(asked: dict[str, Any], said: str) -> 
 
 
 def test_names_are_taken_for_what_they_name() -> None:
-    options = Options(engine="reference", executor="ray")  # type: ignore[arg-type]
+    options = Options(engine="reference", executor="ray")
     assert options.engine is Engine.reference
     assert options.executor is ExecutorKind.ray
     assert options.runs_on is ExecutorKind.local
