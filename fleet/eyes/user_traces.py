@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fleet import paths
 from fleet.errors import InputError
@@ -94,9 +93,9 @@ _TRACE_RANGES = {
 
 def _check_numbers(file: Path, table: pa.Table, ranges: Mapping[str, tuple[int, int]]) -> None:
     for name, (least, most) in ranges.items():
-        found = pc.min_max(table[name]).as_py()
-        for value in found.values():
-            if value is not None and not least <= value <= most:
+        values = table[name].combine_chunks().drop_null().to_numpy(zero_copy_only=False)
+        for value in (values.min(), values.max()) if len(values) else ():
+            if not least <= value <= most:
                 raise InputError(
                     f"traces {file}: {name} is {value:,} in a row, and can be {least:,} to"
                     f" {most:,}; trace it anew"

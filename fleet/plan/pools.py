@@ -218,7 +218,7 @@ def _kind(
         )
     host_uw = reader.power_uw("servers", server, "host_power")
     hourly, monthly = _prices(reader, server, isinstance(spec, Edge))
-    spent_ns, held_ns = _batch_times(scenario, reader, server, setup.model, spec.batch.max)
+    spent_ns, held_ns = _batch_times(reader, server, setup.model, spec.batch.max)
     return ServerKind(
         server=server,
         count=count,
@@ -245,25 +245,16 @@ def _prices(reader: Reader, server: str, edge: bool) -> tuple[float, float]:
     return 0.0, float(bought * Fraction(equipment.MONTH_NS, max(1, life_ns)))
 
 
-def _batch_times(scenario: Scenario, reader: Reader, server: str, model: str, most: int) -> Ints:
+def _batch_times(reader: Reader, server: str, model: str, most: int) -> Ints:
     """Return t(b) = a + c·b and h(b) = s·a + c·b for b = 0..most; ns, shape (2, most + 1).
 
-    Without a row for `s` nothing overlaps: h(b) = t(b).
-
-    Raises:
-        InputError: `s` is more than 1.
+    Without a row for `s`, which is at most 1, nothing overlaps: h(b) = t(b).
     """
     base_ns = reader.time_ns("models", model, f"{server}_batch_base")
     per_frame_ns = reader.time_ns("models", model, f"{server}_batch_per_frame")
     share, parameter = Fraction(1), f"{server}_batch_hold"
     if reader.has_parameter("models", model, parameter):
         share = reader.number("models", model, parameter)
-        if share > 1:
-            raise scenario.error(
-                ("catalogue",),
-                f"'{parameter}' of the model '{model}' is {float(share):g} and must be 0 to 1: the"
-                f" share of '{server}_batch_base' for which a batch keeps its server from the next",
-            )
     bases = np.array([[base_ns], [int(base_ns * share)]], dtype=np.int64)
     return bases + per_frame_ns * np.arange(most + 1, dtype=np.int64)
 

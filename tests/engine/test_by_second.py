@@ -26,6 +26,7 @@ from fleet.model.frames import (
     SENSOR,
     SKIP_CAUSES,
 )
+from fleet.plan import stations
 from fleet.reference.life import Reference
 from fleet.results.tables import Tables, tables
 from fleet.running.live_eyes import open_eyes
@@ -62,11 +63,11 @@ def test_what_waits_is_what_the_reference_holds(world: dict[str, Any], arm: str)
     """Links that lose segments are left out: what is to be sent again waits, and holds no port."""
     made = worlds.plan({**world, "duration": "4 s"}, arm)
     reference = Reference(made, open_eyes)
-    stations = BySecond(made).stations
+    told = BySecond(made).stations
     held: list[list[int]] = []
     for second in range(4):
-        links = [reference.links[i] for i in stations.links]
-        pools = [reference.pools[i] for i in stations.pools]
+        links = [reference.links[i] for i in told.links]
+        pools = [reference.pools[i] for i in told.pools]
         held.append(
             [len(link.queue) + (link.serving is not None) for link in links]
             + [len(p.waiting) + len(p.decoders.waiting) + len(p.decoders.under_way) for p in pools]
@@ -75,7 +76,7 @@ def test_what_waits_is_what_the_reference_holds(world: dict[str, Any], arm: str)
             reference.advance(made.warm_up_ns)
         reference.advance((second + 1) * BIN_NS)
     waiting = worlds.run(made).tally.seconds.waiting()
-    sound = [made.links.loss_ppb[i] == 0 for i in stations.links] + [True] * len(stations.pools)
+    sound = [made.links.table.loss_ppb[i] == 0 for i in told.links] + [True] * len(told.pools)
     assert waiting[sound].tolist() == np.array(held).T[sound].tolist()
 
 
@@ -145,10 +146,10 @@ def test_a_link_of_one_sensor_counts_with_its_class() -> None:
     data["sensors"]["cam"]["uplink"] = "port"
     data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
     outcome, found = run(data)
-    stations = outcome.tally.seconds.stations
+    told = outcome.tally.seconds.stations
     assert set(of("one link", found, "cloud")) == {"cell/cell-0", "cell/cell-1", "metro", "wan"}
-    sent = outcome.tally.links[outcome.plan.links.class_of == stations.bin_of[0], SENT_LINK_BITS]
-    assert outcome.plan.links.class_names[stations.bin_of[0]] == "port"
+    sent = outcome.tally.links[outcome.plan.links.class_of == told.bin_of[0], SENT_LINK_BITS]
+    assert outcome.plan.links.class_names[told.bin_of[0]] == "port"
     assert sum(of("link", found, "cloud")["port"]) == sent.sum() > 0
 
 
@@ -156,7 +157,7 @@ def test_where_room_is_short_classes_with_few_links_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole, _ = run(worlds.scenario(**BUSY))
-    monkeypatch.setattr(by_second, "_ROOM", 3 * 6)  # three links, and there are four
+    monkeypatch.setattr(stations, "_ROOM", 3 * 6)  # three links, and there are four
     outcome, found = run(worlds.scenario(**BUSY))
     assert set(of("one link", found, "cloud")) == {"metro", "wan"}
     assert set(of("queue of link", found, "cloud")) == {"metro", "wan"}
@@ -166,7 +167,7 @@ def test_where_room_is_short_classes_with_few_links_are_told(
 
 def test_long_runs_have_longer_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = run(worlds.scenario(**BUSY))
-    monkeypatch.setattr(by_second, "SPANS", 4)
+    monkeypatch.setattr(stations, "SPANS", 4)
     outcome, found = run(worlds.scenario(**BUSY))
     seconds, each = whole.tally.seconds, outcome.tally.seconds
     assert (each.each_s, each.spans) == (2, 3)

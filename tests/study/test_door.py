@@ -33,8 +33,9 @@ LOCAL = Options(executor=ExecutorKind.local)
 
 def scenario_file(folder: Path) -> Path:
     """Write a scenario that takes some seconds in many windows."""
-    for name in ("catalogue", "demand.csv", "no-sites.csv"):
-        (folder / name).symlink_to(worlds.HERE / name)
+    shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
+    for name in ("demand.csv", "no-sites.csv"):
+        shutil.copy(worlds.HERE / name, folder)
     path = folder / "busy.yaml"
     path.write_text(json.dumps(worlds.scenario(duration="20 s")))
     return path
