@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
+from rich.text import Text
+
+from fleet import doors
+
+
+class _Console(Console):
+    """A console that shows strings as they are: each on a line, with all that is in it.
+
+    What has several lines, styles or links of our own is made of `Text`.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a string as text; what it says of colours or links is shown, not done."""
+        options |= {"markup": False, "emoji": False}
+        return super().render_str(doors.terminal(text), **options)
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that is plain when it is not a terminal; NO_COLOR is honoured."""
-    return Console(stderr=stderr, highlight=False)
+    return _Console(stderr=stderr, highlight=False)

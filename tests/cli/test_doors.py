@@ -172,7 +172,7 @@ def test_a_hostile_network_is_profiled(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_who_shows_anything_takes_these_doors() -> None:
-    ways = {"json.dumps": [], "csv.writer": ["style"], "Console(": ["terminal"], "from_markup": []}
+    ways = {"json.dumps": [], "csv.writer": ["style"], "Console(": ["console"], "from_markup": []}
     shown = [p for room in ("cli", "show") for p in (ROOT / "fleet" / room).glob("*.py")]
     for way, homes in ways.items():
         assert [p.stem for p in shown if way in p.read_text()] == homes, way

@@ -137,7 +137,7 @@ def test_bits_of_each_link_are_those_of_its_book(engine: str, warm_up: str) -> N
     series = of("one link", tables({"cloud": [outcome]}), "cloud")
     sent = outcome.tally.links[:, SENT_LINK_BITS]
     told = {name: sum(bits) for name, bits in series.items()}
-    assert told == dict(zip(made.link_names, sent.tolist(), strict=True))
+    assert told == dict(zip(made.links.names, sent.tolist(), strict=True))
     assert (outcome.tally.links[:, SENT_BEFORE_BITS] > 0).any() == (warm_up != "0 s")
 
 
