@@ -34,9 +34,17 @@ def copy_inputs(scenario: Scenario, folder: Path) -> dict[str, dict[str, Any]]:
         if copied:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / name)
-        sha256 = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
-        about[name] = {"sha256": sha256, "copied": copied}
+        about[name] = {"sha256": _sha256(source), "copied": copied}
     return about
+
+
+def digests(scenario: Scenario) -> dict[str, str | None]:
+    """Return by name the SHA-256 of the files that a scenario names, None if one is gone."""
+    return {name: _sha256(scenario.folder / name) for name in dict.fromkeys(_named(scenario))}
+
+
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def source_of(rule: Callable[..., object]) -> str | None:
