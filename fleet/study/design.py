@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -123,9 +122,8 @@ def _changed(scenario: Scenario, overrides: Sequence[str], place: str) -> Scenar
 
 def _places(scenario: Scenario, one: Varied) -> list[str]:
     """Return the paths that a key stands for: of a `*`, those of all keys at its place."""
-    top = re.split(r"[.\[]", one.key, maxsplit=1)[0]
-    if top in _OTHERS:
-        raise InputError(f"--vary {one.text}: '{top}' cannot vary: {_OTHERS[top]}")
+    if one.key in _OTHERS:
+        raise InputError(f"--vary {one.text}: '{one.key}' cannot vary: {_OTHERS[one.key]}")
     found: list[tuple[str, Value, str]] = [("", scenario.data, one.key)]
     while any("*" in rest.split(".") for _, _, rest in found):
         found = [way for each in found for way in _expanded(*each, one.text)]
