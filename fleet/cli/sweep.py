@@ -74,7 +74,7 @@ def sweep(
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:
     from fleet.show.console import console
-    from fleet.show.sweep import chosen, failures, tables
+    from fleet.show.sweep import MOST_POINTS, chosen, failures, tables
 
     out, err = console(), console(stderr=True)
     for table in tables(swept.table, metrics or chosen(swept.table)):
@@ -88,6 +88,11 @@ def _show(swept: Swept, metrics: list[str] | None) -> None:
         else "One replication: no intervals; use --replications 5 or more."
     )
     out.print(what, style="dim")
+    points = len(swept.study.design.points)
+    if points > MOST_POINTS:
+        out.print(
+            f"The first {MOST_POINTS} of {points:,} points; results.csv has all.", style="dim"
+        )
     for line in failures(swept.table):
         err.print(line, markup=False)
     err.print(f"Study: {swept.folder}/", style="dim", soft_wrap=True, markup=False)

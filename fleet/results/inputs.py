@@ -6,7 +6,7 @@ import functools
 import hashlib
 import inspect
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,10 @@ def copy_inputs(scenario: Scenario, folder: Path) -> dict[str, dict[str, Any]]:
     return about
 
 
-def digests(scenario: Scenario) -> dict[str, str | None]:
-    """Return by name the SHA-256 of the files that a scenario names, None if one is gone."""
-    return {name: _sha256(scenario.folder / name) for name in dict.fromkeys(_named(scenario))}
+def digests(scenarios: Iterable[Scenario]) -> dict[str, str | None]:
+    """Return by name the SHA-256 of the files that scenarios of a folder name, None if gone."""
+    files = {name: one.folder / name for one in scenarios for name in _named(one)}
+    return {name: _sha256(files[name]) for name in sorted(files)}
 
 
 def _sha256(path: Path) -> str | None:

@@ -27,6 +27,8 @@ _CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
 FAILED = "failed"
+MOST_POINTS = 50
+"""So many points are shown; all are in the results."""
 
 
 @contextlib.contextmanager
@@ -82,9 +84,9 @@ def chosen(table: pa.Table) -> list[str]:
 
 
 def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
-    """Yield a table for each metric: a row a point, a column an arm, mean ± 95 % interval.
+    """Yield a table for each metric: a row for each of the first points, a column an arm.
 
-    The interval is Student's t over the replications; with one there is none.
+    A cell is mean ± 95 % interval, Student's t over the replications; with one there is none.
     """
     varied = table.column_names[1 : table.column_names.index("arm")]
     arms = pc.unique(table["arm"]).to_pylist()
@@ -97,7 +99,7 @@ def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
         for row in _rows(table, pc.equal(table["metric"], name)):
             found.setdefault((row["point"], row["arm"]), []).append(row["value"])
         out = _empty(f"{name} ({_unit(metric)})", varied, arms)
-        for place in places:
+        for place in places[:MOST_POINTS]:
             keys = [(place["point"], arm) for arm in arms]
             cells = [FAILED if key in failed else _cell(found.get(key, []), metric) for key in keys]
             out.add_row(*(_plain(place[key]) for key in varied), *cells)

@@ -85,8 +85,11 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: somebody else does; says who, and since when.
     """
-    path = folder / LOCK
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        opened = (folder / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write to '{folder}': {error.strerror}") from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

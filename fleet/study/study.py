@@ -82,7 +82,6 @@ class Study:
         """Return the contents of `study.yaml`."""
         scenario = self.design.scenario
         points = (scenario.changed(*point.overrides) for point in self.design.points)
-        named = {tuple(sorted(_inputs(point).items())) for point in points}
         return {
             "schema": SCHEMA,
             "scenario": str(scenario.document.path.resolve()),
@@ -92,15 +91,11 @@ class Study:
             "arms": list(self.arms),
             "replications": self.replications,
             "digest": scenario.digest,
-            "inputs": dict(sorted({file for files in named for file in files})),
+            "inputs": digests(points),
             "catalogue": catalogue(scenario).digest(),
             "versions": {"fleet": VERSION, **{name: metadata.version(name) for name in _PACKAGES}},
             "says": scenario.data,
         }
-
-
-def _inputs(scenario: Scenario) -> dict[str, str]:
-    return {name: digest or "gone" for name, digest in digests(scenario).items()}
 
 
 def study(
@@ -140,13 +135,12 @@ def study(
     )
 
 
-def asked_in(folder: Path, scenario: Scenario | None = None) -> Study:
+def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Study:
     """Return the study that a folder was made for.
 
     Args:
         folder: of a study.
-        scenario: its scenario without what the study replaced in it; None: it is read again from
-            where it was.
+        scenario: its scenario or the path of that; None: it is read again from where it was.
 
     Raises:
         InputError: it is no such folder, or its scenario cannot be read.
@@ -155,8 +149,7 @@ def asked_in(folder: Path, scenario: Scenario | None = None) -> Study:
     try:
         return study(
             scenario or about["scenario"], about["vary"], where=about["where"],
-            arms=about["arms"], replications=about["replications"],
-            overrides=() if scenario else about["overrides"],
+            arms=about["arms"], replications=about["replications"], overrides=about["overrides"],
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"'{folder / ASKED}' does not say its {error}; begin anew") from None

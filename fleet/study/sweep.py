@@ -15,7 +15,7 @@ import pyarrow as pa
 from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
-from fleet.scenario.load import Scenario, load
+from fleet.scenario.load import Scenario
 from fleet.study import tidy
 from fleet.study.crew import Crew
 from fleet.study.job import Overrides, changes
@@ -100,7 +100,7 @@ def sweep(
                 " --set, --replications and --output"
             )
         folder = Path(resume)
-        of = asked_in(folder, load(scenario) if isinstance(scenario, str | Path) else scenario)
+        of = asked_in(folder, scenario)
     elif scenario is None:
         raise InputError("name a scenario file, or a study with --resume DIR")
     else:

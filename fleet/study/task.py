@@ -39,7 +39,7 @@ class Answer(NamedTuple):
         frames: expected to be captured; of what failed early 0.
         trial: the identity of what was run, empty if it was not.
         seconds: wall time that it took.
-        values: by metric, value (None where it is not known) and unit.
+        values: by metric, value (None where it is not known) and unit; None without any.
         error: why it failed, empty if it did not.
         died: it did not end by itself.
     """
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     frames: float = 0.0
     trial: str = ""
     seconds: float = 0.0
-    values: dict[str, tuple[float | None, str]] = {}  # noqa: RUF012
+    values: dict[str, tuple[float | None, str]] | None = None
     error: str = ""
     died: bool = False
 
