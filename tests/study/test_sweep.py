@@ -20,7 +20,9 @@ import worlds
 
 import fleet
 from fleet.errors import InputError
+from fleet.results.interval import interval95
 from fleet.scenario.load import Scenario, loads
+from fleet.show.sweep import chosen, tables
 from fleet.study.crew import Crew
 from fleet.study.design import design
 from fleet.study.journal import Journal, Run, locked
@@ -289,6 +291,27 @@ def test_what_is_done_is_not_done_again(whole: tuple[Path, Path]) -> None:
     for metric in ("latency_ms.p99", "power_w.total", "bandwidth_mbit_s.wan.mean"):
         found = numbers(table, metric, **at)
         assert found == [fleet_value(run, metric) for run in first.numbers["cloud"]]
+
+
+def test_the_answer_on_a_screen(whole: tuple[Path, Path]) -> None:
+    """A table a metric: points × arms, mean and interval over replications."""
+    table = pq.read_table(whole[1] / "results.parquet")
+    shown = list(tables(table, chosen(table)))
+    assert [str(one.title) for one in shown] == [
+        "latency_ms.p99 (ms)", "lost (%)", "power_w.total (W)",
+        "bandwidth_mbit_s.wan.mean (Mbit/s)",
+    ]  # fmt: skip
+    cells = {str(column.header): list(column.cells) for column in shown[2].columns}
+    assert cells["cloud.servers"] == ["1", "1", "2"]
+    assert cells["sensors.*.rate (fps)"] == ["10", "25", "10"]
+    values = numbers(
+        table, "power_w.total", arm="cloud", cloud__servers=1, **{"sensors.*.rate (fps)": 25}
+    )
+    ends = interval95(values)
+    assert ends is not None
+    mean, half = (float(part) for part in cells["cloud"][1].split(" ± "))
+    assert mean == pytest.approx(sum(values) / 2, abs=(ends[1] - ends[0]) / 20)
+    assert half == pytest.approx((ends[1] - ends[0]) / 2, rel=0.1)
 
 
 def fleet_value(run: Any, metric: str) -> float | None:
