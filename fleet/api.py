@@ -1,4 +1,4 @@
-"""The two calls of the Python API that run and compare; `fleet` re-exports them."""
+"""The calls of the Python API that run, sweep and compare; `fleet` re-exports them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
@@ -16,6 +18,9 @@ from fleet.study import door
 from fleet.study.compare import compare as compare_runs
 from fleet.study.experiment import Progress
 from fleet.study.job import Overrides
+from fleet.study.sweep import Told
+from fleet.study.sweep import sweep as run_sweep
+from fleet.study.vary import Vary
 
 
 def run(
@@ -72,6 +77,46 @@ def run(
     if figures:
         _draw(record)
     return record
+
+
+def sweep(
+    scenario: Scenario | str | Path | None = None, vary: Vary = (), *, where: str | None = None,
+    arms: Sequence[str] | None = None, replications: int | None = None,
+    overrides: Overrides | None = None, output: str | Path | None = None,
+    resume: str | Path | None = None, workers: int | None = None, progress: Told | None = None,
+) -> pa.Table:  # fmt: skip
+    """Run a scenario at every point of a grid, in processes on this machine.
+
+    With `output`, what is done is kept: the same call goes on after a kill, and so does
+    `fleet.sweep(resume=output)`; nothing is run twice, and the table is the same. Points share
+    their random numbers replication by replication.
+
+    Args:
+        scenario: what `load` gave, or the path of a scenario file. With `resume` it may be left out
+            if it lies where it was.
+        vary: what varies: by key a text such as `"1..8"` or `"5,10,15 fps"` or a list of values, or
+            texts of `KEY=SPEC`; `sensors.*.rate` is that of every group.
+        where: which points of the grid there are, such as `"cloud.servers >= 2"`; None: all.
+        arms: arms to run; None: all.
+        replications: replaces the scenario's number of replications.
+        overrides: replaces values of the scenario, as in `run`.
+        output: folder of the study; None: nothing is kept.
+        resume: folder of a study, to go on with it as it was asked for.
+        workers: number of processes; None: one for each CPU.
+        progress: is called with how far it is: runs done and in all, share, time left.
+
+    Returns:
+        a row for each number of each run (`fleet.study.tidy`): point, what varies, arm,
+        replication, metric, value, unit, error. `table.to_pandas()` and `polars.from_arrow(table)`
+        take it.
+
+    Raises:
+        InputError: something in the scenario or the arguments cannot be used.
+    """
+    return run_sweep(
+        scenario, vary=vary, where=where, arms=arms, replications=replications,
+        overrides=overrides, output=output, resume=resume, workers=workers, told=progress,
+    ).table  # fmt: skip
 
 
 def _draw(record: Record) -> None:

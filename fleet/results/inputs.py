@@ -6,7 +6,7 @@ import functools
 import hashlib
 import inspect
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,18 @@ def copy_inputs(scenario: Scenario, folder: Path) -> dict[str, dict[str, Any]]:
         if copied:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / name)
-        sha256 = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
-        about[name] = {"sha256": sha256, "copied": copied}
+        about[name] = {"sha256": _sha256(source), "copied": copied}
     return about
+
+
+def digests(scenarios: Iterable[Scenario]) -> dict[str, str | None]:
+    """Return by name the SHA-256 of the files that scenarios of a folder name, None if gone."""
+    files = {name: one.folder / name for one in scenarios for name in _named(one)}
+    return {name: _sha256(files[name]) for name in sorted(files)}
+
+
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def source_of(rule: Callable[..., object]) -> str | None:

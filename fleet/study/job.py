@@ -79,11 +79,11 @@ def prepare(
     began = time.perf_counter()
     named = {"seed": seed, "replications": replications}
     given = {key: value for key, value in named.items() if value is not None}
-    changes = [*_changes(overrides or ()), *_changes(given)]
+    replaced = [*changes(overrides or ()), *changes(given)]
     if not isinstance(scenario, Scenario):
-        scenario = load(scenario, changes)
-    elif changes:
-        scenario = scenario.changed(*changes)
+        scenario = load(scenario, replaced)
+    elif replaced:
+        scenario = scenario.changed(*replaced)
     demanded = tuple(objectives(scenario))
     trials = tuple(_trials(scenario, arms, dict(placements or {})))
     sources = {arm: source_of(rule) for arm, rule in (placements or {}).items()}
@@ -91,7 +91,7 @@ def prepare(
     return Job(_id(scenario, trials), scenario, trials, demanded, sources, prepared_s)
 
 
-def _changes(overrides: Overrides) -> Iterator[str]:
+def changes(overrides: Overrides) -> Iterator[str]:
     """Yield replaced values as the command line takes them."""
     if not isinstance(overrides, Mapping):
         yield from overrides

@@ -1,0 +1,98 @@
+"""`fleet sweep`: a scenario at every point of a grid, and a table of what it gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fleet.cli.exit import FAILED
+from fleet.cli.run import Arms, Replications, Sets
+from fleet.errors import InputError
+
+if TYPE_CHECKING:
+    from fleet.study.sweep import Swept
+
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=SPEC",
+        help="What varies: cloud.servers=1..8, 'sensors.*.rate=5,10,15 fps', links.wan.rate=1..64*2"
+        " Gbit/s; may be given again, for a grid.",
+    ),
+]
+Where = Annotated[str | None, typer.Option(metavar="EXPR", help="Only points at which this holds.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder [results/NAME-study-HASH]."),
+]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Go on with the study of this folder.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes [one a CPU].")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", metavar="NAME", help="Show this, such as latency_ms.p50."),
+]
+
+
+def sweep(
+    scenario: Annotated[
+        Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file (YAML).")
+    ] = None,
+    vary: Vary = None,
+    where: Where = None,
+    arm: Arms = None,
+    set_: Sets = None,
+    replications: Replications = None,
+    output: Output = None,
+    resume: Resume = None,
+    workers: Workers = None,
+    metric: Metrics = None,
+) -> None:
+    """Run a scenario at every point of a grid; killed, the same command goes on."""
+    from fleet.results.metrics import find
+    from fleet.show.sweep import progress
+    from fleet.study import sweep as study
+
+    for name in metric or ():
+        if find(name) is None:
+            raise InputError(
+                f"--metric {name}: there is no such metric; docs/GLOSSARY.md lists all"
+            )
+    with progress() as told:
+        swept = study.sweep(
+            scenario, vary=vary or (), where=where, arms=arm, replications=replications,
+            overrides=set_, output=output, resume=resume, results=Path("results"),
+            workers=workers, told=told,
+        )  # fmt: skip
+    _show(swept, metric)
+    if swept.table["error"].null_count < swept.table.num_rows:
+        raise typer.Exit(FAILED)
+
+
+def _show(swept: Swept, metrics: list[str] | None) -> None:
+    from fleet.show.console import console
+    from fleet.show.sweep import MOST_POINTS, chosen, failures, tables
+
+    out, err = console(), console(stderr=True)
+    for table in tables(swept.table, metrics or chosen(swept.table)):
+        out.print(table, markup=False)
+        out.print()
+    many = swept.study.replications
+    what = (
+        f"Mean ± 95 % interval over {many} replications, which share their random numbers between"
+        " points and arms."
+        if many > 1
+        else "One replication: no intervals; use --replications 5 or more."
+    )
+    out.print(what, style="dim")
+    points = len(swept.study.design.points)
+    if points > MOST_POINTS:
+        out.print(
+            f"The first {MOST_POINTS} of {points:,} points; results.csv has all.", style="dim"
+        )
+    for line in failures(swept.table):
+        err.print(line, markup=False)
+    err.print(f"Study: {swept.folder}/", style="dim", soft_wrap=True, markup=False)

@@ -1,0 +1,157 @@
+"""A study on one screen: how far it is, and then a table for each metric, points × arms."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich import box
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from fleet import doors
+from fleet.interrupt import check, in_haste, say
+from fleet.results.interval import interval95
+from fleet.results.metric import SHARE, Metric
+from fleet.results.metrics import known
+from fleet.show.console import console
+from fleet.show.rows import EMPTY
+from fleet.study.sweep import Progress
+
+_CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
+_LINK = "bandwidth_mbit_s.{}.mean"
+_PLAIN_STEPS = 10
+FAILED = "failed"
+MOST_POINTS = 50
+"""So many points are shown; all are in the results."""
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[Progress], None]]:
+    """Give a function that shows how far a study is: a bar on a terminal, some lines elsewhere."""
+    err = console(stderr=True)
+    if not err.is_terminal:
+        yield _plain_lines(err.print)
+        return
+    columns = TextColumn("{task.description}", markup=False), BarColumn()
+    with in_haste(lambda: say(_CLEAN)), Bar(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("how large is it ...", total=1.0)
+
+        def show(at: Progress) -> None:
+            check()
+            bar.update(task, description=_how_far(at), completed=at.share)
+
+        yield show
+
+
+def _plain_lines(write: Callable[[str], None]) -> Callable[[Progress], None]:
+    last = -1
+
+    def show(at: Progress) -> None:
+        nonlocal last
+        check()
+        step = int(at.share * _PLAIN_STEPS)
+        if step > last:
+            last = step
+            write(_how_far(at))
+
+    return show
+
+
+def _how_far(at: Progress) -> str:
+    left = "" if at.left_s is None else f", {_time(at.left_s)} left"
+    return f"{at.done:,} of {at.runs:,} runs, {at.share:.0%}{left}"
+
+
+def _time(seconds: float) -> str:
+    minutes, s = divmod(math.ceil(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours} h {m} min" if hours else f"{m} min {s} s" if m else f"{s} s"
+
+
+def chosen(table: pa.Table) -> list[str]:
+    """Return the metrics that are shown if nothing else is asked: delay, loss, power, traffic."""
+    there = [name for name in pc.unique(table["metric"]).to_pylist() if name]
+    before, _, after = _LINK.partition("{}")
+    links = [name for name in there if name.startswith(before) and name.endswith(after)]
+    traffic = _LINK.format("wan") if _LINK.format("wan") in links else (links or [""])[-1]
+    return [m for m in ("latency_ms.p99", "lost", "power_w.total", traffic) if m in there]
+
+
+def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
+    """Yield a table for each metric: a row for each of the first points, a column an arm.
+
+    A cell is mean ± 95 % interval, Student's t over the replications; with one there is none.
+    """
+    varied = table.column_names[1 : table.column_names.index("arm")]
+    arms = pc.unique(table["arm"]).to_pylist()
+    points = table.select(["point", *varied]).group_by(["point", *varied], use_threads=False)
+    places = points.aggregate([]).to_pylist()
+    failed = {(r["point"], r["arm"]) for r in _rows(table, pc.is_valid(table["error"]))}
+    for name in metrics:
+        metric = known(name).metric
+        found: dict[tuple[str, str], list[float | None]] = {}
+        for row in _rows(table, pc.equal(table["metric"], name)):
+            found.setdefault((row["point"], row["arm"]), []).append(row["value"])
+        out = _empty(f"{name} ({_unit(metric)})", varied, arms)
+        for place in places[:MOST_POINTS]:
+            keys = [(place["point"], arm) for arm in arms]
+            cells = [FAILED if key in failed else _cell(found.get(key, []), metric) for key in keys]
+            out.add_row(*(_plain(place[key]) for key in varied), *cells)
+        yield out
+
+
+def _rows(table: pa.Table, mask: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (
+        table.select(["point", "arm", "value"]).filter(mask.fill_null(False)).to_pylist()
+    )
+    return rows
+
+
+def _empty(title: str, varied: Sequence[str], arms: Sequence[str]) -> Table:
+    out = Table(
+        title=doors.terminal(title), box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0),
+        pad_edge=False, title_style="bold", title_justify="left",
+    )  # fmt: skip
+    for name in varied:
+        out.add_column(doors.terminal(name), justify="right", overflow="fold")
+    for arm in arms:
+        out.add_column(doors.terminal(arm), justify="right", overflow="fold")
+    return out
+
+
+def _plain(cell: object) -> str:
+    return f"{cell:g}" if isinstance(cell, float) else doors.terminal(str(cell))
+
+
+def _unit(metric: Metric) -> str:
+    return "%" if metric.unit == SHARE else metric.unit.name
+
+
+def _cell(values: Sequence[float | None], metric: Metric) -> str:
+    """Return the mean of what is known in every replication, with its interval if it has width."""
+    numbers = [value for value in values if value is not None]
+    if not numbers or len(numbers) < len(values):
+        return EMPTY
+    scale = 100 if metric.unit == SHARE else 1
+    mean = math.fsum(numbers) / len(numbers) * scale
+    ends = interval95(numbers)
+    half = (ends[1] - ends[0]) / 2 * scale if ends else 0.0
+    if half <= abs(mean) * 1e-9:
+        return f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(half)))
+    return f"{mean:,.{digits}f} ± {half:,.{digits}f}"
+
+
+def failures(table: pa.Table) -> Iterator[str]:
+    """Yield what failed: each error once, with the number of runs that ended by it."""
+    errors: dict[str, int] = {}
+    for error in table["error"].drop_null().to_pylist():
+        errors[error] = errors.get(error, 0) + 1
+    for error, count in errors.items():
+        yield f"{count} of the runs failed: {doors.terminal(error)}"

@@ -1,0 +1,105 @@
+"""The journal of a study: a line for each run that is done, on the disk before the next is told.
+
+What was cut off in the middle of a line is dropped; a study that is killed loses at most the runs
+that were under way. One process at a time holds a study: a lock says which, and goes with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fleet.errors import InputError
+from fleet.interrupt import whole
+
+LOCK = "lock"
+
+
+class Run(NamedTuple):
+    """A run of a study: a point, an arm and a replication."""
+
+    point: str
+    arm: str
+    replication: int
+
+
+Row = dict[str, Any]
+"""A line: point, arm, replication, trial, status, frames, seconds, error or values."""
+
+
+class Journal:
+    """The journal in a file, and what stands in it.
+
+    Attributes:
+        rows: by run, the last line of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there, and drop a last line that is not whole.
+
+        Raises:
+            InputError: it is damaged, or cannot be read or written.
+        """
+        self.path, self.rows = path, dict[Run, Row]()
+        try:
+            path.touch()
+            text = path.read_bytes()
+            size = text.rfind(b"\n") + 1
+            if size < len(text):
+                os.truncate(path, size)
+        except OSError as error:
+            raise InputError(f"cannot use '{path}': {error.strerror}") from None
+        for number, line in enumerate(text[:size].splitlines(), start=1):
+            try:
+                row = json.loads(line)
+                self.rows[Run(row["point"], row["arm"], row["replication"])] = row
+            except (ValueError, TypeError, KeyError):
+                raise InputError(
+                    f"{path}:{number}: is no line of a journal; remove it, and its run is done anew"
+                ) from None
+
+    def add(self, run: Run, row: Row) -> None:
+        """Write a line that is on the disk when this returns.
+
+        Raises:
+            OSError: it cannot be written, as on a full disk; what stands there stays.
+        """
+        line = json.dumps({**run._asdict(), **row}, ensure_ascii=False) + "\n"
+        with whole(), self.path.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows[run] = json.loads(line)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, which nobody else does until the end of the block or of this process.
+
+    Raises:
+        InputError: somebody else does; says who, and since when.
+    """
+    try:
+        opened = (folder / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write to '{folder}': {error.strerror}") from None
+    with opened as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise InputError(
+                f"'{folder}' is held by process {file.read().strip() or '(starting)'}; wait for it,"
+                " or choose another folder with -o"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        file.flush()
+        yield
+        file.truncate(0)

@@ -1,0 +1,228 @@
+"""A study: points × replications × arms, and the folder in which it is written down.
+
+`study.yaml` says what was asked, `design.parquet` which points there are, `journal.jsonl` what is
+done (`fleet.study.journal`); `results.parquet` and `results.csv` come last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from fleet import paths
+from fleet.engine.snapshot import sync_folder, write_text
+from fleet.errors import InputError
+from fleet.plan.compile import catalogue
+from fleet.results.inputs import digests
+from fleet.running.checkpoint import VERSION
+from fleet.scenario.load import Scenario, did_you_mean, load
+from fleet.study.design import Design, design
+from fleet.study.journal import LOCK, Run
+from fleet.study.vary import Vary
+
+SCHEMA = "fleet-study/1"
+ASKED, DESIGN, JOURNAL = "study.yaml", "design.parquet", "journal.jsonl"
+_DRAFT = ".draft"
+_PACKAGES = ("numpy", "numba", "simpy")
+_CHANGED = {
+    "versions": "the study was begun with other versions",
+    "digest": "the scenario has changed since the study began",
+    "inputs": "files that the scenario names have changed since the study began",
+    "catalogue": "the catalogue has changed since the study began",
+    "vary": "it holds a study of another --vary",
+    "where": "it holds a study of another --where",
+    "arms": "it holds a study of other arms",
+    "replications": "it holds a study of another number of replications",
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study is of.
+
+    Attributes:
+        design: the scenario and its points.
+        arms: which arms run, in order.
+        replications: how many of each.
+    """
+
+    design: Design
+    arms: tuple[str, ...]
+    replications: int
+
+    @property
+    def runs(self) -> list[Run]:
+        """Return all runs, by point, arm and replication."""
+        return [
+            Run(point.id, arm, replication)
+            for point in self.design.points
+            for arm in self.arms
+            for replication in range(self.replications)
+        ]
+
+    @property
+    def name(self) -> str:
+        """Return a name that follows from what was asked."""
+        asked = {key: self.about[key] for key in ("digest", "vary", "where", "arms")}
+        text = json.dumps([asked, self.replications], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return f"{self.design.scenario.model.name}-study-{digest[:10]}"
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """Return the contents of `study.yaml`."""
+        scenario = self.design.scenario
+        points = (scenario.changed(*point.overrides) for point in self.design.points)
+        return {
+            "schema": SCHEMA,
+            "scenario": str(scenario.document.path.resolve()),
+            "overrides": list(scenario.overrides),
+            "vary": [one.text for one in self.design.varied],
+            "where": self.design.where,
+            "arms": list(self.arms),
+            "replications": self.replications,
+            "digest": scenario.digest,
+            "inputs": digests(points),
+            "catalogue": catalogue(scenario).digest(),
+            "versions": {"fleet": VERSION, **{name: metadata.version(name) for name in _PACKAGES}},
+            "says": scenario.data,
+        }
+
+
+def study(
+    scenario: Scenario | str | Path,
+    vary: Vary,
+    *,
+    where: str | None = None,
+    arms: Sequence[str] | None = None,
+    replications: int | None = None,
+    overrides: Sequence[str] = (),
+) -> Study:
+    """Return the study that is asked for.
+
+    Args:
+        scenario: what does not vary, or its path.
+        vary: which keys do, and what values they take.
+        where: an expression over these keys, which holds at the points there are.
+        arms: arms to run; None: all of the scenario.
+        replications: how many of each; None: as the scenario says.
+        overrides: `key.path=value`, what replaces values of the scenario.
+
+    Raises:
+        InputError: something in it cannot be used.
+    """
+    loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
+    loaded = loaded.changed(*overrides) if overrides else loaded
+    if replications is not None:
+        loaded.changed(f"replications={replications}")  # refuses what is none
+    known = list(loaded.model.arms)
+    for arm in arms or ():
+        if arm not in known:
+            raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
+    return Study(
+        design(loaded, vary, where),
+        tuple(dict.fromkeys(arms or known)),
+        replications or loaded.model.replications,
+    )
+
+
+def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Study:
+    """Return the study that a folder was made for.
+
+    Args:
+        folder: of a study.
+        scenario: its scenario or the path of that; None: it is read again from where it was.
+
+    Raises:
+        InputError: it is no such folder, or its scenario cannot be read.
+    """
+    about = _read(folder)
+    try:
+        return study(
+            scenario or about["scenario"], about["vary"], where=about["where"],
+            arms=about["arms"], replications=about["replications"], overrides=about["overrides"],
+        )  # fmt: skip
+    except KeyError as error:
+        raise InputError(f"'{folder / ASKED}' does not say its {error}; begin anew") from None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / ASKED
+    if not paths.is_file(path):
+        raise InputError(f"'{folder}' is no study: it has no {ASKED}; name the folder of one")
+    try:
+        about = yaml.safe_load(path.read_text("utf-8"))
+        schema = about["schema"]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        what = " ".join(str(error).split())
+        raise InputError(f"'{path}' cannot be read: {what}; begin anew elsewhere") from None
+    if schema != SCHEMA:
+        raise InputError(f"'{path}' is in the form {schema}, and this version reads {SCHEMA}")
+    return dict(about)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a study, if there is none.
+
+    Raises:
+        InputError: it cannot be made, or something else is there.
+    """
+    paths.check_name(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        others = [p.name for p in folder.iterdir() if p.name not in (LOCK, f"{ASKED}{_DRAFT}")]
+    except OSError as error:
+        raise InputError(f"cannot write a study to '{folder}': {error.strerror}") from None
+    if others and ASKED not in others:
+        raise InputError(
+            f"'{folder}' is there and is no study; choose another folder with -o, or move it away"
+        )
+
+
+def begin(folder: Path, of: Study) -> None:
+    """Write down what a study is of, or check that a folder is of the same.
+
+    Raises:
+        InputError: it is of another.
+    """
+    about = of.about
+    if not (folder / ASKED).exists():
+        text = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+        _write_whole(folder / ASKED, text)
+    held = _read(folder)
+    for key, problem in _CHANGED.items():
+        if held.get(key) != about[key]:
+            raise InputError(
+                f"'{folder}': {problem}{_difference(held.get(key), about[key])}; put it back as it"
+                " was, or choose another folder with -o"
+            )
+    if not (folder / DESIGN).exists():
+        draft = folder / f"{DESIGN}{_DRAFT}"
+        pq.write_table(of.design.table(), draft)
+        draft.replace(folder / DESIGN)
+
+
+def _difference(was: object, now: object) -> str:
+    """Return what differs, if that is short."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        names = [key for key in {**was, **now} if was.get(key) != now.get(key)]
+        return f" ({', '.join(names)})"
+    text = f" ({was} then, {now} now)"
+    return text if len(text) < 200 else ""
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, and on the disk when this returns."""
+    draft = path.with_name(f"{path.name}{_DRAFT}")
+    write_text(draft, text)
+    draft.replace(path)
+    sync_folder(path.parent)

@@ -1,0 +1,224 @@
+"""Carry a study out: every run once, whatever stops it on the way, and one table at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from fleet import interrupt
+from fleet.errors import InputError
+from fleet.passing import passing_folder
+from fleet.scenario.load import Scenario
+from fleet.study import tidy
+from fleet.study.crew import Crew
+from fleet.study.job import Overrides, changes
+from fleet.study.journal import Journal, Row, Run, locked
+from fleet.study.study import JOURNAL, Study, asked_in, begin, make_folder, study
+from fleet.study.task import Answer, Task
+from fleet.study.vary import Vary
+
+FAILED, DIED = "failed", "died"
+
+
+class Progress(NamedTuple):
+    """How far a study is.
+
+    Attributes:
+        done: runs that are done, those that failed too.
+        runs: all of them.
+        share: of the frames of all, how much is done.
+        left_s: wall time that the rest is expected to take; None: not known yet.
+    """
+
+    done: int
+    runs: int
+    share: float
+    left_s: float | None
+
+
+Told = Callable[[Progress], None]
+
+
+class Swept(NamedTuple):
+    """What a study gave.
+
+    Attributes:
+        study: what it is of.
+        table: its numbers (`fleet.study.tidy`).
+        folder: where it is written; None: nowhere.
+    """
+
+    study: Study
+    table: pa.Table
+    folder: Path | None
+
+
+def sweep(
+    scenario: Scenario | str | Path | None = None,
+    *,
+    vary: Vary = (),
+    where: str | None = None,
+    arms: Sequence[str] | None = None,
+    replications: int | None = None,
+    overrides: Overrides | None = None,
+    output: str | Path | None = None,
+    resume: str | Path | None = None,
+    results: Path | None = None,
+    workers: int | None = None,
+    told: Told | None = None,
+) -> Swept:
+    """Run a study, or go on with one.
+
+    Args:
+        scenario: what does not vary, or its path; with `resume` it may be left out.
+        vary: see `fleet.study.study.study`, as the next three.
+        where: which points there are.
+        arms: arms to run.
+        replications: how many of each.
+        overrides: what replaces values of the scenario.
+        output: the folder; one that is there already is gone on with.
+        resume: a folder that is there, to go on with as it was asked for.
+        results: without these two, the folder in which one appears that is named after what was
+            asked; None: nothing is kept.
+        workers: see `carry_out`, as the next one.
+        told: is called with how far it is.
+
+    Raises:
+        InputError: something that is asked for cannot be used.
+    """
+    if resume is not None:
+        if vary or any(x is not None for x in (where, arms, replications, overrides, output)):
+            raise InputError(
+                "--resume goes on with what was asked before: leave out --vary, --where, --arm,"
+                " --set, --replications and --output"
+            )
+        folder = Path(resume)
+        of = asked_in(folder, scenario)
+    elif scenario is None:
+        raise InputError("name a scenario file, or a study with --resume DIR")
+    else:
+        of = study(
+            scenario, vary, where=where, arms=arms, replications=replications,
+            overrides=list(changes(overrides or ())),
+        )  # fmt: skip
+        if output is None and results is None:
+            with passing_folder() as passing:
+                return Swept(of, _carried_out(of, passing, workers, told), None)
+        folder = Path(output) if output is not None else (results or Path()) / of.name
+    return Swept(of, carry_out(of, folder.resolve(), workers=workers, told=told), folder)
+
+
+def carry_out(
+    of: Study, folder: Path, *, workers: int | None = None, told: Told | None = None
+) -> pa.Table:
+    """Do what is not done yet of a study, and write its results.
+
+    Args:
+        of: the study.
+        folder: its folder; what stands in its journal is not run again, but for what died.
+        workers: how many processes run it; None: one for each CPU.
+        told: is called with how far it is.
+
+    Returns:
+        the table of `fleet.study.tidy`, which does not depend on what it was interrupted by, nor on
+        the number of processes.
+
+    Raises:
+        InputError: the folder is of another study, in use, or damaged.
+    """
+    make_folder(folder)
+    with locked(folder):
+        begin(folder, of)
+        with _way_on(folder):
+            return _carried_out(of, folder, workers, told)
+
+
+def _carried_out(of: Study, folder: Path, workers: int | None, told: Told | None) -> pa.Table:
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: must be at least 1")
+    journal = Journal(folder / JOURNAL)
+    _run(of, journal, workers or _cpus(), told or (lambda _: None))
+    table = tidy.tidy(of, journal.rows)
+    tidy.write(table, folder)
+    return table
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _way_on(folder: Path) -> Iterator[None]:
+    """Say how to go on, if the block is cut short."""
+    way = f"what is done is kept; go on with: fleet sweep --resume {shlex.quote(str(folder))}"
+    with interrupt.in_haste(lambda: way):
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, InputError):  # bad input says itself what to do
+                error.add_note(way)
+            raise
+
+
+def _run(of: Study, journal: Journal, workers: int, told: Told) -> None:
+    """Run what is not done, the longest first."""
+    left = [run for run in of.runs if not _is_done(journal.rows.get(run))]
+    if not left:
+        return
+    overrides = {point.id: point.overrides for point in of.design.points}
+    points = list(dict.fromkeys(run.point for run in left))
+    sizes = [Task(overrides[point], of.arms[0]) for point in points]
+    with Crew(of.design.scenario, min(workers, len(left))) as crew:
+        found = {task.overrides: answer.frames for task, answer in crew.carry_out(sizes)}
+        frames = {point: found[overrides[point]] for point in points}
+        left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
+        tasks = {
+            Task(overrides[run.point], run.arm, run.replication, runs=True): run for run in left
+        }
+        clock = _Clock(journal.rows, of, {run: frames[run.point] for run in left}, told)
+        for task, answer in crew.carry_out([*tasks]):
+            journal.add(tasks[task], _row(answer))
+            clock.tell(tasks[task])
+
+
+def _is_done(row: Row | None) -> bool:
+    return row is not None and row["status"] != DIED
+
+
+def _row(answer: Answer) -> Row:
+    if answer.error:
+        return {"status": DIED if answer.died else FAILED, "error": answer.error, "frames": 0.0}
+    return {
+        "status": tidy.DONE, "trial": answer.trial, "frames": answer.frames,
+        "seconds": round(answer.seconds, 3), "values": answer.values,
+    }  # fmt: skip
+
+
+class _Clock:
+    """Tells how far a study is: by frames, of which longer runs have more."""
+
+    def __init__(
+        self, rows: Mapping[Run, Row], of: Study, left: Mapping[Run, float], told: Told
+    ) -> None:
+        self._left, self._told = left, told
+        self._runs, self._done = len(of.runs), len(of.runs) - len(left)
+        before = sum(row["frames"] + 1 for run, row in rows.items() if run not in left)
+        self._before, self._now = before, 0.0
+        self._all = before + sum(frames + 1 for frames in left.values())
+        self._began_s = time.monotonic()
+        told(Progress(self._done, self._runs, before / self._all, None))
+
+    def tell(self, run: Run) -> None:
+        """Tell that a run is done."""
+        self._done, self._now = self._done + 1, self._now + self._left[run] + 1
+        rest = self._all - self._before - self._now
+        spent_s = time.monotonic() - self._began_s
+        share = (self._before + self._now) / self._all
+        self._told(Progress(self._done, self._runs, share, spent_s * rest / self._now))

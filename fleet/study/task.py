@@ -1,0 +1,83 @@
+"""A task of a study: one trial, run in this process and answered as plain data."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from fleet.errors import FleetError
+from fleet.plan import expected
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.results.metrics import named, names_in, summarise
+from fleet.running.options import ExecutorKind, Options
+from fleet.running.run import simulate
+from fleet.running.trial import Trial
+from fleet.scenario.load import Scenario
+
+
+class Task(NamedTuple):
+    """What to do.
+
+    Attributes:
+        overrides: what replaces values of the study's scenario.
+        arm: which arm.
+        replication: which replication, from 0.
+        runs: run it; else only say how large it is.
+    """
+
+    overrides: tuple[str, ...]
+    arm: str
+    replication: int = 0
+    runs: bool = False
+
+
+class Answer(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        frames: expected to be captured; of what failed early 0.
+        trial: the identity of what was run, empty if it was not.
+        seconds: wall time that it took.
+        values: by metric, value (None where it is not known) and unit; None without any.
+        error: why it failed, empty if it did not.
+        died: it did not end by itself.
+    """
+
+    frames: float = 0.0
+    trial: str = ""
+    seconds: float = 0.0
+    values: dict[str, tuple[float | None, str]] | None = None
+    error: str = ""
+    died: bool = False
+
+
+def carry_out(scenario: Scenario, task: Task, parent: int) -> Answer:
+    """Do a task; what goes wrong in it is part of the answer.
+
+    Args:
+        scenario: the study's.
+        task: what to do.
+        parent: the process for which it is done; this one ends when that is gone.
+    """
+    began_s = time.perf_counter()
+    try:
+        point = scenario.changed(*task.overrides)
+        plan = compile_plan(point, catalogue(point), task.arm, replication=task.replication)
+        frames = expected.frames(plan)
+        if not task.runs:
+            return Answer(frames)
+        options = Options(executor=ExecutorKind.local)
+        numbers = summarise(simulate(plan, options, lambda _: _end_without(parent)))
+    except FleetError as error:
+        return Answer(error=str(error))
+    except Exception as error:
+        return Answer(error=f"a fault of fleet, please report it: {type(error).__name__}: {error}")
+    ones = named(names_in(numbers), lambda _: True)
+    values = {one.text: (one.value(numbers), one.metric.unit.name) for one in ones}
+    return Answer(frames, Trial(plan).identity, time.perf_counter() - began_s, values)
+
+
+def _end_without(parent: int) -> None:
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,69 @@
+"""What a study gave as one long table: a row a number, in the order of the design."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fleet import doors
+from fleet.study.journal import Row, Run
+from fleet.study.study import Study
+
+DONE = "done"
+"""The status of a run that gave numbers."""
+_LAST = [
+    ("arm", pa.string()), ("replication", pa.int32()), ("metric", pa.string()),
+    ("value", pa.float64()), ("unit", pa.string()), ("error", pa.string()),
+]  # fmt: skip
+
+
+def tidy(study: Study, rows: Mapping[Run, Row]) -> pa.Table:
+    """Return the numbers of all runs.
+
+    Columns: point, one for each varied key (with its unit in brackets, if all values have one),
+    arm, replication, metric, value (null where it is not known), unit and error. A run that failed
+    is a row with its error, and without a metric.
+    """
+    design = study.design.table().schema
+    schema = pa.schema([*design, *_LAST])
+    columns: list[list[Any]] = [[] for _ in schema]
+    cells = {point.id: point.cells for point in study.design.points}
+    for run in study.runs:
+        for found in _numbers(rows[run]):
+            values = (run.point, *cells[run.point], run.arm, run.replication, *found)
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+    return pa.table(columns, schema=schema)
+
+
+def _numbers(row: Row) -> Iterator[tuple[str | None, float | None, str | None, str | None]]:
+    if row["status"] != DONE:
+        yield None, None, None, row["error"]
+        return
+    for metric, (value, unit) in row["values"].items():
+        yield metric, value, unit, None
+
+
+def write(table: pa.Table, folder: Path) -> None:
+    """Write the table into the folder of a study, as Parquet and as CSV."""
+    draft = folder / ".results.parquet.draft"
+    pq.write_table(table, draft, compression="zstd")
+    draft.replace(folder / "results.parquet")
+    draft = folder / ".results.csv.draft"
+    draft.write_text(_csv(table), encoding="utf-8")
+    draft.replace(folder / "results.csv")
+
+
+def _csv(table: pa.Table) -> str:
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(doors.csv_cell(name) for name in table.column_names)
+    columns = [column.to_pylist() for column in table.columns]
+    out.writerows(map(doors.csv_cell, row) for row in zip(*columns, strict=True))
+    return text.getvalue()
