@@ -15,6 +15,7 @@ from fleet.errors import InputError
 from fleet.model import capture
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE
 from fleet.results import store
+from fleet.results.means import intervals, means
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
 from fleet.running.options import Engine, Options
@@ -194,10 +195,19 @@ def _summary(
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
         "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
-        "arms": {arm: {**runs[0], **_about(outcomes[arm][0], runs)} for arm, runs in found.items()},
+        "arms": {
+            arm: {**_over(runs), **_about(outcomes[arm][0], runs)} for arm, runs in found.items()
+        },
+        "intervals": {arm: intervals(runs) for arm, runs in found.items()},
         "comparison": compare(found, named[0]),
         "slo": judge(list(job.objectives), found),
     }
+
+
+def _over(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the numbers of an arm over its replications, and what says that they are these."""
+    alone = runs[0]["fingerprint"]
+    return {**means(runs), "fingerprint": fingerprint({"": runs}) if len(runs) > 1 else alone}
 
 
 def _about(outcome: Outcome, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
