@@ -94,7 +94,7 @@ def _to_two_digits(x: float, interval: Sequence[float], *, percent: bool) -> str
     scale, sign, most = (100, "%", 2) if percent else (1, "", 3)
     low, high = (end * scale for end in interval)
     half = (high - low) / 2
-    if x and not percent:
+    if x and half < 10**-most and not percent:
         most = max(most, most - floor(log10(abs(x))))
     digits = min(most, max(0, 1 - floor(log10(half))))
     if abs((low + high) / 2 - x * scale) > half * 1e-6:
