@@ -58,7 +58,7 @@ def _metric(measure: str, meaning: str, label: str = "", of: str = "", within: s
         f"accuracy.{within}{measure}", OBJECTS if miscount else SHARE, meaning,
         Better.LESS if miscount else Better.MORE, Section.EYES if label else None, label, of,
         apart_from="accuracy.recall" if within else "", compared=Over.SCENES, group=group,
-        has_ci95=True, why=_why,
+        why=_why,
     )  # fmt: skip
 
 

@@ -13,11 +13,17 @@ from fleet.results.metric import FRAMES, SHARE, Better, Metric, Numbers, Section
 from fleet.running.run import Outcome
 
 
+def _all(arm: Numbers) -> int:
+    """Return the frames captured, and under way at the end of a warm-up."""
+    frames: int = arm["frames"]["captured"] + arm["frames"]["in_flight_before"]
+    return frames
+
+
 def _share_of(fate: str) -> Callable[[Numbers], float | None]:
     """Return what reads the share of the frames captured or under way that met a fate."""
 
     def read(arm: Numbers) -> float | None:
-        frames = arm["frames"]["captured"] + arm["frames"]["in_flight_before"]
+        frames = _all(arm)
         return (value(arm, f"frames.{fate}") or 0.0) / frames if frames else None
 
     return read
@@ -27,7 +33,10 @@ def _shares() -> list[Metric]:
     """Return the shares of the frames, which are no numbers of the summary themselves."""
     of = "of the frames captured, and under way at the end of a warm-up"
     return [
-        Metric(key, SHARE, f"{what}, {of}", better, compared=None, read=_share_of(key))
+        Metric(
+            key, SHARE, f"{what}, {of}", better, compared=None, read=_share_of(key),
+            out_of=_all,
+        )
         for key, what, better in (
             ("lost", "Frames lost", Better.LESS), ("skipped", "Frames skipped", Better.NEITHER),
             ("results", "Results", Better.MORE),

@@ -1,4 +1,8 @@
-"""Confidence intervals of means: Student's t."""
+"""Confidence intervals of means, and what several of them tell together.
+
+Student's t for means; Holm's correction where several arms are set against one; the rule of three
+for what never happened.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +36,63 @@ def interval95(values: Sequence[float]) -> tuple[float, float] | None:
     variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
     half = t95(n - 1) * math.sqrt(variance / n)
     return mean - half, mean + half
+
+
+def told95(
+    values: Sequence[float], of: str, step: float = 0.0
+) -> tuple[list[float] | None, str | None]:
+    """Return the 95 % interval of a mean, or why there is none; no narrower than what is known.
+
+    Args:
+        values: independent ones.
+        of: of what each is: a replication, or a site.
+        step: to which the values are known; the interval reaches as far to both sides at least.
+    """
+    interval = interval95(values)
+    if interval is None:
+        return None, f"one {of} only"
+    mean = math.fsum(values) / len(values)
+    if step:
+        return [min(interval[0], mean - step), max(interval[1], mean + step)], None
+    if min(values) == max(values):
+        return None, f"the same {'at' if of == 'site' else 'in'} every {of}"
+    return list(interval), None
+
+
+def chance(t: float, degrees: int) -> float:
+    """Return how probable it is that Student's t is as far from zero, on either side.
+
+    The finite sums for whole degrees of freedom (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4).
+    """
+    angle = math.atan(abs(t) / math.sqrt(degrees))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = degrees % 2
+    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
+    for k in range(degrees // 2):
+        total += term
+        term *= cosine * cosine * (2 * k + 1 + odd) / (2 * k + 2 + odd)
+    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
+    return min(1.0, max(0.0, 1.0 - inside))
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """Return chances corrected for how many there are.
+
+    Of what is at most 0.05 afterwards, all is true with a probability of 95 % (Holm 1979, A simple
+    sequentially rejective multiple test procedure, Scand. J. Statist. 6, 65-70).
+    """
+    corrected, least = [0.0] * len(chances), 0.0
+    for rank, k in enumerate(sorted(range(len(chances)), key=lambda k: chances[k])):
+        least = max(least, min(1.0, (len(chances) - rank) * chances[k]))
+        corrected[k] = least
+    return corrected
+
+
+def most_of_none(frames: float) -> float | None:
+    """Return the share below which, with 95 %, that lies of which no frame was; None of none.
+
+    The rule of three (Hanley and Lippman-Hand 1983, If nothing goes wrong, is everything all right?
+    JAMA 249, 1743-1745). It holds for independent frames; what is lost at full queues comes in
+    bursts, and may be more.
+    """
+    return min(1.0, 3 / frames) if frames else None

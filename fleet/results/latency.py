@@ -106,6 +106,7 @@ _HELD_BACK = "every frame was held back by a publishing rule"
     Metric(
         "delivered.never", SHARE, "Frames due that were skipped or lost", Better.LESS,
         Section.LATENCY, "no result: skipped, lost", "of due", why=_HELD_BACK,
+        out_of=lambda arm: float(arm["delivered"]["due_frames"]),
     ),
 )  # fmt: skip
 def delivered(outcome: Outcome) -> dict[str, Any]:

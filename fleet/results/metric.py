@@ -84,8 +84,8 @@ class Better(StrEnum):
 class Over(StrEnum):
     """Over what arms are compared pair by pair, and the interval of their difference is.
 
-    Over scenes: `without_scene` stands beside the number (`fleet.results.scenes`). Over sites: the
-    groups of `service` have it with what it is `by_site`.
+    Over scenes: `ci95` and `without_scene` stand beside the number (`fleet.results.scenes`). Over
+    sites: the groups of `service` have it with what it is `by_site`.
     """
 
     REPLICATIONS = "replications"
@@ -141,7 +141,8 @@ class Metric:
         whole: whether a whole arm has it.
         link, pool, group: paths of its values of one, with {} for the name; empty: there are none.
         stepped: whether it is known to steps only (`fleet.sketch`).
-        has_ci95: whether its interval stands beside it in the numbers, as `ci95`.
+        out_of: of how many frames it is a share; zero of them says that it is below a bound
+            (`fleet.results.interval.most_of_none`).
         why: why it is None, if it is: text, or a function of the numbers of an arm.
         read: how it is read from the numbers of an arm if not by its path.
     """
@@ -162,7 +163,7 @@ class Metric:
     pool: str = ""
     group: str = ""
     stepped: bool = False
-    has_ci95: bool = False
+    out_of: Callable[[Numbers], float] | None = None
     why: str | Callable[[Numbers], str] = "no results"
     read: Callable[[Numbers], float | None] | None = None
 

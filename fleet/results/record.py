@@ -18,7 +18,7 @@ from fleet.running.run import Outcome
 from fleet.scenario.load import Scenario
 from fleet.scenario.load import load as load_scenario
 
-SCHEMA = "fleet-summary/2"
+SCHEMA = "fleet-summary/3"
 _FILES = ("summary.json", "replications.json", "run.json", "scenario.yaml", *(
     f"{name}.parquet" for name in Tables._fields
 ))  # fmt: skip
@@ -92,7 +92,7 @@ class Record:
 
     @property
     def arms(self) -> dict[str, Any]:
-        """Return the numbers of each arm (of the first replication)."""
+        """Return the numbers of each arm, in the mean over its replications."""
         arms: dict[str, Any] = self.summary["arms"]
         return arms
 

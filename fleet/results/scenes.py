@@ -56,41 +56,42 @@ def interval(
     if whole is None:
         return None
     values = {scene: found.get(measure) for scene, found in without.items()}
-    half = _half_width(whole, values)
+    half, _ = _half_width(whole, values)
     return None if half is None else [max(least, whole - half), min(most, whole + half)]
 
 
 def difference(
     whole: tuple[float, float], without: tuple[Without, Without], measure: str
-) -> list[float] | None:
+) -> tuple[list[float] | None, int]:
     """Return the 95 % interval of the first of two measures less the second, scene by scene.
 
-    None if they were not measured in the same scenes, or in one of a view.
+    It is None if they were not measured in the same scenes, or in one of a view. The degrees of
+    freedom stand beside it.
     """
     one, other = without
     if set(one) != set(other):
-        return None
+        return None, 0
     values = {
         scene: None if a is None or b is None else a - b
         for scene in one
         for a, b in [(one[scene].get(measure), other[scene].get(measure))]
     }
     apart = whole[0] - whole[1]
-    half = _half_width(apart, values)
-    return None if half is None else [apart - half, apart + half]
+    half, degrees = _half_width(apart, values)
+    return (None if half is None else [apart - half, apart + half]), degrees
 
 
-def _half_width(whole: float, values: Mapping[str, float | None]) -> float | None:
-    """Return half of the interval around a value, given it without each scene."""
+def _half_width(whole: float, values: Mapping[str, float | None]) -> tuple[float | None, int]:
+    """Return half of the interval around a value, given it without each scene, and degrees."""
     degrees, variance = 0, 0.0
     for of_view in _by_view(values):
         many = len(of_view)
         told = [value for value in of_view if value is not None]
         if many < 2 or len(told) < many:
-            return None
+            return None, 0
         degrees += many - 1
         variance += (many - 1) / many * math.fsum((value - whole) ** 2 for value in told)
-    return t95(degrees) * math.sqrt(variance) if degrees else None
+    return (t95(degrees) * math.sqrt(variance) if degrees else None), degrees
 
 
 def _by_view(values: Mapping[str, float | None]) -> Iterator[list[float | None]]:

@@ -29,15 +29,17 @@ class Tables(NamedTuple):
     latencies: pa.Table
     events: pa.Table
 
-    def of(self, name: str, arm: str, replication: int = 0) -> pa.Table:
-        """Return the rows of a table of one replication of an arm, without these two columns."""
+    def of(self, name: str, arm: str, replication: int | None = None) -> pa.Table:
+        """Return the rows of a table of an arm, without the columns that say whose they are.
+
+        Those of one replication, or of all in their order.
+        """
         import pyarrow.compute as pc  # takes longer than a small run
 
         table: pa.Table = getattr(self, name)
-        mine = pc.and_(
-            pc.equal(table["arm"].cast(pa.string()), arm),
-            pc.equal(table["replication"], replication),
-        )
+        mine = pc.equal(table["arm"].cast(pa.string()), arm)
+        if replication is not None:
+            mine = pc.and_(mine, pc.equal(table["replication"], replication))
         return table.filter(mine).drop_columns(["arm", "replication"])
 
 

@@ -62,5 +62,7 @@ def _told(metric: str, row: Mapping[str, Any]) -> str:
         return f"{difference}, {row['why_no_ci95']}" if row["difference"] else row["why_no_ci95"]
     low, high = (unit.show_difference(x) for x in row["ci95"])
     between = f"{low} .. {high}" if low != high else "within the last digit"
-    verdict = "no difference shown" if row["ci95"][0] <= 0 <= row["ci95"][1] else "differs"
+    verdict = "differs" if row["differs"] else "no difference shown"
+    if not row["differs"] and not row["ci95"][0] <= 0 <= row["ci95"][1]:
+        verdict += " among so many arms"
     return f"{difference} [95 % CI {over}{between}]: {verdict}"

@@ -1,11 +1,13 @@
-"""Figures of a run: latency, bandwidth, power, the map; see `fleet.show.style` for their look."""
+"""Figures of a run: latency, bandwidth, power, the map; see `fleet.show.style` for their look.
+
+All show means over replications; bands and bars are the 95 % intervals of these.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import NDArray
+from matplotlib.ticker import FuncFormatter
 
 from fleet import doors
 from fleet.interrupt import check
 from fleet.model.books import BIN_NS
 from fleet.model.frames import STAGES
 from fleet.results.record import Record
+from fleet.show.lateness import Numbers, column, latency_cdf
 from fleet.show.style import (
     COLOURS,
     HATCHES,
@@ -35,11 +37,9 @@ from fleet.show.style import (
 )
 from fleet.show.uses import known, uses
 
-Numbers = NDArray[Any]
-
 
 def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
-    """Draw every figure of a record (of its first replication) into a folder, made if need be.
+    """Draw every figure of a record into a folder, made if need be.
 
     Returns:
         by name, why a figure could not be drawn; the others are there all the same.
@@ -75,70 +75,9 @@ def _figures(record: Record) -> Iterator[tuple[str, Callable[[], tuple[Figure, T
     credit = "" if city is None else city.attribution
     for arm in record.arms:
         sensors = record.tables.of("sensors", arm)
-        if np.isfinite(_column(sensors, "lon")).any():
+        if np.isfinite(column(sensors, "lon")).any():
             title = f"{record.summary['scenario']['name']}, {arm}"
-            yield f"map_{arm}", partial(city_map, title, sensors, credit)
-
-
-def latency_cdf(record: Record) -> tuple[Figure, Table]:
-    """Return the share of the frames due that are results within a latency, by arm.
-
-    Frames that are lost or skipped never are, so the curve of an arm may end below one.
-    """
-    figure, axes = axes_of()
-    end_ms = max(arm["latency_ms"]["max"] or 0.0 for arm in record.arms.values())
-    table: Table = [("arm", "latency_ms", "share_of_due", "share_of_results")]
-    for i, arm in enumerate(record.arms):
-        classes = record.tables.of("histograms", arm)
-        upper, of = np.unique(_column(classes, "latency_ns_upper"), return_inverse=True)
-        if not len(upper):
-            continue
-        # No result is later than the longest, which may lie inside the last class.
-        ms = np.minimum(upper * 1e-6, record.arms[arm]["latency_ms"]["max"])
-        results = np.cumsum(np.bincount(of, weights=_column(classes, "results")).astype(np.int64))
-        share = results / record.arms[arm]["delivered"]["due_frames"]
-        axes.step(
-            [ms[0], *ms, end_ms],
-            [0.0, *share, share[-1]],
-            where="post",
-            label=arm,
-            color=COLOURS[i % 9],
-            linestyle=LINES[i % 4],
-        )
-        table += [
-            (arm, f"{x:.6g}", f"{y:.8g}", f"{z:.8g}")
-            for x, y, z in zip(ms, share, results / results[-1], strict=True)
-        ]
-    axes.set_xscale("log")
-    _show_bulk(axes, record)
-    _plain_log_ticks(axes)
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel("latency from capture to consumer (ms)")
-    axes.set_ylabel("share of frames due")
-    if axes.lines:
-        figure.legend(loc="outside lower center", ncols=3, columnspacing=1.0)
-    return figure, table
-
-
-def _show_bulk(axes: Axes, record: Record) -> None:
-    """Cut the axis behind the 99.9th percentile of the slowest arm, and say what lies beyond."""
-    tail, longest = (
-        max(arm["latency_ms"][name] or 0.0 for arm in record.arms.values())
-        for name in ("p999", "max")
-    )
-    edge_ms = 1.3 * tail
-    if longest > edge_ms > 0:
-        axes.set_xlim(right=edge_ms)
-        axes.set_title(f"up to 1.3 × p99.9; the longest is {longest:,.0f} ms", loc="right")
-
-
-def _plain_log_ticks(axes: Axes) -> None:
-    """Label a logarithmic axis with plain numbers, also between powers of ten if it is short."""
-    low, high = axes.get_xlim()
-    short = high / low < 100
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+            yield f"map_{arm}", partial(city_map, title, sensors, credit, len(record.numbers[arm]))
 
 
 def latency_stages(record: Record) -> tuple[Figure, Table]:
@@ -159,11 +98,24 @@ def latency_stages(record: Record) -> tuple[Figure, Table]:
         [np.nan if x is None else x for x in medians], arms, "D", color="white",
         markeredgecolor="#222222", markersize=4, markeredgewidth=0.8, label="median",
     )  # fmt: skip
+    _bars(axes, record, "latency_ms.mean")
     axes.set_xlabel("mean latency of results (ms)")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.0)
     return figure, table
+
+
+def _bars(axes: Axes, record: Record, metric: str, scale: float = 1.0) -> None:
+    """Draw the interval of a metric over each arm's row, where it has one."""
+    for arm, rows in record.summary["intervals"].items():
+        if rows[metric]["ci95"] is not None:
+            low, high = rows[metric]["ci95"]
+            middle = (low + high) / 2 / scale
+            axes.errorbar(
+                middle, arm, xerr=(high - low) / 2 / scale, color="#222222", elinewidth=0.8,
+                capsize=2,
+            )  # fmt: skip
 
 
 def _stack(
@@ -207,17 +159,15 @@ def bandwidth(record: Record) -> tuple[Figure, Table]:
 
 
 def _links(record: Record, arm: str) -> dict[str, tuple[Numbers, Numbers]]:
-    """Return by class of links (start of each time bin in s, bits that they sent in it)."""
+    """Return by class of links (start of each time bin in s, mean bits that they sent in it)."""
     rows = record.tables.of("series", arm)
     rows = rows.filter(pc.equal(rows["kind"], "link"))
-    names, starts, bits = rows["name"].to_pylist(), _column(rows, "start_s"), _column(rows, "value")
-    of = np.array(names)
-    return {name: (starts[of == name], bits[of == name]) for name in dict.fromkeys(names)}
-
-
-def _column(table: pa.Table, name: str) -> Numbers:
-    values: Numbers = table[name].to_numpy()
-    return values
+    names, starts, bits = rows["name"].to_pylist(), column(rows, "start_s"), column(rows, "value")
+    of, many = np.array(names), len(record.numbers[arm])
+    return {
+        name: (starts[of == name].reshape(many, -1)[0], bits[of == name].reshape(many, -1).mean(0))
+        for name in dict.fromkeys(names)
+    }
 
 
 def _marked(x: float, _: int | None = None) -> str:
@@ -239,6 +189,7 @@ def power(record: Record) -> tuple[Figure, Table]:
         if watts.any():
             _stack(axes, arms, watts / scale, left / scale, part, i)
         left += watts
+    _bars(axes, record, "power_w.total", scale)
     axes.set_xlabel(f"mean power of the fleet ({unit})")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -293,11 +244,17 @@ def _draw_claim(record: Record, panels: Sequence[Axes]) -> None:
         )  # fmt: skip
 
 
-def city_map(title: str, sensors: pa.Table, credit: str) -> tuple[Figure, Table]:
-    """Return the sensors on the map, coloured by the mean latency of their results."""
-    lon, lat, results, latency_ns = (
-        _column(sensors, name) for name in ("lon", "lat", "frames_result", "latency_ns_sum")
-    )
+def city_map(title: str, sensors: pa.Table, credit: str, replications: int) -> tuple[Figure, Table]:
+    """Return the sensors on the map, coloured by the mean latency of their results.
+
+    `sensors` has those of each replication after each other, at the same places.
+    """
+
+    def every(name: str) -> Numbers:
+        return column(sensors, name).reshape(replications, -1)
+
+    lon, lat = every("lon")[0], every("lat")[0]
+    results, latency_ns = every("frames_result").sum(axis=0), every("latency_ns_sum").sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         ms = np.where(results > 0, latency_ns / results * 1e-6, np.nan)
     figure, axes = axes_of(3.6)
@@ -318,12 +275,12 @@ def city_map(title: str, sensors: pa.Table, credit: str) -> tuple[Figure, Table]
     figure.colorbar(dots, ax=axes, label="mean latency of results (ms)", shrink=0.8)
     if credit:
         figure.supxlabel(doors.terminal(credit), fontsize=6, color="#666666")
-    due = _column(sensors, "captured") - _column(sensors, "frames_not_published")
+    due = every("captured").sum(axis=0) - every("frames_not_published").sum(axis=0)
     table: Table = [("sensor", "lon", "lat", "due", "results", "mean_latency_ms")]
     table += [
         (who, f"{x:.6f}", f"{y:.6f}", int(d), int(r), f"{m:.6g}")
         for who, x, y, d, r, m in zip(
-            sensors["sensor"].to_pylist(), lon, lat, due, results, ms, strict=True
+            sensors["sensor"].to_pylist()[: len(lon)], lon, lat, due, results, ms, strict=True
         )
     ]
     return figure, table

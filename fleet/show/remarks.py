@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.results.load import BUSY, TARGET
@@ -13,15 +13,23 @@ from fleet.study.experiment import SKIPPED
 
 def load_remarks(record: Record) -> Iterator[str]:
     """Yield what is overloaded or nearly so, what a DSP skips, and which arms were not steady."""
+    many = record.summary["replications"]
+    worst = f", the worst of {many} replications" if many > 1 else ""
     for arm, numbers in record.arms.items():
-        for name, load in numbers["load"].items():
+        for name in numbers["load"]:
+            load = _worst([run["load"][name] for run in record.numbers[arm] if name in run["load"]])
             if load["growing"] or load["busiest_offered"] > BUSY:
-                yield f"{arm}: {_told(name, load, record.summary['simulated_s'])}"
+                yield f"{arm}{worst}: {_told(name, load, record.summary['simulated_s'])}"
         for name, box in numbers["edge_boxes"].items():
             yield f"{arm}: {box_line(name, box)}."
         yield from _uncaptured(record, arm)
         yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
         yield from _unsteady(record, arm)
+
+
+def _worst(loads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the load of the replication in which most was asked for; its numbers are of one."""
+    return max(loads, key=lambda load: (load["growing"], load["busiest_offered"]))
 
 
 def _uncaptured(record: Record, arm: str) -> Iterator[str]:
@@ -85,7 +93,7 @@ def _unsteady(record: Record, arm: str) -> Iterator[str]:
     Chance alone makes less than one in twenty differ.
     """
     runs = [run["steady"] for run in record.numbers[arm]]
-    for group, halves in runs[0].items():
+    for group, halves in record.arms[arm]["steady"].items():
         many = sum(run[group]["differs"] for run in runs if group in run)
         if many * 4 > len(runs):
             of = f" in {many} of {len(runs)} replications" if len(runs) > 1 else ""

@@ -1,6 +1,7 @@
 """What a comparison says of each arm, as rows: bandwidth, latency, power, sight, frames.
 
-A row is a metric that has a section and a label (`fleet.results.metric`).
+A row is a metric that has a section and a label (`fleet.results.metric`); what stands in it is the
+mean over replications, with its interval if there are several.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import floor, log10
 
-from fleet.results.metric import SHARE, Metric, Numbers, Scope, Section, at, value
+from fleet.results.means import FRAMES, Runs, estimate
+from fleet.results.metric import SHARE, Metric, Numbers, Scope, Section, value
 from fleet.results.metrics import known, metrics, names_in
 
-Arms = Mapping[str, Numbers]
+Arms = Mapping[str, Runs]
+"""The numbers of each arm, by replication."""
 Row = tuple[str, str, list[str]]
 
 EMPTY = "–"
@@ -33,10 +36,10 @@ def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
 def _of_metric(arms: Arms, metric: Metric) -> list[Row]:
     """Return the row of a metric, or that of each class of links; none if it is not to be shown."""
     shown_if, names = metric.shown_if, [""]
-    if shown_if and not any(value(arm, shown_if) for arm in arms.values()):
+    if shown_if and not any(value(run, shown_if) for run in _every(arms)):
         return []
     if not metric.whole:
-        links = (name for arm in arms.values() for name in names_in(arm)[Scope.LINK])
+        links = (name for run in _every(arms) for name in names_in(run)[Scope.LINK])
         names = list(dict.fromkeys(links))
     path = metric.path(Scope.ARM if metric.whole else Scope.LINK)
     rows = [_row(arms, metric, path.replace("{}", name), name) for name in names]
@@ -45,27 +48,35 @@ def _of_metric(arms: Arms, metric: Metric) -> list[Row]:
     return rows
 
 
+def _every(arms: Arms) -> Iterator[Numbers]:
+    return (run for runs in arms.values() for run in runs)
+
+
 def _row(arms: Arms, metric: Metric, path: str, name: str = "") -> Row:
     """Return what stands at a path in the numbers of each arm, as the metric is shown."""
     label = metric.label.replace("{}", name)
-    return label, metric.of or metric.unit.name, [_cell(arm, metric, path) for arm in arms.values()]
+    return (
+        label,
+        metric.of or metric.unit.name,
+        [_cell(runs, metric, path) for runs in arms.values()],
+    )
 
 
-def _cell(arm: Numbers, metric: Metric, path: str) -> str:
-    """Return a value as it is shown, with its interval if it has one of any width."""
-    x = value(arm, path)
-    if x is None:
+def _cell(runs: Runs, metric: Metric, path: str) -> str:
+    """Return a mean as it is shown, with its interval if that is wide enough to be seen."""
+    found = estimate(runs, metric, path)
+    if found.mean is None:
         return EMPTY
-    before, _, last = path.rpartition(".")
-    ci95 = at(arm, f"{before}.ci95.{last}") if metric.has_ci95 else None
-    if not ci95 or ci95[0] == ci95[1]:
-        return metric.show(x)
-    return _to_two_digits(x, ci95, percent=metric.unit == SHARE)
+    if found.ci95 is None or found.over == FRAMES or found.ci95[0] == found.ci95[1]:
+        return metric.show(found.mean)
+    shown = _to_two_digits(found.mean, found.ci95, percent=metric.unit == SHARE)
+    _, sign, half = shown.partition("±")
+    return metric.show(found.mean) if sign and not set(half) & set("123456789") else shown
 
 
 def _recall_of_each(arms: Arms, part: str) -> list[Row]:
     """Return the recall in each light or group, if there are several."""
-    names = dict.fromkeys(name for arm in arms.values() for name in arm["accuracy"][part])
+    names = dict.fromkeys(name for run in _every(arms) for name in run["accuracy"][part])
     if len(names) < 2:
         return []
     recall = known("accuracy.recall").metric
@@ -83,21 +94,23 @@ def _to_two_digits(x: float, interval: Sequence[float], *, percent: bool) -> str
     scale, sign, most = (100, "%", 2) if percent else (1, "", 3)
     low, high = (end * scale for end in interval)
     half = (high - low) / 2
+    if x and half < 10**-most and not percent:
+        most = max(most, most - floor(log10(abs(x))))
     digits = min(most, max(0, 1 - floor(log10(half))))
     if abs((low + high) / 2 - x * scale) > half * 1e-6:
-        return f"{x * scale:.{digits}f} ({low:.{digits}f}–{high:.{digits}f}){sign}"
-    return f"{x * scale:.{digits}f}±{half:.{digits}f}{sign}"
+        return f"{x * scale:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f}){sign}"
+    return f"{x * scale:,.{digits}f}±{half:,.{digits}f}{sign}"
+
+
+_BUSY = Metric("utilisation", SHARE, "Busy time over the time that there was", of="busy")
 
 
 def _busiest(arms: Arms, most: int = 5) -> list[Row]:
     """Return the utilisation of the resources that are busiest in any arm."""
     highest: dict[str, float] = {}
-    for arm in arms.values():
-        for name, used in arm["utilisation"].items():
-            highest[name] = max(highest.get(name, 0.0), used or 0.0)
+    for runs in arms.values():
+        for name in dict.fromkeys(name for run in runs for name in run["utilisation"]):
+            used = estimate(runs, _BUSY, f"utilisation.{name}").mean or 0.0
+            highest[name] = max(highest.get(name, 0.0), used)
     chosen = sorted(highest, key=lambda name: -highest[name])[:most]
-    found = [[arm["utilisation"].get(name) for arm in arms.values()] for name in chosen]
-    return [
-        (name, "busy", [EMPTY if used is None else f"{used:.1%}" for used in each])
-        for name, each in zip(chosen, found, strict=True)
-    ]
+    return [(name, *_row(arms, _BUSY, f"utilisation.{name}")[1:]) for name in chosen]

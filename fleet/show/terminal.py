@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fleet.results.means import FRAMES
+from fleet.results.metric import SHARE, Numbers, number
 from fleet.results.metrics import unit_of
 from fleet.results.record import Record
 from fleet.show.differences import differences
 from fleet.show.remarks import load_remarks
-from fleet.show.rows import EMPTY, Arms, Row, sections
+from fleet.show.rows import EMPTY, Row, sections
 from fleet.sketch import RESOLUTION, STEPS
 
 _TITLE_WIDTH, _ARM_WIDTH = 30, 11  # where titles of sections and names of arms break
@@ -27,7 +29,7 @@ def comparison_tables(record: Record, out: Console) -> list[Table]:
     An arm stands whole in one of them. Where even one arm is too wide, its cells are folded.
     """
     arms = list(record.arms)
-    said = list(sections(record.arms))
+    said = list(sections(record.numbers))
     wide = out.options.update(width=10_000)  # else a table measures as wide as there is room
     for many in range(1, len(arms) + 1):
         size = -(-len(arms) // many)
@@ -70,7 +72,7 @@ def _title(summary: Mapping[str, Any]) -> str:
     return (
         f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
         f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
-        + (f", first of {many} replications" if many > 1 else "")
+        + (f", mean of {many} replications ± 95 % interval" if many > 1 else "")
     )
 
 
@@ -87,9 +89,15 @@ def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterat
         if measured is None:
             shown = f"was not measured: {row['why']}"
         else:
-            shown = f"is {unit_of(row['metric']).show(measured)}{worst}"
+            shown = f"is {unit_of(row['metric']).show(measured)}{worst}{_below(row)}"
         mark, style = ("✓", "green") if row["kept"] else ("✗", "red")
         yield Text.assemble((f"{mark} ", style), f"{row['arm']}: {demand}", (f"  ({shown})", "dim"))
+
+
+def _below(row: Mapping[str, Any]) -> str:
+    """Return below what a share of zero lies."""
+    most = row["at_most"]
+    return "" if most is None else f", below {unit_of(row['metric']).show(most)} with 95 %"
 
 
 def remarks(record: Record) -> Iterator[str]:
@@ -101,6 +109,9 @@ def remarks(record: Record) -> Iterator[str]:
             " they see and how they serve uses, which is compared over scenes and sites; use"
             " --replications 5 or more."
         )
+    else:
+        yield from _means(record)
+    yield from _none_lost(record)
     yield from differences(record)
     yield f"Percentiles are rounded up to steps of {STEPS}: at most {RESOLUTION:.1%} too high."
     yield from _held_back(record.arms)
@@ -125,19 +136,49 @@ def remarks(record: Record) -> Iterator[str]:
     )
 
 
-def _held_back(arms: Arms) -> Iterator[str]:
+def _means(record: Record) -> Iterator[str]:
+    """Yield what the numbers of several replications are, and when arms differ."""
+    yield (
+        f"Numbers are means over {record.summary['replications']} replications with their 95 %"
+        " intervals (Student's t), percentiles by replication; of those without one, summary.json"
+        " says why. What eyes see has intervals over scenes."
+    )
+    others = len(record.arms) - 1
+    if others > 1:
+        yield (
+            f"Arms differ where that is so, with 95 %, for all {others} that are compared with the"
+            " baseline in a metric (Holm); the interval of each difference is of one."
+        )
+
+
+def _none_lost(record: Record) -> Iterator[str]:
+    """Yield below what the share of frames lost is where none was."""
+    bounds = {
+        arm: rows["lost"]["ci95"][1]
+        for arm, rows in record.summary["intervals"].items()
+        if rows["lost"]["over"] == FRAMES
+    }
+    if bounds:
+        told = ", ".join(f"{arm} (below {SHARE.show(most)})" for arm, most in bounds.items())
+        yield (
+            f"No frame was lost in {told}: with 95 % the share lost is below 3 over the number of"
+            " frames, were these independent; full queues lose them in bursts."
+        )
+
+
+def _held_back(arms: Mapping[str, Numbers]) -> Iterator[str]:
     """Yield which arms chose what their results are of."""
     for name, arm in arms.items():
         held, captured = arm["frames"]["skipped"]["not_published"], arm["frames"]["captured"]
         if held:
             yield (
-                f"{name} held back {held:,} of {captured:,} frames by its publishing rule: they are"
-                " known to the sensor and not due. Latency and energy per result are of those that"
-                " it sent; compare energy per captured frame."
+                f"{name} held back {number(held)} of {number(captured)} frames by its publishing"
+                " rule: they are known to the sensor and not due. Latency and energy per result are"
+                " of those that it sent; compare energy per captured frame."
             )
 
 
-def _eyes(arms: Arms) -> Iterator[str]:
+def _eyes(arms: Mapping[str, Numbers]) -> Iterator[str]:
     """Yield whose sight stands for each arm's models and why, and where nobody's does."""
     for name, arm in arms.items():
         for found in arm["stand_ins"]:

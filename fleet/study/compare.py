@@ -7,6 +7,9 @@ served have intervals of their own, over the scenes and sites where networks wer
 
 No interval is narrower than what is known: that of a percentile is as wide as the steps of its
 values (`fleet.sketch`) at least, and where all differences are equal there is none.
+
+Each interval is of one arm. Whether arms differ is told with 95 % for all that are compared in a
+metric together: by Holm's correction over the arms (`fleet.results.interval.holm`).
 """
 
 from __future__ import annotations
@@ -17,10 +20,10 @@ from typing import Any
 
 from fleet.eyes.task_tables import SITES
 from fleet.results import scenes
-from fleet.results.interval import interval95
+from fleet.results.interval import chance, holm, interval95, t95, told95
+from fleet.results.means import Runs, step_ms
 from fleet.results.metric import Numbers, Over, Scope
 from fleet.results.metrics import Named, named, names_in
-from fleet.sketch import step_ns
 
 
 def compare(replications: Mapping[str, Sequence[Numbers]], baseline: str) -> dict[str, Any]:
@@ -33,21 +36,30 @@ def compare(replications: Mapping[str, Sequence[Numbers]], baseline: str) -> dic
     Returns:
         baseline and, by arm and metric that is compared, difference (arm - baseline), ratio (arm /
         baseline; None if the baseline is 0), ci95 of the difference, None for the reason in
-        `why_no_ci95`. How uses are served is compared site by site, and what networks see scene by
-        scene, also with one replication; the latter only if they see the same sensors in both arms.
-        A number that a run does not have is not compared. Groups are not compared one by one.
+        `why_no_ci95`; p, the chance of so large a difference between equal arms, p_holm, that
+        corrected over the arms, and whether it differs; these are None where there is no interval.
+        How uses are served is compared site by site, and what networks see scene by scene, also
+        with one replication; the latter only if they see the same sensors in both arms. A number
+        that a run does not have is not compared. Groups are not compared one by one.
     """
-    return {
-        "baseline": baseline,
-        "arms": {
-            arm: {name: row for name, row in _rows(runs, replications[baseline]) if row is not None}
-            for arm, runs in replications.items()
-            if arm != baseline
-        },
+    arms = {
+        arm: {name: row for name, row in _rows(runs, replications[baseline]) if row is not None}
+        for arm, runs in replications.items()
+        if arm != baseline
     }
+    for name in dict.fromkeys(name for rows in arms.values() for name in rows):
+        _correct([rows[name] for rows in arms.values() if name in rows])
+    return {"baseline": baseline, "arms": arms}
 
 
-Runs = Sequence[Numbers]
+def _correct(rows: Sequence[dict[str, Any]]) -> None:
+    """Say which arms differ in a metric; those without an interval are no tests."""
+    tested = [row for row in rows if row["p"] is not None]
+    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        low, high = row["ci95"]
+        row |= {"p_holm": p, "differs": p <= 0.05 and not low <= 0.0 <= high}
+
+
 _SCOPES = (Scope.ARM, Scope.LINK, Scope.POOL)
 
 
@@ -81,11 +93,12 @@ def _by_scene(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
     if row is None:
         return None
     wholes, without = zip(*(_over_runs(each, one.text) for each in (runs, base)), strict=True)
-    interval = scenes.difference(wholes, without, one.text.rsplit(".", 1)[1])
+    interval, degrees = scenes.difference(wholes, without, one.text.rsplit(".", 1)[1])
     why = None if interval else "not measured in the same scenes of each view, two at least"
     if interval and interval[0] == interval[1]:
         interval, why = None, "the same in every scene"
-    return {**row, "ci95": interval, "why_no_ci95": why}
+    p = None if interval is None else _p(row["difference"], interval, degrees)
+    return {**row, "ci95": interval, "why_no_ci95": why, "p": p}
 
 
 def _over_runs(runs: Runs, path_of: str) -> tuple[float, scenes.Without]:
@@ -136,12 +149,8 @@ def _row(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < len(pairs):
         return None
-    step = max(_step_ms(x) for pair in known for x in pair) if one.metric.stepped else 0.0
+    step = step_ms([x for pair in known for x in pair]) if one.metric.stepped else 0.0
     return _compared([a for a, _ in known], [b for _, b in known], "replication", step)
-
-
-def _step_ms(percentile_ms: float) -> float:
-    return step_ns(round(percentile_ms * 1e6)) * 1e-6
 
 
 def _compared(
@@ -150,17 +159,22 @@ def _compared(
     """Return what pairs of values tell: of replications, or of sites; `step`: to which both are."""
     differences = [a - b for a, b in zip(arm, base, strict=True)]
     mean_arm, mean_base = math.fsum(arm) / len(arm), math.fsum(base) / len(base)
-    difference, interval = math.fsum(differences) / len(differences), interval95(differences)
-    why = None
-    if interval is None:
-        why = f"one {of} only"
-    elif step:
-        interval = min(interval[0], difference - step), max(interval[1], difference + step)
-    elif min(differences) == max(differences):
-        interval, why = None, f"the same {'at' if of == 'site' else 'in'} every {of}"
+    difference = math.fsum(differences) / len(differences)
+    (ci95, why), plain = told95(differences, of, step), interval95(differences)
     return {
         "difference": difference,
         "ratio": mean_arm / mean_base if mean_base else None,
-        "ci95": None if interval is None else list(interval),
+        "ci95": ci95,
         "why_no_ci95": why,
+        "p": None if ci95 is None or plain is None else _p(difference, plain, len(differences) - 1),
+        "p_holm": None,
+        "differs": None,
     }
+
+
+def _p(difference: float, interval: Sequence[float], degrees: int) -> float:
+    """Return the chance of a difference between equal arms, given its interval by Student's t."""
+    half = (interval[1] - interval[0]) / 2
+    if not half:  # percentiles with the same steps between them in every replication
+        return 0.0 if difference else 1.0
+    return chance(difference / half * t95(degrees), degrees)

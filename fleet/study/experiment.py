@@ -15,6 +15,7 @@ from fleet.errors import InputError
 from fleet.model import capture
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE
 from fleet.results import store
+from fleet.results.means import intervals, means
 from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
 from fleet.running.options import Engine, Options
@@ -148,13 +149,6 @@ def _summary(
 ) -> dict[str, Any]:
     scenario, first = job.scenario, next(iter(outcomes.values()))[0]
     named = [arm for arm in (scenario.model.baseline or "", "cloud", *found) if arm in found]
-    captured = sum(
-        int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
-        for runs in outcomes.values()
-        for o in runs
-    )
-    efforts = [o.effort for runs in outcomes.values() for o in runs]
-    engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
     return {
         "schema": SCHEMA,
         "run_id": job.id,
@@ -166,20 +160,7 @@ def _summary(
         "simulated_s": scenario.model.duration / 1e9,
         "warm_up_s": scenario.model.warm_up / 1e9,
         "measured_s": first.plan.measured_ns / 1e9,
-        "host": {
-            "engine": options.engine,
-            "executor": options.runs_on,
-            "shards": first.shards,
-            "window_s": first.window_ns / 1e9,
-            "wall_s": wall_s,
-            "engine_s": engine_s,
-            "frames_per_s": captured / max(engine_s, 1e-9),
-            "peak_rss_mb": peak_rss_mb(),
-            "peak_transfer_mb": max(e.peak_transfer_bytes for e in efforts) / 1e6,
-            "restarts": sum(e.restarts for e in efforts),
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-        },
+        "host": _host(options, outcomes, wall_s),
         "network_energy": {
             "boundary": scenario.model.network_energy,
             "fixed_kwh_per_gb": first.plan.money.fixed_pj_per_bit * _KWH_PER_GB,
@@ -194,10 +175,47 @@ def _summary(
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
         "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
-        "arms": {arm: {**runs[0], **_about(outcomes[arm][0], runs)} for arm, runs in found.items()},
+        "arms": {
+            arm: {**_over(runs), **_about(outcomes[arm][0], runs)} for arm, runs in found.items()
+        },
+        "intervals": {arm: intervals(runs) for arm, runs in found.items()},
         "comparison": compare(found, named[0]),
         "slo": judge(list(job.objectives), found),
     }
+
+
+def _host(
+    options: Options, outcomes: Mapping[str, Sequence[Outcome]], wall_s: float
+) -> dict[str, Any]:
+    """Return what ran it, how, and how fast."""
+    first = next(iter(outcomes.values()))[0]
+    captured = sum(
+        int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
+        for runs in outcomes.values()
+        for o in runs
+    )
+    efforts = [o.effort for runs in outcomes.values() for o in runs]
+    engine_s = sum(o.wall_s for runs in outcomes.values() for o in runs)
+    return {
+        "engine": options.engine,
+        "executor": options.runs_on,
+        "shards": first.shards,
+        "window_s": first.window_ns / 1e9,
+        "wall_s": wall_s,
+        "engine_s": engine_s,
+        "frames_per_s": captured / max(engine_s, 1e-9),
+        "peak_rss_mb": peak_rss_mb(),
+        "peak_transfer_mb": max(e.peak_transfer_bytes for e in efforts) / 1e6,
+        "restarts": sum(e.restarts for e in efforts),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def _over(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the numbers of an arm over its replications, and what says that they are these."""
+    alone = runs[0]["fingerprint"]
+    return {**means(runs), "fingerprint": fingerprint({"": runs}) if len(runs) > 1 else alone}
 
 
 def _about(outcome: Outcome, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

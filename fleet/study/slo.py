@@ -11,6 +11,7 @@ from typing import Any
 
 from fleet.errors import InputError
 from fleet.plan.network import radio_name
+from fleet.results.means import FRAMES, estimate
 from fleet.results.metric import Numbers, Scope
 from fleet.results.metrics import Named, Names, named
 from fleet.scenario.load import Scenario, did_you_mean
@@ -52,6 +53,11 @@ class Objective:
         if len(known) < len(found):
             return None
         return max(known) if self.sign.startswith("<") else min(known)
+
+    def most_of_none(self, runs: Sequence[Numbers]) -> float | None:
+        """Return below what a share lies of which no frame was, with 95 %; None of others."""
+        found = estimate(runs, self.number.metric, self.number.text)
+        return found.ci95[1] if found.ci95 and found.over == FRAMES else None
 
     def why(self, runs: Sequence[Numbers]) -> str | None:
         """Return why there is no measurement; None if there is."""
@@ -110,7 +116,8 @@ def judge(
 ) -> list[dict[str, Any]]:
     """Return for each objective and arm the worst measurement and whether it was always kept.
 
-    `measured` is in `unit`, of which 'share' is 0 to 1; None for the reason in `why`.
+    `measured` is in `unit`, of which 'share' is 0 to 1; None for the reason in `why`. Where it is a
+    share of which no frame was, it is below `at_most` with 95 %.
 
     Args:
         objectives: the demands.
@@ -124,6 +131,7 @@ def judge(
             "measured": o.worst(runs),
             "unit": o.number.metric.unit.name,
             "why": o.why(runs),
+            "at_most": o.most_of_none(runs),
             "kept": all(o.kept(run) for run in runs),
         }
         for o in objectives

@@ -274,10 +274,11 @@ def test_what_is_hard_for_both_drops_out_of_a_difference() -> None:
     one, other = ([(round(1000 * (r - d)), 1000) for r in (0.3, 0.5, 0.9)] for d in (0.1, 0.0))
     names = [("street", name) for name in "abc"]
     without = tuple(scenes.without_each(book(of), names, ratio) for of in (one, other))
-    apart = scenes.difference((1.4 / 3, 1.7 / 3), without, "x")  # type: ignore[arg-type]
+    apart, degrees = scenes.difference((1.4 / 3, 1.7 / 3), without, "x")  # type: ignore[arg-type]
     assert apart == pytest.approx([-0.1, -0.1])
+    assert degrees == 2
     few = {scene: found for scene, found in without[1].items() if scene != "street/a"}
-    assert scenes.difference((0.4, 0.5), (without[0], few), "x") is None
+    assert scenes.difference((0.4, 0.5), (without[0], few), "x") == (None, 0)
 
 
 def test_coverage_over_scenes() -> None:

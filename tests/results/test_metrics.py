@@ -70,7 +70,7 @@ def test_one_metric_more_is_seen_at_every_door(another: Metric) -> None:
     found = fleet.run(worlds.load(data(slo=slo)), executor="local")
     assert {arm["halves"]["late"] for arm in found.summary["arms"].values()} == {0.25}
     rows = {title: {label: (unit, cells) for label, unit, cells in rows}
-            for title, rows in sections(found.arms)}  # fmt: skip
+            for title, rows in sections(found.numbers)}  # fmt: skip
     assert rows["Latency of results"][another.label] == ("of results", ["25.0%"] * 3)
     compared = found.summary["comparison"]["arms"]["edge"]["halves.late"]
     assert compared["difference"] == 0.0

@@ -73,6 +73,8 @@ def test_a_row_of_which_an_arm_has_nothing_is_not_shown(record: Record) -> None:
         (0.2853, 0.1701, False, "0.29±0.17"),
         (28.43, 3.61, False, "28.4±3.6"),
         (283.4, 36.1, False, "283±36"),
+        (12345.6, 361.0, False, "12,346±361"),
+        (0.0123, 0.00023, False, "0.01230±0.00023"),
     ],
 )
 def test_an_interval_sets_the_digits(x: float, half: float, percent: bool, said: str) -> None:

@@ -1,0 +1,108 @@
+"""The figure of how late results are, with a band over replications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
+
+from fleet.results.interval import t95
+from fleet.results.record import Record
+from fleet.show.style import COLOURS, LINES, Table, axes_of
+
+Numbers = NDArray[Any]
+
+
+def column(table: pa.Table, name: str) -> Numbers:
+    """Return a column of a table."""
+    values: Numbers = table[name].to_numpy()
+    return values
+
+
+def latency_cdf(record: Record) -> tuple[Figure, Table]:
+    """Return the share of the frames due that are results within a latency, by arm.
+
+    Frames that are lost or skipped never are, so the curve of an arm may end below one.
+    """
+    figure, axes = axes_of()
+    end_ms = _highest(record, "max")
+    table: Table = [("arm", "latency_ms", "share_of_due", "share_of_results")]
+    for i, arm in enumerate(record.arms):
+        classes = record.tables.of("histograms", arm)
+        upper = np.unique(column(classes, "latency_ns_upper"))
+        if not len(upper):
+            continue
+        # No result is later than the longest, which may lie inside the last class.
+        ms = np.minimum(upper * 1e-6, _highest(record, "max", arm))
+        shares = np.array(list(_shares_within(record, arm, upper)))
+        share = shares.mean(axis=0)
+        if len(shares) > 1:
+            half = t95(len(shares) - 1) * shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
+            axes.fill_between(
+                ms, share - half, share + half, step="post", color=COLOURS[i % 9], alpha=0.25,
+                linewidth=0,
+            )  # fmt: skip
+        axes.step(
+            [ms[0], *ms, end_ms],
+            [0.0, *share, share[-1]],
+            where="post",
+            label=arm,
+            color=COLOURS[i % 9],
+            linestyle=LINES[i % 4],
+        )
+        table += [
+            (arm, f"{x:.6g}", f"{y:.8g}", f"{z:.8g}")
+            for x, y, z in zip(ms, share, share / share[-1], strict=True)
+        ]
+    axes.set_xscale("log")
+    _show_bulk(axes, record)
+    _plain_log_ticks(axes)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("latency from capture to consumer (ms)")
+    axes.set_ylabel("share of frames due")
+    if axes.lines:
+        figure.legend(loc="outside lower center", ncols=3, columnspacing=1.0)
+    return figure, table
+
+
+def _shares_within(record: Record, arm: str, upper: Numbers) -> Iterator[Numbers]:
+    """Yield by replication the shares of the frames due that are results within some latencies."""
+    for replication, run in enumerate(record.numbers[arm]):
+        classes = record.tables.of("histograms", arm, replication)
+        of = np.searchsorted(upper, column(classes, "latency_ns_upper"))
+        results = np.bincount(of, weights=column(classes, "results"), minlength=len(upper))
+        yield np.cumsum(results) / max(run["delivered"]["due_frames"], 1)
+
+
+def _highest(record: Record, name: str, of: str = "") -> float:
+    """Return the highest latency of a name in any replication of an arm, or of all arms; ms."""
+    return max(
+        run["latency_ms"][name] or 0.0
+        for arm, runs in record.numbers.items()
+        for run in runs
+        if of in ("", arm)
+    )
+
+
+def _show_bulk(axes: Axes, record: Record) -> None:
+    """Cut the axis behind the 99.9th percentile of the slowest arm, and say what lies beyond."""
+    tail, longest = (_highest(record, name) for name in ("p999", "max"))
+    edge_ms = 1.3 * tail
+    if longest > edge_ms > 0:
+        axes.set_xlim(right=edge_ms)
+        axes.set_title(f"up to 1.3 × p99.9; the longest is {longest:,.0f} ms", loc="right")
+
+
+def _plain_log_ticks(axes: Axes) -> None:
+    """Label a logarithmic axis with plain numbers, also between powers of ten if it is short."""
+    low, high = axes.get_xlim()
+    short = high / low < 100
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
