@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fleet.lab.measures.trace import Finder
 
 RENDERED = "rendered:"
+_SEED = re.compile(r"[0-9]{0,15}")
 USUAL_FRAMES, USUAL_RATE_FPS = 100, 10.0
 
 ClipText = Annotated[
@@ -133,9 +135,10 @@ def _drawn(text: str, frames: int) -> Clip:
 
     view, _, rest = text.removeprefix(RENDERED).partition("/")
     light, _, seed = rest.partition("/")
-    if view not in VIEWS or light not in LIGHTS or not (seed or "1").isdecimal():
+    if view not in VIEWS or light not in LIGHTS or not _SEED.fullmatch(seed):
         raise InputError(
             f"'{text}' is no drawn scene; write {RENDERED}VIEW/LIGHT or {RENDERED}VIEW/LIGHT/SEED"
             f" with a view of {', '.join(VIEWS)}, a light of {', '.join(LIGHTS)} and a whole seed"
+            " of up to 15 digits"
         )
     return scene(view, light, seed=int(seed or 1), frames=frames, rate_fps=USUAL_RATE_FPS)

@@ -12,9 +12,10 @@ from fractions import Fraction
 
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Keys
-from fleet.units import format_data_bit, format_rate_bps, format_time_ns
+from fleet.units import format_data_bit, format_rate_bps
 
-LONGEST_NS = 1000 * 86_400 * 10**9
+_DAY_NS = 86_400 * 10**9
+LONGEST_NS = 1000 * _DAY_NS
 MOST_BITS = 9 * 10**9
 """Of what is sent for one frame, with what is sent again."""
 
@@ -132,4 +133,4 @@ def share_of(share: Fraction) -> tuple[int, int]:
 
 
 def _days(time_ns: int) -> str:
-    return format_time_ns(time_ns, 3)
+    return f"{time_ns // _DAY_NS:,} d"

@@ -13,6 +13,7 @@ import functools
 import io
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -20,24 +21,38 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import worlds
 
 from fleet.catalog import Catalog
+from fleet.catalog.rows import COLUMNS
 from fleet.cli.exit import FAILED, code_of
 from fleet.cli.main import app
 from fleet.plan.compile import catalogue
+from fleet.running.options import Engine, ExecutorKind, Options
+from fleet.running.runner import Runner
 from fleet.scenario.load import load
 from fleet.scenario.strict_yaml import Keys
 from fleet.show import figures
+from fleet.study.experiment import execute
 from fleet.study.job import prepare
 
 MOST_S, MOST_WAIT_S, MOST_BYTES = 10, 60, 3 * 2**30
 """What a trial may take, by the processor and by the clock; more is a fault of its own kind."""
+
+MOST_FRAMES = 3000
+"""With more of them a trial is not run by the reference."""
+
+DIFFERS = 99
+KINDS = {0: "fine", 1: "fine", 2: "refused", DIFFERS: "differs"}
+"""What exit codes mean; all others are faults."""
+
+NO_TABLES: Mapping[str, str] = MappingProxyType({})
 
 BARE = (
     "0", "-1", "1", "2", "0.5", "1e-9", "1e-30", "1000", "2147483648", "4000000000000000000",
@@ -53,30 +68,66 @@ SMALLEST = {"d": "ns", "h": "ns", "min": "ns", "s": "ns", "ms": "ns", "MB": "bit
 
 
 @dataclass(frozen=True)
-class Trial:
+class Change:
     """One number made another.
 
     Attributes:
-        world: name of the scenario.
         where: keys of the scenario, or (kind, item, parameter) of the catalogue.
         text: what stands there instead.
         is_row: whether it is a row of the catalogue.
     """
 
-    world: str
     where: Keys
     text: str
     is_row: bool = False
 
     def __str__(self) -> str:
-        """Return the trial in a line."""
+        """Return the change as a corpus has it."""
         what = "catalogue " if self.is_row else ""
-        return f"{self.world}: {what}{'.'.join(map(str, self.where))} = {self.text}"
+        return f"{what}{'.'.join(map(str, self.where))} = {self.text}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A scenario of which some numbers are changed.
+
+    Attributes:
+        world: name of the scenario.
+        changes: at most one of each place.
+    """
+
+    world: str
+    changes: tuple[Change, ...]
+
+    def __str__(self) -> str:
+        """Return the trial in a line, from which `trial_of` makes it."""
+        return f"{self.world}: {'; '.join(map(str, self.changes))}"
+
+
+def trial_of(line: str) -> Trial:
+    """Return the trial of a line of a corpus."""
+    world, _, rest = line.partition(": ")
+    changes = []
+    for text in rest.split("; "):
+        where, _, value = text.partition(" = ")
+        keys = where.removeprefix("catalogue ").split(".")
+        is_row = where.startswith("catalogue ")
+        at = tuple(int(k) if k.isdecimal() and not is_row else k for k in keys)
+        changes.append(Change(at, value, is_row))
+    return Trial(world, tuple(changes))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a trial ended: "fine", "refused", or as a fault "fault", "slow" or "killed"."""
+    """How a trial ended.
+
+    Attributes:
+        trial: which.
+        kind: "fine" or "refused"; of faults "fault" if it was none of our own errors, "differs" if
+            the engines disagree, "slow" or "killed".
+        said: what was said of it.
+        took_s: time by the clock.
+    """
 
     trial: Trial
     kind: str
@@ -160,7 +211,7 @@ def packaged() -> dict[str, Any]:
         },
         "links": {
             "air": {"technology": "lte", "shared_by": "cell", "to": "wan"},
-            "wan": {"technology": "wan", "shared_by": "city", "to": "cloud"},
+            "wan": {"technology": "wan", "shared_by": "city", "to": "cloud", "loss": "1 %"},
         },
         "cloud": {"server": "t4"},
         "arms": {
@@ -223,73 +274,103 @@ def rows_of(world: str) -> tuple[tuple[str, str, str, str], ...]:
     )
 
 
-def trials() -> list[Trial]:
-    """Return every trial, of scenarios and of the catalogue."""
-    found = [
-        Trial(world, keys, text)
-        for world, make in WORLDS.items()
-        for keys, unit in numbers(make())
-        for text in texts(unit)
+@functools.cache
+def changes(world: str) -> tuple[Change, ...]:
+    """Return every change of one number of a world, of its scenario and of its catalogue."""
+    of_scenario = [
+        Change(keys, text) for keys, unit in numbers(WORLDS[world]()) for text in texts(unit)
     ]
-    found += [
-        Trial(world, (kind, item, parameter), number, is_row=True)
-        for world in WORLDS
+    of_rows = [
+        Change((kind, item, parameter), number, is_row=True)
         for kind, item, parameter, _ in rows_of(world)
         for number in (*WITH_UNIT, "0.5", str(2**62))
     ]
-    return found
+    return (*of_scenario, *of_rows)
 
 
-def _written(folder: Path, data: dict[str, Any], rows: str = "", kind: str = "") -> str:
-    """Write a scenario with its files, and rows in a file of its catalogue; return its path."""
+def trials() -> list[Trial]:
+    """Return a trial for each change of each world."""
+    return [Trial(world, (change,)) for world in WORLDS for change in changes(world)]
+
+
+def drawn(chance: random.Random) -> Trial:
+    """Return a trial with a few changes, most often one."""
+    world = chance.choice(list(WORLDS))
+    count = chance.choice((1, 1, 2, 3))
+    some = {change.where: change for change in chance.choices(changes(world), k=count)}
+    return Trial(world, tuple(some.values()))
+
+
+def minimised(verdict: Verdict) -> Verdict:
+    """Return the verdict of the same kind that takes the fewest changes."""
+    changes = verdict.trial.changes
+    for change in changes if len(changes) > 1 else ():
+        fewer = tuple(one for one in changes if one != change)
+        again = attempt(Trial(verdict.trial.world, fewer))
+        if again.kind == verdict.kind:
+            return minimised(again)
+    return verdict
+
+
+def _written(folder: Path, data: dict[str, Any], tables: Mapping[str, str] = NO_TABLES) -> str:
+    """Write a scenario with its files, and tables of its catalogue; return its path."""
     shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
     for name in ("no-sites.csv", "demand.csv", "times.csv"):
         shutil.copy(worlds.HERE / name, folder)
-    if rows:
-        (folder / "catalogue" / f"{kind}.csv").write_text(rows, "utf-8")
+    for kind, table in tables.items():
+        (folder / "catalogue" / f"{kind}.csv").write_text(table, "utf-8")
     path = folder / "world.yaml"
-    path.write_text(json.dumps(data), "utf-8")
+    text = re.sub(r'"<<(.*?)>>"', r"\1", json.dumps(data))
+    path.write_text(text, "utf-8")
     return str(path)
 
 
 def _with(trial: Trial, folder: Path) -> str:
     """Write the world of a trial; return the path of its scenario."""
     data = copy.deepcopy(WORLDS[trial.world]())
-    if trial.is_row:
-        return _written(folder, data, _row_table(trial), str(trial.where[0]))
-    *above, last = trial.where
-    node: Any = data
-    for key in above:
-        node = node[key]
-    is_bare = isinstance(node[last], int | float)
-    node[last] = _Bare(trial.text) if is_bare else trial.text
-    text = json.dumps(data, default=str)
-    path = Path(_written(folder, {}))
-    path.write_text(re.sub(r'"<<(.*?)>>"', r"\1", text), "utf-8")
-    return str(path)
+    rows: dict[str, list[Change]] = {}
+    for change in trial.changes:
+        if change.is_row:
+            rows.setdefault(str(change.where[0]), []).append(change)
+            continue
+        *above, last = change.where
+        node: Any = data
+        for key in above:
+            node = node[key]
+        bare = isinstance(node[last], int | float)
+        node[last] = f"<<{change.text}>>" if bare else change.text  # written without quotes
+    return _written(folder, data, {kind: _table(kind, some) for kind, some in rows.items()})
 
 
-class _Bare(str):
-    """A number that is written without quotes, however it looks."""
-
-    def __new__(cls, text: str) -> _Bare:
-        return super().__new__(cls, f"<<{text}>>")
-
-
-def _row_table(trial: Trial) -> str:
-    """Return the table of a kind with one row changed, as CSV."""
-    kind, item, parameter = trial.where
+def _table(kind: str, some: Sequence[Change]) -> str:
+    """Return the table of a kind with some rows changed, as CSV."""
     path = worlds.HERE / "catalogue" / f"{kind}.csv"
     known = Catalog.load([path] if path.exists() else [])
-    row = known.row(str(kind), str(item), str(parameter))
+    lines = list(csv.reader(io.StringIO(path.read_text("utf-8")))) if path.exists() else []
+    there = {change.where[1:]: change.text for change in some}
     out = io.StringIO()
     table = csv.writer(out)
-    lines = list(csv.reader(io.StringIO(path.read_text("utf-8")))) if path.exists() else []
-    head = ["item", "parameter", "value", "unit", "low", "high", "source", "year", "confidence"]
-    table.writerow(head)
-    table.writerows(line for line in lines[1:] if line[:2] != [item, parameter])
-    table.writerow([item, parameter, trial.text, row.unit, "", "", "fuzz", "2026", "estimate"])
+    table.writerow(COLUMNS)
+    table.writerows(line for line in lines[1:] if tuple(line[:2]) not in there)
+    for (item, parameter), text in there.items():
+        unit = known.row(kind, str(item), str(parameter)).unit
+        table.writerow([item, parameter, text, unit, "", "", "made extreme", "2026", "estimate"])
     return out.getvalue()
+
+
+def warm_up() -> list[Verdict]:
+    """Try the worlds as they are, so that kernels are compiled and modules are loaded.
+
+    Whoever forks afterwards has them.
+    """
+    for world in WORLDS:
+        rows_of(world)
+        with tempfile.TemporaryDirectory() as folder:
+            scenario = load(_written(Path(folder), WORLDS[world]()))
+            for engine in ("columns", "reference"):
+                options = Options(engine=Engine(engine), executor=ExecutorKind.local)
+                execute(prepare(scenario), Runner(options))
+    return [attempt(Trial(world, ())) for world in WORLDS]
 
 
 def attempt(trial: Trial, *, draw: bool = False) -> Verdict:
@@ -308,13 +389,12 @@ def attempt(trial: Trial, *, draw: bool = False) -> Verdict:
         _, status = os.waitpid(child, 0)
         text = said.read_text("utf-8", "replace") if said.exists() else ""
     took_s = time.monotonic() - began
-    last = next((line for line in text.splitlines() if line.startswith("fleet: ")), "")
+    first = next((line for line in text.splitlines() if line.startswith("fleet: ")), "")
     if os.WIFSIGNALED(status):
         is_slow = os.WTERMSIG(status) in (signal.SIGALRM, signal.SIGXCPU)
         kind = "slow" if is_slow else "killed"
-        return Verdict(trial, kind, f"signal {os.WTERMSIG(status)} {last}", took_s)
-    code = os.WEXITSTATUS(status)
-    return Verdict(trial, {0: "fine", 1: "fine", 2: "refused"}.get(code, "fault"), last, took_s)
+        return Verdict(trial, kind, f"signal {os.WTERMSIG(status)} {first}", took_s)
+    return Verdict(trial, KINDS.get(os.WEXITSTATUS(status), "fault"), first, took_s)
 
 
 def _in_child(path: str, said: Path, draw: bool) -> None:
@@ -334,9 +414,31 @@ def _in_child(path: str, said: Path, draw: bool) -> None:
         sys.stdout, sys.stderr = (os.fdopen(n, "w", closefd=False) for n in (1, 2))
         code = code_of(lambda: app(["check", path]))
         if code == 0:
-            where = str(Path(path).parent / "out")
-            code = code_of(lambda: app(["run", path, "--executor", "local", "--json", "-o", where]))
+            code = _run_both(path)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _run_both(path: str) -> int:
+    """Run a scenario by the fast engine and, if it has few frames, by the reference too."""
+    outs = {engine: Path(path).parent / engine for engine in ("columns", "reference")}
+
+    def run(engine: str) -> int:
+        asked = ["run", path, "--executor", "local", "--json", "--engine", engine]
+        return code_of(lambda: app([*asked, "-o", str(outs[engine])]))
+
+    def summary(engine: str) -> Any:
+        return json.loads((outs[engine] / "summary.json").read_text("utf-8"))
+
+    code = run("columns")
+    if code > 1 or _captured(summary("columns")) > MOST_FRAMES:
+        return code
+    code = max(code, run("reference"))
+    same = code > 1 or summary("columns")["fingerprint"] == summary("reference")["fingerprint"]
+    return code if same else DIFFERS
+
+
+def _captured(summary: Any) -> int:
+    return sum(arm["frames"]["captured"] for arm in summary["arms"].values())
