@@ -156,9 +156,10 @@ class BySecond:
 
     def with_rows(self, plan: Plan, rows: Rows) -> BySecond:
         """Return these counts and where some frames under way wait; it does not count on."""
-        self._summed()
+        self._put_by()
         found = copy(self)
-        found.changes, found._ends = self.changes.copy(), self._ends[:0]
+        found.changes, found._parts = self.changes.copy(), [*self._parts]
+        found._ends, found._used = self._ends[:0], np.zeros(1, dtype=np.int64)
         _wait_all(np.ascontiguousarray(rows.T), found.book(plan))
         return found
 

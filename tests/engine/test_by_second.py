@@ -31,6 +31,7 @@ from fleet.reference.life import Reference
 from fleet.results.tables import Tables, tables
 from fleet.running.live_eyes import open_eyes
 from fleet.running.run import Outcome
+from fleet.simulation import Simulation
 from fleet.sketch import RESOLUTION, bucket_of, coarse_of, coarse_upper_ns, upper_ns
 
 BUSY: dict[str, Any] = {
@@ -197,6 +198,18 @@ def test_any_number_of_kinds_of_ends_is_counted(seed: int, kinds: int) -> None:
     found = zip(ends.span.tolist(), ends.end.tolist(), strict=True)
     assert dict(zip(found, ends.frames.tolist(), strict=True)) == told
     assert set(ends.group.tolist()) == {0}
+
+
+def test_what_was_told_stays_when_the_run_goes_on() -> None:
+    with Simulation(worlds.load(worlds.scenario(**BUSY)), "cloud") as sim:
+        sim.run(until="3 s")
+        early = sim._executor.tally()
+        before = worlds.by_second(early)[1:]
+        sim.run(until="6 s")
+        late = sim._executor.tally()
+    assert worlds.by_second(early)[1:] == before != worlds.by_second(late)[1:]
+    whole = worlds.run(worlds.plan(worlds.scenario(**BUSY), "cloud"))
+    assert worlds.by_second(late) == worlds.by_second(whole.tally)
 
 
 def test_coarse_buckets_hold_ten_others() -> None:
