@@ -140,7 +140,14 @@ class Verdict:
 
 def made_up() -> dict[str, Any]:
     """Return a scenario that says a number wherever one can, on hardware of the tests."""
-    servers = {"batch": {"max": 4, "wait": "3 ms"}, "queue": 100, "deadline": "500 ms"}
+    servers = {
+        "servers": 1, "more": {"test-npu": 1}, "batch": {"max": 4, "wait": "3 ms"}, "queue": 100,
+        "deadline": "500 ms",
+    }  # fmt: skip
+    autoscale = {
+        "min": 1, "max": 3, "target": "70 %", "every": "200 ms", "boot": "100 ms",
+        "cooldown": "300 ms",
+    }  # fmt: skip
     return worlds.scenario(
         duration="900 ms", warm_up="100 ms", replications=1, grid="test-grid", prices="test-book",
         retention="30 d", claim={"text": "so they say", "ratio": 10.0},
@@ -169,14 +176,9 @@ def made_up() -> dict[str, Any]:
             "wan": {"technology": "test-wan", "shared_by": "city", "to": "cloud"},
             "wan-b": {"technology": "test-wan", "shared_by": "city", "to": "far"},
         },
-        cloud={
-            "server": "test-gpu", "servers": 1, "more": {"test-npu": 1}, **servers,
-            "autoscale": {"min": 1, "max": 3, "target": "70 %", "every": "200 ms",
-                          "boot": "100 ms", "cooldown": "300 ms"},
-        },
-        regions={"far": {"servers": 1, **servers}},
-        edges={"box": {"server": "test-npu", "servers": 1, "after": "metro", "shared_by": "city",
-                       **servers}},
+        cloud={"server": "test-gpu", **servers, "autoscale": autoscale},
+        regions={"far": {**servers, "autoscale": autoscale}},
+        edges={"box": {"server": "test-gpu", "after": "metro", "shared_by": "city", **servers}},
         arms={
             "on_sensor": {"device": "test-ai", "model": "tiny", "publish": "every 3 inferences",
                           "per": {"timed": {"publish": "every 50 ms"}, "cam": {"rate": "20 fps"}}},
