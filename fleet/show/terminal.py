@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fleet import doors
 from fleet.results.means import FRAMES
 from fleet.results.metric import SHARE, Numbers, number
 from fleet.results.metrics import unit_of
@@ -54,7 +55,7 @@ def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Seque
         title = name.replace("_", "_ ") if len(name) > _ARM_WIDTH else name
         lines = [line.replace(" ", "") for line in wrap(title, _ARM_WIDTH)]
         lines += ["(baseline)"] if name == base else []
-        table.add_column("\n".join(lines), justify="right", overflow="fold")
+        table.add_column(Text("\n".join(lines)), justify="right", overflow="fold")
     table.add_column("unit", style="dim", overflow="fold")
     for title, rows in said:
         mine = [(label, [cells[k] for k in columns], unit) for label, unit, cells in rows]
@@ -91,7 +92,8 @@ def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterat
         else:
             shown = f"is {unit_of(row['metric']).show(measured)}{worst}{_below(row)}"
         mark, style = ("✓", "green") if row["kept"] else ("✗", "red")
-        yield Text.assemble((f"{mark} ", style), f"{row['arm']}: {demand}", (f"  ({shown})", "dim"))
+        told = doors.terminal(f"{row['arm']}: {demand}")
+        yield Text.assemble((f"{mark} ", style), told, (f"  ({doors.terminal(shown)})", "dim"))
 
 
 def _below(row: Mapping[str, Any]) -> str:
