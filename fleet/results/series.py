@@ -115,11 +115,11 @@ def latency_table(outcome: Outcome) -> pa.Table:
     seconds = outcome.tally.seconds
     every = seconds.ends()
     ends = Ends(*(column[every.end < COARSE_BUCKETS] for column in every))
-    groups = pa.array(outcome.plan.sensors.group_names, pa.string())
+    groups = np.array(outcome.plan.sensors.group_names, dtype=object)
     return pa.table(
         {
             "start_s": ends.span * (seconds.each_s * BIN_NS / 1e9),
-            "group": groups.take(pa.array(ends.group)),
+            "group": pa.array(groups[ends.group], pa.string()),
             "latency_ns_upper": coarse_upper_ns(ends.end),
             "results": ends.frames,
         }
