@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
-
-LIGHT_COUNT = 4
-"""Day, dusk, night and rain (`fleet.model.sight.LIGHTS`)."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Keys = NDArray[np.uint64]
 """Random words, or where they begin."""
-ByLight = NDArray[np.float64]
-"""A number for each light."""
 Bools = NDArray[np.bool_]
 
 
@@ -32,6 +27,9 @@ class Table(np.recarray[Any, Any]):
     these columns; the classes are only the names that a type checker sees.
     """
 
+    WIDE: ClassVar[Mapping[str, int]] = {}
+    """Columns that hold several numbers in a row, and how many."""
+
     if TYPE_CHECKING:
 
         @overload  # type: ignore[override]
@@ -43,11 +41,11 @@ class Table(np.recarray[Any, Any]):
 
     @classmethod
     def row_type(cls) -> np.dtype[Any]:
-        """Return the type of a row: 8 bytes for each column, in the order in which they stand."""
-        kinds: dict[str, Any] = {
-            "Ints": np.int64, "Floats": np.float64, "ByLight": (np.float64, (LIGHT_COUNT,))
-        }  # fmt: skip
-        return np.dtype([(name, kinds[of]) for name, of in cls.__annotations__.items()])
+        """Return the type of a row: 8 bytes a number, in the order in which columns stand."""
+        kinds = {"Ints": np.int64, "Floats": np.float64}
+        return np.dtype(
+            [(name, kinds[of], cls.WIDE.get(name, ())) for name, of in cls.__annotations__.items()]
+        )
 
     @classmethod
     def zeros(cls, rows: int) -> Self:
@@ -60,21 +58,8 @@ class Table(np.recarray[Any, Any]):
         return cls._cast(np.array([tuple(row) for row in rows], dtype=cls.row_type()))
 
     @classmethod
-    def joined(cls, columns: Mapping[str, Any], rows: int) -> Self:
-        """Return a table of some columns; all others are zero."""
-        table = cls.zeros(rows)
-        for name, column in columns.items():
-            table[name] = column
-        return table
-
-    @classmethod
     def _cast(cls, rows: NDArray[Any]) -> Self:
         return cast(Self, as_table(rows))
-
-
-def numbers(table: Table) -> Ints:
-    """Return the numbers of a table of whole numbers as an array; shape (rows, columns), a view."""
-    return np.asarray(table).view(np.int64).reshape(*table.shape, -1)
 
 
 def as_table(rows: NDArray[Any]) -> Any:

@@ -89,12 +89,9 @@ def uniform(key: int | np.uint64, index: int) -> float:
 
 def uniforms(keys: NDArray[np.uint64], index: int) -> NDArray[np.float64]:
     """Return `uniform` of many keys at one index; float64, same shape."""
-    with np.errstate(over="ignore"):
-        z = keys + np.uint64(((index + 1) * GOLDEN) % 2**64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    draws: NDArray[np.float64] = (z >> np.uint64(11)).astype(np.float64) * 1.1102230246251565e-16
+    words = mixed(keys + np.uint64((index + 1) * GOLDEN % 2**64))
+    draws: NDArray[np.float64] = (words >> np.uint64(11)).astype(np.float64)
+    draws *= 1.1102230246251565e-16
     return draws
 
 

@@ -86,6 +86,7 @@ class Hop(NamedTuple):
         tail_ns: length of the sensor's radio tail; shape (sensors,).
         loss_keys: loss keys of the sensors for this level; shape (sensors,).
         plain: whether none of its links loses segments, has a cap or a radio below it.
+        cells: whether some of them have radios below them.
         on_radio: whether the sensor's own radio sends to its link here; shape (sensors,).
         lost: fate of a frame that does not fit a buffer.
         column: column of a frame that takes the time behind the hop.
@@ -99,6 +100,7 @@ class Hop(NamedTuple):
     tail_ns: Ints
     loss_keys: Keys
     plain: bool
+    cells: bool
     on_radio: Bools
     lost: int
     column: int

@@ -38,7 +38,7 @@ def pass_hop(
     """
     out = np.empty((2, len(due) + len(in_port)), dtype=np.int64)
     modems = modem.empty(0, 0)
-    if not hop.plain:
+    if hop.cells:
         modems = modem.empty(len(hop.link_of) + len(hop.links), out.shape[1])
     m, w = _pass_hop(columns, due, in_port, until_ns, hop, modems, books, out)
     return out[0, :m], out[1, :w]
@@ -64,7 +64,7 @@ def _pass_hop(
             columns[hop.column, i], stage = columns[CLOCK, i], ON_WIRE
         else:
             holder, ahead, service = -1, ALL, 0
-            if not hop.plain and links.air_bps[link] > 0:
+            if hop.cells and links.air_bps[link] > 0:
                 own = hop.on_radio[s]
                 holder = s if own else len(hop.link_of) + link
                 service = on_air(columns, i, hop, link, 0, own)[1]

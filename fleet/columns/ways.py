@@ -247,7 +247,8 @@ def _pools(
 def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
     below = (plan.links.of[:level] >= 0).any(axis=0)
     here = plan.links.table[plan.links.level_of == level]
-    extras = ((here.air_bps > 0) | (here.cap_bits > 0) | (here.loss_ppb > 0)).any()
+    cells = bool((here.air_bps > 0).any())
+    extras = cells or ((here.cap_bits > 0) | (here.loss_ppb > 0)).any()
     return Hop(
         link_of=plan.links.of[level],
         links=plan.links.table,
@@ -257,6 +258,7 @@ def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.sensors.loss_keys[level],
         plain=not extras,
+        cells=cells,
         on_radio=plan.links.cell_level == level,
         lost=LEVEL_LOST[level],
         column=LEVEL_COLUMN[level],

@@ -21,7 +21,6 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.engine.snapshot import State
 from fleet.kernel import inlined, kernel
-from fleet.model.books import BIN_NS
 from fleet.model.frames import (
     ACCESS,
     DONE,
@@ -36,6 +35,7 @@ from fleet.model.frames import (
     Rows,
 )
 from fleet.model.link import LinkTable
+from fleet.model.scene import second_of
 from fleet.plan.plan import Plan
 from fleet.plan.stations import spans
 from fleet.sketch import COARSE_BUCKETS
@@ -202,12 +202,6 @@ def note(book: Book, group: int, second: int, end: int) -> None:
             break
         slot = (slot + 1) & (_SLOTS - 1)
     book.ends[slot, 1] += 1
-
-
-@inlined
-def second_of(time_ns: int) -> int:
-    """Return the second in which a time lies; without signs, which is fastest."""
-    return int(np.int64(np.uint64(time_ns) // np.uint64(BIN_NS)))
 
 
 @inlined

@@ -8,7 +8,7 @@ import numpy as np
 
 from fleet.arrays import Ints, Keys
 from fleet.chance import mix64, mixed
-from fleet.engine.by_second import Book, note, second_of, wait
+from fleet.engine.by_second import Book, note, wait
 from fleet.kernel import inlined, kernel
 from fleet.model.books import FATE_0, LATENCY_MAX_NS, LATENCY_SUM_NS
 from fleet.model.frames import (
@@ -32,6 +32,7 @@ from fleet.model.frames import (
     Columns,
     Index,
 )
+from fleet.model.scene import second_of
 from fleet.model.sight import count
 from fleet.sketch import COARSE_BUCKETS, bucket_of, coarse_of
 

@@ -5,8 +5,9 @@ Everything is plain arrays, so a state can be written to a file without pickle a
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,20 @@ def set_fields(thing: object, state: State, names: tuple[str, ...]) -> None:
         setattr(thing, name, value.copy() if value.ndim else int(value))
 
 
+@contextlib.contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Give the place of a draft, which becomes the file when the block is done: all or nothing."""
+    draft = path.with_name(f".{path.name}")
+    yield draft
+    draft.replace(path)
+
+
 def write(path: Path, state: State) -> None:
     """Write a state to a file, all or nothing."""
-    draft = path.with_name(f".{path.name}")
-    with draft.open("wb") as file:
+    with drafted(path) as draft, draft.open("wb") as file:
         np.savez(file, allow_pickle=False, **state)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

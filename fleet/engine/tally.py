@@ -41,6 +41,7 @@ from fleet.model.frames import (
     Rows,
 )
 from fleet.model.sight import LIGHTS, SIGHT_COUNTS
+from fleet.plan.groups import first_rows
 from fleet.plan.plan import Plan
 from fleet.plan.stations import bins
 from fleet.sketch import BUCKETS
@@ -261,11 +262,8 @@ class Tally:
 
 def _server_rows(plan: Plan, row: Ints, order: Ints | slice = slice(None)) -> Ints:
     """Return the rows of all kinds of servers, pool by pool, given the first row of each pool."""
-    entries = [plan.pools.entries[e] for e in plan.pools.entry]
-    kinds = np.array([0 if pool is None else len(pool.kinds) for pool in entries], dtype=np.int64)
-    kinds, row = kinds[order], row[order]
-    begins = np.cumsum(kinds) - kinds
-    rows: Ints = np.repeat(row - begins, kinds) + np.arange(kinds.sum())
+    kinds, row = plan.pools.kinds[order], row[order]
+    rows: Ints = np.repeat(row - first_rows(kinds), kinds) + np.arange(kinds.sum())
     return rows
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fleet.arrays import ByLight, Floats, Ints, Table
+from fleet.arrays import Floats, Ints, Table
+from fleet.model.sight import LIGHTS
 
 
 class Setups(Table):
@@ -11,6 +12,8 @@ class Setups(Table):
     Columns that do not apply (the codec of a sensor without pictures, the message of a camera) hold
     what changes nothing.
     """
+
+    WIDE = dict.fromkeys(("i_bytes", "still_bytes", "moving_bytes"), len(LIGHTS))
 
     on_sensor: Ints  # 1 if inference runs on the sensor, 0 if the frame goes to servers
     sense_ns: Ints  # end of exposure to pixels processed
@@ -40,8 +43,8 @@ class Setups(Table):
     sense_uw: Ints  # while the pixel array is read out
     sense_idle_uw: Ints  # between readouts
     compute_uw: Ints  # while the DSP or the encoder runs
-    i_bytes: ByLight  # mean bytes of an I frame, in the order of `sight.LIGHTS`
-    still_bytes: ByLight  # of a P frame with nobody in view
-    moving_bytes: ByLight  # what each object in view adds to it
+    i_bytes: Floats  # mean bytes of an I frame, in the order of `sight.LIGHTS`
+    still_bytes: Floats  # of a P frame with nobody in view
+    moving_bytes: Floats  # what each object in view adds to it
     i_variation: Floats  # coefficients of variation
     p_variation: Floats

@@ -9,7 +9,6 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.catalog import Catalog
 from fleet.chance import Stream, name_hashes, stream_keys
-from fleet.errors import InputError
 from fleet.model.frames import LEVELS
 from fleet.plan import capture_times, equipment, events, network, people, placing, pools, sights
 from fleet.plan.clocks import clock_table, phases
@@ -65,11 +64,8 @@ def compile_plan(
     Raises:
         InputError: something in the scenario does not exist, fit or lead anywhere.
     """
-    model = scenario.model
-    if placement is None and arm not in model.arms:
-        raise InputError(
-            f"no arm '{arm}'{did_you_mean(arm, list(model.arms))}; arms: {', '.join(model.arms)}"
-        )
+    if placement is None:
+        placing.check_arm(arm, list(scenario.model.arms))
     reader = catalog.reader()
     roster = place_sensors(scenario)
     draft = Draft(

@@ -16,7 +16,7 @@ from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.rates import lower
-from fleet.plan.roster import Roster, firsts
+from fleet.plan.roster import Roster, firsts, numbered
 from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
 from fleet.scenario.schema import Capture
@@ -78,13 +78,9 @@ def add_setups(draft: Draft) -> None:
     """
     roster = draft.roster
     pair = draft.arm_of * len(roster.groups) + roster.group_of
-    _, first, kind = np.unique(pair, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    for s in first[order]:
+    first, draft.setup_of = numbered(pair)
+    for s in first:
         draft.setups.append(_setup(draft, draft.arms[int(draft.arm_of[s])], roster.group(s)))
-    number = np.empty_like(order)
-    number[order] = np.arange(len(order))
-    draft.setup_of = number[kind]
 
 
 def _setup(draft: Draft, arm: str, group: str) -> Setup:

@@ -318,8 +318,9 @@ def message_bits(reader: Reader, payload: int) -> int:
 def table(setups: Sequence[Setup]) -> Setups:
     """Return the setup table of some setups."""
     table = Setups.zeros(len(setups))
-    for name, kind in Setups.__annotations__.items():
-        names = [name] if kind != "ByLight" else [name.replace("bytes", at) for at in LIGHTS]
+    for name in Setups.__annotations__:
+        wide = name in Setups.WIDE
+        names = [name.replace("bytes", light) for light in LIGHTS] if wide else [name]
         values = np.array([[setup.row[n] for n in names] for setup in setups])
-        table[name] = values if kind == "ByLight" else values[:, 0]
+        table[name] = values if wide else values[:, 0]
     return table

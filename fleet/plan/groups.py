@@ -7,6 +7,7 @@ one queue: one for each region, then those at the edge).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,6 +165,22 @@ class Pools(Frozen):
     return_ns: Ints
     result_bytes: Ints
     result_bits: Ints
+
+    @property
+    def kinds(self) -> Ints:
+        """Return how many kinds of servers each pool has."""
+        return kinds_of(self.entries, self.entry)
+
+
+def kinds_of(entries: Sequence[Pool | None], entry: Ints) -> Ints:
+    """Return how many kinds of servers each pool has, given its entry."""
+    kinds = [0 if pool is None else len(pool.kinds) for pool in entries]
+    return np.array(kinds, dtype=np.int64)[entry]
+
+
+def first_rows(kinds: Ints) -> Ints:
+    """Return the row of the first kind of each pool in a table with a row a kind."""
+    return np.cumsum(kinds) - kinds
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from fleet.catalog.ranges import LONGEST
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Keys
-from fleet.units import format_data_bit, format_rate_bps
+from fleet.units import format_data_bit, format_rate_bps, time_ns
 
 _DAY_NS = 86_400 * 10**9
-LONGEST_NS = 1000 * _DAY_NS
+LONGEST_NS = time_ns(LONGEST)
 MOST_BITS = 9 * 10**9
 """Of what is sent for one frame, with what is sent again."""
 

@@ -140,8 +140,7 @@ def _links(
     ]  # fmt: skip
     first, place = (np.concatenate([getattr(u, f) for u in users]) for f in ("first", "place"))
     order = np.lexsort((place, first))
-    number = np.empty_like(order)
-    number[order] = np.arange(len(order))
+    number = np.argsort(order)
     link_of = np.full((LEVELS, len(roster)), -1, dtype=np.int64)
     begins = 0
     for one in users:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,16 @@ from fleet.scenario.strict_yaml import Keys
 
 Placement = Callable[[Placed], str]
 """Chooses the arm whose equipment a sensor gets."""
+
+
+def check_arm(arm: str, known: Sequence[str]) -> None:
+    """Refuse an arm that there is not.
+
+    Raises:
+        InputError: says which there are.
+    """
+    if arm not in known:
+        raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
 
 
 def arm_of_each(

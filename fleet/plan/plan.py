@@ -95,9 +95,7 @@ class Plan:
     @cached_property
     def server_rows(self) -> int:
         """Return the number of rows of the table of servers."""
-        return sum(
-            len(e.kinds) for i in self.pools.entry if (e := self.pools.entries[i]) is not None
-        )
+        return int(self.pools.kinds.sum())
 
     def digest(self) -> str:
         """Return the SHA-256 of everything that a run depends on."""

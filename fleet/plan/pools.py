@@ -15,9 +15,10 @@ from fleet.model.servers import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_N
 from fleet.plan import equipment
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
-from fleet.plan.groups import Pools
+from fleet.plan.groups import Pools, first_rows, kinds_of
 from fleet.plan.network import Network
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
+from fleet.plan.roster import numbered
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
 from fleet.scenario.strict_yaml import Keys
@@ -58,11 +59,10 @@ def build(draft: Draft) -> Pools:
         _pool(scenario, draft.reader, name, at, models) if models else None
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
     )
-    rows = [0 if (pool := pools[e]) is None else len(pool.kinds) for e in entries]
-    row = np.cumsum([0, *rows[:-1]])
+    entry_of = np.array(entries, dtype=np.int64)
+    row = first_rows(kinds_of(pools, entry_of))
     return Pools(
-        np.arange(len(names)), pools, names, np.array(entries, dtype=np.int64), row, row, pool_of,
-        level,
+        np.arange(len(names)), pools, names, entry_of, row, row, pool_of, level,
         draft.by_setup(lambda setup: int(setup.row["decode_px"])), *_results(draft, level),
     )  # fmt: skip
 
@@ -88,13 +88,10 @@ def _edge_pools(
         unit[mine] = roster.units[scenario.model.edges[name].shared_by][mine]
     users = np.flatnonzero(edge >= 0)
     pair = edge[users] * (len(roster) + 1) + unit[users]
-    _, first, which = np.unique(pair, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    number = np.empty_like(order)
-    number[order] = np.arange(len(order))
-    pool_of[users] = len(regions) + number[which]
+    first, which = numbered(pair)
+    pool_of[users] = len(regions) + which
     names, entries = list(regions), list(range(len(regions)))
-    for s in users[first[order]]:
+    for s in users[first]:
         name = edges[int(edge[s])]
         own = roster.unit_name(scenario.model.edges[name].shared_by, int(s))
         names.append(f"{name}/{own}" if own else name)

@@ -110,7 +110,13 @@ class Roster:
 
 def firsts(values: Ints) -> Ints:
     """Return where each value stands first, in order."""
-    return np.sort(np.unique(values, return_index=True)[1])
+    return numbered(values)[0]
+
+
+def numbered(values: Ints) -> tuple[Ints, Ints]:
+    """Return (where each value stands first, in order; which of these each value is)."""
+    _, first, which = np.unique(values, return_index=True, return_inverse=True)
+    return np.sort(first), np.argsort(np.argsort(first))[which]
 
 
 class _MadeUp(Sequence[Site]):

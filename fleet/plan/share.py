@@ -16,7 +16,7 @@ from fleet.arrays import Ints
 from fleet.model import capture
 from fleet.model.capture import Clocks
 from fleet.model.events import HOUR, LINK_DOWN, Rollout
-from fleet.plan.groups import Control, Links, Notes, Pools, Sensors
+from fleet.plan.groups import Control, Links, Notes, Pools, Sensors, first_rows, kinds_of
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 
@@ -109,10 +109,9 @@ def _links(plan: Plan, ids: Ints, links: Ints) -> Links:
 def _pools(plan: Plan, ids: Ints, pools: Ints) -> Pools:
     whole = _of(plan.pools, ids, ("level", "decode_px", "return_ns", "result_bytes", "result_bits"))
     entry = whole.entry[pools]
-    rows = [0 if (one := whole.entries[e]) is None else len(one.kinds) for e in entry]
     return replace(
         whole, ids=whole.ids[pools], names=tuple(whole.names[p] for p in pools), entry=entry,
-        row=np.cumsum([0, *rows[:-1]]), row_in_whole=whole.row_in_whole[pools],
+        row=first_rows(kinds_of(whole.entries, entry)), row_in_whole=whole.row_in_whole[pools],
         of=_renumbered(whole.of[ids], pools),
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 import fleet.units as units
+from fleet.catalog.ranges import LONGEST
 from fleet.errors import InputError
 
 
@@ -62,8 +63,8 @@ class Quantity(NamedTuple):
         return WithJsonSchema({"type": "string", "examples": [self.example], "description": told})
 
 
-LONGEST, LIFETIME = "1000 d", "36500 d"
-"""The longest time of anything that happens, and of a run."""
+LIFETIME = "36500 d"
+"""The longest time of a run."""
 
 _TIME = Quantity(units.time_ns, "10 s", "1 ns", LONGEST)
 _OFFSET = _TIME._replace(least="0 ns")

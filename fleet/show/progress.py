@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from fleet import doors
 from fleet.interrupt import check, in_haste, say
@@ -18,15 +18,28 @@ _CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Callable[[str, float], None]]:
-    """Give a function that takes the name of an arm and the share that is done."""
+def bar_or_lines(*columns: ProgressColumn) -> Iterator[Progress | Callable[[str], None]]:
+    """Give a bar on a terminal, which leaves it clean however it ends; elsewhere what writes lines.
+
+    Args:
+        columns: what stands behind a task's description and its bar.
+    """
     err = console(stderr=True)
     if not err.is_terminal:
-        yield _plain_lines(err.print)
+        yield err.print
         return
-    description = TextColumn("{task.description}", markup=False)
-    columns = (description, BarColumn(), TimeElapsedColumn())
-    with in_haste(_clean), Progress(*columns, console=err, transient=True) as bar:
+    first = (TextColumn("{task.description}", markup=False), BarColumn())
+    with in_haste(_clean), Progress(*first, *columns, console=err, transient=True) as bar:
+        yield bar
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, float], None]]:
+    """Give a function that takes the name of an arm and the share that is done."""
+    with bar_or_lines(TimeElapsedColumn()) as bar:
+        if not isinstance(bar, Progress):
+            yield _plain_lines(bar)
+            return
         tasks: dict[str, TaskID] = {}
 
         def show(arm: str, share: float) -> None:

@@ -10,20 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from rich import box
-from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
 from fleet import doors
-from fleet.interrupt import check, in_haste, say
+from fleet.interrupt import check
 from fleet.results.interval import interval95
 from fleet.results.metric import SHARE, Metric
 from fleet.results.metrics import known
-from fleet.show.console import console
+from fleet.show.progress import bar_or_lines
 from fleet.show.rows import EMPTY
 from fleet.study.sweep import Progress
 
-_CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
 FAILED = "failed"
@@ -34,12 +32,10 @@ MOST_POINTS = 50
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[Progress], None]]:
     """Give a function that shows how far a study is: a bar on a terminal, some lines elsewhere."""
-    err = console(stderr=True)
-    if not err.is_terminal:
-        yield _plain_lines(err.print)
-        return
-    columns = TextColumn("{task.description}", markup=False), BarColumn()
-    with in_haste(lambda: say(_CLEAN)), Bar(*columns, console=err, transient=True) as bar:
+    with bar_or_lines() as bar:
+        if not isinstance(bar, Bar):
+            yield _plain_lines(bar)
+            return
         task = bar.add_task("how large is it ...", total=1.0)
 
         def show(at: Progress) -> None:

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
 from typing import NamedTuple
 
 from fleet.child import held
@@ -47,12 +46,7 @@ class Crew:
     def __enter__(self) -> Crew:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
             _end(worker)
 

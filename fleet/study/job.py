@@ -13,7 +13,7 @@ from pathlib import Path
 from fleet.errors import InputError
 from fleet.interrupt import check
 from fleet.plan.compile import catalogue, compile_plan
-from fleet.plan.placing import Placement
+from fleet.plan.placing import Placement, check_arm
 from fleet.plan.plan import Plan
 from fleet.results.inputs import source_of
 from fleet.running.trial import Trial
@@ -117,8 +117,7 @@ def _trials(
             what = "an arm of the scenario" if name in own else f"not {FORMS[NAME]}"
             raise InputError(f"placements: '{name}' is {what}; give it another name")
     for arm in arms or ():
-        if arm not in known:
-            raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
+        check_arm(arm, known)
     base = scenario.model.baseline
     if base is not None and base not in known:
         raise scenario.error(

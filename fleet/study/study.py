@@ -19,19 +19,19 @@ import pyarrow.parquet as pq
 import yaml
 
 from fleet import paths
-from fleet.engine.snapshot import sync_folder, write_text
+from fleet.engine.snapshot import drafted, sync_folder, write_text
 from fleet.errors import InputError
 from fleet.plan.compile import catalogue
+from fleet.plan.placing import check_arm
 from fleet.results.inputs import digests
 from fleet.running.checkpoint import VERSION
-from fleet.scenario.load import Scenario, did_you_mean, load
+from fleet.scenario.load import Scenario, load
 from fleet.study.design import Design, design
 from fleet.study.journal import LOCK, Run
 from fleet.study.vary import Vary
 
 SCHEMA = "fleet-study/1"
 ASKED, DESIGN, JOURNAL = "study.yaml", "design.parquet", "journal.jsonl"
-_DRAFT = ".draft"
 _PACKAGES = ("numpy", "numba", "simpy")
 _CHANGED = {
     "versions": "the study was begun with other versions",
@@ -126,8 +126,7 @@ def study(
         loaded.changed(f"replications={replications}")  # refuses what is none
     known = list(loaded.model.arms)
     for arm in arms or ():
-        if arm not in known:
-            raise InputError(f"no arm '{arm}'{did_you_mean(arm, known)}; arms: {', '.join(known)}")
+        check_arm(arm, known)
     return Study(
         design(loaded, vary, where),
         tuple(dict.fromkeys(arms or known)),
@@ -179,7 +178,7 @@ def make_folder(folder: Path) -> None:
     paths.check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        others = [p.name for p in folder.iterdir() if p.name not in (LOCK, f"{ASKED}{_DRAFT}")]
+        others = [p.name for p in folder.iterdir() if p.name not in (LOCK, f".{ASKED}")]
     except OSError as error:
         raise InputError(f"cannot write a study to '{folder}': {error.strerror}") from None
     if others and ASKED not in others:
@@ -206,9 +205,8 @@ def begin(folder: Path, of: Study) -> None:
                 " was, or choose another folder with -o"
             )
     if not (folder / DESIGN).exists():
-        draft = folder / f"{DESIGN}{_DRAFT}"
-        pq.write_table(of.design.table(), draft)
-        draft.replace(folder / DESIGN)
+        with drafted(folder / DESIGN) as draft:
+            pq.write_table(of.design.table(), draft)
 
 
 def _difference(was: object, now: object) -> str:
@@ -222,7 +220,6 @@ def _difference(was: object, now: object) -> str:
 
 def _write_whole(path: Path, text: str) -> None:
     """Write a file that is there whole or not at all, and on the disk when this returns."""
-    draft = path.with_name(f"{path.name}{_DRAFT}")
-    write_text(draft, text)
-    draft.replace(path)
+    with drafted(path) as draft:
+        write_text(draft, text)
     sync_folder(path.parent)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fleet import doors
+from fleet.engine.snapshot import drafted
 from fleet.study.journal import Row, Run
 from fleet.study.study import Study
 
@@ -52,12 +53,10 @@ def _numbers(row: Row) -> Iterator[tuple[str | None, float | None, str | None, s
 
 def write(table: pa.Table, folder: Path) -> None:
     """Write the table into the folder of a study, as Parquet and as CSV."""
-    draft = folder / ".results.parquet.draft"
-    pq.write_table(table, draft, compression="zstd")
-    draft.replace(folder / "results.parquet")
-    draft = folder / ".results.csv.draft"
-    draft.write_text(_csv(table), encoding="utf-8")
-    draft.replace(folder / "results.csv")
+    with drafted(folder / "results.parquet") as draft:
+        pq.write_table(table, draft, compression="zstd")
+    with drafted(folder / "results.csv") as draft:
+        draft.write_text(_csv(table), encoding="utf-8")
 
 
 def _csv(table: pa.Table) -> str:
