@@ -26,17 +26,23 @@ COARSE_BUCKETS = (BUCKETS - 1) // 10 + 1
 
 
 @inlined
+def _part(value: int, by: int) -> int:
+    """Return value // by, of numbers without signs: half the work of one that may have a sign."""
+    return int(np.int64(np.uint64(value) // np.uint64(by)))
+
+
+@inlined
 def bucket_of(value_ns: int) -> int:
     """Return the bucket of a value in [0, 2**62) ns."""
-    top, decades = value_ns - 1, 0
+    top, decades = max(0, value_ns - 1), 0
     while top >= 10_000:
-        top //= 10
+        top = _part(top, 10)
         decades += 1
     if top >= 5000:
-        top = 2500 + top // 5
+        top = 2500 + _part(top, 5)
     elif top >= 2000:
-        top = 1000 + top // 2
-    return decades * _DECADE + top + 1
+        top = 1000 + _part(top, 2)
+    return decades * _DECADE + top + min(1, value_ns)
 
 
 def upper_ns(bucket: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -51,7 +57,7 @@ def upper_ns(bucket: NDArray[np.int64]) -> NDArray[np.int64]:
 @inlined
 def coarse_of(bucket: int) -> int:
     """Return the coarse bucket that holds a bucket."""
-    return (bucket + 9) // 10
+    return _part(bucket + 9, 10)
 
 
 def coarse_upper_ns(coarse: NDArray[np.int64]) -> NDArray[np.int64]:

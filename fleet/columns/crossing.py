@@ -87,6 +87,7 @@ class Hop(NamedTuple):
         loss_keys: loss keys of the sensors for this level; shape (sensors,).
         plain: whether none of its links loses segments, has a cap or a radio below it.
         cells: whether some of them have radios below them.
+        radios: whether it is some sensor's first hop.
         on_radio: whether the sensor's own radio sends to its link here; shape (sensors,).
         lost: fate of a frame that does not fit a buffer.
         column: column of a frame that takes the time behind the hop.
@@ -101,9 +102,19 @@ class Hop(NamedTuple):
     loss_keys: Keys
     plain: bool
     cells: bool
+    radios: bool
     on_radio: Bools
     lost: int
     column: int
+
+
+@inlined
+def as_plain(hop: Hop, radios: bool) -> Hop:
+    """Return a plain hop as one that the compiler knows to be plain: it leaves the rest out."""
+    return Hop(
+        hop.link_of, hop.links, hop.ports, hop.bin_of, hop.first, hop.tail_ns, hop.loss_keys, True,
+        False, radios, hop.on_radio, hop.lost, hop.column,
+    )  # fmt: skip
 
 
 @inlined
@@ -214,7 +225,7 @@ def cross(
         columns[CLOCK, i] = now
         return IN_PORT
     _departs(books, link, hop.bin_of[link], now, bits, service)
-    if hop.first[s]:
+    if hop.radios and hop.first[s]:
         _sent_by_radio(books, s, now, bits, service, hop.tail_ns[s])
     if not good:
         columns[FATE, i], columns[DONE, i] = LOST_LINK, now

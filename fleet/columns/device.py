@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Bools, Ints, Keys
-from fleet.columns.crossing import ALL, Hop, cross
+from fleet.columns.crossing import ALL, Hop, as_plain, cross
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
     CAPTURED,
@@ -247,11 +247,12 @@ def advance(
         books: what is counted.
     """
     out = np.empty((3, len(before.slots) + len(fresh)), dtype=np.int64)
-    m, n = _advance(columns, fresh, before, span, about, hop, books, out)
+    take_through = _advance_plain if hop.plain else _advance_any
+    m, n = take_through(columns, fresh, before, span, about, hop, books, out)
     return out[0, :m], Held(out[1, :n], out[2, :n])
 
 
-@kernel
+@inlined
 def _advance(
     columns: Columns, fresh: Index, before: Held, span: Span, about: Sensors, hop: Hop,
     books: Books, out: Ints,
@@ -299,3 +300,19 @@ def _advance(
                 n += 1
                 sending = sending or stage == IN_PORT
     return m, n
+
+
+@kernel
+def _advance_any(
+    columns: Columns, fresh: Index, before: Held, span: Span, about: Sensors, hop: Hop,
+    books: Books, out: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    return _advance(columns, fresh, before, span, about, hop, books, out)
+
+
+@kernel
+def _advance_plain(
+    columns: Columns, fresh: Index, before: Held, span: Span, about: Sensors, hop: Hop,
+    books: Books, out: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    return _advance(columns, fresh, before, span, about, as_plain(hop, True), books, out)

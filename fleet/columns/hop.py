@@ -9,9 +9,9 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.columns import modem
-from fleet.columns.crossing import ALL, Hop, cross, on_air
+from fleet.columns.crossing import ALL, Hop, as_plain, cross, on_air
 from fleet.columns.modem import Modems, held, take
-from fleet.kernel import kernel
+from fleet.kernel import inlined, kernel
 from fleet.model.books import Books
 from fleet.model.frames import (
     CLOCK,
@@ -40,12 +40,13 @@ def pass_hop(
     modems = modem.empty(0, 0)
     if hop.cells:
         modems = modem.empty(len(hop.link_of) + len(hop.links), out.shape[1])
-    m, w = _pass_hop(columns, due, in_port, until_ns, hop, modems, books, out)
+    take_through = _pass_plain if hop.plain and not hop.radios else _pass_any
+    m, w = take_through(columns, due, in_port, until_ns, hop, modems, books, out)
     return out[0, :m], out[1, :w]
 
 
-@kernel
-def _pass_hop(
+@inlined
+def _pass(
     columns: Columns, due: Ints, in_port: Ints, until_ns: int, hop: Hop, modems: Modems,
     books: Books, out: Ints,
 ) -> tuple[int, int]:  # fmt: skip
@@ -83,6 +84,22 @@ def _pass_hop(
             out[1, w] = i
             w += 1
     return m, w
+
+
+@kernel
+def _pass_any(
+    columns: Columns, due: Ints, in_port: Ints, until_ns: int, hop: Hop, modems: Modems,
+    books: Books, out: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    return _pass(columns, due, in_port, until_ns, hop, modems, books, out)
+
+
+@kernel
+def _pass_plain(
+    columns: Columns, due: Ints, in_port: Ints, until_ns: int, hop: Hop, modems: Modems,
+    books: Books, out: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    return _pass(columns, due, in_port, until_ns, as_plain(hop, False), modems, books, out)
 
 
 def queued(columns: Columns, in_port: Ints, hop: Hop, bits: Ints) -> None:

@@ -76,7 +76,9 @@ class LogicalProcess:
         for scaled, _ in self.scaling.values():
             scaled.accrue(until_ns)
         self.network.answer(until_ns)
-        self.store.sweep(lambda ended: self.tally.finish(self.plan, self.store.columns, ended))
+        self.store.sweep(
+            lambda ended: self.tally.finish(self.plan, self.store.columns, ended, self.env.now)
+        )
         return gone
 
     def _run(self, window: Window) -> Index:

@@ -246,6 +246,7 @@ def _pools(
 
 def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
     below = (plan.links.of[:level] >= 0).any(axis=0)
+    first = ~below & (plan.links.of[level] >= 0)
     here = plan.links.table[plan.links.level_of == level]
     cells = bool((here.air_bps > 0).any())
     extras = cells or ((here.cap_bits > 0) | (here.loss_ppb > 0)).any()
@@ -254,11 +255,12 @@ def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
         links=plan.links.table,
         ports=ports,
         bin_of=plan.stations.bin_of,
-        first=~below & (plan.links.of[level] >= 0),
+        first=first,
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.sensors.loss_keys[level],
         plain=not extras,
         cells=cells,
+        radios=bool(first.any()),
         on_radio=plan.links.cell_level == level,
         lost=LEVEL_LOST[level],
         column=LEVEL_COLUMN[level],

@@ -3,8 +3,10 @@
 Of every frame that has met its fate its times are known, so all of this is counted then, by the
 same code for both engines. Spans are seconds; a run of more than `SPANS` of these has longer ones.
 
-How frames ended is counted sparsely, by group, span and kind of end: the coarse step of a result's
-latency (`fleet.sketch`), or another fate.
+How frames ended is counted by group, span and kind of end: the coarse step of a result's latency
+(`fleet.sketch`), or another fate. A frame of a span under way is counted in its place in a table,
+of which only a few neighbouring places are in use at a time and stay in the cache. Where groups are
+too many for such a table, and in spans that lie elsewhere, ends are counted sparsely.
 
 Frames wait in the port of a link from their arrival until they are on its wire, and at a pool from
 their arrival until their batch starts. Counted are the changes of what waits from the begin of one
@@ -21,6 +23,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.engine.snapshot import State
 from fleet.kernel import inlined, kernel
+from fleet.model.books import BIN_NS
 from fleet.model.frames import (
     ACCESS,
     DONE,
@@ -43,6 +46,8 @@ from fleet.sketch import COARSE_BUCKETS
 ENDS = COARSE_BUCKETS + FATES
 AT_ONCE = 1 << 14
 """Frames that may be counted between two calls of `BySecond.book`."""
+_ROOM = 1 << 17
+"""Numbers that the table of the spans under way may take: 1 MiB."""
 _SLOT_BITS = 15
 _SLOTS = 1 << _SLOT_BITS
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -56,9 +61,12 @@ class Book(NamedTuple):
     Attributes:
         each_s: length of a span; s.
         spans: how many there are.
-        ends: of each slot the group, span and end as one number, -1 if it is free, and how many
+        first: the first span under way.
+        near: frames by group, span under way and end; shape (groups, spans under way, ENDS).
+        met: the places in it where there are some, in the order in which they came.
+        far: of each slot the group, span and end as one number, -1 if it is free, and how many
             frames; shape (slots, 2).
-        used: how many slots are taken; shape (1,).
+        used: how many slots are taken, and how many places of `near`; shape (2,).
         changes: of what waits at each station, as each span begins; shape (stations, spans + 1).
         row_of_link, row_of_pool: see `Stations`.
         link_of, links, pool_of, pool_level, to_site: the plan's.
@@ -66,7 +74,10 @@ class Book(NamedTuple):
 
     each_s: int
     spans: int
-    ends: Ints
+    first: int
+    near: Ints
+    met: Ints
+    far: Ints
     used: Ints
     changes: Ints
     row_of_link: Ints
@@ -106,28 +117,47 @@ class BySecond:
         self.each_s, self.spans = spans(plan.end_ns)
         many = len(self.stations.links) + len(self.stations.pools)
         self.changes = np.zeros((many, self.spans + 1), dtype=np.int64)
-        self._ends = np.full((_SLOTS, 2), _FREE, dtype=np.int64)
-        self._used = np.zeros(1, dtype=np.int64)
+        groups = len(plan.sensors.group_names)
+        under_way = min(self.spans, _ROOM // (groups * ENDS))
+        self._first, self._near = 0, np.zeros((groups, under_way, ENDS), dtype=np.int64)
+        self._met = np.empty(self._near.size, dtype=np.int64)
+        self._far = np.full((_SLOTS, 2), _FREE, dtype=np.int64)
+        self._used = np.zeros(2, dtype=np.int64)
         self._parts: list[tuple[Ints, Ints]] = []
 
-    def book(self, plan: Plan) -> Book:
-        """Return the book, with room for `AT_ONCE` frames."""
-        if self._used[0] > _SLOTS // 4:
+    def book(self, plan: Plan, since_ns: int) -> Book:
+        """Return the book, with room for `AT_ONCE` frames.
+
+        Args:
+            plan: the plan.
+            since_ns: when the first of these ended, or most of them ended later.
+        """
+        span = since_ns // (self.each_s * BIN_NS)
+        if not 0 <= span - self._first < max(1, self._near.shape[1] // 2):
+            self._put_by()
+            self._first = span
+        elif self._used[0] > _SLOTS // 4:
             self._put_by()
         return Book(
-            self.each_s, self.spans, self._ends, self._used, self.changes,
-            self.stations.row_of_link, self.stations.row_of_pool, plan.links.of, plan.links.table,
-            plan.pools.of, plan.pools.level, plan.sensors.to_site,
+            self.each_s, self.spans, self._first, self._near, self._met, self._far, self._used,
+            self.changes, self.stations.row_of_link, self.stations.row_of_pool, plan.links.of,
+            plan.links.table, plan.pools.of, plan.pools.level, plan.sensors.to_site,
         )  # fmt: skip
 
     def _put_by(self) -> None:
-        """Empty the table of ends into a part of its own."""
-        if not self._used[0]:
-            return
-        taken = self._ends[self._ends[:, 0] != _NONE]
-        self._parts.append((taken[:, 0].copy(), taken[:, 1].copy()))
-        self._ends[...] = _FREE
-        self._used[0] = 0
+        """Empty the tables of ends into parts of their own."""
+        far, near = self._used
+        if near:
+            where = np.unravel_index(self._met[:near], self._near.shape)
+            group, at, end = where
+            keys = (group * self.spans + self._first + at) * ENDS + end
+            self._parts.append((keys, self._near[where]))
+            self._near[where] = 0
+        if far:
+            rows = self._far[self._far[:, 0] != _NONE]
+            self._parts.append((rows[:, 0].copy(), rows[:, 1].copy()))
+            self._far[...] = _FREE
+        self._used[...] = 0
 
     def _summed(self) -> tuple[Ints, Ints]:
         """Return (keys in order, counts) of all ends up to now, which become the only part."""
@@ -159,8 +189,9 @@ class BySecond:
         self._put_by()
         found = copy(self)
         found.changes, found._parts = self.changes.copy(), [*self._parts]
-        found._ends, found._used = self._ends[:0], np.zeros(1, dtype=np.int64)
-        _wait_all(np.ascontiguousarray(rows.T), found.book(plan))
+        found._near, found._far = self._near[:, :0], self._far[:0]
+        found._met, found._used = self._met[:0], np.zeros(2, dtype=np.int64)
+        _wait_all(np.ascontiguousarray(rows.T), found.book(plan, 0))
         return found
 
     def add(self, other: BySecond) -> None:
@@ -185,23 +216,35 @@ class BySecond:
         self._parts = [(state["keys"], state["counts"])]
 
 
-# `note` and `wait` are called, not written in place: the loop that counts stays small, which is
-# worth more than two calls cost.
+# `_note_far` and `wait` are called, not written in place: the loop that counts stays small, which
+# is worth more than what few calls cost.
 
 
-@kernel
+@inlined
 def note(book: Book, group: int, second: int, end: int) -> None:
     """Count a frame of a group that ended in a second."""
     span = second if book.each_s == 1 else second // book.each_s
-    key = (group * book.spans + span) * ENDS + end
+    at = span - book.first
+    if 0 <= at < book.near.shape[1]:
+        if book.near[group, at, end] == 0:
+            book.met[book.used[1]] = (group * book.near.shape[1] + at) * ENDS + end
+            book.used[1] += 1
+        book.near[group, at, end] += 1
+    else:
+        _note_far(book.far, book.used, (group * book.spans + span) * ENDS + end)
+
+
+@kernel
+def _note_far(far: Ints, used: Ints, key: int) -> None:
+    """Count a frame in an open hash table."""
     slot = np.int64((np.uint64(key) * _SPREAD) >> np.uint64(64 - _SLOT_BITS))
-    while book.ends[slot, 0] != key:
-        if book.ends[slot, 0] == _NONE:
-            book.ends[slot, 0] = key
-            book.used[0] += 1
+    while far[slot, 0] != key:
+        if far[slot, 0] == _NONE:
+            far[slot, 0] = key
+            used[0] += 1
             break
         slot = (slot + 1) & (_SLOTS - 1)
-    book.ends[slot, 1] += 1
+    far[slot, 1] += 1
 
 
 @inlined

@@ -241,8 +241,8 @@ class Tally:
         table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
         return table[self.by_name[name]] if name in self.by_name else table
 
-    def finish(self, plan: Plan, columns: Columns, index: Index) -> None:
-        """Count some frames that have met their fate."""
+    def finish(self, plan: Plan, columns: Columns, index: Index, since_ns: int = 0) -> None:
+        """Count some frames that have met their fate, most of them since a time."""
         if self.kept is not None:
             rows = columns[:, index].T.copy()
             rows[:, SENSOR] = plan.sensors.ids[rows[:, SENSOR]]
@@ -254,7 +254,7 @@ class Tally:
         for at in range(0, len(index), AT_ONCE):
             counts = Counts(
                 self.sensors, self.latency, stages_ns, self.result_bins, self.latency_bins,
-                self.print_sum, self.sights, self.seconds.book(plan),
+                self.print_sum, self.sights, self.seconds.book(plan, since_ns),
             )  # fmt: skip
             finish(columns, index[at : at + AT_ONCE], whose, counts)
         self.stages_ns += stages_ns

@@ -59,9 +59,10 @@ class Ports(Table):
 def service_ns(bits: int, rate_bps: int) -> int:
     """Return how long sending takes: floor(bits · 10⁹ / rate), at least 1 ns; bits below 9·10⁹.
 
-    Divides without signs, which is what a processor does fastest.
+    Divides without signs, which is what a processor does fastest. The quotient is made a number
+    with a sign again: where the two kinds meet, the compiler goes on in floating point.
     """
-    return max(1, int(np.uint64(bits * 1_000_000_000) // np.uint64(rate_bps)))
+    return max(1, int(np.int64(np.uint64(bits * 1_000_000_000) // np.uint64(rate_bps))))
 
 
 @inlined

@@ -24,7 +24,7 @@ _DRAWS = 1 << 16  # indices kept for one second of one sensor
 @inlined
 def second_of(time_ns: int) -> int:
     """Return the whole second in which a time is."""
-    return int(np.uint64(time_ns) // np.uint64(SECOND_NS))
+    return int(np.int64(np.uint64(time_ns) // np.uint64(SECOND_NS)))
 
 
 @kernel

@@ -185,11 +185,12 @@ def test_long_runs_have_longer_spans(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(seed=st.integers(0, 2**32), kinds=st.sampled_from([3, 500, 20_000]))
 @settings(max_examples=10)
 def test_any_number_of_kinds_of_ends_is_counted(seed: int, kinds: int) -> None:
+    """Some in spans under way, which are fewer than those of the run, and some elsewhere."""
     made = worlds.plan(worlds.scenario(duration="30 s"), "cloud")
     seconds, told = BySecond(made), Counter[tuple[int, int]]()
     rng = np.random.default_rng(seed)
-    for _ in range(5):
-        book = seconds.book(made)
+    for since_s in (0, 3, 25, 10, 10):
+        book = seconds.book(made, since_s * BIN_NS)
         drawn = rng.integers(0, kinds, by_second.AT_ONCE)
         for k in drawn.tolist():
             note(book, 0, k % 30, k // 30)
