@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,17 +26,8 @@ Down = dict[int, list[tuple[int, int]]]
 """Spans in which links or sensors are down, in any order; ns."""
 
 
-@dataclass(frozen=True)
-class Deployment:
-    """A model that a user writes into a sensor while a run is going on."""
-
-    at_ns: int
-    sensor: str
-    model: str
-
-
-def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
-    """Return the control events of an arm; rewrites add their setups to its parts.
+def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
+    """Return (control events of an arm, its setups with those that rewrites make).
 
     Raises:
         InputError: an event comes too late, or what it names does not exist or fit.
@@ -66,15 +58,16 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
         else:
             _add_spans(draft, event, moments, found, down[event.kind])
             _remark_absence(draft, i, event, moments)
-    requests += _deployed(draft, deployments)
+    requests += _deployed(draft)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
-    return Control(
+    control = Control(
         timetable.assemble(rows, links, sensors, written, model.duration),
         rollout_table(written),
         model.duration,
     )
+    return control, tuple(draft.setups)
 
 
 def _rates(draft: Draft, event: Event, found: Sequence[int]) -> set[Fraction]:
@@ -156,16 +149,17 @@ def _reboot_ns(draft: Draft, sensor: int) -> int:
     return draft.reader.time_ns(setup.kind, setup.device, "reboot")
 
 
-def _deployed(draft: Draft, deployments: Sequence[Deployment]) -> list[Request]:
+def _deployed(draft: Draft) -> list[Request]:
     """Return the rewrites that a user asks for."""
     out: list[Request] = []
-    for deployment in deployments:
+    for deployment in draft.deployments:
         sensor = draft.roster.index(deployment.sensor)
         if sensor < 0:
             hint = did_you_mean(deployment.sensor, draft.roster.names)
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
+        asked = copy.copy(draft)  # which adds setups to both
         asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
-        asked = replace(draft, scenario=replace(draft.scenario, asks=asks))  # adds setups to both
+        asked.scenario = replace(draft.scenario, asks=asks)
         out += _requests(asked, deployment.at_ns, [sensor], deployment.model, ())
     return out
 

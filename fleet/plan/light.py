@@ -77,13 +77,13 @@ def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
     return minutes[first] * 60, then[first]
 
 
-def tell_light(draft: Draft, place: Place | None) -> None:
+def tell_light(draft: Draft) -> None:
     """Tell a reader which light there is, if it decides anything.
 
     Raises:
         InputError: it does, and nothing says where the sensors are.
     """
-    model = draft.scenario.model
+    model, place = draft.scenario.model, draft.place
     if not any(_by_light(draft, setup) for setup in draft.setups):
         return
     if model.light != "sun":

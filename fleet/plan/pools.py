@@ -20,7 +20,7 @@ from fleet.plan.network import Network
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
 from fleet.plan.roster import numbered
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
+from fleet.scenario.schema import Autoscale, Cloud, Edge, Region, Servers
 from fleet.scenario.strict_yaml import Keys
 
 _LAWS = {"constant": CONSTANT, "near-normal": NEAR_NORMAL, "exponential": EXPONENTIAL}
@@ -151,7 +151,7 @@ def _spec(scenario: Scenario, name: str, at: int) -> tuple[Servers, Keys]:
     own = model.regions.get(name)
     if own is None:
         return model.cloud, ("cloud",)
-    fields = {f: v for f in type(own).model_fields if (v := getattr(own, f)) is not None}
+    fields = {f: v for f in Region.model_fields if (v := getattr(own, f)) is not None}
     return model.cloud.model_copy(update=fields), ("regions", name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,17 +65,21 @@ def task_of(reader: Reader, app: str) -> str:
     return "" if task == "none" else task
 
 
-def build(draft: Draft) -> Eyes:
-    """Return what the eyes of all setups see.
+def build(draft: Draft) -> tuple[Eyes, tuple[Setup, ...]]:
+    """Return (what the eyes of all setups see, the setups, whose rows say which is their own).
 
-    Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
-    has none; an encoder that is held to a bitrate has one, but its frames are as large as the
-    bitrate says.
+    A setup whose eye was not measured behind its codec has none; an encoder that is held to a
+    bitrate has one, but its frames are as large as the bitrate says.
 
     Raises:
         InputError: the scenario's own traces, or a network, cannot be read; an `eye` that is asked
             for was never measured.
     """
+    draft.setups = [replace(setup, row=dict(setup.row)) for setup in draft.setups]
+    return _eyes(draft), tuple(draft.setups)
+
+
+def _eyes(draft: Draft) -> Eyes:
     model = draft.scenario.model
     if model.inference == "constant":
         _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
