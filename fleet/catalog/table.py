@@ -96,10 +96,10 @@ class Catalog:
         Raises:
             InputError: none has; says what was perhaps meant.
         """
-        found = [kind for kind in KINDS if item in self.items(kind)]
-        if not found:
+        kinds = [kind for kind in KINDS if item in self.items(kind)]
+        if not kinds:
             require(item, [i for kind in KINDS for i in self.items(kind)], "item")
-        return found
+        return kinds
 
     def row(self, kind: str, item: str, parameter: str) -> Row:
         """Return one row.
@@ -107,12 +107,12 @@ class Catalog:
         Raises:
             InputError: there is no such kind, item or parameter.
         """
-        found = self._rows.get((kind, item, parameter))
-        if found is None:
+        held = self._rows.get((kind, item, parameter))
+        if held is None:
             known = [row.parameter for row in self.rows(kind, item)]
             require(parameter, known, f"parameter of {kind} '{item}'")
             raise AssertionError("an unknown parameter is refused above")
-        return found
+        return held
 
     def has(self, kind: str, item: str, parameter: str | None = None) -> bool:
         """Return whether there is such an item, or such a parameter of it."""

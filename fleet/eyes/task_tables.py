@@ -69,12 +69,12 @@ def load(view: str, source: str, model: str, kind: int) -> Measured | None:
 
 @functools.cache
 def _by_name() -> dict[tuple[str, ...], list[Row]]:
-    found: dict[tuple[str, ...], list[Row]] = {}
+    tables: dict[tuple[str, ...], list[Row]] = {}
     for path in sorted(folder().glob("tasks-*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                found.setdefault(tuple(row[word] for word in WORDS), []).append(row)
-    return found
+                tables.setdefault(tuple(row[word] for word in WORDS), []).append(row)
+    return tables
 
 
 def measured(rows: Sequence[Row]) -> Measured:

@@ -89,9 +89,9 @@ class Plan:
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""
-        found = self.pools.entries[int(self.pools.entry[index])]
-        assert found is not None
-        return found
+        pool = self.pools.entries[int(self.pools.entry[index])]
+        assert pool is not None
+        return pool
 
     @cached_property
     def server_rows(self) -> int:

@@ -95,11 +95,11 @@ def _eyes(draft: Draft) -> Eyes:
         held = setup.equipment.bitrate is not None
         seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
-    found = [replay.load(*eye[:3], own) for eye in chosen]
+    replays = [replay.load(*eye[:3], own) for eye in chosen]
     scenes = sorted(
-        {(eye.view, name) for eye, one in zip(chosen, found, strict=True) for name in one.scenes}
+        {(eye.view, name) for eye, one in zip(chosen, replays, strict=True) for name in one.scenes}
     )
-    return _seen(draft, _joined(chosen, found, scenes), chosen, scenes)
+    return _seen(draft, _joined(chosen, replays, scenes), chosen, scenes)
 
 
 def _seen(
@@ -207,14 +207,14 @@ def _chosen(draft: Draft, known: Callable[[Eye], bool]) -> list[Eye]:
 
 
 def _joined(
-    wanted: Sequence[Eye], found: Sequence[Replay], scenes: Sequence[tuple[str, str]]
+    wanted: Sequence[Eye], replays: Sequence[Replay], scenes: Sequence[tuple[str, str]]
 ) -> Sights:
     """Return the traces of some eyes as one table, whose rows know their scene among all."""
-    if not found:
+    if not replays:
         return sight.none()
     at = {scene: k for k, scene in enumerate(scenes)}
     parts = []
-    for eye, one in zip(wanted, found, strict=True):
+    for eye, one in zip(wanted, replays, strict=True):
         part = one_of(one, eye.indoors)
         of = np.array([at[eye.view, name] for name in one.scenes])
         part.rows[:, sight.SCENE] = of[part.rows[:, sight.SCENE]]

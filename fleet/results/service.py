@@ -123,17 +123,17 @@ def service(outcome: Outcome) -> dict[str, Any]:
     """
     plan = outcome.plan
     groups = {
-        name: found
+        name: about
         for g, name in enumerate(plan.sensors.group_names)
-        if (found := _group(outcome, g))
+        if (about := _group(outcome, g))
     }
     return {**{measure: _over(groups, measure) for measure in MEASURES}, "groups": groups}
 
 
 def _over(groups: dict[str, dict[str, Any]], measure: str) -> float | None:
-    found = [(g["sensors"], g[measure]["mean"]) for g in groups.values() if g.get(measure)]
-    total = sum(sensors for sensors, _ in found)
-    return sum(sensors * mean for sensors, mean in found) / total if total else None
+    known = [(g["sensors"], g[measure]["mean"]) for g in groups.values() if g.get(measure)]
+    total = sum(sensors for sensors, _ in known)
+    return sum(sensors * mean for sensors, mean in known) / total if total else None
 
 
 def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:

@@ -183,8 +183,8 @@ def _held_back(arms: Mapping[str, Numbers]) -> Iterator[str]:
 def _eyes(arms: Mapping[str, Numbers]) -> Iterator[str]:
     """Yield whose sight stands for each arm's models and why, and where nobody's does."""
     for name, arm in arms.items():
-        for found in arm["stand_ins"]:
-            yield f"{name} ({', '.join(found['groups'])}): {found['text']}."
+        for stand_in in arm["stand_ins"]:
+            yield f"{name} ({', '.join(stand_in['groups'])}): {stand_in['text']}."
         blind = {n: g["unseen"] for n, g in arm["groups"].items() if g["unseen"]}
         if blind and arm["stand_ins"]:
             yield (

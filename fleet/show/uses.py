@@ -63,8 +63,8 @@ def _points(
     axes: Axes, arm: str, i: int, arms: int, rows: list[str], groups: Groups, measure: str
 ) -> Table:
     """Draw an arm's means and intervals; return them as rows of the table."""
-    found = [(k, name, groups[name][measure]) for k, name in enumerate(rows) if name in groups]
-    known = [(k, name, e["mean"], e["ci95"] or [np.nan] * 2) for k, name, e in found if e]
+    values = [(k, name, groups[name][measure]) for k, name in enumerate(rows) if name in groups]
+    known = [(k, name, e["mean"], e["ci95"] or [np.nan] * 2) for k, name, e in values if e]
     if not known:
         return []
     mean = np.array([m for _, _, m, _ in known])
