@@ -32,7 +32,7 @@ LAYERS = [
 ONLY = {
     "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
     "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/uses.py"],
+    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/tasks.py"],
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The packaged tables of tasks: how well each network serves a use, by light, site and frame rate.
+"""The packaged tables of tasks: how well each network does one, by light, site and frame rate.
 
 `scripts/derive_tasks.py` makes them. A site is a rendered place of its own, the same in every light
 and for every network, so that differences between arms are paired by site.

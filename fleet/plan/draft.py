@@ -16,7 +16,7 @@ from fleet.chance import Stream
 from fleet.model.camera import wire_bits
 from fleet.plan import equipment, limits
 from fleet.plan.capture_times import CaptureTimes
-from fleet.plan.equipment import Setup, Use
+from fleet.plan.equipment import Duty, Setup
 from fleet.plan.groups import Links, Pools
 from fleet.plan.network import Network
 from fleet.plan.place import Place
@@ -136,12 +136,12 @@ def _setup(draft: Draft, arm: str, group: str) -> Setup:
     fastest = max(map(Fraction, [stated, *changed]))
     _check_rate(scenario, arm, group, chosen.rate, fastest)
     app = scenario.model.sensors[group].app
-    use = Use(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
-    setup = equipment.build(scenario, draft.reader, chosen, ("arms", arm), use)
-    if setup.row["i_day"] > 0 and any(lower(one, chosen.rate) != use.rate for one in changed):
+    duty = Duty(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
+    setup = equipment.build(scenario, draft.reader, chosen, ("arms", arm), duty)
+    if setup.row["i_day"] > 0 and any(lower(one, chosen.rate) != duty.rate for one in changed):
         held = ", so the bitrate is not held" if chosen.bitrate is not None else ""
         draft.remarks.append(
-            f"Frames of '{group}' in arm '{arm}' stay as large as at {float(use.rate):g} fps when"
+            f"Frames of '{group}' in arm '{arm}' stay as large as at {float(duty.rate):g} fps when"
             f" events change the rate{held}."
         )
     _check_buffers(draft, setup, group)
@@ -200,7 +200,7 @@ def setup_with_model(draft: Draft, old: Setup, model: str, keys: Keys) -> int:
     """
     chosen = old.equipment.model_copy(update={"model": model})
     for i, setup in enumerate(draft.setups):
-        if setup.equipment == chosen and setup.use == old.use:
+        if setup.equipment == chosen and setup.duty == old.duty:
             return i
-    draft.setups.append(equipment.build(draft.scenario, draft.reader, chosen, keys, old.use))
+    draft.setups.append(equipment.build(draft.scenario, draft.reader, chosen, keys, old.duty))
     return len(draft.setups) - 1

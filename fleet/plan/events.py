@@ -209,7 +209,7 @@ def _page_ns(draft: Draft, sensor: int, setup: Setup) -> int:
     radio = draft.net.classes[draft.net.radio_of[sensor]].radio
     quiet_ns = max(
         setup.row["publish_interval_ns"],
-        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
+        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.duty.rate,
     )
     key = stream_keys(
         name_hashes([draft.roster.names[sensor]]), draft.scenario.model.seed, draft.replication,

@@ -113,7 +113,7 @@ def tell_light(draft: Draft) -> None:
 def _by_light(draft: Draft, setup: Setup) -> bool:
     """Return whether light decides what is seen with a setup, or how large its frames are."""
     sizes = {kind: {setup.row[f"{kind}_{light}"] for light in LIGHTS} for kind in Means._fields}
-    sees = setup.row["sight"] >= 0 and not indoors(draft.reader, setup.use.app)
+    sees = setup.row["sight"] >= 0 and not indoors(draft.reader, setup.duty.app)
     return sees or any(len(of_kind) > 1 for of_kind in sizes.values())
 
 

@@ -36,7 +36,7 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     Raises:
         InputError: the app's view, or whether it is indoors, is nothing that is known.
     """
-    app = setup.use.app
+    app = setup.duty.app
     if not reader.has_parameter("apps", app, "view"):
         return []
     view = word(reader, app, "view", VIEWS)
@@ -113,7 +113,7 @@ def _seen(
         scenes=tuple(scenes),
         stand_ins=() if constant else _stand_ins(draft, networks),
         looks_live=draft.scenario.model.inference == "live",
-        tasks=tuple(task_of(draft.reader, setup.use.app) for setup in draft.setups),
+        tasks=tuple(task_of(draft.reader, setup.duty.app) for setup in draft.setups),
     )
 
 
@@ -162,7 +162,7 @@ def _stand_ins(draft: Draft, chosen: Sequence[Eye]) -> tuple[StandIn, ...]:
     """Return who stands for the model of each setup, and why."""
     reader, out = draft.reader, []
     for setup in draft.setups:
-        at, app = int(setup.row["sight"]), setup.use.app
+        at, app = int(setup.row["sight"]), setup.duty.app
         known = reader.has_parameter("apps", app, "view")
         source = chosen[at].source if at >= 0 else _sources(setup)[0]
         place = f"{reader.text('apps', app, 'view')}, {source}" if known else ""

@@ -22,8 +22,8 @@ from fleet.results import (
     pixels,
     power,
     rollout,
-    service,
     steady,
+    tasks,
     traffic,
     utilisation,
 )
@@ -31,7 +31,7 @@ from fleet.results.metric import Metric, Numbers, Part, Scope, Unit, value
 from fleet.running.run import Outcome
 
 MODULES: tuple[ModuleType, ...] = (
-    frames, latency, traffic, utilisation, load, steady, power, cost, rollout, accuracy, service,
+    frames, latency, traffic, utilisation, load, steady, power, cost, rollout, accuracy, tasks,
     pixels, groups,
 )  # fmt: skip
 """Where formulas are, in the order of the numbers of an arm."""

@@ -108,7 +108,7 @@ def remarks(record: Record) -> Iterator[str]:
     if record.scenario.model.replications == 1:
         yield (
             "One replication: no intervals over replications, so arms are not ranked but in what"
-            " they see and how they serve uses, which is compared over scenes and sites; use"
+            " they see and how well they do tasks, which is compared over scenes and sites; use"
             " --replications 5 or more."
         )
     else:
@@ -189,6 +189,6 @@ def _eyes(arms: Mapping[str, Numbers]) -> Iterator[str]:
         if blind and arm["stand_ins"]:
             yield (
                 f"No network was measured for {sum(blind.values()):,} sensors of {name}"
-                f" ({', '.join(blind)}): they find all that is in view, and what eyes see and uses"
-                " get is of the others only."
+                f" ({', '.join(blind)}): they find all that is in view, and what eyes see and how"
+                " well tasks are done is of the others only."
             )

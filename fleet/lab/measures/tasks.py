@@ -1,4 +1,4 @@
-"""How well a use is served by what a network finds: visitors counted, gaps reported, places mapped.
+"""How well a task is done with what networks find: visitors counted, gaps reported, places mapped.
 
 A task is measured on a scene whose truth is known, from all its frames or from every nth: to an arm
 that answers fewer frames it is as if its camera were slower.

@@ -39,7 +39,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Sightings:
+class TaskMeasures:
     """What was measured, by window and sensor; NaN where nobody did, or no site could tell.
 
     Attributes:
@@ -62,9 +62,9 @@ class Sightings:
     ap: Floats
 
 
-def sightings(
+def task_measures(
     outcome: Outcome, group: int, sensors: Ints, windows: Windows, kind: int
-) -> Sightings:
+) -> TaskMeasures:
     """Return what was measured of the networks before some sensors.
 
     Args:
@@ -99,7 +99,7 @@ def sightings(
             whole[w, s] = values
     if not known.any():
         columns = dict.fromkeys(_FIELDS, np.full(eyes.shape, np.nan))
-    return Sightings(known, light, fps, site, **columns)
+    return TaskMeasures(known, light, fps, site, **columns)
 
 
 def _between(rates: Floats, fps: Floats) -> tuple[Ints, Ints, Floats]:

@@ -1,4 +1,4 @@
-"""The figure of how well the arms serve their uses."""
+"""The figure of how well the arms do their tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def known(record: Record) -> bool:
     return any(g.get(m) for groups in services for g in groups.values() for m in MEASURES)
 
 
-def uses(record: Record) -> tuple[Figure, Table]:
+def tasks(record: Record) -> tuple[Figure, Table]:
     """Return each measure of each group and arm with its interval over sites, a panel a measure."""
     arms: dict[str, Groups] = {name: arm["service"]["groups"] for name, arm in record.arms.items()}
     panels = {m: rows for m in MEASURES if (rows := _groups(arms, m))}
