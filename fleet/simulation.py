@@ -11,7 +11,8 @@ from fleet.errors import InputError
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0
 from fleet.model.frames import FATE_NAMES
 from fleet.plan.compile import catalogue, compile_plan
-from fleet.plan.events import Deployment
+from fleet.plan.draft import Deployment
+from fleet.plan.memo import Memo
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
@@ -102,6 +103,7 @@ class Simulation:
         self._replication = replication
         self._catalog = catalogue(scenario)
         self._deployments: list[Deployment] = []
+        self._memo = Memo()
         self._options = options or Options(executor=ExecutorKind.local)
         self.plan = self._compile()
         self._executor, self._window_ns = start(self.plan, self._options)
@@ -194,6 +196,7 @@ class Simulation:
             replication=self._replication,
             placement=self._placement,
             deployments=self._deployments,
+            memo=self._memo,
         )
 
     def _index(self, name: str) -> int:

@@ -32,7 +32,7 @@ LAYERS = [
 ONLY = {
     "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
     "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/uses.py"],
+    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/tasks.py"],
 }  # fmt: skip
 
 
@@ -190,6 +190,22 @@ def test_what_is_declared_is_used() -> None:
         for name in declared(ast.parse(path.read_text()).body):
             dunder = name.startswith("__") and name.endswith("__")
             assert dunder or name in read | READ_BY_OTHERS, f"{module(path)}: {name}"
+
+
+FINDS = {"reference/life", "proof/account_frames", "lab/measures/tasks", "lab/networks/quantise"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_found_is_what_networks_find(path: Path) -> None:
+    """Anything else that a function comes to has a name of its own; kernels have theirs."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    fields = {n.target.id for n in nodes if isinstance(n, ast.AnnAssign) and n.simple
+              and isinstance(n.target, ast.Name) and n.value is None}  # fmt: skip
+    name = module(path)
+    kernels = name.startswith("columns/") or name == "engine/by_second"
+    assert "found" not in names - fields or name in FINDS or kernels, name
 
 
 def test_words_that_must_not_stand_in_the_tree() -> None:

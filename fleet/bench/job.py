@@ -106,8 +106,8 @@ def measure(job: Job) -> Measured:
         peak = watch.stop()
     if process.returncode != 0:
         raise RunError(f"a measurement failed: {said.strip()[-2000:]}")
-    found: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return Measured(**found | {"peak_mb": None if peak is None else peak / 1e6})
+    answer: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return Measured(**answer | {"peak_mb": None if peak is None else peak / 1e6})
 
 
 def perform(job: Job) -> Measured:
@@ -162,18 +162,18 @@ _KERNELS = ("crossing", "device", "frame_store", "hop", "modem", "order", "servi
 
 def kernel_times(profile: cProfile.Profile) -> dict[str, float]:
     """Return the seconds spent in each kernel, and in all that is none, by `module.name`."""
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     rest = 0.0
     stats: Any = pstats.Stats(profile)
     for (path, _, name), (_, _, own_s, _, _) in stats.stats.items():
         module = path.rpartition("/")[2].removesuffix(".py")
         place = f"{module}.{name.removeprefix('_')}"
         if "/fleet/model/" in path or module in _KERNELS or name == "finish":
-            found[place] = found.get(place, 0.0) + own_s
+            rates[place] = rates.get(place, 0.0) + own_s
         else:
             rest += own_s
-    small = {name: s for name, s in found.items() if s < 0.01 * sum(found.values())}
-    large = {name: s for name, s in found.items() if name not in small}
+    small = {name: s for name, s in rates.items() if s < 0.01 * sum(rates.values())}
+    large = {name: s for name, s in rates.items() if name not in small}
     return large | {"smaller kernels": sum(small.values()), "Python between kernels": rest}
 
 

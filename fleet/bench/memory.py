@@ -16,7 +16,7 @@ def tree_bytes(pid: int) -> int | None:
     """
     if not (_PROC / "self/smaps_rollup").exists():
         return None
-    return sum(_own_bytes(found) for found in _descendants(pid))
+    return sum(_own_bytes(each) for each in _descendants(pid))
 
 
 def _own_bytes(pid: int) -> int:
@@ -36,11 +36,11 @@ def _descendants(pid: int) -> list[int]:
             except OSError:
                 continue
             children.setdefault(int(parent), []).append(int(entry))
-    found, new = [], [pid]
+    pids, new = [], [pid]
     while new:
-        found += new
+        pids += new
         new = [child for parent in new for child in children.get(parent, [])]
-    return found
+    return pids
 
 
 class Watch:

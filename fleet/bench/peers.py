@@ -57,8 +57,8 @@ def compare(sensors: int, duration: str) -> Comparison | None:
 def latencies(rows: Rows) -> Ints:
     """Return the latencies of all results, sorted; ns."""
     rows = rows[rows[:, FATE] == RESULT]
-    found: Ints = np.sort(rows[:, DONE] - rows[:, CAPTURE])
-    return found
+    sorted_ns: Ints = np.sort(rows[:, DONE] - rows[:, CAPTURE])
+    return sorted_ns
 
 
 def work(plan: Plan) -> dict[str, Any]:

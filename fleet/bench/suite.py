@@ -153,9 +153,9 @@ class Bench:
         return self.report
 
     def _job(self, name: str, job: Job) -> Measured:
-        found = measure(job)
-        self.report.runs[name] = asdict(found)
-        return found
+        measured = measure(job)
+        self.report.runs[name] = asdict(measured)
+        return measured
 
     def _find(
         self, what: str, value: float, unit: str, target: float, remark: str = "", *,
@@ -199,14 +199,14 @@ class Bench:
                 n: self._job(f"{arm}, ray-{n}", replace(job, executor=ExecutorKind.ray, shards=n))
                 for n in (1, 2)
             }
-            for found in rays.values():
-                _equal("one process and Ray", alone, found)
+            for measured in rays.values():
+                _equal("one process and Ray", alone, measured)
             self._speed(arm, sensors, alone, rays)
             profile = Job({**data, "duration": short}, arm=arm, warm_up=short, profile=True)
             self.report.kernels_ns[arm] = measure(profile).kernels_ns
 
     def _speed(self, arm: str, sensors: int, alone: Measured, rays: dict[int, Measured]) -> None:
-        best = max(rays.values(), key=lambda found: found.rate)
+        best = max(rays.values(), key=lambda measured: measured.rate)
         self._find(
             f"{arm}: frames a second, {sensors:,} sensors, 2 workers", best.rate, "frame/s", 15e6,
             f"{best.shards} shards; one process {alone.rate:,.0f}",
@@ -223,17 +223,17 @@ class Bench:
 
     def scaling(self) -> None:
         """Measure time and memory over the number of sensors."""
-        found = []
+        rows = []
         for sensors in self.size.scaling:
             data = workloads.city(sensors, 1, self.size.scaling_time)
-            found.append(self._job(f"{sensors:,} sensors", Job(data, warm_up="1 s")))
-        last, sensors = found[-1], self.size.scaling[-1]
+            rows.append(self._job(f"{sensors:,} sensors", Job(data, warm_up="1 s")))
+        last, sensors = rows[-1], self.size.scaling[-1]
         gb = (last.peak_mb or math.nan) / 1e3
         self._find(
             f"{sensors:,} sensors at 1 fps for {self.size.scaling_time}: memory", gb, "GB", 6,
             f"{last.median_s:.1f} s and {last.plan_s:.1f} s for the plan", most=True,
         )  # fmt: skip
-        above = [(n, f) for n, f in zip(self.size.scaling, found, strict=True) if n >= 10_000]
+        above = [(n, f) for n, f in zip(self.size.scaling, rows, strict=True) if n >= 10_000]
         if len(above) > 1:
             self._find("time over sensors: exponent above 10,000", exponent(above), "1", 1.05,
                        most=True)  # fmt: skip
@@ -253,15 +253,15 @@ class Bench:
     def simpy(self) -> None:
         """Compare with plain SimPy on one workload."""
         sensors, duration = self.size.simpy
-        found = peers.compare(sensors, duration)
-        if found is None:
+        peer = peers.compare(sensors, duration)
+        if peer is None:
             return
-        if found.difference_ns != 0:
+        if peer.difference_ns != 0:
             raise RunError("plain SimPy and the columns engine give different latencies")
         self._find(
             f"columns over plain SimPy, {sensors:,} sensors, three queues",
-            found.simpy_s / found.fleet_s, "x", 100,
-            f"{found.frames / found.simpy_s:,.0f} frames/s; all latencies equal to the ns",
+            peer.simpy_s / peer.fleet_s, "x", 100,
+            f"{peer.frames / peer.simpy_s:,.0f} frames/s; all latencies equal to the ns",
         )  # fmt: skip
 
     def live(self) -> None:
@@ -269,10 +269,10 @@ class Bench:
         sensors, duration = self.size.live
         data = workloads.live(sensors, 1, duration)
         job = Job(data, arm="on_sensor", executor=ExecutorKind.ray, shards=2, warm_up="1 s")
-        found = self._job("live", job)
+        measured = self._job("live", job)
         self._find(
-            f"live eyes: frames a second, {sensors:,} sensors at 1 fps, 2 workers", found.rate,
-            "frame/s", 200, f"{2000 / found.rate:.0f} ms a frame on each",
+            f"live eyes: frames a second, {sensors:,} sensors at 1 fps, 2 workers", measured.rate,
+            "frame/s", 200, f"{2000 / measured.rate:.0f} ms a frame on each",
         )  # fmt: skip
 
     def first_answer(self) -> None:
@@ -292,10 +292,10 @@ class Bench:
         """Run a whole day of the city."""
         sensors, _, short = self.size.city
         data = workloads.city(sensors, 10, "24 h")
-        found = self._job("city-day", Job(data, executor=ExecutorKind.ray, warm_up=short))
-        self._find(f"city-day: {found.frames:,} frames", found.median_s / 60, "min", 10,
-                   f"{found.rate:,.0f} frames/s; {shares(found)}", most=True)  # fmt: skip
-        self._find("city-day: memory of all processes", (found.peak_mb or math.nan) / 1e3, "GB",
+        measured = self._job("city-day", Job(data, executor=ExecutorKind.ray, warm_up=short))
+        self._find(f"city-day: {measured.frames:,} frames", measured.median_s / 60, "min", 10,
+                   f"{measured.rate:,.0f} frames/s; {shares(measured)}", most=True)  # fmt: skip
+        self._find("city-day: memory of all processes", (measured.peak_mb or math.nan) / 1e3, "GB",
                    2, most=True)  # fmt: skip
 
 
@@ -319,18 +319,18 @@ def _workers(count: int) -> str:
 def exponent(points: list[tuple[int, Measured]]) -> float:
     """Return the slope of log time over log sensors, by least squares."""
     x = [math.log(sensors) for sensors, _ in points]
-    y = [math.log(found.median_s) for _, found in points]
+    y = [math.log(measured.median_s) for _, measured in points]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
     above = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
     return above / sum((a - mean_x) ** 2 for a in x)
 
 
-def shares(found: Measured) -> str:
+def shares(measured: Measured) -> str:
     """Return in words how the processes spent their time."""
     return "; ".join(
         f"{name} {100 * kernels:.0f} % kernels, {100 * moved:.0f} % transfer, {100 * idle:.0f} %"
         " waiting"
-        for name, (kernels, moved, idle) in found.spent.items()
+        for name, (kernels, moved, idle) in measured.spent.items()
     )
 
 

@@ -53,8 +53,8 @@ def places() -> dict[str, Place]:
 
 def nearest(lat: float, lon: float) -> tuple[Place, float]:
     """Return the place that is nearest to a point, and how far it is; km."""
-    found = min(places().values(), key=lambda place: (_km(place, lat, lon), place.zone))
-    return found, _km(found, lat, lon)
+    near = min(places().values(), key=lambda place: (_km(place, lat, lon), place.zone))
+    return near, _km(near, lat, lon)
 
 
 def _km(place: Place, lat: float, lon: float) -> float:

@@ -188,10 +188,10 @@ def _check_number(row: Row, where: str) -> None:
 
 
 def _number(text: str, where: str) -> Fraction:
-    found = _fraction(text)
-    if found is None:
+    number = _fraction(text)
+    if number is None:
         raise InputError(f"{where}: '{text}' is not a number, zero or more, such as 3.1 or 6.7e-5")
-    return found
+    return number
 
 
 @functools.lru_cache(maxsize=4096)
@@ -204,13 +204,13 @@ def _dimension(unit: str, where: str) -> units.Dimension:
         return units.Dimension.COUNT
     if unit in PLAIN_UNITS:
         return units.Dimension.FRACTION
-    found = _measured_in(unit)
-    if found is None:
+    dimension = _measured_in(unit)
+    if dimension is None:
         raise InputError(
             f"{where}: unknown unit '{unit}'; write one such as ms, B, Mbit/s, mW, nJ/bit, fps"
             f" or %, or {', '.join(PLAIN_UNITS)} or {TEXT}"
         )
-    return found
+    return dimension
 
 
 @functools.lru_cache(maxsize=256)

@@ -36,6 +36,14 @@ class Catalog:
         """Take checked rows."""
         self._rows = dict(rows)
 
+    @functools.cached_property
+    def _items(self) -> dict[str, dict[str, None]]:
+        """Return by kind its items, in the order of the tables."""
+        items: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
+        for kind, item, _ in self._rows:
+            items[kind][item] = None
+        return items
+
     @staticmethod
     def load(extra: Sequence[Path] = (), own: Mapping[str, Lines] | None = None) -> Catalog:
         """Read the packaged tables, then a user's own, whose rows replace or add.
@@ -47,6 +55,8 @@ class Catalog:
         Raises:
             InputError: a file is not such a table; names file and line.
         """
+        if not extra and not own:
+            return _whole()
         rows = dict(_packaged())
         # A user's misspelt parameter would leave the packaged value in force without a word.
         known = {kind: list(dict.fromkeys(p for k, _, p in rows if k == kind)) for kind in KINDS}
@@ -69,7 +79,7 @@ class Catalog:
             InputError: there is no such kind.
         """
         require(kind, KINDS, "kind")
-        return list(dict.fromkeys(item for k, item, _ in self._rows if k == kind))
+        return list(self._items[kind])
 
     def rows(self, kind: str, item: str) -> list[Row]:
         """Return the rows of an item.
@@ -86,10 +96,10 @@ class Catalog:
         Raises:
             InputError: none has; says what was perhaps meant.
         """
-        found = [kind for kind in KINDS if item in self.items(kind)]
-        if not found:
+        kinds = [kind for kind in KINDS if item in self.items(kind)]
+        if not kinds:
             require(item, [i for kind in KINDS for i in self.items(kind)], "item")
-        return found
+        return kinds
 
     def row(self, kind: str, item: str, parameter: str) -> Row:
         """Return one row.
@@ -97,18 +107,23 @@ class Catalog:
         Raises:
             InputError: there is no such kind, item or parameter.
         """
-        found = self._rows.get((kind, item, parameter))
-        if found is None:
+        held = self._rows.get((kind, item, parameter))
+        if held is None:
             known = [row.parameter for row in self.rows(kind, item)]
             require(parameter, known, f"parameter of {kind} '{item}'")
             raise AssertionError("an unknown parameter is refused above")
-        return found
+        return held
 
     def has(self, kind: str, item: str, parameter: str | None = None) -> bool:
         """Return whether there is such an item, or such a parameter of it."""
         if parameter is None:
-            return any((k, i) == (kind, item) for k, i, _ in self._rows)
+            return item in self._items.get(kind, {})
         return (kind, item, parameter) in self._rows
+
+    def holds_the_same(self, other: Catalog) -> bool:
+        """Return whether another catalogue has the same rows in the same order."""
+        mine, theirs = self._rows, other._rows
+        return self is other or (mine == theirs and list(mine) == list(theirs))
 
     def digest(self) -> str:
         """Return the SHA-256 of all rows, whatever their order."""
@@ -122,6 +137,12 @@ class Catalog:
         return Reader(self)
 
 
+@functools.cache
+def _whole() -> Catalog:
+    """Return the packaged tables as a catalogue."""
+    return Catalog(_packaged())
+
+
 def _user_text(path: Path) -> str:
     if path.stem.lower() not in KINDS:
         raise InputError(f"{path}: a catalogue file is named after its kind: {', '.join(KINDS)}")
@@ -132,7 +153,7 @@ def _user_text(path: Path) -> str:
 
 
 class Reader:
-    """Typed access to a catalogue; `used` holds the rows that were asked for, in order.
+    """Typed access to a catalogue; `used` holds the rows that were asked for, by key and in order.
 
     Every getter raises `InputError` if there is no such row or it measures something else.
     """
@@ -140,12 +161,7 @@ class Reader:
     def __init__(self, catalog: Catalog) -> None:
         """Start with nothing used."""
         self._catalog = catalog
-        self._used: dict[Key, Row] = {}
-
-    @property
-    def used(self) -> list[Row]:
-        """Return the rows that were asked for."""
-        return list(self._used.values())
+        self.used: dict[Key, Row] = {}
 
     def items(self, kind: str) -> list[str]:
         """Return the items of a kind."""
@@ -196,7 +212,7 @@ class Reader:
 
     def _use(self, kind: str, item: str, parameter: str) -> Row:
         row = self._catalog.row(kind, item, parameter)
-        self._used[kind, item, parameter] = row
+        self.used[kind, item, parameter] = row
         return row
 
     def _read(self, parse: Callable[[object], T], kind: str, item: str, parameter: str) -> T:

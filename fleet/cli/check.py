@@ -35,5 +35,5 @@ def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
     from fleet.scenario.schema import ScenarioModel
 
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fleet scenario"}
-    typer.echo(doors.json_text(found | ScenarioModel.model_json_schema()))
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fleet scenario"}
+    typer.echo(doors.json_text(head | ScenarioModel.model_json_schema()))

@@ -72,13 +72,13 @@ def trace(
     finders = [load(name) for name in filter(None, map(str.strip, models.split(",")))]
     if not finders:
         raise InputError("--models names no network; write one such as eye-small")
-    found = summarise(_traced(seen, finders, settings, frames, output))
+    summary = summarise(_traced(seen, finders, settings, frames, output))
     if as_json:
-        typer.echo(doors.json_text([asdict(row) for row in found]))
+        typer.echo(doors.json_text([asdict(row) for row in summary]))
         return
-    taken = f"{found[0].frames} frames at {seen.rate_fps:g} fps"
+    taken = f"{summary[0].frames} frames at {seen.rate_fps:g} fps"
     title = f"{seen.name}: {taken}, {seen.view}, {seen.light}"
-    console().print(table(title, found, visitors=seen.view != "shelf"), markup=False)
+    console().print(table(title, summary, visitors=seen.view != "shelf"), markup=False)
 
 
 def _traced(

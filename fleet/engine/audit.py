@@ -48,10 +48,10 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     _equal("results", int(tally.sensors[:, FATE_0 + 1].sum()), "latencies", latencies)
     links = tally.links
     taken = links[:, OFFERED_BITS] + links[:, ACCEPTED_BEFORE_BITS] - links[:, SENT_BEFORE_BITS]
-    found = links[:, SENT_LINK_BITS] + links[:, DROPPED_BITS] + queued_bits
-    for i in np.flatnonzero(taken != found):
+    ended_bits = links[:, SENT_LINK_BITS] + links[:, DROPPED_BITS] + queued_bits
+    for i in np.flatnonzero(taken != ended_bits):
         name = plan.links.names[i]
-        _equal(f"bits into '{name}'", taken[i], "sent + dropped + queued", found[i])
+        _equal(f"bits into '{name}'", taken[i], "sent + dropped + queued", ended_bits[i])
     computing_ns = sum(tally.sensors[:, COMPUTE_NS].tolist())
     by_setup_ns = sum(tally.computing_ns.tolist())
     _equal("time computing by sensor", computing_ns, "by network and codec", by_setup_ns)
@@ -64,10 +64,10 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     _within("idle server time", tally.servers[:, SERVER_NS] - served, 2**62)
 
 
-def _equal(what: str, have: int, sides: str, found: int) -> None:
-    if int(have) != int(found):
+def _equal(what: str, have: int, sides: str, ended: int) -> None:
+    if int(have) != int(ended):
         raise RunError(
-            f"the books do not balance: {what} {have}, {sides} {found}; please report this"
+            f"the books do not balance: {what} {have}, {sides} {ended}; please report this"
         )
 
 

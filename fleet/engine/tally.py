@@ -194,9 +194,9 @@ class Tally:
         """Return the bits sent by class of links and time bin; shape (classes, bins)."""
         stations = self.seconds.stations
         own = len(self.link_bins) - len(stations.links)
-        found = self.link_bins[:own].copy()
-        np.add.at(found, stations.link_classes, self.link_bins[own:])
-        return found
+        own_bins = self.link_bins[:own].copy()
+        np.add.at(own_bins, stations.link_classes, self.link_bins[own:])
+        return own_bins
 
     def with_under_way(self, plan: Plan, rows: Rows) -> Tally:
         """Return these counts and where some frames under way wait; it does not count on."""

@@ -64,41 +64,43 @@ def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
     return ratio
 
 
-def best_of(found: Detections, least_score: float, most_iou: float, most: int) -> Detections:
+def best_of(detections: Detections, least_score: float, most_iou: float, most: int) -> Detections:
     """Return detections without duplicates: of boxes of a kind that overlap, the best score stays.
 
     Greedy non-maximum suppression, kind by kind.
 
     Args:
-        found: detections in any order.
+        detections: detections in any order.
         least_score: those below are dropped first.
         most_iou: two boxes of a kind that overlap more are one object.
         most: how many to return at most.
     """
-    keep = np.flatnonzero(found.scores >= least_score)
-    order = keep[np.argsort(-found.scores[keep], kind="stable")]
-    boxes, kinds = found.boxes[order], found.kinds[order]
+    keep = np.flatnonzero(detections.scores >= least_score)
+    order = keep[np.argsort(-detections.scores[keep], kind="stable")]
+    boxes, kinds = detections.boxes[order], detections.kinds[order]
     same = (iou(boxes, boxes) > most_iou) & (kinds[:, None] == kinds[None, :])
     alive = np.ones(len(order), dtype=np.bool_)
     for k in range(len(order)):
         if alive[k]:
             alive[k + 1 :] &= ~same[k, k + 1 :]
     order = order[alive][:most]
-    return found.those(order)
+    return detections.those(order)
 
 
-def matched(found: Detections, boxes: Boxes, kinds: Kinds, least_iou: float) -> NDArray[np.int64]:
+def matched(
+    detections: Detections, boxes: Boxes, kinds: Kinds, least_iou: float
+) -> NDArray[np.int64]:
     """Return which true object each detection is; shape (found,), -1 for none.
 
     As the Pascal VOC and COCO measures do: the best score chooses first, the true object of its
     kind that it overlaps most and nobody has taken; the overlap must be `least_iou` at least.
     """
-    fits = iou(found.boxes, boxes)
-    fits[found.kinds[:, None] != kinds[None, :]] = -1.0
-    of = np.full(len(found.scores), -1, dtype=np.int64)
+    fits = iou(detections.boxes, boxes)
+    fits[detections.kinds[:, None] != kinds[None, :]] = -1.0
+    of = np.full(len(detections.scores), -1, dtype=np.int64)
     if not len(kinds):
         return of
-    for k in np.argsort(-found.scores, kind="stable"):
+    for k in np.argsort(-detections.scores, kind="stable"):
         best = int(np.argmax(fits[k]))
         if fits[k, best] >= least_iou:
             of[k] = best

@@ -58,7 +58,7 @@ def _differences(rows: pa.Table, bucket: Ints) -> list[Floats]:
     are all I frames has no P frames of its own: theirs are the same.
     """
     sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
-    many, i_mean, found = np.bincount(bucket), None, []
+    many, i_mean, apart = np.bincount(bucket), None, []
     for kind in (intra, ~intra if not intra.all() else intra):
         last = np.empty(len(sizes), np.int64)
         clips = np.flatnonzero(np.diff(column(rows, "frame"), prepend=np.inf) <= 0)
@@ -68,5 +68,5 @@ def _differences(rows: pa.Table, bucket: Ints) -> list[Floats]:
             last[begin:end] = begin + at[np.maximum(before, 0)]
         mean = (np.bincount(bucket, sizes[last]) / many)[bucket]
         i_mean = mean if i_mean is None else i_mean
-        found.append(1e6 * (sizes[last] - mean) / i_mean)
-    return found
+        apart.append(1e6 * (sizes[last] - mean) / i_mean)
+    return apart

@@ -84,9 +84,9 @@ def load(view: str, source: str, model: str, path: Path | None = None) -> Replay
     Raises:
         InputError: there are no such rows; lists what there is.
     """
-    found = _by_name(path).get((view, source, model))
-    if found is not None:
-        return _indexed(found)
+    rows = _by_name(path).get((view, source, model))
+    if rows is not None:
+        return _indexed(rows)
     there = ", ".join("/".join(names) for names in known(path)) or "none"
     raise InputError(f"no trace of view/source/model {view}/{source}/{model}; there are {there}")
 

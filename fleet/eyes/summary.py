@@ -74,14 +74,14 @@ def groups(
 
 def column(trace: pa.Table, name: str) -> Floats:
     """Return a column as numbers; NaN where it is null."""
-    found: Floats = trace[name].cast(pa.float64()).to_numpy()
-    return found
+    values: Floats = trace[name].cast(pa.float64()).to_numpy()
+    return values
 
 
 def wanted(trace: pa.Table) -> Floats:
     """Return how many objects are to be found; NaN where nobody knows."""
-    found: Floats = np.sum([column(trace, f"{kind}s") for kind in KINDS], axis=0)
-    return found
+    counts: Floats = np.sum([column(trace, f"{kind}s") for kind in KINDS], axis=0)
+    return counts
 
 
 def _summary(source: str, model: str, rows: pa.Table) -> Summary:

@@ -1,4 +1,4 @@
-"""The packaged tables of tasks: how well each network serves a use, by light, site and frame rate.
+"""The packaged tables of tasks: how well each network does one, by light, site and frame rate.
 
 `scripts/derive_tasks.py` makes them. A site is a rendered place of its own, the same in every light
 and for every network, so that differences between arms are paired by site.
@@ -69,12 +69,12 @@ def load(view: str, source: str, model: str, kind: int) -> Measured | None:
 
 @functools.cache
 def _by_name() -> dict[tuple[str, ...], list[Row]]:
-    found: dict[tuple[str, ...], list[Row]] = {}
+    tables: dict[tuple[str, ...], list[Row]] = {}
     for path in sorted(folder().glob("tasks-*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                found.setdefault(tuple(row[word] for word in WORDS), []).append(row)
-    return found
+                tables.setdefault(tuple(row[word] for word in WORDS), []).append(row)
+    return tables
 
 
 def measured(rows: Sequence[Row]) -> Measured:

@@ -25,11 +25,11 @@ def files_of(path: Path) -> list[Path]:
     Raises:
         InputError: there are none.
     """
-    found = sorted(path.glob("*.parquet")) if paths.is_dir(path) else [path]
-    for file in found or [path / "*.parquet"]:
+    files = sorted(path.glob("*.parquet")) if paths.is_dir(path) else [path]
+    for file in files or [path / "*.parquet"]:
         if not paths.is_file(file):
             raise InputError(f"traces {file}: there is no such file; write it with fleet trace -o")
-    return [file.resolve() for file in found]
+    return [file.resolve() for file in files]
 
 
 def joined(files: Sequence[Path]) -> pa.Table:

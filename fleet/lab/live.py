@@ -89,8 +89,8 @@ class Eyes:
         moments: Sequence[Moment], seen: list[int],
     ) -> None:  # fmt: skip
         """Let a network look at what waits, and write down what it sees; empties the queue."""
-        found = network.find([pixels for _, _, pixels in queue])
-        for (k, frame, _), detections in zip(queue, found, strict=True):
+        answers = network.find([pixels for _, _, pixels in queue])
+        for (k, frame, _), detections in zip(queue, answers, strict=True):
             assert frame.truth is not None  # it is rendered
             wanted = int(matters(frame.truth, _HEIGHT).sum())
             right, wrong = judge(detections, frame.truth, _HEIGHT)
@@ -106,8 +106,8 @@ def _site(moment: Moment) -> int:
 
 def _by_second(moments: Sequence[Moment]) -> list[list[int]]:
     """Return the places of moments that an eye has, those of one sensor and second together."""
-    found: dict[tuple[int, int, int], list[int]] = {}
+    together: dict[tuple[int, int, int], list[int]] = {}
     for k, moment in enumerate(moments):
         if moment.eye >= 0:
-            found.setdefault((moment.eye, moment.key, moment.second), []).append(k)
-    return list(found.values())
+            together.setdefault((moment.eye, moment.key, moment.second), []).append(k)
+    return list(together.values())

@@ -14,13 +14,13 @@ def word(reader: Reader, app: str, parameter: str, allowed: Sequence[str]) -> st
     Raises:
         InputError: it is none of those allowed.
     """
-    found = reader.text("apps", app, parameter)
-    if found not in allowed:
+    text = reader.text("apps", app, parameter)
+    if text not in allowed:
         raise InputError(
-            f"catalogue: {parameter} of app {app} is '{found}'; it must be one of"
+            f"catalogue: {parameter} of app {app} is '{text}'; it must be one of"
             f" {', '.join(allowed)}"
         )
-    return found
+    return text
 
 
 def indoors(reader: Reader, app: str) -> bool:

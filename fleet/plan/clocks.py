@@ -27,7 +27,7 @@ def clock_table(draft: Draft, phase: Floats) -> Clocks:
     scenario, roster = draft.scenario, draft.roster
     table = Clocks.zeros(len(roster))
     for mine, group, setup in draft.kinds():
-        spec, rate = scenario.model.sensors[group], setup.use.rate
+        spec, rate = scenario.model.sensors[group], setup.duty.rate
         num, den = period(rate)
         lowered = not isinstance(spec.capture, Capture) and rate != spec.rate
         keys = ("arms",) if lowered else ("sensors", group, "rate")

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from fleet.arrays import Ints
 from fleet.catalog import Catalog
-from fleet.chance import Stream, name_hashes, stream_keys
-from fleet.model.frames import LEVELS
-from fleet.plan import capture_times, equipment, events, network, people, placing, pools, sights
-from fleet.plan.clocks import clock_table, phases
-from fleet.plan.draft import Draft, add_setups
-from fleet.plan.events import Deployment
-from fleet.plan.grid import grid_of
-from fleet.plan.groups import Links, Money, Notes, Sensors
-from fleet.plan.light import tell_light
-from fleet.plan.place import Place, place_of
+from fleet.plan import placing, steps
+from fleet.plan.draft import Deployment, Draft
+from fleet.plan.groups import Notes
+from fleet.plan.memo import Maker, Memo
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
-from fleet.plan.plant import Prices
-from fleet.plan.roster import place_sensors
-from fleet.plan.stations import stations
 from fleet.scenario import user_rows
-from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.load import Scenario
 from fleet.units import format_time_ns
 
 
@@ -50,6 +38,7 @@ def compile_plan(
     replication: int = 0,
     placement: Placement | None = None,
     deployments: Sequence[Deployment] = (),
+    memo: Memo | None = None,
 ) -> Plan:
     """Return the plan of an arm.
 
@@ -60,33 +49,43 @@ def compile_plan(
         replication: number of the independent repetition, from 0.
         placement: chooses an arm's equipment for each sensor instead of the arm itself.
         deployments: models written by the user, besides the scenario's events.
+        memo: parts of plans made before; those of this plan are kept in it. The plan is the same
+            with it and without.
 
     Raises:
         InputError: something in the scenario does not exist, fit or lead anywhere.
     """
     if placement is None:
         placing.check_arm(arm, list(scenario.model.arms))
-    reader = catalog.reader()
-    roster = place_sensors(scenario)
-    draft = Draft(
-        scenario, reader, arm, replication, roster,
-        *placing.arm_of_each(scenario, arm, roster, placement),
-        network.build(scenario, reader, roster, pools.region_names(scenario)),
-        capture_times.read(scenario, roster),
-    )  # fmt: skip
-    draft.remarks += draft.times.remarks
-    add_setups(draft)
-    return _plan(draft, deployments)
+    draft = Draft(scenario, arm, replication, placement, deployments)
+    maker = Maker(draft, catalog, Memo() if memo is None else memo)
+    _prepare(maker, draft)
+    return _plan(maker, draft)
 
 
-def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
-    """Return the plan of a draft: group by group, and setups last, which others add to."""
+def _prepare(maker: Maker, draft: Draft) -> None:
+    """Make what groups are made from: the sensors, and what stands there at the start."""
+    draft.roster = maker.part(steps.ROSTER)
+    draft.arms, draft.arm_of = maker.part(steps.ARMS)
+    draft.net = maker.part(steps.NETWORK)
+    draft.times = maker.part(steps.TIMES)
+    setups, draft.setup_of = maker.part(steps.FIRST_SETUPS)
+    draft.setups = list(setups)
+    draft.place = maker.part(steps.PLACE)
+
+
+def _plan(maker: Maker, draft: Draft) -> Plan:
+    """Return the plan of a draft, group by group; rewrites add setups, and eyes add to them."""
     scenario, model = draft.scenario, draft.scenario.model
-    place = place_of(scenario, draft.roster.lat, draft.roster.lon)
-    control = events.build(draft, deployments)
-    served = pools.build(draft)
-    links, eyes = _links(draft), sights.build(draft)
-    tell_light(draft, place)
+    control, setups = maker.part(steps.CONTROL)
+    draft.setups = list(setups)
+    draft.pools = maker.part(steps.POOLS)
+    draft.links = maker.part(steps.LINKS)
+    eyes, setups = maker.part(steps.EYES)
+    draft.setups = list(setups)
+    maker.part(steps.LIGHT)
+    warm_up_ns = _warm_up_ns(scenario)
+    draft.draws = maker.part(steps.DRAWS)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -94,16 +93,16 @@ def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
         seed=model.seed,
         replication=draft.replication,
         end_ns=model.duration,
-        warm_up_ns=_warm_up_ns(scenario),
-        sensors=_sensors(draft),
-        scene=people.scene(draft, place),
-        links=links,
-        pools=served,
+        warm_up_ns=warm_up_ns,
+        sensors=maker.part(steps.SENSORS),
+        scene=maker.part(steps.SCENE),
+        links=draft.links,
+        pools=draft.pools,
         eyes=eyes,
-        money=_money(draft, place),
+        money=maker.part(steps.MONEY),
         control=control,
-        stations=stations(links, served, model.duration),
-        notes=_notes(draft),
+        stations=maker.part(steps.STATIONS),
+        notes=_notes(maker),
     )
 
 
@@ -119,120 +118,7 @@ def _warm_up_ns(scenario: Scenario) -> int:
     return warm_up_ns
 
 
-def _prices(draft: Draft) -> Prices | None:
-    """Return the price book of the scenario, if it names one."""
-    book, known = draft.scenario.model.prices, draft.reader.items("prices")
-    if book is None:
-        return None
-    if book not in known:
-        raise draft.scenario.error(
-            ("prices",), f"no price book '{book}'{did_you_mean(book, known)}; known:"
-            f" {', '.join(known)}"
-        )  # fmt: skip
-
-    def price(parameter: str) -> float:
-        return float(draft.reader.number("prices", book, parameter))
-
-    return Prices(
-        book=book,
-        kwh=price("electricity"),
-        mobile_gb=price("mobile_data"),
-        fixed_gb=price("fixed_data"),
-        stored_gb_month=price("storage"),
-        retention_ns=draft.scenario.model.retention or 0,
-        device_month=np.array([equipment.monthly_usd(draft.reader, s) for s in draft.setups]),
-    )
-
-
-def _sensors(draft: Draft) -> Sensors:
-    """Return who the sensors are, what stands there, and when they capture."""
-    scenario, roster = draft.scenario, draft.roster
-    hashes = name_hashes(roster.names)
-    keys = {s: stream_keys(hashes, scenario.model.seed, draft.replication, s) for s in Stream}
-    phase = phases(draft, keys[Stream.PHASE])
-    return Sensors(
-        ids=np.arange(len(roster)),
-        names=tuple(roster.names),
-        name_hash=hashes,
-        capture_keys=keys[Stream.CAPTURE],
-        scene_keys=keys[Stream.SCENE],
-        size_keys=keys[Stream.SIZE],
-        radio_keys=keys[Stream.RADIO],
-        service_keys=keys[Stream.SERVICE],
-        sight_keys=keys[Stream.SIGHT],
-        loss_keys=np.array([keys[Stream.LOSS] ^ np.uint64(level) for level in range(LEVELS)]),
-        group_names=roster.groups,
-        group_of=roster.group_of,
-        site_of=tuple(roster.site_of),
-        lon=roster.lon,
-        lat=roster.lat,
-        setup_names=tuple(s.name for s in draft.setups),
-        setup_of=draft.setup_of,
-        setups=equipment.table(draft.setups),
-        clocks=clock_table(draft, phase),
-        phase=phase,
-        trace_ns=draft.times.times_ns,
-        to_site=_to_site(draft),
-    )
-
-
-def _to_site(draft: Draft) -> Ints:
-    """Return 1 for each sensor whose results are used at the site."""
-    groups = draft.scenario.model.sensors.values()
-    used = np.array([spec.consumer == "site" for spec in groups], dtype=np.int64)
-    to_site: Ints = used[draft.roster.group_of]
-    return to_site
-
-
-def _links(draft: Draft) -> Links:
-    """Return the links on the ways of the sensors."""
-    net = draft.net
-    return Links(
-        ids=np.arange(len(net.names)),
-        class_names=tuple(c.name for c in net.classes),
-        names=net.names,
-        of=net.link_of,
-        table=net.table(),
-        class_of=net.class_of,
-        level_of=net.level_of(),
-        mobile=np.array([c.mobile for c in net.classes], dtype=np.int64),
-        radios=tuple(c.radio for c in net.classes),
-        radio_of=net.radio_of,
-        cell_level=net.cell_level,
-        region_names=pools.region_names(draft.scenario),
-        region_of=net.region_of,
-    )
-
-
-def _money(draft: Draft, place: Place | None) -> Money:
-    """Return whose electricity it is, what crossing the network draws, and what things cost."""
-    boundaries = tuple(
-        (name, _pj_per_bit(draft, name, "fixed"), _pj_per_bit(draft, name, "mobile"))
-        for name in draft.reader.items("network")
-    )
-    chosen = draft.scenario.model.network_energy
-    fixed, mobile = next((f, m) for name, f, m in boundaries if name == chosen)
-    return Money(
-        fixed, mobile, boundaries, grid_of(draft.scenario, draft.reader, place), _prices(draft)
-    )
-
-
-def _notes(draft: Draft) -> Notes:
+def _notes(maker: Maker) -> Notes:
     """Return what a reader should know; after all else, which reads the catalogue and remarks."""
-    accuracy = _accuracy(draft)
-    return Notes(accuracy, tuple(draft.reader.used), tuple(dict.fromkeys(draft.remarks)))
-
-
-def _pj_per_bit(draft: Draft, boundary: str, kind: str) -> int:
-    nj = draft.reader.energy_nj_per_bit("network", boundary, f"{kind}_energy_per_bit")
-    return int(nj * 1000)
-
-
-def _accuracy(draft: Draft) -> tuple[tuple[str, float], ...]:
-    """Return the catalogue's accuracy (COCO mAP) of the models in use."""
-    models = sorted({setup.model for setup in draft.setups})
-    return tuple(
-        (m, float(draft.reader.number("models", m, "map")))
-        for m in models
-        if draft.reader.has_parameter("models", m, "map")
-    )
+    accuracy = maker.part(steps.ACCURACY)
+    return Notes(accuracy, tuple(maker.rows.values()), tuple(dict.fromkeys(maker.remarks)))

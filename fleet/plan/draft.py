@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
 from fleet.arrays import Ints
+from fleet.arrays import Keys as Keys64
 from fleet.catalog import Reader
+from fleet.chance import Stream
 from fleet.model.camera import wire_bits
 from fleet.plan import equipment, limits
 from fleet.plan.capture_times import CaptureTimes
-from fleet.plan.equipment import Setup, Use
+from fleet.plan.equipment import Duty, Setup
+from fleet.plan.groups import Links, Pools
 from fleet.plan.network import Network
+from fleet.plan.place import Place
+from fleet.plan.placing import Placement
 from fleet.plan.rates import lower
 from fleet.plan.roster import Roster, firsts, numbered
 from fleet.plan.video import BYTES_BY_LIGHT
@@ -23,36 +29,68 @@ from fleet.scenario.schema import Capture
 from fleet.scenario.strict_yaml import Keys
 
 
+@dataclass(frozen=True)
+class Deployment:
+    """A model that a user writes into a sensor while a run is going on."""
+
+    at_ns: int
+    sensor: str
+    model: str
+
+
+class Draws(NamedTuple):
+    """What the draws of sensors are known by.
+
+    Attributes:
+        hashes: `fleet.chance.name_hash` of each name; shape (sensors,).
+        keys: of each sensor, by stream; each has shape (sensors,).
+    """
+
+    hashes: Keys64
+    keys: Mapping[Stream, Keys64]
+
+
 @dataclass
 class Draft:
     """An arm of a scenario on its way to a plan.
 
     Attributes:
         scenario: what the user says.
-        reader: what hardware does; remembers the rows in use.
         arm: which arm.
         replication: number of the independent repetition.
+        placement: chooses an arm's equipment for each sensor instead of the arm itself.
+        deployments: models written by the user, besides the scenario's events.
+        reader: what hardware does; remembers the rows that the step under way has read.
+        remarks: what a reader should know of choices that this step made for him.
         roster: the sensors.
+        place: where they are, if anything says so.
         arms, arm_of: names of arms, and which of them equips each sensor.
         net: the links.
         times: capture times from files.
         setups: what stands at the sensors, and what rewrites will make of it.
         setup_of: setup of each sensor at the start.
-        remarks: what a reader should know of choices that were made for him.
+        draws: what the sensors' draws are known by.
+        links, pools: groups of the plan that another is made from.
     """
 
     scenario: Scenario
-    reader: Reader
     arm: str
     replication: int
-    roster: Roster
-    arms: tuple[str, ...]
-    arm_of: Ints
-    net: Network
-    times: CaptureTimes
-    setups: list[Setup] = field(default_factory=list)
-    setup_of: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    remarks: list[str] = field(default_factory=list)
+    placement: Placement | None
+    deployments: Sequence[Deployment]
+    reader: Reader = field(init=False)
+    remarks: list[str] = field(init=False)
+    roster: Roster = field(init=False)
+    place: Place | None = field(init=False)
+    arms: tuple[str, ...] = field(init=False)
+    arm_of: Ints = field(init=False)
+    net: Network = field(init=False)
+    times: CaptureTimes = field(init=False)
+    setups: list[Setup] = field(init=False)
+    setup_of: Ints = field(init=False)
+    draws: Draws = field(init=False)
+    links: Links = field(init=False)
+    pools: Pools = field(init=False)
 
     def setup(self, sensor: int) -> Setup:
         """Return the setup of a sensor at the start."""
@@ -70,17 +108,17 @@ class Draft:
             yield np.flatnonzero(kind == kind[first]), self.roster.group(first), self.setup(first)
 
 
-def add_setups(draft: Draft) -> None:
-    """Make a setup for each (arm, group) that has sensors, and find each sensor's.
+def first_setups(draft: Draft) -> tuple[tuple[Setup, ...], Ints]:
+    """Return (a setup for each arm and group that has sensors, which is each sensor's).
 
     Raises:
         InputError: the equipment of an arm cannot be used.
     """
     roster = draft.roster
-    pair = draft.arm_of * len(roster.groups) + roster.group_of
-    first, draft.setup_of = numbered(pair)
-    for s in first:
-        draft.setups.append(_setup(draft, draft.arms[int(draft.arm_of[s])], roster.group(s)))
+    first, setup_of = numbered(draft.arm_of * len(roster.groups) + roster.group_of)
+    arms = [draft.arms[int(draft.arm_of[s])] for s in first]
+    setups = tuple(_setup(draft, arm, roster.group(s)) for s, arm in zip(first, arms, strict=True))
+    return setups, setup_of
 
 
 def _setup(draft: Draft, arm: str, group: str) -> Setup:
@@ -98,12 +136,12 @@ def _setup(draft: Draft, arm: str, group: str) -> Setup:
     fastest = max(map(Fraction, [stated, *changed]))
     _check_rate(scenario, arm, group, chosen.rate, fastest)
     app = scenario.model.sensors[group].app
-    use = Use(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
-    setup = equipment.build(scenario, draft.reader, chosen, ("arms", arm), use)
-    if setup.row["i_day"] > 0 and any(lower(one, chosen.rate) != use.rate for one in changed):
+    duty = Duty(lower(rate, chosen.rate), lower(fastest, chosen.rate), app)
+    setup = equipment.build(scenario, draft.reader, chosen, ("arms", arm), duty)
+    if setup.row["i_day"] > 0 and any(lower(one, chosen.rate) != duty.rate for one in changed):
         held = ", so the bitrate is not held" if chosen.bitrate is not None else ""
         draft.remarks.append(
-            f"Frames of '{group}' in arm '{arm}' stay as large as at {float(use.rate):g} fps when"
+            f"Frames of '{group}' in arm '{arm}' stay as large as at {float(duty.rate):g} fps when"
             f" events change the rate{held}."
         )
     _check_buffers(draft, setup, group)
@@ -162,7 +200,7 @@ def setup_with_model(draft: Draft, old: Setup, model: str, keys: Keys) -> int:
     """
     chosen = old.equipment.model_copy(update={"model": model})
     for i, setup in enumerate(draft.setups):
-        if setup.equipment == chosen and setup.use == old.use:
+        if setup.equipment == chosen and setup.duty == old.duty:
             return i
-    draft.setups.append(equipment.build(draft.scenario, draft.reader, chosen, keys, old.use))
+    draft.setups.append(equipment.build(draft.scenario, draft.reader, chosen, keys, old.duty))
     return len(draft.setups) - 1

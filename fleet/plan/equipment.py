@@ -21,7 +21,7 @@ from fleet.scenario.strict_yaml import Keys
 
 
 @dataclass(frozen=True)
-class Use:
+class Duty:
     """What a group asks of its equipment.
 
     Attributes:
@@ -45,7 +45,7 @@ class Setup:
         device: catalogue item.
         model: catalogue item: on the sensor, or in the cloud.
         equipment: the complete choice; a rewrite changes its model.
-        use: what it is asked to do.
+        duty: what it is asked to do.
         keys: where the scenario chose it.
         row: values by column of `fleet.model.setup.Setups`.
         shown: codecs behind whose pictures a server may be taken to see, the best first.
@@ -56,7 +56,7 @@ class Setup:
     device: str
     model: str
     equipment: Equipment
-    use: Use
+    duty: Duty
     keys: Keys
     row: dict[str, int | float]
     shown: tuple[str, ...] = ()
@@ -77,7 +77,9 @@ def choose(scenario: Scenario, arm: str, group: str) -> Equipment:
     return Equipment.model_construct(**base)
 
 
-def build(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, use: Use) -> Setup:
+def build(
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, duty: Duty
+) -> Setup:
     """Return the setup row of some equipment.
 
     Args:
@@ -85,7 +87,7 @@ def build(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, 
         reader: the catalogue.
         equipment: what was chosen.
         keys: where.
-        use: what it is asked to do.
+        duty: what it is asked to do.
 
     Raises:
         InputError: something is not in the catalogue, does not go together or does not fit.
@@ -102,11 +104,11 @@ def build(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, 
         )
     kind = "sensors" if device in sensors else "cameras"
     mode = _mode(scenario, reader, equipment, keys) if kind == "sensors" else ""
-    _check_rate(scenario, reader, kind, device, mode, keys, use.fastest)
+    _check_rate(scenario, reader, kind, device, mode, keys, duty.fastest)
     if kind == "sensors" and equipment.infer is None:
-        setup = _ai_sensor(scenario, reader, equipment, keys, mode, use)
+        setup = _ai_sensor(scenario, reader, equipment, keys, mode, duty)
     else:
-        setup = _camera(scenario, reader, equipment, keys, kind, mode, use)
+        setup = _camera(scenario, reader, equipment, keys, kind, mode, duty)
     check_times(scenario, keys, setup.name, setup.row)
     return setup
 
@@ -151,7 +153,7 @@ def _check_rate(
 
 
 def _ai_sensor(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, mode: str, use: Use
+    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, mode: str, duty: Duty
 ) -> Setup:
     device = str(equipment.device)
     output = equipment.output or "message"
@@ -186,11 +188,11 @@ def _ai_sensor(
         row |= message_row(reader, model)
     elif output == "tensor":
         row["metadata_base"] = reader.data_bit("models", model, "tensor") // 8
-    row |= pictures.pixels_row(scenario, reader, equipment, keys, mode, use.rate, use.app)
+    row |= pictures.pixels_row(scenario, reader, equipment, keys, mode, duty.rate, duty.app)
     row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + pictures.transfer_ns(
         reader, device, row
     )
-    return Setup(f"{device} {model}", "sensors", device, model, equipment, use, keys, row)
+    return Setup(f"{device} {model}", "sensors", device, model, equipment, duty, keys, row)
 
 
 def message_row(reader: Reader, model: str) -> dict[str, int | float]:
@@ -217,7 +219,7 @@ def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Ke
 
 def _camera(
     scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, kind: str, mode: str,
-    use: Use,
+    duty: Duty,
 ) -> Setup:  # fmt: skip
     """Return the setup of a camera, or of an AI sensor whose pictures are encoded and sent."""
     device = str(equipment.device)
@@ -231,12 +233,12 @@ def _camera(
     pixels = pictures.pixel_count(reader, kind, device, mode)
     row = _row(scenario, reader, kind, equipment, keys, mode)
     row |= _protocol(scenario, reader, equipment, keys, "rtp")
-    row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, use.rate, use.app)
+    row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, duty.rate, duty.app)
     family = reader.text("codecs", str(equipment.codec), "family")
     row |= pictures.encoder_row(reader, device, encoder, family, pixels)
-    shown = video.shown(reader, str(equipment.codec), pixels, use.rate, equipment.bitrate)
+    shown = video.shown(reader, str(equipment.codec), pixels, duty.rate, equipment.bitrate)
     name = f"{device} {equipment.codec}"
-    return Setup(name, kind, device, model, equipment, use, keys, row, shown)
+    return Setup(name, kind, device, model, equipment, duty, keys, row, shown)
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

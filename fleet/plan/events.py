@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,17 +26,8 @@ Down = dict[int, list[tuple[int, int]]]
 """Spans in which links or sensors are down, in any order; ns."""
 
 
-@dataclass(frozen=True)
-class Deployment:
-    """A model that a user writes into a sensor while a run is going on."""
-
-    at_ns: int
-    sensor: str
-    model: str
-
-
-def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
-    """Return the control events of an arm; rewrites add their setups to its parts.
+def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
+    """Return (control events of an arm, its setups with those that rewrites make).
 
     Raises:
         InputError: an event comes too late, or what it names does not exist or fit.
@@ -54,34 +46,35 @@ def build(draft: Draft, deployments: Sequence[Deployment]) -> Control:
                 f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
                 f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
-        found = timetable.targets(draft.scenario, event, keys, draft.roster, net)
+        targets = timetable.targets(draft.scenario, event, keys, draft.roster, net)
         if event.kind == "profile":
-            for rate in _rates(draft, event, found):
+            for rate in _rates(draft, event, targets):
                 check_period(draft.scenario, (*keys, "rate"), period(rate))
             rows += [
-                row for at in moments for row in timetable.profile_rows(event, at, found, draft)
+                row for at in moments for row in timetable.profile_rows(event, at, targets, draft)
             ]
         elif event.kind == "rewrite":
-            requests += _rollout(draft, event, moments, found, keys)
+            requests += _rollout(draft, event, moments, targets, keys)
         else:
-            _add_spans(draft, event, moments, found, down[event.kind])
+            _add_spans(draft, event, moments, targets, down[event.kind])
             _remark_absence(draft, i, event, moments)
-    requests += _deployed(draft, deployments)
+    requests += _deployed(draft)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
     written = written_in(requests, net, links, sensors)
-    return Control(
+    control = Control(
         timetable.assemble(rows, links, sensors, written, model.duration),
         rollout_table(written),
         model.duration,
     )
+    return control, tuple(draft.setups)
 
 
-def _rates(draft: Draft, event: Event, found: Sequence[int]) -> set[Fraction]:
+def _rates(draft: Draft, event: Event, sensors: Sequence[int]) -> set[Fraction]:
     """Return the frame rates that an event gives to some sensors."""
     if event.rate is None:
         return set()
-    setups = [draft.setups[k] for k in np.unique(draft.setup_of[list(found)])]
+    setups = [draft.setups[k] for k in np.unique(draft.setup_of[list(sensors)])]
     return {lower(event.rate, setup.equipment.rate) for setup in setups}
 
 
@@ -99,10 +92,10 @@ def _check_repeats(draft: Draft, event: Event, keys: Keys) -> None:
 
 
 def _rollout(
-    draft: Draft, event: Event, moments: Sequence[int], found: Sequence[int], keys: Keys
+    draft: Draft, event: Event, moments: Sequence[int], sensors: Sequence[int], keys: Keys
 ) -> list[Request]:
     """Return the rewrites of an event: in each of its moments, wave after wave."""
-    waves = min(event.waves, max(1, len(found)))
+    waves = min(event.waves, max(1, len(sensors)))
     return [
         request
         for at in moments
@@ -110,7 +103,7 @@ def _rollout(
         for request in _requests(
             draft,
             at + wave * (event.wave_every or 0),
-            found[len(found) * wave // waves : len(found) * (wave + 1) // waves],
+            sensors[len(sensors) * wave // waves : len(sensors) * (wave + 1) // waves],
             event.model or "",
             keys,
         )
@@ -118,11 +111,11 @@ def _rollout(
 
 
 def _add_spans(
-    draft: Draft, event: Event, moments: Sequence[int], found: Sequence[int], down: Down
+    draft: Draft, event: Event, moments: Sequence[int], targets: Sequence[int], down: Down
 ) -> None:
     """Add when links or sensors are down because of an event."""
     model = draft.scenario.model
-    for target in found:
+    for target in targets:
         crash = event.kind == "crash"
         name = draft.roster.names[target] if crash else draft.net.names[target]
         lasts_ns = event.lasts or (_reboot_ns(draft, target) if crash else 0)
@@ -156,27 +149,28 @@ def _reboot_ns(draft: Draft, sensor: int) -> int:
     return draft.reader.time_ns(setup.kind, setup.device, "reboot")
 
 
-def _deployed(draft: Draft, deployments: Sequence[Deployment]) -> list[Request]:
+def _deployed(draft: Draft) -> list[Request]:
     """Return the rewrites that a user asks for."""
     out: list[Request] = []
-    for deployment in deployments:
+    for deployment in draft.deployments:
         sensor = draft.roster.index(deployment.sensor)
         if sensor < 0:
             hint = did_you_mean(deployment.sensor, draft.roster.names)
             raise InputError(f"no sensor '{deployment.sensor}'{hint}")
+        asked = copy.copy(draft)  # which adds setups to both
         asks = f"deploy('{deployment.sensor}', '{deployment.model}')"
-        asked = replace(draft, scenario=replace(draft.scenario, asks=asks))  # adds setups to both
+        asked.scenario = replace(draft.scenario, asks=asks)
         out += _requests(asked, deployment.at_ns, [sensor], deployment.model, ())
     return out
 
 
 def _requests(
-    draft: Draft, at_ns: int, found: Sequence[int], model: str, keys: Keys
+    draft: Draft, at_ns: int, sensors: Sequence[int], model: str, keys: Keys
 ) -> list[Request]:
     """Return the rewrites of some sensors; cameras hold no model and are passed over."""
     out = []
     read = draft.reader
-    for sensor in found:
+    for sensor in sensors:
         old = draft.setup(sensor)
         if not old.on_sensor:
             continue
@@ -215,7 +209,7 @@ def _page_ns(draft: Draft, sensor: int, setup: Setup) -> int:
     radio = draft.net.classes[draft.net.radio_of[sensor]].radio
     quiet_ns = max(
         setup.row["publish_interval_ns"],
-        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.use.rate,
+        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.duty.rate,
     )
     key = stream_keys(
         name_hashes([draft.roster.names[sensor]]), draft.scenario.model.seed, draft.replication,

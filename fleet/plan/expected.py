@@ -20,6 +20,8 @@ from fleet.model.frames import LEVELS
 from fleet.model.scene import SECOND_NS
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
+from fleet.plan.roster import counts
+from fleet.scenario.load import Scenario
 
 _MOMENTS, _FRAMES = 192, 4
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
@@ -71,6 +73,19 @@ def frames(plan: Plan) -> float:
         total += (den / num - per_ns[sensor]) * (plan.end_ns - at_ns)
         per_ns[sensor] = den / num
     return total
+
+
+def frames_asked(scenario: Scenario) -> float:
+    """Return the frames that a scenario asks for, without a plan: by the rates of its groups.
+
+    What an arm lowers, events change and traces say is left out.
+
+    Raises:
+        InputError: a group has no sensors, or too many.
+    """
+    model = scenario.model
+    per_s = sum(n * float(model.sensors[group].rate) for group, n in counts(scenario).items())
+    return per_s * model.duration / 1e9
 
 
 def changes(plan: Plan) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,13 +21,14 @@ from fleet.model.events import Rollout, Timetable
 from fleet.model.link import LinkTable
 from fleet.model.setup import Setups
 from fleet.model.sight import Sights
+from fleet.plan.digest import digest
 from fleet.plan.grid import Grid
 from fleet.plan.plant import Pool, Prices, Radio
 from fleet.plan.standins import StandIn
 
 
 class Frozen:
-    """A group whose arrays nobody can change."""
+    """A group whose arrays nobody can change, and which is known by its digest."""
 
     def __post_init__(self) -> None:
         """Make all arrays read-only, those in named tuples too."""
@@ -34,6 +36,11 @@ class Frozen:
             for array in value if hasattr(value, "_fields") else (value,):
                 if isinstance(array, np.ndarray):
                     array.setflags(write=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 of the names and values of all fields."""
+        return digest(self)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,13 @@ def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
     return minutes[first] * 60, then[first]
 
 
-def tell_light(draft: Draft, place: Place | None) -> None:
+def tell_light(draft: Draft) -> None:
     """Tell a reader which light there is, if it decides anything.
 
     Raises:
         InputError: it does, and nothing says where the sensors are.
     """
-    model = draft.scenario.model
+    model, place = draft.scenario.model, draft.place
     if not any(_by_light(draft, setup) for setup in draft.setups):
         return
     if model.light != "sun":
@@ -113,7 +113,7 @@ def tell_light(draft: Draft, place: Place | None) -> None:
 def _by_light(draft: Draft, setup: Setup) -> bool:
     """Return whether light decides what is seen with a setup, or how large its frames are."""
     sizes = {kind: {setup.row[f"{kind}_{light}"] for light in LIGHTS} for kind in Means._fields}
-    sees = setup.row["sight"] >= 0 and not indoors(draft.reader, setup.use.app)
+    sees = setup.row["sight"] >= 0 and not indoors(draft.reader, setup.duty.app)
     return sees or any(len(of_kind) > 1 for of_kind in sizes.values())
 
 

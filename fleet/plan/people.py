@@ -11,13 +11,12 @@ from fleet.plan import timetable
 from fleet.plan.draft import Draft
 from fleet.plan.groups import Scene
 from fleet.plan.light import lights
-from fleet.plan.place import Place
 from fleet.plan.plan import Plan
 from fleet.scenario.city import HOURS, Demand, read_demand
 from fleet.scenario.load import Scenario, did_you_mean
 
 
-def scene(draft: Draft, place: Place | None) -> Scene:
+def scene(draft: Draft) -> Scene:
     """Return who walks past the sensors of a plan, and in which light.
 
     Raises:
@@ -28,7 +27,7 @@ def scene(draft: Draft, place: Place | None) -> Scene:
     stay, share = _apps(draft)
     _check_crowds(draft, demand, profile_of, stay, share)
     _tell_empty(draft, demand, profile_of)
-    light_from_s, light_then = lights(draft.scenario, place)
+    light_from_s, light_then = lights(draft.scenario, draft.place)
     return Scene(
         stay=stay,
         share=share,

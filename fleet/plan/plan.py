@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -11,8 +13,7 @@ from numpy.typing import NDArray
 from fleet.arrays import Ints
 from fleet.model.frames import LEVELS
 from fleet.model.radio import Timers
-from fleet.plan.digest import digest
-from fleet.plan.groups import Control, Eyes, Links, Money, Notes, Pools, Scene, Sensors
+from fleet.plan.groups import Control, Eyes, Frozen, Links, Money, Notes, Pools, Scene, Sensors
 from fleet.plan.plant import Pool
 from fleet.plan.stations import Stations
 
@@ -88,9 +89,9 @@ class Plan:
 
     def pool(self, index: int) -> Pool:
         """Return the entry of a pool that has sensors."""
-        found = self.pools.entries[int(self.pools.entry[index])]
-        assert found is not None
-        return found
+        pool = self.pools.entries[int(self.pools.entry[index])]
+        assert pool is not None
+        return pool
 
     @cached_property
     def server_rows(self) -> int:
@@ -98,9 +99,11 @@ class Plan:
         return int(self.pools.kinds.sum())
 
     def digest(self) -> str:
-        """Return the SHA-256 of everything that a run depends on."""
+        """Return the SHA-256 of all fields, groups by their own digests."""
         return self._digest
 
     @cached_property
     def _digest(self) -> str:
-        return digest(self)
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        known = {n: v.digest if isinstance(v, Frozen) else v for n, v in values}
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()

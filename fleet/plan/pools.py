@@ -20,7 +20,7 @@ from fleet.plan.network import Network
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
 from fleet.plan.roster import numbered
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Autoscale, Cloud, Edge, Servers
+from fleet.scenario.schema import Autoscale, Cloud, Edge, Region, Servers
 from fleet.scenario.strict_yaml import Keys
 
 _LAWS = {"constant": CONSTANT, "near-normal": NEAR_NORMAL, "exponential": EXPONENTIAL}
@@ -127,20 +127,20 @@ def _edge_of(scenario: Scenario, network: Network, group: str, setup: Setup) -> 
     """Return the edge on the way of a group, and the level of the link in front of it."""
     way = {network.classes[c].name: network.classes[c].level for c in network.paths[group]}
     way = {name: level for name, level in way.items() if name in scenario.model.links}
-    found = [name for name, edge in scenario.model.edges.items() if edge.after in way]
-    if len(found) != 1:
+    passed = [name for name, edge in scenario.model.edges.items() if edge.after in way]
+    if len(passed) != 1:
         names = ", ".join(scenario.model.edges) or "none"
         raise scenario.error(
             (*setup.keys, "infer"),
-            f"the way of '{group}' ({' → '.join(way)}) passes {len(found)} edges and must pass one;"
-            f" edges: {names}; set 'after' of one to a link on the way",
+            f"the way of '{group}' ({' → '.join(way)}) passes {len(passed)} edges and must pass"
+            f" one; edges: {names}; set 'after' of one to a link on the way",
         )
-    level = way[scenario.model.edges[found[0]].after]
+    level = way[scenario.model.edges[passed[0]].after]
     if level == LEVELS - 1:
         raise scenario.error(
-            ("edges", found[0], "after"), "lies behind a wan link: that is the region; use 'cloud'"
+            ("edges", passed[0], "after"), "lies behind a wan link: that is the region; use 'cloud'"
         )
-    return found[0], level
+    return passed[0], level
 
 
 def _spec(scenario: Scenario, name: str, at: int) -> tuple[Servers, Keys]:
@@ -151,7 +151,7 @@ def _spec(scenario: Scenario, name: str, at: int) -> tuple[Servers, Keys]:
     own = model.regions.get(name)
     if own is None:
         return model.cloud, ("cloud",)
-    fields = {f: v for f in type(own).model_fields if (v := getattr(own, f)) is not None}
+    fields = {f: v for f in Region.model_fields if (v := getattr(own, f)) is not None}
     return model.cloud.model_copy(update=fields), ("regions", name)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -199,6 +201,19 @@ def place_sensors(scenario: Scenario) -> Roster:
     )  # fmt: skip
 
 
+def counts(scenario: Scenario) -> dict[str, int]:
+    """Return how many sensors each group has.
+
+    Raises:
+        InputError: a group finds no site, or has too many.
+    """
+    city = _city_sites(scenario)
+    return {
+        group: len(_group_sites(scenario, group, spec, city)) * spec.per_site
+        for group, spec in scenario.model.sensors.items()
+    }
+
+
 class _Numbers:
     """Numbers sites and cells by their names: groups may share them."""
 
@@ -243,7 +258,14 @@ def _city_sites(scenario: Scenario) -> list[Site]:
     city = scenario.model.city
     if city is None or city.sites is None:
         return []
-    return read_sites(scenario.file(city.sites, "city", "sites"))
+    file = scenario.file(city.sites, "city", "sites")
+    return _sites(file, file.stat().st_size, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _sites(file: Path, _size: int, _changed_ns: int) -> list[Site]:
+    """Return the sites in a file; size and time of change are there to tell when it is another."""
+    return read_sites(file)
 
 
 def _group_sites(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
     Raises:
         InputError: the app's view, or whether it is indoors, is nothing that is known.
     """
-    app = setup.use.app
+    app = setup.duty.app
     if not reader.has_parameter("apps", app, "view"):
         return []
     view = word(reader, app, "view", VIEWS)
@@ -64,17 +65,21 @@ def task_of(reader: Reader, app: str) -> str:
     return "" if task == "none" else task
 
 
-def build(draft: Draft) -> Eyes:
-    """Return what the eyes of all setups see.
+def build(draft: Draft) -> tuple[Eyes, tuple[Setup, ...]]:
+    """Return (what the eyes of all setups see, the setups, whose rows say which is their own).
 
-    Each setup's row learns which is its own. A setup whose eye was not measured behind its codec
-    has none; an encoder that is held to a bitrate has one, but its frames are as large as the
-    bitrate says.
+    A setup whose eye was not measured behind its codec has none; an encoder that is held to a
+    bitrate has one, but its frames are as large as the bitrate says.
 
     Raises:
         InputError: the scenario's own traces, or a network, cannot be read; an `eye` that is asked
             for was never measured.
     """
+    draft.setups = [replace(setup, row=dict(setup.row)) for setup in draft.setups]
+    return _eyes(draft), tuple(draft.setups)
+
+
+def _eyes(draft: Draft) -> Eyes:
     model = draft.scenario.model
     if model.inference == "constant":
         _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
@@ -90,11 +95,11 @@ def build(draft: Draft) -> Eyes:
         held = setup.equipment.bitrate is not None
         seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
-    found = [replay.load(*eye[:3], own) for eye in chosen]
+    replays = [replay.load(*eye[:3], own) for eye in chosen]
     scenes = sorted(
-        {(eye.view, name) for eye, one in zip(chosen, found, strict=True) for name in one.scenes}
+        {(eye.view, name) for eye, one in zip(chosen, replays, strict=True) for name in one.scenes}
     )
-    return _seen(draft, _joined(chosen, found, scenes), chosen, scenes)
+    return _seen(draft, _joined(chosen, replays, scenes), chosen, scenes)
 
 
 def _seen(
@@ -108,7 +113,7 @@ def _seen(
         scenes=tuple(scenes),
         stand_ins=() if constant else _stand_ins(draft, networks),
         looks_live=draft.scenario.model.inference == "live",
-        tasks=tuple(task_of(draft.reader, setup.use.app) for setup in draft.setups),
+        tasks=tuple(task_of(draft.reader, setup.duty.app) for setup in draft.setups),
     )
 
 
@@ -157,7 +162,7 @@ def _stand_ins(draft: Draft, chosen: Sequence[Eye]) -> tuple[StandIn, ...]:
     """Return who stands for the model of each setup, and why."""
     reader, out = draft.reader, []
     for setup in draft.setups:
-        at, app = int(setup.row["sight"]), setup.use.app
+        at, app = int(setup.row["sight"]), setup.duty.app
         known = reader.has_parameter("apps", app, "view")
         source = chosen[at].source if at >= 0 else _sources(setup)[0]
         place = f"{reader.text('apps', app, 'view')}, {source}" if known else ""
@@ -202,14 +207,14 @@ def _chosen(draft: Draft, known: Callable[[Eye], bool]) -> list[Eye]:
 
 
 def _joined(
-    wanted: Sequence[Eye], found: Sequence[Replay], scenes: Sequence[tuple[str, str]]
+    wanted: Sequence[Eye], replays: Sequence[Replay], scenes: Sequence[tuple[str, str]]
 ) -> Sights:
     """Return the traces of some eyes as one table, whose rows know their scene among all."""
-    if not found:
+    if not replays:
         return sight.none()
     at = {scene: k for k, scene in enumerate(scenes)}
     parts = []
-    for eye, one in zip(wanted, found, strict=True):
+    for eye, one in zip(wanted, replays, strict=True):
         part = one_of(one, eye.indoors)
         of = np.array([at[eye.view, name] for name in one.scenes])
         part.rows[:, sight.SCENE] = of[part.rows[:, sight.SCENE]]

@@ -67,16 +67,16 @@ def targets(
             hint = did_you_mean(event.cell, sorted(roster.cells))
             raise scenario.error((*keys, "cell"), f"no cell '{event.cell}'{hint}")
         mine &= roster.units["cell"] == roster.cells.index(event.cell)
-    found: list[int] = np.flatnonzero(mine).tolist()
+    chosen: list[int] = np.flatnonzero(mine).tolist()
     if event.rate is not None:
-        _check_clocks(scenario, [roster.group(i) for i in found], (*keys, "rate"))
+        _check_clocks(scenario, [roster.group(i) for i in chosen], (*keys, "rate"))
     declared = scenario.model.links if event.kind == "outage" else scenario.model.sensors
-    if not found and name not in declared:
+    if not chosen and name not in declared:
         hint = did_you_mean(name, [*classes, *names])
         raise scenario.error(
             (*keys, event.kind), f"no {words} '{name}'{hint}; known: {', '.join(classes)}"
         )
-    return found
+    return chosen
 
 
 def stated(moments: Iterable[int], lasts_ns: int, end_ns: int) -> list[tuple[int, int]]:
@@ -130,17 +130,17 @@ def _check_clocks(scenario: Scenario, groups: Sequence[str], keys: Keys) -> None
             )
 
 
-def profile_rows(event: Event, at_ns: int, found: Iterable[int], draft: Draft) -> list[EventRow]:
+def profile_rows(event: Event, at_ns: int, sensors: Iterable[int], draft: Draft) -> list[EventRow]:
     """Return the rows of a change of frame rate or demand at a time.
 
     Args:
         event: the change.
         at_ns: the time.
-        found: the sensors.
+        sensors: the sensors.
         draft: whose setups say how fast the equipment of each sensor captures at most.
     """
     rows: list[EventRow] = []
-    for i in found:
+    for i in sensors:
         if event.rate is not None:
             num, den = period(lower(event.rate, draft.setup(i).equipment.rate))
             rows.append((at_ns, RATE, i, num, den))

@@ -85,10 +85,10 @@ def compared(
 
 
 def _at(summary: Mapping[str, Any], name: str) -> float:
-    found: Any = summary
+    node: Any = summary
     for key in name.split("."):
-        found = found[key]
-    return float(found)
+        node = node[key]
+    return float(node)
 
 
 Span = tuple[int, int]
@@ -220,10 +220,10 @@ class _Account:
         """Return the energy of sending over first links."""
         sending, per_bit = [0, 0], [0, 0]
         for part in self.ran:
-            hop, found = part.way[0], part.carried(part.way[0])
-            if found is None:
+            hop, carried = part.way[0], part.carried(part.way[0])
+            if carried is None:
                 return {}
-            bits, sent_ns, maybe = found
+            bits, sent_ns, maybe = carried
             services = [np.maximum(1, n * SECOND_NS // hop.rate_bps) for n in (bits, maybe)]
             spent_ns = overlap_ns(sent_ns - services[0], sent_ns, self.since_ns)
             for k, ns in enumerate((spent_ns, int(services[1].sum()))):
@@ -238,9 +238,9 @@ class _Account:
         for state, kind in (("fixed", "fixed"), ("mobile access", "mobile")):
             each = self.reader.energy_nj_per_bit("network", chosen, f"{kind}_energy_per_bit")
             hops = [(p, hop) for p in self.ran for hop in p.way if getattr(hop, kind)]
-            found = [part.carried(hop) for part, hop in hops]
-            told = [crossed for crossed in found if crossed is not None]
-            if len(told) == len(found):
+            carried = [part.carried(hop) for part, hop in hops]
+            told = [crossed for crossed in carried if crossed is not None]
+            if len(told) == len(carried):
                 fj = int(each * 1000) * 1000
                 bits = [sum(int(crossed[k].sum()) for crossed in told) for k in (0, 2)]
                 out[f"network.{state}"] = _span([n * fj for n in bits])

@@ -165,9 +165,9 @@ def _conserved(run: Run) -> tuple[int, int]:
 def _fates(run: Run) -> tuple[int, int]:
     """Return the frames that ended, and those of them that the tally has under the same fate."""
     booked = run.outcome.tally.sensors[:, FATE_0 : FATE_0 + FATES]
-    found = np.zeros_like(booked)
-    np.add.at(found, (run.rows[:, SENSOR], run.rows[:, FATE]), 1)
-    return len(run.rows), len(run.rows) - int(np.abs(found - booked).sum())
+    counted = np.zeros_like(booked)
+    np.add.at(counted, (run.rows[:, SENSOR], run.rows[:, FATE]), 1)
+    return len(run.rows), len(run.rows) - int(np.abs(counted - booked).sum())
 
 
 EVERYWHERE = (

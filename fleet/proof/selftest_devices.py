@@ -35,7 +35,7 @@ def busy_chip() -> Case:
 
 def loss() -> Case:
     """Return selective repeat: ten segments, a fifth of them lost, sent again twice at most."""
-    found = theory.resent(10, 0.2, 2)
+    law = theory.resent(10, 0.2, 2)
     data = world({"cam": poisson("10 fps")}, sender("ten-segments"),
                  links={"line": link("lossy", shared_by="sensor")})  # fmt: skip
     source = "Bertsekas and Gallager 1992"
@@ -48,9 +48,9 @@ def loss() -> Case:
     return Case(
         "loss and sending again (link)", data, "60 s", "5 s",
         (
-            Law("share lost", found.lost, source, fate_share(LOST_LINK)),
-            Law("segments sent for a frame", found.segments, source, segments),
-            Law("rounds of a frame that arrives", found.rounds, source,
+            Law("share lost", law.lost, source, fate_share(LOST_LINK)),
+            Law("segments sent for a frame", law.segments, source, segments),
+            Law("rounds of a frame that arrives", law.rounds, source,
                 mean(lambda rows: np.floor((rows[:, ACCESS] - rows[:, READY]) / MS))),
         ),
     )  # fmt: skip
@@ -70,7 +70,7 @@ def _woken(run: Run) -> tuple[Ints, Ints]:
 
 def sleepy_radio() -> Case:
     """Return Poisson messages at a radio that dozes, sleeps and must be promoted."""
-    found = theory.radio(1.0, 0.1, 1.0, 0.3, 0.04)
+    law = theory.radio(1.0, 0.1, 1.0, 0.3, 0.04)
     data = world({"cam": poisson("1 fps", 50)}, {"device": "instant-sensor", "model": "glance"},
                  links={"line": link("radio", shared_by="sensor")})  # fmt: skip
     source = "renewal reward (Ross 1996), states of Huang 2012"
@@ -86,12 +86,12 @@ def sleepy_radio() -> Case:
     return Case(
         "radio that sleeps", data, "200 s", "15 s",
         (
-            Law("share that is promoted", found.promoted, source,
+            Law("share that is promoted", law.promoted, source,
                 lambda run: float((run.served[:, ACCESS] - run.served[:, READY] >= 300 * MS)
                                   .mean())),
-            Law("share that waits for DRX", found.dozing, source, dozing),
+            Law("share that waits for DRX", law.dozing, source, dozing),
             Law("mean wait for DRX, ms", 20.0, "uniform in the cycle", dozed),
-            Law("mean wait of all, ms", 1000 * found.wait, source,
+            Law("mean wait of all, ms", 1000 * law.wait, source,
                 mean(lambda rows: (rows[:, ACCESS] - rows[:, READY]) / MS)),
         ),
     )  # fmt: skip

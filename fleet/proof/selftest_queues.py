@@ -61,8 +61,8 @@ def _pool(servers: int, **changes: object) -> dict[str, object]:
 
 
 def _payload(rows: Ints) -> Ints:
-    found: Ints = rows[:, PAYLOAD]
-    return found
+    payloads: Ints = rows[:, PAYLOAD]
+    return payloads
 
 
 def _worked(run: Run) -> tuple[int, int]:
@@ -184,14 +184,14 @@ def many_constant_servers() -> Case:
 
 def blocking() -> Case:
     """Return M/M/3/4: three servers, one place to wait."""
-    found = theory.mmck(3, 4, 2.6, _ms(SERVICE).mean)
+    law = theory.mmck(3, 4, 2.6, _ms(SERVICE).mean)
     data = world({"cam": poisson("130 fps")}, camera("tiny", "exponential"), links=WIRE,
                  cloud=_pool(3, queue=1))  # fmt: skip
     return Case(
         "M/M/3/4 (pool)", data, "8 s", "0.35 s",
         (
-            Law("share lost", found.lost, KLEINROCK, fate_share(LOST_CLOUD_QUEUE)),
-            Law("mean wait of the others, ms", found.wait, KLEINROCK, mean(pool_ms)),
+            Law("share lost", law.lost, KLEINROCK, fate_share(LOST_CLOUD_QUEUE)),
+            Law("mean wait of the others, ms", law.wait, KLEINROCK, mean(pool_ms)),
         ),
     )  # fmt: skip
 
@@ -216,7 +216,7 @@ def impatience() -> Case:
 
 def batches() -> Case:
     """Return M/M[1,3]/1: batches of up to three, exponential whatever their size."""
-    found = theory.bulk_service(1.5, _ms(SERVICE).mean, 3)
+    law = theory.bulk_service(1.5, _ms(SERVICE).mean, 3)
     data = world({"cam": poisson("75 fps")}, camera("tiny", "bulk-exponential"), links=WIRE,
                  cloud=_pool(1, batch={"max": 3}))  # fmt: skip
 
@@ -228,9 +228,9 @@ def batches() -> Case:
     return Case(
         "M/M[1,3]/1, batches (pool)", data, "14 s", "1.2 s",
         (
-            Law("mean wait, ms", found.wait, source, mean(pool_ms)),
-            Law("P(wait > 0)", 1 - found.idle, source, above(pool_ms, 0)),
-            Law("mean batch", found.batch, source, batch),
+            Law("mean wait, ms", law.wait, source, mean(pool_ms)),
+            Law("P(wait > 0)", 1 - law.idle, source, above(pool_ms, 0)),
+            Law("mean batch", law.batch, source, batch),
         ),
     )  # fmt: skip
 

@@ -132,8 +132,8 @@ class Run:
         at = self.rows[:, CAPTURE]
         if np.count_nonzero(at < end) != captures(self.plan, end):
             raise RunError("a frame of the selftest's window is still under way; end it earlier")
-        found: Ints = self.rows[(at >= begin) & (at < end)]
-        return found
+        rows: Ints = self.rows[(at >= begin) & (at < end)]
+        return rows
 
     @property
     def served(self) -> Ints:

@@ -145,14 +145,14 @@ class Measured:
 
     def state(self, component: str, *states: str) -> StateEnergy:
         """Return time and energy of some states of a component, of all if none is named."""
-        found = [
+        booked = [
             s
             for s in account(self.outcome.plan, self.outcome.tally)
             if s.component == component and (not states or s.state in states)
         ]
         return StateEnergy(
-            component, " + ".join(states), sum(s.time_ns for s in found),
-            sum(s.energy_fj for s in found),
+            component, " + ".join(states), sum(s.time_ns for s in booked),
+            sum(s.energy_fj for s in booked),
         )  # fmt: skip
 
     def watts(self, component: str, *states: str) -> float:

@@ -102,8 +102,8 @@ def stand_ins(outcome: Outcome) -> list[dict[str, Any]]:
     ):
         of.setdefault(plan.eyes.stand_ins[setup], []).append(plan.sensors.group_names[group])
     return [
-        {**found._asdict(), "eye": found.eye or None, "groups": list(dict.fromkeys(names))}
-        for found, names in of.items()
+        {**stand_in._asdict(), "eye": stand_in.eye or None, "groups": list(dict.fromkeys(names))}
+        for stand_in, names in of.items()
     ]
 
 
@@ -154,11 +154,12 @@ def _known(
     book: Floats, scenes: Sequence[tuple[str, str]], of: Callable[[Floats], Measures]
 ) -> dict[str, Any]:
     """Return the measures of a book of sights and how well they are known."""
-    found, without = of(book.sum(axis=2)), without_each(book, scenes, of)
+    measured, without = of(book.sum(axis=2)), without_each(book, scenes, of)
     return {
-        **found,
+        **measured,
         "ci95": {
-            name: interval(found[name], without, name, most=_MOST.get(name, 1.0)) for name in found
+            name: interval(measured[name], without, name, most=_MOST.get(name, 1.0))
+            for name in measured
         },
         "without_scene": without,
     }
@@ -173,8 +174,8 @@ def _frames_alike(book: Floats) -> Measures:
     answered = book[..., ANSWERED]
     captured = answered + book[..., UNANSWERED]
     weight = np.divide(captured, answered, out=np.zeros(answered.shape), where=answered > 0)
-    found = measures((book * weight[..., None]).sum(axis=(0, 1)))
-    return {name: found[name] for name in MEASURES if name != "recall_of_all"}
+    values = measures((book * weight[..., None]).sum(axis=(0, 1)))
+    return {name: values[name] for name in MEASURES if name != "recall_of_all"}
 
 
 def measures(counts: Ints | Floats) -> dict[str, float | None]:

@@ -120,11 +120,11 @@ def delivered(outcome: Outcome) -> dict[str, Any]:
     due = int(counts[CAPTURED] + counts[CAPTURED_BEFORE] - counts[ENDED_BEFORE])
     due -= int(counts[FATE_0 + SKIP_NOT_PUBLISHED])
     latency = outcome.tally.latency.sum(axis=0)
-    found = {name: within(latency, limit_ns) for name, limit_ns in WITHIN_NS.items()}
-    found["never"] = due - int(counts[FATE_0 + RESULT]) - outcome.in_flight
+    shares = {name: within(latency, limit_ns) for name, limit_ns in WITHIN_NS.items()}
+    shares["never"] = due - int(counts[FATE_0 + RESULT]) - outcome.in_flight
     return {
         "due_frames": due,
-        **{name: frames / due if due else None for name, frames in found.items()},
+        **{name: frames / due if due else None for name, frames in shares.items()},
     }
 
 

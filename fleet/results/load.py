@@ -111,8 +111,8 @@ def _of_busiest(name: str, meaning: str) -> Metric:
 )
 def loads(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """Return the load of each class of links, and of servers and decoders by region or edge."""
-    found = {**dict(_links(outcome)), **dict(_pools(outcome))}
-    return {name: asdict(load) for name, load in found.items()}
+    by_name = {**dict(_links(outcome)), **dict(_pools(outcome))}
+    return {name: asdict(load) for name, load in by_name.items()}
 
 
 def _grows(plan: Plan, offered: Floats, idle_ns: Ints, waiting: Any, lost: Floats) -> Any:
@@ -280,8 +280,8 @@ def _load(outcome: Outcome, pool: Pool, mine: Ints, crew: Crew) -> Load:
 def _kinds(outcome: Outcome, pool: Pool, mine: Ints, column: int) -> Ints:
     """Return a column of the books of each kind of servers of pools; shape (pools, kinds)."""
     rows = outcome.plan.pools.row[mine][:, None] + np.arange(len(pool.kinds))
-    found: Ints = outcome.tally.servers[rows, column]
-    return found
+    counts: Ints = outcome.tally.servers[rows, column]
+    return counts
 
 
 def _lost(outcome: Outcome, mine: Ints, fates: tuple[int, ...]) -> Ints:

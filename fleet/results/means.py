@@ -3,7 +3,7 @@
 Every number is taken by replication first, percentiles too, and the mean is over replications; its
 95 % interval is Student's t. Where networks were measured in few scenes or at few sites, more
 replications tell nothing of others: the interval of what eyes see is that over scenes, which are
-the same in every replication, and how uses are served has intervals over sites, by group.
+the same in every replication, and how well tasks are done has intervals over sites, by group.
 """
 
 from __future__ import annotations

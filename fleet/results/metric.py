@@ -115,7 +115,7 @@ class Section(StrEnum):
     POWER = "Power by component"
     COST = "Cost of a sensor and month"
     EYES = "What eyes see, ± over scenes"
-    USES = "What uses get of it"
+    TASKS = "How well tasks are done"
     REWRITES = "Model rewrites"
     FRAMES = "Frames by fate"
     BUSIEST = "Busiest resources"

@@ -22,8 +22,8 @@ from fleet.results import (
     pixels,
     power,
     rollout,
-    service,
     steady,
+    tasks,
     traffic,
     utilisation,
 )
@@ -31,7 +31,7 @@ from fleet.results.metric import Metric, Numbers, Part, Scope, Unit, value
 from fleet.running.run import Outcome
 
 MODULES: tuple[ModuleType, ...] = (
-    frames, latency, traffic, utilisation, load, steady, power, cost, rollout, accuracy, service,
+    frames, latency, traffic, utilisation, load, steady, power, cost, rollout, accuracy, tasks,
     pixels, groups,
 )  # fmt: skip
 """Where formulas are, in the order of the numbers of an arm."""
@@ -60,13 +60,13 @@ class Named(NamedTuple):
 def parts() -> tuple[Part[Any], ...]:
     """Return all formulas, in order."""
     return tuple(
-        found for module in MODULES for found in vars(module).values() if _is_own(found, module)
+        thing for module in MODULES for thing in vars(module).values() if _is_own(thing, module)
     )
 
 
-def _is_own(found: object, module: ModuleType) -> bool:
+def _is_own(thing: object, module: ModuleType) -> bool:
     """Return whether something is a formula of a module, and not one that it uses."""
-    return isinstance(found, Part) and found.formula.__module__ == module.__name__
+    return isinstance(thing, Part) and thing.formula.__module__ == module.__name__
 
 
 def metrics() -> list[Metric]:
@@ -78,8 +78,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
     """Return the numbers of one arm; units are in the names."""
     numbers: dict[str, Any] = {}
     for part in parts():
-        found = part(outcome)
-        numbers |= found if part.key is None else {part.key: found}
+        values = part(outcome)
+        numbers |= values if part.key is None else {part.key: values}
     return {**numbers, "fingerprint": outcome.tally.fingerprint()}
 
 
@@ -144,9 +144,9 @@ def find(text: str) -> Named | None:
 
 def known(text: str) -> Named:
     """Return what `find` does of a name that is known to be one."""
-    found = find(text)
-    assert found is not None, text
-    return found
+    one = find(text)
+    assert one is not None, text
+    return one
 
 
 def unit_of(text: str) -> Unit:

@@ -55,7 +55,7 @@ def interval(
     """Return the 95 % interval of a measure, cut at what is possible; None if it is not known."""
     if whole is None:
         return None
-    values = {scene: found.get(measure) for scene, found in without.items()}
+    values = {scene: measures.get(measure) for scene, measures in without.items()}
     half, _ = _half_width(whole, values)
     return None if half is None else [max(least, whole - half), min(most, whole + half)]
 

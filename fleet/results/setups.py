@@ -24,11 +24,11 @@ def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
         sensors: indices, ascending.
         times_ns: a write that begins at such a time has begun.
     """
-    found = np.tile(plan.sensors.setup_of[sensors], (len(times_ns), 1))
+    setup_of = np.tile(plan.sensors.setup_of[sensors], (len(times_ns), 1))
     rows = writes(plan)
     for row in rows[np.isin(rows.target, sensors)]:
-        found[times_ns >= row.time_ns, np.searchsorted(sensors, row.target)] = row.b
-    return found
+        setup_of[times_ns >= row.time_ns, np.searchsorted(sensors, row.target)] = row.b
+    return setup_of
 
 
 def setups_over_time(plan: Plan) -> tuple[Ints, Ints]:

@@ -94,10 +94,10 @@ class Checkpoints:
         Raises:
             InputError: it is of another plan, or damaged.
         """
-        found = self._all()
-        if not found:
+        folders = self._all()
+        if not folders:
             return None
-        path = found[-1]
+        path = folders[-1]
         try:
             about = json.loads((path / ABOUT).read_text())
             digest, now_ns, names = about["plan"], int(about["now_ns"]), about["processes"]
@@ -121,5 +121,5 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _all(self) -> list[Path]:
-        found = [p for p in self.folder.glob("at-*") if p.name[3:].isdigit()]
-        return sorted(found, key=lambda p: int(p.name[3:]))
+        folders = [p for p in self.folder.glob("at-*") if p.name[3:].isdigit()]
+        return sorted(folders, key=lambda p: int(p.name[3:]))

@@ -163,18 +163,18 @@ class RayExecutor:
                 self.restarts += 1
                 self._start()
 
-    def _named(self, found: list[T]) -> dict[str, T]:
+    def _named(self, answers: list[T]) -> dict[str, T]:
         """Return what the actors said, by the names of their parts."""
         return {
-            part.name: said for part, said in zip(self.partition.territories, found, strict=True)
+            part.name: said for part, said in zip(self.partition.territories, answers, strict=True)
         }
 
     def _ask(self, ask: Callable[[Any], Any], of: slice = slice(None)) -> list[Any]:
         """Return the answers of all actors, or of some; they are asked again if one dies."""
-        found: list[Any] = self._surviving(
+        answers: list[Any] = self._surviving(
             lambda: _answers([ask(actor) for actor in self._all[of]]), self.now_ns
         )
-        return found
+        return answers
 
     def tally(self) -> Tally:
         """Return the counts up to now, merged."""
@@ -213,8 +213,10 @@ class RayExecutor:
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
         shard, number = shard_of(self.partition, sensor)
-        found = self._ask(lambda a: a.call.remote("sensor_state", number), slice(shard, shard + 1))
-        state: dict[str, int] = found[0]
+        answers = self._ask(
+            lambda a: a.call.remote("sensor_state", number), slice(shard, shard + 1)
+        )
+        state: dict[str, int] = answers[0]
         return state
 
     def close(self) -> None:

@@ -65,15 +65,15 @@ class Asked:
             InputError: it is not what it was.
         """
         if isinstance(given, Scenario):
-            found = given.changed(*self.overrides)
+            scenario = given.changed(*self.overrides)
         else:
-            found = load(given or self.scenario, self.overrides)
-        if found.digest != self.digest:
+            scenario = load(given or self.scenario, self.overrides)
+        if scenario.digest != self.digest:
             raise InputError(
-                f"{found.document.path} has changed since the run began, so the run cannot go on;"
-                " run it anew, or put the file back as it was"
+                f"{scenario.document.path} has changed since the run began, so the run cannot go"
+                " on; run it anew, or put the file back as it was"
             )
-        return found
+        return scenario
 
     def check_placements(self, given: Collection[str]) -> None:
         """Refuse to go on without the arms that are a script's own.

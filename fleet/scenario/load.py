@@ -76,10 +76,10 @@ class Scenario:
         folder = self.path(name, *keys)
         if not paths.is_dir(folder):
             raise self.error(keys, f"folder '{name}' not found beside the scenario")
-        found = [file for file in folder.iterdir() if file.suffix.lower() in ends]
-        for file in found:
+        files = [file for file in folder.iterdir() if file.suffix.lower() in ends]
+        for file in files:
             self.path(str(file), *keys)
-        return sorted(found)
+        return sorted(files)
 
     def path(self, name: str, *keys: str | int) -> Path:
         """Return the path of a file or folder that the scenario names, links followed.
@@ -153,7 +153,7 @@ def _input_error(
     # Of a choice of kinds each has its say: heed those that got furthest into what is written.
     first = min(
         error.errors(),
-        key=lambda found: (found["type"] != "extra_forbidden", _not_meant(found)),
+        key=lambda mistake: (mistake["type"] != "extra_forbidden", _not_meant(mistake)),
     )
     keys = tuple(_real_keys(data, first["loc"]))
     return InputError(f"{_place(document, keys, overrides)}: {_problem(first, keys)}")

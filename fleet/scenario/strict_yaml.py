@@ -93,8 +93,8 @@ def loads(text: str, name: str) -> Document:
     text = text.removeprefix("\ufeff")
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _too_large(name)
-    if found := _FORBIDDEN.search(text):
-        raise _refusal(name, _line_at(text, found.start()), _forbidden(found.group()))
+    if bad := _FORBIDDEN.search(text):
+        raise _refusal(name, _line_at(text, bad.start()), _forbidden(bad.group()))
     builder = _Builder(text, name)
     return Document(Path(name), builder.document(), builder.lines)
 
@@ -243,8 +243,8 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> Value:
         text: str = event.value
         # An escape such as "\0" can bring in what the file itself may not hold.
-        if found := _FORBIDDEN.search(text):
-            raise self._error(event, _forbidden(found.group()))
+        if bad := _FORBIDDEN.search(text):
+            raise self._error(event, _forbidden(bad.group()))
         plain = event.implicit[0]
         if plain and text in _WORDS:
             return _WORDS[text]

@@ -14,15 +14,15 @@ _MARKS = {True: "met", False: "missed", None: "-"}
 
 def tables(report: Report) -> Iterator[Table]:
     """Yield the findings, then where the time goes."""
-    found = Table(title=f"fleet bench, size {report.size}", title_justify="left")
-    found.add_column("what")
-    found.add_column("found", justify="right")
-    found.add_column("target", justify="right")
-    found.add_column("")
+    table = Table(title=f"fleet bench, size {report.size}", title_justify="left")
+    table.add_column("what")
+    table.add_column("found", justify="right")
+    table.add_column("target", justify="right")
+    table.add_column("")
     for line in report.findings:
         what = Text(f"{line.what}\n  {line.remark}" if line.remark else line.what)
-        found.add_row(what, f"{_number(line)} {line.unit}", line.target, _MARKS[line.met])
-    yield found
+        table.add_row(what, f"{_number(line)} {line.unit}", line.target, _MARKS[line.met])
+    yield table
     where = Table(title="Time in kernels, ns a frame, one process", title_justify="left")
     where.add_column("kernel")
     for arm in report.kernels_ns:

@@ -21,8 +21,8 @@ _OVER = {Over.REPLICATIONS: "", Over.SCENES: "over scenes ", Over.SITES: "over s
 def differences(record: Record) -> Iterator[str]:
     """Yield how arms differ from the baseline; numbers that differ alike share a line.
 
-    With one replication only what eyes see and how uses are served is told, which is compared over
-    scenes and sites.
+    With one replication only what eyes see and how well tasks are done is told, which is compared
+    over scenes and sites.
     """
     comparison, replicated = record.summary["comparison"], record.summary["replications"] > 1
     base = comparison["baseline"]

@@ -35,7 +35,7 @@ from fleet.show.style import (
     one_legend,
     save,
 )
-from fleet.show.uses import known, uses
+from fleet.show.tasks import known, tasks
 
 
 def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
@@ -64,11 +64,11 @@ def _figures(record: Record) -> Iterator[tuple[str, Callable[[], tuple[Figure, T
         ("bandwidth", bandwidth),
         ("power", power),
         ("boundaries", boundaries),
-        ("uses", uses),
+        ("tasks", tasks),
     ):
         if name == "boundaries" and len(record.arms) < 2:
             continue
-        if name == "uses" and not known(record):
+        if name == "tasks" and not known(record):
             continue
         yield name, partial(draw, record)
     city = record.scenario.model.city

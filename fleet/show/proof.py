@@ -29,16 +29,16 @@ def selftest_table(checks: Sequence[Check]) -> Table:
         lines: dict[str, list[Check]] = {}
         for check in of_case:
             lines.setdefault(check.quantity, []).append(check)
-        for quantity, found in lines.items():
-            table.add_row(f"  {quantity}", *_line_cells(found))
+        for quantity, by_engine in lines.items():
+            table.add_row(f"  {quantity}", *_line_cells(by_engine))
     return table
 
 
-def _line_cells(found: Sequence[Check]) -> list[str]:
+def _line_cells(checks: Sequence[Check]) -> list[str]:
     """Return theory, what each engine gave and how far off, and the verdict."""
-    by_engine = {check.engine: check for check in found}
-    exact = all(check.standard_error is None for check in found)
-    cells = ["exact" if exact else _number(found[0].theory)]
+    by_engine = {check.engine: check for check in checks}
+    exact = all(check.standard_error is None for check in checks)
+    cells = ["exact" if exact else _number(checks[0].theory)]
     for engine in ("columns", "reference"):
         check = by_engine.get(engine, by_engine.get("both"))
         if check is None:
@@ -47,7 +47,7 @@ def _line_cells(found: Sequence[Check]) -> list[str]:
             cells += ["holds" if check.passed else _number(check.measured - check.theory), ""]
         else:
             cells += [_number(check.measured), f"{check.deviations or 0:.1f} SE"]
-    return [*cells, _VERDICT[all(check.passed for check in found)]]
+    return [*cells, _VERDICT[all(check.passed for check in checks)]]
 
 
 def _check_cells(check: Check) -> list[str]:

@@ -64,14 +64,14 @@ def _row(arms: Arms, metric: Metric, path: str, name: str = "") -> Row:
 
 def _cell(runs: Runs, metric: Metric, path: str) -> str:
     """Return a mean as it is shown, with its interval if that is wide enough to be seen."""
-    found = estimate(runs, metric, path)
-    if found.mean is None:
+    estimated = estimate(runs, metric, path)
+    if estimated.mean is None:
         return EMPTY
-    if found.ci95 is None or found.over == FRAMES or found.ci95[0] == found.ci95[1]:
-        return metric.show(found.mean)
-    shown = _to_two_digits(found.mean, found.ci95, percent=metric.unit == SHARE)
+    if estimated.ci95 is None or estimated.over == FRAMES or estimated.ci95[0] == estimated.ci95[1]:
+        return metric.show(estimated.mean)
+    shown = _to_two_digits(estimated.mean, estimated.ci95, percent=metric.unit == SHARE)
     _, sign, half = shown.partition("±")
-    return metric.show(found.mean) if sign and not set(half) & set("123456789") else shown
+    return metric.show(estimated.mean) if sign and not set(half) & set("123456789") else shown
 
 
 def _recall_of_each(arms: Arms, part: str) -> list[Row]:

@@ -91,13 +91,15 @@ def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
     failed = {(r["point"], r["arm"]) for r in _rows(table, pc.is_valid(table["error"]))}
     for name in metrics:
         metric = known(name).metric
-        found: dict[tuple[str, str], list[float | None]] = {}
+        values: dict[tuple[str, str], list[float | None]] = {}
         for row in _rows(table, pc.equal(table["metric"], name)):
-            found.setdefault((row["point"], row["arm"]), []).append(row["value"])
+            values.setdefault((row["point"], row["arm"]), []).append(row["value"])
         out = _empty(f"{name} ({_unit(metric)})", varied, arms)
         for place in places[:MOST_POINTS]:
             keys = [(place["point"], arm) for arm in arms]
-            cells = [FAILED if key in failed else _cell(found.get(key, []), metric) for key in keys]
+            cells = [
+                FAILED if key in failed else _cell(values.get(key, []), metric) for key in keys
+            ]
             out.add_row(*(_plain(place[key]) for key in varied), *cells)
         yield out
 

@@ -108,7 +108,7 @@ def remarks(record: Record) -> Iterator[str]:
     if record.scenario.model.replications == 1:
         yield (
             "One replication: no intervals over replications, so arms are not ranked but in what"
-            " they see and how they serve uses, which is compared over scenes and sites; use"
+            " they see and how well they do tasks, which is compared over scenes and sites; use"
             " --replications 5 or more."
         )
     else:
@@ -183,12 +183,12 @@ def _held_back(arms: Mapping[str, Numbers]) -> Iterator[str]:
 def _eyes(arms: Mapping[str, Numbers]) -> Iterator[str]:
     """Yield whose sight stands for each arm's models and why, and where nobody's does."""
     for name, arm in arms.items():
-        for found in arm["stand_ins"]:
-            yield f"{name} ({', '.join(found['groups'])}): {found['text']}."
+        for stand_in in arm["stand_ins"]:
+            yield f"{name} ({', '.join(stand_in['groups'])}): {stand_in['text']}."
         blind = {n: g["unseen"] for n, g in arm["groups"].items() if g["unseen"]}
         if blind and arm["stand_ins"]:
             yield (
                 f"No network was measured for {sum(blind.values()):,} sensors of {name}"
-                f" ({', '.join(blind)}): they find all that is in view, and what eyes see and uses"
-                " get is of the others only."
+                f" ({', '.join(blind)}): they find all that is in view, and what eyes see and how"
+                " well tasks are done is of the others only."
             )

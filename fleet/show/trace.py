@@ -21,22 +21,22 @@ def table(title: str, rows: Sequence[Summary], *, visitors: bool = True) -> Tabl
         rows: see `summarise`.
         visitors: whether visitors are what the clip is about.
     """
-    found = Table(
+    shown = Table(
         box=box.SIMPLE_HEAD, title=title, title_style="bold", title_justify="left",
         padding=0,
     )  # fmt: skip
-    found.add_column("seen")
-    found.add_column("model")
+    shown.add_column("seen")
+    shown.add_column("model")
     for name in _NUMBERS if visitors else _NUMBERS[:-1]:
-        found.add_column(name, justify="right")
+        shown.add_column(name, justify="right")
     for row in rows:
-        found.add_row(
+        shown.add_row(
             row.source, row.model, f"{row.rate_kbps:,.0f}", _number(row.psnr_db, ".1f"),
             f"{row.found:.2f}", _number(row.recall, ".3f"), _number(row.precision, ".3f"),
             f"{row.message_bytes:,.0f}", _number(row.roi_bytes, ",.0f"),
             *([_visitors(row)] if visitors else []),
         )  # fmt: skip
-    return found
+    return shown
 
 
 def _visitors(row: Summary) -> str:

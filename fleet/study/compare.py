@@ -2,8 +2,8 @@
 
 Arms of one replication share their random numbers (the same scene, phases and frame sizes), so the
 difference is taken within a replication; its interval is Student's t over the replications. With
-one replication there is no interval, and arms are not ranked. What networks see and how uses are
-served have intervals of their own, over the scenes and sites where networks were measured.
+one replication there is no interval, and arms are not ranked. What networks see and how well tasks
+are done have intervals of their own, over the scenes and sites where networks were measured.
 
 No interval is narrower than what is known: that of a percentile is as wide as the steps of its
 values (`fleet.sketch`) at least, and where all differences are equal there is none.
@@ -38,7 +38,7 @@ def compare(replications: Mapping[str, Sequence[Numbers]], baseline: str) -> dic
         baseline; None if the baseline is 0), ci95 of the difference, None for the reason in
         `why_no_ci95`; p, the chance of so large a difference between equal arms, p_holm, that
         corrected over the arms, and whether it differs; these are None where there is no interval.
-        How uses are served is compared site by site, and what networks see scene by scene, also
+        How well tasks are done is compared site by site, and what networks see scene by scene, also
         with one replication; the latter only if they see the same sensors in both arms. A number
         that a run does not have is not compared. Groups are not compared one by one.
     """
@@ -120,7 +120,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
-    """Return the comparison of how uses are served, in the groups that are known in both arms.
+    """Return the comparison of how well tasks are done, in the groups that are known in both arms.
 
     How well networks see differs between the sites where they were measured, and these are few: so
     differences are taken site by site, and the interval is over sites, not over replications.

@@ -124,10 +124,10 @@ def _places(scenario: Scenario, one: Varied) -> list[str]:
     """Return the paths that a key stands for: of a `*`, those of all keys at its place."""
     if one.key in _OTHERS:
         raise InputError(f"--vary {one.text}: '{one.key}' cannot vary: {_OTHERS[one.key]}")
-    found: list[tuple[str, Value, str]] = [("", scenario.data, one.key)]
-    while any("*" in rest.split(".") for _, _, rest in found):
-        found = [way for each in found for way in _expanded(*each, one.text)]
-    return [f"{before}{rest}" for before, _, rest in found]
+    ways: list[tuple[str, Value, str]] = [("", scenario.data, one.key)]
+    while any("*" in rest.split(".") for _, _, rest in ways):
+        ways = [way for each in ways for way in _expanded(*each, one.text)]
+    return [f"{before}{rest}" for before, _, rest in ways]
 
 
 def _expanded(before: str, node: Value, rest: str, text: str) -> Iterator[tuple[str, Value, str]]:

@@ -144,18 +144,18 @@ def _summary(
     job: Job,
     options: Options,
     outcomes: Mapping[str, Sequence[Outcome]],
-    found: Mapping[str, Sequence[Mapping[str, Any]]],
+    numbers: Mapping[str, Sequence[Mapping[str, Any]]],
     wall_s: float,
 ) -> dict[str, Any]:
     scenario, first = job.scenario, next(iter(outcomes.values()))[0]
-    named = [arm for arm in (scenario.model.baseline or "", "cloud", *found) if arm in found]
+    named = [arm for arm in (scenario.model.baseline or "", "cloud", *numbers) if arm in numbers]
     return {
         "schema": SCHEMA,
         "run_id": job.id,
         "scenario": {"name": scenario.model.name, "digest": scenario.digest},
         "seed": scenario.model.seed,
         "replications": scenario.model.replications,
-        "fingerprint": fingerprint(found),
+        "fingerprint": fingerprint(numbers),
         "sensors": first.plan.size,
         "simulated_s": scenario.model.duration / 1e9,
         "warm_up_s": scenario.model.warm_up / 1e9,
@@ -176,11 +176,11 @@ def _summary(
         "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},
         "assumptions": _assumptions(outcomes),
         "arms": {
-            arm: {**_over(runs), **_about(outcomes[arm][0], runs)} for arm, runs in found.items()
+            arm: {**_over(runs), **_about(outcomes[arm][0], runs)} for arm, runs in numbers.items()
         },
-        "intervals": {arm: intervals(runs) for arm, runs in found.items()},
-        "comparison": compare(found, named[0]),
-        "slo": judge(list(job.objectives), found),
+        "intervals": {arm: intervals(runs) for arm, runs in numbers.items()},
+        "comparison": compare(numbers, named[0]),
+        "slo": judge(list(job.objectives), numbers),
     }
 
 
@@ -228,11 +228,11 @@ def _about(outcome: Outcome, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any
     }
 
 
-def fingerprint(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def fingerprint(numbers: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return the SHA-256 of the fingerprints of all arms and replications."""
     sha = hashlib.sha256()
-    for arm in sorted(found):
-        for run_numbers in found[arm]:
+    for arm in sorted(numbers):
+        for run_numbers in numbers[arm]:
             sha.update(f"{arm}:{run_numbers['fingerprint']};".encode())
     return sha.hexdigest()
 

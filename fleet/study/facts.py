@@ -47,7 +47,8 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "frames": {arm: round(expected.frames(p[0])) for arm, p in plans.items()},
         "eyes": {arm: eyes_named(p[0]) for arm, p in plans.items()},
         "sight": {
-            arm: sorted({found.text for found in p[0].eyes.stand_ins}) for arm, p in plans.items()
+            arm: sorted({stand_in.text for stand_in in p[0].eyes.stand_ins})
+            for arm, p in plans.items()
         },
         **(
             {"live_core_hours": {arm: live_core_hours(p[0]) for arm, p in plans.items()}}

@@ -13,6 +13,7 @@ from pathlib import Path
 from fleet.errors import InputError
 from fleet.interrupt import check
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.memo import Memo
 from fleet.plan.placing import Placement, check_arm
 from fleet.plan.plan import Plan
 from fleet.results.inputs import source_of
@@ -123,13 +124,18 @@ def _trials(
         raise scenario.error(
             ("baseline",), f"no arm '{base}'{did_you_mean(base, known)}; arms: {', '.join(known)}"
         )
-    catalog = catalogue(scenario)
+    catalog, memo = catalogue(scenario), Memo()
     for arm in dict.fromkeys(arms or known):
         for replication in range(scenario.model.replications):
             check()
             yield Trial(
                 compile_plan(
-                    scenario, catalog, arm, replication=replication, placement=placements.get(arm)
+                    scenario,
+                    catalog,
+                    arm,
+                    replication=replication,
+                    placement=placements.get(arm),
+                    memo=memo,
                 )
             )
 

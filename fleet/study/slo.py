@@ -43,21 +43,21 @@ class Objective:
 
     def kept(self, arm: Numbers) -> bool:
         """Return whether an arm keeps it; what was not measured is a miss."""
-        found = self.number.value(arm)
-        return found is not None and bool(_SIGNS[self.sign](found, self.bound))
+        value = self.number.value(arm)
+        return value is not None and bool(_SIGNS[self.sign](value, self.bound))
 
     def worst(self, runs: Sequence[Numbers]) -> float | None:
         """Return the measurement furthest on the wrong side; None if a run has none."""
-        found = [self.number.value(run) for run in runs]
-        known = [x for x in found if x is not None]
-        if len(known) < len(found):
+        values = [self.number.value(run) for run in runs]
+        known = [x for x in values if x is not None]
+        if len(known) < len(values):
             return None
         return max(known) if self.sign.startswith("<") else min(known)
 
     def most_of_none(self, runs: Sequence[Numbers]) -> float | None:
         """Return below what a share lies of which no frame was, with 95 %; None of others."""
-        found = estimate(runs, self.number.metric, self.number.text)
-        return found.ci95[1] if found.ci95 and found.over == FRAMES else None
+        estimated = estimate(runs, self.number.metric, self.number.text)
+        return estimated.ci95[1] if estimated.ci95 and estimated.over == FRAMES else None
 
     def why(self, runs: Sequence[Numbers]) -> str | None:
         """Return why there is no measurement; None if there is."""

@@ -15,9 +15,11 @@ import pyarrow as pa
 from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
+from fleet.plan import expected
 from fleet.scenario.load import Scenario
 from fleet.study import tidy
 from fleet.study.crew import Crew
+from fleet.study.design import Point
 from fleet.study.job import Overrides, changes
 from fleet.study.journal import Journal, Row, Run, locked
 from fleet.study.study import JOURNAL, Study, asked_in, begin, make_folder, study
@@ -173,19 +175,22 @@ def _run(of: Study, journal: Journal, workers: int, told: Told) -> None:
     if not left:
         return
     overrides = {point.id: point.overrides for point in of.design.points}
-    points = list(dict.fromkeys(run.point for run in left))
-    sizes = [Task(overrides[point], of.arms[0]) for point in points]
+    frames = {point.id: _frames(of, point) for point in of.design.points}
+    left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
+    tasks = {Task(overrides[run.point], run.arm, run.replication): run for run in left}
     with Crew(of.design.scenario, min(workers, len(left))) as crew:
-        found = {task.overrides: answer.frames for task, answer in crew.carry_out(sizes)}
-        frames = {point: found[overrides[point]] for point in points}
-        left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
-        tasks = {
-            Task(overrides[run.point], run.arm, run.replication, runs=True): run for run in left
-        }
-        clock = _Clock(journal.rows, of, {run: frames[run.point] for run in left}, told)
+        clock = _Clock({run: frames[run.point] for run in of.runs}, left, told)
         for task, answer in crew.carry_out([*tasks]):
             journal.add(tasks[task], _row(answer))
             clock.tell(tasks[task])
+
+
+def _frames(of: Study, point: Point) -> float:
+    """Return how many frames a run of a point is taken to have; of one that cannot run none."""
+    try:
+        return expected.frames_asked(of.design.scenario.changed(*point.overrides))
+    except InputError:
+        return 0.0
 
 
 def _is_done(row: Row | None) -> bool:
@@ -204,20 +209,24 @@ def _row(answer: Answer) -> Row:
 class _Clock:
     """Tells how far a study is: by frames, of which longer runs have more."""
 
-    def __init__(
-        self, rows: Mapping[Run, Row], of: Study, left: Mapping[Run, float], told: Told
-    ) -> None:
-        self._left, self._told = left, told
-        self._runs, self._done = len(of.runs), len(of.runs) - len(left)
-        before = sum(row["frames"] + 1 for run, row in rows.items() if run not in left)
-        self._before, self._now = before, 0.0
-        self._all = before + sum(frames + 1 for frames in left.values())
+    def __init__(self, frames: Mapping[Run, float], left: Sequence[Run], told: Told) -> None:
+        """Begin with what is done already.
+
+        Args:
+            frames: of all runs.
+            left: those that are not done.
+            told: is told.
+        """
+        self._frames, self._told = frames, told
+        self._runs, self._done = len(frames), len(frames) - len(left)
+        self._all, self._now = sum(n + 1 for n in frames.values()), 0.0
+        self._before = self._all - sum(frames[run] + 1 for run in left)
         self._began_s = time.monotonic()
-        told(Progress(self._done, self._runs, before / self._all, None))
+        told(Progress(self._done, self._runs, self._before / self._all, None))
 
     def tell(self, run: Run) -> None:
         """Tell that a run is done."""
-        self._done, self._now = self._done + 1, self._now + self._left[run] + 1
+        self._done, self._now = self._done + 1, self._now + self._frames[run] + 1
         rest = self._all - self._before - self._now
         spent_s = time.monotonic() - self._began_s
         share = (self._before + self._now) / self._all

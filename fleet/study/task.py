@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fleet.errors import FleetError
 from fleet.plan import expected
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.memo import Memo
 from fleet.results.metrics import named, names_in, summarise
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import simulate
@@ -23,13 +24,11 @@ class Task(NamedTuple):
         overrides: what replaces values of the study's scenario.
         arm: which arm.
         replication: which replication, from 0.
-        runs: run it; else only say how large it is.
     """
 
     overrides: tuple[str, ...]
     arm: str
     replication: int = 0
-    runs: bool = False
 
 
 class Answer(NamedTuple):
@@ -37,7 +36,7 @@ class Answer(NamedTuple):
 
     Attributes:
         frames: expected to be captured; of what failed early 0.
-        trial: the identity of what was run, empty if it was not.
+        trial: the identity of what was run, empty if it failed.
         seconds: wall time that it took.
         values: by metric, value (None where it is not known) and unit; None without any.
         error: why it failed, empty if it did not.
@@ -52,21 +51,21 @@ class Answer(NamedTuple):
     died: bool = False
 
 
-def carry_out(scenario: Scenario, task: Task, parent: int) -> Answer:
+def carry_out(scenario: Scenario, task: Task, memo: Memo, parent: int) -> Answer:
     """Do a task; what goes wrong in it is part of the answer.
 
     Args:
         scenario: the study's.
         task: what to do.
+        memo: parts of the plans of tasks before.
         parent: the process for which it is done; this one ends when that is gone.
     """
     began_s = time.perf_counter()
     try:
         point = scenario.changed(*task.overrides)
-        plan = compile_plan(point, catalogue(point), task.arm, replication=task.replication)
-        frames = expected.frames(plan)
-        if not task.runs:
-            return Answer(frames)
+        plan = compile_plan(
+            point, catalogue(point), task.arm, replication=task.replication, memo=memo
+        )
         options = Options(executor=ExecutorKind.local)
         numbers = summarise(simulate(plan, options, lambda _: _end_without(parent)))
     except FleetError as error:
@@ -75,7 +74,9 @@ def carry_out(scenario: Scenario, task: Task, parent: int) -> Answer:
         return Answer(error=f"a fault of fleet, please report it: {type(error).__name__}: {error}")
     ones = named(names_in(numbers), lambda _: True)
     values = {one.text: (one.value(numbers), one.metric.unit.name) for one in ones}
-    return Answer(frames, Trial(plan).identity, time.perf_counter() - began_s, values)
+    return Answer(
+        expected.frames(plan), Trial(plan).identity, time.perf_counter() - began_s, values
+    )
 
 
 def _end_without(parent: int) -> None:

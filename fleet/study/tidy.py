@@ -36,8 +36,8 @@ def tidy(study: Study, rows: Mapping[Run, Row]) -> pa.Table:
     columns: list[list[Any]] = [[] for _ in schema]
     cells = {point.id: point.cells for point in study.design.points}
     for run in study.runs:
-        for found in _numbers(rows[run]):
-            values = (run.point, *cells[run.point], run.arm, run.replication, *found)
+        for numbers in _numbers(rows[run]):
+            values = (run.point, *cells[run.point], run.arm, run.replication, *numbers)
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
     return pa.table(columns, schema=schema)

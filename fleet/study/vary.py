@@ -131,12 +131,12 @@ def parse(text: str) -> Varied:
 
 def _items(part: str, text: str) -> list[_Item]:
     """Return the values of a part between commas."""
-    if found := _RANGE.fullmatch(part):
-        low, high, sign, by, unit = found.groups()
+    if match := _RANGE.fullmatch(part):
+        low, high, sign, by, unit = match.groups()
         numbers = _numbers(Decimal(low), Decimal(high), sign, Decimal(by) if by else None, text)
         return [(f"{number.normalize():f}", unit or "") for number in numbers]
-    if ".." not in part and (found := _VALUE.fullmatch(part)):
-        return [(found[1], found[2] or "")]
+    if ".." not in part and (match := _VALUE.fullmatch(part)):
+        return [(match[1], match[2] or "")]
     if ".." in part or not _WORD.fullmatch(part):
         what = f"'{part}' is neither a value nor a range" if part else "a value is empty"
         raise InputError(f"--vary {text}: {what}; {_FORMS}")

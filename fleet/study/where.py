@@ -68,10 +68,10 @@ class _Reader:
         self._depth = 0
 
     def whole(self) -> Condition:
-        found = self._any()
+        holds = self._any()
         if self._left:
             self._refuse(f"'{self._left[0].text}' is too much")
-        return found
+        return holds
 
     def _refuse(self, why: str) -> NoReturn:
         raise InputError(
@@ -84,13 +84,13 @@ class _Reader:
         while text[at:].strip():
             at += len(text[at:]) - len(text[at:].lstrip())
             key = self._key_at(at)
-            found = _TOKEN.match(text, at)
+            match = _TOKEN.match(text, at)
             if key:
                 yield _Term(key, is_key=True)
                 at += len(key)
-            elif found:
-                yield _Term(found[0])
-                at = found.end()
+            elif match:
+                yield _Term(match[0])
+                at = match.end()
             else:
                 self._refuse(f"'{text[at:][:20]}' is no part of an expression")
 
@@ -128,15 +128,15 @@ class _Reader:
         if self._depth > _MOST_DEPTH:
             self._refuse(f"it is deeper than {_MOST_DEPTH} levels")
         if self._is_next("not"):
-            found = _opposite(self._one())
+            holds = _opposite(self._one())
         elif self._is_next("("):
-            found = self._any()
+            holds = self._any()
             if not self._is_next(")"):
                 self._refuse("a bracket is not closed")
         else:
-            found = self._pair()
+            holds = self._pair()
         self._depth -= 1
-        return found
+        return holds
 
     def _pair(self) -> Condition:
         one, sign, other = self._next(), self._next(), self._next()

@@ -10,6 +10,7 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
+from fleet.plan.memo import Memo
 from fleet.scenario.load import Scenario
 from fleet.study.task import carry_out
 
@@ -25,8 +26,9 @@ def main(fd: int, parent: int) -> None:
     with Connection(fd) as asked:
         try:
             scenario: Scenario = asked.recv()
+            memo = Memo()
             while True:
-                asked.send(carry_out(scenario, asked.recv(), parent))
+                asked.send(carry_out(scenario, asked.recv(), memo, parent))
         except (EOFError, OSError):
             return
 

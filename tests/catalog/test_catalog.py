@@ -597,11 +597,11 @@ def test_getters_return_canonical_numbers(reader: Reader) -> None:
 
 def test_reader_remembers_what_was_used_once_and_in_order(catalog: Catalog) -> None:
     reader = catalog.reader()
-    assert reader.used == []
+    assert reader.used == {}
     for parameter in ("process", "fetch", "process"):
         reader.time_ns("sensors", "imx500", parameter)
-    assert [row.parameter for row in reader.used] == ["process", "fetch"]
-    assert catalog.reader().used == []
+    assert [row.parameter for row in reader.used.values()] == ["process", "fetch"]
+    assert catalog.reader().used == {}
 
 
 def test_has_looks_for_an_item_or_a_parameter(catalog: Catalog) -> None:

@@ -147,7 +147,7 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing_else(
     assert "fleet: no figure 'power', all numbers are there: OSError: [Errno 28] No" in told.err
     assert "Power by component" in told.out
     drawn = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
-    assert drawn == {"latency_cdf", "latency_stages", "bandwidth", "boundaries", "uses"}
+    assert drawn == {"latency_cdf", "latency_stages", "bandwidth", "boundaries", "tasks"}
     with pytest.warns(UserWarning, match=r"no figure 'power': OSError\(28"):
         api.run(worlds.load(worlds.scenario()), executor="local", output=tmp_path / "python")
     assert (tmp_path / "python" / "figures" / "power.png").exists() is False
@@ -189,7 +189,7 @@ def test_folder_holds_everything(smoke: Path) -> None:
         "histograms.parquet", "latencies.parquet", "events.parquet", "metrics.parquet",
         "replications.json",
     } <= names  # fmt: skip
-    for figure in ("latency_cdf", "latency_stages", "bandwidth", "power", "uses"):
+    for figure in ("latency_cdf", "latency_stages", "bandwidth", "power", "tasks"):
         assert {f"figures/{figure}.{kind}" for kind in ("png", "pdf", "csv")} <= names
     summary = json.loads((smoke / "summary.json").read_text())
     run = json.loads((smoke / "run.json").read_text())
@@ -219,7 +219,7 @@ def test_figures_embed_truetype_and_hold_what_their_csv_says(smoke: Path) -> Non
     for row in rows:
         watts = summary["arms"][row["arm"]]["power_w"][row["component"]]
         assert float(row["mean_w"]) == pytest.approx(watts, rel=1e-5)
-    with (smoke / "figures" / "uses.csv").open() as file:
+    with (smoke / "figures" / "tasks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {(row["group"], row["arm"]) for row in rows} == {("door", "on_sensor")}
     for row in rows:

@@ -134,6 +134,17 @@ def test_the_wait_of_a_first_hop_is_that_of_a_queue_at_random() -> None:
     assert wait_s == pytest.approx(float(np.mean(waits)), rel=0.06)
 
 
+def test_what_a_scenario_asks_for_is_known_without_a_plan() -> None:
+    data = worlds.scenario(duration="7 s")
+    data["sensors"] |= {"pair": {**data["sensors"]["cam"], "per_site": 2, "rate": "3 fps"}}
+    asked = expected.frames_asked(worlds.load(data))
+    assert asked == pytest.approx(7 * (6 * 25 + 12 * 3))
+    assert asked == pytest.approx(expected.frames(worlds.plan(data, "cloud")))
+    by_site = fleet.load("scenarios/helsinki.yaml").changed("events=[]")
+    plan = compile_plan(by_site, catalogue(by_site), "on_sensor")
+    assert expected.frames_asked(by_site) == pytest.approx(expected.frames(plan))
+
+
 def test_expected_frames_know_of_changes_of_rate() -> None:
     data = busy(events=[
         {"at": "5 s", "profile": "cam", "rate": "20 fps"},

@@ -113,8 +113,8 @@ def test_every_metric_is_in_the_numbers(record: fleet.Record) -> None:
             if one.value(runs[0]) is not None:
                 known_somewhere.add((one.metric.key, one.scope))
     told = {(one.metric.key, one.scope) for one in everything(record)}
-    uses = {key for key, _ in told if key.startswith("service.")}
-    assert {key for key, _ in told - known_somewhere} <= uses
+    tasks = {key for key, _ in told if key.startswith("service.")}
+    assert {key for key, _ in told - known_somewhere} <= tasks
     for key, scope in told - known_somewhere:  # this world has one use, and runs for seconds
         where = at(record.arms["cloud"], key if scope is Scope.ARM else "service.groups.cam")
         assert where is None or scope is Scope.GROUP

@@ -406,7 +406,7 @@ def test_a_point_that_fails_is_a_row(tmp_path: Path) -> None:
 
 def test_a_worker_that_dies_is_replaced() -> None:
     with Crew(made_up(), 1) as crew:
-        tasks = [Task((), "cloud", k, runs=True) for k in range(3)]
+        tasks = [Task((), "cloud", k) for k in range(3)]
         answers = []
         for _, answer in crew.carry_out(tasks):
             answers.append(answer)

@@ -45,12 +45,12 @@ class Field(NamedTuple):
 
 
 def _fields(text: str) -> dict[int, Field]:
-    found = {}
+    fields = {}
     for words in text.split(","):
         number, name, kind = words.split()
         plain = kind.rstrip("*+|")
-        found[int(number)] = Field(name, plain, kind[len(plain) :])
-    return found
+        fields[int(number)] = Field(name, plain, kind[len(plain) :])
+    return fields
 
 
 MESSAGES = {

@@ -130,11 +130,11 @@ class _Network:
 
     def value(self, name: str) -> Value:
         """Return a tensor, with what is around it."""
-        found = self.values[_reference(name)]
-        if isinstance(found, _Padded):
-            found = self._pad(found)
-            self.values[_reference(name)] = found
-        return found
+        value = self.values[_reference(name)]
+        if isinstance(value, _Padded):
+            value = self._pad(value)
+            self.values[_reference(name)] = value
+        return value
 
     def input(self, node: Node, at: int = 0) -> Value:
         """Return an input that is computed when the network runs."""
@@ -294,7 +294,7 @@ _RULES: dict[str, Callable[[_Network, Node], None]] = {
 
 def _weights(groups: Sequence[Any], shards: Mapping[str, bytes], name: str) -> dict[str, Array]:
     """Return all weights by name, as float32 or int32."""
-    found: dict[str, Array] = {}
+    weights: dict[str, Array] = {}
     for group in groups:
         data = b"".join(shards[path] for path in group["paths"])
         at = 0
@@ -306,8 +306,8 @@ def _weights(groups: Sequence[Any], shards: Mapping[str, bytes], name: str) -> d
             count = int(np.prod(shape, dtype=np.int64))
             array = np.frombuffer(data, _DTYPES[stored], count, at)
             at += array.nbytes
-            found[weight["name"]] = array.astype(_DTYPES[weight["dtype"]]).reshape(shape)
-    return found
+            weights[weight["name"]] = array.astype(_DTYPES[weight["dtype"]]).reshape(shape)
+    return weights
 
 
 def _plain(name: str, like: Value) -> Value:

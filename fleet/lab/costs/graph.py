@@ -136,14 +136,14 @@ def read(data: bytes, name: str, limits: apart.Limits = apart.DEFAULT) -> Graph:
 
 def _needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
     """Return the operators on which an output hangs: no runtime computes the others."""
-    wanted, found = set(outputs), []
+    wanted, needed = set(outputs), []
     for node in reversed(nodes):
         if wanted.intersection(node.output) or any(a.HasField("g") for a in node.attribute):
             wanted |= {
                 tensor for tensor in node.input if tensor
             }  # the optional ones may be missing
-            found.append(node)
-    return found[::-1]
+            needed.append(node)
+    return needed[::-1]
 
 
 @dataclass

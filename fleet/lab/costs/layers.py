@@ -161,11 +161,11 @@ def _hanging(
 
 
 def _readers(layers: Sequence[Layer]) -> dict[str, set[int]]:
-    found: dict[str, set[int]] = {}
+    users: dict[str, set[int]] = {}
     for layer in layers:
         for tensor in layer.inputs:
-            found.setdefault(tensor, set()).add(id(layer))
-    return found
+            users.setdefault(tensor, set()).add(id(layer))
+    return users
 
 
 def _take_in(before: Layer, function: Sequence[Layer], about: Mapping[str, About]) -> None:

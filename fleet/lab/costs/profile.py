@@ -178,11 +178,11 @@ def pictures_in(folder: Path) -> list[Pixels]:
         raise InputError(
             f"{folder}: has {len(files)} pictures ({', '.join(kinds)}); give two or more"
         )
-    found = []
+    pictures = []
     for file in files:
         try:
             with Image.open(file) as image:
-                found.append(np.asarray(image.convert("RGB")))
+                pictures.append(np.asarray(image.convert("RGB")))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise InputError(f"{file}: cannot be read as a picture: {error}") from None
-    return found
+    return pictures

@@ -78,7 +78,7 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
         InputError: there is no such AI sensor.
     """
     check_device(catalog, device)
-    found = [_predicted(catalog, rows, device, ends) for ends in ({}, FAST, SLOW)]
+    predictions = [_predicted(catalog, rows, device, ends) for ends in ({}, FAST, SLOW)]
     reader = catalog.reader()
     memory = reader.data_bit("sensors", device, "memory") // 8
     needed = profile.graph.total("weight_bytes") + profile.graph.working_bytes
@@ -92,8 +92,8 @@ def on_device(catalog: Catalog, profile: Profile, rows: list[Row], device: str) 
             f"operator {name} is not known to be supported"
             for name in operators.not_known(profile.graph.operators)
         ],
-        time_ns=(found[0][0], found[1][0], found[2][0]),
-        energy_uj=(found[0][1], found[1][1], found[2][1]),
+        time_ns=(predictions[0][0], predictions[1][0], predictions[2][0]),
+        energy_uj=(predictions[0][1], predictions[1][1], predictions[2][1]),
         whole=profile.whole,
     )
 

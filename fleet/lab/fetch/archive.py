@@ -63,7 +63,7 @@ def members(
             missing or not the one that it should be.
     """
     left = {member.path: member for member in wanted}
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     unpacked = 0
     try:
         with tarfile.open(fileobj=stream, mode=mode) as tar:
@@ -75,14 +75,14 @@ def members(
                     raise InputError(f"{name}: unpacks to more than {most_bytes:,} B; not used")
                 member = left.pop(str(PurePosixPath(entry.name)), None)
                 if member is not None:
-                    found[member.kept_as] = _content(tar, entry, member, name)
+                    contents[member.kept_as] = _content(tar, entry, member, name)
                 if not left:
                     break
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise InputError(_DAMAGED.format(name, error)) from None
     if left:
         raise InputError(_MISSING.format(name, next(iter(left))))
-    return found
+    return contents
 
 
 def zipped(package: Path, wanted: Iterable[Member], most_bytes: int) -> dict[str, bytes]:
@@ -103,14 +103,14 @@ def zipped(package: Path, wanted: Iterable[Member], most_bytes: int) -> dict[str
             sizes = {entry.filename: entry.file_size for entry in opened.infolist()}
             if sum(sizes.values()) > most_bytes:
                 raise InputError(f"{name}: unpacks to more than {most_bytes:,} B; not used")
-            found = {}
+            contents = {}
             for member in wanted:
                 if member.path not in sizes:
                     raise InputError(_MISSING.format(name, member.path))
                 right = sizes[member.path] == member.size
                 data = opened.read(member.path) if right else b""
-                found[member.kept_as] = _checked(data, member, name)
-            return found
+                contents[member.kept_as] = _checked(data, member, name)
+            return contents
     except (zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
         raise InputError(_DAMAGED.format(name, error)) from None
 

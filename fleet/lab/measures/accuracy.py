@@ -49,7 +49,7 @@ def matters(truth: Truth, height: int) -> Flags:
 
 
 def judged(
-    found: Detections, boxes: Boxes, kinds: Kinds, must: Flags, least_iou: float = LEAST_IOU
+    detections: Detections, boxes: Boxes, kinds: Kinds, must: Flags, least_iou: float = LEAST_IOU
 ) -> Verdict:
     """Return what each detection is.
 
@@ -57,17 +57,19 @@ def judged(
     itself on one of them does not count, as with the crowds of COCO.
 
     Args:
-        found: in a picture.
+        detections: in a picture.
         boxes: of the true objects.
         kinds: of them.
         must: which of them a detector must find.
         least_iou: that a detection and its object need.
     """
     needed, rest = np.flatnonzero(must), np.flatnonzero(~must)
-    first = matched(found, boxes[needed], kinds[needed], least_iou)
+    first = matched(detections, boxes[needed], kinds[needed], least_iou)
     of = np.where(first >= 0, needed[first] if len(needed) else -1, -1)
-    inside = overlap(found.boxes, boxes[rest]) / np.maximum(area(found.boxes), 1e-9)[:, None]
-    inside[found.kinds[:, None] != kinds[rest][None, :]] = 0.0
+    inside = (
+        overlap(detections.boxes, boxes[rest]) / np.maximum(area(detections.boxes), 1e-9)[:, None]
+    )
+    inside[detections.kinds[:, None] != kinds[rest][None, :]] = 0.0
     excused = (inside >= 0.5).any(axis=1) & (of < 0)
     return Verdict(of.astype(np.int64), ~excused)
 

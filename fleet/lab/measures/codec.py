@@ -120,24 +120,24 @@ def setting(name: str) -> Setting:
     """
     if name == "raw":
         return RAW
-    found = _NAME.fullmatch(name)
-    family = FAMILIES.get(found["family"]) if found else None
-    if found is None or family is None or found["mark"] != family.mark:
+    match = _NAME.fullmatch(name)
+    family = FAMILIES.get(match["family"]) if match else None
+    if match is None or family is None or match["mark"] != family.mark:
         raise InputError(f"codec '{name}' is not known; write one such as {_examples()}")
-    quality = int(found["quality"])
+    quality = int(match["quality"])
     if not family.least <= quality <= family.most:
         raise InputError(
-            f"codec '{name}': {family.mark} of {found['family']} is"
+            f"codec '{name}': {family.mark} of {match['family']} is"
             f" {family.least} to {family.most}, not {quality}"
         )
-    if found["family"] == "jpeg":
-        if found["gop"]:
-            raise InputError(f"codec '{name}': JPEGs stand alone; leave out -gop{found['gop']}")
+    if match["family"] == "jpeg":
+        if match["gop"]:
+            raise InputError(f"codec '{name}': JPEGs stand alone; leave out -gop{match['gop']}")
         return Setting("jpeg", quality)
-    gop = int(found["gop"] or DEFAULT_GOP)
+    gop = int(match["gop"] or DEFAULT_GOP)
     if not 1 <= gop <= MAX_GOP:
         raise InputError(f"codec '{name}': gop is 1 to {MAX_GOP}, not {gop}")
-    return Setting(found["family"], quality, gop)
+    return Setting(match["family"], quality, gop)
 
 
 def _examples() -> str:
@@ -248,8 +248,8 @@ def _context(library: str, mode: str) -> VideoCodecContext:
         made = av.CodecContext.create(library, mode)  # type: ignore[call-overload]
     except av.error.FFmpegError:
         raise InputError(f"this PyAV has no {library}; take a wheel of the package 'av'") from None
-    found: VideoCodecContext = made
-    return found
+    context: VideoCodecContext = made
+    return context
 
 
 def _video(frames: Iterator[Pixels], how: Setting, rate_fps: float) -> Iterator[Coded]:

@@ -93,19 +93,19 @@ def mark(clip: Clip, finder: Finder, setting: Setting, *, every: int = 1) -> Mar
         if number % every == 0:
             if frame.truth is None:
                 raise InputError(f"{clip.name}: accuracy needs a clip whose truth is known")
-            (found,) = finder.find([got.pixels])
-            judged_frames.append(marks(found, frame.truth, clip.height))
+            (detections,) = finder.find([got.pixels])
+            judged_frames.append(marks(detections, frame.truth, clip.height))
     seconds = len(clip) / clip.rate_fps
     return together(judged_frames)._replace(sent_bytes=sent_bytes, seconds=seconds)
 
 
-def marks(found: Detections, truth: Truth, height: int) -> Marks:
+def marks(detections: Detections, truth: Truth, height: int) -> Marks:
     """Return the marks of one frame so many px high."""
     must = matters(truth, height)
-    verdict = judged(found, truth.boxes, truth.kinds, must)
+    verdict = judged(detections, truth.boxes, truth.kinds, must)
     counts, right = verdict.counts, verdict.of >= 0
     wanted = np.bincount(truth.kinds[must], minlength=len(KINDS))
-    return Marks(found.scores[counts], found.kinds[counts], right[counts], wanted, 0, 0.0)
+    return Marks(detections.scores[counts], detections.kinds[counts], right[counts], wanted, 0, 0.0)
 
 
 def together(parts: Sequence[Marks]) -> Marks:

@@ -70,5 +70,7 @@ def decode(
     boxes = boxes_at(centres(height, width, stride)[cell], sides)
     np.clip(boxes[:, 0::2], 0, width * stride, out=boxes[:, 0::2])
     np.clip(boxes[:, 1::2], 0, height * stride, out=boxes[:, 1::2])
-    found = Detections(boxes.astype(np.float32), score.astype(np.float32), kind.astype(np.int8))
-    return best_of(found, threshold, MOST_IOU, MOST_FOUND)
+    detections = Detections(
+        boxes.astype(np.float32), score.astype(np.float32), kind.astype(np.int8)
+    )
+    return best_of(detections, threshold, MOST_IOU, MOST_FOUND)

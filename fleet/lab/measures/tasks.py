@@ -1,4 +1,4 @@
-"""How well a use is served by what a network finds: visitors counted, gaps reported, places mapped.
+"""How well a task is done with what networks find: visitors counted, gaps reported, places mapped.
 
 A task is measured on a scene whose truth is known, from all its frames or from every nth: to an arm
 that answers fewer frames it is as if its camera were slower.
@@ -100,16 +100,16 @@ def _counted(
     """Yield (number of the frame, identity or NOBODY) of everybody counted."""
     tracker = Tracker.at(rate_fps / every, threshold)
     for k in range(0, len(frames), every):
-        before, found = tracker.confirmed, frames[k].found
-        found = found.those(found.kinds == kind)
-        who = tracker.step(found)
-        for identity in identities(found, frames[k].truth)[who >= before].tolist():
+        before, detections = tracker.confirmed, frames[k].found
+        detections = detections.those(detections.kinds == kind)
+        who = tracker.step(detections)
+        for identity in identities(detections, frames[k].truth)[who >= before].tolist():
             yield k, identity
 
 
-def identities(found: Detections, truth: Truth) -> Ints:
+def identities(detections: Detections, truth: Truth) -> Ints:
     """Return the identity of the object on which each detection lies, NOBODY for none."""
-    of = matched(found, truth.boxes, truth.kinds, ON_IOU)
+    of = matched(detections, truth.boxes, truth.kinds, ON_IOU)
     known = np.append(truth.identities, NOBODY)  # -1 takes the last
     whose: Ints = known[of].astype(np.int64)
     return whose

@@ -101,18 +101,18 @@ def message_of(model: str, catalog: Catalog) -> Message:
     )
 
 
-def judge(found: Detections, truth: Truth, height: int) -> tuple[int, int]:
+def judge(detections: Detections, truth: Truth, height: int) -> tuple[int, int]:
     """Return how many detections are right and how many are false, in a frame so many px high."""
-    verdict = judged(found, truth.boxes, truth.kinds, matters(truth, height))
+    verdict = judged(detections, truth.boxes, truth.kinds, matters(truth, height))
     right = verdict.of >= 0
     return int(right.sum()), int((~right & verdict.counts).sum())
 
 
-def roi_bytes(pixels: Pixels, found: Detections) -> int:
+def roi_bytes(pixels: Pixels, detections: Detections) -> int:
     """Return the bytes of a JPEG of each box with a margin around."""
     height, width, _ = pixels.shape
     total = 0
-    for x0, y0, x1, y1 in found.boxes.astype(np.float64):
+    for x0, y0, x1, y1 in detections.boxes.astype(np.float64):
         dx, dy = ROI_MARGIN * (x1 - x0), ROI_MARGIN * (y1 - y0)
         left, right = max(0, int(x0 - dx)), min(width, int(np.ceil(x1 + dx)))
         top, bottom = max(0, int(y0 - dy)), min(height, int(np.ceil(y1 + dy)))
@@ -133,27 +133,29 @@ class _Watcher:
 
     def rows(self, coded: Sequence[Coded], truths: Sequence[Truth | None]) -> Iterator[_Row]:
         finds = self.finder.find([c.pixels for c in coded])
-        for c, truth, found in zip(coded, truths, finds, strict=True):
+        for c, truth, detections in zip(coded, truths, finds, strict=True):
             before = self.tracker.confirmed
-            self.tracker.step(found.those(found.kinds != GAP))
-            right, false = (None, None) if truth is None else judge(found, truth, len(c.pixels))
+            self.tracker.step(detections.those(detections.kinds != GAP))
+            right, false = (
+                (None, None) if truth is None else judge(detections, truth, len(c.pixels))
+            )
             yield {
                 "source": self.source,
                 "model": self.finder.name,
                 "frame_bytes": len(c.data),
                 "is_intra": c.is_intra,
                 "psnr_db": c.psnr_db if np.isfinite(c.psnr_db) else None,
-                "found": len(found.scores),
-                "boxes": found.boxes.tolist(),
-                "scores": found.scores.tolist(),
-                "kinds": found.kinds.tolist(),
-                "of": None if truth is None else identities(found, truth).tolist(),
+                "found": len(detections.scores),
+                "boxes": detections.boxes.tolist(),
+                "scores": detections.scores.tolist(),
+                "kinds": detections.kinds.tolist(),
+                "of": None if truth is None else identities(detections, truth).tolist(),
                 "true_positives": right,
                 "false_positives": false,
-                "confidence": float(found.scores.mean()) if len(found.scores) else None,
-                "message_bytes": self.message.bytes_of(len(found.scores)),
+                "confidence": float(detections.scores.mean()) if len(detections.scores) else None,
+                "message_bytes": self.message.bytes_of(len(detections.scores)),
                 # What is cut out, a sensor cuts out, before any codec.
-                "roi_bytes": roi_bytes(c.pixels, found) if self.source == RAW.name else None,
+                "roi_bytes": roi_bytes(c.pixels, detections) if self.source == RAW.name else None,
                 "tracks": self.tracker.alive,
                 "visitors": self.tracker.confirmed - before,
             }
@@ -219,12 +221,12 @@ def watch(
             _first(clip, number + k, door.counts(truth, clip.height))
             for k, truth in enumerate(truths)
         ]
-        found = (
+        by_watcher = (
             watcher.rows(seen, truths)
             for of_source, seen in zip(watchers, coded, strict=True)
             for watcher in of_source
         )
-        rows = [first | row for rows in found for first, row in zip(firsts, rows, strict=True)]
+        rows = [first | row for rows in by_watcher for first, row in zip(firsts, rows, strict=True)]
         number += len(batch)
         yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
 

@@ -62,10 +62,10 @@ _TRACK = np.dtype(
 )
 
 
-def _born(found: Detections, rows: Ints) -> _Tracks:
+def _born(detections: Detections, rows: Ints) -> _Tracks:
     """Return a track for each of some detections."""
     tracks = np.zeros(len(rows), _TRACK)
-    tracks["box"], tracks["kind"] = found.boxes[rows], found.kinds[rows]
+    tracks["box"], tracks["kind"] = detections.boxes[rows], detections.kinds[rows]
     tracks["identity"], tracks["hits"] = NOBODY, 1
     return tracks
 
@@ -128,7 +128,7 @@ class Tracker:
         """Return how many confirmed tracks go on."""
         return int((self._tracks["identity"] != NOBODY).sum())
 
-    def step(self, found: Detections) -> Ints:
+    def step(self, detections: Detections) -> Ints:
         """Take the next frame's detections and return who each is; shape (found,), int64.
 
         Identities count from 0 in the order in which they were confirmed; `NOBODY` for a detection
@@ -136,17 +136,17 @@ class Tracker:
         """
         tracks, before = self._tracks, _feet(self._tracks["box"])
         tracks["box"] += np.tile(tracks["velocity"], 2)
-        of = _pairs(tracks, found, self._least_iou, self._margin)
+        of = _pairs(tracks, detections, self._least_iou, self._margin)
         seen = np.zeros(len(tracks), np.bool_)
         seen[of[of >= 0]] = True
-        self._correct(found, of)
+        self._correct(detections, of)
         tracks["hits"][seen] += 1
         tracks["misses"] = np.where(seen, 0, tracks["misses"] + 1)
         self._count_crossings(before)
         patient = (tracks["identity"] != NOBODY) & (tracks["misses"] < self._dies_after)
         kept = np.flatnonzero(seen | patient)
-        new = np.flatnonzero((of < 0) & (found.scores >= self._born_score))
-        self._tracks = np.concatenate([tracks[kept], _born(found, new)])
+        new = np.flatnonzero((of < 0) & (detections.scores >= self._born_score))
+        self._tracks = np.concatenate([tracks[kept], _born(detections, new)])
         self._confirm()
         who = np.full(len(of), NOBODY, dtype=np.int64)
         old = np.flatnonzero(of >= 0)
@@ -154,11 +154,11 @@ class Tracker:
         who[new] = self._tracks["identity"][len(kept) :]
         return who
 
-    def _correct(self, found: Detections, of: Ints) -> None:
+    def _correct(self, detections: Detections, of: Ints) -> None:
         """Move tracks to what is seen of them, and mend their velocities."""
         tracks, seen = self._tracks, np.flatnonzero(of >= 0)
         mine = of[seen]
-        rest = found.boxes[seen] - tracks["box"][mine]
+        rest = detections.boxes[seen] - tracks["box"][mine]
         # The second sighting alone tells the velocity; later ones correct it. After a gap the
         # error of the velocity has grown once a frame.
         second = tracks["hits"][mine] == 1
@@ -181,11 +181,11 @@ class Tracker:
         self.back += int((way < 0).sum())
 
 
-def _pairs(tracks: _Tracks, found: Detections, least_iou: float, margin: float) -> Ints:
+def _pairs(tracks: _Tracks, detections: Detections, least_iou: float, margin: float) -> Ints:
     """Return the track of each detection, -1 for none: the best overlap of all chooses first."""
-    fits = iou(_wider(found.boxes, margin), _wider(tracks["box"].astype(np.float32), margin))
-    fits[found.kinds[:, None] != tracks["kind"][None, :]] = 0.0
-    of = np.full(len(found.kinds), -1, np.int64)
+    fits = iou(_wider(detections.boxes, margin), _wider(tracks["box"].astype(np.float32), margin))
+    fits[detections.kinds[:, None] != tracks["kind"][None, :]] = 0.0
+    of = np.full(len(detections.kinds), -1, np.int64)
     taken = np.zeros(len(tracks), np.bool_)
     rows, columns = np.nonzero(fits >= least_iou)
     for k in np.argsort(-fits[rows, columns], kind="stable"):

@@ -97,11 +97,11 @@ def trial(
         InputError: the model is not sound, or met a limit; says which.
     """
     network = Apart(data, name, optimised=optimised, limits=limits)
-    found = network.run(*blank(network.inputs))
+    outputs = network.run(*blank(network.inputs))
     names = [port.name for port in network.outputs]
     return Trial(
-        shapes={n: list(f.shape) for n, f in zip(names, found, strict=True)},
-        dtypes={n: f.dtype.name for n, f in zip(names, found, strict=True)},
+        shapes={n: list(f.shape) for n, f in zip(names, outputs, strict=True)},
+        dtypes={n: f.dtype.name for n, f in zip(names, outputs, strict=True)},
         any_batch=network.any_batch,
         times_ns=network.times_ns(batches, repeats),
     )
@@ -141,7 +141,7 @@ class Apart:
         arrays, blocks = described(inputs)
         return self._worker.ask(
             {"do": "run", "arrays": arrays}, blocks,
-            lambda said, found: arrays_of(said["arrays"], found),
+            lambda said, data: arrays_of(said["arrays"], data),
         )  # fmt: skip
 
     def times_ns(self, batches: Sequence[int], repeats: int) -> dict[int, list[int]]:
@@ -212,9 +212,9 @@ class _Worker:
         try:
             with in_haste(self._process.kill):
                 self._line.send(head, blocks)
-                said, found = self._line.receive()
+                said, data = self._line.receive()
             if "error" not in said:
-                return read(said, found)
+                return read(said, data)
             problem, kind = str(said["error"]), TooLargeError if said["is_large"] else InputError
         except TimeoutError:
             self._process.kill()

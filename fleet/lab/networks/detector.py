@@ -64,10 +64,10 @@ class Detector:
             pixels: pictures, each of shape (height, width, 3).
         """
         step = _AT_ONCE if self.session.any_batch else 1
-        found: list[Detections] = []
+        detections: list[Detections] = []
         for at in range(0, len(pixels), step):
-            found += self._find_at_once(pixels[at : at + step])
-        return found
+            detections += self._find_at_once(pixels[at : at + step])
+        return detections
 
     def tensor(self, pixels: Sequence[Pixels]) -> Array:
         """Return what the network is given for pictures."""
@@ -140,9 +140,9 @@ def load(name_or_path: str | Path, threshold: float | None = None) -> Detector:
             f"there is no model '{name}'; name one of {', '.join(names())}, or an .onnx file"
         )
     called = own_name(path)
-    found = Detector(read(path), name, threshold)
-    found.name = called
-    return found
+    detector = Detector(read(path), name, threshold)
+    detector.name = called
+    return detector
 
 
 def _fetched(name: str, threshold: float | None) -> Detector:

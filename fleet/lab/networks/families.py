@@ -219,8 +219,8 @@ def _kept(boxes: Boxes, scores: Floats, kinds: NDArray[np.int8], threshold: floa
     best = scores.argmax(axis=1) if len(scores) else np.empty(0, np.int64)
     score, kind = scores[np.arange(len(best)), best].astype(np.float32), kinds[best]
     known = kind >= 0
-    found = Detections(boxes[known], score[known], kind[known])
-    return best_of(found, threshold, _MOST_IOU, _MOST_FOUND)
+    detections = Detections(boxes[known], score[known], kind[known])
+    return best_of(detections, threshold, _MOST_IOU, _MOST_FOUND)
 
 
 def classes(session: Network, count: int) -> NDArray[np.int8]:

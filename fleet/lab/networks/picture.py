@@ -74,16 +74,16 @@ def area_means(pixels: Pixels, small: Pixels) -> None:
             small[y, x, 2] = blue // whole
 
 
-def in_picture(found: Detections, scale: float, shape: tuple[int, ...]) -> Detections:
+def in_picture(detections: Detections, scale: float, shape: tuple[int, ...]) -> Detections:
     """Return detections in px of the picture, cut at its edges; boxes outside of it go.
 
     Args:
-        found: with boxes in px of the network's input.
+        detections: with boxes in px of the network's input.
         scale: what a px of the picture is in the input.
         shape: height and width of the picture.
     """
     height, width = shape[:2]
     edges = np.array([width, height, width, height], np.float32)
-    boxes: NDArray[np.float32] = np.clip(found.boxes / np.float32(scale), 0, edges)
+    boxes: NDArray[np.float32] = np.clip(detections.boxes / np.float32(scale), 0, edges)
     seen = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    return Detections(boxes[seen], found.scores[seen], found.kinds[seen])
+    return Detections(boxes[seen], detections.scores[seen], detections.kinds[seen])

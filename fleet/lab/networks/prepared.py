@@ -51,7 +51,7 @@ def prepared(data: bytes, name: str, size: tuple[int, int] | None = None) -> Pre
 def _set_sizes(graph: Any, name: str, size: tuple[int, int] | None) -> None:
     """Give pictures whose size is open that size."""
     held = {tensor.name for tensor in graph.initializer}
-    found = False
+    is_set = False
     for port in graph.input:
         dims = port.type.tensor_type.shape.dim
         if port.name in held or len(dims) != 4:
@@ -67,8 +67,8 @@ def _set_sizes(graph: Any, name: str, size: tuple[int, int] | None) -> None:
                 " is to be counted, such as --size 320x320"
             )
         dims[high].dim_value, dims[wide].dim_value = size
-        found = True
-    if size is not None and not found:
+        is_set = True
+    if size is not None and not is_set:
         raise InputError(
             f"{name}: takes pictures of one size only, so leave out --size {size[0]}x{size[1]}"
         )

@@ -115,10 +115,10 @@ class Session:
         check()
         feed = {port.name: array for port, array in zip(self.inputs, inputs, strict=True)}
         try:
-            found: list[Array] = self._session.run(None, feed)
+            outputs: list[Array] = self._session.run(None, feed)
         except Exception as error:  # onnxruntime's errors have no common base
             raise self._error("cannot be run", error) from None
-        return found
+        return outputs
 
     def _load(self, data: bytes, optimised: bool) -> Any:
         ort = _runtime()

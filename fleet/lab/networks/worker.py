@@ -47,8 +47,8 @@ class _Answers:
 
     def run(self, head: dict[str, Any], blocks: list[bytes]) -> Message:
         """Run it."""
-        arrays, found = described(self._session.run(*arrays_of(head["arrays"], blocks)))
-        return {"arrays": arrays}, found
+        arrays, outputs = described(self._session.run(*arrays_of(head["arrays"], blocks)))
+        return {"arrays": arrays}, outputs
 
     def time(self, head: dict[str, Any], _: list[bytes]) -> Message:
         """Time it, with each of some numbers of pictures."""
@@ -134,13 +134,13 @@ def main() -> None:
             head, blocks = line.receive()
             _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + limits["cpu_s"])
             try:
-                said, found = getattr(answers, head["do"])(head, blocks)
+                said, outputs = getattr(answers, head["do"])(head, blocks)
             except (TooLargeError, MemoryError):
                 problem = f"needs more than {limits['memory_bytes']:,} B of memory"
-                said, found = _refusal(f"{limits['name']}: {problem}; give a smaller model", True)
+                said, outputs = _refusal(f"{limits['name']}: {problem}; give a smaller model", True)
             except InputError as error:
-                said, found = _refusal(str(error), False)
-            line.send(said, found)
+                said, outputs = _refusal(str(error), False)
+            line.send(said, outputs)
 
 
 def _refusal(problem: str, is_large: bool) -> Message:

@@ -1,8 +1,9 @@
-"""How well an arm serves its uses: visitors counted, gaps on shelves reported, places mapped.
+"""How well an arm does its tasks: visitors counted, gaps on shelves reported, places mapped.
 
-A frame tells what was found in it (`fleet.results.accuracy`); a use needs many. What a network that
-sees so many frames a second makes of them was measured on rendered sites
-(`fleet.lab.measures.tasks`), and each sensor stands at one of these (`fleet.results.sightings`).
+A frame tells what was found in it (`fleet.results.accuracy`); a task needs many. What a network
+that sees so many frames a second makes of them was measured on rendered sites
+(`fleet.lab.measures.tasks`), and each sensor stands at one of them
+(`fleet.results.task_measures`).
 Who comes into view, in what light, and how many frames became results is the run's own:
 
 - **Visitors, vehicles.** Of everybody who came into view of a sensor in a window, how often it was
@@ -50,7 +51,7 @@ from fleet.results.metric import (
     Unit,
     part,
 )
-from fleet.results.sightings import Sightings, Windows, sightings
+from fleet.results.task_measures import TaskMeasures, Windows, task_measures
 from fleet.running.run import Outcome
 
 MEASURES = (
@@ -78,7 +79,7 @@ def _why(measure: str) -> Callable[[Numbers], str]:
             return "nothing ever came into view"
         if measure == "miscount_per_5_min" and any("window_s" in group for group in groups):
             return "the run is shorter than five minutes"
-        return "no group has this use"
+        return "no group has this task"
 
     return why
 
@@ -87,7 +88,7 @@ def _metric(
     measure: str, unit: Unit, meaning: str, better: Better, label: str, of: str = ""
 ) -> Metric:
     return Metric(
-        f"service.{measure}", unit, meaning, better, Section.USES, label, of, compared=Over.SITES,
+        f"service.{measure}", unit, meaning, better, Section.TASKS, label, of, compared=Over.SITES,
         group=f"service.groups.{{}}.{measure}.mean", why=_why(measure),
     )  # fmt: skip
 
@@ -115,25 +116,25 @@ def _metric(
         "average precision", "AP@0.5",
     ),
 )  # fmt: skip
-def service(outcome: Outcome) -> dict[str, Any]:
-    """Return how each group serves its use, and the mean of each measure over their sensors.
+def tasks(outcome: Outcome) -> dict[str, Any]:
+    """Return how well each group does its task, and the mean of each measure over their sensors.
 
     The mean is None, and a group is left out, where nobody measured what its network sees; and None
     where nothing ever came into view. Runs of less than a window have no miscount.
     """
     plan = outcome.plan
     groups = {
-        name: found
+        name: about
         for g, name in enumerate(plan.sensors.group_names)
-        if (found := _group(outcome, g))
+        if (about := _group(outcome, g))
     }
     return {**{measure: _over(groups, measure) for measure in MEASURES}, "groups": groups}
 
 
 def _over(groups: dict[str, dict[str, Any]], measure: str) -> float | None:
-    found = [(g["sensors"], g[measure]["mean"]) for g in groups.values() if g.get(measure)]
-    total = sum(sensors for sensors, _ in found)
-    return sum(sensors * mean for sensors, mean in found) / total if total else None
+    known = [(g["sensors"], g[measure]["mean"]) for g in groups.values() if g.get(measure)]
+    total = sum(sensors for sensors, _ in known)
+    return sum(sensors * mean for sensors, mean in known) / total if total else None
 
 
 def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
@@ -150,7 +151,7 @@ def _group(outcome: Outcome, group: int) -> dict[str, Any] | None:
         sensors = sensors[np.linspace(0, many - 1, MOST_SENSORS).astype(np.int64)]
     length_s = min(WINDOW_S, seconds)
     windows = Windows(first + np.arange(seconds // length_s) * length_s, length_s)
-    seen = sightings(outcome, group, sensors, windows, TASKS[task])
+    seen = task_measures(outcome, group, sensors, windows, TASKS[task])
     if not seen.known.any():
         return None
     values: dict[str, Floats] = {"ap50": seen.ap}
@@ -189,7 +190,7 @@ def _empty(outcome: Outcome, group: int) -> bool:
 
 
 def _measures(
-    values: dict[str, Floats], seen: Sightings, where: NDArray[np.bool_], latency_s: float
+    values: dict[str, Floats], seen: TaskMeasures, where: NDArray[np.bool_], latency_s: float
 ) -> dict[str, Any]:
     """Return the estimates of some windows and sensors, and the frames that were answered there."""
     return {
@@ -258,7 +259,7 @@ def _gaps(within: Floats, latency_s: float) -> dict[str, Floats]:
     }
 
 
-def _counts(plan: Plan, sensors: Ints, windows: Windows, seen: Sightings) -> tuple[Ints, Ints]:
+def _counts(plan: Plan, sensors: Ints, windows: Windows, seen: TaskMeasures) -> tuple[Ints, Ints]:
     """Return who came and how many were counted; shapes (windows, sensors)."""
     came = newcomers(
         plan, sensors, np.append(windows.starts, windows.starts[-1] + windows.length_s)

@@ -1,4 +1,4 @@
-"""How uses are served: visitors, gaps and places from what was measured and what the run did."""
+"""How well tasks are done: visitors, gaps, places, from what was measured and what the run did."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from fleet.model.books import FATE_0, VISITORS
 from fleet.model.frames import DONE, FATE, RESULT, SENSOR, SKIP_NOT_PUBLISHED
 from fleet.model.scene import nobody
 from fleet.model.sight import LIGHTS
-from fleet.results import service
+from fleet.results import tasks
 from fleet.results.interval import interval95
-from fleet.results.sightings import Windows, answered_fps
+from fleet.results.task_measures import Windows, answered_fps
 from fleet.running.run import Outcome
 from fleet.study.compare import compare
 
@@ -67,7 +67,7 @@ def served(
     eyes = found.plan.eyes
     eyes = dataclasses.replace(eyes, tasks=tuple(task for _ in eyes.tasks))
     plan = dataclasses.replace(found.plan, eyes=eyes)
-    told = service.service(dataclasses.replace(found, plan=plan))
+    told = tasks.tasks(dataclasses.replace(found, plan=plan))
     json.dumps(told, allow_nan=False)
     return told
 
@@ -173,9 +173,9 @@ def test_where_nothing_ever_is_nothing_is_told(monkeypatch: pytest.MonkeyPatch, 
     found = outcome(city=None)  # no demand
     told = served(monkeypatch, found, table(), task)
     group = told["groups"]["cam"]
-    assert {told[measure] for measure in service.MEASURES} == {None}
-    assert {group[m] for m in service.MEASURES if m in group} == {None}
-    assert {group["by_light"]["night"][m] for m in service.MEASURES if m in group} == {None}
+    assert {told[measure] for measure in tasks.MEASURES} == {None}
+    assert {group[m] for m in tasks.MEASURES if m in group} == {None}
+    assert {group["by_light"]["night"][m] for m in tasks.MEASURES if m in group} == {None}
     assert group["covered"] == 1.0
     arms = {arm: [{**NOTHING, "service": told}] for arm in "ab"}
     assert compare(arms, "b")["arms"]["a"] == {}
@@ -233,7 +233,7 @@ def test_what_is_late_is_not_in_time(monkeypatch: pytest.MonkeyPatch, made: Outc
     """Confirmed evenly from 20 s to 30 s; results take 4 s: six of ten are in time."""
     within = np.zeros((*SHAPE, len(DELAYS_S)))
     within[..., -1] = 1.0
-    monkeypatch.setattr(service, "_latency_s", lambda *_: 4.0)
+    monkeypatch.setattr(tasks, "_latency_s", lambda *_: 4.0)
     told = served(monkeypatch, answering(made, 10.0), table(within=within), "gaps")
     assert told["gaps_alerted_within_30_s"] == pytest.approx(0.6)
 
@@ -268,7 +268,7 @@ def test_nothing_is_told_of_less_than_a_second(monkeypatch: pytest.MonkeyPatch) 
 def test_what_nobody_measured_is_not_known(monkeypatch: pytest.MonkeyPatch, made: Outcome) -> None:
     for tables, task in ((None, "visitors"), (table(), "")):
         found = served(monkeypatch, made, tables, task)
-        assert found == {**dict.fromkeys(service.MEASURES), "groups": {}}
+        assert found == {**dict.fromkeys(tasks.MEASURES), "groups": {}}
 
 
 def test_each_window_has_its_light(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,12 +303,12 @@ def test_after_a_rewrite_another_network_sees(monkeypatch: pytest.MonkeyPatch) -
     loads = {"eye-blind": blind}
     monkeypatch.setattr(measured, "load", lambda _v, _s, name, _k: loads.get(name, good))
     changed = answering(dataclasses.replace(found, plan=plan), 10.0)
-    group = service.service(changed)["groups"]["cam"]
+    group = tasks.tasks(changed)["groups"]["cam"]
     came = newcomers(plan, np.arange(9), np.array([0, 300, 600]))
     assert group["counted_per_window"] * group["windows"] == pytest.approx(came[0].sum())
     assert group["covered"] == 1.0
     loads["eye-blind"] = None  # type: ignore[assignment]
-    group = service.service(changed)["groups"]["cam"]
+    group = tasks.tasks(changed)["groups"]["cam"]
     assert (group["covered"], group["windows"]) == (0.5, 9)
     assert group["miscount_per_5_min"]["mean"] == 0.0
 
@@ -339,7 +339,7 @@ def test_counts_are_drawn_by_their_shares() -> None:
     came = np.full((500, 8), 4)
     shares = np.cumsum(np.tile([0.1, 0.6, 0.2, 0.1], (500, 8, 1)), axis=2)
     counted = np.zeros_like(came)
-    service.count(keys, came, shares, nobody(np.full(4000, 0.3)).reshape(500, 8), counted)
+    tasks.count(keys, came, shares, nobody(np.full(4000, 0.3)).reshape(500, 8), counted)
     mean, variance = 4 * 1.3 + 0.3, 4 * (0.6 + 0.8 + 0.9 - 1.3**2) + 0.3
     error = np.sqrt(variance / 4000)
     assert error < 0.02 * mean
@@ -377,8 +377,8 @@ def test_intervals_stay_within_what_is_possible() -> None:
         ([1.0, 1.0, 1.0, 1.0, 1.0, 0.4], "ap50", 1, 1.0),
         ([30.2, 30.2, 30.2, 2.0, 2.0, 2.0], "time_to_alert_s", 0, 0.2),
     ):
-        possible = service._possible(measure, 0.2)
-        found = service._estimate(np.array([values]), sites, np.ones((1, SITES), bool), possible)
+        possible = tasks._possible(measure, 0.2)
+        found = tasks._estimate(np.array([values]), sites, np.ones((1, SITES), bool), possible)
         assert found is not None
         whole = interval95(values)
         assert whole is not None

@@ -39,7 +39,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Sightings:
+class TaskMeasures:
     """What was measured, by window and sensor; NaN where nobody did, or no site could tell.
 
     Attributes:
@@ -62,9 +62,9 @@ class Sightings:
     ap: Floats
 
 
-def sightings(
+def task_measures(
     outcome: Outcome, group: int, sensors: Ints, windows: Windows, kind: int
-) -> Sightings:
+) -> TaskMeasures:
     """Return what was measured of the networks before some sensors.
 
     Args:
@@ -79,7 +79,7 @@ def sightings(
     outside = np.array([light_by_second(plan, s, 1)[0] for s in windows.starts.tolist()])
     site = (plan.sensors.sight_keys[sensors] % np.uint64(SITES)).astype(np.int64)
     known, light = np.zeros(eyes.shape, dtype=np.bool_), np.zeros(eyes.shape, dtype=np.int64)
-    found: dict[str, Floats] = {}
+    columns: dict[str, Floats] = {}
     for e in np.unique(eyes[eyes >= 0]).tolist():
         eye = plan.eyes.networks[e]
         table = task_tables.load(eye.view, eye.source, eye.name, kind)
@@ -95,11 +95,11 @@ def sightings(
                 rows = np.arange(len(w))
                 part = share.reshape(-1, *[1] * (values.ndim - 2))
                 values = (1.0 - part) * values[rows, low] + part * values[rows, high]
-            whole = found.setdefault(name, np.full((*eyes.shape, *values.shape[1:]), np.nan))
+            whole = columns.setdefault(name, np.full((*eyes.shape, *values.shape[1:]), np.nan))
             whole[w, s] = values
     if not known.any():
-        found = dict.fromkeys(_FIELDS, np.full(eyes.shape, np.nan))
-    return Sightings(known, light, fps, site, **found)
+        columns = dict.fromkeys(_FIELDS, np.full(eyes.shape, np.nan))
+    return TaskMeasures(known, light, fps, site, **columns)
 
 
 def _between(rates: Floats, fps: Floats) -> tuple[Ints, Ints, Floats]:

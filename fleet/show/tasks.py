@@ -1,4 +1,4 @@
-"""The figure of how well the arms serve their uses."""
+"""The figure of how well the arms do their tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def known(record: Record) -> bool:
     return any(g.get(m) for groups in services for g in groups.values() for m in MEASURES)
 
 
-def uses(record: Record) -> tuple[Figure, Table]:
+def tasks(record: Record) -> tuple[Figure, Table]:
     """Return each measure of each group and arm with its interval over sites, a panel a measure."""
     arms: dict[str, Groups] = {name: arm["service"]["groups"] for name, arm in record.arms.items()}
     panels = {m: rows for m in MEASURES if (rows := _groups(arms, m))}
@@ -63,8 +63,8 @@ def _points(
     axes: Axes, arm: str, i: int, arms: int, rows: list[str], groups: Groups, measure: str
 ) -> Table:
     """Draw an arm's means and intervals; return them as rows of the table."""
-    found = [(k, name, groups[name][measure]) for k, name in enumerate(rows) if name in groups]
-    known = [(k, name, e["mean"], e["ci95"] or [np.nan] * 2) for k, name, e in found if e]
+    values = [(k, name, groups[name][measure]) for k, name in enumerate(rows) if name in groups]
+    known = [(k, name, e["mean"], e["ci95"] or [np.nan] * 2) for k, name, e in values if e]
     if not known:
         return []
     mean = np.array([m for _, _, m, _ in known])
