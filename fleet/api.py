@@ -127,6 +127,17 @@ def _draw(record: Record) -> None:
             warnings.warn(f"no figure '{name}': {error!r}", stacklevel=3)
 
 
+def digest(record: Record) -> str:
+    """Return the answer of a record in some ten lines, as `fleet run` shows it first.
+
+    Args:
+        record: what `run` gave, or what `Record.load` read.
+    """
+    from fleet.show.digest import digest as lines_of
+
+    return lines_of(record)
+
+
 def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:
     """Return every arm of a record against a baseline, paired by replication.
 

@@ -38,6 +38,34 @@ def interval95(values: Sequence[float]) -> tuple[float, float] | None:
     return mean - half, mean + half
 
 
+def ratio95(values: Sequence[float], base: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % interval of a ratio of means, given pairs of values; None if it has no ends.
+
+    It holds the ratios `r` for which `values - r * base` may have a mean of zero by Student's t
+    (Fieller 1954, Some problems in interval estimation, J. R. Statist. Soc. B 16, 175-185): so one
+    is in it exactly if zero is in that of the difference. It has no ends where the mean of `base`
+    may be zero itself.
+
+    Args:
+        values: independent ones.
+        base: of each, what it is set against.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    mean, under = math.fsum(values) / n, math.fsum(base) / n
+    apart, below = [v - mean for v in values], [b - under for b in base]
+    scale = t95(n - 1) ** 2 / (n * (n - 1))
+    a = under**2 - scale * math.fsum(b * b for b in below)
+    h = mean * under - scale * math.fsum(v * b for v, b in zip(apart, below, strict=True))
+    c = mean**2 - scale * math.fsum(v * v for v in apart)
+    inside = h * h - a * c
+    if a <= 0:
+        return None
+    half = math.sqrt(max(0.0, inside))
+    return (h - half) / a, (h + half) / a
+
+
 def told95(
     values: Sequence[float], of: str, step: float = 0.0
 ) -> tuple[list[float] | None, str | None]:

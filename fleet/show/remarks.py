@@ -22,9 +22,28 @@ def load_remarks(record: Record) -> Iterator[str]:
                 yield f"{arm}{worst}: {_told(name, load, record.summary['simulated_s'])}"
         for name, box in numbers["edge_boxes"].items():
             yield f"{arm}: {box_line(name, box)}."
-        yield from _uncaptured(record, arm)
         yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
+    yield from doubts(record)
+
+
+def doubts(record: Record) -> Iterator[str]:
+    """Yield why some of the numbers may not be what they look like."""
+    for arm in record.arms:
+        yield from _uncaptured(record, arm)
         yield from _unsteady(record, arm)
+
+
+def busiest(record: Record, arm: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Return which link or pool of an arm was asked for most, by name; None if there is none."""
+    names = dict.fromkeys(name for run in record.numbers[arm] for name in run["load"])
+    loads = {
+        name: _worst([run["load"][name] for run in record.numbers[arm] if name in run["load"]])
+        for name in names
+    }
+    if not loads:
+        return None
+    name = max(loads, key=lambda name: (loads[name]["grows"], loads[name]["busiest_offered"]))
+    return (name if loads[name]["count"] == 1 else loads[name]["busiest"]), loads[name]
 
 
 def _worst(loads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -67,11 +67,16 @@ def _cell(runs: Runs, metric: Metric, path: str) -> str:
     found = estimate(runs, metric, path)
     if found.mean is None:
         return EMPTY
-    if found.ci95 is None or found.over == FRAMES or found.ci95[0] == found.ci95[1]:
-        return metric.show(found.mean)
-    shown = _to_two_digits(found.mean, found.ci95, percent=metric.unit == SHARE)
+    return mean_and_interval(metric, found.mean, None if found.over == FRAMES else found.ci95)
+
+
+def mean_and_interval(metric: Metric, mean: float, ci95: Sequence[float] | None) -> str:
+    """Return a mean as it is shown, with its interval if that is wide enough to be seen."""
+    if ci95 is None or ci95[0] == ci95[1]:
+        return metric.show(mean)
+    shown = _to_two_digits(mean, ci95, percent=metric.unit == SHARE)
     _, sign, half = shown.partition("±")
-    return metric.show(found.mean) if sign and not set(half) & set("123456789") else shown
+    return metric.show(mean) if sign and not set(half) & set("123456789") else shown
 
 
 def _recall_of_each(arms: Arms, part: str) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The answer on one screen: a table with a column for each arm."""
+"""The answer in full: a table with a column for each arm, and what to know of its numbers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fleet.results.metric import SHARE, Numbers, number
 from fleet.results.metrics import unit_of
 from fleet.results.record import Record
 from fleet.show.differences import differences
+from fleet.show.digest import title
 from fleet.show.remarks import load_remarks
 from fleet.show.rows import EMPTY, Row, sections
 from fleet.sketch import RESOLUTION, STEPS
@@ -38,7 +39,7 @@ def comparison_tables(record: Record, out: Console) -> list[Table]:
         tables = [_table(record, said, columns) for columns in chosen]
         if all(out.measure(table, options=wide).maximum <= out.width for table in tables):
             break
-    tables[0].title = _title(record.summary)
+    tables[0].title = title(record.summary)
     return tables
 
 
@@ -66,20 +67,6 @@ def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Seque
         for label, cells, unit in known:
             table.add_row(f"  {label}", *cells, unit)
     return table
-
-
-def _title(summary: Mapping[str, Any]) -> str:
-    many = summary["replications"]
-    return (
-        f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
-        f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
-        + (f", mean of {many} replications ± 95 % interval" if many > 1 else "")
-    )
-
-
-def _warm_up(summary: Mapping[str, Any]) -> str:
-    spent_s = summary["warm_up_s"]
-    return f" the last {summary['measured_s']:g} s measured," if spent_s else ""
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterator[Text]:

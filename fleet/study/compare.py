@@ -20,7 +20,7 @@ from typing import Any
 
 from fleet.eyes.task_tables import SITES
 from fleet.results import scenes
-from fleet.results.interval import chance, holm, interval95, t95, told95
+from fleet.results.interval import chance, holm, interval95, ratio95, t95, told95
 from fleet.results.means import Runs, step_ms
 from fleet.results.metric import Numbers, Over, Scope
 from fleet.results.metrics import Named, named, names_in
@@ -35,12 +35,13 @@ def compare(replications: Mapping[str, Sequence[Numbers]], baseline: str) -> dic
 
     Returns:
         baseline and, by arm and metric that is compared, difference (arm - baseline), ratio (arm /
-        baseline; None if the baseline is 0), ci95 of the difference, None for the reason in
-        `why_no_ci95`; p, the chance of so large a difference between equal arms, p_holm, that
-        corrected over the arms, and whether it differs; these are None where there is no interval.
-        How uses are served is compared site by site, and what networks see scene by scene, also
-        with one replication; the latter only if they see the same sensors in both arms. A number
-        that a run does not have is not compared. Groups are not compared one by one.
+        baseline; None if the baseline is 0), ratio_ci95, None if there is none or the baseline may
+        be 0, ci95 of the difference, None for the reason in `why_no_ci95`; p, the chance of so
+        large a difference between equal arms, p_holm, that corrected over the arms, and whether it
+        differs; these are None where there is no interval. How uses are served is compared site by
+        site, and what networks see scene by scene, also with one replication; the latter only if
+        they see the same sensors in both arms. A number that a run does not have is not compared.
+        Groups are not compared one by one.
     """
     arms = {
         arm: {name: row for name, row in _rows(runs, replications[baseline]) if row is not None}
@@ -98,7 +99,7 @@ def _by_scene(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
     if interval and interval[0] == interval[1]:
         interval, why = None, "the same in every scene"
     p = None if interval is None else _p(row["difference"], interval, degrees)
-    return {**row, "ci95": interval, "why_no_ci95": why, "p": p}
+    return {**row, "ratio_ci95": None, "ci95": interval, "why_no_ci95": why, "p": p}
 
 
 def _over_runs(runs: Runs, path_of: str) -> tuple[float, scenes.Without]:
@@ -164,12 +165,22 @@ def _compared(
     return {
         "difference": difference,
         "ratio": mean_arm / mean_base if mean_base else None,
+        "ratio_ci95": None if ci95 is None else _ratio(arm, base, step),
         "ci95": ci95,
         "why_no_ci95": why,
         "p": None if ci95 is None or plain is None else _p(difference, plain, len(differences) - 1),
         "p_holm": None,
         "differs": None,
     }
+
+
+def _ratio(arm: Sequence[float], base: Sequence[float], step: float) -> list[float] | None:
+    """Return the interval of a ratio, no narrower than what is known of it."""
+    ends, mean = ratio95(arm, base), math.fsum(base) / len(base)
+    if ends is None:
+        return None
+    ratio, least = math.fsum(arm) / math.fsum(base), step / abs(mean)
+    return [min(ends[0], ratio - least), max(ends[1], ratio + least)]
 
 
 def _p(difference: float, interval: Sequence[float], degrees: int) -> float:
