@@ -130,7 +130,7 @@ MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
-    ], 19),  # what a user can say
+    ], 20),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",
         "vehicle._wheels", "vehicle._lamps", "person._limb", "person.paint_limbs", "render.scene",

@@ -47,6 +47,14 @@ Resume = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Replace what -o and --frames hold of another scenario.")
 ]
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="'METRIC ± WIDTH'",
+        help="Add replications until an interval is so narrow: 'latency_ms.p99 ± 5 %';"
+        " --replications says how many at most [114].",
+    ),
+]
 Full = Annotated[bool, typer.Option("--full", help="Show all tables and remarks too.")]
 
 
@@ -58,11 +66,12 @@ def run(
     set_: Sets = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replace the seed.")] = None,
     replications: Replications = None,
+    until: Until = None,
     engine: Annotated[Engine, typer.Option(help="columns is fast, reference is plain SimPy.")] = (
         Engine.columns
     ),
-    executor: Annotated[ExecutorKind, typer.Option(help="Ray actors, or this process.")] = (
-        ExecutorKind.ray
+    executor: Annotated[ExecutorKind, typer.Option(help="Ray for a city, else here.")] = (
+        ExecutorKind.auto
     ),
     shards: Annotated[int | None, typer.Option(min=1, help="Number of shards.")] = None,
     sensors_per_actor: PerActor = None,
@@ -91,6 +100,7 @@ def run(
             record = door.run(
                 runner, scenario, arms=arm, overrides=set_, seed=seed, replications=replications,
                 output=output, frames=frames, resume=resume, progress=progress, force=force,
+                until=until or (),
             )  # fmt: skip
         try:
             _show(record, as_json, full)

@@ -76,6 +76,7 @@ def digest_lines(record: Record) -> Iterator[str]:
     """Yield the lines of a digest."""
     yield title(record.summary)
     yield from _verdict(record.summary["slo"])
+    yield from _until(record.summary)
     yield from _differences(record)
     yield _binds(record)
     yield from _decides(record)
@@ -114,6 +115,28 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{KEPT} {', '.join(kept)}: kept{' by every arm' if len(rows) > len(kept) else ''}"
     if not rows:
         yield "No objectives are stated ('slo')."
+
+
+def _until(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whether intervals became as narrow as they were to be."""
+    until = summary.get("until") or {"intervals": []}
+    by_text: dict[str, list[Mapping[str, Any]]] = {}
+    for row in until["intervals"]:
+        by_text.setdefault(row["asked"], []).append(row)
+    for text, rows in by_text.items():
+        wide = [f"{row['arm']} ({_width(row)})" for row in rows if not row["reached"]]
+        after = f"{summary['replications']} replications"
+        if wide:
+            yield f"{MISSED} {text}: not reached after {after}, the most allowed: {_listed(wide)}"
+        else:
+            yield f"{KEPT} {text}: reached after {after}"
+
+
+def _width(row: Mapping[str, Any]) -> str:
+    if row["half_width"] is None:
+        return str(row["why_no_ci95"])
+    share = f", {row['half_width'] / abs(row['mean']):.2%}" if row["mean"] else ""
+    return f"±{unit_of(row['metric']).show(row['half_width'])}{share}"
 
 
 def _listed(names: Sequence[str]) -> str:

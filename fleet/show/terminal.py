@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet import doors
+from fleet.results.interval import ERROR_A_LOOK
 from fleet.results.means import FRAMES
 from fleet.results.metric import SHARE, Numbers, number
 from fleet.results.metrics import unit_of
@@ -31,7 +32,7 @@ def comparison_tables(record: Record, out: Console) -> list[Table]:
     An arm stands whole in one of them. Where even one arm is too wide, its cells are folded.
     """
     arms = list(record.arms)
-    said = list(sections(record.numbers))
+    said = list(sections(record.numbers, looked=record.looked))
     wide = out.options.update(width=10_000)  # else a table measures as wide as there is room
     for many in range(1, len(arms) + 1):
         size = -(-len(arms) // many)
@@ -127,6 +128,11 @@ def remarks(record: Record) -> Iterator[str]:
 
 def _means(record: Record) -> Iterator[str]:
     """Yield what the numbers of several replications are, and when arms differ."""
+    if record.looked:
+        yield (
+            "Replications were added until intervals were narrow enough: each interval is that of"
+            f" {1 - ERROR_A_LOOK:.2%}, so that with all looks 95 % of them hold."
+        )
     yield (
         f"Numbers are means over {record.summary['replications']} replications with their 95 %"
         " intervals (Student's t), percentiles by replication; of those without one, summary.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import simulate
 from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario
+from fleet.study.worker import Tell
 
 
 class Task(NamedTuple):
@@ -52,13 +52,13 @@ class Answer(NamedTuple):
     died: bool = False
 
 
-def carry_out(scenario: Scenario, task: Task, parent: int) -> Answer:
+def carry_out(scenario: Scenario, task: Task, tell: Tell) -> Answer:
     """Do a task; what goes wrong in it is part of the answer.
 
     Args:
         scenario: the study's.
         task: what to do.
-        parent: the process for which it is done; this one ends when that is gone.
+        tell: is called with the share that is done.
     """
     began_s = time.perf_counter()
     try:
@@ -68,7 +68,7 @@ def carry_out(scenario: Scenario, task: Task, parent: int) -> Answer:
         if not task.runs:
             return Answer(frames)
         options = Options(executor=ExecutorKind.local)
-        numbers = summarise(simulate(plan, options, lambda _: _end_without(parent)))
+        numbers = summarise(simulate(plan, options, tell))
     except FleetError as error:
         return Answer(error=str(error))
     except Exception as error:
@@ -76,8 +76,3 @@ def carry_out(scenario: Scenario, task: Task, parent: int) -> Answer:
     ones = named(names_in(numbers), lambda _: True)
     values = {one.text: (one.value(numbers), one.metric.unit.name) for one in ones}
     return Answer(frames, Trial(plan).identity, time.perf_counter() - began_s, values)
-
-
-def _end_without(parent: int) -> None:
-    if os.getppid() != parent:
-        os._exit(1)
