@@ -28,9 +28,37 @@ def load_remarks(record: Record) -> Iterator[str]:
 
 def doubts(record: Record) -> Iterator[str]:
     """Yield why some of the numbers may not be what they look like."""
+    yield from _warm_up(record.summary)
     for arm in record.arms:
         yield from _uncaptured(record, arm)
         yield from _unsteady(record, arm)
+        yield from _too_short(record, arm)
+
+
+def _warm_up(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that a warm-up that was looked for did not end within half of the run."""
+    found = summary.get("warm_up")
+    if found and found["past_half"]:
+        yield (
+            f"the warm-up that was looked for ({found['by']}) did not end within half of the run"
+            f" by {found['metric']} of {found['arm']}; half is cut, and a longer 'duration' is"
+            " needed."
+        )
+
+
+def _too_short(record: Record, arm: str) -> Iterator[str]:
+    """Yield that runs hold too few of the times for which a queue remembers."""
+    short = record.summary.get("too_short", {}).get(arm)
+    if short is not None:
+        many = record.summary["replications"]
+        of = f"for {many} replications it takes" if many > 1 else "it takes"
+        yield (
+            f"{arm}: the 99th percentile of latency is not to be trusted, nor its interval:"
+            f" '{short['resource']}' is asked for {short['offered']:.0%} and remembers its queue"
+            f" for {short['relaxation_s']:.2g} s, so that {of} runs of {short['needed_s']:.3g} s,"
+            f" not {record.summary['measured_s']:g}; in shorter ones it is too low in the mean, and"
+            " only longer ones help."
+        )
 
 
 def busiest(record: Record, arm: str) -> tuple[str, Mapping[str, Any]] | None:

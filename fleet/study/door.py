@@ -113,13 +113,7 @@ def run(
         RunError: a run broke a promise.
     """
     if resume is not None:
-        if until or any(
-            x is not None for x in (arms, seed, replications, overrides, output, frames)
-        ):
-            raise InputError(
-                "--resume goes on with what was asked before: leave out --arm, --set, --seed,"
-                " --replications, --until, --output and --frames"
-            )
+        _check_alone(until, arms, seed, replications, overrides, output, frames)
         asked = asked_in(Path(resume))
         asked.check_placements(placements or ())
         scenario, arms = asked.load(scenario), asked.arms
@@ -141,3 +135,12 @@ def run(
         force=force,
         enough=enough(job.scenario, until, replications) if until else ONCE,
     )
+
+
+def _check_alone(until: Sequence[str], *others: object) -> None:
+    """Refuse to go on with something else than what was asked before."""
+    if until or any(other is not None for other in others):
+        raise InputError(
+            "--resume goes on with what was asked before: leave out --arm, --set, --seed,"
+            " --replications, --until, --output and --frames"
+        )

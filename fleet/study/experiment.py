@@ -18,6 +18,7 @@ from fleet.model.books import CAPTURED, CAPTURED_BEFORE
 from fleet.results import store
 from fleet.results.means import intervals, means
 from fleet.results.record import SCHEMA, Record
+from fleet.results.relaxation import too_short
 from fleet.running.choice import settled
 from fleet.running.options import Engine, Options
 from fleet.running.run import Outcome, peak_rss_mb
@@ -28,6 +29,7 @@ from fleet.study.compare import compare
 from fleet.study.expected import boxes, load_facts
 from fleet.study.facts import remarks
 from fleet.study.job import Job
+from fleet.study.pilot import with_warm_up
 from fleet.study.slo import judge
 from fleet.study.trials import Progress, carry_out
 from fleet.study.until import ONCE, Done, Enough, carry_out_until
@@ -72,17 +74,16 @@ def execute(
         RunError: a run broke a promise.
     """
     began = time.perf_counter()
+    keep = runner.options.keep or frames is not None
+    options = settled(replace(runner.options, keep=keep), [trial.plan for trial in job.trials])
+    way = functools.partial(carry_out, runner=runner, options=options, progress=progress)
+    job = with_warm_up(job, functools.partial(way, unfinished=None))
     if output is None and runner.results is not None:
         output = runner.results / f"{job.id}{enough.suffix}"
     output, frames = (None if path is None else path.resolve() for path in (output, frames))
     _check(job, output, frames, None if force or not anew else job.scenario.model.name)
-    keep = runner.options.keep or frames is not None
-    options = settled(replace(runner.options, keep=keep), [trial.plan for trial in job.trials])
     with _unfinished(job, runner, output, frames, anew, enough) as unfinished:
-        way = functools.partial(
-            carry_out, runner=runner, options=options, unfinished=unfinished, progress=progress
-        )
-        done = carry_out_until(job, way, enough)
+        done = carry_out_until(job, functools.partial(way, unfinished=unfinished), enough)
         wall_s = job.prepared_s + time.perf_counter() - began
         host, outcomes = _host(options, done, wall_s), done.outcomes
         summary = _summary(done, host)
@@ -160,11 +161,12 @@ def _summary(done: Done, host: Mapping[str, Any]) -> dict[str, Any]:
         "scenario": {"name": scenario.model.name, "digest": scenario.digest},
         "seed": scenario.model.seed,
         "replications": scenario.model.replications,
+        "warm_up": job.warm_up,
         "until": done.until,
         "fingerprint": fingerprint(found),
         "sensors": first.plan.size,
         "simulated_s": scenario.model.duration / 1e9,
-        "warm_up_s": scenario.model.warm_up / 1e9,
+        "warm_up_s": scenario.model.warm_up_ns / 1e9,
         "measured_s": first.plan.measured_ns / 1e9,
         "host": host,
         "network_energy": {
@@ -186,6 +188,11 @@ def _summary(done: Done, host: Mapping[str, Any]) -> dict[str, Any]:
         },
         "intervals": {arm: intervals(runs, looked=looked) for arm, runs in found.items()},
         "comparison": compare(found, named[0], looked=looked),
+        "too_short": {
+            arm: short
+            for arm, runs in found.items()
+            if (short := too_short(runs, first.plan.measured_ns / 1e9)) is not None
+        },
         "slo": judge(list(job.objectives), found),
     }
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fleet.errors import InputError
 from fleet.interrupt import check
@@ -38,6 +39,7 @@ class Job:
         sources: by arm the text in which its placement is written, if that is a Python function.
         prepared_s: wall time that making it ready took.
         placements: arms that are a script's own.
+        warm_up: how that was found, if it was looked for (`fleet.study.pilot`).
     """
 
     id: str
@@ -47,6 +49,7 @@ class Job:
     sources: Mapping[str, str | None]
     prepared_s: float
     placements: Mapping[str, Placement] = field(default_factory=dict)
+    warm_up: Mapping[str, Any] | None = None
 
     @property
     def plans(self) -> dict[str, list[Plan]]:

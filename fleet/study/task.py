@@ -13,7 +13,7 @@ from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import simulate
 from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario
-from fleet.study.worker import Tell
+from fleet.study.team import Tell
 
 
 class Task(NamedTuple):

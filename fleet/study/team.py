@@ -15,11 +15,21 @@ from typing import Generic, NamedTuple, Self, TypeVar
 
 from fleet.child import held
 from fleet.interrupt import LOOK_S, check
-from fleet.study.worker import Told, Work
 
+
+class Told(NamedTuple):
+    """How far a task is: the share of it that is done."""
+
+    share: float
+
+
+Tell = Callable[[float], None]
+"""Takes the share of a task that is done; does not return if nobody waits for it any more."""
 Given = TypeVar("Given")
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
+Work = Callable[[Given, Task, Tell], Answer]
+"""Does a task, given what all of them share."""
 
 
 class _Worker(NamedTuple):

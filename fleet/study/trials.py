@@ -15,8 +15,7 @@ from fleet.running.run import Outcome
 from fleet.running.runner import Runner
 from fleet.running.trial import Trial
 from fleet.running.unfinished import Unfinished
-from fleet.study.team import Team
-from fleet.study.worker import Tell
+from fleet.study.team import Team, Tell
 
 Progress = Callable[[str, float], None]
 

@@ -10,27 +10,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import NamedTuple, TypeVar
+
+from fleet.study.team import Tell, Told
 
 _EVERY_S = 0.1
 """Wall time from one word on how far it is to the next, at least."""
-
-
-class Told(NamedTuple):
-    """How far a task is: the share of it that is done."""
-
-    share: float
-
-
-Tell = Callable[[float], None]
-"""Takes the share of a task that is done; does not return if nobody waits for it any more."""
-Given = TypeVar("Given")
-Task = TypeVar("Task")
-Answer = TypeVar("Answer")
-Work = Callable[[Given, Task, Tell], Answer]
-"""Does a task, given what all of them share."""
 
 
 def main(fd: int, parent: int) -> None:
@@ -67,6 +52,4 @@ def _teller(asked: Connection, parent: int) -> Tell:
 
 
 if __name__ == "__main__":
-    from fleet.study import worker  # the module that others know, not a second one
-
-    worker.main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
