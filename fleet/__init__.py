@@ -6,6 +6,7 @@
 
     scenario = fleet.load("scenarios/smoke.yaml")
     record = fleet.run(scenario, executor="local")
+    print(fleet.digest(record))
     print(fleet.compare(record)["arms"]["on_sensor"]["power_w.total"])
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, run, sweep
+    from fleet.api import compare, digest, run, sweep
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -33,6 +34,7 @@ __all__ = [
     "Simulation",
     "__version__",
     "compare",
+    "digest",
     "load",
     "run",
     "sweep",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "compare": "fleet.api",
+    "digest": "fleet.api",
     "run": "fleet.api",
     "sweep": "fleet.api",
     "load": "fleet.scenario.load",

@@ -3,6 +3,7 @@
 import gc
 
 from fleet import interrupt
+from fleet.clock import since_began_s
 
 _NEW_OBJECTS = 100_000
 """So many, not Python's 700, before garbage is looked for: most of what is imported and drawn
@@ -11,6 +12,7 @@ stays, and to look at it again and again took a tenth of a small run."""
 
 def main() -> None:
     """Listen, then import what the command line needs, and do what it says."""
+    since_began_s()  # from here on
     interrupt.listen()
     gc.set_threshold(_NEW_OBJECTS)
     from fleet.cli import main as cli

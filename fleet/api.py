@@ -16,10 +16,10 @@ from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.study import door
 from fleet.study.compare import compare as compare_runs
-from fleet.study.experiment import Progress
 from fleet.study.job import Overrides
 from fleet.study.sweep import Told
 from fleet.study.sweep import sweep as run_sweep
+from fleet.study.trials import Progress
 from fleet.study.vary import Vary
 
 
@@ -27,10 +27,11 @@ def run(
     scenario: Scenario | str | Path | None = None, *, arms: Sequence[str] | None = None,
     placements: Mapping[str, Placement] | None = None, seed: int | None = None,
     replications: int | None = None, overrides: Overrides | None = None,
-    engine: str = Engine.columns, executor: str = ExecutorKind.ray, shards: int | None = None,
+    engine: str = Engine.columns, executor: str = ExecutorKind.auto, shards: int | None = None,
     window: str | None = None, ray_address: str | None = None, output: str | Path | None = None,
     figures: bool = True, frames: str | Path | None = None, checkpoint: str | None = None,
     resume: str | Path | None = None, progress: Progress | None = None, force: bool = False,
+    until: str | Sequence[str] = (),
 ) -> Record:  # fmt: skip
     """Run all arms and replications of a scenario.
 
@@ -45,11 +46,14 @@ def run(
         placements: further arms by name: each a function that takes a sensor (`name`, `group`,
             `site`) and returns the name of the arm whose equipment it gets.
         seed: replaces the scenario's seed.
-        replications: replaces the scenario's number of replications.
+        replications: replaces the scenario's number of replications; with `until`, how many there
+            are at most.
         overrides: replaces values of the scenario by the paths of their keys, such as
             `{"cloud.servers": 4, "links.wan.rate": "1 Gbit/s"}`.
         engine: 'columns' or 'reference'.
-        executor: 'ray', or 'local' for this process; the result is the same.
+        executor: 'ray', or 'local' for processes of this machine, of which several run arms and
+            replications at a time where that is worth it; 'auto' is Ray for a city, for a run of
+            more than a minute of one core and with `ray_address`. The result is the same.
         shards: number of shards; None: under Ray one for each CPU that no region needs, else one.
         window: length of a window, such as '2 s'; None: chosen.
         ray_address: a Ray cluster to join.
@@ -60,6 +64,9 @@ def run(
         resume: folder of a run that was cut short, to go on with it as it was asked for.
         progress: is called with the name of an arm and the share of it that is done.
         force: replace results of another scenario that are there.
+        until: how narrow intervals are to be, such as 'latency_ms.p99 ± 5 %', '± 3 ms' or, of
+            shares, '± 0.1 % points'; replications are added until they are, in looks after 10, 15,
+            23, 34 ... of them, and what came of it is in `summary["until"]`.
 
     Raises:
         InputError: something in the scenario or the arguments cannot be used.
@@ -72,7 +79,7 @@ def run(
     record = door.run(
         runner, scenario, arms=arms, placements=placements, seed=seed, replications=replications,
         overrides=overrides, output=output, frames=frames, resume=resume, progress=progress,
-        force=force,
+        force=force, until=[until] if isinstance(until, str) else until,
     )  # fmt: skip
     if figures:
         _draw(record)
@@ -127,6 +134,17 @@ def _draw(record: Record) -> None:
             warnings.warn(f"no figure '{name}': {error!r}", stacklevel=3)
 
 
+def digest(record: Record) -> str:
+    """Return the answer of a record in some ten lines, as `fleet run` shows it first.
+
+    Args:
+        record: what `run` gave, or what `Record.load` read.
+    """
+    from fleet.show.digest import digest as lines_of
+
+    return lines_of(record)
+
+
 def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:
     """Return every arm of a record against a baseline, paired by replication.
 
@@ -143,4 +161,4 @@ def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:
     chosen = baseline or record.summary["comparison"]["baseline"]
     if chosen not in record.numbers:
         raise InputError(f"no arm '{chosen}'; arms: {', '.join(record.numbers)}")
-    return compare_runs(record.numbers, chosen)
+    return compare_runs(record.numbers, chosen, looked=record.looked)

@@ -19,6 +19,7 @@ from fleet.results.metrics import summarise
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, start
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.schema import AUTO
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class Simulation:
         replication: int = 0,
         options: Options | None = None,
     ) -> None:
+        if scenario.model.warm_up == AUTO:
+            raise scenario.error(("warm_up",), "'auto' is found by fleet.run; give a time here")
         self._scenario, self._arm, self._placement = scenario, arm, placement
         self._replication = replication
         self._catalog = catalogue(scenario)

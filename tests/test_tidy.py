@@ -20,7 +20,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"), ("units",),
+    ("clock", "errors"), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"),
+    ("units",),
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
@@ -129,7 +130,7 @@ MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
-    ], 18),  # what a user can say
+    ], 20),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",
         "vehicle._wheels", "vehicle._lamps", "person._limb", "person.paint_limbs", "render.scene",

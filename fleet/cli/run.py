@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleet import doors
+from fleet import clock, doors
 from fleet.cli.exit import TRACEBACK
 from fleet.running.options import Engine, ExecutorKind
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from fleet.results.record import Record
 
 MISSED = 1
@@ -49,6 +47,15 @@ Resume = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Replace what -o and --frames hold of another scenario.")
 ]
+Until = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="'METRIC ± WIDTH'",
+        help="Add replications until an interval is so narrow: 'latency_ms.p99 ± 5 %';"
+        " --replications says how many at most [114].",
+    ),
+]
+Full = Annotated[bool, typer.Option("--full", help="Show all tables and remarks too.")]
 
 
 def run(
@@ -59,11 +66,12 @@ def run(
     set_: Sets = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replace the seed.")] = None,
     replications: Replications = None,
+    until: Until = None,
     engine: Annotated[Engine, typer.Option(help="columns is fast, reference is plain SimPy.")] = (
         Engine.columns
     ),
-    executor: Annotated[ExecutorKind, typer.Option(help="Ray actors, or this process.")] = (
-        ExecutorKind.ray
+    executor: Annotated[ExecutorKind, typer.Option(help="Ray for a city, else here.")] = (
+        ExecutorKind.auto
     ),
     shards: Annotated[int | None, typer.Option(min=1, help="Number of shards.")] = None,
     sensors_per_actor: PerActor = None,
@@ -77,7 +85,8 @@ def run(
     ] = "60 s",
     resume: Resume = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json, no table.")] = False,
+    full: Full = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json alone.")] = False,
 ) -> None:
     """Run all arms of a scenario and compare them."""
     from fleet.show.progress import progress_bar
@@ -91,64 +100,44 @@ def run(
             record = door.run(
                 runner, scenario, arms=arm, overrides=set_, seed=seed, replications=replications,
                 output=output, frames=frames, resume=resume, progress=progress, force=force,
+                until=until or (),
             )  # fmt: skip
         try:
-            _show(record, as_json)
+            _show(record, as_json, full)
         finally:  # an answer that cannot be given is no reason to go without figures
             _tell_where(record, frames)
             if figures:
                 _draw(record)
+            _tell_time()
     if not record.kept_all:
         raise typer.Exit(MISSED)
 
 
-def _show(record: Record, as_json: bool) -> None:
-    from fleet.show import terminal
-    from fleet.show.console import console
+def _show(record: Record, as_json: bool, full: bool) -> None:
+    from fleet.show.answer import show
 
     if as_json:
         typer.echo(doors.json_text(record.summary))
-        return
-    out = console()
-    for table in terminal.comparison_tables(record, out):
-        out.print(table, markup=False)
-        out.print()
-    for line in terminal.verdicts(record.summary["slo"], record.summary["replications"]):
-        out.print(line)
-    for remark in terminal.remarks(record):
-        out.print(remark, style="dim")
-    _show_host(out, record.summary)
-
-
-def _show_host(out: Console, summary: dict[str, Any]) -> None:
-    """Say how it was run, how fast, and that it gave these very bits."""
-    host = summary["host"]
-    if host["peak_transfer_mb"]:
-        most = f"At most {host['peak_transfer_mb']:.1f} MB under way between actors."
-        out.print(most, style="dim")
-    if host["restarts"]:
-        out.print(f"{host['restarts']} restarts after a crash.", style="dim")
-    out.print(
-        f"{host['frames_per_s']:,.0f} frames/s with {host['engine']} engine, {host['executor']}"
-        f" executor, {host['shards']} shards; {host['wall_s']:.1f} s in all;"
-        f" fingerprint {summary['fingerprint'][:16]}",
-        style="dim",
-    )
+    else:
+        show(record, full=full)
 
 
 def _tell_where(record: Record, frames: Path | None) -> None:
     """Say where the results are, beside the answer."""
     from fleet.show.console import console
+    from fleet.show.digest import from_here
 
     for what, path in (("Results", record.folder), ("Frames", frames)):
         if path is not None:
-            line = f"{what}: {_short(path)}/"
+            line = f"{what}: {from_here(path)}/"
             console(stderr=True).print(line, style="dim", soft_wrap=True, markup=False)
 
 
-def _short(path: Path) -> Path:
-    """Return a path as it is from here, if it is below here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _tell_time() -> None:
+    """Say how long all of it took, from the start of the command."""
+    from fleet.show.console import console
+
+    console(stderr=True).print(f"{clock.since_began_s():.1f} s in all", style="dim")
 
 
 def _draw(record: Record) -> None:

@@ -108,7 +108,7 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
 
 def _warm_up_ns(scenario: Scenario) -> int:
     """Return until when nothing is counted; ns."""
-    warm_up_ns, end_ns = scenario.model.warm_up, scenario.model.duration
+    warm_up_ns, end_ns = scenario.model.warm_up_ns, scenario.model.duration
     if warm_up_ns >= end_ns:
         raise scenario.error(
             ("warm_up",),

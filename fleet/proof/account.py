@@ -101,7 +101,7 @@ class _Account:
     def __init__(self, frames: pa.Table, scenario: Scenario, arm: str, replication: int) -> None:
         self.scenario, self.reader = scenario, catalogue(scenario).reader()
         self.replication, self.end_ns = replication, scenario.model.duration
-        self.since_ns = scenario.model.warm_up
+        self.since_ns = scenario.model.warm_up_ns
         self.placed = place_sensors(scenario)
         names, arms = arm_of_each(scenario, arm, self.placed)
         equipped = {self.placed.group(s): names[arms[s]] for s in firsts(self.placed.group_of)}

@@ -2,10 +2,19 @@
 
 Student's t for means; Holm's correction where several arms are set against one; the rule of three
 for what never happened.
+
+Where replications are added until an interval is narrow enough, it is looked at several times, and
+a variance that happens to be small ends the search: 95 % intervals would hold in 93.6 % of studies
+at worst. So each look spends less of the error. For normal values the mean does not depend on the
+variances that decide when to stop (Basu 1955), so what every look may spend can be reckoned for any
+width: 3.75 % each holds the truth in 95 % of studies at the worst width (`scripts/coverage.py`).
+That stopping by width keeps coverage as widths go to zero is Chow and Robbins 1965, On the
+asymptotic theory of fixed-width sequential confidence intervals, Ann. Math. Statist. 36, 457-462.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -19,27 +28,79 @@ _T95 = (
 _T95_FURTHER = ((40, 2.021), (60, 2.000), (120, 1.980))
 
 
-def t95(degrees: int) -> float:
-    """Return the two-sided 95 % quantile of Student's t, on the safe side between table rows."""
+ERROR, ERROR_A_LOOK = 0.05, 0.0375
+"""Of an interval: in all, and of one that is looked at as long as it is too wide."""
+
+
+def t95(degrees: int, *, looked: bool = False) -> float:
+    """Return the two-sided 95 % quantile of Student's t, on the safe side between table rows.
+
+    Args:
+        degrees: of freedom.
+        looked: the number of values was chosen by looking at intervals, see above.
+    """
+    if looked:
+        return _quantile(degrees, ERROR_A_LOOK)
     if degrees <= len(_T95):
         return _T95[degrees - 1]
     below = [t for d, t in _T95_FURTHER if d <= degrees]
     return below[-1] if below else _T95[-1]
 
 
-def interval95(values: Sequence[float]) -> tuple[float, float] | None:
+@functools.cache
+def _quantile(degrees: int, error: float) -> float:
+    """Return how far from zero Student's t is with so small a chance, on either side."""
+    low, high = 0.0, 1e6
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chance(middle, degrees) > error else (low, middle)
+    return high
+
+
+def interval95(values: Sequence[float], *, looked: bool = False) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a mean, None if there is one value only."""
     n = len(values)
     if n < 2:
         return None
     mean = math.fsum(values) / n
     variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
-    half = t95(n - 1) * math.sqrt(variance / n)
+    half = t95(n - 1, looked=looked) * math.sqrt(variance / n)
     return mean - half, mean + half
 
 
+def ratio95(
+    values: Sequence[float], base: Sequence[float], *, looked: bool = False
+) -> tuple[float, float] | None:
+    """Return the 95 % interval of a ratio of means, given pairs of values; None if it has no ends.
+
+    It holds the ratios `r` for which `values - r * base` may have a mean of zero by Student's t
+    (Fieller 1954, Some problems in interval estimation, J. R. Statist. Soc. B 16, 175-185): so one
+    is in it exactly if zero is in that of the difference. It has no ends where the mean of `base`
+    may be zero itself.
+
+    Args:
+        values: independent ones.
+        base: of each, what it is set against.
+        looked: see `t95`.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    mean, under = math.fsum(values) / n, math.fsum(base) / n
+    apart, below = [v - mean for v in values], [b - under for b in base]
+    scale = t95(n - 1, looked=looked) ** 2 / (n * (n - 1))
+    a = under**2 - scale * math.fsum(b * b for b in below)
+    h = mean * under - scale * math.fsum(v * b for v, b in zip(apart, below, strict=True))
+    c = mean**2 - scale * math.fsum(v * v for v in apart)
+    inside = h * h - a * c
+    if a <= 0:
+        return None
+    half = math.sqrt(max(0.0, inside))
+    return (h - half) / a, (h + half) / a
+
+
 def told95(
-    values: Sequence[float], of: str, step: float = 0.0
+    values: Sequence[float], of: str, step: float = 0.0, *, looked: bool = False
 ) -> tuple[list[float] | None, str | None]:
     """Return the 95 % interval of a mean, or why there is none; no narrower than what is known.
 
@@ -47,8 +108,9 @@ def told95(
         values: independent ones.
         of: of what each is: a replication, or a site.
         step: to which the values are known; the interval reaches as far to both sides at least.
+        looked: see `t95`.
     """
-    interval = interval95(values)
+    interval = interval95(values, looked=looked)
     if interval is None:
         return None, f"one {of} only"
     mean = math.fsum(values) / len(values)

@@ -41,31 +41,37 @@ class Estimate(NamedTuple):
     why_no_ci95: str | None
 
 
-def intervals(runs: Runs) -> dict[str, dict[str, Any]]:
-    """Return the estimate of every metric of an arm by its name, given its replications."""
+def intervals(runs: Runs, *, looked: bool = False) -> dict[str, dict[str, Any]]:
+    """Return the estimate of every metric of an arm by its name, given its replications.
+
+    Args:
+        runs: the numbers of an arm, by replication.
+        looked: their number was chosen by looking at intervals (`fleet.results.interval`).
+    """
     return {
-        one.text: estimate(runs, one.metric, one.text)._asdict()
+        one.text: estimate(runs, one.metric, one.text, looked=looked)._asdict()
         for one in named(names_in(runs[0]), lambda _: True)
     }
 
 
-def estimate(runs: Runs, metric: Metric, path: str) -> Estimate:
+def estimate(runs: Runs, metric: Metric, path: str, *, looked: bool = False) -> Estimate:
     """Return the mean of what stands at a path in each replication, and its interval.
 
     Args:
         runs: the numbers of an arm, by replication.
         metric: as which it is read.
         path: where it is, if the metric is not read in another way.
+        looked: see `intervals`.
     """
     read = metric.read or (lambda run: value(run, path))
     known = [x for run in runs if (x := read(run)) is not None]
     mean = math.fsum(known) / len(known) if known else None
-    ci95, over, why = _interval(runs, metric, path, known)
+    ci95, over, why = _interval(runs, metric, path, known, looked)
     return Estimate(mean, ci95, over, len(known), why)
 
 
 def _interval(
-    runs: Runs, metric: Metric, path: str, known: Sequence[float]
+    runs: Runs, metric: Metric, path: str, known: Sequence[float], looked: bool
 ) -> tuple[list[float] | None, str, str | None]:
     """Return the interval, over what it is, and why there is none."""
     over = metric.compared or Over.REPLICATIONS
@@ -82,7 +88,8 @@ def _interval(
             return [0.0, most], FRAMES, None
     if 1 == len(known) < len(runs):
         return None, over, f"known in one of {len(runs)} replications"
-    ci95, why = told95(known, "replication", step_ms(known) if metric.stepped else 0.0)
+    step = step_ms(known) if metric.stepped else 0.0
+    ci95, why = told95(known, "replication", step, looked=looked)
     return ci95, over, why
 
 

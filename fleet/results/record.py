@@ -97,6 +97,11 @@ class Record:
         return arms
 
     @property
+    def looked(self) -> bool:
+        """Return whether the number of replications was chosen by looking at intervals."""
+        return self.summary.get("until") is not None
+
+    @property
     def kept_all(self) -> bool:
         """Return whether every objective was kept."""
         return all(row["kept"] for row in self.summary["slo"])

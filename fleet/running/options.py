@@ -21,8 +21,12 @@ class Engine(StrEnum):
 
 
 class ExecutorKind(StrEnum):
-    """Where shards run; the result is the same. `ExecutorKind(name)` refuses a name of none."""
+    """Where shards run; the result is the same. `ExecutorKind(name)` refuses a name of none.
 
+    `auto` is one of the others, by how much there is to do (`fleet.running.choice`).
+    """
+
+    auto = "auto"
     ray = "ray"
     local = "local"
 
@@ -49,7 +53,7 @@ class Options:
     """
 
     engine: Engine = Engine.columns
-    executor: ExecutorKind = ExecutorKind.ray
+    executor: ExecutorKind = ExecutorKind.auto
     shards: int | None = None
     sensors_per_actor: int | None = None
     window_ns: int | None = None

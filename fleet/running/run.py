@@ -19,6 +19,7 @@ from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import Partition, partition
 from fleet.plan.plan import Plan
 from fleet.running.checkpoint import Checkpoints, passing
+from fleet.running.choice import settled
 from fleet.running.executor import NO_EFFORT, Effort, Executor
 from fleet.running.options import Engine, ExecutorKind, Options
 
@@ -119,7 +120,7 @@ def start(
         window_ns = options.window_ns or default_window_ns(plan)
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
-    if options.executor is ExecutorKind.local:
+    if settled(options, [plan]).executor is ExecutorKind.local:
         from fleet.running.local_executor import LocalExecutor
 
         parts = partition(plan, held or _shards(plan, options, 1))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from fleet.running.checkpoint import EVERY_S
+from fleet.running.choice import settled
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
 from fleet.running.trial import Trial
@@ -52,8 +52,7 @@ class Runner:
         trial: Trial,
         progress: Callable[[float], None],
         unfinished: Unfinished | None = None,
-        *,
-        keep: bool = False,
+        options: Options | None = None,
     ) -> Outcome:
         """Run a trial, or return what was found before.
 
@@ -62,30 +61,30 @@ class Runner:
             progress: is called with the share of simulated time that is done.
             unfinished: the folder that may have the outcome, and in which what is done is kept;
                 None: a crash of this process loses it.
-            keep: keep every finished frame.
+            options: how; None: the runner's own.
 
         Raises:
             InputError: the options do not go together, or what was found is of another trial.
             RunError: the run broke a promise.
         """
-        options = replace(self.options, keep=keep or self.options.keep)
+        options = settled(options or self.options, [trial.plan])
         if unfinished is None:
-            self._open()
+            self._open(options)
             return simulate(trial.plan, options, progress)
         done = unfinished.finished(trial, keep=options.keep)
         if done is not None:
             progress(1.0)
             return done
-        self._open()
+        self._open(options)
         outcome = simulate(trial.plan, options, progress, unfinished.checkpoints(trial))
         unfinished.finish(trial, outcome)
         return outcome
 
-    def _open(self) -> None:
+    def _open(self, options: Options) -> None:
         """Start or join Ray, if that is where it runs and this was not done before."""
-        if self.options.runs_on is ExecutorKind.ray and not self._on_ray:
+        if options.runs_on is ExecutorKind.ray and not self._on_ray:
             from fleet.running import ray_cluster
 
             self._leaves_ray = not ray_cluster.connected()
-            ray_cluster.connect(self.options.ray_address)
+            ray_cluster.connect(options.ray_address)
             self._on_ray = True

@@ -22,14 +22,14 @@ from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
 from fleet.interrupt import in_haste, whole
-from fleet.passing import remove
+from fleet.passing import passing_folder, remove
 from fleet.running.checkpoint import VERSION, Checkpoints
 from fleet.running.executor import Effort
 from fleet.running.run import Outcome
 from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario, load
 
-SCHEMA = "fleet-unfinished/2"
+SCHEMA = "fleet-unfinished/3"
 ENDING = ".unfinished"
 
 
@@ -45,6 +45,7 @@ class Asked:
         placements: arms that are a script's own.
         output: the result folder.
         frames: folder for every frame, None for none.
+        until, most: how long replications are added, and how many there are at most.
     """
 
     scenario: str
@@ -54,6 +55,8 @@ class Asked:
     placements: tuple[str, ...]
     output: str
     frames: str | None
+    until: tuple[str, ...] = ()
+    most: int | None = None
 
     def load(self, given: Scenario | str | Path | None = None) -> Scenario:
         """Return the scenario as it was.
@@ -153,6 +156,20 @@ class Unfinished:
                 f" {self.path} or fleet.run(resume={str(self.path)!r}), or remove it"
             )
 
+    @staticmethod
+    @contextlib.contextmanager
+    def passing() -> Iterator[Unfinished]:
+        """Give a folder for what is finished that goes with the block: nothing is gone on from."""
+        with passing_folder() as folder:
+            asked = Asked("", (), "", (), (), output=str(folder / "run"), frames=None)
+            unfinished = Unfinished(asked, float("inf"))
+            unfinished.path.mkdir()
+            yield unfinished
+
+    def is_finished(self, trial: Trial) -> bool:
+        """Return whether the outcome of a trial, or of one of its name, is there."""
+        return self._done(trial).exists()
+
     def checkpoints(self, trial: Trial) -> Checkpoints:
         """Return the checkpoints of a trial."""
         return Checkpoints(self.path / "now" / trial.name, self.every_s)
@@ -248,7 +265,7 @@ def asked_in(folder: Path) -> Asked:
             raise ValueError(f"its schema is not {SCHEMA}")
         if (version := said.pop("version")) != VERSION:
             raise ValueError(f"it is of fleet {version}, this is {VERSION}")
-        said |= {name: tuple(said[name]) for name in ("overrides", "arms", "placements")}
+        said |= {name: tuple(said[name]) for name in ("overrides", "arms", "placements", "until")}
         return Asked(**said)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path / 'run.json'}: cannot be read: {error}; run it anew") from None

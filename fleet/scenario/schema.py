@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -284,6 +284,10 @@ class Claim(Model):
     ratio: Annotated[float, Field(ge=1e-6, le=1e6)]
 
 
+AUTO: Final = "auto"
+"""What a warm-up is that is to be found (`fleet.study.pilot`)."""
+
+
 class ScenarioModel(Model):
     """A whole scenario."""
 
@@ -292,7 +296,7 @@ class ScenarioModel(Model):
     replications: Annotated[int, Field(ge=1, le=1000)] = 1
     start: Start
     duration: SpanNs
-    warm_up: SpanOrNone = 0
+    warm_up: Literal["auto"] | SpanOrNone = 0
     timezone: Target | None = None
     place: Place | None = None
     light: Literal["sun", "day", "dusk", "night"] = "sun"
@@ -315,6 +319,11 @@ class ScenarioModel(Model):
     events: list[Event] = []
     slo: list[str] = []
     claim: Claim | None = None
+
+    @property
+    def warm_up_ns(self) -> int:
+        """Return until when nothing is counted; 0 while that is to be found."""
+        return 0 if self.warm_up == AUTO else self.warm_up
 
     def moments_ns(self, event: Event) -> list[int]:
         """Return when an event with `at` happens, up to the end of the run; ns."""

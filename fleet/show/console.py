@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from fleet import doors
+
+WIDE = 10_000
+"""Columns where nobody looks: what is piped is cut at its reader's, if at all."""
 
 
 class _Console(Console):
@@ -23,5 +27,11 @@ class _Console(Console):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that is plain when it is not a terminal; NO_COLOR is honoured."""
-    return _Console(stderr=stderr, highlight=False)
+    """Return a console that is plain and wide when it is not a terminal.
+
+    NO_COLOR and COLUMNS are honoured.
+    """
+    found = _Console(stderr=stderr, highlight=False)
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = WIDE
+    return found

@@ -43,7 +43,8 @@ def latency_cdf(record: Record) -> tuple[Figure, Table]:
         shares = np.array(list(_shares_within(record, arm, upper)))
         share = shares.mean(axis=0)
         if len(shares) > 1:
-            half = t95(len(shares) - 1) * shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
+            t = t95(len(shares) - 1, looked=record.looked)
+            half = t * shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
             axes.fill_between(
                 ms, share - half, share + half, step="post", color=COLOURS[i % 9], alpha=0.25,
                 linewidth=0,

@@ -22,9 +22,56 @@ def load_remarks(record: Record) -> Iterator[str]:
                 yield f"{arm}{worst}: {_told(name, load, record.summary['simulated_s'])}"
         for name, box in numbers["edge_boxes"].items():
             yield f"{arm}: {box_line(name, box)}."
-        yield from _uncaptured(record, arm)
         yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
+    yield from doubts(record)
+
+
+def doubts(record: Record) -> Iterator[str]:
+    """Yield why some of the numbers may not be what they look like."""
+    yield from _warm_up(record.summary)
+    for arm in record.arms:
+        yield from _uncaptured(record, arm)
         yield from _unsteady(record, arm)
+        yield from _too_short(record, arm)
+
+
+def _warm_up(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that a warm-up that was looked for did not end within half of the run."""
+    found = summary.get("warm_up")
+    if found and found["past_half"]:
+        yield (
+            f"the warm-up that was looked for ({found['by']}) did not end within half of the run"
+            f" by {found['metric']} of {found['arm']}; half is cut, and a longer 'duration' is"
+            " needed."
+        )
+
+
+def _too_short(record: Record, arm: str) -> Iterator[str]:
+    """Yield that runs hold too few of the times for which a queue remembers."""
+    short = record.summary.get("too_short", {}).get(arm)
+    if short is not None:
+        many = record.summary["replications"]
+        of = f"for {many} replications it takes" if many > 1 else "it takes"
+        yield (
+            f"{arm}: the 99th percentile of latency is not to be trusted, nor its interval:"
+            f" '{short['resource']}' is asked for {short['offered']:.0%} and remembers its queue"
+            f" for {short['relaxation_s']:.2g} s, so that {of} runs of {short['needed_s']:.3g} s,"
+            f" not {record.summary['measured_s']:g}; in shorter ones it is too low in the mean, and"
+            " only longer ones help."
+        )
+
+
+def busiest(record: Record, arm: str) -> tuple[str, Mapping[str, Any]] | None:
+    """Return which link or pool of an arm was asked for most, by name; None if there is none."""
+    names = dict.fromkeys(name for run in record.numbers[arm] for name in run["load"])
+    loads = {
+        name: _worst([run["load"][name] for run in record.numbers[arm] if name in run["load"]])
+        for name in names
+    }
+    if not loads:
+        return None
+    name = max(loads, key=lambda name: (loads[name]["grows"], loads[name]["busiest_offered"]))
+    return (name if loads[name]["count"] == 1 else loads[name]["busiest"]), loads[name]
 
 
 def _worst(loads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -21,19 +21,25 @@ EMPTY = "–"
 """What stands where an arm has no such number."""
 
 
-def sections(arms: Arms) -> Iterator[tuple[str, list[Row]]]:
-    """Yield (title, rows) of the comparison; rows of which no arm has anything are among them."""
+def sections(arms: Arms, *, looked: bool = False) -> Iterator[tuple[str, list[Row]]]:
+    """Yield (title, rows) of the comparison; rows of which no arm has anything are among them.
+
+    Args:
+        arms: their numbers.
+        looked: the number of replications was chosen by looking (`fleet.results.interval`).
+    """
     for section in Section:
         chosen = (metric for metric in metrics() if metric.section is section)
-        rows = [row for metric in chosen for row in _of_metric(arms, metric)]
+        rows = [row for metric in chosen for row in _of_metric(arms, metric, looked)]
         if section is Section.EYES:
-            rows += _recall_of_each(arms, "by_light") + _recall_of_each(arms, "by_group")
+            rows += _recall_of_each(arms, "by_light")
+            rows += _recall_of_each(arms, "by_group")
         elif section is Section.BUSIEST:
-            rows += _busiest(arms)
+            rows += _busiest(arms, looked)
         yield section.value, rows
 
 
-def _of_metric(arms: Arms, metric: Metric) -> list[Row]:
+def _of_metric(arms: Arms, metric: Metric, looked: bool) -> list[Row]:
     """Return the row of a metric, or that of each class of links; none if it is not to be shown."""
     shown_if, names = metric.shown_if, [""]
     if shown_if and not any(value(run, shown_if) for run in _every(arms)):
@@ -42,9 +48,10 @@ def _of_metric(arms: Arms, metric: Metric) -> list[Row]:
         links = (name for run in _every(arms) for name in names_in(run)[Scope.LINK])
         names = list(dict.fromkeys(links))
     path = metric.path(Scope.ARM if metric.whole else Scope.LINK)
-    rows = [_row(arms, metric, path.replace("{}", name), name) for name in names]
+    rows = [_row(arms, metric, path.replace("{}", name), name, looked) for name in names]
     if metric.apart_from:
-        rows = [row for row in rows if row[2] != _row(arms, metric, metric.apart_from)[2]]
+        apart = _row(arms, metric, metric.apart_from, looked=looked)[2]
+        rows = [row for row in rows if row[2] != apart]
     return rows
 
 
@@ -52,26 +59,32 @@ def _every(arms: Arms) -> Iterator[Numbers]:
     return (run for runs in arms.values() for run in runs)
 
 
-def _row(arms: Arms, metric: Metric, path: str, name: str = "") -> Row:
+def _row(arms: Arms, metric: Metric, path: str, name: str = "", looked: bool = False) -> Row:
     """Return what stands at a path in the numbers of each arm, as the metric is shown."""
     label = metric.label.replace("{}", name)
     return (
         label,
         metric.of or metric.unit.name,
-        [_cell(runs, metric, path) for runs in arms.values()],
+        [_cell(runs, metric, path, looked) for runs in arms.values()],
     )
 
 
-def _cell(runs: Runs, metric: Metric, path: str) -> str:
+def _cell(runs: Runs, metric: Metric, path: str, looked: bool) -> str:
     """Return a mean as it is shown, with its interval if that is wide enough to be seen."""
-    estimated = estimate(runs, metric, path)
+    estimated = estimate(runs, metric, path, looked=looked)
     if estimated.mean is None:
         return EMPTY
-    if estimated.ci95 is None or estimated.over == FRAMES or estimated.ci95[0] == estimated.ci95[1]:
-        return metric.show(estimated.mean)
-    shown = _to_two_digits(estimated.mean, estimated.ci95, percent=metric.unit == SHARE)
+    ci95 = None if estimated.over == FRAMES else estimated.ci95
+    return mean_and_interval(metric, estimated.mean, ci95)
+
+
+def mean_and_interval(metric: Metric, mean: float, ci95: Sequence[float] | None) -> str:
+    """Return a mean as it is shown, with its interval if that is wide enough to be seen."""
+    if ci95 is None or ci95[0] == ci95[1]:
+        return metric.show(mean)
+    shown = _to_two_digits(mean, ci95, percent=metric.unit == SHARE)
     _, sign, half = shown.partition("±")
-    return metric.show(estimated.mean) if sign and not set(half) & set("123456789") else shown
+    return metric.show(mean) if sign and not set(half) & set("123456789") else shown
 
 
 def _recall_of_each(arms: Arms, part: str) -> list[Row]:
@@ -105,7 +118,7 @@ def _to_two_digits(x: float, interval: Sequence[float], *, percent: bool) -> str
 _BUSY = Metric("utilisation", SHARE, "Busy time over the time that there was", of="busy")
 
 
-def _busiest(arms: Arms, most: int = 5) -> list[Row]:
+def _busiest(arms: Arms, looked: bool, most: int = 5) -> list[Row]:
     """Return the utilisation of the resources that are busiest in any arm."""
     highest: dict[str, float] = {}
     for runs in arms.values():
@@ -113,4 +126,4 @@ def _busiest(arms: Arms, most: int = 5) -> list[Row]:
             used = estimate(runs, _BUSY, f"utilisation.{name}").mean or 0.0
             highest[name] = max(highest.get(name, 0.0), used)
     chosen = sorted(highest, key=lambda name: -highest[name])[:most]
-    return [(name, *_row(arms, _BUSY, f"utilisation.{name}")[1:]) for name in chosen]
+    return [(name, *_row(arms, _BUSY, f"utilisation.{name}", looked=looked)[1:]) for name in chosen]

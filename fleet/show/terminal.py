@@ -1,4 +1,4 @@
-"""The answer on one screen: a table with a column for each arm."""
+"""The answer in full: a table with a column for each arm, and what to know of its numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from fleet import doors
+from fleet.results.interval import ERROR_A_LOOK
 from fleet.results.means import FRAMES
 from fleet.results.metric import SHARE, Numbers, number
 from fleet.results.metrics import unit_of
 from fleet.results.record import Record
 from fleet.show.differences import differences
+from fleet.show.digest import title
 from fleet.show.remarks import load_remarks
 from fleet.show.rows import EMPTY, Row, sections
 from fleet.sketch import RESOLUTION, STEPS
@@ -30,7 +32,7 @@ def comparison_tables(record: Record, out: Console) -> list[Table]:
     An arm stands whole in one of them. Where even one arm is too wide, its cells are folded.
     """
     arms = list(record.arms)
-    said = list(sections(record.numbers))
+    said = list(sections(record.numbers, looked=record.looked))
     wide = out.options.update(width=10_000)  # else a table measures as wide as there is room
     for many in range(1, len(arms) + 1):
         size = -(-len(arms) // many)
@@ -38,7 +40,7 @@ def comparison_tables(record: Record, out: Console) -> list[Table]:
         tables = [_table(record, said, columns) for columns in chosen]
         if all(out.measure(table, options=wide).maximum <= out.width for table in tables):
             break
-    tables[0].title = _title(record.summary)
+    tables[0].title = title(record.summary)
     return tables
 
 
@@ -66,20 +68,6 @@ def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Seque
         for label, cells, unit in known:
             table.add_row(f"  {label}", *cells, unit)
     return table
-
-
-def _title(summary: Mapping[str, Any]) -> str:
-    many = summary["replications"]
-    return (
-        f"{summary['scenario']['name']}: {summary['sensors']:,} sensors,"
-        f" {summary['simulated_s']:g} s simulated,{_warm_up(summary)} seed {summary['seed']}"
-        + (f", mean of {many} replications ± 95 % interval" if many > 1 else "")
-    )
-
-
-def _warm_up(summary: Mapping[str, Any]) -> str:
-    spent_s = summary["warm_up_s"]
-    return f" the last {summary['measured_s']:g} s measured," if spent_s else ""
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], replications: int = 1) -> Iterator[Text]:
@@ -140,6 +128,11 @@ def remarks(record: Record) -> Iterator[str]:
 
 def _means(record: Record) -> Iterator[str]:
     """Yield what the numbers of several replications are, and when arms differ."""
+    if record.looked:
+        yield (
+            "Replications were added until intervals were narrow enough: each interval is that of"
+            f" {1 - ERROR_A_LOOK:.2%}, so that with all looks 95 % of them hold."
+        )
     yield (
         f"Numbers are means over {record.summary['replications']} replications with their 95 %"
         " intervals (Student's t), percentiles by replication; of those without one, summary.json"

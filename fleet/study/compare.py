@@ -20,30 +20,47 @@ from typing import Any
 
 from fleet.eyes.task_tables import SITES
 from fleet.results import scenes
-from fleet.results.interval import chance, holm, interval95, t95, told95
+from fleet.results.interval import (
+    ERROR,
+    ERROR_A_LOOK,
+    chance,
+    holm,
+    interval95,
+    ratio95,
+    t95,
+    told95,
+)
 from fleet.results.means import Runs, step_ms
 from fleet.results.metric import Numbers, Over, Scope
 from fleet.results.metrics import Named, named, names_in
 
 
-def compare(replications: Mapping[str, Sequence[Numbers]], baseline: str) -> dict[str, Any]:
+def compare(
+    replications: Mapping[str, Sequence[Numbers]], baseline: str, *, looked: bool = False
+) -> dict[str, Any]:
     """Return every arm against the baseline: the `comparison` part of `summary.json`.
 
     Args:
         replications: by arm, the summaries of its replications in order.
         baseline: the arm to compare with.
+        looked: the number of replications was chosen by looking (`fleet.results.interval`).
 
     Returns:
         baseline and, by arm and metric that is compared, difference (arm - baseline), ratio (arm /
-        baseline; None if the baseline is 0), ci95 of the difference, None for the reason in
-        `why_no_ci95`; p, the chance of so large a difference between equal arms, p_holm, that
-        corrected over the arms, and whether it differs; these are None where there is no interval.
-        How well tasks are done is compared site by site, and what networks see scene by scene, also
-        with one replication; the latter only if they see the same sensors in both arms. A number
-        that a run does not have is not compared. Groups are not compared one by one.
+        baseline; None if the baseline is 0), ratio_ci95, None if there is none or the baseline may
+        be 0, ci95 of the difference, None for the reason in `why_no_ci95`; p, the chance of so
+        large a difference between equal arms, p_holm, that corrected over the arms, and whether it
+        differs; these are None where there is no interval. How well tasks are done is compared site by
+        site, and what networks see scene by scene, also with one replication; the latter only if
+        they see the same sensors in both arms. A number that a run does not have is not compared.
+        Groups are not compared one by one.
     """
     arms = {
-        arm: {name: row for name, row in _rows(runs, replications[baseline]) if row is not None}
+        arm: {
+            name: row
+            for name, row in _rows(runs, replications[baseline], looked)
+            if row is not None
+        }
         for arm, runs in replications.items()
         if arm != baseline
     }
@@ -57,17 +74,17 @@ def _correct(rows: Sequence[dict[str, Any]]) -> None:
     tested = [row for row in rows if row["p"] is not None]
     for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
         low, high = row["ci95"]
-        row |= {"p_holm": p, "differs": p <= 0.05 and not low <= 0.0 <= high}
+        row |= {"p_holm": p, "differs": p <= ERROR and not low <= 0.0 <= high}
 
 
 _SCOPES = (Scope.ARM, Scope.LINK, Scope.POOL)
 
 
-def _rows(runs: Runs, base: Runs) -> Iterator[tuple[str, dict[str, Any] | None]]:
+def _rows(runs: Runs, base: Runs, looked: bool) -> Iterator[tuple[str, dict[str, Any] | None]]:
     alike = _alike(runs, base)
     for one in named(names_in(runs[0]), lambda metric: metric.compared, _SCOPES):
         if one.metric.compared is Over.REPLICATIONS:
-            yield one.text, _row(runs, base, one)
+            yield one.text, _row(runs, base, one, looked)
         elif one.metric.compared is Over.SITES:
             yield one.text, _by_site(runs, base, one.text.rsplit(".", 1)[1])
         elif alike:  # else they are of other sensors
@@ -98,7 +115,7 @@ def _by_scene(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
     if interval and interval[0] == interval[1]:
         interval, why = None, "the same in every scene"
     p = None if interval is None else _p(row["difference"], interval, degrees)
-    return {**row, "ci95": interval, "why_no_ci95": why, "p": p}
+    return {**row, "ratio_ci95": None, "ci95": interval, "why_no_ci95": why, "p": p}
 
 
 def _over_runs(runs: Runs, path_of: str) -> tuple[float, scenes.Without]:
@@ -144,32 +161,50 @@ def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
     return _compared([a for a, _ in sites], [b for _, b in sites], "site") if sites else None
 
 
-def _row(runs: Runs, base: Runs, one: Named) -> dict[str, Any] | None:
+def _row(runs: Runs, base: Runs, one: Named, looked: bool = False) -> dict[str, Any] | None:
     pairs = [(one.value(a), one.value(b)) for a, b in zip(runs, base, strict=True)]
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < len(pairs):
         return None
     step = step_ms([x for pair in known for x in pair]) if one.metric.stepped else 0.0
-    return _compared([a for a, _ in known], [b for _, b in known], "replication", step)
+    arm, other = ([pair[k] for pair in known] for k in (0, 1))
+    return _compared(arm, other, "replication", step, looked)
 
 
 def _compared(
-    arm: Sequence[float], base: Sequence[float], of: str, step: float = 0.0
+    arm: Sequence[float], base: Sequence[float], of: str, step: float = 0.0, looked: bool = False
 ) -> dict[str, Any]:
     """Return what pairs of values tell: of replications, or of sites; `step`: to which both are."""
     differences = [a - b for a, b in zip(arm, base, strict=True)]
     mean_arm, mean_base = math.fsum(arm) / len(arm), math.fsum(base) / len(base)
     difference = math.fsum(differences) / len(differences)
-    (ci95, why), plain = told95(differences, of, step), interval95(differences)
+    (ci95, why), plain = told95(differences, of, step, looked=looked), interval95(differences)
+    scale = ERROR / ERROR_A_LOOK if looked else 1.0
     return {
         "difference": difference,
         "ratio": mean_arm / mean_base if mean_base else None,
+        "ratio_ci95": None if ci95 is None else _ratio(arm, base, step, looked),
         "ci95": ci95,
         "why_no_ci95": why,
-        "p": None if ci95 is None or plain is None else _p(difference, plain, len(differences) - 1),
+        "p": (
+            None
+            if ci95 is None or plain is None
+            else min(1.0, scale * _p(difference, plain, len(differences) - 1))
+        ),
         "p_holm": None,
         "differs": None,
     }
+
+
+def _ratio(
+    arm: Sequence[float], base: Sequence[float], step: float, looked: bool
+) -> list[float] | None:
+    """Return the interval of a ratio, no narrower than what is known of it."""
+    ends, mean = ratio95(arm, base, looked=looked), math.fsum(base) / len(base)
+    if ends is None:
+        return None
+    ratio, least = math.fsum(arm) / math.fsum(base), step / abs(mean)
+    return [min(ends[0], ratio - least), max(ends[1], ratio + least)]
 
 
 def _p(difference: float, interval: Sequence[float], degrees: int) -> float:

@@ -1,37 +1,17 @@
-"""A crew: processes on this machine that carry tasks of a study out, without Ray."""
+"""A crew: the team that carries the runs of a study out."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-from collections import deque
-from collections.abc import Iterator, Sequence
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from typing import NamedTuple
-
-from fleet.child import held
-from fleet.interrupt import LOOK_S, check
+from fleet.plan.memo import Memo
 from fleet.scenario.load import Scenario
-from fleet.study.task import Answer, Task
+from fleet.study.task import Answer, Shared, Task, carry_out
+from fleet.study.team import Team
 
 
-class _Worker(NamedTuple):
-    """A process, our end of the way to it, and what ends it."""
+class Crew(Team[Shared, Task, Answer]):
+    """Processes that run trials of a study, as long as a `with` block lasts.
 
-    process: subprocess.Popen[bytes]
-    way: Connection
-    until_then: contextlib.ExitStack
-
-
-class Crew:
-    """Processes that carry tasks out, as long as a `with` block lasts.
-
-    They start when there is something to do. One that dies is replaced, and its task is answered
-    with how it died.
+    The task of one that dies is answered with how it died.
 
     Args:
         scenario: the study's.
@@ -39,75 +19,8 @@ class Crew:
     """
 
     def __init__(self, scenario: Scenario, size: int) -> None:
-        self._scenario, self._size = scenario, size
-        self._idle: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, Task]] = {}
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
-            _end(worker)
-
-    def carry_out(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Answer]]:
-        """Yield what comes of tasks as they are done; they are begun in order.
-
-        Raises:
-            Interrupted: the command was interrupted.
-        """
-        left = deque(tasks)
-        self._deal(left)
-        while self._busy:
-            check()
-            done = [self._answer(way) for way in wait([*self._busy], LOOK_S)]  # type: ignore[arg-type]
-            self._deal(left)  # before anybody makes something of the answers
-            yield from done
-
-    def _deal(self, left: deque[Task]) -> None:
-        """Give tasks to who has none."""
-        while left and len(self._busy) < self._size:
-            worker = self._idle.pop() if self._idle else self._start()
-            task = left.popleft()
-            self._busy[worker.way] = worker, task
-            with contextlib.suppress(OSError):  # it has died, which is seen where we wait for it
-                worker.way.send(task)
-
-    def _start(self) -> _Worker:
-        with contextlib.ExitStack() as until_then:
-            ours, theirs = Pipe()
-            until_then.enter_context(ours)
-            fd = theirs.fileno()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "fleet.study.worker", str(fd), str(os.getpid())],
-                pass_fds=[fd], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            theirs.close()
-            until_then.enter_context(held(process))
-            until_then.callback(process.kill)
-            with contextlib.suppress(OSError):
-                ours.send(self._scenario)
-            return _Worker(process, ours, until_then.pop_all())
-
-    def _answer(self, way: Connection) -> tuple[Task, Answer]:
-        worker, task = self._busy.pop(way)
-        try:
-            answer: Answer = way.recv()
-        except (EOFError, OSError):
-            _end(worker, kill=False)
-            return task, Answer(error=_death(worker.process.returncode), died=True)
-        self._idle.append(worker)
-        return task, answer
+        super().__init__(carry_out, Shared(scenario, Memo()), _died, size)
 
 
-def _end(worker: _Worker, *, kill: bool = True) -> None:
-    if not kill:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            worker.process.wait(timeout=1.0)
-    worker.until_then.close()
-
-
-def _death(code: int) -> str:
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return f"its process {how}; it is run again when the study is gone on with"
+def _died(how: str) -> Answer:
+    return Answer(error=f"{how}; it is run again when the study is gone on with", died=True)

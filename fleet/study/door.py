@@ -14,8 +14,10 @@ from fleet.running.options import Engine, ExecutorKind, Options
 from fleet.running.runner import Runner
 from fleet.running.unfinished import asked_in
 from fleet.scenario.load import Scenario
-from fleet.study.experiment import Progress, execute, nobody
+from fleet.study.experiment import execute, nobody
 from fleet.study.job import Overrides, prepare
+from fleet.study.trials import Progress
+from fleet.study.until import FIRST, ONCE, enough
 
 NEVER = "never"
 
@@ -23,7 +25,7 @@ NEVER = "never"
 def runner(
     *,
     engine: str = Engine.columns,
-    executor: str = ExecutorKind.ray,
+    executor: str = ExecutorKind.auto,
     shards: int | None = None,
     sensors_per_actor: int | None = None,
     window: str | None = None,
@@ -35,7 +37,7 @@ def runner(
 
     Args:
         engine: 'columns' or 'reference'.
-        executor: 'ray' or 'local'.
+        executor: 'ray', 'local', or 'auto' for one of them by how much there is to do.
         shards: see `Options`, as the next one.
         sensors_per_actor: the number of shards, said by size.
         window: length of a window, such as '2 s'; None: chosen.
@@ -85,6 +87,7 @@ def run(
     resume: str | Path | None = None,
     progress: Progress | None = None,
     force: bool = False,
+    until: Sequence[str] = (),
 ) -> Record:
     """Run all arms and replications of a scenario, or go on with a run that was cut short.
 
@@ -94,33 +97,33 @@ def run(
         arms: arms to run.
         placements: further arms.
         seed: replaces the scenario's seed.
-        replications: replaces the scenario's number of replications.
+        replications: replaces the scenario's number of replications; with `until` there are as many
+            at most.
         overrides: replaces other values of the scenario.
         output: see `execute`, as the next one.
         frames: folder for every frame.
         resume: folder of an unfinished run, or the result folder that it stands beside.
         progress: see `execute`, as the next one.
         force: replace results of another scenario that are there.
+        until: how narrow intervals are to be, such as 'latency_ms.p99 ± 5 %'; replications are
+            added until they are (`fleet.study.until`).
 
     Raises:
         InputError: something that is asked for cannot be used.
         RunError: a run broke a promise.
     """
     if resume is not None:
-        if any(x is not None for x in (arms, seed, replications, overrides, output, frames)):
-            raise InputError(
-                "--resume goes on with what was asked before: leave out --arm, --set, --seed,"
-                " --replications, --output and --frames"
-            )
+        _check_alone(until, arms, seed, replications, overrides, output, frames)
         asked = asked_in(Path(resume))
         asked.check_placements(placements or ())
         scenario, arms = asked.load(scenario), asked.arms
         output, frames = asked.output, asked.frames
+        until, replications = asked.until, asked.most
     elif scenario is None:
         raise InputError("name a scenario file, or an unfinished run with --resume DIR")
     job = prepare(
-        scenario, arms=arms, placements=placements, seed=seed, replications=replications,
-        overrides=overrides,
+        scenario, arms=arms, placements=placements, seed=seed,
+        replications=FIRST if until else replications, overrides=overrides,
     )  # fmt: skip
     return execute(
         job,
@@ -130,4 +133,14 @@ def run(
         progress=progress or nobody,
         anew=resume is None,
         force=force,
+        enough=enough(job.scenario, until, replications) if until else ONCE,
     )
+
+
+def _check_alone(until: Sequence[str], *others: object) -> None:
+    """Refuse to go on with something else than what was asked before."""
+    if until or any(other is not None for other in others):
+        raise InputError(
+            "--resume goes on with what was asked before: leave out --arm, --set, --seed,"
+            " --replications, --until, --output and --frames"
+        )

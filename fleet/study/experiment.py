@@ -7,7 +7,8 @@ import functools
 import hashlib
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from fleet.model import capture
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE
 from fleet.results import store
 from fleet.results.means import intervals, means
-from fleet.results.metrics import summarise
 from fleet.results.record import SCHEMA, Record
+from fleet.results.relaxation import too_short
+from fleet.running.choice import settled
 from fleet.running.options import Engine, Options
 from fleet.running.run import Outcome, peak_rss_mb
 from fleet.running.runner import Runner
@@ -27,14 +29,16 @@ from fleet.study.compare import compare
 from fleet.study.expected import boxes, load_facts
 from fleet.study.facts import remarks
 from fleet.study.job import Job
+from fleet.study.pilot import with_warm_up
 from fleet.study.slo import judge
+from fleet.study.trials import Progress, carry_out
+from fleet.study.until import ONCE, Done, Enough, carry_out_until
 
 _KWH_PER_GB = 8e9 * 1e-12 / 3.6e6  # of 1 pJ/bit
 SKIPPED = 0.01
 """Share of a group's frames from which on it is told that its DSP skips them."""
 MAX_FRAMES = 20_000_000
 """So many frames of an arm are kept at most; they are held in memory until they are written."""
-Progress = Callable[[str, float], None]
 
 
 def nobody(arm: str, share: float) -> None:
@@ -50,6 +54,7 @@ def execute(
     progress: Progress = nobody,
     anew: bool = True,
     force: bool = False,
+    enough: Enough = ONCE,
 ) -> Record:
     """Run all trials of a job, and write what they gave.
 
@@ -62,35 +67,34 @@ def execute(
         progress: is called with the name of an arm and the share of it that is done.
         anew: run all of it; else go on with what an unfinished run has left beside the folder.
         force: replace results of another scenario that are there.
+        enough: how long replications are added.
 
     Raises:
         InputError: something in the options cannot be used, or may not be written where it should.
         RunError: a run broke a promise.
     """
     began = time.perf_counter()
+    keep = runner.options.keep or frames is not None
+    options = settled(replace(runner.options, keep=keep), [trial.plan for trial in job.trials])
+    way = functools.partial(carry_out, runner=runner, options=options, progress=progress)
+    job = with_warm_up(job, functools.partial(way, unfinished=None))
     if output is None and runner.results is not None:
-        output = runner.results / job.id
+        output = runner.results / f"{job.id}{enough.suffix}"
     output, frames = (None if path is None else path.resolve() for path in (output, frames))
     _check(job, output, frames, None if force or not anew else job.scenario.model.name)
-    outcomes: dict[str, list[Outcome]] = {}
-    with _unfinished(job, runner, output, frames, anew) as unfinished:
-        for trial in job.trials:
-            told = functools.partial(_tell, progress, job, trial.arm, trial.replication)
-            outcome = runner.outcome(trial, told, unfinished, keep=frames is not None)
-            outcomes.setdefault(trial.arm, []).append(outcome)
-        numbers = {arm: [summarise(o) for o in runs] for arm, runs in outcomes.items()}
+    with _unfinished(job, runner, output, frames, anew, enough) as unfinished:
+        done = carry_out_until(job, functools.partial(way, unfinished=unfinished), enough)
         wall_s = job.prepared_s + time.perf_counter() - began
-        summary = _summary(job, runner.options, outcomes, numbers, wall_s)
-        record = Record(job.scenario, summary, numbers, outcomes, job.sources, folder=output)
+        host, outcomes = _host(options, done, wall_s), done.outcomes
+        summary = _summary(done, host)
+        record = Record(
+            done.job.scenario, summary, done.numbers, outcomes, job.sources, folder=output
+        )
         if output is not None:
             store.write(output, record)
         if frames is not None:
             store.write_frames(frames, outcomes)
     return record
-
-
-def _tell(progress: Progress, job: Job, arm: str, replication: int, share: float) -> None:
-    progress(arm, (replication + share) / job.scenario.model.replications)
 
 
 def _check(job: Job, output: Path | None, frames: Path | None, scenario: str | None) -> None:
@@ -113,7 +117,12 @@ def _check(job: Job, output: Path | None, frames: Path | None, scenario: str | N
 
 @contextlib.contextmanager
 def _unfinished(
-    job: Job, runner: Runner, output: Path | None, frames: Path | None, anew: bool
+    job: Job,
+    runner: Runner,
+    output: Path | None,
+    frames: Path | None,
+    anew: bool,
+    enough: Enough,
 ) -> Iterator[Unfinished | None]:
     """Give the folder in which is kept what is done until all is; None if there is none.
 
@@ -134,19 +143,16 @@ def _unfinished(
         placements=tuple(arm for arm in arms if arm not in own),
         output=str(output),
         frames=None if frames is None else str(frames),
+        until=tuple(one.text for one in enough.asked),
+        most=enough.most if enough.asked else None,
     )
     every_s = runner.every_s if frames is None else float("inf")
     with Unfinished(asked, every_s).there(anew=anew) as unfinished:
         yield unfinished
 
 
-def _summary(
-    job: Job,
-    options: Options,
-    outcomes: Mapping[str, Sequence[Outcome]],
-    numbers: Mapping[str, Sequence[Mapping[str, Any]]],
-    wall_s: float,
-) -> dict[str, Any]:
+def _summary(done: Done, host: Mapping[str, Any]) -> dict[str, Any]:
+    job, outcomes, numbers, looked = done.job, done.outcomes, done.numbers, done.until is not None
     scenario, first = job.scenario, next(iter(outcomes.values()))[0]
     named = [arm for arm in (scenario.model.baseline or "", "cloud", *numbers) if arm in numbers]
     return {
@@ -155,12 +161,14 @@ def _summary(
         "scenario": {"name": scenario.model.name, "digest": scenario.digest},
         "seed": scenario.model.seed,
         "replications": scenario.model.replications,
+        "warm_up": job.warm_up,
+        "until": done.until,
         "fingerprint": fingerprint(numbers),
         "sensors": first.plan.size,
         "simulated_s": scenario.model.duration / 1e9,
-        "warm_up_s": scenario.model.warm_up / 1e9,
+        "warm_up_s": scenario.model.warm_up_ns / 1e9,
         "measured_s": first.plan.measured_ns / 1e9,
-        "host": _host(options, outcomes, wall_s),
+        "host": host,
         "network_energy": {
             "boundary": scenario.model.network_energy,
             "fixed_kwh_per_gb": first.plan.money.fixed_pj_per_bit * _KWH_PER_GB,
@@ -178,16 +186,20 @@ def _summary(
         "arms": {
             arm: {**_over(runs), **_about(outcomes[arm][0], runs)} for arm, runs in numbers.items()
         },
-        "intervals": {arm: intervals(runs) for arm, runs in numbers.items()},
-        "comparison": compare(numbers, named[0]),
+        "intervals": {arm: intervals(runs, looked=looked) for arm, runs in numbers.items()},
+        "comparison": compare(numbers, named[0], looked=looked),
+        "too_short": {
+            arm: short
+            for arm, runs in numbers.items()
+            if (short := too_short(runs, first.plan.measured_ns / 1e9)) is not None
+        },
         "slo": judge(list(job.objectives), numbers),
     }
 
 
-def _host(
-    options: Options, outcomes: Mapping[str, Sequence[Outcome]], wall_s: float
-) -> dict[str, Any]:
+def _host(options: Options, done: Done, wall_s: float) -> dict[str, Any]:
     """Return what ran it, how, and how fast."""
+    outcomes, many = done.outcomes, done.processes
     first = next(iter(outcomes.values()))[0]
     captured = sum(
         int(o.tally.sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum())
@@ -199,11 +211,12 @@ def _host(
     return {
         "engine": options.engine,
         "executor": options.runs_on,
+        "processes": many,
         "shards": first.shards,
         "window_s": first.window_ns / 1e9,
         "wall_s": wall_s,
         "engine_s": engine_s,
-        "frames_per_s": captured / max(engine_s, 1e-9),
+        "frames_per_s": captured * many / max(engine_s, 1e-9),
         "peak_rss_mb": peak_rss_mb(),
         "peak_transfer_mb": max(e.peak_transfer_bytes for e in efforts) / 1e6,
         "restarts": sum(e.restarts for e in efforts),

@@ -6,20 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from fleet.model import capture
 from fleet.model.events import EVENT_NAMES
 from fleet.plan import expected
 from fleet.plan.light import light_spans
 from fleet.plan.people import mean_in_view
 from fleet.plan.plan import Plan
+from fleet.running.choice import live_core_s
 from fleet.running.run import default_window_ns
 from fleet.study.expected import load_facts
 
 LOAD = "expected_load"
-LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
-"""Time of a core for a frame at which a network looks live, rendering and codec included."""
 
 
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
@@ -51,7 +48,11 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
             for arm, p in plans.items()
         },
         **(
-            {"live_core_hours": {arm: live_core_hours(p[0]) for arm, p in plans.items()}}
+            {
+                "live_core_hours": {
+                    arm: round(live_core_s(p[0]) / 3600, 3) for arm, p in plans.items()
+                }
+            }
             if first.eyes.looks_live
             else {}
         ),
@@ -80,14 +81,3 @@ def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:
 def eyes_named(plan: Plan) -> str:
     """Return whose sight stands for the models of an arm."""
     return " and ".join(dict.fromkeys(eye.title for eye in plan.eyes.networks)) or "nobody"
-
-
-def live_core_hours(plan: Plan) -> float:
-    """Return about how long the networks of an arm look, on a core of a usual machine."""
-    per_s = capture.frames_per_ns(plan.sensors.clocks) * 1e9
-    costs = [
-        *(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes.networks),
-        0.0,
-    ]  # the last: of none
-    of_sensor = np.array(costs)[plan.sensors.setups.sight[plan.sensors.setup_of]]
-    return round(float((per_s * of_sensor).sum()) * plan.end_ns / 1e9 / 3600, 3)

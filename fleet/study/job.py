@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fleet.errors import InputError
 from fleet.interrupt import check
@@ -37,6 +39,8 @@ class Job:
         objectives: what the scenario demands.
         sources: by arm the text in which its placement is written, if that is a Python function.
         prepared_s: wall time that making it ready took.
+        placements: arms that are a script's own.
+        warm_up: how that was found, if it was looked for (`fleet.study.pilot`).
     """
 
     id: str
@@ -45,6 +49,8 @@ class Job:
     objectives: tuple[Objective, ...]
     sources: Mapping[str, str | None]
     prepared_s: float
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    warm_up: Mapping[str, Any] | None = None
 
     @property
     def plans(self) -> dict[str, list[Plan]]:
@@ -89,7 +95,34 @@ def prepare(
     trials = tuple(_trials(scenario, arms, dict(placements or {})))
     sources = {arm: source_of(rule) for arm, rule in (placements or {}).items()}
     prepared_s = time.perf_counter() - began
-    return Job(_id(scenario, trials), scenario, trials, demanded, sources, prepared_s)
+    return Job(
+        _id(scenario, trials), scenario, trials, demanded, sources, prepared_s,
+        dict(placements or {}),
+    )  # fmt: skip
+
+
+def grown(job: Job, replications: int) -> Job:
+    """Return a job with more replications, of which those that it has are the first.
+
+    Args:
+        job: the job.
+        replications: how many of each arm.
+    """
+    scenario = job.scenario.changed(f"replications={replications}")
+    catalog = catalogue(scenario)
+    there = {(trial.arm, trial.replication): trial for trial in job.trials}
+    trials = []
+    for arm, k in itertools.product(job.plans, range(replications)):
+        check()
+        trials.append(
+            there.get((arm, k))
+            or Trial(
+                compile_plan(
+                    scenario, catalog, arm, replication=k, placement=job.placements.get(arm)
+                )
+            )
+        )
+    return replace(job, scenario=scenario, trials=tuple(trials))
 
 
 def changes(overrides: Overrides) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
             keys, f"{text!r} is not an objective; write such as 'latency_ms.p99 < 200'"
         )
     metric, arm = match["metric"], match["arm"]
-    known = _demandable(_names(scenario))
+    known = demandable(scenario)
     if metric not in known:
         told = _demandable({scope: [scope.upper()] for scope in Scope})
         raise scenario.error(
@@ -104,6 +104,11 @@ def _names(scenario: Scenario) -> Names:
         Scope.POOL: [model.cloud.region, *model.regions, *model.edges],
         Scope.GROUP: list(model.sensors),
     }
+
+
+def demandable(scenario: Scenario) -> dict[str, Named]:
+    """Return by its name what can be demanded of the arms of a scenario."""
+    return _demandable(_names(scenario))
 
 
 def _demandable(names: Names) -> dict[str, Named]:

@@ -26,6 +26,7 @@ from fleet.plan.placing import check_arm
 from fleet.results.inputs import digests
 from fleet.running.checkpoint import VERSION
 from fleet.scenario.load import Scenario, load
+from fleet.scenario.schema import AUTO
 from fleet.study.design import Design, design
 from fleet.study.journal import LOCK, Run
 from fleet.study.vary import Vary
@@ -122,6 +123,11 @@ def study(
     """
     loaded = scenario if isinstance(scenario, Scenario) else load(scenario)
     loaded = loaded.changed(*overrides) if overrides else loaded
+    if loaded.model.warm_up == AUTO:
+        raise InputError(
+            "warm_up: auto is found by 'fleet run', for one scenario; give the points of a study a"
+            " time, such as --set 'warm_up=10 s'"
+        )
     if replications is not None:
         loaded.changed(f"replications={replications}")  # refuses what is none
     known = list(loaded.model.arms)

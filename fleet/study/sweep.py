@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
 from fleet.plan import expected
+from fleet.running.choice import cpus
 from fleet.scenario.load import Scenario
 from fleet.study import tidy
 from fleet.study.crew import Crew
@@ -146,14 +146,10 @@ def _carried_out(of: Study, folder: Path, workers: int | None, told: Told | None
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: must be at least 1")
     journal = Journal(folder / JOURNAL)
-    _run(of, journal, workers or _cpus(), told or (lambda _: None))
+    _run(of, journal, workers or cpus(), told or (lambda _: None))
     table = tidy.tidy(of, journal.rows)
     tidy.write(table, folder)
     return table
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

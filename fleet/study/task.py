@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import NamedTuple
 
@@ -15,6 +14,19 @@ from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import simulate
 from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario
+from fleet.study.team import Tell
+
+
+class Shared(NamedTuple):
+    """What the tasks of a study share in a process.
+
+    Attributes:
+        scenario: the study's.
+        memo: parts of the plans of tasks before.
+    """
+
+    scenario: Scenario
+    memo: Memo
 
 
 class Task(NamedTuple):
@@ -51,23 +63,21 @@ class Answer(NamedTuple):
     died: bool = False
 
 
-def carry_out(scenario: Scenario, task: Task, memo: Memo, parent: int) -> Answer:
+def carry_out(shared: Shared, task: Task, tell: Tell) -> Answer:
     """Do a task; what goes wrong in it is part of the answer.
 
     Args:
-        scenario: the study's.
+        shared: what it shares with the tasks before and after.
         task: what to do.
-        memo: parts of the plans of tasks before.
-        parent: the process for which it is done; this one ends when that is gone.
+        tell: is called with the share that is done.
     """
     began_s = time.perf_counter()
     try:
-        point = scenario.changed(*task.overrides)
-        plan = compile_plan(
-            point, catalogue(point), task.arm, replication=task.replication, memo=memo
-        )
+        point = shared.scenario.changed(*task.overrides)
+        rows = catalogue(point)
+        plan = compile_plan(point, rows, task.arm, replication=task.replication, memo=shared.memo)
         options = Options(executor=ExecutorKind.local)
-        numbers = summarise(simulate(plan, options, lambda _: _end_without(parent)))
+        numbers = summarise(simulate(plan, options, tell))
     except FleetError as error:
         return Answer(error=str(error))
     except Exception as error:
@@ -77,8 +87,3 @@ def carry_out(scenario: Scenario, task: Task, memo: Memo, parent: int) -> Answer
     return Answer(
         expected.frames(plan), Trial(plan).identity, time.perf_counter() - began_s, values
     )
-
-
-def _end_without(parent: int) -> None:
-    if os.getppid() != parent:
-        os._exit(1)

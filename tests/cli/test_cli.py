@@ -141,7 +141,7 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing_else(
         path.write_bytes(b"drawn")
 
     monkeypatch.setattr(Figure, "savefig", savefig)
-    where = ["--executor", "local", "-o", str(tmp_path / "run")]
+    where = ["--executor", "local", "--full", "-o", str(tmp_path / "run")]
     assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     told = capsys.readouterr()
     assert "fleet: no figure 'power', all numbers are there: OSError: [Errno 28] No" in told.err
@@ -257,9 +257,8 @@ def test_json_is_the_summary(
 
 
 def test_table_names_its_units(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert (
-        fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(tmp_path / "x")) == 0
-    )
+    where = ["--executor", "local", "--full", "-o", str(tmp_path / "x")]
+    assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     shown = capsys.readouterr()
     for words in ("Mbit/s", "ms", "W", "mJ", "frames", "p99.9", "skipped: sensor down", "Results"):
         assert words in shown.out + shown.err
@@ -322,7 +321,7 @@ def test_a_crash_from_the_start_is_not_taken_for_absence(
         events = ["--set", f"events=[{event}]"]
         assert fleet("check", "scenarios/smoke.yaml", *events) == 0
         assert (remark in " ".join(capsys.readouterr().out.split())) == told, event
-    where = ["--executor", "local", "-o", str(tmp_path / "x")]
+    where = ["--executor", "local", "--full", "-o", str(tmp_path / "x")]
     events = ["--set", "events=[{at: 0 s, crash: door}]"]
     assert fleet("run", "scenarios/smoke.yaml", *events, *where) == 0
     assert remark in " ".join(capsys.readouterr().out.split())

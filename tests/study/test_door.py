@@ -212,7 +212,7 @@ def test_a_runner_opens_ray_once_and_leaves_what_it_has_opened(
     monkeypatch.setattr(ray, "init", lambda **more: started.append(more) or init(**more))
     job = prepare(worlds.load(worlds.scenario(duration="300 ms")))
     local = execute(job, Runner(LOCAL)).summary["fingerprint"]
-    with Runner(Options(shards=1)) as runner:
+    with Runner(Options(executor=ExecutorKind.ray, shards=1)) as runner:
         assert not ray_cluster.connected()
         for _ in range(2):
             assert execute(job, runner).summary["fingerprint"] == local

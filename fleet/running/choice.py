@@ -1,0 +1,91 @@
+"""How much work a run is, and so where it runs if nobody says: in this process, in several, in Ray.
+
+A run of seconds is done before Ray has started, and processes of our own start in a second or two.
+None of it changes a result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fleet.model import capture
+from fleet.plan import expected
+from fleet.plan.plan import Plan
+from fleet.running.options import Engine, ExecutorKind, Options
+
+CITY = 1_000
+"""Sensors from which on a run is spread over shards in Ray."""
+LONG_S = 60.0
+"""Time of a core from which on one run is."""
+WORTH_S = 4.0
+"""Time of a core from which on several runs are worth processes of their own, which take a second
+or two to start."""
+LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
+"""Time of a core for a frame at which a network looks live, rendering and codec included."""
+_FRAME_S = {Engine.columns: 4e-7, Engine.reference: 6e-5}
+"""Time of a core for any frame, as `docs/SCALING.md` has it."""
+_PROCESS_BYTES, _SENSOR_BYTES = 350e6, 50e3
+"""Memory of a process that runs something, and of a sensor in it; from above."""
+_CLUSTER = "RAY_ADDRESS"
+"""The variable by which Ray is told of a cluster."""
+
+
+def live_core_s(plan: Plan) -> float:
+    """Return about how long the networks of an arm look, on a core of a usual machine; s."""
+    per_s = capture.frames_per_ns(plan.sensors.clocks) * 1e9
+    costs = [
+        *(LIVE_FRAME_S.get(eye.name, 0.0) for eye in plan.eyes.networks),
+        0.0,
+    ]  # the last: of none
+    of_sensor = np.array(costs)[plan.sensors.setups.sight[plan.sensors.setup_of]]
+    return float((per_s * of_sensor).sum()) * plan.end_ns / 1e9
+
+
+def core_s(plan: Plan, engine: Engine) -> float:
+    """Return about how long a plan takes on a core of a usual machine; s."""
+    live_s = live_core_s(plan) if plan.eyes.looks_live else 0.0
+    return expected.frames(plan) * _FRAME_S[engine] + live_s
+
+
+def settled(options: Options, plans: Sequence[Plan]) -> Options:
+    """Return options that say where some plans run, if these do not.
+
+    That is Ray for a city, for a run of more than a minute of one core, and where a cluster or
+    several shards are named; else here.
+    """
+    if options.executor is not ExecutorKind.auto:
+        return options
+    named = (
+        options.ray_address or os.environ.get(_CLUSTER) or options.sensors_per_actor
+        or (options.shards or 1) > 1
+    )  # fmt: skip
+    large = any(plan.size >= CITY or core_s(plan, options.engine) > LONG_S for plan in plans)
+    return replace(options, executor=ExecutorKind.ray if named or large else ExecutorKind.local)
+
+
+def processes(options: Options, plans: Sequence[Plan]) -> int:
+    """Return in how many processes some plans run at a time, each of them in one.
+
+    One under Ray, which spreads each of them, where frames are kept, and where it is not worth it.
+    No more than there are CPUs, and than half of the memory holds.
+
+    Args:
+        options: settled ones.
+        plans: what is to run.
+    """
+    if options.runs_on is ExecutorKind.ray or options.keep or len(plans) < 2:
+        return 1
+    if sum(core_s(plan, options.engine) for plan in plans) < WORTH_S:
+        return 1
+    each = _PROCESS_BYTES + _SENSOR_BYTES * max(plan.size for plan in plans)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+    return max(1, min(cpus(), len(plans), int(memory / each)))
+
+
+def cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

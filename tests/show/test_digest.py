@@ -1,0 +1,133 @@
+"""The answer in some ten lines: it says what the numbers say, and no more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import worlds
+
+import fleet
+from fleet.results.interval import interval95, ratio95
+from fleet.results.record import Record
+from fleet.show import digest as told
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[int, Record]:
+    """Return runs of one and of four replications, with objectives."""
+    data = worlds.scenario(duration="2 s", slo=["latency_ms.p99 < 10 s", "cloud: bytes < 1 kB"])
+    return {n: fleet.run(worlds.load(data), executor="local", replications=n) for n in (1, 4)}
+
+
+def line(record: Record, start: str) -> str:
+    (found,) = (each for each in fleet.digest(record).splitlines() if each.startswith(start))
+    return found
+
+
+def test_objectives_come_first_the_missed_ones_with_who_missed_them(
+    records: Mapping[int, Record],
+) -> None:
+    for record in records.values():
+        lines = fleet.digest(record).splitlines()
+        assert len(lines) <= 13
+        worst = max(run["bytes"]["image"] + run["bytes"]["protocol"] + run["bytes"]["metadata"]
+                    + run["bytes"]["roi"] for run in record.numbers["cloud"])  # fmt: skip
+        assert lines[1] == f"✗ bytes < 1 kB: missed by cloud ({worst:,.0f} B)"
+        assert lines[2] == "✓ latency_ms.p99 < 10 s: kept by every arm"
+
+
+def test_a_difference_has_the_interval_of_its_ratio_and_one_run_has_none(
+    records: Mapping[int, Record],
+) -> None:
+    one, four = (line(records[n], "- on_sensor sends") for n in (1, 4))
+    assert "in one run, without intervals" in fleet.digest(records[1])
+    row = records[4].summary["comparison"]["arms"]["on_sensor"]["bytes"]
+    low, high = (100 * (1 - end) for end in reversed(row["ratio_ci95"]))
+    shown = four.partition("(")[2].partition(" %")[0].split("–")
+    assert [float(x) for x in shown] == pytest.approx([low, high], rel=1e-2)
+    assert "(" not in one
+    assert one.endswith("% fewer bytes")
+
+
+def row(**of: Any) -> dict[str, Any]:
+    plain = dict.fromkeys(("ratio", "ci95", "ratio_ci95", "differs"))
+    return {**plain, "difference": 1.0, **of}
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (row(ratio=0.03, ratio_ci95=[0.028, 0.032]), "a sends 97 % fewer bytes (96.8–97.2 %)"),
+        (row(ratio=1.2, ratio_ci95=[1.1, 1.3]), "a sends 20 % more bytes (10–30 %)"),
+        (row(ratio=3.4, ratio_ci95=[3.2, 3.6]), "a sends 3.4 times as many bytes (3.2–3.6)"),
+        (row(ratio=0.5), "a sends 50 % fewer bytes"),
+    ],
+)
+def test_differences_are_plain_words(found: dict[str, Any], said: str) -> None:
+    assert told._difference(told._PHRASES[0], {"a": found}) == said
+
+
+def test_shares_differ_in_points_and_the_largest_comes_first() -> None:
+    (phrase,) = (p for p in told._PHRASES if p.metric == "delivered.never")
+    rows = {"a": row(difference=0.02, ci95=[0.01, 0.03]), "b": row(difference=-0.3)}
+    assert told._difference(phrase, rows) == (
+        "b skips or loses 30 % points fewer of its frames, a 2 % points more (1–3 %)"
+    )
+
+
+def test_what_is_not_shown_to_differ_is_not_said_to(records: Mapping[int, Record]) -> None:
+    record = records[4]
+    rows = record.summary["comparison"]["arms"]["on_sensor"]
+    kept = dict(rows["bytes"])
+    rows["bytes"] |= {"differs": False}
+    try:
+        text = fleet.digest(record)
+        assert "sends" not in text
+        assert "no difference shown: bytes" in text
+    finally:
+        rows["bytes"] = kept
+
+
+def test_a_queue_that_grows_binds() -> None:
+    data = worlds.scenario(duration="3 s")
+    data["links"]["wan"]["rate"] = "200 kbit/s"
+    record = fleet.run(worlds.load(data), arms=["cloud"], executor="local")
+    bound = line(record, "What binds: ")
+    assert bound.startswith("What binds: in cloud 'wan', asked for ")
+    assert "so its queue grows (" in bound
+    assert " Mbit/s for 80% use)" in bound
+    assert "Against" not in fleet.digest(record)  # there is nothing to compare with
+
+
+def test_the_digest_of_a_folder_is_that_of_the_run(tmp_path: Path) -> None:
+    data = worlds.scenario(duration="1 s")
+    record = fleet.run(worlds.load(data), executor="local", output=tmp_path / "out")
+    text = fleet.digest(record)
+    assert fleet.digest(Record.load(tmp_path / "out")) == text
+    command = [sys.executable, "-m", "fleet", "show", str(tmp_path / "out")]
+    env = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[:-1] == text.splitlines()  # full width, as it is piped
+    assert max(map(len, done.stdout.splitlines())) > 100
+
+
+def test_a_ratio_of_one_is_within_its_interval_exactly_if_no_difference_is_in_its_own() -> None:
+    base = [4.0, 5.0, 6.0, 5.5]
+    for shift in (-1.5, -0.9, -0.8, -0.1, 0.0, 0.5, 0.8, 1.2):
+        arm = [b + shift + d for b, d in zip(base, (0.4, -0.5, 0.6, -0.3), strict=True)]
+        differences = interval95([a - b for a, b in zip(arm, base, strict=True)])
+        ratio = ratio95(arm, base)
+        assert differences is not None
+        assert ratio is not None
+        assert (differences[0] <= 0 <= differences[1]) == (ratio[0] <= 1 <= ratio[1])
+    assert ratio95([1.0, 2.0], [1.0, -1.0]) is None
+    assert ratio95([1.0], [2.0]) is None
