@@ -50,10 +50,10 @@ def compare(
         baseline; None if the baseline is 0), ratio_ci95, None if there is none or the baseline may
         be 0, ci95 of the difference, None for the reason in `why_no_ci95`; p, the chance of so
         large a difference between equal arms, p_holm, that corrected over the arms, and whether it
-        differs; these are None where there is no interval. How well tasks are done is compared site by
-        site, and what networks see scene by scene, also with one replication; the latter only if
-        they see the same sensors in both arms. A number that a run does not have is not compared.
-        Groups are not compared one by one.
+        differs; these are None where there is no interval. How well tasks are done is compared
+        site by site, and what networks see scene by scene, also with one replication; the latter
+        only if they see the same sensors in both arms. A number that a run does not have is not
+        compared. Groups are not compared one by one.
     """
     arms = {
         arm: {
