@@ -119,6 +119,30 @@ def sweep(
     ).table  # fmt: skip
 
 
+def report(
+    results: Record | str | Path | Sequence[Record | str | Path], path: str | Path | None = None
+) -> Path:
+    """Write results as one HTML file that can be sent: it asks no network for anything.
+
+    It is the same to the byte when it is made again.
+
+    Args:
+        results: a record, a folder of results, or several of these.
+        path: the file; None: `report.html` in the folder of the results.
+
+    Returns:
+        the path of the file.
+
+    Raises:
+        InputError: a folder cannot be read, or the file cannot be written.
+    """
+    from fleet.reports.write import write  # with what it imports it takes a while
+
+    if isinstance(results, Record | str | Path):
+        return write([results], path)
+    return write(list(results), path)
+
+
 def _draw(record: Record) -> None:
     from fleet.show.folder import draw
 

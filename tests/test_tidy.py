@@ -20,12 +20,13 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("clock", "errors"), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"),
+    ("above", "clock", "errors"), ("arrays",), ("interrupt",), ("child", "passing"),
+    ("doors", "paths"),
     ("units",),
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
-    ("bench",), ("show",),
+    ("bench",), ("show",), ("reports",),
     ("simulation", "api"),
     ("cli",),
     ("__init__", "__main__"),

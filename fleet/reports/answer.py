@@ -1,0 +1,101 @@
+"""The first section: the verdict, the objectives, and what to know before trusting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fleet.reports.markup import Markup, join, tag
+from fleet.reports.section import Section
+from fleet.reports.tables import table
+from fleet.results.metric import SHARE
+from fleet.results.metrics import known, unit_of
+from fleet.results.record import Record
+from fleet.show.rows import EMPTY
+from fleet.show.terminal import remarks
+
+_SHOWN = 4
+"""Remarks that are there at once; the others unfold."""
+
+
+def answer(record: Record) -> Section:
+    """Return the verdict, the objectives and the remarks of a record."""
+    rows = record.summary["slo"]
+    kept = all(row["kept"] for row in rows)
+    told = [tag("p", verdict(rows), class_="verdict kept" if kept else "verdict missed")]
+    told.append(_glance(record))
+    if rows:
+        told.append(_objectives(rows, record.summary["replications"]))
+    said = [tag("li", line) for line in remarks(record)]
+    told += [tag("h3", "To know before trusting it"), tag("ul", said[:_SHOWN])]
+    if said[_SHOWN:]:
+        many = tag("summary", f"{len(said) - _SHOWN} more remarks")
+        told.append(tag("details", many, tag("ul", said[_SHOWN:])))
+    return Section("answer", "The answer", join(told))
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in a sentence whether objectives were kept."""
+    if not rows:
+        return "No objectives were stated (slo: in the scenario), so none is kept or missed."
+    missed = [row for row in rows if not row["kept"]]
+    if not missed:
+        return f"✓ Every objective is kept: {len(rows)} of {len(rows)}."
+    arms = ", ".join(dict.fromkeys(row["arm"] for row in missed))
+    return f"✗ {len(missed)} of {len(rows)} objectives are missed, by {arms}."
+
+
+def _glance(record: Record) -> Markup:
+    """Return the numbers by which people choose, each arm against the baseline."""
+    base = record.summary["comparison"]["baseline"]
+    link = list(record.arms[base]["bandwidth_mbit_s"])[-1]
+    wanted = {
+        "power of the fleet": "power_w.total",
+        f"mean traffic on {link}": f"bandwidth_mbit_s.{link}.mean",
+        "99 % of results within": "latency_ms.p99",
+        "due, no result": "delivered.never",
+        "objects found, of those in view": "accuracy.recall",
+    }
+    rows = []
+    for name, arm in record.arms.items():
+        cells = []
+        for path in wanted.values():
+            one = known(path)
+            found = one.value(arm)
+            shown = EMPTY if found is None else one.metric.unit.show(found)
+            cells.append(shown + _against(record, name, path))
+        rows.append((f"{name} (baseline)" if name == base else name, *cells))
+    head = ["arm", *wanted]
+    return table("At a glance, against the baseline", head, rows, kind="stack")
+
+
+def _against(record: Record, arm: str, path: str) -> str:
+    """Return how an arm's number differs from the baseline's, and whether that is shown."""
+    row = record.summary["comparison"]["arms"].get(arm, {}).get(path)
+    if row is None or not row.get("ratio") or known(path).metric.unit == SHARE:
+        return ""
+    sure = "" if row["differs"] is not False else ", no difference shown"
+    return f" ({100 * (row['ratio'] - 1):+.3g} %{sure})"
+
+
+def _objectives(rows: Sequence[Mapping[str, Any]], replications: int) -> Markup:
+    worst = f", worst of {replications}" if replications > 1 else ""
+    return table(
+        f"Objectives{worst}",
+        ["objective", "arm", "measured", "kept"],
+        [
+            (row["objective"].removeprefix(f"{row['arm']}: "), row["arm"], _measured(row),
+             tag("span", "✓ kept" if row["kept"] else "✗ missed",
+                 class_="kept" if row["kept"] else "missed"))
+            for row in rows
+        ],
+        words=(1, 3), kind="stack",
+    )  # fmt: skip
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    if row["measured"] is None:
+        return f"not measured: {row['why']}"
+    unit = unit_of(row["metric"])
+    most = f", below {unit.show(row['at_most'])} with 95 %" if row["at_most"] is not None else ""
+    return unit.show(row["measured"]) + most
