@@ -11,6 +11,7 @@ from fleet.reports.tables import table
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
+from fleet.show.digest import KEPT, MISSED, digest_lines
 from fleet.show.rows import EMPTY
 from fleet.show.terminal import remarks
 
@@ -23,9 +24,9 @@ def answer(record: Record) -> Section:
     rows = record.summary["slo"]
     kept = all(row["kept"] for row in rows)
     told = [tag("p", verdict(rows), class_="verdict kept" if kept else "verdict missed")]
-    told.append(_glance(record))
+    told += [_digest(record), _glance(record)]
     if rows:
-        told.append(_objectives(rows, record.summary["replications"]))
+        told.append(_objectives(record, rows))
     said = [tag("li", line) for line in remarks(record)]
     told += [tag("h3", "To know before trusting it"), tag("ul", said[:_SHOWN])]
     if said[_SHOWN:]:
@@ -40,9 +41,20 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
         return "No objectives were stated (slo: in the scenario), so none is kept or missed."
     missed = [row for row in rows if not row["kept"]]
     if not missed:
-        return f"✓ Every objective is kept: {len(rows)} of {len(rows)}."
+        return f"{KEPT} Every objective is kept: {len(rows)} of {len(rows)}."
     arms = ", ".join(dict.fromkeys(row["arm"] for row in missed))
-    return f"✗ {len(missed)} of {len(rows)} objectives are missed, by {arms}."
+    return f"{MISSED} {len(missed)} of {len(rows)} objectives are missed, by {arms}."
+
+
+def _digest(record: Record) -> Markup:
+    """Return the digest of the command line, but its first line and its last, which is of files."""
+    items: list[Markup] = []
+    for line in list(digest_lines(record))[1:-1]:
+        look = {KEPT: "kept", MISSED: "missed"}.get(line[:1])
+        items.append(
+            tag("li", line.removeprefix("- "), class_="below" if line[:2] == "- " else look)
+        )
+    return tag("ul", items, class_="digest")
 
 
 def _glance(record: Record) -> Markup:
@@ -78,19 +90,18 @@ def _against(record: Record, arm: str, path: str) -> str:
     return f" ({100 * (row['ratio'] - 1):+.3g} %{sure})"
 
 
-def _objectives(rows: Sequence[Mapping[str, Any]], replications: int) -> Markup:
-    worst = f", worst of {replications}" if replications > 1 else ""
-    return table(
-        f"Objectives{worst}",
-        ["objective", "arm", "measured", "kept"],
-        [
-            (row["objective"].removeprefix(f"{row['arm']}: "), row["arm"], _measured(row),
-             tag("span", "✓ kept" if row["kept"] else "✗ missed",
-                 class_="kept" if row["kept"] else "missed"))
-            for row in rows
-        ],
-        words=(1, 3), kind="stack",
-    )  # fmt: skip
+def _objectives(record: Record, rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return what was measured for each objective in each arm, and whether it is kept."""
+    many = record.summary["replications"]
+    found: dict[str, dict[str, Markup]] = {}
+    for row in rows:
+        demand = row["objective"].removeprefix(f"{row['arm']}: ")
+        mark, look = (KEPT, "kept") if row["kept"] else (MISSED, "missed")
+        cell = tag("span", f"{mark} {_measured(row)}", class_=look)
+        found.setdefault(demand, {})[row["arm"]] = cell
+    cells = [(demand, *(of.get(arm, EMPTY) for arm in record.arms)) for demand, of in found.items()]
+    title = f"Objectives: {KEPT} kept, {MISSED} missed{f'; worst of {many}' if many > 1 else ''}"
+    return table(title, ["objective", *record.arms], cells, kind="stack")
 
 
 def _measured(row: Mapping[str, Any]) -> str:

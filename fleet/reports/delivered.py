@@ -10,9 +10,9 @@ from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
 from fleet.results.load import BUSY
-from fleet.results.metric import SHARE, number
+from fleet.results.metric import SHARE, Numbers, number
 from fleet.results.record import Record
-from fleet.show.remarks import load_remarks
+from fleet.show.remarks import busiest, load_remarks
 
 _NEAR = 1e-3
 """Share at the right end of the chart of what was not delivered, at least."""
@@ -73,33 +73,40 @@ def _said(rows: list[Bar]) -> str:
 
 
 def _loads(record: Record) -> Markup:
-    names = list(dict.fromkeys(name for arm in record.arms.values() for name in arm["load"]))
     rows, cells = [], []
-    for i, (arm, numbers) in enumerate(record.arms.items()):
-        busiest = max(
-            numbers["load"].items(), key=lambda kv: kv[1]["busiest_offered"], default=None
-        )
-        if busiest is not None:
-            share = busiest[1]["busiest_offered"]
-            which = busiest[1]["busiest"]
-            which = which if which.startswith(busiest[0]) else busiest[0]
-            rows.append(Bar(f"{arm}: {which}", [share], f"{share:.1%}", [i]))
+    for i, arm in enumerate(record.arms):
+        if (found := busiest(record, arm)) is not None:
+            name, load = found
+            asked = load["busiest_offered"]
+            rows.append(Bar(f"{arm}: {name}", [asked], f"{asked:.1%}", [i]))
+    names = dict.fromkeys(
+        n for runs in record.numbers.values() for run in runs for n in run["load"]
+    )
     for name in names:
-        for arm, numbers in record.arms.items():
-            if (load := numbers["load"].get(name)) is not None:
-                cells.append(
-                    (f"{name}, {arm}", number(load["count"]), f"{load['offered']:.1%}",
-                     load["busiest"], f"{load['busiest_offered']:.1%}",
-                     f"{load['busiest_busy']:.1%}", "grows" if load["grows"] else "no")
-                )  # fmt: skip
+        for arm, runs in record.numbers.items():
+            loads = [run["load"][name] for run in runs if name in run["load"]]
+            if loads:
+                most = max(loads, key=lambda load: (load["growing"], load["busiest_offered"]))
+                cells.append((f"{name}, {arm}", *_cells(most)))
     text = (
         "The resource to which most came, over what it could do; above"
         f" {BUSY:.0%} queues are long, above 100 % they grow without end."
     )
     high = max(1.0, *(row.parts[0] for row in rows)) if rows else 1.0
     numbers = table(
-        "Load of links, servers and decoders",
-        ["resource, arm", "number", "mean asked", "busiest", "asked of it", "busy", "queue"],
+        f"Load of links, servers and decoders{_worst(record)}",
+        ["resource, arm", "number", "mean asked", "busiest", "asked of it", "busy", "queue grows"],
         cells, words=(3, 6),
     )  # fmt: skip
     return figure(text, bars(rows, f"{text} {_said(rows)}", high), numbers=numbers)
+
+
+def _worst(record: Record) -> str:
+    many = record.summary["replications"]
+    return f", each in the worst of {many} replications" if many > 1 else ""
+
+
+def _cells(load: Numbers) -> tuple[str, ...]:
+    shares = (f"{load[name]:.1%}" for name in ("busiest_offered", "busiest_busy"))
+    grows = "yes" if load["grows"] else "no"
+    return (number(load["count"]), f"{load['offered']:.1%}", load["busiest"], *shares, grows)

@@ -110,7 +110,8 @@ def _figure(
         q = np.quantile(values, _QUANTILES).tolist()
         every += q
         jain = f"{jain_index(values):.4f}"
-        rows.append(Spread(f"{arm}, Jain {jain}", number(q[3]), i, q[0], q[1], q[3], q[5], q[6]))
+        name = f"{arm}, Jain {jain}" if unit == "%" else arm
+        rows.append(Spread(name, number(q[3]), i, q[0], q[1], q[3], q[5], q[6]))
         cells.append((arm, *(number(x) for x in q), jain, number(len(values))))
     if not rows:
         return tag("p", f"{title}: not known, as no sensor has any.")

@@ -7,7 +7,8 @@
     return one;
   };
   const shown = (x) => (x === null || x === undefined || Number.isNaN(x) ? "–"
-    : x.toLocaleString("en", { maximumSignificantDigits: Math.abs(x) >= 1000 ? 9 : 4 }));
+    : x.toLocaleString("en", Math.abs(x) >= 1000 ? { maximumFractionDigits: 0 }
+      : { maximumSignificantDigits: 4 }));
   const labelled = (text, control, kind) => {
     const label = make("label", text + " ");
     if (kind) label.className = kind;
@@ -31,7 +32,7 @@
       body.append(line);
     }
     one.append(begin, body);
-    const wide = make("div", undefined, { class: "wide", tabindex: 0, role: "region", "aria-label": caption });
+    const wide = make("div", undefined, { class: "wide", tabindex: 0, role: "group", "aria-label": caption });
     wide.append(one);
     return wide;
   };
@@ -144,7 +145,7 @@
     };
     const live = {
       load: ["traffic of the shared links of its cell", "Mbit/s", 0],
-      waiting: ["frames waiting there", "frames", 1],
+      waiting: ["frames waiting at the shared links of its cell", "frames", 1],
     };
     const cells = {};
     if (moments) for (const arm of arms) cells[arm] = moments.arms[arm].map((text, k) => unpack(text, moments.most[k]));
@@ -182,7 +183,9 @@
       const at = moments ? moments.first + Number(slider.value) * moments.each : 0;
       const down = new Set((moments && live[key] ? moments.down : [])
         .filter(([, from, until]) => from < at + moments.each && until > at).map(([unit]) => unit));
+      let unknown = false;
       values().forEach((x, k) => {
+        unknown = unknown || Number.isNaN(x);
         const share = (f(x) - f(low)) / (f(high) - f(low));
         const level = Number.isNaN(x) ? "n" : Math.max(0, Math.min(CLASSES - 1, Math.floor(share * CLASSES)));
         dots[k].setAttribute("class", `q${level}${k === picked ? " picked" : ""}${
@@ -194,7 +197,7 @@
       });
       const when = live[key] ? `, from ${shown(at)} s on for ${shown(moments.each)} s` : "";
       caption.textContent = `${many.toLocaleString("en")} sites by ${text}, ${armBox.value}${when}${
-        down.size ? "; dashed: a link of the cell is down" : ""}`;
+        down.size ? "; dashed: a link of the cell is down" : ""}${unknown ? "; hollow: not known" : ""}`;
       if (moments) {
         said.textContent = ` ${shown(at)} s`;
         slider.setAttribute("aria-valuetext", `${shown(at)} seconds`);
@@ -265,7 +268,10 @@
     const data = section.querySelector("script.data"), show = kinds[section.dataset.kind];
     if (data && show) show(section, JSON.parse(data.textContent));
   });
+  let closed = [];
   window.addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((one) => { one.open = true; });
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const one of closed) one.open = true;
   });
+  window.addEventListener("afterprint", () => { for (const one of closed) one.open = false; });
 })();

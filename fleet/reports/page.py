@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from fleet.reports.markup import Markup, join, raw, tag
+from fleet import doors
+from fleet.reports.markup import Markup, raw, tag
 from fleet.reports.section import Chapter, Section
 
 
@@ -36,7 +37,7 @@ def page(chapters: Sequence[Chapter]) -> str:
         tag("title", title),
         tag("style", raw(style)),
     )
-    first = address(0, chapters[0].sections[0])
+    first = address(chapters[0], chapters[0].sections[0])
     body = tag(
         "body",
         tag("a", "Skip to the answer", href=f"#{first}", class_="skip"),
@@ -46,39 +47,51 @@ def page(chapters: Sequence[Chapter]) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def address(k: int, section: Section) -> str:
+def address(chapter: Chapter, section: Section) -> str:
     """Return the address of a section of a chapter within the page."""
-    return f"r{k + 1}-{section.key}"
+    return f"{chapter.key}-{section.key}"
 
 
 def _chapter(k: int, chapter: Chapter) -> Markup:
     links = [
-        tag("li", tag("a", section.title, href=f"#{address(k, section)}"))
+        tag("li", tag("a", section.title, href=f"#{address(chapter, section)}"))
         for section in chapter.sections
     ]
     return tag(
         "article",
         tag("header", tag("h1" if k == 0 else "h2", chapter.title), tag("p", chapter.facts)),
-        tag("nav", tag("ul", links), aria_label=f"Sections of {chapter.title}"),
-        [_section(k, section) for section in chapter.sections],
+        tag("nav", tag("ul", links), aria_label=f"Sections of chapter {k + 1}, {chapter.title}"),
+        [
+            _section(address(chapter, section), section, "h3" if k else "h2")
+            for section in chapter.sections
+        ],
     )
 
 
-def _section(k: int, section: Section) -> Markup:
-    name = address(k, section)
-    data = _data(section.data) if section.data is not None else None
+def _section(name: str, section: Section, level: str) -> Markup:
+    data = None if section.data is None else _data(section.data)
+    title = tag(level, section.title)
     return tag(
-        "section", tag("h2" if k == 0 else "h3", section.title, id=f"{name}-title"), section.body,
-        data, id=name, aria_labelledby=f"{name}-title", data_kind=section.key,
+        "section", title, section.body, data, id=name,
+        data_kind=section.key,
     )  # fmt: skip
 
 
-def _data(data: Any) -> Markup:
+def _data(data: Mapping[str, Any]) -> Markup:
     """Return plain data as JSON that no reader of HTML takes for a tag."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_seen(data), separators=(",", ":"), allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return join(tag("script", raw(text), type="application/json", class_="data"))
+    return tag("script", raw(text), type="application/json", class_="data")
+
+
+def _seen(data: Any) -> Any:
+    """Return data in whose texts every character can be seen, as in the page's."""
+    if isinstance(data, str):
+        return doors.terminal(data)
+    if isinstance(data, Mapping):
+        return {doors.terminal(key): _seen(value) for key, value in data.items()}
+    return [_seen(one) for one in data] if isinstance(data, list) else data
 
 
 def _own(name: str) -> str:

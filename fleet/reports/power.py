@@ -35,8 +35,11 @@ _KWH_YEAR = 8.766
 """kWh that a mean watt is in a year of 8766 hours, as in `results/power`."""
 
 
-def power(record: Record) -> Section:
-    """Return power and CO2e by arm inside each boundary, and cost."""
+def power(record: Record, key: str) -> Section:
+    """Return power and CO2e by arm inside each boundary, and cost.
+
+    Choices of chapters with other keys are apart.
+    """
     own = record.summary["network_energy"]["boundary"]
     energies = list(next(iter(record.arms.values()))["power_by_boundary_w"])
     scopes = list(_COUNTED)[::-1]
@@ -48,9 +51,12 @@ def power(record: Record) -> Section:
     said = [_SAID.get(energy, energy) + _is_own(energy, own) for energy in energies]
     choice = join(
         _switch(
-            "Energy of networks", "energy", said, energies.index(own) if own in energies else 0
+            "Energy of networks",
+            f"{key}-energy",
+            said,
+            energies.index(own) if own in energies else 0,
         ),
-        _switch("What is counted", "scope", scopes, 0),
+        _switch("What is counted", f"{key}-scope", scopes, 0),
     )
     return Section(
         "power", "Power, cost and CO₂e",
@@ -63,17 +69,13 @@ def _is_own(energy: str, own: str) -> str:
     return " (this run's own)" if energy == own else ""
 
 
-def _switch(title: str, kind: str, choices: Sequence[str], chosen: int) -> Markup:
+def _switch(title: str, name: str, choices: Sequence[str], chosen: int) -> Markup:
     """Return a choice of one; the style shows the pane of what is chosen."""
-    boxes = [
-        tag(
-            "label",
-            tag("input", type="radio", name=f"boundary-{kind}", class_=f"{kind}-{k}",
-                checked=k == chosen),
-            " ", choice,
-        )
-        for k, choice in enumerate(choices)
-    ]  # fmt: skip
+    kind = name.rpartition("-")[2]
+    boxes = []
+    for k, choice in enumerate(choices):
+        box = tag("input", type="radio", name=name, class_=f"{kind}-{k}", checked=k == chosen)
+        boxes.append(tag("label", box, " ", choice))
     return tag("fieldset", tag("legend", title), boxes, class_="switch")
 
 

@@ -20,7 +20,7 @@ from fleet.reports.uses import uses
 from fleet.results.record import Record
 
 
-def chapter(record: Record) -> Chapter:
+def chapter(record: Record, key: str) -> Chapter:
     """Return what a page tells of a record."""
     bins = bins_of(record)
     courses = {arm: course(record, arm, bins) for arm in record.arms}
@@ -28,12 +28,12 @@ def chapter(record: Record) -> Chapter:
     map_ = city(record, fleet)
     credits_ = [CREDIT] if map_ is not None and CREDIT in map_.body else []
     sections = [
-        answer(record), delivered(record), latency(record), bandwidth(record), power(record),
+        answer(record), delivered(record), latency(record), bandwidth(record), power(record, key),
         timeline(record, bins, courses), *([map_] if map_ is not None else []),
         fairness(record, fleet), uses(record), comparison(record), assumptions(record),
         provenance(record, credits_),
     ]  # fmt: skip
-    return Chapter(record.summary["scenario"]["name"], _facts(record), sections)
+    return Chapter(key, record.summary["scenario"]["name"], _facts(record), sections)
 
 
 def _facts(record: Record) -> str:

@@ -14,7 +14,7 @@ class Section:
     """A part of a chapter.
 
     Attributes:
-        key: the end of its address in the page.
+        key: the end of its address in the page, and by which the script knows it.
         title: its heading.
         body: what stands below.
         data: what the page's script needs for it, as plain data; None: nothing.
@@ -31,11 +31,13 @@ class Chapter:
     """What a page tells of one folder.
 
     Attributes:
+        key: by which its sections are told from those of other chapters of the page.
         title: its heading.
         facts: a line below that.
         sections: its sections, the answer first.
     """
 
+    key: str
     title: str
     facts: str
     sections: Sequence[Section]

@@ -56,7 +56,7 @@ def table(
         tag("tbody", body, role=group), role="table" if stack else None,
     )  # fmt: skip
     return tag(
-        "div", whole, class_=f"wide {kind}".strip(), tabindex=0, role="region", aria_label=caption
+        "div", whole, class_=f"wide {kind}".strip(), tabindex=0, role="group", aria_label=caption
     )
 
 

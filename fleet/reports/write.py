@@ -33,7 +33,7 @@ def write(sources: Sequence[Source], path: str | Path | None = None) -> Path:
         raise InputError("a report is of at least one folder of results; name one")
     records = [one if isinstance(one, Record) else Record.load(one) for one in sources]
     place = _place(records, path)
-    text = page([chapter_of(record) for record in records])
+    text = page([chapter_of(record, f"r{k + 1}") for k, record in enumerate(records)])
     draft = place.with_name(f".{place.name}.draft")
     try:
         with passing(draft):
@@ -45,12 +45,12 @@ def write(sources: Sequence[Source], path: str | Path | None = None) -> Path:
     return place
 
 
-def chapter_of(record: Record) -> Chapter:
+def chapter_of(record: Record, key: str) -> Chapter:
     """Return the chapter of a record.
 
     A folder of another kind of results, as of a study, becomes a chapter here too.
     """
-    return chapter(kept(record))
+    return chapter(kept(record), key)
 
 
 def _place(records: Sequence[Record], path: str | Path | None) -> Path:
