@@ -8,6 +8,7 @@ from typing import Any
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import table
+from fleet.reports.words import against
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
@@ -22,8 +23,7 @@ _SHOWN = 4
 def answer(record: Record) -> Section:
     """Return the verdict, the objectives and the remarks of a record."""
     rows = record.summary["slo"]
-    kept = all(row["kept"] for row in rows)
-    told = [tag("p", verdict(rows), class_="verdict kept" if kept else "verdict missed")]
+    told = [tag("p", verdict(rows), class_=f"verdict {_look(rows)}".strip())]
     told += [_digest(record), _glance(record)]
     if rows:
         told.append(_objectives(record, rows))
@@ -33,6 +33,12 @@ def answer(record: Record) -> Section:
         many = tag("summary", f"{len(said) - _SHOWN} more remarks")
         told.append(tag("details", many, tag("ul", said[_SHOWN:])))
     return Section("answer", "The answer", join(told))
+
+
+def _look(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    return "kept" if all(row["kept"] for row in rows) else "missed"
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -47,9 +53,12 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _digest(record: Record) -> Markup:
-    """Return the digest of the command line, but its first line and its last, which is of files."""
+    """Return the digest of the command line, without its title, and the last line: it is of files.
+
+    Where no objectives are stated the verdict has said so.
+    """
     items: list[Markup] = []
-    for line in list(digest_lines(record))[1:-1]:
+    for line in list(digest_lines(record))[1 if record.summary["slo"] else 2 : -1]:
         look = {KEPT: "kept", MISSED: "missed"}.get(line[:1])
         items.append(
             tag("li", line.removeprefix("- "), class_="below" if line[:2] == "- " else look)
@@ -87,7 +96,7 @@ def _against(record: Record, arm: str, path: str) -> str:
     if row is None or not row.get("ratio") or known(path).metric.unit == SHARE:
         return ""
     sure = "" if row["differs"] is not False else ", no difference shown"
-    return f" ({100 * (row['ratio'] - 1):+.3g} %{sure})"
+    return f" ({against(row['ratio'])}{sure})"
 
 
 def _objectives(record: Record, rows: Sequence[Mapping[str, Any]]) -> Markup:

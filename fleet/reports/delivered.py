@@ -53,8 +53,11 @@ def _fates(record: Record) -> Markup:
         ["arm", "captured", "due", "results", "no result", *(c.replace("_", " ") for c in causes)],
         cells,
     )
+    first = (
+        "No frame due was skipped or lost, in any arm; what is missing was under way at the end."
+    )
     if not causes:
-        return join(tag("p", "Every frame due became a result, in every arm."), numbers)
+        return join(tag("p", first), numbers)
     text = f"Frames due that never became a result, by cause; the bar ends at {most:.2%} of them."
     chart = bars(rows, f"{text} {_said(rows)}", most)
     return figure(text, chart, legend([c.replace("_", " ") for c in causes]), numbers=numbers)

@@ -20,19 +20,24 @@
     for (const [value, text] of choices) one.append(make("option", text, { value }));
     return one;
   };
-  const table = (caption, head, rows) => {
-    const one = make("table"), top = make("tr"), body = make("tbody"), begin = make("thead");
+  // `stack` as in tables.py: a row's cells stand below each other on a phone, roles are stated.
+  const table = (caption, head, rows, stack) => {
+    const role = (name) => (stack ? { role: name } : {});
+    const one = make("table", undefined, role("table")), top = make("tr", undefined, role("row"));
+    const body = make("tbody", undefined, role("rowgroup")), begin = make("thead", undefined, role("rowgroup"));
     one.append(make("caption", caption));
-    head.forEach((name, k) => top.append(make("th", name, { scope: "col", class: k ? "number" : "words" })));
+    head.forEach((name, k) => top.append(
+      make("th", name, { scope: "col", class: k ? "number" : "words", ...role("columnheader") })));
     begin.append(top);
     for (const row of rows) {
-      const line = make("tr");
-      row.forEach((cell, k) => line.append(
-        k ? make("td", cell, { class: "number" }) : make("th", cell, { scope: "row", class: "words" })));
+      const line = make("tr", undefined, role("row"));
+      row.forEach((cell, k) => line.append(k
+        ? make("td", cell, { class: "number", ...role("cell"), ...(stack ? { "data-label": head[k] } : {}) })
+        : make("th", cell, { scope: "row", class: "words", ...role("rowheader") })));
       body.append(line);
     }
     one.append(begin, body);
-    const wide = make("div", undefined, { class: "wide", tabindex: 0, role: "group", "aria-label": caption });
+    const wide = make("div", undefined, { class: stack ? "wide stack" : "wide", tabindex: 0, role: "group", "aria-label": caption });
     wide.append(one);
     return wide;
   };
@@ -99,7 +104,7 @@
       said.textContent = ` ${shown(at)} s`;
       slider.setAttribute("aria-valuetext", `${shown(at)} seconds`);
       out.replaceChildren(table(`At ${shown(at)} s`, ["number", ...arms, "unit"], data.panels.map(
-        (panel) => [panel.title, ...arms.map((arm) => shown(panel.arms[arm][k])), panel.unit])));
+        (panel) => [panel.title, ...arms.map((arm) => shown(panel.arms[arm][k])), panel.unit]), true));
     };
     slider.addEventListener("input", show);
     const label = labelled("Moment:", slider);
@@ -216,7 +221,7 @@
       });
       const title = make("h3", data.sites[picked]);
       const found = [title, table(`Sensors at ${data.sites[picked]}`,
-        ["group (sensors), arm", "due", "results", "mean, ms", "longest, ms", "Mbit/s"], rows)];
+        ["group (sensors), arm", "due", "results", "mean, ms", "longest, ms", "Mbit/s"], rows, true)];
       if (moments && moments.unit[picked] >= 0) {
         found.splice(1, 0, make("p", `Its shared links: ${moments.units[moments.unit[picked]]}`));
       }

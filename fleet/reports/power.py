@@ -15,6 +15,7 @@ from fleet.reports.look import legend
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
+from fleet.reports.words import against
 from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
@@ -119,7 +120,7 @@ def _said(record: Record, arm: str, watts: Mapping[str, Mapping[str, float]]) ->
     shown = f"{mine / 1e3:,.2f} kW" if mine >= 2e3 else f"{number(mine)} W"
     if arm == base:
         return f"{shown}, baseline" if len(watts) > 1 else shown
-    return f"{shown} ({100 * (mine / of - 1):+.3g} %)" if of else shown
+    return f"{shown} ({against(mine / of)})" if of else shown
 
 
 def _carbon(record: Record, arm: str, watts: float) -> float:
