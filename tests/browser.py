@@ -1,21 +1,51 @@
 """Headless Chromium for tests: pages opened from files, over the browser's own pipe, no port.
 
 What a test asks is sent in the Chrome DevTools Protocol, a JSON object and a zero byte at a time.
+`python tests/browser.py` fetches axe-core, which looks for what people who do not see well, or use
+no mouse, would stumble over; it is kept in the cache, as networks of others are.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
-import subprocess
+import signal
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from fleet.lab.fetch import assets
+from fleet.lab.fetch.archive import Member
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+AXE = assets.Asset(
+    "axe-core", "rules of accessibility", "npm", "axe-core", "4.14.1", 708_405,
+    "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745", 10**7,
+    (
+        Member(
+            "package/axe.min.js", 653_780,
+            "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c", "axe.min.js",
+        ),
+        Member(
+            "package/LICENSE", 15_921,
+            "af175b9d96ee93c21a036152e1b905b0b95304d4ae8c2c921c7609100ba8df7e", "LICENSE",
+        ),
+    ),
+    "MPL-2.0; Deque Systems",
+)  # fmt: skip
+
+
+def missing() -> str:
+    """Return what is not here that tests in a browser need, and how to get it; empty: nothing."""
+    if program() is None:
+        return "there is no Chromium; apt-get install chromium"
+    if not assets.here(AXE):
+        return "axe-core is not here; python tests/browser.py"
+    return ""
 
 
 def program() -> str | None:
@@ -28,18 +58,26 @@ class Browser:
 
     def __init__(self) -> None:
         self.home = tempfile.mkdtemp(prefix="browser-")
-        (to_read, self.to), (self.back, to_write) = os.pipe(), os.pipe()
-        # The browser reads what it is asked from descriptor 3 and answers on 4.
-        self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", program() or "",
-             "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
-             "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+        asked, answered = os.pipe(), os.pipe()
+        # The browser reads what it is asked from descriptor 3 and answers on 4; ours go beyond.
+        theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (asked[0], answered[1])]
+        self.to, self.back = asked[1], answered[0]
+        self.process = os.posix_spawn(
+            program() or "",
+            ["chromium", "--headless=new", "--remote-debugging-pipe", "--no-sandbox",
+             "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
              f"--user-data-dir={self.home}", "about:blank"],
-            pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            os.environ,
+            file_actions=[
+                *((os.POSIX_SPAWN_OPEN, k, os.devnull, os.O_WRONLY, 0) for k in (1, 2)),
+                *((os.POSIX_SPAWN_DUP2, end, k) for k, end in enumerate(theirs, 3)),
+            ],
+            setpgroup=0,
         )  # fmt: skip
-        os.close(to_read)
-        os.close(to_write)
-        self.buffer, self.last, self.events = b"", 0, []
+        for end in (asked[0], answered[1], *theirs):
+            os.close(end)
+        self.buffer, self.last = b"", 0
+        self.events: list[Any] = []
         self.session: str | None = None
         targets = self.ask("Target.getTargets")["targetInfos"]
         page = next(one["targetId"] for one in targets if one["type"] == "page")
@@ -51,8 +89,8 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
+        os.killpg(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
         for end in (self.to, self.back):
             os.close(end)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -142,3 +180,7 @@ class Browser:
         """Write the page as it is printed, as PDF."""
         path.write_bytes(base64.b64decode(self.ask("Page.printToPDF", paperWidth=8.27,
                                                    paperHeight=11.69)["data"]))  # fmt: skip
+
+
+if __name__ == "__main__":
+    assets.fetch(AXE)

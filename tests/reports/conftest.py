@@ -65,7 +65,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """Return the record of a city in which names, credits and sources mean something to browsers."""
+    """Return the record of a city whose names, credits and sources mean something to browsers."""
     home = tmp_path_factory.mktemp("hostile")
     scenario = city(
         home, HOSTILE, cell=IMAGE, events=[],
