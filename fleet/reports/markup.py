@@ -16,10 +16,6 @@ class Markup(str):
 
     __slots__ = ()
 
-    def _repr_html_(self) -> str:
-        """Return it for a notebook."""
-        return str(self)
-
 
 Child: TypeAlias = "str | Iterable[Child] | None"
 Value: TypeAlias = str | float | bool | None
