@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import cities
 import pytest
 from browser import AXE, Browser, missing
 
@@ -32,6 +33,16 @@ def browser() -> Iterator[Browser]:
         pytest.skip(lacks)
     with Browser() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def run() -> Record:
+    return cities.small()
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Record:
+    return cities.hostile()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cities
 import numpy as np
 import pytest
 import worlds
@@ -36,6 +37,16 @@ SECTIONS = ["answer", "delivered", "latency", "bandwidth", "power", "time", "map
 
 def text_of(results: Any, tmp_path: Path) -> str:
     return fleet.report(results, tmp_path / "page.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def run() -> Record:
+    return cities.small()
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Record:
+    return cities.hostile()
 
 
 @pytest.fixture(scope="module")

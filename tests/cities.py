@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import functools
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 import worlds
 import yaml
 
@@ -55,23 +57,29 @@ def city(folder: Path, names: tuple[str, ...], **changes: Any) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Record:
+def home() -> Path:
+    """Return a new folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="fleet-cities-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
+def small() -> Record:
     """Return the record of a small city, written to a folder."""
-    home = tmp_path_factory.mktemp("city")
-    scenario = city(home, tuple(f"shop-{k}" for k in range(6)))
-    return fleet.run(scenario, executor="local", output=home / "out", figures=False)
+    place = home()
+    scenario = city(place, tuple(f"shop-{k}" for k in range(6)))
+    return fleet.run(scenario, executor="local", output=place / "out", figures=False)
 
 
-@pytest.fixture(scope="session")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
+@functools.cache
+def hostile() -> Record:
     """Return the record of a city whose names, credits and sources mean something to browsers."""
-    home = tmp_path_factory.mktemp("hostile")
+    place = home()
     scenario = city(
-        home, HOSTILE, cell=IMAGE, events=[],
-        about={"attribution": SCRIPT},
+        place, HOSTILE, cell=IMAGE, events=[], about={"attribution": SCRIPT},
         claim={"text": QUOTED, "ratio": 10.0}, duration="3 s",
     )  # fmt: skip
-    apps = home / "catalogue" / "apps.csv"
+    apps = place / "catalogue" / "apps.csv"
     apps.write_text(apps.read_text("utf-8").replace("made up for the tests", SCRIPT), "utf-8")
-    return fleet.run(scenario, executor="local", output=home / "out", figures=False)
+    return fleet.run(scenario, executor="local", output=place / "out", figures=False)
