@@ -213,7 +213,7 @@ def spreads(rows: Sequence[Spread], x: Scale, label: str, unit: str = "") -> Mar
             top += _TITLE
         found += _spread(row, x, top + _LINE / 2)
         found.append(
-            tag("text", row.said, x="100%", y=top + 13, text_anchor="end", **_TEXT)
+            tag("text", row.said, x="100%", y=top + 13, text_anchor="end", class_="said", **_TEXT)
         )  # fmt: skip
         top += _LINE
     found += _foot(x, height + 14, unit, _BESIDE)
@@ -230,6 +230,7 @@ def _spread(row: Spread, x: Scale, at: float) -> list[Markup]:
                 tag(
                     "line", **ends, y1=at, y2=at, stroke=shown, stroke_width=width,
                     class_=f"stroke {kind}", opacity=0.55 if width > 2 else None,
+                    stroke_dasharray=None if width > 2 else DASHES[row.look % len(DASHES)],
                 )
             )  # fmt: skip
     if row.middle == row.middle:
@@ -248,5 +249,5 @@ def _named(name: str, said: str, top: float) -> list[Markup]:
     """Return a name at the left, and what is said of it at the right."""
     return [
         tag("text", name, x="0", y=top + 13, **_TEXT),
-        tag("text", said, x="100%", y=top + 13, text_anchor="end", **_TEXT),
+        tag("text", said, x="100%", y=top + 13, text_anchor="end", class_="said", **_TEXT),
     ]

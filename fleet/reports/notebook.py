@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fleet.errors import InputError
 from fleet.reports.charts import Bar, bars
-from fleet.reports.look import legend
+from fleet.reports.look import swatch
 from fleet.reports.markup import Markup, tag
 from fleet.reports.power import PARTS
 from fleet.reports.tables import table
@@ -48,7 +48,7 @@ def record_html(record: Record) -> Markup:
     return _block(
         table(title, ["arm", "median", "99 %", "due, no result", "power", "recall"], rows),
         bars(drawn, "Mean power of the fleet by component."),
-        legend([part if part in used else "" for part in PARTS]),
+        tag("p", [(swatch(PARTS.index(part)), f" {part}  ") for part in used]),
     )
 
 

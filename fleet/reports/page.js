@@ -126,7 +126,7 @@
     }
     return out;
   };
-  const CLASSES = 7;
+  const CLASSES = 7, FAR = 3;
   const map = (section, data) => {
     const svg = section.querySelector("svg.map"), dots = [...svg.querySelectorAll("circle")];
     const card = section.querySelector(".card"), ramp = section.querySelector(".ramp");
@@ -154,13 +154,22 @@
     };
     const cells = {};
     if (moments) for (const arm of arms) cells[arm] = moments.arms[arm].map((text, k) => unpack(text, moments.most[k]));
-    const ends = {};
-    for (const [key, [, , values]] of Object.entries(whole)) {
-      const all = arms.flatMap((arm) => [...values(arm)]).filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
-      const low = all[0] || 0, high = all[Math.round(0.98 * (all.length - 1))] || 0;
-      ends[key] = [low, high > low ? high : Math.max(all[all.length - 1] || 0, low + 1e-9), false];
-    }
-    if (moments) { ends.load = [0, moments.most[0] || 1, false]; ends.waiting = [0, moments.most[1] || 1, true]; }
+    // Edges of the classes that have a colour: as in places.py, and for queues, which begin at none.
+    const edged = (key, of) => {
+      if (live[key]) {
+        const most = Math.max(1e-9, ...of.map((arm) => cells[arm][live[key][2]].reduce((a, b) => Math.max(a, b), 0)));
+        const share = (k) => (key === "waiting" ? Math.expm1((Math.log1p(most) * k) / CLASSES) : (most * k) / CLASSES);
+        return Array.from({ length: CLASSES + 1 }, (_, k) => share(k));
+      }
+      const all = of.flatMap((arm) => [...whole[key][2](arm)]).filter((x) => !Number.isNaN(x));
+      const low = all.reduce((a, b) => Math.min(a, b), all.length ? Infinity : 0);
+      const most = all.reduce((a, b) => Math.max(a, b), 0), high = most > low ? most : low + 1;
+      const far = high > FAR * low && low > 0;
+      return Array.from({ length: CLASSES + 1 }, (_, k) => (far
+        ? low * (high / low) ** (k / CLASSES) : low + ((high - low) * k) / CLASSES));
+    };
+    const known = {};
+    const edges = (key, of) => (known[`${key} ${of}`] = known[`${key} ${of}`] || edged(key, of));
 
     const armBox = select(arms.map((arm) => [arm, arm]));
     armBox.value = data.base;
@@ -168,6 +177,7 @@
       ...Object.entries(whole).map(([key, [text]]) => [key, `${text}, whole run`]),
       ...(moments ? Object.entries(live).map(([key, [text]]) => [key, `${text}, by time`]) : []),
     ]);
+    const allBox = make("input", undefined, { type: "checkbox" });
     const slider = make("input", undefined, { type: "range", min: 0, max: moments ? moments.many - 1 : 0, value: 0 });
     const said = make("output"), play = make("button", "Play", { type: "button" });
     const find = make("input", undefined, { type: "search", list: `${section.id}-names`, autocomplete: "off" });
@@ -182,22 +192,20 @@
       return Float64Array.from(moments.unit, (unit) => (unit < 0 ? NaN : of[unit * moments.many + k]));
     };
     const paint = () => {
-      const key = metricBox.value, [low, high, log] = ends[key];
+      const key = metricBox.value, edge = edges(key, allBox.checked ? arms : [armBox.value]);
       const [text, unit] = whole[key] || live[key];
-      const f = log ? (x) => Math.log1p(x) : (x) => x, g = log ? (x) => Math.expm1(x) : (x) => x;
       const at = moments ? moments.first + Number(slider.value) * moments.each : 0;
       const down = new Set((moments && live[key] ? moments.down : [])
         .filter(([, from, until]) => from < at + moments.each && until > at).map(([unit]) => unit));
       let unknown = false;
       values().forEach((x, k) => {
         unknown = unknown || Number.isNaN(x);
-        const share = (f(x) - f(low)) / (f(high) - f(low));
-        const level = Number.isNaN(x) ? "n" : Math.max(0, Math.min(CLASSES - 1, Math.floor(share * CLASSES)));
+        const level = Number.isNaN(x) ? "n" : edge.slice(1, -1).filter((one) => x >= one).length;
         dots[k].setAttribute("class", `q${level}${k === picked ? " picked" : ""}${
           moments && down.has(moments.unit[k]) ? " down" : ""}`);
       });
       [...ramp.querySelectorAll("span")].forEach((item, k) => {
-        const [a, b] = [k, k + 1].map((n) => shown(g(f(low) + ((f(high) - f(low)) * n) / CLASSES)));
+        const [a, b] = [shown(edge[k]), shown(edge[k + 1])];
         item.textContent = k === CLASSES - 1 ? `${a} or more ${unit}` : `${a} to ${b} ${unit}`;
       });
       const when = live[key] ? `, from ${shown(at)} s on for ${shown(moments.each)} s` : "";
@@ -241,7 +249,7 @@
       const k = data.sites.indexOf(find.value);
       if (k >= 0) pick(k);
     });
-    for (const box of [armBox, metricBox]) box.addEventListener("change", paint);
+    for (const box of [armBox, metricBox, allBox]) box.addEventListener("change", paint);
     slider.addEventListener("input", () => {
       if (!live[metricBox.value]) metricBox.value = "load";
       paint();
@@ -257,7 +265,9 @@
       }, 500);
     });
     const controls = section.querySelector(".controls");
-    controls.append(labelled("Arm", armBox), labelled("Colour", metricBox), labelled("Site", find), names);
+    controls.append(labelled("Arm", armBox), labelled("Colour", metricBox));
+    if (arms.length > 1) controls.append(labelled("Same scale for all arms", allBox));
+    controls.append(labelled("Site", find), names);
     if (moments) {
       const label = labelled("Moment", slider, "grow");
       label.insertBefore(said, slider);

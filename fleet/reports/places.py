@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from fleet.reports.streets import CREDIT, Street, streets
 from fleet.results.metric import number
 from fleet.results.record import Record
 
-_CLASSES = 7
+_CLASSES, _FAR = 7, 3.0
 _WIDTH, _MARGIN = 1000.0, 30.0
 _METERS = 111_195.0
 """In a degree of latitude, of a sphere of 6371 km."""
@@ -64,9 +64,9 @@ def city(record: Record, fleet: Mapping[str, Sensors]) -> Section | None:
     if not sites.names:
         return None
     frame, around = Frame.around(sites.lon, sites.lat), streets(sites.lon, sites.lat)
-    late = {arm: late_ms(one, sites) for arm, one in fleet.items()}
-    low, high = _ends(late.values())
-    picture = _picture(sites, frame, around, _class_of(late[base], low, high))
+    late = late_ms(fleet[base], sites)
+    edges = _edges(late)
+    picture = _picture(sites, frame, around, _class_of(late, edges))
     text = (
         f"{len(sites.names):,} sites with {sum(map(len, sites.rows.values())):,} sensors, coloured"
         f" by the mean latency of their results in {base}."
@@ -77,7 +77,7 @@ def city(record: Record, fleet: Mapping[str, Sensors]) -> Section | None:
     figure = tag(
         "figure", tag("figcaption", text), tag("div", class_="controls"),
         tag("div", picture, tag("div", class_="card", aria_live="polite"), class_="beside"),
-        _legend(low, high), credit,
+        _legend(edges), credit,
     )  # fmt: skip
     moments = moments_of(record, sites, list(fleet))
     slider = "a slider over time, " if moments else ""
@@ -89,27 +89,30 @@ def city(record: Record, fleet: Mapping[str, Sensors]) -> Section | None:
     return Section("map", "Map", join(said, figure, below), data)
 
 
-def _ends(values: Iterable[Floats]) -> tuple[float, float]:
-    """Return between what the colours of latency lie: in all arms the same, without outliers."""
-    every = np.concatenate(list(values))
-    every = every[~np.isnan(every)]
-    if not len(every):
-        return 0.0, 1.0
-    low, high = np.quantile(every, [0.0, 0.98]).tolist()
-    return low, high if high > low else low + 1.0
+def _edges(values: Floats) -> Floats:
+    """Return the edges of the classes that have a colour; shape (_CLASSES + 1,).
+
+    Their steps are equal, or have equal ratios where the most is far from the least. The page's
+    script does the same.
+    """
+    known = values[~np.isnan(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    high = high if high > low else low + 1.0
+    spaced = np.geomspace if high > _FAR * low > 0 else np.linspace
+    edges: Floats = spaced(low, high, _CLASSES + 1)
+    return edges
 
 
-def _class_of(values: Floats, low: float, high: float) -> Ints:
+def _class_of(values: Floats, edges: Floats) -> Ints:
     """Return the colour of each value, -1 of those that are not known."""
-    with np.errstate(invalid="ignore"):
-        shares = np.nan_to_num((values - low) / (high - low))
-    classes = np.clip(np.floor(shares * _CLASSES), 0, _CLASSES - 1).astype(np.int64)
+    classes = np.searchsorted(edges[1:-1], np.nan_to_num(values), side="right")
     return np.where(np.isnan(values), -1, classes)
 
 
 def _picture(sites: Sites, frame: Frame, around: Sequence[Street], classes: Ints) -> Markup:
+    radius = float(np.clip(270 / np.sqrt(len(sites.names)), 5, 14).round(1))
     dots = [
-        tag("circle", cx=round(x, 1), cy=round(y, 1), r=7, class_=f"q{c}" if c >= 0 else "qn")
+        tag("circle", cx=round(x, 1), cy=round(y, 1), r=radius, class_=f"q{c}" if c >= 0 else "qn")
         for x, y, c in zip(
             frame.x(sites.lon).tolist(), frame.y(sites.lat).tolist(), classes.tolist(), strict=True
         )
@@ -151,8 +154,7 @@ def _ruler(frame: Frame) -> Markup:
     )  # fmt: skip
 
 
-def _legend(low: float, high: float) -> Markup:
-    edges = np.linspace(low, high, _CLASSES + 1).tolist()
+def _legend(edges: Floats) -> Markup:
     items = []
     for k in range(_CLASSES):
         box = tag("svg", tag("rect", width=14, height=14, class_=f"q{k}"), width=14, height=14,

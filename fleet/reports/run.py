@@ -44,7 +44,8 @@ def _facts(record: Record) -> str:
     return (
         f"{summary['sensors']:,} sensors; {summary['simulated_s']:g} s simulated, the last"
         f" {summary['measured_s']:g} s measured; {many} replication{'s' if many > 1 else ''}, seed"
-        f" {summary['seed']}; arms: {arms}; fingerprint {summary['fingerprint'][:16]}."
+        f" {summary['seed']}; fingerprint {summary['fingerprint'][:16]}. Arms, each a way to equip"
+        f" and serve the same sensors: {arms}."
     )
 
 

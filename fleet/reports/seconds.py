@@ -33,6 +33,11 @@ class Bins:
     many: int
 
     @property
+    def end_s(self) -> float:
+        """Return where the last ends."""
+        return self.first_s + self.many * self.each_s
+
+    @property
     def start_s(self) -> Floats:
         """Return where each bin begins."""
         return np.arange(self.many, dtype=np.float64) * self.each_s + self.first_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,9 +20,19 @@ from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
 
-_MOST_SHADES = 120
-_MOST_ROWS = 60
-"""Events that are shaded, and those in the table; of more, their number is told."""
+_MOST_SHADES, _MOST_ROWS, _LONG_ROWS = 120, 300, 12
+"""Events that are shaded, and those in the table; of more, their number is told. A longer table is
+scrolled.
+"""
+_LONG_S = 7200
+"""A longer time is marked in hours."""
+
+
+class Clock(NamedTuple):
+    """The unit in which times are marked, and its length."""
+
+    unit: str
+    each_s: float
 
 
 class Panel(NamedTuple):
@@ -36,8 +47,8 @@ class Panel(NamedTuple):
 def timeline(record: Record, bins: Bins, courses: Mapping[str, Course]) -> Section:
     """Return the panels of the time line and the table of events."""
     panels = list(_panels(courses))
-    shades = _shades(record)
-    x = Scale(bins.first_s, bins.first_s + bins.many * bins.each_s)
+    clock = Clock("h", 3600) if bins.many * bins.each_s > _LONG_S else Clock("s", 1)
+    shades = _shades(record, clock)
     each = "second by second" if bins.each_s == 1 else f"in spans of {bins.each_s:g} s"
     parts: list[Markup] = [
         tag(
@@ -49,7 +60,7 @@ def timeline(record: Record, bins: Bins, courses: Mapping[str, Course]) -> Secti
     parts.append(legend(list(courses), line=True))
     for k, panel in enumerate(panels):
         title = f"{panel.title} ({panel.unit})"
-        drawn = _drawn(panel, bins, x, shades, f"p{k}")
+        drawn = _drawn(panel, bins, clock, shades, f"p{k}")
         parts.append(tag("figure", tag("figcaption", title), drawn, class_="panel"))
     parts += [tag("div", class_="cursor"), _peaks(panels, bins), _events(record)]
     return Section("time", "Time line", join(parts), _data(panels, bins))
@@ -79,13 +90,15 @@ def busiest(courses: Mapping[str, Course]) -> str:
     return next(name for name in reversed(means) if means[name] >= 0.999 * most)
 
 
-def _drawn(panel: Panel, bins: Bins, x: Scale, shades: Sequence[Shade], key: str) -> Markup:
+def _drawn(panel: Panel, bins: Bins, clock: Clock, shades: Sequence[Shade], key: str) -> Markup:
+    x = Scale(bins.first_s / clock.each_s, bins.end_s / clock.each_s)
     every = np.concatenate(list(panel.values.values())).tolist()
     y = logarithmic(every) if panel.log else linear(every)
-    lines = [Line(i, arm, bins.start_s, v) for i, (arm, v) in enumerate(panel.values.items())]
+    times = bins.start_s / clock.each_s
+    lines = [Line(i, arm, times, v) for i, (arm, v) in enumerate(panel.values.items())]
     said = "; ".join(f"{arm}: {_spoken(values)}" for arm, values in panel.values.items())
     label = f"{panel.title} over time, {panel.unit}. {said}."
-    return plot(lines, x, y, label, height=110, shades=shades, unit="s", key=key)
+    return plot(lines, x, y, label, height=110, shades=shades, unit=clock.unit, key=key)
 
 
 def _spoken(values: Floats) -> str:
@@ -113,14 +126,16 @@ def _peaks(panels: Sequence[Panel], bins: Bins) -> Markup:
     return tag("details", tag("summary", "Numbers of these charts"), worst)
 
 
-def _shades(record: Record) -> list[Shade]:
+def _shades(record: Record, clock: Clock) -> list[Shade]:
     """Return what happened, each span once whichever arms it met, links before sensors."""
     spans = {}
     for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] != "link_down"):
         until = event["time_s"] if event["until_s"] is None else event["until_s"]
         spans[event["time_s"], until, event["kind"], event["target"]] = _words(event)
     return [
-        Shade(low, high, text, tall=kind == "link_down" or whom is None)
+        Shade(
+            low / clock.each_s, high / clock.each_s, text, tall=kind == "link_down" or whom is None
+        )
         for (low, high, kind, whom), text in list(spans.items())[:_MOST_SHADES]
     ]
 
@@ -148,8 +163,12 @@ def _events(record: Record) -> Markup:
         for key, names in sorted(arms.items(), key=lambda kv: (kv[0][0], str(kv[0][1:])))
     ]  # fmt: skip
     head = ["from, s", "until, s", "what", "whom", "change", "arms"]
-    more = f"; the first {_MOST_ROWS} of {len(rows):,}" if len(rows) > _MOST_ROWS else ""
-    return table(f"Events{more}", head, rows[:_MOST_ROWS], words=(2, 3, 4, 5))
+    counts = Counter(row[2] for row in rows)
+    told = ", ".join(f"{many:,} {what}" for what, many in counts.items())
+    more = f"; the first {_MOST_ROWS} of them" if len(rows) > _MOST_ROWS else ""
+    kind = "long" if len(rows) > _LONG_ROWS else ""
+    title = f"Events: {told}{more}"
+    return table(title, head, rows[:_MOST_ROWS], words=(2, 3, 4, 5), kind=kind)
 
 
 def _data(panels: Sequence[Panel], bins: Bins) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _figure(
     names = [arm if i in there else "" for i, arm in enumerate(arms)]
     head = ["group, arm", "mean", "95 % interval from", "to"]
     chart = spreads(rows, x, label, unit.partition(" ")[0])
-    return figure(title, chart, legend(names), numbers=table(title, head, cells))
+    return figure(title, chart, legend(names, line=True), numbers=table(title, head, cells))
 
 
 def _unit(metric: Metric) -> str:

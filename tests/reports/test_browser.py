@@ -144,6 +144,12 @@ def test_the_map_shows_other_arms_moments_and_a_site(
     dots = "[...document.querySelectorAll('#r1-map circle')]"
     colours = f"{dots}.map((e) => e.className.baseVal).join()"
     first = browser.run(colours)
+    ramp = "document.querySelector('#r1-map .ramp').textContent"
+    legend = browser.run(ramp)
+    browser.open(page, script=False)
+    assert browser.run(colours) == first  # the script colours sites as the page does without it
+    assert browser.run(ramp) == legend
+    browser.open(page)
     browser.run("(() => { const [arm, metric] = document.querySelectorAll('#r1-map select');"
                 " metric.value = 'load';"
                 " metric.dispatchEvent(new Event('change')); })()")  # fmt: skip
