@@ -64,7 +64,8 @@ def city(record: Record, fleet: Mapping[str, Sensors]) -> Section | None:
     if not sites.names:
         return None
     frame, around = Frame.around(sites.lon, sites.lat), streets(sites.lon, sites.lat)
-    late = late_ms(fleet[base], sites)
+    data = site_data(sites, fleet)
+    late = late_ms(data, base)
     edges = _edges(late)
     picture = _picture(sites, frame, around, _class_of(late, edges))
     text = (
@@ -85,8 +86,8 @@ def city(record: Record, fleet: Mapping[str, Sensors]) -> Section | None:
     said = tag("p", f"With JavaScript on: {more}.", class_="no-script")
     below = None if moments is None else busiest_cells(moments)
     over_time = None if moments is None else moments.data
-    data = {"base": base, "moments": over_time, **site_data(sites, fleet)}
-    return Section("map", "Map", join(said, figure, below), data)
+    told = {"base": base, "moments": over_time, **data}
+    return Section("map", "Map", join(said, figure, below), told)
 
 
 def _edges(values: Floats) -> Floats:

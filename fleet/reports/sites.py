@@ -44,22 +44,6 @@ def sites_of(one: Sensors) -> Sites:
     return Sites(list(number_of), one.lon[first], one.lat[first], dict(sorted(rows.items())))
 
 
-def late_ms(one: Sensors, sites: Sites) -> Floats:
-    """Return the mean latency of the results of each site; ms, NaN without any."""
-    at = np.array([site for (site, _), ks in sites.rows.items() for _ in ks])
-    who = np.array([k for ks in sites.rows.values() for k in ks])
-    many = len(sites.names)
-
-    def total(values: Floats) -> Floats:
-        return np.bincount(at, weights=values[who], minlength=many).astype(np.float64)
-
-    results = total(one.results)
-    late = total(np.nan_to_num(one.latency_ms) * one.results)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = np.where(results > 0, late / results, np.nan)
-    return found
-
-
 def site_data(sites: Sites, fleet: Mapping[str, Sensors]) -> dict[str, Any]:
     """Return for a script what the sensors of each site and group got in each arm."""
     groups = list(dict.fromkeys(group for _, group in sites.rows))
@@ -92,3 +76,20 @@ def _columns(one: Sensors, rows: Sequence[Sequence[int]]) -> dict[str, list[floa
         "ms": plain(np.where(results > 0, ms, np.nan)), "slowest": plain(slowest),
         "mbit_s": plain(total(one.mbit_s)),
     }  # fmt: skip
+
+
+def late_ms(data: Mapping[str, Any], arm: str) -> Floats:
+    """Return the mean latency of the results of each site; ms, NaN without any.
+
+    It is made of the numbers that a script gets, so that both give a site the same colour.
+    """
+    columns, many = data["arms"][arm], len(data["sites"])
+    results = np.array(columns["results"], dtype=np.float64)
+    ms = np.nan_to_num(np.array(columns["ms"], dtype=np.float64))  # None is NaN
+
+    def total(values: Floats) -> Floats:
+        return np.bincount(data["site"], weights=values, minlength=many).astype(np.float64)
+
+    late, came = total(ms * results), total(results)
+    found: Floats = np.where(came > 0, late / np.maximum(came, 1), np.nan)
+    return found
