@@ -1,4 +1,4 @@
-"""The calls of the Python API that run, sweep and compare; `fleet` re-exports them."""
+"""The calls of the Python API that run, sweep, compare and report; `fleet` re-exports them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fleet import paths
 from fleet.errors import InputError
 from fleet.interrupt import whole
-from fleet.passing import passing
+from fleet.passing import passing_folder
 from fleet.reports.page import page
 from fleet.reports.run import chapter, kept
 from fleet.reports.section import Chapter
@@ -33,16 +33,35 @@ def write(sources: Sequence[Source], path: str | Path | None = None) -> Path:
         raise InputError("a report is of at least one folder of results; name one")
     records = [one if isinstance(one, Record) else Record.load(one) for one in sources]
     place = _place(records, path)
-    text = page([chapter_of(record, f"r{k + 1}") for k, record in enumerate(records)])
-    draft = place.with_name(f".{place.name}.draft")
+    text = page([_checked(record, f"r{k + 1}") for k, record in enumerate(records)])
     try:
-        with passing(draft):
+        # In a folder of a new name: what a stranger's folder holds is not written through.
+        with passing_folder(".report-", place.parent) as folder:
+            draft = folder / NAME
             draft.write_text(text, encoding="utf-8", newline="\n")
             with whole():
                 draft.replace(place)
-    except OSError as error:
-        raise InputError(f"cannot write a report to '{place}': {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot write a report to '{place}': {why}") from None
     return place
+
+
+def _checked(record: Record, key: str) -> Chapter:
+    """Return the chapter of a record; one that was read from a folder may hold anything."""
+    if not record.made:
+        return chapter_of(record, key)
+    try:
+        many = record.summary["replications"]
+        if any(len(record.numbers[arm]) != many for arm in record.arms):
+            raise ValueError(f"not every arm has {many} replications")
+        return chapter_of(record, key)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"'{record.folder}' cannot be shown, its files do not fit together ({what}); run its"
+            " scenario again with 'fleet run'"
+        ) from error
 
 
 def chapter_of(record: Record, key: str) -> Chapter:
@@ -57,9 +76,9 @@ def _place(records: Sequence[Record], path: str | Path | None) -> Path:
     if path is not None:
         place = Path(path)
         paths.check_name(place)
-        if place.is_dir():
+        if paths.is_dir(place):
             raise InputError(f"'{place}' is a folder; name a file, such as '{place / NAME}'")
-        if not place.parent.is_dir():
+        if not paths.is_dir(place.parent):
             raise InputError(
                 f"'{place.parent}' is no folder; make it first, or choose another place"
             )

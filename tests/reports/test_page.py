@@ -351,6 +351,56 @@ def test_a_report_that_fails_leaves_the_one_before(
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 
 
+def spoiled(folder: Path, name: str, change: Callable[[Any], Any]) -> Path:
+    """Change a file of a result folder as an editor could."""
+    file = folder / name
+    file.write_text(json.dumps(change(json.loads(file.read_text("utf-8")))), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("summary.json", lambda found: {k: v for k, v in found.items() if k != "slo"}),
+        ("summary.json", lambda found: {**found, "simulated_s": float("nan")}),
+        ("summary.json", lambda found: {**found, "arms": {}}),
+        ("summary.json", lambda found: {**found, "assumptions": 7}),
+        ("summary.json", lambda found: {**found, "sensors": "many"}),
+        ("replications.json", lambda found: {"cloud": []}),
+        ("run.json", lambda found: [found]),
+    ],
+)
+def test_folders_that_were_edited_are_refused_in_a_line(
+    name: str, change: Callable[[Any], Any], run: Record, tmp_path: Path
+) -> None:
+    assert run.folder is not None
+    folder = tmp_path / "edited"
+    shutil.copytree(run.folder, folder)
+    (folder / "report.html").unlink(missing_ok=True)
+    before = sorted(folder.iterdir())
+    with pytest.raises(
+        InputError, match="cannot be shown, its files do not fit together"
+    ) as caught:
+        fleet.report(spoiled(folder, name, change))
+    assert "\n" not in str(caught.value)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_links_in_a_folder_of_a_stranger_are_replaced_and_not_followed(
+    run: Record, tmp_path: Path
+) -> None:
+    assert run.folder is not None
+    folder, mine = tmp_path / "theirs", tmp_path / "mine.txt"
+    shutil.copytree(run.folder, folder)
+    (folder / "report.html").unlink(missing_ok=True)
+    mine.write_text("mine")
+    (folder / "report.html").symlink_to(mine)
+    place = fleet.report(folder)
+    assert mine.read_text() == "mine"
+    assert not place.is_symlink()
+    assert place.read_text("utf-8").startswith("<!doctype html>")
+
+
 def test_the_command_writes_a_page_and_says_where(
     run: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
