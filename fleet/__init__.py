@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, digest, run, sweep
+    from fleet.api import compare, digest, report, run, sweep
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -36,6 +36,7 @@ __all__ = [
     "compare",
     "digest",
     "load",
+    "report",
     "run",
     "sweep",
 ]
@@ -43,6 +44,7 @@ __all__ = [
 _HOMES = {
     "compare": "fleet.api",
     "digest": "fleet.api",
+    "report": "fleet.api",
     "run": "fleet.api",
     "sweep": "fleet.api",
     "load": "fleet.scenario.load",
@@ -60,3 +62,8 @@ def __getattr__(name: str) -> object:
     import importlib
 
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, so that editors and notebooks list the API."""
+    return list(__all__)

@@ -1,4 +1,4 @@
-"""The calls of the Python API that run, sweep and compare; `fleet` re-exports them."""
+"""The calls of the Python API that run, sweep, compare and report; `fleet` re-exports them."""
 
 from __future__ import annotations
 
@@ -124,6 +124,30 @@ def sweep(
         scenario, vary=vary, where=where, arms=arms, replications=replications,
         overrides=overrides, output=output, resume=resume, workers=workers, told=progress,
     ).table  # fmt: skip
+
+
+def report(
+    results: Record | str | Path | Sequence[Record | str | Path], path: str | Path | None = None
+) -> Path:
+    """Write results as one HTML file that can be sent: it asks no network for anything.
+
+    It is the same to the byte when it is made again.
+
+    Args:
+        results: a record, a folder of results, or several of these.
+        path: the file; None: `report.html` in the folder of the results.
+
+    Returns:
+        the path of the file.
+
+    Raises:
+        InputError: a folder cannot be read, or the file cannot be written.
+    """
+    from fleet.reports.write import write  # with what it imports it takes a while
+
+    if isinstance(results, Record | str | Path):
+        return write([results], path)
+    return write(list(results), path)
 
 
 def _draw(record: Record) -> None:

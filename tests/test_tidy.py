@@ -20,12 +20,13 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("clock", "errors"), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"),
+    ("above", "clock", "errors"), ("arrays",), ("interrupt",), ("child", "passing"),
+    ("doors", "paths"),
     ("units",),
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
-    ("bench",), ("show",),
+    ("bench",), ("show",), ("reports",),
     ("simulation", "api"),
     ("cli",),
     ("__init__", "__main__"),
@@ -84,8 +85,24 @@ def test_the_engines_do_not_know_each_other() -> None:
 def test_what_is_shown_comes_out_of_records() -> None:
     """So that a folder of results can be shown without engines, plans and running anything."""
     below = tuple(f"fleet.{room}" for room in ("plan", "engine", "columns", "reference", "running"))
-    for path in (ROOT / "fleet" / "show").glob("*.py"):
-        assert not [found for found in imports(path) if found.startswith(below)], path
+    for room in ("show", "reports"):
+        for path in (ROOT / "fleet" / room).glob("*.py"):
+            assert not [found for found in imports(path) if found.startswith(below)], path
+
+
+def test_only_what_shows_an_object_is_asked_for_from_below() -> None:
+    """`above.call` goes around the layers; who may do so, and what is called, is listed here."""
+    asked = {
+        (module(path), name)
+        for path in SOURCES
+        for name in re.findall(r'above\.call\(\s*"([^"]+)"', path.read_text())
+    }
+    assert asked == {
+        ("results/record", "api.report"), ("results/record", "reports.notebook.record_html"),
+        ("scenario/load", "reports.notebook.scenario_html"),
+    }  # fmt: skip
+    users = {module(path) for path in SOURCES if "fleet.above" in imports(path)}
+    assert users == {"results/record", "scenario/load"}
 
 
 def test_no_import_cycle() -> None:
@@ -150,9 +167,9 @@ def test_functions_take_few_arguments(path: Path) -> None:
 
 
 READ_BY_OTHERS = {
-    "__all__", "model_config", "_missing_",  # by Python and pydantic
+    "__all__", "model_config", "_missing_", "_repr_html_",  # by Python, pydantic and notebooks
     "scenario_digest", "busiest_busy",  # with all fields of their class
-    "html", "latex",  # doors for pages and papers, kept beside those for terminals and tables
+    "latex",  # the door for papers, kept beside those for terminals, tables and pages
 }  # fmt: skip
 
 

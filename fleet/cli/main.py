@@ -18,6 +18,7 @@ from fleet.cli.exit import code_of, leave, patient
 from fleet.cli.eyes import app as eyes
 from fleet.cli.profile import profile
 from fleet.cli.proof import selftest, validate
+from fleet.cli.report import report
 from fleet.cli.run import run
 from fleet.cli.show import show
 from fleet.cli.sweep import sweep
@@ -36,6 +37,7 @@ for command in (
     run,
     show,
     sweep,
+    report,
     check,
     schema,
     catalog,

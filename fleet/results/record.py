@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fleet import above
 from fleet.errors import InputError
 from fleet.results.tables import Tables, tables
 from fleet.running.run import Outcome
@@ -84,6 +85,15 @@ class Record:
             )
         scenario = load_scenario(path / "scenario.yaml")
         return Record(scenario, summary, numbers, made=made, read=read, folder=path)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write this record as one page; see `fleet.report`, which this calls."""
+        written: Path = above.call("api.report", self, path)
+        return written
+
+    def _repr_html_(self) -> str:
+        """Return a short table and a chart, for notebooks."""
+        return str(above.call("reports.notebook.record_html", self))
 
     @cached_property
     def tables(self) -> Tables:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from fleet import paths
+from fleet import above, paths
 from fleet.errors import InputError
 from fleet.scenario import strict_yaml
 from fleet.scenario.override import dotted, named_by, replaced
@@ -41,6 +41,10 @@ class Scenario:
     data: dict[str, Value]
     digest: str
     asks: str = ""
+
+    def _repr_html_(self) -> str:
+        """Return a short table and a chart, for notebooks."""
+        return str(above.call("reports.notebook.scenario_html", self))
 
     @property
     def folder(self) -> Path:
