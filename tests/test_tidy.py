@@ -24,7 +24,7 @@ LAYERS = [
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
-    ("bench",), ("show",),
+    ("sizing",), ("bench",), ("show",),
     ("simulation", "api"),
     ("cli",),
     ("__init__", "__main__"),

@@ -82,7 +82,8 @@ def flows(plan: Plan) -> Flows:
         mine = np.flatnonzero(kind_of == kind)
         drawn.append(_drawn(plan, mine, fps[mine[0]]))
         sizes[mine] = _means(drawn[-1])
-    return Flows(fps, answered, sent, *sizes.T, kind=kind_of, drawn=tuple(drawn))
+    payload, bits, square = sizes.T
+    return Flows(fps, answered, sent, payload, bits, square, kind_of, tuple(drawn))
 
 
 def frames(plan: Plan) -> float:

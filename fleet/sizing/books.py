@@ -1,10 +1,11 @@
 """The books of a run as theory expects them: told by the same formulas as those of a run.
 
 What is counted in a run is here what its plan is expected to bring (`fleet.plan.expected`) and what
-becomes of it on its ways (`fleet.sizing.ways`). So watts, dollars and shares follow from the formulas
-of `fleet.results`, and have their names. Latency is the sum of what a frame meets, whose laws are
-taken as independent (Kleinrock 1976, Queueing Systems 2, section 4.5): times at the sensor, of
-sending a frame of its size over each hop, in the wire, waits, decoding, a batch, the way back.
+becomes of it on its ways (`fleet.sizing.ways`). So watts, dollars and shares follow from the
+formulas of `fleet.results`, and have their names. Latency is the sum of what a frame meets, whose
+laws are taken as independent (Kleinrock 1976, Queueing Systems 2, section 4.5): times at the
+sensor, of sending a frame of its size over each hop, in the wire, waits, decoding, a batch, the way
+back.
 
 Not expected: seconds, what eyes see, uses, rewrites. Where a queue on its way grows, the latency of
 a group says how long a run is, and there is none.
@@ -34,8 +35,8 @@ from fleet.model.frames import (
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
 from fleet.sizing.pools import Served
-from fleet.sizing.ways import NOWHERE, Walk
 from fleet.sizing.waiting import GRID, NO_WAIT, Sum, Wait
+from fleet.sizing.ways import NOWHERE, Walk
 from fleet.sketch import bucket_of
 
 _STAGE_OF_LEVEL = (UP, UP, BACK, FAR)

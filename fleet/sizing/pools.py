@@ -128,7 +128,7 @@ def _mean_of_kinds(pool: Pool, counts: Floats, name: str) -> Floats:
 
 
 def _scaled(pool: Pool, counts: Floats, rate: float) -> float:
-    """Return the servers that an autoscaler settles at: enough for its target, within its bounds."""
+    """Return the servers that an autoscaler settles at: for its target, within its bounds."""
     rule = pool.autoscaling
     assert rule is not None
     speed = _fps(pool)

@@ -8,11 +8,11 @@ that come in a time t, so that
 with Erlang's C (Erlang 1917), the load ρ of a server, and times in those of the station as a whole.
 The exponent is the maximum variance approximation (Choe and Shroff 1998, "A central-limit-theorem-
 based approach for analyzing queue behavior in high-speed networks", IEEE/ACM Trans. Netw. 6). Where
-V(t) is a line it gives what is known: all of M/M/c (Erlang 1917), the mean of M/G/1 (Pollaczek 1930,
-Khinchine 1932), and for M/G/c the mean of Lee and Longton (1959), in which M/D/c waits half as long
-as M/M/c. Of periodic sources with random phases V(t) falls back to zero after each period: a bridge,
-as in the heavy-traffic limit of N·D/D/1 (Hajek 1994, "Heavy traffic limits for superpositions of
-periodic arrivals"; Roberts and Virtamo 1991).
+V(t) is a line it gives what is known: all of M/M/c (Erlang 1917), the mean of M/G/1 (Pollaczek
+1930, Khinchine 1932), and for M/G/c the mean of Lee and Longton (1959), in which M/D/c waits half
+as long as M/M/c. Of periodic sources with random phases V(t) falls back to zero after each period:
+a bridge, as in the heavy-traffic limit of N·D/D/1 (Hajek 1994, "Heavy traffic limits for
+superpositions of periodic arrivals"; Roberts and Virtamo 1991).
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleet.arrays import Floats
 from fleet.proof.theory import erlang_c
@@ -193,9 +194,9 @@ def batches(rate: float, servers: int, most: int, wait_s: float, hold_s: Floats)
 
     While a server is free a batch is launched when `most` wait or the oldest has waited: after a
     first frame at a random moment `rate · wait` more come. When all servers are at work a batch is
-    what has come since the last one began: its size b solves rate · h(b) = servers · b (Bailey 1954,
-    "On queueing processes with bulk service", in the mean). The larger holds. A frame then waits
-    for the next server, anywhere in h(b) / servers alike.
+    what has come since the last one began: its size b solves rate · h(b) = servers · b (Bailey
+    1954, "On queueing processes with bulk service", in the mean). The larger holds. A frame then
+    waits for the next server, anywhere in h(b) / servers alike.
 
     Args:
         rate: frames a second.
@@ -226,6 +227,7 @@ def _held_s(hold_s: Floats, size: float) -> float:
     return float(np.interp(size, np.arange(len(hold_s)), hold_s))
 
 
+Waves: TypeAlias = NDArray[np.complex128]
 GRID = 1 << 13
 """Steps of the grid on which laws are added."""
 
@@ -239,9 +241,9 @@ class Sum:
 
     def __init__(self, longest_s: float) -> None:
         self.step_s = max(longest_s, 1e-9) / (GRID - 8)
-        self._kept: dict[int, Floats] = {}
+        self._kept: dict[int, Waves] = {}
 
-    def wave(self, wait: Wait) -> Floats:
+    def wave(self, wait: Wait) -> Waves:
         """Return the transform of a wait; that of a sum is the product of those of its parts."""
         found = self._kept.get(id(wait))
         if found is None:
@@ -249,7 +251,7 @@ class Sum:
             self._kept[id(wait)] = found
         return found
 
-    def wave_of(self, times_s: Floats, weights: Floats) -> Floats:
+    def wave_of(self, times_s: Floats, weights: Floats) -> Waves:
         """Return the transform of a time that takes some values with some weights."""
         place = np.minimum(times_s / self.step_s, GRID - 1.0)
         low = place.astype(np.int64)
@@ -259,7 +261,7 @@ class Sum:
         np.add.at(law, low + 1, weights * share)
         return np.fft.rfft(law[:GRID])
 
-    def law(self, wave: Floats) -> Floats:
+    def law(self, wave: Waves) -> Floats:
         """Return the probability of each step of the grid; shape (GRID,)."""
         found: Floats = np.maximum(np.fft.irfft(wave, GRID), 0.0)
         total = math.fsum(found)

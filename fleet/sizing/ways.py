@@ -222,7 +222,9 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     _, kinds = np.unique(plan.pools.decode_px[users], return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]
-        px = {int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)}
+        px = {
+            int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)
+        }
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
         yield serve(plan.pool(int(pools[0])), pools, frames, _regular(plan, mine)), mine
 

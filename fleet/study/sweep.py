@@ -144,13 +144,14 @@ def _carried_out(of: Study, folder: Path, workers: int | None, told: Told | None
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: must be at least 1")
     journal = Journal(folder / JOURNAL)
-    _run(of, journal, workers or _cpus(), told or (lambda _: None))
+    _run(of, journal, workers or cpus(), told or (lambda _: None))
     table = tidy.tidy(of, journal.rows)
     tidy.write(table, folder)
     return table
 
 
-def _cpus() -> int:
+def cpus() -> int:
+    """Return how many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
