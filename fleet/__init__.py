@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, run, sweep
+    from fleet.api import compare, estimate, find, run, sweep
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -33,6 +33,8 @@ __all__ = [
     "Simulation",
     "__version__",
     "compare",
+    "estimate",
+    "find",
     "load",
     "run",
     "sweep",
@@ -40,6 +42,8 @@ __all__ = [
 
 _HOMES = {
     "compare": "fleet.api",
+    "estimate": "fleet.api",
+    "find": "fleet.api",
     "run": "fleet.api",
     "sweep": "fleet.api",
     "load": "fleet.scenario.load",

@@ -129,6 +129,7 @@ MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
+        "api.find", "cli/plan.plan", "sizing/planning.find",
     ], 18),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",

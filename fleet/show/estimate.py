@@ -12,6 +12,7 @@ from fleet import doors
 from fleet.results.metric import SHARE, number
 from fleet.sizing.beside import Beside
 from fleet.sizing.door import Estimated
+from fleet.sizing.estimate import in_short
 
 _ROWS = (
     ("latency, mean", ("latency_ms", "mean"), "ms"), ("latency, p50", ("latency_ms", "p50"), "ms"),
@@ -21,6 +22,9 @@ _ROWS = (
     ("CO2e of a sensor", ("carbon_kg_per_sensor_year",), "kg/year"),
 )  # fmt: skip
 GROWS = "grows"
+_NONE_MS = 0.0005
+_LITTLE = 1 / 11
+"""A load that can be ten times as much on top."""
 
 
 def tables(found: Estimated) -> Iterator[Table]:
@@ -69,7 +73,7 @@ def _resources(arm: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     out = _table(f"{arm}: what comes to the busiest of each kind", names)
     for row in sorted(rows, key=lambda row: -row["load"]):
         many = f" (one of {row['count']:,})" if row["count"] > 1 else ""
-        waits = [GROWS if row[k] is None else number(row[k]) for k in ("wait_ms", "wait_ms_p99")]
+        waits = [_wait(row[k]) for k in ("wait_ms", "wait_ms_p99")]
         out.add_row(
             doors.terminal(f"{row['name']}{many}"), number(row["offered"]),
             number(row["possible"]), row["unit"], f"{row['load']:.1%}", *waits,
@@ -78,30 +82,32 @@ def _resources(arm: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     return out
 
 
+def _wait(ms: float | None) -> str:
+    return GROWS if ms is None else "0" if ms < _NONE_MS else number(ms)
+
+
 def remarks(found: Estimated) -> Iterator[str]:
     """Yield in words what binds each arm, what grows, and what the estimate leaves out."""
     for arm, one in found.arms.items():
-        yield f"{arm}: {short(one.busiest, one.growing, one.numbers['latency_ms']['p99'])}"
+        yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
             yield f"{arm}: as it begins; events change rates or demand later."
 
 
-def short(rows: Sequence[Mapping[str, Any]], growing: Sequence[str], p99_ms: float | None) -> str:
+def short(one: Mapping[str, Any]) -> str:
     """Return in a line what binds, whether a queue grows, and how late results are expected."""
-    if not rows:
-        return "nothing leaves the sensors."
-    most = max(rows, key=lambda row: row["load"])
+    binds, growing = one["binds"], ", ".join(map(doors.terminal, one["growing"]))
+    power = f"{number(one['power_w'])} W in all"
+    if binds is None:
+        return f"nothing leaves the sensors; {power}."
+    name, load = doors.terminal(binds["name"]), binds["load"]
     if growing:
-        return (
-            f"{doors.terminal(most['name'])} is asked for {most['load']:.0%} of what it can do, so"
-            f" its queue grows ({', '.join(map(doors.terminal, growing))})."
-        )
-    late = "" if p99_ms is None else f"; 99 % of the results within {number(p99_ms)} ms"
-    room = f"{1 / most['load'] - 1:.0%}" if most["load"] > 0.01 else "a hundred times"
-    return (
-        f"{doors.terminal(most['name'])} binds first, at {most['load']:.1%} of what it can do"
-        f" (room for {room} more); no queue grows{late}."
-    )
+        grows = f"{name} is asked for {load:.0%} of what it can do"
+        return f"{grows}, so queues grow without end: {growing}."
+    late = one["latency_ms_p99"]
+    told = "" if late is None else f", 99 % of the results within {number(late)} ms"
+    room = f"room for {1 / load - 1:.0%} more" if load > _LITTLE else "room for ten times more"
+    return f"{name} is the busiest, at {load:.1%} ({room}){told}, {power}."
 
 
 def beside_table(arm: str, rows: Sequence[Beside]) -> Table:

@@ -72,7 +72,8 @@ def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
         cells = [_value(answer, k).removesuffix(f" {unit}") for answer in answers]
         out.add_row(doors.terminal(key.key), *cells, unit)
     out.add_row("P(meets)", *(_share(answer.found.stands.meets) for answer in answers), "%")
-    out.add_row("P(meets) with one less", *map(_less, answers), "%")
+    step = "more" if any(key.most for key in planned.ladders) else "less"
+    out.add_row(f"P(meets) with one {step}", *map(_less, answers), "%")
     for label, unit, figure, scale in _FIGURES:
         cells = [_figure(answer.figures[figure], scale) for answer in answers]
         if set(cells) != {"–"}:
@@ -136,11 +137,12 @@ def _of(answer: Answer) -> Iterator[str]:
         if not found.matters[k]:
             yield f"{ladder.key} changes nothing."
         elif k in found.below:
+            step = "with one more" if ladder.most else "with one less"
             less, binds = ladder.texts[found.index[k] - 1], answer.binds[k]
             beyond = _chance(found.below[k].meets)
             yield (
                 f"{ladder.key}={value} is enough, P(meets) {_chance(stands.meets)} over {runs};"
-                f" {less} is not ({beyond}): {binds.name} binds: {binds.why}."
+                f" {less} is not ({beyond}). {binds.name} binds: {step} {binds.why}."
             )
         else:
             yield (

@@ -34,7 +34,7 @@ class Binds(NamedTuple):
 
     Attributes:
         name: of the resource.
-        why: what it does with one less, or how busy it is.
+        why: what it does with one less of a key, or how busy it is.
     """
 
     name: str
@@ -103,12 +103,12 @@ def binds(
     if not worse:
         row = less.binds
         return _busiest(room) if row is None else Binds(
-            row["name"], f"with one less it is asked for {row['load']:.0%} of what it can do"
+            row["name"], f"it is asked for {row['load']:.0%} of what it can do"
         )  # fmt: skip
     missed = min(bad.standings, key=lambda one: (one.chance, -one.short_of))
     if missed.grows and missed.mean is not None:
         name = missed.name.removeprefix("load.").removesuffix(".busiest_offered")
-        return Binds(name, f"with one less it is asked for {missed.mean:.0%} of what it can do")
+        return Binds(name, f"it is asked for {missed.mean:.0%} of what it can do")
     return _by_change(plan, good, worse, room, missed)
 
 
@@ -124,13 +124,15 @@ def _by_change(
 ) -> Binds:  # fmt: skip
     """Return what binds by what grows most from one plant to another: a cause, or a stage."""
     late = missed.name.startswith(("latency_ms", "delivered.within")) or "latency" in missed.name
+    if "skipped" in missed.name:
+        return Binds(SENSORS, f"their DSPs skip more, and {missed.text} is missed")
     for before in ("stages_ms.", "frames.lost.") if late else ("frames.lost.", "stages_ms."):
         changes = _changes(good, worse, before)
         part, more = max(changes.items(), key=lambda item: item[1], default=("", 0.0))
         if more > 0:
             spent = f"a result spends {more:.3g} ms more there"
             told = spent if before == "stages_ms." else "more frames are lost there"
-            why = f"with one less {told}, and {missed.text} is missed"
+            why = f"{told}, and {missed.text} is missed"
             return Binds(_resource(plan, part, room), why)
     return _busiest(room)
 

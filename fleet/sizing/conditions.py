@@ -95,7 +95,7 @@ def _faster(scenario: Scenario, share: Fraction) -> list[str]:
     model, found = scenario.model, []
 
     def add(place: str, rate: Fraction) -> None:
-        found.append(f"{place}={float(rate * (1 + share)):.15g} fps")
+        found.append(f"{place}={float(rate * (1 + share)):.6g} fps")
 
     for name, group in model.sensors.items():
         add(f"sensors.{name}.rate", group.rate)

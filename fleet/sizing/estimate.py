@@ -99,13 +99,22 @@ def facts(of: Mapping[str, Estimate]) -> dict[str, Any]:
     return {arm: _facts(one) for arm, one in of.items()}
 
 
-def _facts(one: Estimate) -> dict[str, Any]:
-    numbers = one.numbers
+def in_short(one: Estimate) -> dict[str, Any]:
+    """Return what binds, what grows and how late results are, as plain data."""
     binds = one.binds
     return {
-        "resources": one.rows,
         "binds": None if binds is None else {"name": binds["name"], "load": binds["load"]},
         "growing": one.growing,
+        "latency_ms_p99": one.numbers["latency_ms"]["p99"],
+        "power_w": one.numbers["power_w"]["total"],
+    }
+
+
+def _facts(one: Estimate) -> dict[str, Any]:
+    numbers = one.numbers
+    return {
+        **in_short(one),
+        "resources": one.rows,
         "before_changes": one.before_changes,
         "latency_ms": _few(numbers["latency_ms"], ("mean", "p50", "p95", "p99")),
         "groups": {

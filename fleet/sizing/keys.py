@@ -37,8 +37,8 @@ class Ladder:
 
     Attributes:
         key: its path in the scenario.
-        texts: values as a scenario writes them, the one that asks least of a plant first: ascending
-            where the smallest is to be found, descending where the most are.
+        texts: values as a scenario writes them, those that are enough last: ascending where the
+            smallest is to be found, descending where the most are.
         places: paths of the keys that it stands for: several if it has a `*`.
         most: whether the most are to be found.
         given: whether the user said the range.
@@ -53,6 +53,17 @@ class Ladder:
     def overrides(self, index: int) -> list[str]:
         """Return what sets a value."""
         return [f"{place}={self.texts[index]}" for place in self.places]
+
+    @property
+    def top(self) -> int:
+        """Return the place of the last value, which is enough if any is."""
+        return len(self.texts) - 1
+
+    def roomy(self, index: int) -> int:
+        """Return the place of twice the value there, or of half of it where most are looked for."""
+        if self.most:
+            return self.top - (self.top - index) // 2
+        return min(self.top, 2 * index + 1)
 
     @property
     def ends(self) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fleet.errors import InputError
 from fleet.plan.placing import check_arm
@@ -34,6 +34,14 @@ from fleet.study.vary import Vary
 SCHEMA = "fleet-plan/1"
 Told = Callable[[int, int], None]
 """Is called with how many searches are done, and how many runs are."""
+
+
+class Doer(Protocol):
+    """Who carries runs out."""
+
+    def carry_out(self, tasks: Sequence[Task]) -> Iterable[tuple[Task, Done]]:
+        """Yield what comes of some tasks, in any order."""
+        ...
 
 
 class Planned(NamedTuple):
@@ -113,6 +121,7 @@ def find(
     survive: str | None = None,
     workers: int | None = None,
     told: Told | None = None,
+    crew: Doer | None = None,
 ) -> Planned:
     """Return the smallest plant of each arm that keeps some objectives.
 
@@ -128,6 +137,7 @@ def find(
         survive: what a plant must do without: '1 server' or '1 link'.
         workers: how many processes; None: one for each CPU.
         told: is called with how far it is.
+        crew: who carries runs out; None: processes of their own.
 
     Raises:
         InputError: something that is asked for cannot be used.
@@ -147,8 +157,12 @@ def find(
         for p, point in enumerate(points)
         for arm in dict.fromkeys(arms or loaded.model.arms)
     }
-    with Crew(loaded, workers or cpus()) as crew:
-        found, runs = _carried_out(searches, crew, told or (lambda *_: None))
+    tell = told or (lambda *_: None)
+    if crew is not None:
+        found, runs = _carried_out(searches, crew, tell)
+    else:
+        with Crew(loaded, workers or cpus()) as made:
+            found, runs = _carried_out(searches, made, tell)
     answers = [found[key] for key in searches]
     return Planned(loaded, keys, held, answers, front(answers), runs)
 
@@ -199,7 +213,7 @@ def _search(
 
 
 def _carried_out(
-    searches: Mapping[tuple[int, str], Asking], crew: Crew, told: Told
+    searches: Mapping[tuple[int, str], Asking], crew: Doer, told: Told
 ) -> tuple[dict[tuple[int, str], Answer], int]:
     """Carry searches out together, round by round; return what each found, and how many runs."""
     found: dict[tuple[int, str], Answer] = {}

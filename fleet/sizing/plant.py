@@ -24,8 +24,9 @@ Asking: TypeAlias = "Generator[list[Task], Mapping[Task, Answer], Any]"
 """What asks for tasks to be done and takes what came of them."""
 Conditions: TypeAlias = "Callable[[tuple[str, ...]], list[tuple[str, ...]] | None]"
 """Under which further overrides a plant must keep objectives; None: it cannot."""
-OVERFULL = {"link": 1.1, "servers": 1.02, "decoders": 1.02}
-"""Expected loads from which on a plant is not even tried: bytes are expected to some per cent."""
+OVERFULL = {"link": 1.1, "servers": 1.02, "decoders": 1.000001}
+"""Expected loads from which on a plant is not even tried: bytes are expected to some per cent, frames
+to less, and pixels exactly."""
 FAILED = Judged(Verdict.MISSES, 0.0, [], 0)
 
 

@@ -3,7 +3,8 @@
 It starts where theory expects the answer, goes up or down by 1, 2, 4, ... until the answer lies
 between two values, and halves what is between them (Bentley and Yao 1976, "An almost optimal
 algorithm for unbounded searching"). Several keys are found one after the other, in their order:
-each as small as the values of those before it allow, while those behind it have room.
+each as small as the values of those before it allow, while those behind it have twice what they are
+expected to need.
 
 Then two values above the answer are tried: if one of them misses, more does not always do no worse,
 and that is told.
@@ -19,9 +20,6 @@ from fleet.plan.digest import digest
 from fleet.sizing.keys import Ladder
 from fleet.sizing.plant import Asking, Plants
 from fleet.sizing.verdict import PILOT, Judged, Verdict, judge
-
-_ROOM = 2
-"""Times as far up as expected, keys stand that are not found yet."""
 
 
 @dataclass
@@ -65,11 +63,10 @@ def search(plants: Plants, ladders: Sequence[Ladder]) -> Asking:
     """Look for the smallest plant of an arm; return what was `Found`."""
     guess = _expected(plants, ladders)
     matters = [_matters(plants, ladders, guess, k) for k in range(len(ladders))]
-    index = [
-        (min(len(ladder.texts) - 1, _ROOM * (g + 1) - 1) if matter else g)
-        for ladder, g, matter in zip(ladders, guess, matters, strict=True)
-    ]
+    index = [ladder.roomy(g) for ladder, g in zip(ladders, guess, strict=True)]
     chosen = [k for k, matter in enumerate(matters) if matter]
+    for k, matter in enumerate(matters):
+        index[k] = index[k] if matter else guess[k]
     for k in chosen:
         index[k] = guess[k]
         index[k] = yield from _smallest(plants, ladders, index, k)
@@ -82,18 +79,35 @@ def search(plants: Plants, ladders: Sequence[Ladder]) -> Asking:
 
 def _expected(plants: Plants, ladders: Sequence[Ladder]) -> list[int]:
     """Return the places at which theory expects the answer."""
-    tops = [len(ladder.texts) - 1 for ladder in ladders]
+    tops = [ladder.top for ladder in ladders]
 
     def meets(index: Sequence[int]) -> bool:
         return plants.is_expected_to_meet(plant(ladders, index))
 
-    index = [0 for _ in ladders]
-    while not meets(index) and index != tops:
-        index = [min(top, 2 * i + 1) for top, i in zip(tops, index, strict=True)]
+    index = _upwards(ladders, meets) if not ladders[0].most else _downwards(ladders, meets)
     if index == tops and not meets(index):
         return index
     for k in range(len(ladders)):
-        index[k] = _least(functools.partial(_at, meets, index, k), index[k])
+        index[k] = _least(functools.partial(_at, meets, index, k), index[k], ladders[k].most)
+    return index
+
+
+def _upwards(ladders: Sequence[Ladder], meets: Callable[[Sequence[int]], bool]) -> list[int]:
+    """Return places at which something holds, found by doubling; the last if nowhere."""
+    index = [0 for _ in ladders]
+    while not meets(index) and index != [ladder.top for ladder in ladders]:
+        index = [ladder.roomy(i) for ladder, i in zip(ladders, index, strict=True)]
+    return index
+
+
+def _downwards(ladders: Sequence[Ladder], meets: Callable[[Sequence[int]], bool]) -> list[int]:
+    """Return the furthest places from the last at which something holds, found by doubling."""
+    index, step = [ladder.top for ladder in ladders], 1
+    while any(index):
+        further = [max(0, ladder.top - step) for ladder in ladders]
+        if not meets(further):
+            break
+        index, step = further, 2 * step + 1
     return index
 
 
@@ -101,9 +115,18 @@ def _at(meets: Callable[[Sequence[int]], bool], index: Sequence[int], k: int, i:
     return meets([*index[:k], i, *index[k + 1 :]])
 
 
-def _least(holds: Callable[[int], bool], high: int) -> int:
-    """Return the least place at which something holds that holds from some place up to `high`."""
-    low = -1
+def _least(holds: Callable[[int], bool], high: int, near: bool) -> int:
+    """Return the least place at which something holds that holds from some place up to `high`.
+
+    With `near` it is looked for from there on: large fleets take long to be planned.
+    """
+    low, step = -1, 1
+    while near and high > 0:
+        at = max(0, high - step)
+        if not holds(at):
+            low = at
+            break
+        high, step = at, 2 * step
     while high - low > 1:
         middle = (low + high) // 2
         if holds(middle):
@@ -115,15 +138,15 @@ def _least(holds: Callable[[int], bool], high: int) -> int:
 
 def _matters(plants: Plants, ladders: Sequence[Ladder], index: Sequence[int], key: int) -> bool:
     """Return whether a plant depends on a key: the arm has what it is about."""
-    top = len(ladders[key].texts) - 1
-    other = [*index[:key], 0 if index[key] else min(1, top), *index[key + 1 :]]
+    top = ladders[key].top
+    other = [*index[:key], index[key] - 1 if index[key] else min(1, top), *index[key + 1 :]]
     one, two = (plants.plan(plant(ladders, each)) for each in (index, other))
     return top == 0 or digest(replace(one, scenario_digest=two.scenario_digest)) != two.digest()
 
 
 def _smallest(plants: Plants, ladders: Sequence[Ladder], index: Sequence[int], key: int) -> Asking:
     """Return the smallest place of a key at which the plant is enough, the last if none is."""
-    top = len(ladders[key].texts) - 1
+    top = ladders[key].top
 
     def is_enough(i: int) -> Asking:
         one: Judged = yield from plants.judged(plant(ladders, [*index[:key], i, *index[key + 1 :]]))
@@ -159,7 +182,7 @@ def _check(plants: Plants, found: Found, chosen: Sequence[int]) -> Asking:
             found.below[k] = one
     for k in chosen:
         ladder, at = found.ladders[k], found.index[k]
-        top = len(ladder.texts) - 1 if ladder.given else min(len(ladder.texts) - 1, 2 * at + 1)
+        top = ladder.top if ladder.given else ladder.roomy(at)
         for i in sorted({(at + top + 1) // 2, top} - {at}):
             overrides = plant(found.ladders, [*found.index[:k], i, *found.index[k + 1 :]])
             if overrides in plants.tried:
