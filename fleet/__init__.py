@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, digest, report, run, sweep
+    from fleet.api import compare, digest, estimate, find, report, run, sweep
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -35,6 +35,8 @@ __all__ = [
     "__version__",
     "compare",
     "digest",
+    "estimate",
+    "find",
     "load",
     "report",
     "run",
@@ -45,6 +47,8 @@ _HOMES = {
     "compare": "fleet.api",
     "digest": "fleet.api",
     "report": "fleet.api",
+    "estimate": "fleet.api",
+    "find": "fleet.api",
     "run": "fleet.api",
     "sweep": "fleet.api",
     "load": "fleet.scenario.load",

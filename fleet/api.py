@@ -1,4 +1,4 @@
-"""The calls of the Python API that run, sweep, compare and report; `fleet` re-exports them."""
+"""The calls of the Python API: run, sweep, plan, compare and report; `fleet` re-exports them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from fleet.plan.placing import Placement
 from fleet.results.record import Record
 from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
+from fleet.sizing.door import estimates
+from fleet.sizing.keys import Wanted
+from fleet.sizing.planning import Told as PlanTold
+from fleet.sizing.planning import find as find_plants
+from fleet.sizing.written import check_place, write
 from fleet.study import door
 from fleet.study.compare import compare as compare_runs
 from fleet.study.job import Overrides
@@ -148,6 +153,71 @@ def report(
     if isinstance(results, Record | str | Path):
         return write([results], path)
     return write(list(results), path)
+
+
+def estimate(
+    scenario: Scenario | str | Path, *, arms: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Estimate in closed form what the arms of a scenario do, in a second and without a run.
+
+    Args:
+        scenario: what `load` gave, or the path of a scenario file. Of a folder of results the run
+            stands beside.
+        arms: which arms; None: all.
+        overrides: replaces values of the scenario, as in `run`.
+
+    Returns:
+        by arm: `resources` (load, wait, losses of each distinct link, decoder and pool), `binds`,
+        `growing`, `latency_ms`, `lost`, `bandwidth_mbit_s`, `power_w`, cost and carbon, and
+        `beside_run` where there is a run (`fleet.sizing`).
+
+    Raises:
+        InputError: something in the scenario or the arguments cannot be used.
+    """
+    return estimates(scenario, arms=arms, overrides=overrides).facts
+
+
+def find(
+    scenario: Scenario | str | Path, wanted: Wanted = (), *, most: Wanted = (),
+    slo: Sequence[str] = (), vary: Vary = (), arms: Sequence[str] | None = None,
+    overrides: Overrides | None = None, headroom: str | None = None, survive: str | None = None,
+    output: str | Path | None = None, workers: int | None = None,
+    progress: PlanTold | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Find the smallest plant of each arm that keeps objectives with 95 % confidence: `fleet plan`.
+
+    Args:
+        scenario: what `load` gave, or the path of a scenario file.
+        wanted: keys whose smallest values are looked for: texts of `KEY` or `KEY=RANGE`, or ranges
+            by key.
+        most: keys whose largest values are looked for, instead.
+        slo: objectives such as "latency_ms.p99 < 200 ms"; none: those of the scenario.
+        vary: what else takes several values, with a plan for each, as in `sweep`.
+        arms: which arms; None: all.
+        overrides: replaces values of the scenario, as in `run`.
+        headroom: share of frames that come on top, such as "20 %".
+        survive: what a plant must do without: "1 server" or "1 link".
+        output: folder for `plan.json` and scenarios that run as they are; None: not written.
+        workers: number of processes; None: one for each CPU.
+        progress: is called with how many answers are found, and how many runs are done.
+
+    Returns:
+        what `plan.json` holds: `answers`, one for each arm at each point of what varies.
+
+    Raises:
+        InputError: something in the scenario or the arguments cannot be used.
+        RunError: a run broke a promise.
+    """
+    if output is not None:
+        check_place(Path(output))
+    planned = find_plants(
+        scenario, wanted, most=most, slo=slo, vary=vary, arms=arms, overrides=overrides,
+        headroom=headroom, survive=survive, workers=workers, told=progress,
+    )  # fmt: skip
+    if output is not None:
+        write(Path(output), planned)
+    return planned.data
 
 
 def _draw(record: Record) -> None:

@@ -26,7 +26,7 @@ LAYERS = [
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
-    ("bench",), ("show",), ("reports",),
+    ("sizing",), ("bench",), ("show",), ("reports",),
     ("simulation", "api"),
     ("cli",),
     ("__init__", "__main__"),
@@ -147,6 +147,7 @@ MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
+        "api.find", "cli/plan.plan", "sizing/planning.find",
     ], 20),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",

@@ -17,18 +17,25 @@ def check(
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
     from fleet.show.console import console
+    from fleet.show.estimate import short
     from fleet.show.plan import fact_lines
+    from fleet.sizing.estimate import estimate, in_short
     from fleet.study.facts import plan_facts
     from fleet.study.job import prepare
 
-    facts = plan_facts(prepare(scenario, overrides=set_).plans)
+    plans = prepare(scenario, overrides=set_).plans
+    facts = plan_facts(plans)
+    expected = {arm: in_short(estimate(each[0])) for arm, each in plans.items()}
     if as_json:
-        typer.echo(doors.json_text(facts))
+        typer.echo(doors.json_text({**facts, "expected": expected}))
         return
     out = console()
     out.print(f"{scenario} is fine.")
     for line in fact_lines(facts):
         out.print(line, soft_wrap=True, markup=False)
+    out.print("  expected (fleet estimate tells more)")
+    for arm, one in expected.items():
+        out.print(f"    {arm}: {short(one)}", soft_wrap=True, markup=False)
 
 
 def schema() -> None:

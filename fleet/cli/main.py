@@ -14,8 +14,10 @@ import typer
 from fleet.cli.bench import bench
 from fleet.cli.catalog import catalog
 from fleet.cli.check import check, schema
+from fleet.cli.estimate import estimate
 from fleet.cli.exit import code_of, leave, patient
 from fleet.cli.eyes import app as eyes
+from fleet.cli.plan import plan
 from fleet.cli.profile import profile
 from fleet.cli.proof import selftest, validate
 from fleet.cli.report import report
@@ -34,19 +36,9 @@ app = typer.Typer(
 
 
 for command in (
-    run,
-    show,
-    sweep,
-    report,
-    check,
-    schema,
-    catalog,
-    selftest,
-    validate,
-    profile,
-    trace,
-    bench,
-):
+    run, show, sweep, plan, estimate, report, check, schema, catalog, selftest, validate, profile,
+    trace, bench,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(eyes, name="eyes")
 

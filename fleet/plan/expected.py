@@ -8,6 +8,7 @@ outages and losses on the way are left out, and `on change` counts as if every a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,9 +30,25 @@ _TIE_NS = 2
 """An inference that takes a period, but for rounding, takes one."""
 
 
+class Drawn(NamedTuple):
+    """Frames that were drawn of like sensors; every field has shape (frames,).
+
+    Attributes:
+        weight: how much each counts.
+        payload: bytes of it.
+        pixels: those of them that are no metadata.
+        bits: of it on the wire.
+    """
+
+    weight: Floats
+    payload: Floats
+    pixels: Floats
+    bits: Floats
+
+
 @dataclass(frozen=True)
 class Flows:
-    """What each sensor brings on average; every field has shape (sensors,).
+    """What each sensor brings on average; every field but the last has shape (sensors,).
 
     Attributes:
         fps: frames that it captures a second.
@@ -40,6 +57,8 @@ class Flows:
         payload_bytes: of a frame that leaves.
         bits: of it on the wire.
         bits_square: mean of their square.
+        kind: which frames were drawn for it.
+        drawn: the frames of each kind of sensors.
     """
 
     fps: Floats
@@ -48,6 +67,8 @@ class Flows:
     payload_bytes: Floats
     bits: Floats
     bits_square: Floats
+    kind: Ints
+    drawn: tuple[Drawn, ...]
 
 
 def flows(plan: Plan) -> Flows:
@@ -56,12 +77,15 @@ def flows(plan: Plan) -> Flows:
     shares: dict[tuple[int, ...], float] = {}  # of the traces that many sensors take
     answered = np.array([_answered_fps(plan, s, fps[s], shares) for s in range(plan.size)])
     sent = answered * _published(plan, answered)
-    sizes = np.zeros((plan.size, 3))
+    sizes, drawn = np.zeros((plan.size, 3)), []
     kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
-    for kind in np.unique(kinds, axis=0):
-        mine = np.flatnonzero((kinds == kind).all(axis=1))
-        sizes[mine] = _sizes(plan, mine, fps[mine[0]])
-    return Flows(fps, answered, sent, *sizes.T)
+    _, kind_of = np.unique(kinds, axis=0, return_inverse=True)
+    for kind in range(int(kind_of.max()) + 1):
+        mine = np.flatnonzero(kind_of == kind)
+        drawn.append(_drawn(plan, mine, fps[mine[0]]))
+        sizes[mine] = _means(drawn[-1])
+    payload, bits, square = sizes.T
+    return Flows(fps, answered, sent, payload, bits, square, kind_of, tuple(drawn))
 
 
 def frames(plan: Plan) -> float:
@@ -140,8 +164,8 @@ def objects_in_view(plan: Plan, hours: Timetable, sensor: int, second: int) -> f
     return float(people * plan.scene.share[sensor] / 3600.0 / (1.0 - plan.scene.stay[sensor]))
 
 
-def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
-    """Return the mean bytes of a frame of like sensors, its mean bits, and those of their square.
+def _drawn(plan: Plan, mine: Ints, fps: float) -> Drawn:
+    """Return some frames of like sensors.
 
     In each of some moments an I frame and some P frames are drawn, weighed as in their group of
     pictures.
@@ -152,7 +176,7 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
     protocol = setups.per_message, setups.segment, setups.per_segment
     on_wire = [int(column[setup]) for column in protocol]
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
-    total: Floats = np.zeros(3)
+    rows: list[tuple[float, ...]] = []
     hours = plan.control.timetable[plan.control.timetable.kind == HOUR]
     for moment in range(_MOMENTS):
         s = int(mine[moment * len(mine) // _MOMENTS])
@@ -171,9 +195,17 @@ def _sizes(plan: Plan, mine: Ints, fps: float) -> Floats:
             payload = camera.payload_bytes(
                 setups, plan.eyes.sights, setup, key, frame, objects, row
             )
+            told = sight.found(plan.eyes.sights.rows, row, objects)
+            message = camera.metadata_part(payload, camera.message_part(setups, setup, told))
             bits = float(camera.wire_bits(payload, *on_wire))
-            total += weights[k] * np.array([payload, bits, bits * bits])
-    mean: Floats = total / (_MOMENTS * weights.sum())
+            rows.append((weights[k], payload, payload - message, bits))
+    return Drawn(*np.array(rows).T)
+
+
+def _means(drawn: Drawn) -> Floats:
+    """Return the mean bytes of a frame, its mean bits, and those of their square."""
+    values = np.stack([drawn.payload, drawn.bits, drawn.bits**2])
+    mean: Floats = np.cumsum(values * drawn.weight, axis=1)[:, -1] / drawn.weight.sum()
     return mean
 
 

@@ -16,7 +16,7 @@ from fleet.reports.tables import figure, table
 from fleet.results.metric import SHARE, Metric, number
 from fleet.results.metrics import known
 from fleet.results.record import Record
-from fleet.results.service import MEASURES
+from fleet.results.tasks import MEASURES
 
 _NOBODY = (
     "Nobody measured what the networks of these arms see, so how well uses are served is not known;"

@@ -1,0 +1,85 @@
+"""`fleet plan`: the smallest plant that keeps objectives, or the most that a plant carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleet import doors
+from fleet.cli.run import MISSED, Arms, ScenarioPath, Sets
+from fleet.cli.sweep import Workers
+
+Find = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY[=RANGE]",
+        help="Find its smallest value that is enough: cloud.servers, cloud.servers=1..64,"
+        " 'links.wan.rate=10..200+10 Mbit/s'; may be given again.",
+    ),
+]
+Most = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY[=RANGE]", help="Find its largest value, as sensors.shop.count."),
+]
+Slo = Annotated[
+    list[str] | None,
+    typer.Option(metavar="OBJECTIVE", help="What is kept, as 'latency_ms.p99 < 200 ms' [slo]."),
+]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=SPEC", help="Answer for each of these, as cloud.server=t4,l4."),
+]
+Headroom = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="Frames that come on top, as '20 %'.")
+]
+Survive = Annotated[
+    str | None, typer.Option(metavar="WHAT", help="Do without '1 server' or '1 link'.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder [results/NAME-plan-HASH]."),
+]
+
+
+def plan(
+    scenario: ScenarioPath,
+    find: Find = None,
+    most: Most = None,
+    slo: Slo = None,
+    vary: Vary = None,
+    arm: Arms = None,
+    set_: Sets = None,
+    headroom: Headroom = None,
+    survive: Survive = None,
+    workers: Workers = None,
+    output: Output = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find the smallest plant of each arm that keeps objectives, with 95 % confidence."""
+    from fleet.show import sizing as show
+    from fleet.show.console import console
+    from fleet.sizing import planning, written
+
+    if output is not None:
+        written.check_place(output)
+    with show.progress() as told:
+        planned = planning.find(
+            scenario, find or (), most=most or (), slo=slo or (), vary=vary or (), arms=arm,
+            overrides=set_, headroom=headroom, survive=survive, workers=workers, told=told,
+        )  # fmt: skip
+    folder = output or Path("results") / planned.name
+    written.write(folder, planned)
+    if as_json:
+        typer.echo(doors.json_text(planned.data))
+    else:
+        out = console()
+        for table in show.tables(planned):
+            out.print(table, markup=False)
+            out.print()
+        for line in show.lines(planned):
+            out.print(line, soft_wrap=True, markup=False)
+    console(stderr=True).print(f"Plan: {folder}/", style="dim", soft_wrap=True, markup=False)
+    if not planned.enough:
+        raise typer.Exit(MISSED)

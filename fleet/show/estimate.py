@@ -1,0 +1,135 @@
+"""What arms are expected to do: a table of them, what comes to each resource, and a run beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from fleet import doors
+from fleet.results.metric import SHARE, number
+from fleet.sizing.beside import Beside
+from fleet.sizing.door import Estimated
+from fleet.sizing.estimate import in_short
+
+_ROWS = (
+    ("latency, mean", ("latency_ms", "mean"), "ms"), ("latency, p50", ("latency_ms", "p50"), "ms"),
+    ("latency, p99", ("latency_ms", "p99"), "ms"), ("frames lost", ("lost",), "%"),
+    ("frames skipped", ("skipped",), "%"), ("power, all", ("power_w", "total"), "W"),
+    ("cost of a sensor and month", ("cost_usd_per_sensor_month", "total"), "USD"),
+    ("CO2e of a sensor", ("carbon_kg_per_sensor_year",), "kg/year"),
+)  # fmt: skip
+GROWS = "grows"
+_NONE_MS = 0.0005
+_LITTLE = 1 / 11
+"""A load that can be ten times as much on top."""
+
+
+def tables(found: Estimated) -> Iterator[Table]:
+    """Yield a table of all arms, then one of the resources of each."""
+    facts = found.facts
+    first = _table(f"{found.scenario.model.name}, in closed form", [*facts, "unit"])
+    for label, keys, unit in _ROWS:
+        cells = [_cell(_at(arm, keys), unit, arm["growing"]) for arm in facts.values()]
+        if set(cells) != {"–"}:
+            first.add_row(label, *cells, unit)
+    names = dict.fromkeys(name for arm in facts.values() for name in arm["bandwidth_mbit_s"])
+    for name in names:
+        cells = [_cell(arm["bandwidth_mbit_s"].get(name), "Mbit/s", ()) for arm in facts.values()]
+        first.add_row(f"carried by {doors.terminal(name)}", *cells, "Mbit/s")
+    yield first
+    for arm, one in found.arms.items():
+        yield _resources(arm, one.busiest)
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    out = Table(
+        title=doors.terminal(title), box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0),
+        pad_edge=False, title_style="bold", title_justify="left",
+    )  # fmt: skip
+    out.add_column("", overflow="fold")
+    for name in columns:
+        out.add_column(doors.terminal(name), justify="right", overflow="fold")
+    return out
+
+
+def _at(arm: Mapping[str, Any], keys: Sequence[str]) -> float | None:
+    node: Any = arm
+    for key in keys:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node if node is None else float(node)
+
+
+def _cell(value: float | None, unit: str, growing: Sequence[str]) -> str:
+    if value is None:
+        return GROWS if unit == "ms" and growing else "–"
+    return number(100 * value if unit == "%" else value)
+
+
+def _resources(arm: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    names = ["comes", "can do", "unit", "load", "wait, ms", "p99, ms", "lost"]
+    out = _table(f"{arm}: what comes to the busiest of each kind", names)
+    for row in sorted(rows, key=lambda row: -row["load"]):
+        many = f" (one of {row['count']:,})" if row["count"] > 1 else ""
+        waits = [_wait(row[k]) for k in ("wait_ms", "wait_ms_p99")]
+        out.add_row(
+            doors.terminal(f"{row['name']}{many}"), number(row["offered"]),
+            number(row["possible"]), row["unit"], f"{row['load']:.1%}", *waits,
+            f"{row['lost']:.2%}",
+        )  # fmt: skip
+    return out
+
+
+def _wait(ms: float | None) -> str:
+    return GROWS if ms is None else "0" if ms < _NONE_MS else number(ms)
+
+
+def remarks(found: Estimated) -> Iterator[str]:
+    """Yield in words what binds each arm, what grows, and what the estimate leaves out."""
+    for arm, one in found.arms.items():
+        yield f"{doors.terminal(arm)}: {short(in_short(one))}"
+        if one.before_changes:
+            yield f"{arm}: as it begins; events change rates or demand later."
+
+
+def short(one: Mapping[str, Any]) -> str:
+    """Return in a line what binds, whether a queue grows, and how late results are expected."""
+    binds, growing = one["binds"], ", ".join(map(doors.terminal, one["growing"]))
+    power = f"{number(one['power_w'])} W in all"
+    if binds is None:
+        return f"nothing leaves the sensors; {power}."
+    name, load = doors.terminal(binds["name"]), binds["load"]
+    if growing:
+        grows = f"{name} is asked for {load:.0%} of what it can do"
+        return f"{grows}, so queues grow without end: {growing}."
+    late = one["latency_ms_p99"]
+    told = "" if late is None else f", 99 % of the results within {number(late)} ms"
+    room = f"room for {1 / load - 1:.0%} more" if load > _LITTLE else "room for ten times more"
+    return f"{name} is the busiest, at {load:.1%} ({room}){told}, {power}."
+
+
+def beside_table(arm: str, rows: Sequence[Beside]) -> Table:
+    """Return what was expected of an arm beside what a run gave."""
+    out = _table(f"{arm}: expected beside the run", ["expected", "run", "apart", "unit"])
+    for row in rows:
+        scale = 100 if row.unit == SHARE else 1
+        cells = [
+            "–" if value is None else number(value * scale)
+            for value in (row.expected, row.measured)
+        ]
+        apart = "" if row.apart is None else f"{row.apart:+.1%}"
+        mark = " !" if row.disagrees else ""
+        unit = "%" if row.unit == SHARE else row.unit.name
+        out.add_row(doors.terminal(row.name), *cells, f"{apart}{mark}", unit)
+    return out
+
+
+def disagreement(rows: Mapping[str, Sequence[Beside]]) -> Iterator[str]:
+    """Yield in a line for each arm how far theory and the run are apart."""
+    for arm, mine in rows.items():
+        wrong = [row for row in mine if row.disagrees]
+        told = f"{len(mine) - len(wrong)} of {len(mine)} numbers agree to 10 % or within chance"
+        names = ", ".join(doors.terminal(row.name) for row in wrong)
+        yield f"{arm}: {told}" + (f"; not {names} (the run is right)." if wrong else ".")

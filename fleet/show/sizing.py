@@ -1,0 +1,187 @@
+"""The answer of `fleet plan` on one screen: a row an answer, then what binds each in words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+from rich import box
+from rich.progress import Progress
+from rich.table import Table
+
+from fleet import doors
+from fleet.interrupt import check
+from fleet.results.metric import number
+from fleet.show.progress import bar_or_lines
+from fleet.sizing.answer import Answer
+from fleet.sizing.planning import Planned
+from fleet.sizing.refusal import refusal
+
+_FIGURES = (
+    ("p99", "ms", "latency_ms_p99", 1.0), ("frames lost", "%", "lost", 100.0),
+    ("cost of a sensor and month", "USD", "cost_usd_per_sensor_month", 1.0),
+    ("power of a sensor", "W", "power_w_per_sensor", 1.0),
+    ("CO2e of a sensor and month", "g", "carbon_g_per_sensor_month", 1.0),
+    ("recall in all frames", "%", "recall", 100.0),
+)  # fmt: skip
+_MUCH = 10.0
+"""Times its load that a resource could take on top, from which on no more is told of it."""
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how far a plan is: answers found, runs done."""
+    with bar_or_lines() as bar:
+        task = bar.add_task("", total=None) if isinstance(bar, Progress) else None
+
+        def show(found: int, runs: int) -> None:
+            check()
+            said = f"{found} answers found, {runs:,} runs done"
+            if isinstance(bar, Progress) and task is not None:
+                bar.update(task, description=said)
+
+        yield show
+
+
+def tables(planned: Planned) -> Iterator[Table]:
+    """Yield a table for each point of what was varied: a column an arm."""
+    what = "most" if any(key.most for key in planned.ladders) else "smallest"
+    reserve = planned.reserve
+    held = f", with {float(reserve.headroom):.0%} headroom" if reserve.headroom else ""
+    held += f", without 1 {reserve.survive}" if reserve.survive else ""
+    slo = ", ".join(planned.scenario.model.slo)
+    for cell in dict.fromkeys(answer.cell for answer in planned.answers):
+        at = f" at {', '.join(cell)}" if cell else ""
+        title = f"{planned.scenario.model.name}{at}: {what} for {slo}{held}"
+        mine = [k for k, answer in enumerate(planned.answers) if answer.cell == cell]
+        yield _table(doors.terminal(title), planned, mine)
+
+
+def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
+    out = Table(
+        title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False,
+        title_style="bold", title_justify="left",
+    )  # fmt: skip
+    answers = [planned.answers[k] for k in mine]
+    out.add_column("", overflow="fold")
+    for answer in answers:
+        out.add_column(doors.terminal(answer.arm), justify="right", overflow="fold")
+    out.add_column("unit", style="dim", overflow="fold")
+    for k, key in enumerate(planned.ladders):
+        unit = "" if " " not in key.texts[0] else key.texts[0].partition(" ")[2]
+        cells = [_value(answer, k).removesuffix(f" {unit}") for answer in answers]
+        out.add_row(doors.terminal(key.key), *cells, unit)
+    out.add_row("P(meets)", *(_share(answer.found.stands.meets) for answer in answers), "%")
+    step = "more" if any(key.most for key in planned.ladders) else "less"
+    out.add_row(f"P(meets) with one {step}", *map(_less, answers), "%")
+    for label, unit, figure, scale in _FIGURES:
+        cells = [_figure(answer.figures[figure], scale) for answer in answers]
+        if set(cells) != {"–"}:
+            out.add_row(label, *cells, unit)
+    out.add_row("nobody is better in all", *(_mark(planned, k) for k in mine), "")
+    return out
+
+
+def _value(answer: Answer, k: int) -> str:
+    if not answer.enough:
+        return "none"
+    found = answer.found
+    return found.ladders[k].texts[found.index[k]] if found.matters[k] else "any"
+
+
+def _share(share: float) -> str:
+    """Return a probability in per cent."""
+    if share > 0.999:
+        return "> 99.9"
+    return "< 0.1" if share < 0.001 else f"{100 * share:.1f}"
+
+
+def _chance(share: float) -> str:
+    return f"{_share(share)} %"
+
+
+def _less(answer: Answer) -> str:
+    if not answer.enough or not answer.found.below:
+        return "–"
+    return ", ".join(_share(one.meets) for one in answer.found.below.values())
+
+
+def _figure(value: float | None, scale: float) -> str:
+    return "–" if value is None else number(value * scale)
+
+
+def _mark(planned: Planned, k: int) -> str:
+    return "✓" if planned.answers[k].enough and planned.dominated[k] is None else ""
+
+
+def lines(planned: Planned) -> Iterator[str]:
+    """Yield what is to be said of each answer, in words."""
+    for k, answer in enumerate(planned.answers):
+        name = ", ".join([*answer.cell, answer.arm])
+        for line in _of(answer):
+            yield doors.terminal(f"{name}: {line}")
+        better = planned.dominated.get(k)
+        if better is not None and planned.answers[better].cell == answer.cell:
+            other = planned.answers[better].arm
+            yield doors.terminal(f"{name}: {other} is no worse in any figure that is known.")
+
+
+def _of(answer: Answer) -> Iterator[str]:
+    found, stands = answer.found, answer.found.stands
+    if not found.enough:
+        yield from _refused(answer)
+        return
+    runs = f"{stands.runs} replications"
+    for k, ladder in enumerate(found.ladders):
+        value = ladder.texts[found.index[k]]
+        if not found.matters[k]:
+            yield f"{ladder.key} changes nothing."
+        elif k in found.below:
+            step = "with one more" if ladder.most else "with one less"
+            less, binds = ladder.texts[found.index[k] - 1], answer.binds[k]
+            beyond = _chance(found.below[k].meets)
+            yield (
+                f"{ladder.key}={value} is enough, P(meets) {_chance(stands.meets)} over {runs};"
+                f" {less} is not ({beyond}). {binds.name} binds: {step} {binds.why}."
+            )
+        else:
+            yield (
+                f"{ladder.key}={value}, the end of its range, is enough,"
+                f" P(meets) {_chance(stands.meets)} over {runs}."
+            )
+    yield _room(answer)
+    if found.odd:
+        yield f"more is not always better: it misses at {', '.join(found.odd)}; a sweep shows more."
+    yield _theory(answer)
+
+
+def _room(answer: Answer) -> str:
+    told = [
+        f"{room.name} {room.load:.1%} ({room.more:+.0%})"
+        for room in answer.room
+        if room.more is not None and room.more < _MUCH
+    ]
+    if not told:
+        return "nothing is asked for a tenth of what it can do."
+    return f"of what it can do each is asked for (and could take more): {', '.join(told)}."
+
+
+def _theory(answer: Answer) -> str:
+    expected, measured = (
+        answer.expected.numbers["latency_ms"]["p99"],
+        answer.figures["latency_ms_p99"],
+    )
+    rows = sum(answer.assumptions.values())
+    kinds = ", ".join(f"{many} {kind}" for kind, many in sorted(answer.assumptions.items()))
+    apart = ""
+    if expected and measured:
+        apart = f"theory says {number(expected)} ms for p99 ({expected / measured - 1:+.0%}); "
+    return f"{apart}it rests on {rows} values of the catalogue: {kinds}."
+
+
+def _refused(answer: Answer) -> Iterator[str]:
+    ends = ", ".join(f"{ladder.key} of {ladder.ends}" for ladder in answer.found.ladders)
+    yield f"nothing in {ends} is enough."
+    for one in refusal(answer):
+        what = f"{one.objective} is missed: {one.why}" if one.objective else one.why
+        yield f"{what}" + (f"; it could keep {one.nearest}." if one.nearest else ".")

@@ -1,0 +1,288 @@
+"""The books of a run as theory expects them: told by the same formulas as those of a run.
+
+What is counted in a run is here what its plan is expected to bring (`fleet.plan.expected`) and what
+becomes of it on its ways (`fleet.sizing.ways`). So watts, dollars and shares follow from the
+formulas of `fleet.results`, and have their names. Latency is the sum of what a frame meets, whose
+laws are taken as independent (Kleinrock 1976, Queueing Systems 2, section 4.5): times at the
+sensor, of sending a frame of its size over each hop, in the wire, waits, decoding, a batch, the way
+back.
+
+Not expected: seconds, what eyes see, uses, rewrites. Where a queue on its way grows, the latency of
+a group says how long a run is, and there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet.arrays import Floats, Ints
+from fleet.engine.counting import BACK, COMPUTE, DECODE, FAR, QUEUE, RETURN, SENSE, SERVE, UP
+from fleet.engine.tally import Tally
+from fleet.model import books as b
+from fleet.model.frames import (
+    LEVEL_LOST,
+    LEVELS,
+    LOST_CLOUD_QUEUE,
+    LOST_DEADLINE,
+    LOST_EDGE_QUEUE,
+    RESULT,
+    SKIP_DSP_BUSY,
+    SKIP_NOT_PUBLISHED,
+    STAGES,
+)
+from fleet.plan.expected import Flows
+from fleet.plan.plan import Plan
+from fleet.sizing.pools import Served
+from fleet.sizing.waiting import GRID, NO_WAIT, Sum, Wait
+from fleet.sizing.ways import NOWHERE, Walk
+from fleet.sketch import bucket_of
+
+_STAGE_OF_LEVEL = (UP, UP, BACK, FAR)
+
+
+def tally(plan: Plan, of: Flows, ways: Walk) -> Tally:
+    """Return what a run of a plan is expected to count behind its warm-up."""
+    made = Tally.empty(plan)
+    _sensors(plan, of, ways, made)
+    _links(plan, ways, made)
+    _pools(plan, ways, made)
+    _latency(plan, of, ways, made)
+    return made
+
+
+def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
+    span_s, counts, setups = plan.measured_ns * 1e-9, made.sensors, plan.sensors.setups
+    setup = plan.sensors.setup_of
+    captured, answered, sent = (
+        np.round(fps * span_s).astype(np.int64) for fps in (of.fps, of.answered_fps, of.sent_fps)
+    )
+    leaves = np.where(plan.ends_at_site, 0, sent)
+    pixels = np.array([np.average(d.pixels, weights=d.weight) for d in of.drawn])[of.kind]
+    counts[:, b.CAPTURED] = captured
+    counts[:, b.SENSE_NS] = captured * setups.read_ns[setup]
+    counts[:, b.COMPUTE_NS] = answered * setups.compute_ns[setup]
+    counts[:, b.SENT_FRAMES] = leaves
+    counts[:, b.SENT_PAYLOAD] = leaves * of.payload_bytes
+    counts[:, b.SENT_METADATA] = leaves * (of.payload_bytes - pixels)
+    counts[:, b.SENT_BITS] = leaves * of.bits
+    counts[:, b.SENT_PIXEL_FRAMES] = np.where(pixels > 0, leaves, 0)
+    counts[:, b.FATE_0 + SKIP_DSP_BUSY] = captured - answered
+    counts[:, b.FATE_0 + SKIP_NOT_PUBLISHED] = answered - sent
+    _fates(plan, ways, sent, counts)
+    spent = np.bincount(setup, counts[:, b.COMPUTE_NS], len(made.computing_ns))
+    made.computing_ns += spent.astype(np.int64).astype(object)
+    _radios(plan, of, ways, made)
+
+
+def _fates(plan: Plan, ways: Walk, sent: Ints, counts: Ints) -> None:
+    """Count what is lost where, and what becomes a result."""
+    left = sent.copy()
+    bearing = np.ones(plan.size)
+
+    def lose(mine: Ints, passed: float, fate: int) -> None:
+        bearing[mine] *= passed
+        lost = np.minimum(left[mine], sent[mine] - np.round(sent[mine] * bearing[mine]))
+        lost = np.maximum(0, lost - (sent[mine] - left[mine])).astype(np.int64)
+        counts[mine, b.FATE_0 + fate] += lost
+        left[mine] -= lost
+
+    done = np.zeros(plan.size, dtype=bool)
+    for level in range(LEVELS):
+        for k in np.unique(ways.at[level][ways.at[level] != NOWHERE]):
+            link, mine = ways.links[k], np.flatnonzero((ways.at[level] == k) & ~done)
+            lose(mine, (1 - link.lost) / max(1.0, link.load), LEVEL_LOST[level])
+        here = (plan.pools.of >= 0) & (plan.pools.level == level)
+        for k in np.unique(ways.served[here & (ways.served != NOWHERE)]):
+            pool, mine = ways.pools[k], np.flatnonzero(ways.served == k)
+            queue = LOST_EDGE_QUEUE if pool.pool.edge else LOST_CLOUD_QUEUE
+            lose(mine, pool.passed, LOST_DEADLINE if pool.pool.deadline_ns else queue)
+        done |= here
+    counts[:, b.FATE_0 + RESULT] = left
+
+
+def _radios(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
+    """Count what radios and ports at the sensors do: a frame after the other, alike apart."""
+    counts, timers = made.sensors, plan.timers
+    first = np.full(plan.size, NOWHERE)
+    for level in reversed(range(LEVELS)):
+        first = np.where(ways.at[level] != NOWHERE, ways.at[level], first)
+    frames = counts[:, b.SENT_FRAMES]
+    mine = np.flatnonzero((first != NOWHERE) & (frames > 0))
+    rates = np.array([link.rate_bps for link in ways.links] or [1.0])[first[mine]]
+    sending_ns = of.bits[mine] * 1e9 / rates
+    gap_ns = np.maximum(1e9 / of.sent_fps[mine] - sending_ns, 0.0)
+    promoted = gap_ns > timers.tail_ns[mine]
+    counts[mine, b.SENDING_NS] = np.minimum(frames[mine] * sending_ns, plan.measured_ns)
+    counts[mine, b.RADIO_BITS] = frames[mine] * of.bits[mine]
+    counts[mine, b.TAIL_NS] = frames[mine] * np.minimum(gap_ns, timers.tail_ns[mine])
+    counts[mine, b.PROMOTION_NS] = np.where(promoted, frames[mine] * timers.promotion_ns[mine], 0)
+    counts[mine, b.LAST_SENT_NS] = plan.end_ns - plan.timers.tail_ns[mine]
+
+
+def _links(plan: Plan, ways: Walk, made: Tally) -> None:
+    span_s, bins = plan.measured_ns * 1e-9, made.link_bins.shape[1]
+    for one in ways.links:
+        offered = one.offered_bps * span_s
+        sent = offered * (1.0 - one.lost) / max(1.0, one.load)
+        row = made.links[one.links]
+        row[:, b.OFFERED_BITS] += round(offered)
+        row[:, b.SENT_LINK_BITS] += round(sent)
+        row[:, b.DROPPED_BITS] += round(offered - sent)
+        row[:, b.BUSY_NS] += round(min(1.0, one.load) * plan.measured_ns)
+        row[:, b.IDLE_NS] = 0 if one.grows else plan.end_ns
+        made.links[one.links] = row
+        np.add.at(made.link_bins, plan.stations.bin_of[one.links], round(sent / bins))
+
+
+def _pools(plan: Plan, ways: Walk, made: Tally) -> None:
+    span_s = plan.measured_ns * 1e-9
+    for one in ways.pools:
+        first = plan.pools.row[one.pools]
+        done = one.rate * span_s * one.passed
+        made.servers[first, b.ARRIVED] = round(one.rate * span_s)
+        made.servers[first, b.ARRIVED_PX] = round(one.px * span_s)
+        idle = 0 if one.grows else plan.end_ns
+        made.servers[first[:, None], b.POOL_IDLE] = idle
+        for k, (share, count) in enumerate(_kinds(one)):
+            rows, kind = first + k, one.pool.kinds[k]
+            held_ns = float(np.interp(one.size, np.arange(len(kind.hold_ns)), kind.hold_ns))
+            paid_ns = count * plan.measured_ns
+            made.servers[rows, b.STARTED] = round(done * share)
+            made.servers[rows, b.BATCHES] = round(done * share / one.size)
+            made.servers[rows, b.SERVED_NS] = round(min(paid_ns, done * share / one.size * held_ns))
+            made.servers[rows, b.SERVER_NS] = round(paid_ns)
+            px_ns = one.px * span_s * one.passed * share / kind.decode_px_s * 1e9
+            made.servers[rows, b.DECODING_NS] = round(px_ns) if kind.decoders else 0
+
+
+def _kinds(one: Served) -> list[tuple[float, float]]:
+    """Return of each kind of servers its share of the work, and how many are paid for."""
+    counts = np.array([kind.count for kind in one.pool.kinds], dtype=np.float64)
+    counts[0] = one.servers
+    speed = counts / np.array([max(1, int(kind.hold_ns[-1])) for kind in one.pool.kinds])
+    return list(zip((speed / speed.sum()).tolist(), counts.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What frames of like sensors on like ways meet.
+
+    Attributes:
+        group: of the sensors.
+        results: how many results they have in all.
+        fixed_s: by stage, times that every frame takes alike; shape (stages,).
+        sizes_s: by stage, time that sending takes, by frame drawn; shape (stages, frames).
+        weight: of the frames drawn.
+        waits: (stage, law).
+    """
+
+    group: int
+    results: int
+    fixed_s: Floats
+    sizes_s: Floats
+    weight: Floats
+    waits: list[tuple[int, Wait]]
+
+    @property
+    def longest_s(self) -> float:
+        """Return what no frame takes longer than."""
+        waits = sum(wait.longest_s for _, wait in self.waits)
+        return float(self.fixed_s.sum() + self.sizes_s.sum(axis=0).max()) + waits
+
+    @property
+    def stages_s(self) -> Floats:
+        """Return the mean time by stage; shape (stages,)."""
+        mean: Floats = self.fixed_s + np.average(self.sizes_s, axis=1, weights=self.weight)
+        for stage, wait in self.waits:
+            mean[stage] += wait.mean_s
+        return mean
+
+
+def _latency(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
+    """Count the latencies of results, by group; of groups on whose ways a queue grows nothing."""
+    keys = np.column_stack([
+        plan.sensors.group_of, of.kind, *ways.at, ways.served, plan.pools.return_ns,
+    ])  # fmt: skip
+    combos, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    results = made.sensors[:, b.FATE_0 + RESULT]
+    growing = {int(g) for g in np.unique(plan.sensors.group_of[_grows(ways)])}
+    parts = [
+        _part(plan, of, ways, int(s), int(results[which == c].sum()))
+        for c, s in enumerate(first[: len(combos)])
+        if int(plan.sensors.group_of[s]) not in growing
+    ]
+    parts = [part for part in parts if part.results > 0]
+    for g in {part.group for part in parts}:
+        _count(plan, [part for part in parts if part.group == g], made)
+
+
+def _grows(ways: Walk) -> Ints:
+    """Return the sensors on whose ways a queue grows."""
+    links = np.array([link.grows for link in ways.links] + [False])
+    pools = np.array([pool.grows for pool in ways.pools] + [False])
+    found: Ints = np.flatnonzero(links[ways.at].any(axis=0) | pools[ways.served])
+    return found
+
+
+def _part(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> _Part:
+    setups, k, drawn = plan.sensors.setups, int(plan.sensors.setup_of[s]), of.drawn[of.kind[s]]
+    fixed, sizes = np.zeros(len(STAGES)), np.zeros((len(STAGES), len(drawn.bits)))
+    waits: list[tuple[int, Wait]] = []
+    fixed[SENSE] = float(setups.sense_ns[k]) * 1e-9
+    fixed[COMPUTE] = float(setups.compute_ns[k] + setups.fetch_ns[k]) * 1e-9
+    served = False
+    for level, stage in enumerate(_STAGE_OF_LEVEL):
+        at = int(ways.at[level, s])
+        if at != NOWHERE and not (served and plan.sensors.to_site[s]):
+            link, row = ways.links[at], plan.links.table[int(plan.links.of[level, s])]
+            bits = plan.pools.result_bits[s] if served else drawn.bits
+            sizes[stage] += 0.0 if link.air else bits / link.rate_bps
+            fixed[stage] += float(row.propagation_ns) * 1e-9 + link.again_s
+            waits.append((stage, link.wait))
+        if ways.served[s] != NOWHERE and plan.pools.level[s] == level:
+            pool, served = ways.pools[ways.served[s]], True
+            fixed[DECODE] += pool.decode_s
+            fixed[SERVE] += pool.service_s
+            waits += [(DECODE, pool.decoder_wait), *((QUEUE, wait) for wait in pool.waits)]
+            fixed[RETURN] += float(plan.pools.return_ns[s]) * 1e-9
+    fixed[UP] += _wakes_s(plan, of, ways, s)
+    return _Part(
+        int(plan.sensors.group_of[s]), results, fixed, sizes, drawn.weight,
+        [(stage, wait) for stage, wait in waits if wait is not NO_WAIT],
+    )  # fmt: skip
+
+
+def _wakes_s(plan: Plan, of: Flows, ways: Walk, s: int) -> float:
+    """Return what a frame waits for the radio in the mean."""
+    if not of.sent_fps[s] or not (ways.at[:, s] != NOWHERE).any():
+        return 0.0
+    gap_ns, timers = 1e9 / of.sent_fps[s], plan.timers
+    if gap_ns > timers.tail_ns[s]:
+        return float(timers.promotion_ns[s]) * 1e-9
+    return float(timers.drx_wait_ns[s]) / 2e9 if gap_ns > timers.drx_after_ns[s] else 0.0
+
+
+def _count(plan: Plan, parts: list[_Part], made: Tally) -> None:
+    """Count the latencies of the results of a group."""
+    sums = Sum(max(part.longest_s for part in parts))
+    wave = np.zeros(GRID // 2 + 1, dtype=np.complex128)
+    for part in parts:
+        one = sums.wave_of(part.sizes_s.sum(axis=0) + part.fixed_s.sum(), part.weight)
+        for _, wait in part.waits:
+            one = one * sums.wave(wait)
+        wave = wave + part.results * one
+    results = sum(part.results for part in parts)
+    group, law = parts[0].group, sums.law(wave)
+    ends = np.round(np.cumsum(law) * results).astype(np.int64)
+    many = np.diff(np.concatenate([[0], ends]))
+    times_ns = np.maximum(1, np.round(np.arange(GRID) * sums.step_s * 1e9)).astype(np.int64)
+    for place in np.flatnonzero(many):
+        made.latency[group, bucket_of(int(times_ns[place]))] += many[place]
+    longest = int(times_ns[np.flatnonzero(many)[-1]]) if many.any() else 0
+    mine = (plan.sensors.group_of == group) & (made.sensors[:, b.FATE_0 + RESULT] > 0)
+    made.sensors[mine, b.LATENCY_MAX_NS] = longest
+    for part in parts:
+        spent = np.round(part.stages_s * 1e9 * part.results).astype(np.int64)
+        made.stages_ns[group] += spent.astype(object)
