@@ -20,8 +20,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("errors",), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"), ("units",),
-    ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
+    ("errors",), ("arrays",), ("interrupt", "memory", "telling"), ("child", "passing"),
+    ("doors", "paths"), ("units",), ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
     ("bench",), ("show",),

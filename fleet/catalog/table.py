@@ -69,7 +69,15 @@ class Catalog:
             InputError: there is no such kind.
         """
         require(kind, KINDS, "kind")
-        return list(dict.fromkeys(item for k, item, _ in self._rows if k == kind))
+        return list(self._items[kind])
+
+    @functools.cached_property
+    def _items(self) -> dict[str, list[str]]:
+        """Return the items by kind."""
+        found: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
+        for kind, item, _ in self._rows:
+            found[kind][item] = None
+        return {kind: list(items) for kind, items in found.items()}
 
     def rows(self, kind: str, item: str) -> list[Row]:
         """Return the rows of an item.

@@ -62,6 +62,12 @@ def patient(stream: Any) -> Any:
     )  # fmt: skip
 
 
+def told(text: str) -> None:
+    """Say to who waits what is being done, where no progress is shown."""
+    if sys.stderr is not None:
+        print(f"fleet: {doors.terminal(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def code_of(call: Callable[[], Any]) -> int:
     """Return the exit code of a call; what goes wrong is told in a line, not with a traceback."""
     try:

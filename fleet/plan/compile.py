@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fleet.arrays import Ints
 from fleet.catalog import Catalog
-from fleet.chance import Stream, name_hashes, stream_keys
+from fleet.chance import Stream, stream_keys
 from fleet.model.frames import LEVELS
-from fleet.plan import capture_times, equipment, events, network, people, placing, pools, sights
+from fleet.plan import equipment, events, network, people, placing, pools, sights
 from fleet.plan.clocks import clock_table, phases
+from fleet.plan.common import Common
 from fleet.plan.draft import Draft, add_setups
 from fleet.plan.events import Deployment
 from fleet.plan.grid import grid_of
 from fleet.plan.groups import Links, Money, Notes, Sensors
 from fleet.plan.light import tell_light
-from fleet.plan.place import Place, place_of
+from fleet.plan.limits import check_length
+from fleet.plan.place import Place
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Prices
-from fleet.plan.roster import place_sensors
 from fleet.plan.stations import stations
 from fleet.scenario import user_rows
 from fleet.scenario.load import Scenario, did_you_mean
@@ -50,8 +52,9 @@ def compile_plan(
     replication: int = 0,
     placement: Placement | None = None,
     deployments: Sequence[Deployment] = (),
+    common: Common | None = None,
 ) -> Plan:
-    """Return the plan of an arm.
+    """Return the plan of an arm in one replication.
 
     Args:
         scenario: what the user says.
@@ -60,33 +63,66 @@ def compile_plan(
         replication: number of the independent repetition, from 0.
         placement: chooses an arm's equipment for each sensor instead of the arm itself.
         deployments: models written by the user, besides the scenario's events.
+        common: what other plans of the scenario have worked out; None: it is worked out anew.
 
     Raises:
         InputError: something in the scenario does not exist, fit or lead anywhere.
     """
+    draft = _draft(scenario, catalog, arm, placement, common or Common(scenario))
+    draft.replication = replication
+    return _plan(draft, deployments)
+
+
+def compile_plans(
+    scenario: Scenario,
+    catalog: Catalog,
+    arm: str,
+    *,
+    placement: Placement | None = None,
+    common: Common | None = None,
+) -> Iterator[Plan]:
+    """Yield the plans of an arm in all its replications, each as `compile_plan` returns it.
+
+    They differ in what is drawn, so that only this is worked out again.
+
+    Raises:
+        InputError: something in the scenario does not exist, fit or lead anywhere.
+    """
+    draft = _draft(scenario, catalog, arm, placement, common or Common(scenario))
+    first = _plan(draft, ())
+    yield first
+    for draft.replication in range(1, scenario.model.replications):
+        control = events.build(draft, ())
+        yield replace(
+            first, replication=draft.replication, sensors=_sensors(draft), control=control
+        )
+
+
+def _draft(
+    scenario: Scenario, catalog: Catalog, arm: str, placement: Placement | None, common: Common
+) -> Draft:
+    """Return an arm of which it is known what stands where, and over which links it sends."""
     if placement is None:
         placing.check_arm(arm, list(scenario.model.arms))
+    check_length(scenario)
     reader = catalog.reader()
-    roster = place_sensors(scenario)
     draft = Draft(
-        scenario, reader, arm, replication, roster,
-        *placing.arm_of_each(scenario, arm, roster, placement),
-        network.build(scenario, reader, roster, pools.region_names(scenario)),
-        capture_times.read(scenario, roster),
+        scenario, reader, arm, 0, common,
+        *placing.arm_of_each(scenario, arm, common.roster, placement),
+        network.build(scenario, reader, common.roster, pools.region_names(scenario)),
     )  # fmt: skip
     draft.remarks += draft.times.remarks
     add_setups(draft)
-    return _plan(draft, deployments)
+    return draft
 
 
 def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
     """Return the plan of a draft: group by group, and setups last, which others add to."""
     scenario, model = draft.scenario, draft.scenario.model
-    place = place_of(scenario, draft.roster.lat, draft.roster.lon)
     control = events.build(draft, deployments)
     served = pools.build(draft)
     links, eyes = _links(draft), sights.build(draft)
-    tell_light(draft, place)
+    tell_light(draft)
     return Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -96,11 +132,11 @@ def _plan(draft: Draft, deployments: Sequence[Deployment]) -> Plan:
         end_ns=model.duration,
         warm_up_ns=_warm_up_ns(scenario),
         sensors=_sensors(draft),
-        scene=people.scene(draft, place),
+        scene=people.scene(draft),
         links=links,
         pools=served,
         eyes=eyes,
-        money=_money(draft, place),
+        money=_money(draft, draft.common.place),
         control=control,
         stations=stations(links, served, model.duration),
         notes=_notes(draft),
@@ -147,7 +183,7 @@ def _prices(draft: Draft) -> Prices | None:
 def _sensors(draft: Draft) -> Sensors:
     """Return who the sensors are, what stands there, and when they capture."""
     scenario, roster = draft.scenario, draft.roster
-    hashes = name_hashes(roster.names)
+    hashes = draft.common.hashes
     keys = {s: stream_keys(hashes, scenario.model.seed, draft.replication, s) for s in Stream}
     phase = phases(draft, keys[Stream.PHASE])
     return Sensors(

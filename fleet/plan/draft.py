@@ -13,6 +13,7 @@ from fleet.catalog import Reader
 from fleet.model.camera import wire_bits
 from fleet.plan import equipment, limits
 from fleet.plan.capture_times import CaptureTimes
+from fleet.plan.common import Common
 from fleet.plan.equipment import Setup, Use
 from fleet.plan.network import Network
 from fleet.plan.rates import lower
@@ -32,10 +33,9 @@ class Draft:
         reader: what hardware does; remembers the rows in use.
         arm: which arm.
         replication: number of the independent repetition.
-        roster: the sensors.
+        common: what is the same in all arms and replications.
         arms, arm_of: names of arms, and which of them equips each sensor.
         net: the links.
-        times: capture times from files.
         setups: what stands at the sensors, and what rewrites will make of it.
         setup_of: setup of each sensor at the start.
         remarks: what a reader should know of choices that were made for him.
@@ -45,14 +45,23 @@ class Draft:
     reader: Reader
     arm: str
     replication: int
-    roster: Roster
+    common: Common
     arms: tuple[str, ...]
     arm_of: Ints
     net: Network
-    times: CaptureTimes
     setups: list[Setup] = field(default_factory=list)
     setup_of: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def roster(self) -> Roster:
+        """Return the sensors."""
+        return self.common.roster
+
+    @property
+    def times(self) -> CaptureTimes:
+        """Return the capture times that come out of files."""
+        return self.common.times
 
     def setup(self, sensor: int) -> Setup:
         """Return the setup of a sensor at the start."""

@@ -10,25 +10,22 @@ from fleet.model.scene import MAX_MEAN
 from fleet.plan import timetable
 from fleet.plan.draft import Draft
 from fleet.plan.groups import Scene
-from fleet.plan.light import lights
-from fleet.plan.place import Place
 from fleet.plan.plan import Plan
-from fleet.scenario.city import HOURS, Demand, read_demand
-from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.city import HOURS, Demand
+from fleet.scenario.load import did_you_mean
 
 
-def scene(draft: Draft, place: Place | None) -> Scene:
+def scene(draft: Draft) -> Scene:
     """Return who walks past the sensors of a plan, and in which light.
 
     Raises:
         InputError: an app is not known, or too many would be in view.
     """
-    table = city_demand(draft.scenario)
-    demand, profile_of = _profiles(draft, table)
+    demand, profile_of = _profiles(draft, draft.common.demand)
     stay, share = _apps(draft)
     _check_crowds(draft, demand, profile_of, stay, share)
     _tell_empty(draft, demand, profile_of)
-    light_from_s, light_then = lights(draft.scenario, place)
+    light_from_s, light_then = draft.common.lights
     return Scene(
         stay=stay,
         share=share,
@@ -38,14 +35,6 @@ def scene(draft: Draft, place: Place | None) -> Scene:
         light_from_s=light_from_s,
         light_then=light_then,
     )
-
-
-def city_demand(scenario: Scenario) -> Demand | None:
-    """Return the demand table of a scenario, None if it has none."""
-    city = scenario.model.city
-    if city is None or city.demand is None:
-        return None
-    return read_demand(scenario.file(city.demand, "city", "demand"))
 
 
 def _profiles(draft: Draft, table: Demand | None) -> tuple[Floats, Ints]:

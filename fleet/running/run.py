@@ -18,6 +18,7 @@ from fleet.model.frames import FRAME, SENSOR, WIDTH, Rows
 from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import Partition, partition
 from fleet.plan.plan import Plan
+from fleet.running import bounds
 from fleet.running.checkpoint import Checkpoints, passing
 from fleet.running.executor import NO_EFFORT, Effort, Executor
 from fleet.running.options import Engine, ExecutorKind, Options
@@ -117,6 +118,7 @@ def start(
         from fleet.running.reference_executor import ReferenceExecutor  # engines take a while
 
         window_ns = options.window_ns or default_window_ns(plan)
+        bounds.check(plan, window_ns, 1, on_ray=False)
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
     if options.executor is ExecutorKind.local:
@@ -124,6 +126,7 @@ def start(
 
         parts = partition(plan, held or _shards(plan, options, 1))
         window_ns, span_ns = _lengths(plan, options, parts)
+        bounds.check(plan, span_ns, len(parts.territories), on_ray=False)
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
         return local, window_ns
     from fleet.running import ray_cluster, ray_executor
@@ -132,6 +135,7 @@ def start(
     wanted = _shards(plan, options, _shards_for(plan, int(cpus)))
     parts = partition(plan, held or wanted)
     window_ns, span_ns = _lengths(plan, options, parts)
+    bounds.check(plan, window_ns, len(parts.territories), on_ray=True)
     executor = ray_executor.RayExecutor(
         plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from fleet.errors import InputError
 from fleet.interrupt import check
-from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.common import Common
+from fleet.plan.compile import catalogue, compile_plans
 from fleet.plan.placing import Placement, check_arm
 from fleet.plan.plan import Plan
 from fleet.results.inputs import source_of
@@ -123,15 +124,13 @@ def _trials(
         raise scenario.error(
             ("baseline",), f"no arm '{base}'{did_you_mean(base, known)}; arms: {', '.join(known)}"
         )
-    catalog = catalogue(scenario)
+    catalog, common = catalogue(scenario), Common(scenario)
     for arm in dict.fromkeys(arms or known):
-        for replication in range(scenario.model.replications):
+        for plan in compile_plans(
+            scenario, catalog, arm, placement=placements.get(arm), common=common
+        ):
             check()
-            yield Trial(
-                compile_plan(
-                    scenario, catalog, arm, replication=replication, placement=placements.get(arm)
-                )
-            )
+            yield Trial(plan)
 
 
 def _id(scenario: Scenario, trials: Sequence[Trial]) -> str:
