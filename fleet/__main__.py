@@ -1,6 +1,7 @@
 """The `fleet` command, also as `python -m fleet`: listens for Ctrl-C before what takes long."""
 
 import gc
+import sys
 
 from fleet import interrupt
 
@@ -13,8 +14,11 @@ def main() -> None:
     """Listen, then import what the command line needs, and do what it says."""
     interrupt.listen()
     gc.set_threshold(_NEW_OBJECTS)
-    from fleet.cli import main as cli
-
+    try:
+        from fleet.cli import main as cli
+    except Exception as error:  # an installation that is not whole, or packages too old
+        interrupt.say(f"fleet: cannot start: {type(error).__name__}: {error}\n")
+        sys.exit(3)
     cli.main()
 
 

@@ -41,5 +41,5 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
     with heard_by(told):
-        code = code_of(lambda: app(arguments, standalone_mode=True))
+        code = code_of(lambda: app(arguments, standalone_mode=False))
     leave(code)
