@@ -19,7 +19,7 @@ import typer
 from fleet import doors, interrupt
 from fleet.errors import FleetError, InputError
 
-BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, FAILED, INTERRUPTED = 2, interrupt.FAILED, 130
 _CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 """What typer raises of command lines that are none, of which it exports descendants only."""
 TRACEBACK = "FLEET_TRACEBACK"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.engine.audit import audit
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
@@ -37,6 +38,7 @@ class Outcome:
         plan: what was run.
         tally: the counts.
         in_flight: frames under way at the end.
+        queued_bits: bits in the port of each link then; shape (links,).
         under_way: these frames, if frames are kept; shape (in_flight, WIDTH).
         shards: shards in use.
         window_ns: length of a window.
@@ -47,6 +49,7 @@ class Outcome:
     plan: Plan
     tally: Tally
     in_flight: int
+    queued_bits: Ints
     shards: int
     window_ns: int
     wall_s: float
@@ -90,7 +93,8 @@ def simulate(
         executor.advance(plan.end_ns, lambda done_ns: progress(done_ns / plan.end_ns))
         advance_s = time.perf_counter() - ready
         tally, in_flight = executor.tally(), executor.in_flight()
-        audit(plan, tally, in_flight, executor.queued_bits(), plan.end_ns)
+        queued_bits = executor.queued_bits()
+        audit(plan, tally, in_flight, queued_bits, plan.end_ns)
         under_way = {"under_way": executor.under_way()} if options.keep else {}
         effort = executor.effort()._replace(advance_s=advance_s)
     finally:
@@ -98,7 +102,9 @@ def simulate(
     wall_s = time.perf_counter() - began
     if checkpoints is not None:
         wall_s += checkpoints.wall_before_s
-    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, effort, **under_way)
+    return Outcome(
+        plan, tally, in_flight, queued_bits, executor.shards, window_ns, wall_s, effort, **under_way
+    )
 
 
 def start(
