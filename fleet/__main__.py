@@ -1,6 +1,7 @@
 """The `fleet` command, also as `python -m fleet`: listens for Ctrl-C before what takes long."""
 
 import gc
+import sys
 
 from fleet import interrupt
 from fleet.clock import since_began_s
@@ -15,8 +16,11 @@ def main() -> None:
     since_began_s()  # from here on
     interrupt.listen()
     gc.set_threshold(_NEW_OBJECTS)
-    from fleet.cli import main as cli
-
+    try:
+        from fleet.cli import main as cli
+    except Exception as error:  # an installation that is not whole, or packages too old
+        interrupt.say(f"fleet: cannot start: {type(error).__name__}: {error}\n")
+        sys.exit(3)
     cli.main()
 
 

@@ -17,12 +17,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn
 
 GRACE_S = 1.0
 """How long a first press waits for somebody to look."""
 
 LOOK_S = 0.2
 """How long to wait for others at a time before looking."""
+
+FAILED = 3
+"""The exit code of a run that failed."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -77,6 +81,18 @@ def end(notes: Iterable[str] = ()) -> int:
             _told = pressed()
             say("".join(f"fleet: {line}\n" for line in ("interrupted", *notes)))
     return 128 + (_pressed or signal.SIGINT)
+
+
+def end_failed(why: str) -> NoReturn:
+    """End the process at once from any thread, after what was asked for in haste.
+
+    Args:
+        why: in a line.
+    """
+    _whole.acquire()
+    notes = _done_in_haste()
+    say("".join(f"fleet: {line}\n" for line in (why, *notes)))
+    os._exit(FAILED)
 
 
 def say(text: str) -> None:
@@ -148,8 +164,13 @@ def _end_at_once(seen_too: bool) -> None:
     if _seen and not seen_too:
         _whole.release()
         return
+    os._exit(end(_done_in_haste()))
+
+
+def _done_in_haste() -> list[str]:
+    """Do what was asked for; return the lines to be said."""
     notes = []
     for do in reversed(tuple(_in_haste)):
         with contextlib.suppress(Exception):
             notes.append(do())
-    os._exit(end(note for note in notes if note))
+    return [note for note in notes if note]

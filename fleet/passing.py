@@ -1,15 +1,27 @@
-"""Files and folders that go with a block, however it ends: also when the process ends in haste."""
+"""Files and folders that go with a block, however it ends: also when the process ends in haste.
+
+What a process that is killed leaves in the system's place for such, the next that makes one there
+removes: a folder is locked as long as its process lives.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from fleet.interrupt import in_haste, whole
+
+_MARK = "at-work-"
+"""Stands in the names of folders that are locked as long as their process lives."""
+_YOUNG_S = 60.0
+"""So old must a folder be that nobody holds: a younger one may be about to be locked."""
 
 
 @contextlib.contextmanager
@@ -33,9 +45,45 @@ def passing_folder(prefix: str = "fleet-", parent: Path | None = None) -> Iterat
     """
     with contextlib.ExitStack() as until_then:
         with whole():
-            folder = _made(parent, prefix) if parent else Path(tempfile.mkdtemp(prefix=prefix))
+            if parent is None:
+                folder, number = temporary(prefix)
+                until_then.callback(os.close, number)
+            else:
+                folder = _made(parent, prefix)
             until_then.enter_context(passing(folder))
         yield folder
+
+
+def temporary(prefix: str = "fleet-") -> tuple[Path, int]:
+    """Make an empty folder where the system keeps such, open to nobody else, and lock it.
+
+    Those of processes that are gone are removed first.
+
+    Returns:
+        the folder, which the caller removes, and the number of the file that holds its lock as long
+        as it is open.
+    """
+    _sweep(prefix)
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{_MARK}"))
+    number = os.open(folder, os.O_RDONLY)
+    with contextlib.suppress(OSError):  # where there are no locks nothing is swept either
+        fcntl.flock(number, fcntl.LOCK_SH)
+    return folder, number
+
+
+def _sweep(prefix: str) -> None:
+    """Remove folders of the system's place for such that nobody holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}{_MARK}*"):
+        with contextlib.suppress(OSError):
+            about = folder.lstat()
+            if about.st_uid != os.getuid() or time.time() - about.st_mtime < _YOUNG_S:
+                continue
+            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(number)
 
 
 def _made(parent: Path, prefix: str) -> Path:

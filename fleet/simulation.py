@@ -185,6 +185,7 @@ class Simulation:
             plan=replace(self.plan, end_ns=self.now_ns),
             tally=self._executor.tally(),
             in_flight=self._executor.in_flight(),
+            queued_bits=self._executor.queued_bits(),
             shards=self._executor.shards,
             window_ns=self._window_ns,
             wall_s=0.0,

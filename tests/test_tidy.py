@@ -20,10 +20,9 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("above", "clock", "errors"), ("arrays",), ("interrupt",), ("child", "passing"),
-    ("doors", "paths"),
-    ("units",),
-    ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
+    ("above", "clock", "errors"), ("arrays",), ("interrupt", "memory", "telling"),
+    ("child", "passing"), ("doors", "paths"), ("units",), ("kernel",), ("chance", "sketch"),
+    ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lab",),
     ("running",), ("results",), ("study",), ("proof",),
     ("sizing",), ("bench",), ("show",), ("reports",),

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import io
 import os
+import platform
+import shlex
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
 from typing import Any, NoReturn
+
+import typer
 
 from fleet import doors, interrupt
 from fleet.errors import FleetError, InputError
 
-BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, FAILED, INTERRUPTED = 2, interrupt.FAILED, 130
+_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
+"""What typer raises of command lines that are none, of which it exports descendants only."""
 TRACEBACK = "FLEET_TRACEBACK"
 """The variable that has tracebacks shown."""
 
@@ -62,11 +71,17 @@ def patient(stream: Any) -> Any:
     )  # fmt: skip
 
 
+def told(text: str) -> None:
+    """Say to who waits what is being done, where no progress is shown."""
+    if sys.stderr is not None:
+        print(f"fleet: {doors.terminal(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def code_of(call: Callable[[], Any]) -> int:
     """Return the exit code of a call; what goes wrong is told in a line, not with a traceback."""
     try:
         try:
-            call()
+            answer = call()
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # here it can still be told that the disk is full
@@ -74,8 +89,13 @@ def code_of(call: Callable[[], Any]) -> int:
         notes = getattr(error, "__notes__", ())
         if interrupt.pressed() or _is_interrupt(error):
             return interrupt.end(notes)
-        if isinstance(error, SystemExit):  # typer has said why
+        if isinstance(error, SystemExit) and isinstance(error.__context__, OSError):
+            error = error.__context__  # a pipe that broke inside, which typer ends with 1 for
+        if isinstance(error, SystemExit):
             return error.code if isinstance(error.code, int) else BAD_INPUT
+        if isinstance(error, _CLICK_ERROR):  # a command line that is none; it says why itself
+            error.show()
+            return BAD_INPUT
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)
         code, said = _verdict(error)
@@ -83,7 +103,9 @@ def code_of(call: Callable[[], Any]) -> int:
             for line in (said, *notes):
                 print(f"fleet: {doors.terminal(line)}", file=sys.stderr)  # noqa: T201
         return code
-    return 0
+    if interrupt.pressed() or answer == INTERRUPTED:  # into which typer turns Ctrl-C
+        return interrupt.end()
+    return answer if isinstance(answer, int) else 0  # of `typer.Exit`, which is no error here
 
 
 def leave(code: int) -> NoReturn:
@@ -96,7 +118,7 @@ def leave(code: int) -> NoReturn:
 def _is_interrupt(error: BaseException) -> bool:
     """Return whether somebody pressed Ctrl-C where nobody listens for it, as in a test."""
     if isinstance(error, SystemExit):
-        return error.code == INTERRUPTED  # into which typer turns it
+        return error.code == INTERRUPTED
     return isinstance(error, KeyboardInterrupt)
 
 
@@ -109,4 +131,37 @@ def _verdict(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError):  # such as a full disk behind the answer
         return FAILED, str(error)
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    return FAILED, f"a fault of fleet, please report it: {what}; {TRACEBACK}=1 shows where"
+    if isinstance(error, MemoryError):
+        return FAILED, f"there is not enough memory: {what}; use fewer sensors, shards or seconds"
+    report = _reported(error)
+    rest = f"{TRACEBACK}=1 shows where" if report is None else f"send '{report}'"
+    return FAILED, f"a fault of fleet, please report it: {what}; {rest}"
+
+
+def _reported(error: BaseException) -> Path | None:
+    """Write down what somebody needs who looks for a fault; return where, None if that failed.
+
+    It holds the command line, versions and where in the code it was, and nothing out of files.
+    """
+    lines = [
+        f"fleet {_version('sensor-fleet')}, Python {platform.python_version()},"
+        f" {platform.platform()}",
+        *(f"{name} {_version(name)}" for name in ("numba", "numpy", "pyarrow", "ray", "typer")),
+        f"command: {shlex.join(sys.argv)}",
+        "",
+        *traceback.format_exception(error),
+    ]
+    try:
+        number, path = tempfile.mkstemp(prefix="fleet-report-", suffix=".txt")
+        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write("\n".join(lines))
+    except OSError:
+        return None
+    return Path(path)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -15,7 +15,7 @@ from fleet.cli.bench import bench
 from fleet.cli.catalog import catalog
 from fleet.cli.check import check, schema
 from fleet.cli.estimate import estimate
-from fleet.cli.exit import code_of, leave, patient
+from fleet.cli.exit import code_of, leave, patient, told
 from fleet.cli.eyes import app as eyes
 from fleet.cli.plan import plan
 from fleet.cli.profile import profile
@@ -25,6 +25,7 @@ from fleet.cli.run import run
 from fleet.cli.show import show
 from fleet.cli.sweep import sweep
 from fleet.cli.trace import trace
+from fleet.telling import heard_by
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,4 +47,6 @@ app.add_typer(eyes, name="eyes")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
-    leave(code_of(lambda: app(arguments, standalone_mode=True)))
+    with heard_by(told):
+        code = code_of(lambda: app(arguments, standalone_mode=False))
+    leave(code)

@@ -6,6 +6,7 @@ Everything is plain arrays, so a state can be written to a file without pickle a
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from fleet.arrays import as_table
 from fleet.errors import InputError
 
 State = dict[str, NDArray[Any]]
+_SUM = "sha256"
 
 
 def nest(name: str, state: Mapping[str, NDArray[Any]]) -> State:
@@ -52,9 +54,10 @@ def drafted(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, state: State) -> None:
-    """Write a state to a file, all or nothing."""
+    """Write a state to a file with a sum of it, all or nothing."""
+    summed = {**state, _SUM: np.asarray(_sum(state))}
     with drafted(path) as draft, draft.open("wb") as file:
-        np.savez(file, allow_pickle=False, **state)
+        np.savez(file, allow_pickle=False, **summed)
         file.flush()
         os.fsync(file.fileno())
 
@@ -80,16 +83,29 @@ def _restored(array: NDArray[Any]) -> NDArray[Any]:
     return array if array.dtype.names is None else as_table(array)
 
 
+def _sum(state: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of the names, kinds, shapes and values of a state."""
+    sha = hashlib.sha256()
+    for name in sorted(state):
+        array = np.ascontiguousarray(state[name])
+        sha.update(f"{name}:{array.dtype.descr}{state[name].shape};".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
 def read(path: Path) -> State:
     """Read a state from a file.
 
     Raises:
-        InputError: the file is not there or not whole.
+        InputError: the file is not there, not whole, or not as it was written.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return {name: _restored(held[name]) for name in held.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            state = {name: held[name] for name in held.files}
+    except OSError as error:
         raise InputError(f"{path}: cannot read this checkpoint: {error}") from None
-    except Exception as error:  # zipfile has its own kinds
+    except Exception as error:  # zipfile, zlib and the reader of headers have their own kinds
         raise InputError(f"{path}: this checkpoint is damaged: {error}") from None
+    if str(state.pop(_SUM, "")) != _sum(state):
+        raise InputError(f"{path}: this checkpoint is damaged: its sha256 is of something else")
+    return {name: _restored(array) for name, array in state.items()}

@@ -8,6 +8,7 @@ from fleet.catalog import Catalog
 from fleet.plan import placing, steps
 from fleet.plan.draft import Deployment, Draft
 from fleet.plan.groups import Notes
+from fleet.plan.limits import check_length
 from fleet.plan.memo import Maker, Memo
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
@@ -57,6 +58,7 @@ def compile_plan(
     """
     if placement is None:
         placing.check_arm(arm, list(scenario.model.arms))
+    check_length(scenario)
     draft = Draft(scenario, arm, replication, placement, deployments)
     maker = Maker(draft, catalog, Memo() if memo is None else memo)
     _prepare(maker, draft)
@@ -72,6 +74,7 @@ def _prepare(maker: Maker, draft: Draft) -> None:
     setups, draft.setup_of = maker.part(steps.FIRST_SETUPS)
     draft.setups = list(setups)
     draft.place = maker.part(steps.PLACE)
+    draft.lights = maker.part(steps.LIGHTS)
 
 
 def _plan(maker: Maker, draft: Draft) -> Plan:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from fleet.catalog import Row
+from fleet.catalog.rows import COLUMNS
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -27,14 +31,26 @@ def _feed(sha: hashlib._Hash, value: object) -> None:
         sha.update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, tuple):
         sha.update(f"({len(value)}".encode())
-        if value and all(type(part) is str for part in value):  # a million names at once
-            sha.update("".join(f"{len(part)}:" for part in value).encode())
+        if set(map(type, value)) == {str}:  # a million names at once
+            sha.update((":".join(map(str, map(len, value))) + ":").encode())
             sha.update("".join(value).encode())
         else:
             for part in value:
                 _feed(sha, part)
+    elif isinstance(value, Row):
+        sha.update(_row(value))
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             _feed(sha, getattr(value, field.name))
     else:
-        sha.update(f"{type(value).__name__}:{value!r};".encode())
+        sha.update(_scalar(value))
+
+
+def _scalar(value: object) -> bytes:
+    return f"{type(value).__name__}:{value!r};".encode()
+
+
+@functools.lru_cache(maxsize=10_000)
+def _row(row: Row) -> bytes:
+    """Return what is fed of a row of the catalogue, of which plans have the same by the hundred."""
+    return b"".join(_scalar(getattr(row, name)) for name in COLUMNS)

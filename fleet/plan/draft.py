@@ -64,6 +64,7 @@ class Draft:
         remarks: what a reader should know of choices that this step made for him.
         roster: the sensors.
         place: where they are, if anything says so.
+        lights: seconds from which there is another light there, and which.
         arms, arm_of: names of arms, and which of them equips each sensor.
         net: the links.
         times: capture times from files.
@@ -82,6 +83,7 @@ class Draft:
     remarks: list[str] = field(init=False)
     roster: Roster = field(init=False)
     place: Place | None = field(init=False)
+    lights: tuple[Ints, Ints] = field(init=False)
     arms: tuple[str, ...] = field(init=False)
     arm_of: Ints = field(init=False)
     net: Network = field(init=False)

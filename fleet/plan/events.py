@@ -47,6 +47,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
                 f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
         targets = timetable.targets(draft.scenario, event, keys, draft.roster, net)
+        _check_rows(draft, event, moments, len(targets), keys)
         if event.kind == "profile":
             for rate in _rates(draft, event, targets):
                 check_period(draft.scenario, (*keys, "rate"), period(rate))
@@ -79,15 +80,33 @@ def _rates(draft: Draft, event: Event, sensors: Sequence[int]) -> set[Fraction]:
 
 
 MAX_REPEATS = 10_000
-"""How often one event may happen: each time is a row of the timetable for every sensor."""
+"""How often one event may be stated to happen."""
+MAX_ROWS = 1_000_000
+"""How often it may happen to all that it is about: each time is a row of the timetable."""
 
 
 def _check_repeats(draft: Draft, event: Event, keys: Keys) -> None:
+    """Refuse an event that is stated too often."""
     times = draft.scenario.model.duration // event.every if event.every else 1
     if times > MAX_REPEATS:
         raise draft.scenario.error(
             (*keys, "every"),
             f"would happen {times:,} times, more than {MAX_REPEATS:,}; make it longer",
+        )
+
+
+def _check_rows(draft: Draft, event: Event, moments: Sequence[int], many: int, keys: Keys) -> None:
+    """Refuse an event that would happen too often to all that it is about, before it is drawn."""
+    if event.at is None:
+        key = "mtbf"
+        times = draft.scenario.model.duration // ((event.mtbf or 1) + (event.mttr or 1)) + 1
+    else:
+        key, times = "every", len(moments)
+    if times > 1 and times * many > MAX_ROWS:
+        raise draft.scenario.error(
+            (*keys, key),
+            f"would happen some {times:,} times to {many:,} of '{event.target}', {times * many:,}"
+            f" times in all, more than {MAX_ROWS:,}; make it longer, or name fewer",
         )
 
 

@@ -74,8 +74,7 @@ class Flows:
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
     fps = capture.frames_per_ns(plan.sensors.clocks) * 1e9
-    shares: dict[tuple[int, ...], float] = {}  # of the traces that many sensors take
-    answered = np.array([_answered_fps(plan, s, fps[s], shares) for s in range(plan.size)])
+    answered = _answered_fps(plan, fps)
     sent = answered * _published(plan, answered)
     sizes, drawn = np.zeros((plan.size, 3)), []
     kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
@@ -117,24 +116,25 @@ def changes(plan: Plan) -> bool:
     return bool(np.isin(plan.control.timetable.kind, (RATE, DEMAND)).any())
 
 
-def _answered_fps(
-    plan: Plan, sensor: int, fps: float, shares: dict[tuple[int, ...], float]
-) -> float:
-    """Return the frames a second that a sensor's DSP takes, or its camera sends."""
-    occupy_ns = int(plan.sensors.setups.occupy_ns[plan.sensors.setup_of[sensor]])
-    if not plan.on_sensor[sensor] or not occupy_ns:
-        return fps
-    if plan.sensors.clocks.kind[sensor] == capture.POISSON:
-        return fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
-    if plan.sensors.clocks.kind[sensor] == capture.TRACE:
-        clock = plan.sensors.clocks[sensor]
+def _answered_fps(plan: Plan, fps: Floats) -> Floats:
+    """Return the frames a second that each sensor's DSP takes, or its camera sends."""
+    occupy_ns = plan.sensors.setups.occupy_ns[plan.sensors.setup_of]
+    kind = plan.sensors.clocks.kind
+    periods = np.maximum(1.0, np.ceil((occupy_ns - _TIE_NS) * fps * 1e-9))
+    drawn = fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
+    taken_fps = np.where(kind == capture.POISSON, drawn, fps / periods)
+    infers = (plan.on_sensor == 1) & (occupy_ns > 0)
+    shares: dict[tuple[int, ...], float] = {}  # of the traces that many sensors take
+    for s in np.flatnonzero(infers & (kind == capture.TRACE)):
+        clock = plan.sensors.clocks[s]
         begin, end, tick_ns = int(clock.first), int(clock.trace_end), int(clock.tick_ns)
-        trace = (begin, end, tick_ns, occupy_ns)
+        trace = (begin, end, tick_ns, int(occupy_ns[s]))
         if trace not in shares:
-            count = taken(plan.sensors.trace_ns[begin:end], tick_ns, occupy_ns)
+            count = taken(plan.sensors.trace_ns[begin:end], *trace[2:])
             shares[trace] = count / max(1, end - begin)
-        return fps * shares[trace]
-    return fps / max(1, int(np.ceil((occupy_ns - _TIE_NS) * fps * 1e-9)))
+        taken_fps[s] = fps[s] * shares[trace]
+    answered: Floats = np.where(infers, taken_fps, fps)
+    return answered
 
 
 def _published(plan: Plan, answered: Floats) -> Floats:

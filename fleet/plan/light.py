@@ -1,80 +1,25 @@
-"""When it is day, dusk and night before the sensors of a city: by the sun, or as the user says."""
+"""Which light there is before the sensors of a plan, and what a reader is told of it."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleet.arrays import Floats, Ints
-from fleet.model.scene import SECOND_NS
+from fleet.arrays import Ints
 from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
-from fleet.plan.place import Place, zone_of
+from fleet.plan.place import zone_of
 from fleet.plan.plan import Plan
 from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
 
-DAY, DUSK, NIGHT, RAIN = range(len(LIGHTS))
-SUNSET_DEG = -0.833
-"""The sun's upper edge is at the horizon, with refraction (NOAA, General Solar Position)."""
-CIVIL_TWILIGHT_DEG = -6.0
 MOST_APART_H = 3.5
 """No clock of a place is further from its sun's: the west of China is 3.4 h behind Beijing's."""
-
-
-def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: float) -> Floats:
-    """Return how high the sun stands; degrees, good to about a degree.
-
-    The series of "General Solar Position Calculations", NOAA Global Monitoring Division.
-
-    Args:
-        when: minutes since the year began, UTC; any shape.
-        latitude: degrees north.
-        longitude: degrees east.
-    """
-    year = 2.0 * np.pi / 365.0 * (when / 1440.0 - 0.5)
-    late_min = 229.18 * (
-        0.000075 + 0.001868 * np.cos(year) - 0.032077 * np.sin(year)
-        - 0.014615 * np.cos(2 * year) - 0.040849 * np.sin(2 * year)
-    )  # fmt: skip
-    declination = (
-        0.006918 - 0.399912 * np.cos(year) + 0.070257 * np.sin(year)
-        - 0.006758 * np.cos(2 * year) + 0.000907 * np.sin(2 * year)
-        - 0.002697 * np.cos(3 * year) + 0.00148 * np.sin(3 * year)
-    )  # fmt: skip
-    hour_angle = np.radians((when + late_min + 4.0 * longitude) / 4.0 - 180.0)
-    north = np.radians(latitude)
-    height = np.sin(north) * np.sin(declination) + np.cos(north) * np.cos(declination) * np.cos(
-        hour_angle
-    )
-    degrees: Floats = np.degrees(np.arcsin(height))
-    return degrees
-
-
-def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
-    """Return (seconds from which there is another light, the first 0; which light), by minutes.
-
-    Args:
-        scenario: what the user says.
-        place: where it is; None if nobody knows: then it is day.
-    """
-    model = scenario.model
-    if model.light != "sun" or place is None:
-        light = DAY if model.light == "sun" else LIGHTS.index(model.light)
-        light = RAIN if light == DAY and model.weather == "rain" else light
-        return np.zeros(1, dtype=np.int64), np.array([light])
-    minutes = np.arange(-(-model.duration // (60 * SECOND_NS)), dtype=np.int64)
-    start_min = _start_min(scenario, place.lon)
-    height = sun_elevation_deg(minutes + start_min, place.lat, place.lon)
-    then = np.where(height > SUNSET_DEG, DAY, np.where(height > CIVIL_TWILIGHT_DEG, DUSK, NIGHT))
-    if model.weather == "rain":
-        then[then == DAY] = RAIN
-    first = np.flatnonzero(np.diff(then, prepend=-1))
-    return minutes[first] * 60, then[first]
+_MOST_SPANS = 100
+"""So many changes of light are told one by one."""
 
 
 def tell_light(draft: Draft) -> None:
@@ -98,8 +43,9 @@ def tell_light(draft: Draft) -> None:
             "whether it is day then decides what is seen and sent, and nothing says where the"
             f" sensors are{why}: add {add} 'place: {{lat: 60.2, lon: 24.9}}', or 'light: day'",
         )
-    spans = _spans(*lights(draft.scenario, place))
-    told = ", ".join(f"{name} {when}" if when else name for when, name in spans)
+    spans = _spans(*draft.lights)
+    told = ", ".join(f"{name} {when}" if when else name for when, name in spans[:_MOST_SPANS])
+    told += " and so forth" if len(spans) > _MOST_SPANS else ""
     draft.remarks.append(f"It is {told}, by the sun at {place}.")
     apart_h = _clock_apart_h(draft.scenario, place.lon)
     if abs(apart_h) > MOST_APART_H:
@@ -130,7 +76,9 @@ def light_spans(plan: Plan) -> dict[str, str]:
     """Return by time since the start of a run which light there is from then on, in words."""
     return {
         when or "at first": name
-        for when, name in _spans(plan.scene.light_from_s, plan.scene.light_then)
+        for when, name in _spans(
+            plan.scene.light_from_s[:_MOST_SPANS], plan.scene.light_then[:_MOST_SPANS]
+        )
     }
 
 
@@ -149,11 +97,3 @@ def _clock_apart_h(scenario: Scenario, longitude: float) -> float:
         return 0.0
     offset = scenario.model.start_time.replace(tzinfo=zone).utcoffset() or dt.timedelta()
     return (offset.total_seconds() / 3600 - longitude / 15 + 12) % 24 - 12
-
-
-def _start_min(scenario: Scenario, longitude: float) -> float:
-    """Return when simulated time begins; minutes since the year began, UTC."""
-    zone = zone_of(scenario) or dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
-    start = scenario.model.start_time.replace(tzinfo=zone)
-    begins = dt.datetime(start.year, 1, 1, tzinfo=dt.UTC)
-    return (start - begins).total_seconds() / 60.0

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from fleet.catalog.ranges import LONGEST
+from fleet.model.scene import SECOND_NS
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Keys
 from fleet.units import format_data_bit, format_rate_bps, time_ns
@@ -19,6 +20,9 @@ _DAY_NS = 86_400 * 10**9
 LONGEST_NS = time_ns(LONGEST)
 MOST_BITS = 9 * 10**9
 """Of what is sent for one frame, with what is sent again."""
+
+MOST_BOOKS_BYTES = 64 * 10**9
+"""Of the books that have a number for each second; they hold for ten links some 25 years."""
 
 _FURTHEST_DRAW = {False: 3.5, True: 45.0}
 """How many deviations above its mean a size can be: near normal, exponential."""
@@ -104,6 +108,24 @@ def check_frame(scenario: Scenario, link: str, bits: int, times: int, whose: str
             f"'{link}' would send up to {format_data_bit(bits * times, 3)} of one frame of {whose},"
             f" more than {format_data_bit(MOST_BITS, 3)}; check the sizes of frames, and how often"
             " a link tries, in the catalogue",
+        )
+
+
+def check_length(scenario: Scenario) -> None:
+    """Refuse a run of which what is counted second by second takes too much memory.
+
+    Raises:
+        InputError: it does; says how much.
+    """
+    model = scenario.model
+    seconds = -(-model.duration // SECOND_NS)
+    rows = len(model.links) + 2 * len(model.sensors) + len(model.regions) + 1
+    if seconds * rows * 8 > MOST_BOOKS_BYTES:
+        raise scenario.error(
+            ("duration",),
+            f"{seconds:,} seconds would be counted one by one for {rows} classes of links, groups"
+            f" and regions, which takes {seconds * rows * 8 / 1e9:,.0f} GB for each arm, more than"
+            f" {MOST_BOOKS_BYTES / 1e9:.0f} GB; make it shorter",
         )
 
 

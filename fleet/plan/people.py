@@ -10,7 +10,6 @@ from fleet.model.scene import MAX_MEAN
 from fleet.plan import timetable
 from fleet.plan.draft import Draft
 from fleet.plan.groups import Scene
-from fleet.plan.light import lights
 from fleet.plan.plan import Plan
 from fleet.scenario.city import HOURS, Demand, read_demand
 from fleet.scenario.load import Scenario, did_you_mean
@@ -22,12 +21,11 @@ def scene(draft: Draft) -> Scene:
     Raises:
         InputError: an app is not known, or too many would be in view.
     """
-    table = city_demand(draft.scenario)
-    demand, profile_of = _profiles(draft, table)
+    demand, profile_of = _profiles(draft, city_demand(draft.scenario))
     stay, share = _apps(draft)
     _check_crowds(draft, demand, profile_of, stay, share)
     _tell_empty(draft, demand, profile_of)
-    light_from_s, light_then = lights(draft.scenario, draft.place)
+    light_from_s, light_then = draft.lights
     return Scene(
         stay=stay,
         share=share,

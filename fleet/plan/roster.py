@@ -12,12 +12,18 @@ from typing import overload
 
 import numpy as np
 
+from fleet import memory
 from fleet.arrays import Floats, Ints
 from fleet.scenario.city import Site, read_sites
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.schema import At, SensorGroup
+from fleet.telling import tell
 
 MAX_SENSORS = 10_000_000
+TOLD = 1_000_000
+"""From so many on it is said that planning takes a while, and seen whether memory lasts."""
+_PLANNED_S, _PLANNED_BYTES = 4e-6, 1600
+"""What one sensor takes in the plan of one arm (measured)."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,9 @@ def place_sensors(scenario: Scenario) -> Roster:
         raise scenario.error(
             ("sensors",), f"{total:,} sensors in all, more than {MAX_SENSORS:,}; use fewer"
         )
+    if total > TOLD:
+        memory.require(total * _PLANNED_BYTES, f"the plan of {total:,} sensors", "use fewer")
+        tell(f"planning for {total:,} sensors, some {total * _PLANNED_S:.0f} s an arm ...")
     names: list[str] = []
     ids: list[str] = []
     numbers = _Numbers()

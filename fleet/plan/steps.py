@@ -18,6 +18,7 @@ from fleet.plan.place import place_of
 from fleet.plan.roster import place_sensors
 from fleet.plan.sensors import draws, sensors
 from fleet.plan.stations import stations
+from fleet.plan.sun import lights
 
 _REGIONS = ("cloud.region", "regions.*")
 _SUN = ("light", "weather", "start", "duration", "timezone")
@@ -113,7 +114,10 @@ LINKS = Step("links", _links, says=_REGIONS, after=("network",))
 EYES = Step(
     "eyes", sights.build, says=("inference", "arms"), files=("traces",), after=("control", "arm")
 )
-LIGHT = Step("light", tell_light, says=_SUN, after=("eyes", "place"))
+LIGHTS = Step(
+    "lights", lambda draft: lights(draft.scenario, draft.place), says=_SUN, after=("place",)
+)
+LIGHT = Step("light", tell_light, says=_SUN, after=("eyes", "place", "lights"))
 DRAWS = Step("draws", draws, says=("seed",), after=("roster", "replication"))
 SENSORS = Step(
     "sensors",
@@ -127,9 +131,9 @@ SENSORS = Step(
 SCENE = Step(
     "scene",
     people.scene,
-    says=("sensors.*.demand", "sensors.*.app", "events.*.demand", *_SUN),
+    says=("sensors.*.demand", "sensors.*.app", "events.*.demand", "start", "duration"),
     files=("city.demand",),
-    after=("roster", "place"),
+    after=("roster", "lights"),
 )
 MONEY = Step(
     "money",

@@ -1,28 +1,30 @@
 """Checkpoints: from time to time a run writes down where it is, to go on there after a crash.
 
 A checkpoint is a folder with one file of arrays for each logical process and one that says of which
-plan they are. It is written under another name and renamed, and the one before it is removed then:
-there is always one whole checkpoint, and never more than two.
+plan they are; each holds a sum of itself. It is written under another name and renamed, and all but
+the one before it are removed then. If the newest turns out to be damaged, the one before it serves.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from fleet.engine.snapshot import State, read, sync_folder, write, write_text
+from fleet.engine.snapshot import State, read, sync_folder, write
 from fleet.errors import InputError
 from fleet.interrupt import whole
+from fleet.passing import temporary
 from fleet.plan.plan import Plan
+from fleet.running import sealed
 
 ABOUT = "about.json"
-VERSION = f"{metadata.version('sensor-fleet')}/3"
+VERSION = f"{metadata.version('sensor-fleet')}/4"
 """Of fleet and of the layout of states: what another one wrote is not gone on from."""
 
 EVERY_S = 60.0
@@ -31,34 +33,36 @@ EVERY_S = 60.0
 
 def passing() -> Checkpoints:
     """Return checkpoints in a place of their own, which goes when they do."""
-    return Checkpoints(Path(tempfile.mkdtemp(prefix="fleet-")), EVERY_S, passing=True)
+    folder, number = temporary()
+    return Checkpoints(folder, EVERY_S, lock=number)
 
 
 class Checkpoints:
     """The checkpoints of the run of one plan, in a folder."""
 
-    def __init__(self, folder: Path, every_s: float, *, passing: bool = False) -> None:
+    def __init__(self, folder: Path, every_s: float, *, lock: int | None = None) -> None:
         """Remember where they are; nothing is written before the first is due.
 
         Args:
             folder: where; made when needed.
             every_s: wall time from one to the next; 0 for one after every window.
-            passing: they go with this object.
+            lock: of a folder that goes with this object, the file that holds its lock.
         """
-        self.folder, self.every_s, self.passing = folder, every_s, passing
+        self.folder, self.every_s, self.lock = folder, every_s, lock
         self.wall_before_s = 0.0  # wall time of a run up to the checkpoint that it began from
         self._began_s = self._last_s = time.monotonic()
 
     def __del__(self) -> None:
-        if self.passing:
+        if self.lock is not None:
             self.forget()
+            os.close(self.lock)
 
     def due(self) -> bool:
         """Return whether it is time for the next."""
         return time.monotonic() - self._last_s >= self.every_s
 
     def keep(self, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
-        """Write down the states of all processes at a time, and forget those before."""
+        """Write down the states of all processes at a time, and forget all but the one before."""
         draft = self.folder / ".draft"
         try:
             self._write(draft, plan, now_ns, states)
@@ -79,42 +83,60 @@ class Checkpoints:
             "processes": sorted(states),
             "wall_s": self.wall_before_s + time.monotonic() - self._began_s,
         }  # fmt: skip
-        write_text(draft / ABOUT, json.dumps(about))
+        sealed.write(draft / ABOUT, about)
         if path.exists():
             shutil.rmtree(path)
         draft.rename(path)
         sync_folder(self.folder)
-        for old in before:
-            if old != path:
-                shutil.rmtree(old, ignore_errors=True)
+        for old in [old for old in before if old != path][:-1]:
+            shutil.rmtree(old, ignore_errors=True)
 
     def latest(self, plan: Plan) -> tuple[int, dict[str, State]] | None:
-        """Return (time, states by process) of the last one of a plan, None if there is none.
+        """Return (time, states by process) of the last one of a plan that is whole.
+
+        Returns:
+            None if there is none.
 
         Raises:
-            InputError: it is of another plan, or damaged.
+            InputError: it is of another plan, or there are some and all are damaged.
         """
-        folders = self._all()
-        if not folders:
+        last = self._last()
+        if last is None:
             return None
-        path = folders[-1]
-        try:
-            about = json.loads((path / ABOUT).read_text())
-            digest, now_ns, names = about["plan"], int(about["now_ns"]), about["processes"]
-            version, self.wall_before_s = about["version"], float(about["wall_s"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: this checkpoint is damaged: {error}; remove it") from None
-        if (digest, version) != (plan.digest(), VERSION):
+        path, about, states = last
+        if (about["plan"], about["version"]) != (plan.digest(), VERSION):
             raise InputError(
                 f"{path} is of another plan than arm '{plan.arm}' has now: the scenario, its files"
                 " or fleet itself have changed; run it anew"
             )
-        return now_ns, {name: read(path / f"{name}.npz") for name in names}
+        self.wall_before_s = float(about["wall_s"])
+        return int(about["now_ns"]), states
 
     def shards(self) -> int | None:
-        """Return how many shards the last one is of, None if there is none."""
-        shards = [path for last in self._all()[-1:] for path in last.glob("shard-*.npz")]
-        return len(shards) or None
+        """Return how many shards the last one that is whole is of, None if there is none.
+
+        Raises:
+            InputError: there are some and all are damaged.
+        """
+        last = self._last()
+        return None if last is None else sum(name.startswith("shard-") for name in last[2])
+
+    def _last(self) -> tuple[Path, dict[str, Any], dict[str, State]] | None:
+        """Return (folder, what is said of it, states by process) of the last one that is whole."""
+        damaged: list[InputError] = []
+        for path in reversed(self._all()):
+            try:
+                about = _about(path)
+                states = {name: read(path / f"{name}.npz") for name in about["processes"]}
+            except InputError as error:
+                damaged.append(error)
+                continue
+            for why in damaged:
+                warnings.warn(f"{why}; the run goes on from the one before it", stacklevel=3)
+            return path, about, states
+        if damaged:
+            raise InputError(f"{damaged[0]}; remove '{self.folder}' to begin this arm anew")
+        return None
 
     def forget(self) -> None:
         """Remove all of them."""
@@ -123,3 +145,15 @@ class Checkpoints:
     def _all(self) -> list[Path]:
         folders = [p for p in self.folder.glob("at-*") if p.name[3:].isdigit()]
         return sorted(folders, key=lambda p: int(p.name[3:]))
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return sealed.read(path / ABOUT)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: this checkpoint is damaged: {error}") from None

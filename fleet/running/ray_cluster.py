@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import select
+import subprocess
+import sys
+import threading
+import time
 from typing import Any
 
 import ray
 from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
-from fleet.errors import InputError
-from fleet.interrupt import deaf, pressed
+from fleet import child
+from fleet.errors import InputError, RunError
+from fleet.interrupt import LOOK_S, deaf, end_failed, pressed
+from fleet.passing import temporary
+from fleet.running.guardian import guarded
 
 _TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024
@@ -22,6 +31,8 @@ _KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     "MALLOC_TOP_PAD_": "67108864",
 }
+_LONGEST_FOLDER = 40
+"""Bytes of the place of Ray's files: it makes sockets there, whose paths may have 107."""
 _ACTOR_BYTES = 130_000_000
 """Resident memory of a bare actor process (measured, Ray 2.60 on Linux)."""
 
@@ -39,6 +50,7 @@ def connect(address: str | None) -> dict[str, float]:
 
     Raises:
         InputError: the cluster cannot be reached.
+        RunError: Ray does not start here.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -48,29 +60,136 @@ def connect(address: str | None) -> dict[str, float]:
     os.environ.setdefault("RAY_worker_niceness", "0")  # the actors are the run, not its background
     for name, size in _KEEP_MEMORY.items():
         os.environ.setdefault(name, size)
-    address = address or os.environ.get("RAY_ADDRESS")
+    address = address or os.environ.get("RAY_ADDRESS") or None
     if not connected():
         _keep_to_loopback(address is None)
-        if address is None:
-            _set_token("token", secrets.token_hex(32))
-        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
-            with deaf():
-                if address:
-                    ray.init(address=address, **common)
-                else:
-                    ray.init(
-                        address="local",  # its own, even where a cluster runs
-                        include_dashboard=False,
-                        object_store_memory=_OBJECT_STORE_BYTES,
-                        **common,
-                    )
-        except Exception as error:  # of many kinds; some are plain ones
-            _set_token(*_TOKEN_BEFORE)
-            first = (str(error) or type(error).__name__).splitlines()[0]
-            what = f"--ray-address {address}: cannot join Ray" if address else "cannot start Ray"
-            raise InputError(f"{what}: {first}") from None
+            if address is None:
+                _start()
+            else:
+                _join(address)
+        except BaseException:
+            _leave()
+            raise
     return dict(ray.cluster_resources())
+
+
+_COMMON: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+
+
+def _start() -> None:
+    """Start a Ray of our own, which ends with this process however that ends, and its files too.
+
+    Raises:
+        RunError: it does not start.
+    """
+    _set_token("token", secrets.token_hex(32))
+    folder, lock = temporary()
+    _ours.callback(os.close, lock)
+    _ours.enter_context(guarded(folder))
+    own: dict[str, Any] = (
+        {"_temp_dir": str(folder)} if len(os.fsencode(folder)) <= _LONGEST_FOLDER else {}
+    )
+    try:
+        with deaf():
+            ray.init(
+                address="local",  # its own, even where a cluster runs
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                **own,
+                **_COMMON,
+            )
+    except Exception as error:  # of many kinds; some are plain ones
+        raise RunError(
+            f"Ray does not start on this machine: {_first_line(error)}; '--executor local' does"
+            " without it"
+        ) from None
+    for name, what in _SERVERS.items():
+        node: Any = ray._private.worker._global_node
+        for info in node.all_processes.get(name, ()):
+            threading.Thread(target=_watch, args=(info.process, what), daemon=True).start()
+
+
+_ours = contextlib.ExitStack()
+"""What ends with a Ray that we have started."""
+_SERVERS = {"gcs_server": "control server (GCS)", "raylet": "local server (raylet)"}
+
+
+def _watch(server: subprocess.Popen[bytes], what: str) -> None:
+    """Wait for the end of a server; if it is not we who end it, end this process with a word.
+
+    Ray would do that by itself, at once or in a minute, without a word and with a code that means
+    something else.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # none on a Mac: it is looked at below
+        select.select([os.pidfd_open(server.pid)], [], [])
+    while server.poll() is None:
+        time.sleep(LOOK_S)
+    if not (_leaving or pressed()):
+        end_failed(f"the run failed: Ray's {what} died")
+
+
+def _join(address: str) -> None:
+    """Join a cluster, with the token that is kept here if there is one: Ray asks for none then.
+
+    Raises:
+        InputError: nobody answers there, or not to us; says what to do.
+    """
+    kept = AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True)
+    if kept and "RAY_AUTH_MODE" not in os.environ:
+        _set_token("token", os.environ.get("RAY_AUTH_TOKEN"))
+    _ask(address)
+    try:
+        with deaf():
+            ray.init(address=address, **_COMMON)
+    except Exception as error:
+        raise InputError(
+            f"--ray-address {address}: cannot join Ray: {_first_line(error)}"
+        ) from None
+
+
+_QUESTION = """
+import sys
+from ray._private.services import canonicalize_bootstrap_address
+from ray._raylet import GcsClient
+print("@", flush=True)
+GcsClient(address=canonicalize_bootstrap_address(sys.argv[1]) or sys.argv[1])
+print("in", flush=True)
+"""
+_ANSWER_S = 12.0
+"""How long a cluster may take to answer."""
+
+
+def _ask(address: str) -> None:
+    """Ask a cluster whether it lets us in, in a process of its own: Ray would ask for minutes.
+
+    Raises:
+        InputError: it does not, or nobody answers.
+    """
+    if "://" in address:
+        return  # Ray's client has another way in, and a limit of its own
+    try:
+        done = child.run([sys.executable, "-c", _QUESTION, address], wall_s=_ANSWER_S)
+        out, said = done.stdout.decode(), done.stderr.decode(errors="replace")
+    except subprocess.TimeoutExpired as error:
+        out, said = (error.stdout or b"").decode(), (error.stderr or b"").decode(errors="replace")
+    if out.endswith("in\n"):
+        return
+    if "InvalidAuthToken" in said:
+        raise InputError(
+            f"--ray-address {address}: this Ray lets in who has its token, and the one here is"
+            " missing or another: copy ~/.ray/auth_token from its head to the same place here, or"
+            " set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (docs/SCALING.md)"
+        )
+    raise InputError(
+        f"--ray-address {address}: no Ray of this version ({ray.__version__}) answers there within"
+        f" {_ANSWER_S:.0f} s; start one with 'ray start --head', or leave the address out (and"
+        " RAY_ADDRESS unset) to run on this machine alone"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _keep_to_loopback(alone: bool) -> None:
@@ -103,9 +222,24 @@ def disconnect() -> None:
     After an interrupt it ends with this process: the interrupt may have ended some of Ray's, and
     then Ray waits for them or aborts.
     """
-    if not pressed():
+    global _leaving
+    if pressed():
+        return
+    _leaving = True
+    try:
         ray.shutdown()
-        _set_token(*_TOKEN_BEFORE)
+        _leave()
+    finally:
+        _leaving = False
+
+
+_leaving = False
+
+
+def _leave() -> None:
+    """Put back what was changed for Ray, and end what is left of one that we have started."""
+    _set_token(*_TOKEN_BEFORE)
+    _ours.close()
 
 
 def check_memory(actors: int) -> None:

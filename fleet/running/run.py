@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleet.arrays import Ints
 from fleet.engine.audit import audit
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
@@ -18,6 +19,7 @@ from fleet.model.frames import FRAME, SENSOR, WIDTH, Rows
 from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import Partition, partition
 from fleet.plan.plan import Plan
+from fleet.running import bounds
 from fleet.running.checkpoint import Checkpoints, passing
 from fleet.running.choice import settled
 from fleet.running.executor import NO_EFFORT, Effort, Executor
@@ -37,6 +39,7 @@ class Outcome:
         plan: what was run.
         tally: the counts.
         in_flight: frames under way at the end.
+        queued_bits: bits in the port of each link then; shape (links,).
         under_way: these frames, if frames are kept; shape (in_flight, WIDTH).
         shards: shards in use.
         window_ns: length of a window.
@@ -47,6 +50,7 @@ class Outcome:
     plan: Plan
     tally: Tally
     in_flight: int
+    queued_bits: Ints
     shards: int
     window_ns: int
     wall_s: float
@@ -90,7 +94,8 @@ def simulate(
         executor.advance(plan.end_ns, lambda done_ns: progress(done_ns / plan.end_ns))
         advance_s = time.perf_counter() - ready
         tally, in_flight = executor.tally(), executor.in_flight()
-        audit(plan, tally, in_flight, executor.queued_bits(), plan.end_ns)
+        queued_bits = executor.queued_bits()
+        audit(plan, tally, in_flight, queued_bits, plan.end_ns)
         under_way = {"under_way": executor.under_way()} if options.keep else {}
         effort = executor.effort()._replace(advance_s=advance_s)
     finally:
@@ -98,7 +103,9 @@ def simulate(
     wall_s = time.perf_counter() - began
     if checkpoints is not None:
         wall_s += checkpoints.wall_before_s
-    return Outcome(plan, tally, in_flight, executor.shards, window_ns, wall_s, effort, **under_way)
+    return Outcome(
+        plan, tally, in_flight, queued_bits, executor.shards, window_ns, wall_s, effort, **under_way
+    )
 
 
 def start(
@@ -118,6 +125,7 @@ def start(
         from fleet.running.reference_executor import ReferenceExecutor  # engines take a while
 
         window_ns = options.window_ns or default_window_ns(plan)
+        bounds.check(plan, window_ns, 1, on_ray=False)
         return ReferenceExecutor(plan, window_ns, keep=options.keep), window_ns
     held = None if checkpoints is None else checkpoints.shards()  # one goes on as it was split
     if settled(options, [plan]).executor is ExecutorKind.local:
@@ -125,6 +133,7 @@ def start(
 
         parts = partition(plan, held or _shards(plan, options, 1))
         window_ns, span_ns = _lengths(plan, options, parts)
+        bounds.check(plan, span_ns, len(parts.territories), on_ray=False)
         local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
         return local, window_ns
     from fleet.running import ray_cluster, ray_executor
@@ -133,6 +142,7 @@ def start(
     wanted = _shards(plan, options, _shards_for(plan, int(cpus)))
     parts = partition(plan, held or wanted)
     window_ns, span_ns = _lengths(plan, options, parts)
+    bounds.check(plan, window_ns, len(parts.territories), on_ray=True)
     executor = ray_executor.RayExecutor(
         plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
     )

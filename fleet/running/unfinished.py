@@ -1,35 +1,38 @@
 """The folder of a run that is not finished: what was asked, what is done, and the last checkpoint.
 
 It stands beside the result folder, as `NAME.unfinished`, and goes when that appears. `run.json`
-says what was asked; `done/` has the counts of finished trials, `now/` the checkpoint of the one
-that runs.
+says what was asked; `done/` has the counts of finished trials, `now/` the checkpoints of the one
+that runs. All of them hold sums of themselves, and counts are audited when they are taken up. One
+run at a time holds the folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fleet import paths
+from fleet.engine.audit import audit
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
 from fleet.interrupt import in_haste, whole
 from fleet.passing import passing_folder, remove
+from fleet.running import sealed
 from fleet.running.checkpoint import VERSION, Checkpoints
 from fleet.running.executor import Effort
+from fleet.running.lock import HOLDER, held
 from fleet.running.run import Outcome
 from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario, load
 
 SCHEMA = "fleet-unfinished/3"
+RUN = "run.json"
 ENDING = ".unfinished"
 
 
@@ -123,8 +126,10 @@ class Unfinished:
         """
         with contextlib.ExitStack() as until_then:
             with whole():
+                made = anew and self._made()
+                until_then.enter_context(held(self.path))
                 if anew:
-                    self._begin()
+                    self._begin(made)
                 until_then.enter_context(in_haste(self.way_on))
             try:
                 yield self
@@ -135,20 +140,34 @@ class Unfinished:
                     error.add_note(way_on)  # bad input says itself what to do
                 raise
 
-    def _begin(self) -> None:
-        self._make_room()
-        text = json.dumps({"schema": SCHEMA, "version": VERSION, **vars(self.asked)}, indent=1)
+    def _made(self) -> bool:
+        """Make the folder; return whether it was not there before."""
         try:
-            shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir(parents=True)
-            (self.path / "run.json").write_text(text)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir()
+        except FileExistsError:
+            if self.path.is_dir():
+                return False
+            raise InputError(f"'{self.path}' is there and is no folder; move it away") from None
+        except OSError as error:
+            raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
+        return True
+
+    def _begin(self, made: bool) -> None:
+        """Write down what is asked, in place of a run that left nothing worth keeping."""
+        if not made:
+            self._check_worthless()
+        try:
+            for old in ("done", "now"):
+                shutil.rmtree(self.path / old, ignore_errors=True)
+            about = {"schema": SCHEMA, "version": VERSION, **vars(self.asked)}
+            sealed.write(self.path / RUN, about)
         except OSError as error:
             raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
 
-    def _make_room(self) -> None:
-        if not paths.exists(self.path):
-            return
-        if not (self.path / "run.json").is_file():
+    def _check_worthless(self) -> None:
+        others = {path.name for path in self.path.iterdir()} - {HOLDER}
+        if others and RUN not in others:
             raise InputError(f"'{self.path}' is there and is no unfinished run; move it away")
         if self.worth_keeping():
             raise InputError(
@@ -189,13 +208,18 @@ class Unfinished:
                 f"{path} is of another plan than arm '{trial.arm}' has now: the scenario's files or"
                 " fleet itself have changed; remove the folder and run it anew"
             )
-        tally = Tally.empty(plan, keep=keep)
-        tally.load(below("tally", state))
         in_flight, shards, window_ns, wall_ms, restarts, peak = (int(v) for v in state["counts"])
+        try:
+            tally = Tally.empty(plan, keep=keep)
+            tally.load(below("tally", state))
+            audit(plan, tally, in_flight, state["queued_bits"], plan.end_ns)
+        except (RunError, LookupError, ValueError) as error:
+            raise InputError(f"{path}: is no outcome of its trial: {error}; remove it") from None
         effort = Effort({}, restarts, peak)
         return Outcome(
-            plan, tally, in_flight, shards, window_ns, wall_ms / 1e3, effort, state["under_way"]
-        )
+            plan, tally, in_flight, state["queued_bits"], shards, window_ns, wall_ms / 1e3, effort,
+            state["under_way"],
+        )  # fmt: skip
 
     def finish(self, trial: Trial, outcome: Outcome) -> None:
         """Write down the outcome of a trial, and forget its checkpoints."""
@@ -207,7 +231,7 @@ class Unfinished:
             ]
         )  # fmt: skip
         about = {"trial": np.asarray(trial.identity), "counts": counts}
-        state = {**about, "under_way": outcome.under_way}
+        state = {**about, "under_way": outcome.under_way, "queued_bits": outcome.queued_bits}
         state |= nest("tally", outcome.tally.save())
         try:
             path.parent.mkdir(exist_ok=True)
@@ -250,16 +274,21 @@ def asked_in(folder: Path) -> Asked:
         InputError: there is no unfinished run.
     """
     folder = folder.resolve()
-    path = folder if folder.name.endswith(ENDING) else folder.parent / (folder.name + ENDING)
+    path = folder
+    if not folder.name.endswith(ENDING):
+        path = folder.with_name(folder.name + ENDING)
+        if (folder / RUN).is_file() and not paths.exists(path) and _is_ours(folder / RUN):
+            folder.rename(path)  # somebody has renamed it, and its results will have that name
     try:
-        text = (path / "run.json").read_bytes()
+        said = sealed.read(path / RUN)
     except OSError:
         raise InputError(
             f"{folder}: no unfinished run here; give the folder that ends in {ENDING}, or the"
             " result folder that it stands beside"
         ) from None
+    except ValueError as error:
+        raise InputError(f"{path / RUN}: cannot be read: {error}; run it anew") from None
     try:
-        said: dict[str, Any] = json.loads(text)
         said["output"] = str(path.with_name(path.name.removesuffix(ENDING)))  # wherever it is now
         if said.pop("schema") != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
@@ -268,4 +297,11 @@ def asked_in(folder: Path) -> Asked:
         said |= {name: tuple(said[name]) for name in ("overrides", "arms", "placements", "until")}
         return Asked(**said)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path / 'run.json'}: cannot be read: {error}; run it anew") from None
+        raise InputError(f"{path / RUN}: cannot be read: {error}; run it anew") from None
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return str(sealed.read(path).get("schema", "")).startswith("fleet-unfinished/")
+    except (OSError, ValueError):
+        return False

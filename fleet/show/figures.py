@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from fleet import doors
+from fleet.errors import InputError
 from fleet.interrupt import check
 from fleet.model.books import BIN_NS
 from fleet.model.frames import STAGES
@@ -37,6 +38,9 @@ from fleet.show.style import (
 )
 from fleet.show.tasks import known, tasks
 
+MOST_ARMS = 24
+"""So many can be told apart in a figure; the time to draw one grows with them too."""
+
 
 def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
     """Draw every figure of a record into a folder, made if need be.
@@ -45,6 +49,9 @@ def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
         by name, why a figure could not be drawn; the others are there all the same.
     """
     failed: dict[str, Exception] = {}
+    if len(record.arms) > MOST_ARMS:
+        many = f"{len(record.arms)} arms are more than {MOST_ARMS}; choose some of them with --arm"
+        return {"of so many arms": InputError(many)}
     with matplotlib.rc_context(STYLE):
         for name, draw in _figures(record):
             check()

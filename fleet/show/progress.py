@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColum
 from fleet import doors
 from fleet.interrupt import check, in_haste, say
 from fleet.show.console import console
+from fleet.telling import heard_by
 
 _CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 
@@ -29,7 +30,10 @@ def bar_or_lines(*columns: ProgressColumn) -> Iterator[Progress | Callable[[str]
         yield err.print
         return
     first = (TextColumn("{task.description}", markup=False), BarColumn())
-    with in_haste(_clean), Progress(*first, *columns, console=err, transient=True) as bar:
+    with (
+        in_haste(_clean), Progress(*first, *columns, console=err, transient=True) as bar,
+        heard_by(lambda text: err.print(doors.terminal(text), style="dim", markup=False)),
+    ):  # fmt: skip
         yield bar
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fleet.plan import expected
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
@@ -83,7 +85,16 @@ def estimate(plan: Plan, of: Flows | None = None) -> Estimate:
     """
     of = expected.flows(plan) if of is None else of
     ways = walk(plan, of)
-    outcome = Outcome(plan, books.tally(plan, of, ways), 0, 1, plan.end_ns, 0.0)
+    queued_bits = np.zeros(len(plan.links.ids), dtype=np.int64)
+    outcome = Outcome(
+        plan,
+        books.tally(plan, of, ways),
+        0,
+        queued_bits,
+        shards=1,
+        window_ns=plan.end_ns,
+        wall_s=0.0,
+    )
     return Estimate(summarise(outcome), ways, expected.changes(plan), plan.size)
 
 

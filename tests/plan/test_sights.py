@@ -16,8 +16,9 @@ from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.model import frames, sight
 from fleet.plan import standins
-from fleet.plan.light import DAY, DUSK, NIGHT, RAIN, light_by_second, sun_elevation_deg
+from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
+from fleet.plan.sun import DAY, DUSK, NIGHT, RAIN, sun_elevation_deg
 from fleet.results.accuracy import accuracy, measures
 from fleet.results.tables import frame_table
 

@@ -68,6 +68,17 @@ def test_a_record_that_was_read_shows_what_the_run_showed(
         assert (tmp_path / name).read_text() == (folder / "figures" / name).read_text()
 
 
+def test_of_too_many_arms_no_figure_is_drawn(
+    run_and_folder: tuple[Record, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "MOST_ARMS", 2)
+    said = figures.draw_all(run_and_folder[0], tmp_path / "figures")
+    assert [str(error) for error in said.values()] == [
+        "3 arms are more than 2; choose some of them with --arm"
+    ]
+    assert not (tmp_path / "figures").exists()
+
+
 def test_a_record_that_was_read_can_be_compared(run_and_folder: tuple[Record, Path]) -> None:
     fresh, folder = run_and_folder
     read = Record.load(folder)

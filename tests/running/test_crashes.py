@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
+from fleet.passing import temporary
 from fleet.plan.partition import partition
-from fleet.running import ray_cluster
-from fleet.running.checkpoint import ABOUT, Checkpoints
+from fleet.running import ray_cluster, sealed
+from fleet.running.checkpoint import Checkpoints
 from fleet.running.local_executor import LocalExecutor
 from fleet.running.options import Options
 from fleet.running.ray_executor import RayExecutor
@@ -72,7 +73,7 @@ def test_every_window_in_a_process_that_begins_anew(
         executor = LocalExecutor(made, parts, window_ns, keep=True, checkpoints=kept)
         assert executor.now_ns == window.start_ns
         executor.advance(window.end_ns)
-        assert len(list(folder.iterdir())) == 1
+        assert 1 <= len(list(folder.iterdir())) <= 2  # the last one and that before it
     tally = executor.tally()
     assert tally.fingerprint() == whole.tally.fingerprint()
     assert worlds.by_second(tally) == worlds.by_second(whole.tally)
@@ -208,7 +209,7 @@ def test_killed_driver_and_resume(tmp_path: Path, executor: str) -> None:
     folder = tmp_path / "out.unfinished"
     assert not output.exists()
     assert [p.name for p in folder.glob("done/*")] == ["on_sensor-0.npz"]
-    assert len(list(folder.glob("now/cloud-0/at-*"))) <= 2
+    assert len(list(folder.glob("now/cloud-0/at-*"))) <= 3
     again = fleet("run", "--resume", output, "--executor", executor, "--json")
     found = fingerprint_of(subprocess.run(again, capture_output=True, text=True))
     assert output.is_dir()
@@ -235,23 +236,20 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:
     assert "has changed since the run began" in resumed()
     path.write_text(text)
     folder = tmp_path / "out.unfinished"
-    # The one before may be there in part: it was being removed when the run was killed.
-    newest = max(folder.glob("now/cloud-0/at-*"), key=lambda path: int(path.name[3:]))
-    about = newest / ABOUT
-    said = about.read_text()
-    about.write_text(said.replace('"plan": "', '"plan": "0'))
+    for about in folder.glob("now/cloud-0/at-*/about.json"):
+        rewrite(about, plan="0" * 64)
     assert "of another plan than arm 'cloud' has now" in resumed()
-    about.write_text("{")
+    for about in folder.glob("now/cloud-0/at-*/about.json"):
+        about.write_text("{")
     assert "this checkpoint is damaged" in resumed()
-    about.write_text(said)
-    shard = about.parent / "shard-0.npz"
-    whole = shard.read_bytes()
-    shard.write_bytes(whole[: len(whole) // 2])
-    assert "damaged" in resumed()
-    shard.unlink()
-    assert "cannot read this checkpoint" in resumed()
+    assert "to begin this arm anew" in resumed()
     (folder / "run.json").write_text("[]")
     assert "cannot be read" in resumed()
+
+
+def rewrite(path: Path, **values: Any) -> None:
+    """Change what a sealed file says and seal it again, as only its own writer does."""
+    sealed.write(path, {**sealed.read(path), **values})
 
 
 def test_places_that_cannot_be_used_say_why(tmp_path: Path) -> None:
@@ -280,10 +278,10 @@ def test_places_that_cannot_be_used_say_why(tmp_path: Path) -> None:
     )
     folder = tmp_path / "out.unfinished"
     run_json = folder / "run.json"
-    text = run_json.read_text()
-    run_json.write_text(text.replace('"version": "', '"version": "0'))
+    version = sealed.read(run_json)["version"]
+    rewrite(run_json, version="0")
     assert "it is of fleet 0" in refused("--resume", output)
-    run_json.write_text(text)
+    rewrite(run_json, version=version)
     again = fleet("run", "--resume", ".", "--executor", "local", "--json")
     done = subprocess.run(again, capture_output=True, text=True, cwd=folder)
     host = json.loads(done.stdout)["host"]
@@ -334,14 +332,14 @@ def test_checkpoints_carry_no_pickle_and_do_not_grow(tmp_path: Path) -> None:
     assert sizes[1] < 1.05 * sizes[0]
 
 
-def test_a_finished_run_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_finished_run_leaves_nothing_behind() -> None:
     made = worlds.plan(worlds.scenario(), "cloud")
-    kept = Checkpoints(tmp_path / "kept", ALWAYS, passing=True)
+    folder, lock = temporary()
+    kept = Checkpoints(folder, ALWAYS, lock=lock)
     outcome = simulate(made, Options(executor="local"), checkpoints=kept)
-    assert (tmp_path / "kept").exists()
+    assert list(folder.glob("at-*"))
     del outcome, kept
-    assert not (tmp_path / "kept").exists()
-    shutil.rmtree(tmp_path)
+    assert not folder.exists()
 
 
 def test_a_checkpoint_of_another_plan_is_refused(tmp_path: Path) -> None:

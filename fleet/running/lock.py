@@ -1,0 +1,112 @@
+"""One run at a time in a folder: who is there holds it, and says who it is.
+
+The folder itself is locked, which ends with the process however that ends. Where a file system
+knows no locks, what the holder has written down is believed, as far as it can be checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fleet.errors import InputError
+from fleet.passing import remove
+
+HOLDER = "holder.json"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EBADF)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder that is there within the block.
+
+    Raises:
+        InputError: somebody else holds it, who, where and since when; or it cannot be read.
+    """
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InputError(f"cannot use '{folder}': {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise InputError(_in_use(folder, _holder(folder))) from None
+            _check_holder(folder)
+        _check_same(folder, number)
+        _sign(folder)
+        try:
+            yield
+        finally:
+            remove(folder / HOLDER)
+    finally:
+        os.close(number)
+
+
+def _sign(folder: Path) -> None:
+    """Write down who holds a folder; where that cannot be written others are told less."""
+    who = {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid()),
+           "since": time.strftime("%Y-%m-%d %H:%M:%S")}  # fmt: skip
+    with contextlib.suppress(OSError):
+        (folder / HOLDER).write_text(json.dumps(who), encoding="utf-8")
+
+
+def _check_same(folder: Path, number: int) -> None:
+    """Refuse a folder that went while it was being locked, as at the end of who held it."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.fstat(number), folder.stat()):
+            return
+    raise InputError(f"'{folder}' was removed by a run that has just ended; try again")
+
+
+def _holder(folder: Path) -> dict[str, object]:
+    try:
+        who = json.loads((folder / HOLDER).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return who if isinstance(who, dict) else {}
+
+
+def _check_holder(folder: Path) -> None:
+    """Refuse a folder whose holder is not known to be gone, where there are no locks."""
+    who = _holder(folder)
+    here = who.get("host") == socket.gethostname()
+    if not who or (here and _began(who.get("pid")) != who.get("began")):
+        return  # nobody, or a process of that number that began at another time
+    sure = "" if here else f"; if it is not running any more, remove '{folder / HOLDER}'"
+    raise InputError(_in_use(folder, who) + sure)
+
+
+def _began(pid: object) -> str | None:
+    """Return when a process of this machine began, as the system counts; None if it is gone."""
+    if not isinstance(pid, int) or pid <= 0:
+        return None
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        pass
+    return "unknown"
+
+
+def _in_use(folder: Path, who: dict[str, object]) -> str:
+    told = "another process"
+    if who:
+        told = f"process {who.get('pid')} on {who.get('host')}, since {who.get('since')}"
+    return (
+        f"'{folder}' is of a run that is going on: {told}; wait for it, end it, or choose another"
+        " place with -o"
+    )
