@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, run, sweep
+    from fleet.api import compare, run, sensitivity, sweep
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -35,12 +35,14 @@ __all__ = [
     "compare",
     "load",
     "run",
+    "sensitivity",
     "sweep",
 ]
 
 _HOMES = {
     "compare": "fleet.api",
     "run": "fleet.api",
+    "sensitivity": "fleet.api",
     "sweep": "fleet.api",
     "load": "fleet.scenario.load",
     "Scenario": "fleet.scenario.load",

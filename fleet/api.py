@@ -1,4 +1,4 @@
-"""The calls of the Python API that run, sweep and compare; `fleet` re-exports them."""
+"""The calls of the Python API that run, sweep, compare and question; `fleet` re-exports them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from fleet.study.experiment import Progress
 from fleet.study.job import Overrides
 from fleet.study.sweep import Told
 from fleet.study.sweep import sweep as run_sweep
+from fleet.study.uncertain import door as uncertain_door
+from fleet.study.uncertain.door import SAMPLES, TRAJECTORIES
+from fleet.study.uncertain.findings import Sensitivity
 from fleet.study.vary import Vary
 
 
@@ -117,6 +120,50 @@ def sweep(
         scenario, vary=vary, where=where, arms=arms, replications=replications,
         overrides=overrides, output=output, resume=resume, workers=workers, told=progress,
     ).table  # fmt: skip
+
+
+def sensitivity(
+    scenario: Scenario | str | Path, *, arms: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None, replications: int | None = None,
+    overrides: Overrides | None = None, hold: Sequence[str] = (), trajectories: int = TRAJECTORIES,
+    samples: int = SAMPLES, output: str | Path | None = None, workers: int | None = None,
+    progress: Told | None = None,
+) -> Sensitivity:  # fmt: skip
+    """Say what an answer is worth, as sure as the numbers of the catalogue are.
+
+    Every number that is used and has a range is a random quantity (`fleet.catalog.spread`), drawn
+    once for all arms. With `output`, what is done is kept, and the same call goes on after a kill.
+
+    Args:
+        scenario: what `load` gave, or the path of a scenario file.
+        arms: arms to compare, two at least; None: all.
+        metrics: names of numbers of arms, as in `compare`; None: power, delay, traffic, and cost if
+            the scenario has prices.
+        replications: replaces the scenario's number of replications.
+        overrides: replaces values of the scenario, as in `run`.
+        hold: numbers of the catalogue, `item.parameter`, that stay as they are.
+        trajectories: of Morris' screening.
+        samples: of Sobol's indices, a power of two.
+        output: folder in which what was found is written; None: nothing is kept.
+        workers: number of processes; None: one for each CPU.
+        progress: is called with how far it is.
+
+    Returns:
+        findings by metric and arm against the baseline: in what share of the draws the answer
+        stays, what flips it, and what moves it; and the range of each number of each arm.
+
+    Raises:
+        InputError: something in the scenario or the arguments cannot be used.
+        RunError: a process died.
+    """
+    asked = uncertain_door.question(
+        scenario, arms=arms, metrics=metrics, replications=replications, overrides=overrides,
+        hold=hold,
+    )  # fmt: skip
+    return uncertain_door.sensitivity(
+        asked, trajectories=trajectories, samples=samples, output=output, workers=workers,
+        told=progress,
+    )[0]  # fmt: skip
 
 
 def _draw(record: Record) -> None:

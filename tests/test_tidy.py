@@ -32,7 +32,8 @@ LAYERS = [
 ONLY = {
     "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
     "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/uses.py"],
+    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/tornado.py",
+                   "show/uses.py"],
 }  # fmt: skip
 
 
@@ -129,7 +130,8 @@ MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
-    ], 18),  # what a user can say
+        "api.sensitivity", "cli/sensitivity.sensitivity",
+    ], 19),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",
         "vehicle._wheels", "vehicle._lamps", "person._limb", "person.paint_limbs", "render.scene",

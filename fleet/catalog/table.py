@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from fractions import Fraction
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import fleet.units as units
@@ -58,6 +60,14 @@ class Catalog:
             rows |= collect(kind, lines, known[kind])
         return Catalog(rows)
 
+    @cached_property
+    def _by_item(self) -> dict[str, dict[str, list[Row]]]:
+        """Return the rows by kind and item, in the order of the tables."""
+        found: dict[str, dict[str, list[Row]]] = {}
+        for (kind, item, _), row in self._rows.items():
+            found.setdefault(kind, {}).setdefault(item, []).append(row)
+        return found
+
     def kinds(self) -> list[str]:
         """Return the kinds of items."""
         return list(KINDS)
@@ -69,7 +79,7 @@ class Catalog:
             InputError: there is no such kind.
         """
         require(kind, KINDS, "kind")
-        return list(dict.fromkeys(item for k, item, _ in self._rows if k == kind))
+        return list(self._by_item.get(kind, ()))
 
     def rows(self, kind: str, item: str) -> list[Row]:
         """Return the rows of an item.
@@ -78,7 +88,7 @@ class Catalog:
             InputError: there is no such kind or item.
         """
         require(item, self.items(kind), f"item in {kind}")
-        return [row for (k, i, _), row in self._rows.items() if (k, i) == (kind, item)]
+        return list(self._by_item[kind][item])
 
     def kinds_of(self, item: str) -> list[str]:
         """Return the kinds that have an item of a name.
@@ -107,8 +117,16 @@ class Catalog:
     def has(self, kind: str, item: str, parameter: str | None = None) -> bool:
         """Return whether there is such an item, or such a parameter of it."""
         if parameter is None:
-            return any((k, i) == (kind, item) for k, i, _ in self._rows)
+            return item in self._by_item.get(kind, {})
         return (kind, item, parameter) in self._rows
+
+    def all_rows(self) -> Mapping[Key, Row]:
+        """Return all rows by kind, item and parameter."""
+        return MappingProxyType(self._rows)
+
+    def changed(self, rows: Mapping[Key, Row]) -> Catalog:
+        """Return a catalogue in which some rows stand in place of those that were there."""
+        return Catalog({**self._rows, **rows})
 
     def digest(self) -> str:
         """Return the SHA-256 of all rows, whatever their order."""

@@ -19,6 +19,7 @@ from fleet.cli.eyes import app as eyes
 from fleet.cli.profile import profile
 from fleet.cli.proof import selftest, validate
 from fleet.cli.run import run
+from fleet.cli.sensitivity import sensitivity
 from fleet.cli.sweep import sweep
 from fleet.cli.trace import trace
 
@@ -31,7 +32,11 @@ app = typer.Typer(
 )
 
 
-for command in (run, sweep, check, schema, catalog, selftest, validate, profile, trace, bench):
+COMMANDS = (
+    run, sweep, sensitivity, check, schema, catalog, selftest, validate, profile, trace, bench,
+)  # fmt: skip
+
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(eyes, name="eyes")
 

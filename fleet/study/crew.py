@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 from fleet.child import held
 from fleet.interrupt import LOOK_S, check
 from fleet.scenario.load import Scenario
 from fleet.study.task import Answer, Task
+from fleet.study.uncertain.draws import DrawAnswer, DrawTask
 
 
 class _Worker(NamedTuple):
@@ -41,7 +42,7 @@ class Crew:
     def __init__(self, scenario: Scenario, size: int) -> None:
         self._scenario, self._size = scenario, size
         self._idle: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, Task]] = {}
+        self._busy: dict[Connection, tuple[_Worker, Any]] = {}
 
     def __enter__(self) -> Crew:
         return self
@@ -50,7 +51,11 @@ class Crew:
         for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
             _end(worker)
 
-    def carry_out(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Answer]]:
+    @overload
+    def carry_out(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Answer]]: ...
+    @overload
+    def carry_out(self, tasks: Sequence[DrawTask]) -> Iterator[tuple[DrawTask, DrawAnswer]]: ...
+    def carry_out(self, tasks: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield what comes of tasks as they are done; they are begun in order.
 
         Raises:
@@ -64,7 +69,7 @@ class Crew:
             self._deal(left)  # before anybody makes something of the answers
             yield from done
 
-    def _deal(self, left: deque[Task]) -> None:
+    def _deal(self, left: deque[Any]) -> None:
         """Give tasks to who has none."""
         while left and len(self._busy) < self._size:
             worker = self._idle.pop() if self._idle else self._start()
@@ -90,13 +95,16 @@ class Crew:
                 ours.send(self._scenario)
             return _Worker(process, ours, until_then.pop_all())
 
-    def _answer(self, way: Connection) -> tuple[Task, Answer]:
+    def _answer(self, way: Connection) -> tuple[Any, Any]:
         worker, task = self._busy.pop(way)
         try:
-            answer: Answer = way.recv()
+            answer = way.recv()
         except (EOFError, OSError):
             _end(worker, kill=False)
-            return task, Answer(error=_death(worker.process.returncode), died=True)
+            death = _death(worker.process.returncode)
+            if isinstance(task, DrawTask):
+                return task, DrawAnswer({}, error=death, died=True)
+            return task, Answer(error=death, died=True)
         self._idle.append(worker)
         return task, answer
 

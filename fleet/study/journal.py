@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,12 +70,23 @@ class Journal:
         Raises:
             OSError: it cannot be written, as on a full disk; what stands there stays.
         """
-        line = json.dumps({**run._asdict(), **row}, ensure_ascii=False) + "\n"
+        self.extend([(run, row)])
+
+    def extend(self, rows: Iterable[tuple[Run, Row]]) -> None:
+        """Write lines that are on the disk when this returns.
+
+        Raises:
+            OSError: they cannot be written, as on a full disk; what stands there stays.
+        """
+        lines = {
+            run: json.dumps({**run._asdict(), **row}, ensure_ascii=False) + "\n"
+            for run, row in rows
+        }
         with whole(), self.path.open("ab") as file:
-            file.write(line.encode())
+            file.write("".join(lines.values()).encode())
             file.flush()
             os.fsync(file.fileno())
-        self.rows[run] = json.loads(line)
+        self.rows |= {run: json.loads(line) for run, line in lines.items()}
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -33,11 +33,15 @@ from fleet.study.vary import Vary
 SCHEMA = "fleet-study/1"
 ASKED, DESIGN, JOURNAL = "study.yaml", "design.parquet", "journal.jsonl"
 _PACKAGES = ("numpy", "numba", "simpy")
-_CHANGED = {
+CHANGED = {
     "versions": "the study was begun with other versions",
     "digest": "the scenario has changed since the study began",
     "inputs": "files that the scenario names have changed since the study began",
     "catalogue": "the catalogue has changed since the study began",
+}
+"""What every study depends on, and what is told where it has changed."""
+_CHANGED = {
+    **CHANGED,
     "vary": "it holds a study of another --vary",
     "where": "it holds a study of another --where",
     "arms": "it holds a study of other arms",
@@ -90,12 +94,24 @@ class Study:
             "where": self.design.where,
             "arms": list(self.arms),
             "replications": self.replications,
-            "digest": scenario.digest,
-            "inputs": digests(points),
-            "catalogue": catalogue(scenario).digest(),
-            "versions": {"fleet": VERSION, **{name: metadata.version(name) for name in _PACKAGES}},
+            **depends_on(scenario, points),
             "says": scenario.data,
         }
+
+
+def depends_on(scenario: Scenario, points: Iterable[Scenario]) -> dict[str, Any]:
+    """Return what stands in `study.yaml` for what runs depend on (`CHANGED`).
+
+    Args:
+        scenario: what does not vary.
+        points: all scenarios that run.
+    """
+    return {
+        "digest": scenario.digest,
+        "inputs": digests(points),
+        "catalogue": catalogue(scenario).digest(),
+        "versions": {"fleet": VERSION, **{name: metadata.version(name) for name in _PACKAGES}},
+    }
 
 
 def study(
@@ -154,7 +170,7 @@ def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Stu
         raise InputError(f"'{folder / ASKED}' does not say its {error}; begin anew") from None
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path, wanted: str = SCHEMA) -> dict[str, Any]:
     path = folder / ASKED
     if not paths.is_file(path):
         raise InputError(f"'{folder}' is no study: it has no {ASKED}; name the folder of one")
@@ -164,8 +180,8 @@ def _read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         what = " ".join(str(error).split())
         raise InputError(f"'{path}' cannot be read: {what}; begin anew elsewhere") from None
-    if schema != SCHEMA:
-        raise InputError(f"'{path}' is in the form {schema}, and this version reads {SCHEMA}")
+    if schema != wanted:
+        raise InputError(f"'{path}' is in the form {schema}, and here is read {wanted}")
     return dict(about)
 
 
@@ -193,20 +209,33 @@ def begin(folder: Path, of: Study) -> None:
     Raises:
         InputError: it is of another.
     """
-    about = of.about
+    settle(folder, of.about, _CHANGED)
+    if not (folder / DESIGN).exists():
+        with drafted(folder / DESIGN) as draft:
+            pq.write_table(of.design.table(), draft)
+
+
+def settle(folder: Path, about: Mapping[str, Any], changed: Mapping[str, str]) -> None:
+    """Write `study.yaml` into a folder, or check that the one there says the same.
+
+    Args:
+        folder: of a study.
+        about: what it says, its `schema` among it.
+        changed: by key that must be the same, what is told where it is not.
+
+    Raises:
+        InputError: one of these is another.
+    """
     if not (folder / ASKED).exists():
-        text = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(dict(about), sort_keys=False, allow_unicode=True)
         _write_whole(folder / ASKED, text)
-    held = _read(folder)
-    for key, problem in _CHANGED.items():
+    held = _read(folder, about["schema"])
+    for key, problem in changed.items():
         if held.get(key) != about[key]:
             raise InputError(
                 f"'{folder}': {problem}{_difference(held.get(key), about[key])}; put it back as it"
                 " was, or choose another folder with -o"
             )
-    if not (folder / DESIGN).exists():
-        with drafted(folder / DESIGN) as draft:
-            pq.write_table(of.design.table(), draft)
 
 
 def _difference(was: object, now: object) -> str:

@@ -136,7 +136,7 @@ def carry_out(
     make_folder(folder)
     with locked(folder):
         begin(folder, of)
-        with _way_on(folder):
+        with way_on(f"go on with: fleet sweep --resume {shlex.quote(str(folder))}"):
             return _carried_out(of, folder, workers, told)
 
 
@@ -144,20 +144,21 @@ def _carried_out(of: Study, folder: Path, workers: int | None, told: Told | None
     if workers is not None and workers < 1:
         raise InputError(f"--workers {workers}: must be at least 1")
     journal = Journal(folder / JOURNAL)
-    _run(of, journal, workers or _cpus(), told or (lambda _: None))
+    _run(of, journal, workers or cpus(), told or (lambda _: None))
     table = tidy.tidy(of, journal.rows)
     tidy.write(table, folder)
     return table
 
 
-def _cpus() -> int:
+def cpus() -> int:
+    """Return how many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
-def _way_on(folder: Path) -> Iterator[None]:
+def way_on(how: str) -> Iterator[None]:
     """Say how to go on, if the block is cut short."""
-    way = f"what is done is kept; go on with: fleet sweep --resume {shlex.quote(str(folder))}"
+    way = f"what is done is kept; {how}"
     with interrupt.in_haste(lambda: way):
         try:
             yield

@@ -11,7 +11,9 @@ import sys
 from multiprocessing.connection import Connection
 
 from fleet.scenario.load import Scenario
-from fleet.study.task import carry_out
+from fleet.study.task import Answer, Task, carry_out
+from fleet.study.uncertain import draws
+from fleet.study.uncertain.draws import DrawAnswer, DrawTask
 
 
 def main(fd: int, parent: int) -> None:
@@ -26,9 +28,15 @@ def main(fd: int, parent: int) -> None:
         try:
             scenario: Scenario = asked.recv()
             while True:
-                asked.send(carry_out(scenario, asked.recv(), parent))
+                asked.send(_done(scenario, asked.recv(), parent))
         except (EOFError, OSError):
             return
+
+
+def _done(scenario: Scenario, task: Task | DrawTask, parent: int) -> Answer | DrawAnswer:
+    if isinstance(task, DrawTask):
+        return draws.carry_out(scenario, task, parent)
+    return carry_out(scenario, task, parent)
 
 
 if __name__ == "__main__":
