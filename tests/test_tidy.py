@@ -129,7 +129,7 @@ MOST_PARAMETERS = 8
 MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
-        "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
+        "api.sweep", "cli/sweep.sweep", "study/sweep.sweep", "study/study.study",
         "api.sensitivity", "cli/sensitivity.sensitivity",
     ], 19),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (

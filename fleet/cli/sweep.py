@@ -39,7 +39,8 @@ Metrics = Annotated[
 
 def sweep(
     scenario: Annotated[
-        Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file (YAML).")
+        Path | None,
+        typer.Argument(metavar="[SCENARIO|STUDY]", help="A scenario or a study file (YAML)."),
     ] = None,
     vary: Vary = None,
     where: Where = None,
@@ -51,7 +52,7 @@ def sweep(
     workers: Workers = None,
     metric: Metrics = None,
 ) -> None:
-    """Run a scenario at every point of a grid; killed, the same command goes on."""
+    """Run a scenario at many points, of a grid or a study file; killed, the command goes on."""
     from fleet.results.metrics import find
     from fleet.show.sweep import progress
     from fleet.study import sweep as study
@@ -67,7 +68,7 @@ def sweep(
             overrides=set_, output=output, resume=resume, results=Path("results"),
             workers=workers, told=told,
         )  # fmt: skip
-    _show(swept, metric)
+    _show(swept, metric or list(swept.study.metrics))
     if swept.table["error"].null_count < swept.table.num_rows:
         raise typer.Exit(FAILED)
 

@@ -26,8 +26,10 @@ from fleet.plan.placing import check_arm
 from fleet.results.inputs import digests
 from fleet.running.checkpoint import VERSION
 from fleet.scenario.load import Scenario, load
+from fleet.study import study_file
 from fleet.study.design import Design, design
 from fleet.study.journal import LOCK, Run
+from fleet.study.points import LIST, Drawing
 from fleet.study.vary import Vary
 
 SCHEMA = "fleet-study/1"
@@ -44,6 +46,8 @@ _CHANGED = {
     **CHANGED,
     "vary": "it holds a study of another --vary",
     "where": "it holds a study of another --where",
+    "drawing": "it holds a study of another design",
+    "file": "its study file has changed since the study began",
     "arms": "it holds a study of other arms",
     "replications": "it holds a study of another number of replications",
 }
@@ -57,11 +61,15 @@ class Study:
         design: the scenario and its points.
         arms: which arms run, in order.
         replications: how many of each.
+        file: path and digest of the study file that says so, if one does.
+        metrics: those that are shown; none for the usual ones.
     """
 
     design: Design
     arms: tuple[str, ...]
     replications: int
+    file: tuple[str, str] | None = None
+    metrics: tuple[str, ...] = ()
 
     @property
     def runs(self) -> list[Run]:
@@ -76,10 +84,18 @@ class Study:
     @property
     def name(self) -> str:
         """Return a name that follows from what was asked."""
-        asked = {key: self.about[key] for key in ("digest", "vary", "where", "arms")}
+        keys = ["digest", "vary", "where", "arms"]
+        keys += [] if self.design.drawing.is_grid else ["drawing"]
+        asked = {key: self.about[key] for key in keys}
         text = json.dumps([asked, self.replications], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         return f"{self.design.scenario.model.name}-study-{digest[:10]}"
+
+    def _vary(self) -> list[str]:
+        """Return what varies as `--vary` takes it; of a list the values of all points."""
+        if self.design.drawing.kind == LIST:
+            return [f"{one.key}={','.join(one.texts)}" for one in self.design.varied]
+        return [one.text for one in self.design.varied]
 
     @cached_property
     def about(self) -> dict[str, Any]:
@@ -90,7 +106,10 @@ class Study:
             "schema": SCHEMA,
             "scenario": str(scenario.document.path.resolve()),
             "overrides": list(scenario.overrides),
-            "vary": [one.text for one in self.design.varied],
+            "vary": self._vary(),
+            "drawing": list(self.design.drawing),
+            "metrics": list(self.metrics),
+            "file": None if self.file is None else list(self.file),
             "where": self.design.where,
             "arms": list(self.arms),
             "replications": self.replications,
@@ -122,6 +141,9 @@ def study(
     arms: Sequence[str] | None = None,
     replications: int | None = None,
     overrides: Sequence[str] = (),
+    drawing: Drawing | None = None,
+    file: tuple[str, str] | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> Study:
     """Return the study that is asked for.
 
@@ -132,6 +154,9 @@ def study(
         arms: arms to run; None: all of the scenario.
         replications: how many of each; None: as the scenario says.
         overrides: `key.path=value`, what replaces values of the scenario.
+        drawing: which points there are of what varies; None: all of the grid.
+        file: path and digest of the study file that says so.
+        metrics: those that are shown; None: the usual ones.
 
     Raises:
         InputError: something in it cannot be used.
@@ -144,9 +169,11 @@ def study(
     for arm in arms or ():
         check_arm(arm, known)
     return Study(
-        design(loaded, vary, where),
+        design(loaded, vary, where, drawing),
         tuple(dict.fromkeys(arms or known)),
         replications or loaded.model.replications,
+        file,
+        tuple(metrics or ()),
     )
 
 
@@ -165,9 +192,24 @@ def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Stu
         return study(
             scenario or about["scenario"], about["vary"], where=about["where"],
             arms=about["arms"], replications=about["replications"], overrides=about["overrides"],
+            drawing=Drawing(*about["drawing"]), file=_same_file(folder, about["file"]),
+            metrics=about["metrics"],
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"'{folder / ASKED}' does not say its {error}; begin anew") from None
+
+
+def _same_file(folder: Path, file: Sequence[str] | None) -> tuple[str, str] | None:
+    """Return the study file of a folder; refuse one that says something else by now."""
+    if file is None:
+        return None
+    path, digest = file
+    if paths.is_file(Path(path)) and study_file.read(path).digest != digest:
+        raise InputError(
+            f"'{folder}': its study file '{path}' has changed since the study began; put it back as"
+            " it was, or begin anew: fleet sweep with that file and another folder, -o"
+        )
+    return path, digest
 
 
 def _read(folder: Path, wanted: str = SCHEMA) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
 from fleet.scenario.load import Scenario
-from fleet.study import tidy
+from fleet.study import study_file, tidy
 from fleet.study.crew import Crew
 from fleet.study.job import Overrides, changes
 from fleet.study.journal import Journal, Row, Run, locked
@@ -102,17 +102,31 @@ def sweep(
         folder = Path(resume)
         of = asked_in(folder, scenario)
     elif scenario is None:
-        raise InputError("name a scenario file, or a study with --resume DIR")
+        raise InputError("name a scenario or a study file, or a study with --resume DIR")
     else:
-        of = study(
-            scenario, vary, where=where, arms=arms, replications=replications,
-            overrides=list(changes(overrides or ())),
-        )  # fmt: skip
+        given = {"vary": vary, "where": where, "arms": arms, "replications": replications}
+        of = _asked(scenario, given, [*changes(overrides or ())])
         if output is None and results is None:
             with passing_folder() as passing:
                 return Swept(of, _carried_out(of, passing, workers, told), None)
         folder = Path(output) if output is not None else (results or Path()) / of.name
     return Swept(of, carry_out(of, folder.resolve(), workers=workers, told=told), folder)
+
+
+def _asked(scenario: Scenario | str | Path, given: dict[str, Any], overrides: list[str]) -> Study:
+    """Return the study of a scenario, or that of a study file, of which some can be replaced."""
+    if isinstance(scenario, Scenario) or not study_file.is_study(scenario):
+        return study(scenario, overrides=overrides, **given)
+    if given["vary"] or given["where"] is not None:
+        raise InputError(
+            f"'{scenario}' is a study file and says what varies: leave out --vary and --where"
+        )
+    file = study_file.read(scenario)
+    of_file = {**study_file.as_options(file), "file": (str(file.path.resolve()), file.digest)}
+    replaced = {key: value for key, value in given.items() if key != "vary" and value is not None}
+    return study(
+        file.scenario, overrides=[*changes(file.overrides), *overrides], **{**of_file, **replaced}
+    )
 
 
 def carry_out(

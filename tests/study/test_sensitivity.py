@@ -61,7 +61,7 @@ def small(tmp_path: Path) -> Scenario:
     shutil.copytree(HERE / "catalogue", tmp_path / "catalogue")
     for (kind, item, parameter), (low, high, confidence) in RANGES.items():
         path = tmp_path / "catalogue" / f"{kind}.csv"
-        rows = list(csv.DictReader(path.open()))
+        rows = list(csv.DictReader(path.read_text().splitlines()))
         for row in rows:
             if (row["item"], row["parameter"]) == (item, parameter):
                 row |= {"low": low, "high": high, "confidence": confidence}
@@ -69,7 +69,7 @@ def small(tmp_path: Path) -> Scenario:
             out = csv.DictWriter(file, rows[0])
             out.writeheader()
             out.writerows(rows)
-    data = worlds.scenario(duration="1 s", replications=2, place=None)
+    data = worlds.scenario(duration="1 s", replications=2)
     (tmp_path / "small.yaml").write_text(json.dumps(data))
     return loads(json.dumps(data), str(tmp_path / "small.yaml"))
 
@@ -388,6 +388,6 @@ def test_run_prints_ranges_beside_values(
     assert ended.value.code == 0
     out = capsys.readouterr().out
     assert "What the sources allow: 90 % of the draws" in out
-    rows = list(csv.DictReader((folder / "uncertain.csv").open()))
+    rows = list(csv.DictReader((folder / "uncertain.csv").read_text().splitlines()))
     power = next(r for r in rows if (r["arm"], r["metric"]) == ("cloud", "power_w.total"))
     assert float(power["p5"]) < float(power["p50"]) < float(power["p95"])
