@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, run, sensitivity, sweep
+    from fleet.api import compare, figures, run, sensitivity, sweep
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -33,6 +33,7 @@ __all__ = [
     "Simulation",
     "__version__",
     "compare",
+    "figures",
     "load",
     "run",
     "sensitivity",
@@ -41,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "compare": "fleet.api",
+    "figures": "fleet.api",
     "run": "fleet.api",
     "sensitivity": "fleet.api",
     "sweep": "fleet.api",

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
+from fleet.results.metrics import find
 from fleet.results.record import Record
 from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
@@ -120,6 +121,29 @@ def sweep(
         scenario, vary=vary, where=where, arms=arms, replications=replications,
         overrides=overrides, output=output, resume=resume, workers=workers, told=progress,
     ).table  # fmt: skip
+
+
+def figures(table: pa.Table, folder: str | Path, metrics: Sequence[str] | None = None) -> None:
+    """Draw the figures of a study: curves, who is best where, and Pareto fronts.
+
+    A figure that cannot be drawn is a warning.
+
+    Args:
+        table: what `sweep` gave, or its `results.parquet`.
+        folder: where they are drawn, each as PNG, PDF and CSV; made if need be.
+        metrics: names of numbers; None: delay, losses, power and traffic.
+
+    Raises:
+        InputError: there is no such metric.
+    """
+    from fleet.show.study_figures import draw
+    from fleet.show.sweep import chosen
+
+    for name in metrics or ():
+        if find(name) is None:
+            raise InputError(f"no metric '{name}'; docs/GLOSSARY.md lists all")
+    for name, error in draw(table, metrics or chosen(table), Path(folder)).items():
+        warnings.warn(f"no figure '{name}': {error!r}", stacklevel=2)
 
 
 def sensitivity(

@@ -1,8 +1,8 @@
 """Kill studies at random instants, and check that they end as if nobody had: `--kills 200`.
 
 Each kill is a SIGKILL, of the command or of one of its processes. What is killed is asked again,
-until it ends; then another study begins, until there were so many kills. A study that ends must have done
-every run once, and its files must be, byte by byte, those of one that was left in peace.
+until it ends; then another study begins, until there were so many kills. A study that ends must
+have done every run once, and its files must be, byte by byte, those of one that was left in peace.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from typing import NamedTuple
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "smoke.yaml"
 VARY = ("cloud.servers=1..3", "sensors.door.rate=10,15 fps")
 FINAL = ("study.yaml", "design.parquet", "results.parquet", "results.csv")
+LIFE = 0.4
+"""The longest life of a command, as a share of that of one that was left in peace."""
 _DRIVERS = 0.6
 _LONGEST_S = 600.0
 
@@ -158,7 +160,8 @@ def kill(kills: int, seed: int, place: Path) -> Iterator[Counted]:
     chance, peaceful = random.Random(seed), place / "in peace"
     began_s = time.monotonic()
     finished(peaceful)
-    span_s = (time.monotonic() - began_s) / 2  # it has run twice, the second time for nothing
+    # It has run twice, the second time for nothing. Shorter lives make for more kills a study.
+    span_s = (time.monotonic() - began_s) / 2 * LIFE
     counts: Counter[str] = Counter()
     runs = len((peaceful / "journal.jsonl").read_text().splitlines())
     for study in range(1, kills + 2):

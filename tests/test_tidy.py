@@ -32,8 +32,8 @@ LAYERS = [
 ONLY = {
     "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
     "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/tornado.py",
-                   "show/uses.py"],
+    "matplotlib": ["show/figures.py", "show/lateness.py", "show/study_figures.py", "show/style.py",
+                   "show/tornado.py", "show/uses.py"],
 }  # fmt: skip
 
 

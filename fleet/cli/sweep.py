@@ -51,6 +51,7 @@ def sweep(
     resume: Resume = None,
     workers: Workers = None,
     metric: Metrics = None,
+    figures: Annotated[bool, typer.Option("--figures", help="Draw figures of the table.")] = False,
 ) -> None:
     """Run a scenario at many points, of a grid or a study file; killed, the command goes on."""
     from fleet.results.metrics import find
@@ -68,9 +69,23 @@ def sweep(
             overrides=set_, output=output, resume=resume, results=Path("results"),
             workers=workers, told=told,
         )  # fmt: skip
-    _show(swept, metric or list(swept.study.metrics))
+    metrics = metric or list(swept.study.metrics)
+    _show(swept, metrics)
+    if figures:
+        _draw(swept, metrics)
     if swept.table["error"].null_count < swept.table.num_rows:
         raise typer.Exit(FAILED)
+
+
+def _draw(swept: Swept, metrics: list[str]) -> None:
+    from fleet.show.study_figures import draw
+    from fleet.show.sweep import chosen
+
+    assert swept.folder is not None  # it has a name, if none was given
+    folder = swept.folder / "figures"
+    for name, error in draw(swept.table, metrics or chosen(swept.table), folder).items():
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
 
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:

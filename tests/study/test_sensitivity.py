@@ -35,7 +35,7 @@ from fleet.running.run import simulate
 from fleet.scenario.load import Scenario, loads
 from fleet.show.sensitivity import effort, words
 from fleet.study.uncertain.door import question, sensitivity
-from fleet.study.uncertain.findings import Finding, Flip, Sensitivity
+from fleet.study.uncertain.findings import Flip, Sensitivity
 from fleet.study.uncertain.flips import Search, search
 from fleet.study.uncertain.indices import (
     morris_design,
@@ -50,14 +50,16 @@ PACKAGED = spreads(Catalog.load(), Catalog.load().all_rows().values())
 RANGES = {
     ("network", "average", "mobile_energy_per_bit"): ("0.0001", "0.2", "estimate"),
     ("cameras", "test-camera", "base_power"): ("0.5", "6", "vendor"),
+    ("sensors", "test-ai", "base_power"): ("100", "60000", "estimate"),
     ("servers", "test-gpu", "idle_power"): ("8", "12", "measured"),
     ("links", "test-wan", "propagation"): ("0", "4", "estimate"),
 }
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Scenario:
-    """Return a small scenario of which four numbers have a range, and others one without effect."""
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    """Return a small scenario of which five numbers have a range, and others one without effect."""
+    tmp_path = tmp_path_factory.mktemp("small")
     shutil.copytree(HERE / "catalogue", tmp_path / "catalogue")
     for (kind, item, parameter), (low, high, confidence) in RANGES.items():
         path = tmp_path / "catalogue" / f"{kind}.csv"
@@ -80,9 +82,10 @@ HELD = [
 ]  # fmt: skip
 
 
-def asked(scenario: Scenario) -> Sensitivity:
+@pytest.fixture(scope="module")
+def found(small: Scenario) -> Sensitivity:
     return fleet.sensitivity(
-        scenario, metrics=["power_w.total", "latency_ms.p50"], hold=HELD, trajectories=4, samples=8,
+        small, metrics=["power_w.total", "latency_ms.p50"], hold=HELD, trajectories=2, samples=8,
         workers=1,
     )  # fmt: skip
 
@@ -152,11 +155,9 @@ def test_without_powers_and_prices_a_run_counts_the_same(data: dict[str, object]
         assert not summarise(counted)["power_w"]["total"]
 
 
-def test_runs_that_differ_in_the_account_only_are_simulated_once(small: Scenario) -> None:
-    found = asked(small)
-    # base and both ends of four numbers, four trajectories, 8 · (4 + 2) draws; 2 arms, 2
-    # replications; and the search for flips
-    assert found.runs >= 4 * (1 + 8 + 4 * 5 + 8 * 6) * 0.8  # some draws are the same twice
+def test_runs_that_differ_in_the_account_only_are_simulated_once(found: Sensitivity) -> None:
+    # base, ends of five numbers, two trajectories, 8 (5 + 2) draws; two arms, two replications
+    assert found.runs >= 4 * (1 + 10 + 2 * 6 + 8 * 7) * 0.8  # some draws are the same twice
     assert found.simulated < found.runs / 2
     assert {spread.key for spread in found.varied} == set(RANGES)
 
@@ -284,31 +285,33 @@ def test_what_a_run_does_not_show_is_no_flip() -> None:
     assert found_flips(spread, 6.0, lambda x: -1.0 if x in (4.1234567, 6.0) else 1.0) != []
 
 
-def test_a_flip_of_power_is_where_two_runs_say(small: Scenario) -> None:
-    """Power is linear in the energy of mobile access: so its zero follows from two points."""
-    found = next(f for f in asked(small).findings if f.metric == "power_w.total")
-    mobile = next(e for e in found.effects if e.spread.name == "average.mobile_energy_per_bit")
-    assert found.difference < 0 < mobile.at_low  # the sensor saves, unless sending is nearly free
-    low, value = mobile.spread.ends[0], mobile.spread.value
-    zero = low + (value - low) * mobile.at_low / (mobile.at_low - found.difference)
-    flip = next(f for f in found.flips if f.spread == mobile.spread)
-    assert not flip.above
-    assert zero * 0.97 <= flip.at <= zero
+def test_a_flip_of_power_is_where_two_runs_say(found: Sensitivity) -> None:
+    """Power is linear in what the body of a sensor draws: so its zero follows from two points."""
+    power = next(f for f in found.findings if f.metric == "power_w.total")
+    body = next(e for e in power.effects if e.spread.name == "test-ai.base_power")
+    assert power.difference < 0 < body.at_high  # the sensor saves, unless its body draws as a lamp
+    value, high = body.spread.value, body.spread.ends[1]
+    zero = high - (high - value) * body.at_high / (body.at_high - power.difference)
+    (flip,) = power.flips
+    assert flip.spread == body.spread
+    assert flip.above
+    assert zero <= flip.at <= zero * 1.03
     assert flip.difference > 0
-    assert 0 < found.share < 1
+    assert 0 < power.share < 1
 
 
-def test_the_answer_is_in_words(small: Scenario) -> None:
-    found = asked(small)
+def test_the_answer_is_in_words(found: Sensitivity) -> None:
     first, second, *_ = words(found)
     assert first.startswith("on_sensor draws less than cloud (")
     assert "% of what the sources allow (" in first
-    assert "it flips if average.mobile_energy_per_bit <= 0.0" in first
+    assert "; it flips if test-ai.base_power >= " in first
     assert "of its spread rests on estimates" in second
     power = found.findings[0]
-    assert power.estimates == {"average.mobile_energy_per_bit", "test-wan.propagation"}
+    assert power.estimates == {
+        "average.mobile_energy_per_bit", "test-wan.propagation", "test-ai.base_power"
+    }  # fmt: skip
     assert 0.5 < (power.on_estimates or 0) <= 1
-    assert "4 numbers of the catalogue vary" in next(effort(found))
+    assert "5 numbers of the catalogue vary" in next(effort(found))
 
 
 def test_numbers_at_whose_ends_a_scenario_cannot_be_are_held() -> None:
@@ -329,9 +332,9 @@ def test_numbers_at_whose_ends_a_scenario_cannot_be_are_held() -> None:
 
 def test_killed_and_asked_again_it_goes_on(small: Scenario, tmp_path: Path) -> None:
     path, folder = small.document.path, tmp_path / "kept"
-    options = [*(x for name in HELD for x in ("--hold", name)), "--trajectories", "4"]
+    options = [*(x for name in HELD for x in ("--hold", name)), "--trajectories", "2"]
     command = [sys.executable, "-m", "fleet", "sensitivity", str(path), "-o", str(folder)]
-    command += [*options, "--samples", "8", "--workers", "1", "--no-figures"]
+    command += [*options, "--samples", "4", "--workers", "1", "--no-figures"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         until = time.monotonic() + 60
         journal = folder / "journal.jsonl"
@@ -348,12 +351,10 @@ def test_killed_and_asked_again_it_goes_on(small: Scenario, tmp_path: Path) -> N
         tuple(json.loads(line)[key] for key in ("point", "arm", "replication")) for line in lines
     ]
     assert len(set(runs)) == len(runs)  # nothing is done twice
-    other, _ = sensitivity(
-        question(path, hold=HELD), trajectories=4, samples=8, output=tmp_path / "at once", workers=1
-    )
+    asked = question(path, hold=HELD)
+    sensitivity(asked, trajectories=2, samples=4, output=tmp_path / "at once", workers=1)
     whole = (tmp_path / "at once" / "sensitivity.json").read_bytes()
     assert (folder / "sensitivity.json").read_bytes() == whole
-    assert [type(f) for f in other.findings] == [Finding] * len(other.findings)
 
 
 @pytest.mark.parametrize(
