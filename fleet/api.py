@@ -18,6 +18,7 @@ from fleet.scenario.load import Scenario
 from fleet.study import door
 from fleet.study.compare import compare as compare_runs
 from fleet.study.experiment import Progress
+from fleet.study.hands import Hands
 from fleet.study.job import Overrides
 from fleet.study.sweep import Told
 from fleet.study.sweep import sweep as run_sweep
@@ -87,17 +88,18 @@ def sweep(
     scenario: Scenario | str | Path | None = None, vary: Vary = (), *, where: str | None = None,
     arms: Sequence[str] | None = None, replications: int | None = None,
     overrides: Overrides | None = None, output: str | Path | None = None,
-    resume: str | Path | None = None, workers: int | None = None, progress: Told | None = None,
+    resume: str | Path | None = None, workers: int | None = None, executor: str | None = None,
+    ray_address: str | None = None, progress: Told | None = None,
 ) -> pa.Table:  # fmt: skip
-    """Run a scenario at every point of a grid, in processes on this machine.
+    """Run a scenario at every point of a grid or of a study file, on all cores.
 
     With `output`, what is done is kept: the same call goes on after a kill, and so does
     `fleet.sweep(resume=output)`; nothing is run twice, and the table is the same. Points share
     their random numbers replication by replication.
 
     Args:
-        scenario: what `load` gave, or the path of a scenario file. With `resume` it may be left out
-            if it lies where it was.
+        scenario: what `load` gave, or the path of a scenario or of a study file. With `resume` it
+            may be left out if it lies where it was.
         vary: what varies: by key a text such as `"1..8"` or `"5,10,15 fps"` or a list of values, or
             texts of `KEY=SPEC`; `sensors.*.rate` is that of every group.
         where: which points of the grid there are, such as `"cloud.servers >= 2"`; None: all.
@@ -106,7 +108,11 @@ def sweep(
         overrides: replaces values of the scenario, as in `run`.
         output: folder of the study; None: nothing is kept.
         resume: folder of a study, to go on with it as it was asked for.
-        workers: number of processes; None: one for each CPU.
+        workers: number of processes on this machine; None: one for each CPU.
+        executor: 'ray' for tasks on Ray, 'local' for processes on this machine; None: Ray if a
+            cluster is named, or for more than about a minute's work of a core. The table is the
+            same.
+        ray_address: a Ray cluster to join.
         progress: is called with how far it is: runs done and in all, share, time left.
 
     Returns:
@@ -117,9 +123,10 @@ def sweep(
     Raises:
         InputError: something in the scenario or the arguments cannot be used.
     """
+    hands = Hands(None if executor is None else ExecutorKind(executor), workers, ray_address)
     return run_sweep(
         scenario, vary=vary, where=where, arms=arms, replications=replications,
-        overrides=overrides, output=output, resume=resume, workers=workers, told=progress,
+        overrides=overrides, output=output, resume=resume, hands=hands, told=progress,
     ).table  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Kill studies at random instants, and check that they end as if nobody had: `--kills 200`.
 
-Each kill is a SIGKILL, of the command or of one of its processes. What is killed is asked again,
-until it ends; then another study begins, until there were so many kills. A study that ends must
-have done every run once, and its files must be, byte by byte, those of one that was left in peace.
+Each kill is a SIGKILL, of the process that carries a study out or of one that works for it. What is
+killed is asked again, until it ends; then another study begins, until there were so many kills. A
+study that ends must have done every run once, and its files must be, byte by byte, those of one that
+was left in peace.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,12 +21,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import fleet
+
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "smoke.yaml"
-VARY = ("cloud.servers=1..3", "sensors.door.rate=10,15 fps")
+VARY = {"cloud.servers": "1..4", "sensors.door.rate": "5,10,15 fps"}
+SETS = {"duration": "3 s", "events": []}
 FINAL = ("study.yaml", "design.parquet", "results.parquet", "results.csv")
-LIFE = 0.4
-"""The longest life of a command, as a share of that of one that was left in peace."""
-_DRIVERS = 0.6
+_OF_WORKERS, _EARLY_S, _LATER_S = 0.4, 3.0, 0.5
 _LONGEST_S = 600.0
 
 
@@ -35,7 +36,7 @@ class Counted(NamedTuple):
 
     Attributes:
         studies: how many ended.
-        drivers, workers: how many commands, and how many of their processes, were killed.
+        drivers, workers: how many processes were killed that carried a study out, or worked for it.
         died: runs that died with their process and were done later.
         runs: runs of each study.
     """
@@ -46,84 +47,89 @@ class Counted(NamedTuple):
     died: int
     runs: int
 
+    @property
+    def kills(self) -> int:
+        """Return how many processes were killed."""
+        return self.drivers + self.workers
+
 
 class BrokenError(Exception):
     """A study did not end as it should."""
 
 
-def command(folder: Path, options: tuple[str, ...] = ()) -> list[str]:
-    """Return the command of the study."""
-    vary = [part for text in VARY for part in ("--vary", text)]
-    sets = ["--set", "duration=3 s", "--set", "events=[]"]
-    return [
-        sys.executable, "-m", "fleet", "sweep", str(SCENARIO), *vary, *sets, "--workers", "2",
-        "--replications", "2", "--arm", "on_sensor", "--arm", "cloud", "-o", str(folder), *options,
-    ]  # fmt: skip
+def sweep(folder: Path) -> None:
+    """Carry the study out, or go on with it."""
+    fleet.sweep(
+        SCENARIO, VARY, arms=["on_sensor", "cloud"], replications=2, overrides=SETS, output=folder,
+        workers=1 + (os.getpid() % 2),
+    )  # fmt: skip
 
 
-def processes_of(pid: int) -> list[int]:
-    """Return the processes that a command has started."""
+def started(folder: Path) -> int:
+    """Return a process that carries the study out: a copy of this one, which has all imported."""
+    pid = os.fork()
+    if pid:
+        return pid
     try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        sweep(folder)
+    except BaseException as error:
+        print(f"kill_study: {error!r}", file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
+
+
+def lines(folder: Path) -> int:
+    """Return how many lines the journal of a study has."""
+    path = folder / "journal.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the processes that work for another one."""
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
     except OSError:
         return []
-    return [int(child) for child in text.split()]
 
 
-def killed(folder: Path, chance: random.Random, span_s: float) -> str | None:
-    """Run the study, and kill the command or a process of it at an instant.
+def killed(folder: Path, chance: random.Random) -> Iterator[str]:
+    """Carry a study out, and kill; yield whom, until it has ended or its driver is killed.
 
-    Args:
-        folder: of the study.
-        chance: says when and whom.
-        span_s: the instant lies within so long from the start.
-
-    Returns:
-        what was killed; None: it had ended before.
+    An instant is some runs after the last, and then anywhere in the time of a run or two; or it is
+    anywhere in the first seconds.
     """
-    with subprocess.Popen(
-        command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as driver:
-        time.sleep(chance.uniform(0, span_s))
-        workers = processes_of(driver.pid)
-        if workers and chance.random() > _DRIVERS:
-            _kill(chance.choice(workers))
-            time.sleep(chance.uniform(0, span_s / 4))
-            what = "worker"
-        else:
-            what = "driver"
-        workers = processes_of(driver.pid)
-        ended = driver.poll() is not None
-        _kill(driver.pid)
-        driver.wait()
-    until = time.monotonic() + _LONGEST_S
-    while any(Path(f"/proc/{pid}").exists() and _lives(pid) for pid in workers):
-        if time.monotonic() > until:
-            raise BrokenError("a process outlived its command")
-        time.sleep(0.01)
-    return None if ended and what == "driver" else what
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
+    driver = started(folder)
+    while True:
+        goal = chance.choice((0, 1, 2, 3))
+        wanted, until = lines(folder) + goal, time.monotonic() + _LONGEST_S
+        while goal and lines(folder) < wanted and not _has_ended(driver):
+            if time.monotonic() > until:
+                raise BrokenError("a study does not go on")
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, _LATER_S if goal else _EARLY_S))
+        workers = workers_of(driver)
+        if workers and chance.random() < _OF_WORKERS:
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            yield "worker"
+            continue
+        if _has_ended(driver):
+            if _code(driver):
+                raise BrokenError("a study failed")
+            return
+        os.kill(driver, signal.SIGKILL)
+        os.waitpid(driver, 0)
+        yield "driver"
         return
 
 
-def finished(folder: Path) -> None:
-    """Let a study end in peace."""
-    for _ in range(2):  # what died in the last lines is run by the second
-        done = subprocess.run(command(folder), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BrokenError(f"it ended with code {done.returncode}: {done.stderr}")
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _code(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def checked(folder: Path, peaceful: Path) -> int:
@@ -136,10 +142,11 @@ def checked(folder: Path, peaceful: Path) -> int:
     done = Counter(
         (row["point"], row["arm"], row["replication"]) for row in rows if row["status"] == "done"
     )
-    wanted = len((peaceful / "journal.jsonl").read_text().splitlines())
     twice = [run for run, times in done.items() if times > 1]
-    if twice or len(done) != wanted:
-        raise BrokenError(f"{len(done)} of {wanted} runs were done, {twice or 'none'} twice")
+    if twice or len(done) != lines(peaceful):
+        raise BrokenError(
+            f"{len(done)} of {lines(peaceful)} runs were done, {twice or 'none'} twice"
+        )
     for name in FINAL:
         if (folder / name).read_bytes() != (peaceful / name).read_bytes():
             raise BrokenError(f"{folder / name} is not as in {peaceful}")
@@ -147,33 +154,29 @@ def checked(folder: Path, peaceful: Path) -> int:
 
 
 def kill(kills: int, seed: int, place: Path) -> Iterator[Counted]:
-    """Kill studies so many times, and yield what was done whenever one has ended.
+    """Kill so many times, and yield what was done whenever a study has ended.
 
     Args:
         kills: how many.
-        seed: of the instants.
+        seed: of the instants and of who is killed.
         place: an empty folder.
 
     Raises:
         BrokenError: a study did not end as it should.
     """
     chance, peaceful = random.Random(seed), place / "in peace"
-    began_s = time.monotonic()
-    finished(peaceful)
-    # It has run twice, the second time for nothing. Shorter lives make for more kills a study.
-    span_s = (time.monotonic() - began_s) / 2 * LIFE
+    sweep(peaceful)
     counts: Counter[str] = Counter()
-    runs = len((peaceful / "journal.jsonl").read_text().splitlines())
     for study in range(1, kills + 2):
         folder = place / f"study {study}"
         while counts["driver"] + counts["worker"] < kills:
-            what = killed(folder, chance, span_s)
-            counts[what or "ended"] += 1
-            if what is None:
-                break
-        finished(folder)
+            victims = list(killed(folder, chance))
+            counts.update(victims)
+            if "driver" not in victims:
+                break  # it has ended
+        sweep(folder)  # and what died in its last lines
         counts["died"] += checked(folder, peaceful)
-        yield Counted(study, counts["driver"], counts["worker"], counts["died"], runs)
+        yield Counted(study, counts["driver"], counts["worker"], counts["died"], lines(peaceful))
         if counts["driver"] + counts["worker"] >= kills:
             return
 
@@ -187,10 +190,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for done in kill(asked.kills, asked.seed, Path(place)):
             print(
-                f"{done.drivers + done.workers} kills ({done.drivers} of the command,"
-                f" {done.workers} of a process of it), {done.died} runs died with one;"
-                f" {done.studies} studies of {done.runs} runs ended with the same bytes,"
-                " no run done twice",
+                f"{done.kills} kills ({done.drivers} of who carried a study out, {done.workers} of"
+                f" who worked for it), {done.died} runs died with one; {done.studies} studies of"
+                f" {done.runs} runs ended with the same bytes, no run done twice",
                 flush=True,
             )
 

@@ -30,7 +30,7 @@ LAYERS = [
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {
-    "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
+    "ray": ["running/ray_cluster.py", "running/ray_executor.py", "running/ray_tasks.py"],
     "onnxruntime": ["lab/networks/session.py"],
     "matplotlib": ["show/figures.py", "show/lateness.py", "show/study_figures.py", "show/style.py",
                    "show/tornado.py", "show/uses.py"],

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.cli.exit import FAILED
-from fleet.cli.run import Arms, Replications, Sets
+from fleet.cli.run import Address, Arms, Replications, Sets
 from fleet.errors import InputError
+from fleet.running.options import ExecutorKind
 
 if TYPE_CHECKING:
     from fleet.study.sweep import Swept
@@ -50,6 +51,11 @@ def sweep(
     output: Output = None,
     resume: Resume = None,
     workers: Workers = None,
+    executor: Annotated[
+        ExecutorKind | None,
+        typer.Option(help="Ray tasks, or processes here [local, unless there is much to do]."),
+    ] = None,
+    ray_address: Address = None,
     metric: Metrics = None,
     figures: Annotated[bool, typer.Option("--figures", help="Draw figures of the table.")] = False,
 ) -> None:
@@ -57,6 +63,7 @@ def sweep(
     from fleet.results.metrics import find
     from fleet.show.sweep import progress
     from fleet.study import sweep as study
+    from fleet.study.hands import Hands
 
     for name in metric or ():
         if find(name) is None:
@@ -67,7 +74,7 @@ def sweep(
         swept = study.sweep(
             scenario, vary=vary or (), where=where, arms=arm, replications=replications,
             overrides=set_, output=output, resume=resume, results=Path("results"),
-            workers=workers, told=told,
+            hands=Hands(executor, workers, ray_address), told=told,
         )  # fmt: skip
     metrics = metric or list(swept.study.metrics)
     _show(swept, metrics)
@@ -109,6 +116,12 @@ def _show(swept: Swept, metrics: list[str] | None) -> None:
         out.print(
             f"The first {MOST_POINTS} of {points:,} points; results.csv has all.", style="dim"
         )
+    if swept.ran_on is not None:
+        where = (
+            "as Ray tasks" if swept.ran_on is ExecutorKind.ray
+            else "in processes on this machine, without Ray"
+        )  # fmt: skip
+        out.print(f"Ran {where}.", style="dim")
     for line in failures(swept.table):
         err.print(line, markup=False)
     err.print(f"Study: {swept.folder}/", style="dim", soft_wrap=True, markup=False)

@@ -28,7 +28,7 @@ from fleet.running.checkpoint import VERSION
 from fleet.scenario.load import Scenario, load
 from fleet.study import study_file
 from fleet.study.design import Design, design
-from fleet.study.journal import LOCK, Run
+from fleet.study.journal import LOCK, Run, written
 from fleet.study.points import LIST, Drawing
 from fleet.study.vary import Vary
 
@@ -253,7 +253,7 @@ def begin(folder: Path, of: Study) -> None:
     """
     settle(folder, of.about, _CHANGED)
     if not (folder / DESIGN).exists():
-        with drafted(folder / DESIGN) as draft:
+        with written(folder / DESIGN), drafted(folder / DESIGN) as draft:
             pq.write_table(of.design.table(), draft)
 
 
@@ -270,7 +270,8 @@ def settle(folder: Path, about: Mapping[str, Any], changed: Mapping[str, str]) -
     """
     if not (folder / ASKED).exists():
         text = yaml.safe_dump(dict(about), sort_keys=False, allow_unicode=True)
-        _write_whole(folder / ASKED, text)
+        with written(folder / ASKED):
+            _write_whole(folder / ASKED, text)
     held = _read(folder, about["schema"])
     for key, problem in changed.items():
         if held.get(key) != about[key]:

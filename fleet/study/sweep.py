@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +14,12 @@ import pyarrow as pa
 from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
+from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.study import study_file, tidy
-from fleet.study.crew import Crew
+from fleet.study.hands import Hands
 from fleet.study.job import Overrides, changes
-from fleet.study.journal import Journal, Row, Run, locked
+from fleet.study.journal import Journal, Row, Run, locked, written
 from fleet.study.study import JOURNAL, Study, asked_in, begin, make_folder, study
 from fleet.study.task import Answer, Task
 from fleet.study.vary import Vary
@@ -52,11 +52,13 @@ class Swept(NamedTuple):
     Attributes:
         study: what it is of.
         table: its numbers (`fleet.study.tidy`).
+        ran_on: what carried it out; None: all was done already.
         folder: where it is written; None: nowhere.
     """
 
     study: Study
     table: pa.Table
+    ran_on: ExecutorKind | None
     folder: Path | None
 
 
@@ -71,7 +73,7 @@ def sweep(
     output: str | Path | None = None,
     resume: str | Path | None = None,
     results: Path | None = None,
-    workers: int | None = None,
+    hands: Hands | None = None,
     told: Told | None = None,
 ) -> Swept:
     """Run a study, or go on with one.
@@ -87,12 +89,13 @@ def sweep(
         resume: a folder that is there, to go on with as it was asked for.
         results: without these two, the folder in which one appears that is named after what was
             asked; None: nothing is kept.
-        workers: see `carry_out`, as the next one.
+        hands: see `carry_out`, as the next one.
         told: is called with how far it is.
 
     Raises:
         InputError: something that is asked for cannot be used.
     """
+    hands = (hands or Hands()).checked()
     if resume is not None:
         if vary or any(x is not None for x in (where, arms, replications, overrides, output)):
             raise InputError(
@@ -105,44 +108,56 @@ def sweep(
         raise InputError("name a scenario or a study file, or a study with --resume DIR")
     else:
         given = {"vary": vary, "where": where, "arms": arms, "replications": replications}
-        of = _asked(scenario, given, [*changes(overrides or ())])
+        of = asked_of(scenario, given, overrides or ())
         if output is None and results is None:
             with passing_folder() as passing:
-                return Swept(of, _carried_out(of, passing, workers, told), None)
+                return Swept(of, *_carried_out(of, passing, hands, told), None)
         folder = Path(output) if output is not None else (results or Path()) / of.name
-    return Swept(of, carry_out(of, folder.resolve(), workers=workers, told=told), folder)
+    return Swept(of, *carry_out(of, folder.resolve(), hands=hands, told=told), folder)
 
 
-def _asked(scenario: Scenario | str | Path, given: dict[str, Any], overrides: list[str]) -> Study:
-    """Return the study of a scenario, or that of a study file, of which some can be replaced."""
-    if isinstance(scenario, Scenario) or not study_file.is_study(scenario):
-        return study(scenario, overrides=overrides, **given)
-    if given["vary"] or given["where"] is not None:
+def asked_of(
+    asked: Scenario | str | Path, given: Mapping[str, Any] | None = None, overrides: Overrides = ()
+) -> Study:
+    """Return the study of a scenario, or that of a study file, of which some can be replaced.
+
+    Args:
+        asked: the scenario, or the path of one or of a study file.
+        given: arguments of `fleet.study.study.study`, by name; None: none.
+        overrides: what replaces values of the scenario.
+
+    Raises:
+        InputError: something in it cannot be used.
+    """
+    options = {key: value for key, value in (given or {}).items() if value not in (None, ())}
+    replaced = [*changes(overrides)]
+    if isinstance(asked, Scenario) or not study_file.is_study(asked):
+        return study(asked, overrides=replaced, **{"vary": (), **options})
+    if "vary" in options or "where" in options:
         raise InputError(
-            f"'{scenario}' is a study file and says what varies: leave out --vary and --where"
+            f"'{asked}' is a study file and says what varies: leave out --vary and --where"
         )
-    file = study_file.read(scenario)
+    file = study_file.read(asked)
     of_file = {**study_file.as_options(file), "file": (str(file.path.resolve()), file.digest)}
-    replaced = {key: value for key, value in given.items() if key != "vary" and value is not None}
     return study(
-        file.scenario, overrides=[*changes(file.overrides), *overrides], **{**of_file, **replaced}
+        file.scenario, overrides=[*changes(file.overrides), *replaced], **{**of_file, **options}
     )
 
 
 def carry_out(
-    of: Study, folder: Path, *, workers: int | None = None, told: Told | None = None
-) -> pa.Table:
+    of: Study, folder: Path, *, hands: Hands | None = None, told: Told | None = None
+) -> tuple[pa.Table, ExecutorKind | None]:
     """Do what is not done yet of a study, and write its results.
 
     Args:
         of: the study.
         folder: its folder; what stands in its journal is not run again, but for what died.
-        workers: how many processes run it; None: one for each CPU.
+        hands: who carries it out; None: as many processes as there are CPUs, or Ray for much work.
         told: is called with how far it is.
 
     Returns:
         the table of `fleet.study.tidy`, which does not depend on what it was interrupted by, nor on
-        the number of processes.
+        who carried it out; and who did, None if all was done.
 
     Raises:
         InputError: the folder is of another study, in use, or damaged.
@@ -151,22 +166,18 @@ def carry_out(
     with locked(folder):
         begin(folder, of)
         with way_on(f"go on with: fleet sweep --resume {shlex.quote(str(folder))}"):
-            return _carried_out(of, folder, workers, told)
+            return _carried_out(of, folder, (hands or Hands()).checked(), told)
 
 
-def _carried_out(of: Study, folder: Path, workers: int | None, told: Told | None) -> pa.Table:
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers}: must be at least 1")
+def _carried_out(
+    of: Study, folder: Path, hands: Hands, told: Told | None
+) -> tuple[pa.Table, ExecutorKind | None]:
     journal = Journal(folder / JOURNAL)
-    _run(of, journal, workers or cpus(), told or (lambda _: None))
+    ran_on = _run(of, journal, hands, told or (lambda _: None))
     table = tidy.tidy(of, journal.rows)
-    tidy.write(table, folder)
-    return table
-
-
-def cpus() -> int:
-    """Return how many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with written(folder / "results.parquet"):
+        tidy.write(table, folder)
+    return table, ran_on
 
 
 @contextlib.contextmanager
@@ -182,25 +193,31 @@ def way_on(how: str) -> Iterator[None]:
             raise
 
 
-def _run(of: Study, journal: Journal, workers: int, told: Told) -> None:
-    """Run what is not done, the longest first."""
+def _run(of: Study, journal: Journal, hands: Hands, told: Told) -> ExecutorKind | None:
+    """Run what is not done, the longest first; return what ran it."""
     left = [run for run in of.runs if not _is_done(journal.rows.get(run))]
     if not left:
-        return
+        return None
     overrides = {point.id: point.overrides for point in of.design.points}
     points = list(dict.fromkeys(run.point for run in left))
     sizes = [Task(overrides[point], of.arms[0]) for point in points]
-    with Crew(of.design.scenario, min(workers, len(left))) as crew:
+    with contextlib.ExitStack() as until_then:
+        crew = until_then.enter_context(hands.open(of.design.scenario, len(left)))
         found = {task.overrides: answer.frames for task, answer in crew.carry_out(sizes)}
-        frames = {point: found[overrides[point]] for point in points}
-        left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
+        frames = {run: found[overrides[run.point]] for run in left}
+        chosen = hands.for_work(sum(frames.values()), len(left))
+        if hands.executor is None and chosen.executor is ExecutorKind.ray:
+            until_then.close()
+            crew = until_then.enter_context(chosen.open(of.design.scenario, len(left)))
+        left.sort(key=lambda run: -frames[run])  # those of one point stay in order
         tasks = {
             Task(overrides[run.point], run.arm, run.replication, runs=True): run for run in left
         }
-        clock = _Clock(journal.rows, of, {run: frames[run.point] for run in left}, told)
+        clock = _Clock(journal.rows, of, frames, told)
         for task, answer in crew.carry_out([*tasks]):
             journal.add(tasks[task], _row(answer))
             clock.tell(tasks[task])
+    return chosen.executor
 
 
 def _is_done(row: Row | None) -> bool:

@@ -23,10 +23,11 @@ from fleet.plan.placing import check_arm
 from fleet.results.metrics import find, unit_of
 from fleet.scenario.load import Scenario, did_you_mean, load
 from fleet.study.crew import Crew
+from fleet.study.hands import cpus
 from fleet.study.job import Overrides, changes
-from fleet.study.journal import Journal, locked
+from fleet.study.journal import Journal, locked, written
 from fleet.study.study import CHANGED, JOURNAL, depends_on, make_folder, settle
-from fleet.study.sweep import Progress, Told, cpus, way_on
+from fleet.study.sweep import Progress, Told, way_on
 from fleet.study.tidy import csv_text
 from fleet.study.uncertain.findings import Range, Sensitivity
 from fleet.study.uncertain.indices import check_power_of_two
@@ -198,7 +199,8 @@ def sensitivity(
             2 * samples, sampler.runs, sampler.simulated,
         )  # fmt: skip
         if folder is not None:
-            _write(found, folder)
+            with written(folder / "sensitivity.json"):
+                _write(found, folder)
     return found, folder
 
 
