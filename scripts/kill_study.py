@@ -2,8 +2,8 @@
 
 Each kill is a SIGKILL, of the process that carries a study out or of one that works for it. What is
 killed is asked again, until it ends; then another study begins, until there were so many kills. A
-study that ends must have done every run once, and its files must be, byte by byte, those of one that
-was left in peace.
+study that ends must have done every run once, and its files must be, byte by byte, those of one
+that was left in peace.
 """
 
 from __future__ import annotations

@@ -316,6 +316,7 @@ def summary(found: Sensitivity) -> dict[str, Any]:
                 "same_sign_in": f.share if f.draws else None,
                 "ci95": list(f.share_ci95) if f.draws else None,
                 "on_estimates": f.on_estimates, "noise": f.noise,
+                "indices": {name: index._asdict() for name, index in (f.indices or {}).items()},
                 "flips": [
                     {
                         "number": flip.spread.name, "above" if flip.above else "below": flip.at,
