@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
@@ -14,9 +16,12 @@ from fleet.results.metric import SHARE
 from fleet.results.metrics import known
 from fleet.show.sensitivity import quantity
 from fleet.show.style import COLOURS, STYLE, Table, axes_of, save
-from fleet.study.uncertain.findings import Finding, Sensitivity
+from fleet.study.uncertain.findings import Effect, Finding, Sensitivity
 
 _MOST = 12
+_CUT_FROM, _CUT_AT = 2, 3.0
+"""A bar is cut that is so many times as long as the third."""
+_BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 _MIDDLE, _ZERO = "#222222", "#D55E00"
 
 
@@ -39,6 +44,26 @@ def draw(found: Sensitivity, folder: Path) -> dict[str, Exception]:
             except Exception as error:  # whatever it is, there are numbers, and other figures
                 failed[name] = error
     return failed
+
+
+def _cut(axes: Axes, effects: Sequence[Effect], difference: float, scale: float) -> None:
+    """Cut bars that dwarf the others, and write where they end."""
+    sizes = [effect.size(difference) for effect in effects]
+    if len(sizes) <= _CUT_FROM or sizes[0] <= _CUT_AT * sizes[_CUT_FROM]:
+        return
+    most = _CUT_AT * sizes[_CUT_FROM]
+    least, last = difference - most, difference + most
+    seen = [difference]
+    for k, effect in enumerate(effects):
+        for end in (effect.at_low, effect.at_high):
+            seen.append(min(max(end, least), last))
+            if seen[-1] != end:
+                axes.annotate(
+                    f" {end * scale:,.3g} ", (seen[-1] * scale, k), va="center", fontsize=6,
+                    ha="left" if end < difference else "right", bbox=_BOX,
+                )  # fmt: skip
+    room = (max(seen) - min(seen)) * 0.04
+    axes.set_xlim((min(seen) - room) * scale, (max(seen) + room) * scale)
 
 
 def tornado(finding: Finding) -> tuple[Figure, Table]:
@@ -71,6 +96,7 @@ def tornado(finding: Finding) -> tuple[Figure, Table]:
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.axvline(middle, color=_MIDDLE, linewidth=0.8)
+    _cut(axes, moving, finding.difference, scale)
     low, high = axes.get_xlim()
     if low <= 0 <= high:
         axes.axvline(0, color=_ZERO, linewidth=0.8, linestyle="--")
