@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING
 from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
-    from fleet.api import compare, digest, estimate, find, report, run, sweep
+    from fleet.api import (
+        compare,
+        digest,
+        estimate,
+        figures,
+        find,
+        report,
+        run,
+        sensitivity,
+        sweep,
+    )  # fmt: skip
     from fleet.plan.roster import Placed
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
@@ -36,10 +46,12 @@ __all__ = [
     "compare",
     "digest",
     "estimate",
+    "figures",
     "find",
     "load",
     "report",
     "run",
+    "sensitivity",
     "sweep",
 ]
 
@@ -49,7 +61,9 @@ _HOMES = {
     "report": "fleet.api",
     "estimate": "fleet.api",
     "find": "fleet.api",
+    "figures": "fleet.api",
     "run": "fleet.api",
+    "sensitivity": "fleet.api",
     "sweep": "fleet.api",
     "load": "fleet.scenario.load",
     "Scenario": "fleet.scenario.load",

@@ -1,4 +1,4 @@
-"""The calls of the Python API: run, sweep, plan, compare and report; `fleet` re-exports them."""
+"""The calls of the Python API: run, sweep, plan, question, compare, report; `fleet` has them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
+from fleet.results.metrics import find as find_metric
 from fleet.results.record import Record
 from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
@@ -21,10 +22,14 @@ from fleet.sizing.planning import find as find_plants
 from fleet.sizing.written import check_place, write
 from fleet.study import door
 from fleet.study.compare import compare as compare_runs
+from fleet.study.hands import Hands
 from fleet.study.job import Overrides
 from fleet.study.sweep import Told
 from fleet.study.sweep import sweep as run_sweep
 from fleet.study.trials import Progress
+from fleet.study.uncertain import door as uncertain_door
+from fleet.study.uncertain.door import SAMPLES, TRAJECTORIES
+from fleet.study.uncertain.findings import Sensitivity
 from fleet.study.vary import Vary
 
 
@@ -95,17 +100,18 @@ def sweep(
     scenario: Scenario | str | Path | None = None, vary: Vary = (), *, where: str | None = None,
     arms: Sequence[str] | None = None, replications: int | None = None,
     overrides: Overrides | None = None, output: str | Path | None = None,
-    resume: str | Path | None = None, workers: int | None = None, progress: Told | None = None,
+    resume: str | Path | None = None, workers: int | None = None, executor: str | None = None,
+    ray_address: str | None = None, progress: Told | None = None,
 ) -> pa.Table:  # fmt: skip
-    """Run a scenario at every point of a grid, in processes on this machine.
+    """Run a scenario at every point of a grid or of a study file, on all cores.
 
     With `output`, what is done is kept: the same call goes on after a kill, and so does
     `fleet.sweep(resume=output)`; nothing is run twice, and the table is the same. Points share
     their random numbers replication by replication.
 
     Args:
-        scenario: what `load` gave, or the path of a scenario file. With `resume` it may be left out
-            if it lies where it was.
+        scenario: what `load` gave, or the path of a scenario or of a study file. With `resume` it
+            may be left out if it lies where it was.
         vary: what varies: by key a text such as `"1..8"` or `"5,10,15 fps"` or a list of values, or
             texts of `KEY=SPEC`; `sensors.*.rate` is that of every group.
         where: which points of the grid there are, such as `"cloud.servers >= 2"`; None: all.
@@ -114,7 +120,11 @@ def sweep(
         overrides: replaces values of the scenario, as in `run`.
         output: folder of the study; None: nothing is kept.
         resume: folder of a study, to go on with it as it was asked for.
-        workers: number of processes; None: one for each CPU.
+        workers: number of processes on this machine; None: one for each CPU.
+        executor: 'ray' for tasks on Ray, 'local' for processes on this machine; None: Ray if a
+            cluster is named, or for more than about a minute's work of a core. The table is the
+            same.
+        ray_address: a Ray cluster to join.
         progress: is called with how far it is: runs done and in all, share, time left.
 
     Returns:
@@ -125,9 +135,10 @@ def sweep(
     Raises:
         InputError: something in the scenario or the arguments cannot be used.
     """
+    hands = Hands(None if executor is None else ExecutorKind(executor), workers, ray_address)
     return run_sweep(
         scenario, vary=vary, where=where, arms=arms, replications=replications,
-        overrides=overrides, output=output, resume=resume, workers=workers, told=progress,
+        overrides=overrides, output=output, resume=resume, hands=hands, told=progress,
     ).table  # fmt: skip
 
 
@@ -218,6 +229,73 @@ def find(
     if output is not None:
         write(Path(output), planned)
     return planned.data
+
+
+def figures(table: pa.Table, folder: str | Path, metrics: Sequence[str] | None = None) -> None:
+    """Draw the figures of a study: curves, who is best where, and Pareto fronts.
+
+    A figure that cannot be drawn is a warning.
+
+    Args:
+        table: what `sweep` gave, or its `results.parquet`.
+        folder: where they are drawn, each as PNG, PDF and CSV; made if need be.
+        metrics: names of numbers; None: delay, losses, power and traffic.
+
+    Raises:
+        InputError: there is no such metric.
+    """
+    from fleet.show.study_figures import draw
+    from fleet.show.sweep import chosen
+
+    for name in metrics or ():
+        if find_metric(name) is None:
+            raise InputError(f"no metric '{name}'; docs/GLOSSARY.md lists all")
+    for name, error in draw(table, metrics or chosen(table), Path(folder)).items():
+        warnings.warn(f"no figure '{name}': {error!r}", stacklevel=2)
+
+
+def sensitivity(
+    scenario: Scenario | str | Path, *, arms: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None, replications: int | None = None,
+    overrides: Overrides | None = None, hold: Sequence[str] = (), trajectories: int = TRAJECTORIES,
+    samples: int = SAMPLES, output: str | Path | None = None, workers: int | None = None,
+    progress: Told | None = None,
+) -> Sensitivity:  # fmt: skip
+    """Say what an answer is worth, as sure as the numbers of the catalogue are.
+
+    Every number that is used and has a range is a random quantity (`fleet.catalog.spread`), drawn
+    once for all arms. With `output`, what is done is kept, and the same call goes on after a kill.
+
+    Args:
+        scenario: what `load` gave, or the path of a scenario file.
+        arms: arms to compare, two at least; None: all.
+        metrics: names of numbers of arms, as in `compare`; None: power, delay, traffic, and cost if
+            the scenario has prices.
+        replications: replaces the scenario's number of replications.
+        overrides: replaces values of the scenario, as in `run`.
+        hold: numbers of the catalogue, `item.parameter`, that stay as they are.
+        trajectories: of Morris' screening.
+        samples: of Sobol's indices, a power of two.
+        output: folder in which what was found is written; None: nothing is kept.
+        workers: number of processes; None: one for each CPU.
+        progress: is called with how far it is.
+
+    Returns:
+        findings by metric and arm against the baseline: in what share of the draws the answer
+        stays, what flips it, and what moves it; and the range of each number of each arm.
+
+    Raises:
+        InputError: something in the scenario or the arguments cannot be used.
+        RunError: a process died.
+    """
+    asked = uncertain_door.question(
+        scenario, arms=arms, metrics=metrics, replications=replications, overrides=overrides,
+        hold=hold,
+    )  # fmt: skip
+    return uncertain_door.sensitivity(
+        asked, trajectories=trajectories, samples=samples, output=output, workers=workers,
+        told=progress,
+    )[0]  # fmt: skip
 
 
 def _draw(record: Record) -> None:

@@ -31,9 +31,10 @@ LAYERS = [
     ("__init__", "__main__"),
 ]  # fmt: skip
 ONLY = {
-    "ray": ["running/ray_cluster.py", "running/ray_executor.py"],
+    "ray": ["running/ray_cluster.py", "running/ray_executor.py", "running/ray_tasks.py"],
     "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/lateness.py", "show/style.py", "show/tasks.py"],
+    "matplotlib": ["show/figures.py", "show/lateness.py", "show/study_figures.py", "show/style.py",
+                    "show/tasks.py", "show/tornado.py"],
 }  # fmt: skip
 
 
@@ -145,8 +146,9 @@ MOST_PARAMETERS = 8
 MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "cli/run.run", "study/door.run",
-        "api.sweep", "cli/sweep.sweep", "study/sweep.sweep",
+        "api.sweep", "cli/sweep.sweep", "study/sweep.sweep", "study/study.study",
         "api.find", "cli/plan.plan", "sizing/planning.find",
+        "api.sensitivity", "cli/sensitivity.sensitivity",
     ], 20),  # what a user can say
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",

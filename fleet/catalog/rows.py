@@ -175,7 +175,7 @@ def _check_number(row: Row, where: str) -> None:
         raise InputError(
             f"{where}: low <= value <= high does not hold: {row.low} {row.value} {row.high}"
         )
-    dimension = _dimension(row.unit, where)
+    dimension = dimension_of(row.unit, where)
     unit = "" if row.unit in PLAIN_UNITS else f" {row.unit}"
     for text in dict.fromkeys(filter(None, (row.value, row.low, row.high))):
         try:
@@ -199,7 +199,12 @@ def _fraction(text: str) -> Fraction | None:
     return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
-def _dimension(unit: str, where: str) -> units.Dimension:
+def dimension_of(unit: str, where: str) -> units.Dimension:
+    """Return what is measured in a unit; plain numbers are fractions, whole ones counts.
+
+    Raises:
+        InputError: there is no such unit; says where it stands.
+    """
     if unit in WHOLE_UNITS:
         return units.Dimension.COUNT
     if unit in PLAIN_UNITS:

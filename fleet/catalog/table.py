@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
 from fractions import Fraction
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import fleet.units as units
@@ -36,14 +38,6 @@ class Catalog:
         """Take checked rows."""
         self._rows = dict(rows)
 
-    @functools.cached_property
-    def _items(self) -> dict[str, dict[str, None]]:
-        """Return by kind its items, in the order of the tables."""
-        items: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
-        for kind, item, _ in self._rows:
-            items[kind][item] = None
-        return items
-
     @staticmethod
     def load(extra: Sequence[Path] = (), own: Mapping[str, Lines] | None = None) -> Catalog:
         """Read the packaged tables, then a user's own, whose rows replace or add.
@@ -68,6 +62,14 @@ class Catalog:
             rows |= collect(kind, lines, known[kind])
         return Catalog(rows)
 
+    @cached_property
+    def _by_item(self) -> dict[str, dict[str, list[Row]]]:
+        """Return the rows by kind and item, in the order of the tables."""
+        rows: dict[str, dict[str, list[Row]]] = {}
+        for (kind, item, _), row in self._rows.items():
+            rows.setdefault(kind, {}).setdefault(item, []).append(row)
+        return rows
+
     def kinds(self) -> list[str]:
         """Return the kinds of items."""
         return list(KINDS)
@@ -79,7 +81,7 @@ class Catalog:
             InputError: there is no such kind.
         """
         require(kind, KINDS, "kind")
-        return list(self._items[kind])
+        return list(self._by_item.get(kind, ()))
 
     def rows(self, kind: str, item: str) -> list[Row]:
         """Return the rows of an item.
@@ -88,7 +90,7 @@ class Catalog:
             InputError: there is no such kind or item.
         """
         require(item, self.items(kind), f"item in {kind}")
-        return [row for (k, i, _), row in self._rows.items() if (k, i) == (kind, item)]
+        return list(self._by_item[kind][item])
 
     def kinds_of(self, item: str) -> list[str]:
         """Return the kinds that have an item of a name.
@@ -117,13 +119,21 @@ class Catalog:
     def has(self, kind: str, item: str, parameter: str | None = None) -> bool:
         """Return whether there is such an item, or such a parameter of it."""
         if parameter is None:
-            return item in self._items.get(kind, {})
+            return item in self._by_item.get(kind, {})
         return (kind, item, parameter) in self._rows
 
     def holds_the_same(self, other: Catalog) -> bool:
         """Return whether another catalogue has the same rows in the same order."""
         mine, theirs = self._rows, other._rows
         return self is other or (mine == theirs and list(mine) == list(theirs))
+
+    def all_rows(self) -> Mapping[Key, Row]:
+        """Return all rows by kind, item and parameter."""
+        return MappingProxyType(self._rows)
+
+    def changed(self, rows: Mapping[Key, Row]) -> Catalog:
+        """Return a catalogue in which some rows stand in place of those that were there."""
+        return Catalog({**self._rows, **rows})
 
     def digest(self) -> str:
         """Return the SHA-256 of all rows, whatever their order."""

@@ -22,6 +22,7 @@ from fleet.cli.profile import profile
 from fleet.cli.proof import selftest, validate
 from fleet.cli.report import report
 from fleet.cli.run import run
+from fleet.cli.sensitivity import sensitivity
 from fleet.cli.show import show
 from fleet.cli.sweep import sweep
 from fleet.cli.trace import trace
@@ -36,10 +37,12 @@ app = typer.Typer(
 )
 
 
-for command in (
-    run, show, sweep, plan, estimate, report, check, schema, catalog, selftest, validate, profile,
-    trace, bench,
-):  # fmt: skip
+COMMANDS = (
+    run, show, sweep, sensitivity, plan, estimate, report, check, schema, catalog, selftest,
+    validate, profile, trace, bench,
+)  # fmt: skip
+
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(eyes, name="eyes")
 

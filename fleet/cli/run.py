@@ -44,6 +44,13 @@ Frames = Annotated[
 Resume = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Go on with the unfinished run of this folder.")
 ]
+Uncertain = Annotated[
+    bool,
+    typer.Option(
+        "--uncertain",
+        help="Run again with 32 draws of the catalogue's ranges, and print what they allow.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace what -o and --frames hold of another scenario.")
 ]
@@ -87,6 +94,7 @@ def run(
     force: Force = False,
     full: Full = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json alone.")] = False,
+    uncertain: Uncertain = False,
 ) -> None:
     """Run all arms of a scenario and compare them."""
     from fleet.show.progress import progress_bar
@@ -104,6 +112,8 @@ def run(
             )  # fmt: skip
         try:
             _show(record, as_json, full)
+            if uncertain:
+                _show_ranges(record, as_json)
         finally:  # an answer that cannot be given is no reason to go without figures
             _tell_where(record, frames)
             if figures:
@@ -120,6 +130,29 @@ def _show(record: Record, as_json: bool, full: bool) -> None:
         typer.echo(doors.json_text(record.summary))
     else:
         show(record, full=full)
+
+
+def _show_ranges(record: Record, as_json: bool) -> None:
+    """Show ranges beside values, and write them beside the results."""
+    from fleet.results.metric import Over, Scope
+    from fleet.results.metrics import named, names_in
+    from fleet.show.console import console
+    from fleet.show.sensitivity import ranges_table
+    from fleet.show.sweep import progress
+    from fleet.study.uncertain import door
+
+    first = next(iter(record.arms.values()))
+    over = (Scope.ARM, Scope.LINK)
+    ones = [*named(names_in(first), lambda m: m.compared is Over.REPLICATIONS, over)]
+    own = [arm for arm in record.arms if arm in record.scenario.model.arms]
+    asked = door.question(record.scenario, arms=own, metrics=[one.text for one in ones])
+    with progress() as told:
+        ranges = door.uncertain(asked, samples=32, told=told)
+    if record.folder is not None:
+        door.write_ranges(ranges, record.folder)
+    if not as_json:
+        values = {(one.text, arm): one.value(record.arms[arm]) for one in ones for arm in own}
+        console().print(ranges_table(values, ranges, own), markup=False)
 
 
 def _tell_where(record: Record, frames: Path | None) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.cli.exit import FAILED
-from fleet.cli.run import Arms, Replications, Sets
+from fleet.cli.run import Address, Arms, Replications, Sets
 from fleet.errors import InputError
+from fleet.running.options import ExecutorKind
 
 if TYPE_CHECKING:
     from fleet.study.sweep import Swept
@@ -39,7 +40,8 @@ Metrics = Annotated[
 
 def sweep(
     scenario: Annotated[
-        Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file (YAML).")
+        Path | None,
+        typer.Argument(metavar="[SCENARIO|STUDY]", help="A scenario or a study file (YAML)."),
     ] = None,
     vary: Vary = None,
     where: Where = None,
@@ -49,12 +51,19 @@ def sweep(
     output: Output = None,
     resume: Resume = None,
     workers: Workers = None,
+    executor: Annotated[
+        ExecutorKind | None,
+        typer.Option(help="Ray tasks, or processes here [local, unless there is much to do]."),
+    ] = None,
+    ray_address: Address = None,
     metric: Metrics = None,
+    figures: Annotated[bool, typer.Option("--figures", help="Draw figures of the table.")] = False,
 ) -> None:
-    """Run a scenario at every point of a grid; killed, the same command goes on."""
+    """Run a scenario at many points, of a grid or a study file; killed, the command goes on."""
     from fleet.results.metrics import find
     from fleet.show.sweep import progress
     from fleet.study import sweep as study
+    from fleet.study.hands import Hands
 
     for name in metric or ():
         if find(name) is None:
@@ -65,11 +74,25 @@ def sweep(
         swept = study.sweep(
             scenario, vary=vary or (), where=where, arms=arm, replications=replications,
             overrides=set_, output=output, resume=resume, results=Path("results"),
-            workers=workers, told=told,
+            hands=Hands(executor, workers, ray_address), told=told,
         )  # fmt: skip
-    _show(swept, metric)
+    metrics = metric or list(swept.study.metrics)
+    _show(swept, metrics)
+    if figures:
+        _draw(swept, metrics)
     if swept.table["error"].null_count < swept.table.num_rows:
         raise typer.Exit(FAILED)
+
+
+def _draw(swept: Swept, metrics: list[str]) -> None:
+    from fleet.show.study_figures import draw
+    from fleet.show.sweep import chosen
+
+    assert swept.folder is not None  # it has a name, if none was given
+    folder = swept.folder / "figures"
+    for name, error in draw(swept.table, metrics or chosen(swept.table), folder).items():
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
 
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:
@@ -93,6 +116,12 @@ def _show(swept: Swept, metrics: list[str] | None) -> None:
         out.print(
             f"The first {MOST_POINTS} of {points:,} points; results.csv has all.", style="dim"
         )
+    if swept.ran_on is not None:
+        where = (
+            "as Ray tasks" if swept.ran_on is ExecutorKind.ray
+            else "in processes on this machine, without Ray"
+        )  # fmt: skip
+        out.print(f"Ran {where}.", style="dim")
     for line in failures(swept.table):
         err.print(line, markup=False)
     err.print(f"Study: {swept.folder}/", style="dim", soft_wrap=True, markup=False)

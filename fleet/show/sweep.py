@@ -15,11 +15,11 @@ from rich.table import Table
 
 from fleet import doors
 from fleet.interrupt import check
-from fleet.results.interval import interval95
 from fleet.results.metric import SHARE, Metric
 from fleet.results.metrics import known
 from fleet.show.progress import bar_or_lines
 from fleet.show.rows import EMPTY
+from fleet.study.averages import interval, places, varied
 from fleet.study.sweep import Progress
 
 _LINK = "bandwidth_mbit_s.{}.mean"
@@ -82,25 +82,24 @@ def chosen(table: pa.Table) -> list[str]:
 def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
     """Yield a table for each metric: a row for each of the first points, a column an arm.
 
-    A cell is mean ± 95 % interval, Student's t over the replications; with one there is none.
+    A cell is mean ± 95 % interval, Student's t over the replications, no narrower than the steps of
+    a percentile; with one there is none.
     """
-    varied = table.column_names[1 : table.column_names.index("arm")]
-    arms = pc.unique(table["arm"]).to_pylist()
-    points = table.select(["point", *varied]).group_by(["point", *varied], use_threads=False)
-    places = points.aggregate([]).to_pylist()
+    keys_of, arms = varied(table), pc.unique(table["arm"]).to_pylist()
+    points = places(table)
     failed = {(r["point"], r["arm"]) for r in _rows(table, pc.is_valid(table["error"]))}
     for name in metrics:
         metric = known(name).metric
         values: dict[tuple[str, str], list[float | None]] = {}
         for row in _rows(table, pc.equal(table["metric"], name)):
             values.setdefault((row["point"], row["arm"]), []).append(row["value"])
-        out = _empty(f"{name} ({_unit(metric)})", varied, arms)
-        for place in places[:MOST_POINTS]:
+        out = _empty(f"{name} ({_unit(metric)})", keys_of, arms)
+        for place in points[:MOST_POINTS]:
             keys = [(place["point"], arm) for arm in arms]
             cells = [
                 FAILED if key in failed else _cell(values.get(key, []), metric) for key in keys
             ]
-            out.add_row(*(_plain(place[key]) for key in varied), *cells)
+            out.add_row(*(_plain(place[key]) for key in keys_of), *cells)
         yield out
 
 
@@ -138,7 +137,7 @@ def _cell(values: Sequence[float | None], metric: Metric) -> str:
         return EMPTY
     scale = 100 if metric.unit == SHARE else 1
     mean = math.fsum(numbers) / len(numbers) * scale
-    ends = interval95(numbers)
+    ends = interval(numbers, metric.stepped)
     half = (ends[1] - ends[0]) / 2 * scale if ends else 0.0
     if half <= abs(mean) * 1e-9:
         return f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.4g}"

@@ -1,4 +1,4 @@
-"""A crew: the team that carries the runs of a study out."""
+"""Crews: teams that carry the runs of a study out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from fleet.plan.memo import Memo
 from fleet.scenario.load import Scenario
 from fleet.study.task import Answer, Shared, Task, carry_out
 from fleet.study.team import Team
+from fleet.study.uncertain import draws
+from fleet.study.uncertain.draws import DrawAnswer, DrawTask
+
+AGAIN = "it is run again when the study is gone on with"
+_SHORT_S = 2.0
+"""So long a task may wait behind another while somebody is free, at the end."""
 
 
 class Crew(Team[Shared, Task, Answer]):
     """Processes that run trials of a study, as long as a `with` block lasts.
 
-    The task of one that dies is answered with how it died.
+    The task of one that dies is answered with how it died. As long as trials are short, each
+    process has its next one before it is done with the last.
 
     Args:
         scenario: the study's.
@@ -19,8 +26,25 @@ class Crew(Team[Shared, Task, Answer]):
     """
 
     def __init__(self, scenario: Scenario, size: int) -> None:
-        super().__init__(carry_out, Shared(scenario, Memo()), _died, size)
+        super().__init__(
+            carry_out, Shared(scenario, Memo()),
+            lambda _, how: Answer(error=f"{how}; {AGAIN}", died=True), size,
+            short=lambda answer: answer.seconds <= _SHORT_S,
+        )  # fmt: skip
 
 
-def _died(how: str) -> Answer:
-    return Answer(error=f"{how}; it is run again when the study is gone on with", died=True)
+class DrawCrew(Team[Shared, DrawTask, DrawAnswer]):
+    """Processes that run trials with draws of the catalogue, as long as a `with` block lasts.
+
+    The task of one that dies is answered with how it died.
+
+    Args:
+        scenario: what is run.
+        size: how many processes at most.
+    """
+
+    def __init__(self, scenario: Scenario, size: int) -> None:
+        super().__init__(
+            draws.carry_out, Shared(scenario, Memo()),
+            lambda _, how: DrawAnswer({}, error=f"{how}; {AGAIN}", died=True), size,
+        )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,7 +11,8 @@ import pyarrow as pa
 from fleet.errors import InputError
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Value
-from fleet.study.vary import Varied, Vary, read
+from fleet.study.points import DRAWN, LIST, Drawing, drawn, positions, size_of
+from fleet.study.vary import Varied, Vary, check_keys, parse_paired, read, texts_of
 from fleet.study.where import condition
 
 MOST_POINTS = 100_000
@@ -48,12 +49,14 @@ class Design:
         scenario: what does not vary.
         varied: what does.
         where: which points of the grid there are, as it was given; None: all.
-        points: in the order of the grid, the last key first.
+        drawing: whether points are all of a grid, drawn, or a list.
+        points: in the order of the grid, the last key first; of others, in theirs.
     """
 
     scenario: Scenario
     varied: tuple[Varied, ...]
     where: str | None
+    drawing: Drawing
     points: tuple[Point, ...]
 
     def table(self) -> pa.Table:
@@ -64,40 +67,66 @@ class Design:
         return pa.table(columns)
 
 
-def design(scenario: Scenario, vary: Vary, where: str | None = None) -> Design:
-    """Return the points of a grid.
+def design(
+    scenario: Scenario, vary: Vary, where: str | None = None, drawing: Drawing | None = None
+) -> Design:
+    """Return the points of a study.
 
     Args:
         scenario: what does not vary.
         vary: which keys do, and what values they take.
         where: an expression over these keys, which holds at the points there are.
+        drawing: which points; None: all of the grid.
 
     Raises:
         InputError: a key or a value is none of the scenario's, or there is no point.
     """
-    varied = tuple(read(vary))
+    drawing = drawing or Drawing()
+    varied = tuple(_varied(vary, drawing))
     places = [_places(scenario, one) for one in varied]
     _check_apart(varied, places)
-    size = 1
-    for one in varied:
-        size *= len(one.items)
+    size = size_of(varied, drawing)
     if size > MOST_POINTS:
         raise InputError(f"--vary: a grid of {size:,} points is more than {MOST_POINTS:,}")
     for one, mine in zip(varied, places, strict=True):
-        for value in one.texts:
+        for value in dict.fromkeys(one.texts):
             _changed(scenario, [f"{place}={value}" for place in mine], f"--vary {one.text}")
-    points = tuple(_points(scenario, varied, places, where))
+    every = _points(scenario, varied, places, (where, drawing))
+    points = tuple({point.id: point for point in every}.values())  # what is drawn may be the same
     if not points:
         raise InputError(f"--where '{where}': holds at none of {size:,} points; widen it")
-    return Design(scenario, varied, where, points)
+    return Design(scenario, varied, where, drawing, points)
+
+
+def _varied(vary: Vary, drawing: Drawing) -> list[Varied]:
+    """Return what varies: in a grid with its values, else with the value of every point."""
+    if drawing.kind in DRAWN:
+        found = drawn([*texts_of(vary)], drawing)
+    elif drawing.kind == LIST:
+        values = (
+            vary if isinstance(vary, Mapping) else dict(_listed(text) for text in texts_of(vary))
+        )
+        found = [parse_paired(key, [*map(str, each)], key) for key, each in values.items()]
+    else:
+        return read(vary)
+    check_keys(found)
+    return found
+
+
+def _listed(text: str) -> tuple[str, list[str]]:
+    key, _, values = text.partition("=")
+    return key, values.split(",")
 
 
 def _points(
-    scenario: Scenario, varied: Sequence[Varied], places: Sequence[Sequence[str]], where: str | None
+    scenario: Scenario,
+    varied: Sequence[Varied],
+    places: Sequence[Sequence[str]],
+    chosen_by: tuple[str | None, Drawing],
 ) -> Iterator[Point]:
-    keys = [one.key for one in varied]
+    keys, (where, drawing) = [one.key for one in varied], chosen_by
     holds = condition(where, keys) if where is not None else None
-    for chosen in itertools.product(*(range(len(one.items)) for one in varied)):
+    for chosen in positions(varied, drawing):
         texts = [one.texts[k] for one, k in zip(varied, chosen, strict=True)]
         if holds is not None and not holds(dict(zip(keys, texts, strict=True))):
             continue

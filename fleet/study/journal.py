@@ -11,11 +11,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fleet.errors import InputError
+from fleet.errors import InputError, RunError
 from fleet.interrupt import whole
 
 LOCK = "lock"
@@ -68,14 +68,38 @@ class Journal:
         """Write a line that is on the disk when this returns.
 
         Raises:
-            OSError: it cannot be written, as on a full disk; what stands there stays.
+            RunError: it cannot be written, as on a full disk; what stands there stays.
         """
-        line = json.dumps({**run._asdict(), **row}, ensure_ascii=False) + "\n"
-        with whole(), self.path.open("ab") as file:
-            file.write(line.encode())
+        self.extend([(run, row)])
+
+    def extend(self, rows: Iterable[tuple[Run, Row]]) -> None:
+        """Write lines that are on the disk when this returns.
+
+        Raises:
+            RunError: they cannot be written, as on a full disk; what stands there stays.
+        """
+        lines = {
+            run: json.dumps({**run._asdict(), **row}, ensure_ascii=False) + "\n"
+            for run, row in rows
+        }
+        with written(self.path), whole(), self.path.open("ab") as file:
+            file.write("".join(lines.values()).encode())
             file.flush()
             os.fsync(file.fileno())
-        self.rows[run] = json.loads(line)
+        self.rows |= {run: json.loads(line) for run, line in lines.items()}
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Tell what cannot be written in the block in words.
+
+    Raises:
+        RunError: of an error of the system, such as a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write '{path}': {error.strerror}; make room there") from None
 
 
 @contextlib.contextmanager

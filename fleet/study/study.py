@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -27,20 +27,28 @@ from fleet.results.inputs import digests
 from fleet.running.checkpoint import VERSION
 from fleet.scenario.load import Scenario, load
 from fleet.scenario.schema import AUTO
+from fleet.study import study_file
 from fleet.study.design import Design, design
-from fleet.study.journal import LOCK, Run
+from fleet.study.journal import LOCK, Run, written
+from fleet.study.points import LIST, Drawing
 from fleet.study.vary import Vary
 
 SCHEMA = "fleet-study/1"
 ASKED, DESIGN, JOURNAL = "study.yaml", "design.parquet", "journal.jsonl"
 _PACKAGES = ("numpy", "numba", "simpy")
-_CHANGED = {
+CHANGED = {
     "versions": "the study was begun with other versions",
     "digest": "the scenario has changed since the study began",
     "inputs": "files that the scenario names have changed since the study began",
     "catalogue": "the catalogue has changed since the study began",
+}
+"""What every study depends on, and what is told where it has changed."""
+_CHANGED = {
+    **CHANGED,
     "vary": "it holds a study of another --vary",
     "where": "it holds a study of another --where",
+    "drawing": "it holds a study of another design",
+    "file": "its study file has changed since the study began",
     "arms": "it holds a study of other arms",
     "replications": "it holds a study of another number of replications",
 }
@@ -54,11 +62,15 @@ class Study:
         design: the scenario and its points.
         arms: which arms run, in order.
         replications: how many of each.
+        file: path and digest of the study file that says so, if one does.
+        metrics: those that are shown; none for the usual ones.
     """
 
     design: Design
     arms: tuple[str, ...]
     replications: int
+    file: tuple[str, str] | None = None
+    metrics: tuple[str, ...] = ()
 
     @property
     def runs(self) -> list[Run]:
@@ -73,10 +85,18 @@ class Study:
     @property
     def name(self) -> str:
         """Return a name that follows from what was asked."""
-        asked = {key: self.about[key] for key in ("digest", "vary", "where", "arms")}
+        keys = ["digest", "vary", "where", "arms"]
+        keys += [] if self.design.drawing.is_grid else ["drawing"]
+        asked = {key: self.about[key] for key in keys}
         text = json.dumps([asked, self.replications], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         return f"{self.design.scenario.model.name}-study-{digest[:10]}"
+
+    def _vary(self) -> list[str]:
+        """Return what varies as `--vary` takes it; of a list the values of all points."""
+        if self.design.drawing.kind == LIST:
+            return [f"{one.key}={','.join(one.texts)}" for one in self.design.varied]
+        return [one.text for one in self.design.varied]
 
     @cached_property
     def about(self) -> dict[str, Any]:
@@ -87,16 +107,31 @@ class Study:
             "schema": SCHEMA,
             "scenario": str(scenario.document.path.resolve()),
             "overrides": list(scenario.overrides),
-            "vary": [one.text for one in self.design.varied],
+            "vary": self._vary(),
+            "drawing": list(self.design.drawing),
+            "metrics": list(self.metrics),
+            "file": None if self.file is None else list(self.file),
             "where": self.design.where,
             "arms": list(self.arms),
             "replications": self.replications,
-            "digest": scenario.digest,
-            "inputs": digests(points),
-            "catalogue": catalogue(scenario).digest(),
-            "versions": {"fleet": VERSION, **{name: metadata.version(name) for name in _PACKAGES}},
+            **depends_on(scenario, points),
             "says": scenario.data,
         }
+
+
+def depends_on(scenario: Scenario, points: Iterable[Scenario]) -> dict[str, Any]:
+    """Return what stands in `study.yaml` for what runs depend on (`CHANGED`).
+
+    Args:
+        scenario: what does not vary.
+        points: all scenarios that run.
+    """
+    return {
+        "digest": scenario.digest,
+        "inputs": digests(points),
+        "catalogue": catalogue(scenario).digest(),
+        "versions": {"fleet": VERSION, **{name: metadata.version(name) for name in _PACKAGES}},
+    }
 
 
 def study(
@@ -107,6 +142,9 @@ def study(
     arms: Sequence[str] | None = None,
     replications: int | None = None,
     overrides: Sequence[str] = (),
+    drawing: Drawing | None = None,
+    file: tuple[str, str] | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> Study:
     """Return the study that is asked for.
 
@@ -117,6 +155,9 @@ def study(
         arms: arms to run; None: all of the scenario.
         replications: how many of each; None: as the scenario says.
         overrides: `key.path=value`, what replaces values of the scenario.
+        drawing: which points there are of what varies; None: all of the grid.
+        file: path and digest of the study file that says so.
+        metrics: those that are shown; None: the usual ones.
 
     Raises:
         InputError: something in it cannot be used.
@@ -134,9 +175,11 @@ def study(
     for arm in arms or ():
         check_arm(arm, known)
     return Study(
-        design(loaded, vary, where),
+        design(loaded, vary, where, drawing),
         tuple(dict.fromkeys(arms or known)),
         replications or loaded.model.replications,
+        file,
+        tuple(metrics or ()),
     )
 
 
@@ -155,12 +198,27 @@ def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Stu
         return study(
             scenario or about["scenario"], about["vary"], where=about["where"],
             arms=about["arms"], replications=about["replications"], overrides=about["overrides"],
+            drawing=Drawing(*about["drawing"]), file=_same_file(folder, about["file"]),
+            metrics=about["metrics"],
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"'{folder / ASKED}' does not say its {error}; begin anew") from None
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _same_file(folder: Path, file: Sequence[str] | None) -> tuple[str, str] | None:
+    """Return the study file of a folder; refuse one that says something else by now."""
+    if file is None:
+        return None
+    path, digest = file
+    if paths.is_file(Path(path)) and study_file.read(path).digest != digest:
+        raise InputError(
+            f"'{folder}': its study file '{path}' has changed since the study began; put it back as"
+            " it was, or begin anew: fleet sweep with that file and another folder, -o"
+        )
+    return path, digest
+
+
+def _read(folder: Path, wanted: str = SCHEMA) -> dict[str, Any]:
     path = folder / ASKED
     if not paths.is_file(path):
         raise InputError(f"'{folder}' is no study: it has no {ASKED}; name the folder of one")
@@ -170,8 +228,8 @@ def _read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         what = " ".join(str(error).split())
         raise InputError(f"'{path}' cannot be read: {what}; begin anew elsewhere") from None
-    if schema != SCHEMA:
-        raise InputError(f"'{path}' is in the form {schema}, and this version reads {SCHEMA}")
+    if schema != wanted:
+        raise InputError(f"'{path}' is in the form {schema}, and here is read {wanted}")
     return dict(about)
 
 
@@ -199,20 +257,34 @@ def begin(folder: Path, of: Study) -> None:
     Raises:
         InputError: it is of another.
     """
-    about = of.about
+    settle(folder, of.about, _CHANGED)
+    if not (folder / DESIGN).exists():
+        with written(folder / DESIGN), drafted(folder / DESIGN) as draft:
+            pq.write_table(of.design.table(), draft)
+
+
+def settle(folder: Path, about: Mapping[str, Any], changed: Mapping[str, str]) -> None:
+    """Write `study.yaml` into a folder, or check that the one there says the same.
+
+    Args:
+        folder: of a study.
+        about: what it says, its `schema` among it.
+        changed: by key that must be the same, what is told where it is not.
+
+    Raises:
+        InputError: one of these is another.
+    """
     if not (folder / ASKED).exists():
-        text = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
-        _write_whole(folder / ASKED, text)
-    held = _read(folder)
-    for key, problem in _CHANGED.items():
+        text = yaml.safe_dump(dict(about), sort_keys=False, allow_unicode=True)
+        with written(folder / ASKED):
+            _write_whole(folder / ASKED, text)
+    held = _read(folder, about["schema"])
+    for key, problem in changed.items():
         if held.get(key) != about[key]:
             raise InputError(
                 f"'{folder}': {problem}{_difference(held.get(key), about[key])}; put it back as it"
                 " was, or choose another folder with -o"
             )
-    if not (folder / DESIGN).exists():
-        with drafted(folder / DESIGN) as draft:
-            pq.write_table(of.design.table(), draft)
 
 
 def _difference(was: object, now: object) -> str:

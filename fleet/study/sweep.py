@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,13 +15,13 @@ from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
 from fleet.plan import expected
-from fleet.running.choice import cpus
+from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario
-from fleet.study import tidy
-from fleet.study.crew import Crew
+from fleet.study import study_file, tidy
 from fleet.study.design import Point
+from fleet.study.hands import Hands
 from fleet.study.job import Overrides, changes
-from fleet.study.journal import Journal, Row, Run, locked
+from fleet.study.journal import Journal, Row, Run, locked, written
 from fleet.study.study import JOURNAL, Study, asked_in, begin, make_folder, study
 from fleet.study.task import Answer, Task
 from fleet.study.vary import Vary
@@ -54,11 +54,13 @@ class Swept(NamedTuple):
     Attributes:
         study: what it is of.
         table: its numbers (`fleet.study.tidy`).
+        ran_on: what carried it out; None: all was done already.
         folder: where it is written; None: nowhere.
     """
 
     study: Study
     table: pa.Table
+    ran_on: ExecutorKind | None
     folder: Path | None
 
 
@@ -73,7 +75,7 @@ def sweep(
     output: str | Path | None = None,
     resume: str | Path | None = None,
     results: Path | None = None,
-    workers: int | None = None,
+    hands: Hands | None = None,
     told: Told | None = None,
 ) -> Swept:
     """Run a study, or go on with one.
@@ -89,12 +91,13 @@ def sweep(
         resume: a folder that is there, to go on with as it was asked for.
         results: without these two, the folder in which one appears that is named after what was
             asked; None: nothing is kept.
-        workers: see `carry_out`, as the next one.
+        hands: see `carry_out`, as the next one.
         told: is called with how far it is.
 
     Raises:
         InputError: something that is asked for cannot be used.
     """
+    hands = (hands or Hands()).checked()
     if resume is not None:
         if vary or any(x is not None for x in (where, arms, replications, overrides, output)):
             raise InputError(
@@ -104,33 +107,59 @@ def sweep(
         folder = Path(resume)
         of = asked_in(folder, scenario)
     elif scenario is None:
-        raise InputError("name a scenario file, or a study with --resume DIR")
+        raise InputError("name a scenario or a study file, or a study with --resume DIR")
     else:
-        of = study(
-            scenario, vary, where=where, arms=arms, replications=replications,
-            overrides=list(changes(overrides or ())),
-        )  # fmt: skip
+        given = {"vary": vary, "where": where, "arms": arms, "replications": replications}
+        of = asked_of(scenario, given, overrides or ())
         if output is None and results is None:
             with passing_folder() as passing:
-                return Swept(of, _carried_out(of, passing, workers, told), None)
+                return Swept(of, *_carried_out(of, passing, hands, told), None)
         folder = Path(output) if output is not None else (results or Path()) / of.name
-    return Swept(of, carry_out(of, folder.resolve(), workers=workers, told=told), folder)
+    return Swept(of, *carry_out(of, folder.resolve(), hands=hands, told=told), folder)
+
+
+def asked_of(
+    asked: Scenario | str | Path, given: Mapping[str, Any] | None = None, overrides: Overrides = ()
+) -> Study:
+    """Return the study of a scenario, or that of a study file, of which some can be replaced.
+
+    Args:
+        asked: the scenario, or the path of one or of a study file.
+        given: arguments of `fleet.study.study.study`, by name; None: none.
+        overrides: what replaces values of the scenario.
+
+    Raises:
+        InputError: something in it cannot be used.
+    """
+    options = {key: value for key, value in (given or {}).items() if value not in (None, ())}
+    replaced = [*changes(overrides)]
+    if isinstance(asked, Scenario) or not study_file.is_study(asked):
+        return study(asked, overrides=replaced, **{"vary": (), **options})
+    if "vary" in options or "where" in options:
+        raise InputError(
+            f"'{asked}' is a study file and says what varies: leave out --vary and --where"
+        )
+    file = study_file.read(asked)
+    of_file = {**study_file.as_options(file), "file": (str(file.path.resolve()), file.digest)}
+    return study(
+        file.scenario, overrides=[*changes(file.overrides), *replaced], **{**of_file, **options}
+    )
 
 
 def carry_out(
-    of: Study, folder: Path, *, workers: int | None = None, told: Told | None = None
-) -> pa.Table:
+    of: Study, folder: Path, *, hands: Hands | None = None, told: Told | None = None
+) -> tuple[pa.Table, ExecutorKind | None]:
     """Do what is not done yet of a study, and write its results.
 
     Args:
         of: the study.
         folder: its folder; what stands in its journal is not run again, but for what died.
-        workers: how many processes run it; None: one for each CPU.
+        hands: who carries it out; None: as many processes as there are CPUs, or Ray for much work.
         told: is called with how far it is.
 
     Returns:
         the table of `fleet.study.tidy`, which does not depend on what it was interrupted by, nor on
-        the number of processes.
+        who carried it out; and who did, None if all was done.
 
     Raises:
         InputError: the folder is of another study, in use, or damaged.
@@ -138,24 +167,25 @@ def carry_out(
     make_folder(folder)
     with locked(folder):
         begin(folder, of)
-        with _way_on(folder):
-            return _carried_out(of, folder, workers, told)
+        with way_on(f"go on with: fleet sweep --resume {shlex.quote(str(folder))}"):
+            return _carried_out(of, folder, (hands or Hands()).checked(), told)
 
 
-def _carried_out(of: Study, folder: Path, workers: int | None, told: Told | None) -> pa.Table:
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers}: must be at least 1")
+def _carried_out(
+    of: Study, folder: Path, hands: Hands, told: Told | None
+) -> tuple[pa.Table, ExecutorKind | None]:
     journal = Journal(folder / JOURNAL)
-    _run(of, journal, workers or cpus(), told or (lambda _: None))
+    ran_on = _run(of, journal, hands, told or (lambda _: None))
     table = tidy.tidy(of, journal.rows)
-    tidy.write(table, folder)
-    return table
+    with written(folder / "results.parquet"):
+        tidy.write(table, folder)
+    return table, ran_on
 
 
 @contextlib.contextmanager
-def _way_on(folder: Path) -> Iterator[None]:
+def way_on(how: str) -> Iterator[None]:
     """Say how to go on, if the block is cut short."""
-    way = f"what is done is kept; go on with: fleet sweep --resume {shlex.quote(str(folder))}"
+    way = f"what is done is kept; {how}"
     with interrupt.in_haste(lambda: way):
         try:
             yield
@@ -165,20 +195,22 @@ def _way_on(folder: Path) -> Iterator[None]:
             raise
 
 
-def _run(of: Study, journal: Journal, workers: int, told: Told) -> None:
-    """Run what is not done, the longest first."""
+def _run(of: Study, journal: Journal, hands: Hands, told: Told) -> ExecutorKind | None:
+    """Run what is not done, the longest first; return what ran it."""
     left = [run for run in of.runs if not _is_done(journal.rows.get(run))]
     if not left:
-        return
+        return None
     overrides = {point.id: point.overrides for point in of.design.points}
     frames = {point.id: _frames(of, point) for point in of.design.points}
     left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
+    chosen = hands.for_work(sum(frames[run.point] for run in left), len(left))
     tasks = {Task(overrides[run.point], run.arm, run.replication): run for run in left}
-    with Crew(of.design.scenario, min(workers, len(left))) as crew:
+    with chosen.open(of.design.scenario, len(left)) as crew:
         clock = _Clock({run: frames[run.point] for run in of.runs}, left, told)
         for task, answer in crew.carry_out([*tasks]):
             journal.add(tasks[task], _row(answer))
             clock.tell(tasks[task])
+    return chosen.executor
 
 
 def _frames(of: Study, point: Point) -> float:

@@ -50,18 +50,23 @@ class Team(Generic[Given, Task, Answer]):
         given: what all tasks share.
         died: gives the answer of a task whose process died, told how.
         size: how many processes at most.
+        short: says by an answer whether each process is given a second task while it is at work, so
+            that it does not wait for who makes something of its answers.
     """
 
     def __init__(
         self,
         work: Work[Given, Task, Answer],
         given: Given,
-        died: Callable[[str], Answer],
+        died: Callable[[Task, str], Answer],
         size: int,
+        short: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
         self._work, self._given, self._died, self._size = work, given, died, size
+        self._short, self._ahead = short, False
         self._idle: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, Task]] = {}
+        self._busy: dict[Connection, tuple[_Worker, deque[Task]]] = {}
+        self._left: deque[Task] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -82,22 +87,29 @@ class Team(Generic[Given, Task, Answer]):
         Raises:
             Interrupted: the command was interrupted.
         """
-        left = deque(tasks)
-        self._deal(left)
+        self._left, self._ahead = deque(tasks), False
+        self._deal()
         while self._busy:
             check()
             heard = [self._hear(way, told) for way in wait([*self._busy], LOOK_S)]  # type: ignore[arg-type]
-            self._deal(left)  # before anybody makes something of the answers
+            self._deal()  # before anybody makes something of the answers
             yield from (done for done in heard if done is not None)
 
-    def _deal(self, left: deque[Task]) -> None:
-        """Give tasks to who has none."""
-        while left and len(self._busy) < self._size:
+    def _deal(self) -> None:
+        """Give tasks to who has none, and short ones to who has one only."""
+        while self._left and len(self._busy) < self._size:
             worker = self._idle.pop() if self._idle else self._start()
-            task = left.popleft()
-            self._busy[worker.way] = worker, task
-            with contextlib.suppress(OSError):  # it has died, which is seen where we wait for it
-                worker.way.send(task)
+            self._busy[worker.way] = worker, deque()
+            self._give(worker.way)
+        for way, (_, tasks) in self._busy.items() if self._ahead else ():
+            if len(tasks) < 2 and len(self._left) > self._size:  # the last are for who is free
+                self._give(way)
+
+    def _give(self, way: Connection) -> None:
+        task = self._left.popleft()
+        self._busy[way][1].append(task)
+        with contextlib.suppress(OSError):  # it has died, which is seen where we wait for it
+            way.send(task)
 
     def _start(self) -> _Worker:
         with contextlib.ExitStack() as until_then:
@@ -120,18 +132,23 @@ class Team(Generic[Given, Task, Answer]):
         self, way: Connection, told: Callable[[Task, float], None]
     ) -> tuple[Task, Answer] | None:
         """Return an answer with its task; None if a worker only tells how far it is."""
-        worker, task = self._busy[way]
+        worker, tasks = self._busy[way]
         try:
             said = way.recv()
         except (EOFError, OSError):
             del self._busy[way]
+            task = tasks.popleft()
+            self._left.extendleft(tasks)  # which it had not begun
             _end(worker, kill=False)
-            return task, self._died(_death(worker.process.returncode))
+            return task, self._died(task, _death(worker.process.returncode))
         if isinstance(said, Told):
-            told(task, said.share)
+            told(tasks[0], said.share)
             return None
-        del self._busy[way]
-        self._idle.append(worker)
+        task = tasks.popleft()
+        self._ahead = self._short(said)
+        if not tasks:
+            del self._busy[way]
+            self._idle.append(worker)
         return task, said
 
 

@@ -56,10 +56,11 @@ def write(table: pa.Table, folder: Path) -> None:
     with drafted(folder / "results.parquet") as draft:
         pq.write_table(table, draft, compression="zstd")
     with drafted(folder / "results.csv") as draft:
-        draft.write_text(_csv(table), encoding="utf-8")
+        draft.write_text(csv_text(table), encoding="utf-8")
 
 
-def _csv(table: pa.Table) -> str:
+def csv_text(table: pa.Table) -> str:
+    """Return a table as CSV, with a header."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(doors.csv_cell(name) for name in table.column_names)

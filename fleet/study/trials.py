@@ -126,7 +126,7 @@ def _at_once(
     trials: Sequence[Trial], unfinished: Unfinished, options: Options, many: int, told: _Shares
 ) -> None:
     """Run trials in some processes, the first ones first."""
-    with Team(_run, _Given(options, unfinished), RunError, many) as team:
+    with Team(_run, _Given(options, unfinished), lambda _, how: RunError(how), many) as team:
         tasks = [_Sent(trial) for trial in trials]
         for task, error in team.carry_out(tasks, lambda task, share: told.tell(task.trial, share)):
             if error is not None:

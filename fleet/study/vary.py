@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TypeAlias
 
 from fleet.errors import InputError
@@ -48,7 +49,7 @@ class Varied:
     items: tuple[_Item, ...]
     text: str
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """Return the values as a scenario file writes them."""
         return [value if not unit else f"{value} {unit}" for value, unit in self.items]
@@ -64,7 +65,7 @@ class Varied:
         """Return what the column of its values in tables is called."""
         return f"{self.key} ({self.unit})" if self.unit else self.key
 
-    @property
+    @cached_property
     def cells(self) -> list[int] | list[float] | list[str]:
         """Return the values as they stand in that column: numbers if all have the same unit."""
         if self.unit is None:
@@ -80,17 +81,26 @@ def read(vary: Vary) -> list[Varied]:
     Raises:
         InputError: nothing does, a text is not of the form, or a key stands twice.
     """
-    varied = [parse(text) for text in _texts(vary)]
+    varied = [parse(text) for text in texts_of(vary)]
+    check_keys(varied)
+    return varied
+
+
+def check_keys(varied: Sequence[Varied]) -> None:
+    """Refuse that nothing varies, or a key twice.
+
+    Raises:
+        InputError: so it is.
+    """
     if not varied:
         raise InputError("--vary: say what varies, such as --vary cloud.servers=1..8")
     keys = [one.key for one in varied]
     for key in keys:
         if keys.count(key) > 1:
             raise InputError(f"--vary {key}: stands twice; write all its values in one list")
-    return varied
 
 
-def _texts(vary: Vary) -> Iterator[str]:
+def texts_of(vary: Vary) -> Iterator[str]:
     """Yield what varies as the command line takes it."""
     if not isinstance(vary, Mapping):
         yield from [vary] if isinstance(vary, str) else vary
@@ -127,6 +137,25 @@ def parse(text: str) -> Varied:
         if count > 1:
             raise InputError(f"--vary {text}: {value} stands twice; write it once")
     return varied
+
+
+def parse_paired(key: str, values: Sequence[str], text: str) -> Varied:
+    """Return a key with a value for each point, of which some may be the same.
+
+    Args:
+        key: its path.
+        values: one a point, each a number with a unit or none, or a word.
+        text: what was given, for errors.
+
+    Raises:
+        InputError: a value is none.
+    """
+    items = []
+    for value in values:
+        if ".." in value:
+            raise InputError(f"--vary {text}: '{value}' is a range, where a point has one value")
+        items += _items(value, text)
+    return Varied(key, tuple(items), text)
 
 
 def _items(part: str, text: str) -> list[_Item]:

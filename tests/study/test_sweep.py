@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -21,10 +22,12 @@ import worlds
 import fleet
 from fleet.errors import InputError
 from fleet.results.interval import interval95
+from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario, loads
 from fleet.show.sweep import chosen, tables
 from fleet.study.crew import Crew
 from fleet.study.design import design
+from fleet.study.hands import Hands
 from fleet.study.journal import Journal, Run, locked
 from fleet.study.sweep import Progress
 from fleet.study.task import Task
@@ -416,6 +419,70 @@ def test_a_worker_that_dies_is_replaced() -> None:
     assert [answer.died for answer in answers] == [False, True, False]
     assert "was ended by SIGKILL" in answers[1].error
     assert answers[2].values
+
+
+def test_a_full_disk_is_told_and_costs_nothing(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    path, study = whole
+    output = tmp_path / "study"
+    most = len((study / "journal.jsonl").read_bytes()) // 2
+    full = subprocess.run(
+        command(path, output), capture_output=True, text=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )  # fmt: skip
+    assert full.returncode == 3
+    said = " ".join(full.stderr.split())
+    assert f"cannot write '{output / 'journal.jsonl'}': File too large; make room there" in said
+    assert "go on with: fleet sweep --resume" in said
+    assert "Traceback" not in said
+    assert not (output / "results.parquet").exists()
+    before = len(lines(output))
+    assert 1 <= before < RUNS
+    fleet.sweep(resume=output, workers=1)
+    assert len(lines(output)) == RUNS
+    for name in FINAL:
+        assert (output / name).read_bytes() == (study / name).read_bytes(), name
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_ray_gives_the_same_bytes(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    path, study = whole
+    output = tmp_path / "study"
+    fleet.sweep(path, **ASKED, output=output, executor="ray")
+    for name in FINAL:
+        assert (output / name).read_bytes() == (study / name).read_bytes(), name
+
+
+def test_ray_is_for_much_work_or_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    ray, local = ExecutorKind.ray, ExecutorKind.local
+    assert Hands().checked().for_work(1e6, 12).executor is local
+    assert Hands().checked().for_work(1e9, 12).executor is ray
+    assert Hands().checked().for_work(1e6, 5000).executor is ray
+    assert Hands(workers=2).checked().for_work(1e9, 12).executor is local
+    assert Hands(local).checked().for_work(1e9, 12).executor is local
+    assert Hands(ray_address="10.0.0.1:6379").checked().executor is ray
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert Hands().checked().executor is ray
+    for wrong in (Hands(ray, workers=2), Hands(local, ray_address="x"), Hands(workers=0)):
+        with pytest.raises(InputError, match=r"--workers|--ray-address"):
+            wrong.checked()
+
+
+def test_short_tasks_wait_beside_their_process() -> None:
+    """All are done once, also those that a process had but not begun when it died."""
+    with Crew(made_up(duration="100 ms"), 1) as crew:
+        tasks = [Task((), "cloud", k % 2, runs=True) for k in range(8)]
+        answers, ahead = [], 0
+        for _, answer in crew.carry_out(tasks):
+            answers.append(answer)
+            ((worker, given),) = crew._busy.values() if crew._busy else ((None, ()),)
+            ahead = max(ahead, len(given))
+            if len(answers) == 4 and worker is not None:
+                worker.process.kill()
+    assert ahead == 2
+    assert len(answers) == 8
+    assert sum(answer.died for answer in answers) == 1
 
 
 def test_journals(tmp_path: Path) -> None:

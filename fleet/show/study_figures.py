@@ -1,0 +1,273 @@
+"""Figures of a study from its table: a metric over a key, who wins where, and Pareto fronts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from fleet import doors
+from fleet.interrupt import check
+from fleet.results.metric import SHARE, Better
+from fleet.results.metrics import known
+from fleet.show.style import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    STYLE,
+    WIDTH_IN,
+    Table,
+    axes_of,
+    one_legend,
+    save,
+)
+from fleet.study.averages import Average, averages, front, knee, places, varied, winner
+
+Drawn = tuple[Figure, Table]
+_MOST_PANELS = 4
+_NOT_SHOWN = "////"
+
+
+def draw(table: pa.Table, metrics: Sequence[str], folder: Path) -> dict[str, Exception]:
+    """Draw the figures of a study into a folder, made if need be.
+
+    Args:
+        table: of the study.
+        metrics: names of the numbers that are drawn.
+        folder: where.
+
+    Returns:
+        by name, why a figure could not be drawn; the others are there all the same.
+    """
+    failed: dict[str, Exception] = {}
+    with matplotlib.rc_context(STYLE):
+        for name, drawing in figures(table, metrics):
+            check()
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                save(*drawing(), folder / name)
+            except Exception as error:  # whatever it is, there are numbers, and other figures
+                failed[name] = error
+    return failed
+
+
+def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[tuple[str, Callable[[], Drawn]]]:
+    """Yield the name of every figure that a study has, and what draws it.
+
+    Curves are of the one or two keys of a grid, maps of two; fronts are of any design.
+    """
+    keys, grid = varied(table), is_grid(table)
+    for metric in metrics:
+        if grid and len(keys) <= 2 and any(map(partial(is_number, table), keys)):
+            yield f"curve_{metric}", partial(curve, table, metric)
+        has_winners = known(metric).metric.better is not Better.NEITHER
+        if grid and len(keys) == 2 and has_winners and len(_arms(table)) > 1:
+            yield f"regimes_{metric}", partial(regimes, table, metric)
+    good = [m for m in metrics if known(m).metric.better is not Better.NEITHER]
+    for one, other in itertools.combinations(good, 2):
+        yield f"pareto_{one}_{other}", partial(pareto, table, one, other)
+
+
+def is_grid(table: pa.Table) -> bool:
+    """Return whether keys have few values, each of which stands at several points or all."""
+    keys, many = varied(table), len(places(table))
+    size = 1
+    for key in keys:
+        size *= len(pc.unique(table[key]))
+    return size <= 4 * many  # some points of a grid may be left out
+
+
+def is_number(table: pa.Table, key: str) -> bool:
+    """Return whether the values of a key are numbers, all in one unit."""
+    kind = table.schema.field(key).type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _arms(table: pa.Table) -> list[str]:
+    arms: list[str] = pc.unique(table["arm"]).to_pylist()
+    return arms
+
+
+def _label(metric: str) -> str:
+    unit = known(metric).metric.unit
+    return f"{metric} ({'%' if unit == SHARE else unit.name})"
+
+
+def _scaled(metric: str, found: Mapping[Any, Average]) -> dict[Any, Average]:
+    """Return averages of shares in percent, others as they are."""
+    scale = 100.0 if known(metric).metric.unit == SHARE else 1.0
+    return {
+        key: Average(
+            one.mean * scale,
+            None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
+            tuple(value * scale for value in one.values),
+        )
+        for key, one in found.items()
+    }
+
+
+def curve(table: pa.Table, metric: str) -> Drawn:
+    """Return a metric over a key, a line an arm with its 95 % band, and where it bends most.
+
+    The last key that has numbers is along; another one has a panel for each of up to four values.
+    """
+    keys = varied(table)
+    along = next(key for key in reversed(keys) if is_number(table, key))
+    other = next((key for key in keys if key != along), None)
+    found, rows = _scaled(metric, averages(table, metric)), places(table)
+    values = list(dict.fromkeys(row[other] for row in rows)) if other else [None]
+    values = values[:: max(1, -(-len(values) // _MOST_PANELS))]
+    figure = Figure(figsize=(WIDTH_IN, 0.9 + 1.5 * len(values)))
+    panels = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
+    out: Table = [(*keys, "arm", "mean", "low", "high", "is_knee")]
+    for axes, value in zip(panels, values, strict=True):
+        here = [row for row in rows if other is None or row[other] == value]
+        before = len(out)
+        here.sort(key=lambda row: row[along])
+        for k, arm in enumerate(_arms(table)):
+            points = [(row, found[at]) for row in here if (at := (row["point"], arm)) in found]
+            line = _line(axes, [(row[along], one) for row, one in points], arm, k)
+            cells = ([row[key] for key in keys] for row, _ in points)
+            out += [(*cell, *rest) for cell, rest in zip(cells, line, strict=True)]
+        _mark_knees(axes, along, [out[0], *out[before:]])
+        if other:
+            axes.set_title(f"{other}: {_plain(value)}", loc="left")
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    panels[-1].set_xlabel(along)
+    figure.supylabel(_label(metric), fontsize=8)
+    one_legend(figure, panels, ncols=3, columnspacing=1.0)
+    return figure, out
+
+
+def _line(axes: Axes, points: Sequence[tuple[Any, Average]], arm: str, k: int) -> Table:
+    """Draw the line of an arm with its band and knee; return a row for each point."""
+    if not points:
+        return []
+    x, means = [x for x, _ in points], [one.mean for _, one in points]
+    colour = COLOURS[k % 9]
+    axes.plot(
+        x, means, color=colour, linestyle=LINES[k % 4], marker=MARKERS[k % 5], markersize=3,
+        label=doors.terminal(arm),
+    )  # fmt: skip
+    ends = [one.ci95 or (one.mean, one.mean) for _, one in points]
+    low, high = zip(*ends, strict=True)
+    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    at = _knee(x, means, max(b - a for a, b in ends))
+    return [
+        (arm, f"{one.mean:.6g}", f"{a:.6g}", f"{b:.6g}", int(i == at))
+        for i, ((_, one), (a, b)) in enumerate(zip(points, ends, strict=True))
+    ]
+
+
+def _knee(x: Sequence[Any], means: Sequence[float], widest: float) -> int | None:
+    """Return where a line bends most, if it rises or falls by more than its intervals are wide."""
+    return knee(x, means) if abs(means[-1] - means[0]) > 2 * widest else None
+
+
+def _mark_knees(axes: Axes, along: str, out: Table) -> None:
+    """Mark the knees that rows of a panel tell of, after all lines."""
+    header, *rows = out
+    x, mean, is_knee = (header.index(name) for name in (along, "mean", "is_knee"))
+    for row in rows:
+        if row[is_knee]:
+            axes.plot(
+                row[x], float(row[mean]), "o", markersize=8, fillstyle="none", color="#222222",
+                markeredgewidth=0.9, label="knee",
+            )  # fmt: skip
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else doors.terminal(str(value))
+
+
+def regimes(table: pa.Table, metric: str) -> Drawn:
+    """Return which arm is best at each point of two keys; hatched where that is not shown.
+
+    It is not shown where the 95 % interval of the difference from the second best, replication by
+    replication, holds zero; with one replication nowhere.
+    """
+    first, second = varied(table)
+    found, arms = averages(table, metric), _arms(table)
+    across = list(dict.fromkeys(table[second].to_pylist()))
+    up = list(dict.fromkeys(table[first].to_pylist()))
+    figure, axes = axes_of(1.5 + 0.22 * len(up))
+    out: Table = [(first, second, "best", "is_shown")]
+    won: dict[str, None] = {}
+    for row in places(table):
+        at = {arm: found[key] for arm in arms if (key := (str(row["point"]), arm)) in found}
+        best = winner(metric, at)
+        if best is None:
+            continue
+        won[best.arm] = None
+        x, y = across.index(row[second]), up.index(row[first])
+        axes.add_patch(
+            Rectangle(
+                (x - 0.5, y - 0.5), 1, 1, facecolor=COLOURS[arms.index(best.arm) % 9],
+                hatch="" if best.shown else _NOT_SHOWN, edgecolor="white", linewidth=0.5,
+            )
+        )  # fmt: skip
+        out.append((row[first], row[second], best.arm, int(best.shown)))
+    axes.set_xlim(-0.5, len(across) - 0.5)
+    axes.set_ylim(-0.5, len(up) - 0.5)
+    axes.set_xticks(range(len(across)), [_plain(value) for value in across])
+    axes.set_yticks(range(len(up)), [_plain(value) for value in up])
+    axes.grid(visible=False)
+    axes.set_xlabel(second)
+    axes.set_ylabel(first)
+    axes.set_title(f"best in {metric}", loc="left")
+    keys = [Patch(facecolor=COLOURS[arms.index(arm) % 9], label=arm) for arm in arms if arm in won]
+    keys.append(Patch(facecolor="#cccccc", hatch=_NOT_SHOWN, edgecolor="white", label="not shown"))
+    figure.legend(handles=keys, loc="outside lower center", ncols=3, columnspacing=1.0)
+    return figure, out
+
+
+def _halves(found: Sequence[Average]) -> list[list[float]]:
+    """Return how far intervals reach below and above their means."""
+    ends = [one.ci95 or (one.mean, one.mean) for one in found]
+    return [
+        [one.mean - low for one, (low, _) in zip(found, ends, strict=True)],
+        [high - one.mean for one, (_, high) in zip(found, ends, strict=True)],
+    ]
+
+
+def pareto(table: pa.Table, one: str, other: str) -> Drawn:
+    """Return every point in every arm by two metrics, and the front that none beats in both."""
+    pairs = [_scaled(metric, averages(table, metric)) for metric in (one, other)]
+    keys = [key for key in pairs[0] if key in pairs[1]]
+    arms, rows = _arms(table), {str(row["point"]): row for row in places(table)}
+    figure, axes = axes_of(2.7)
+    for k, arm in enumerate(arms):
+        mine = [key for key in keys if key[1] == arm]
+        x, y = ([pair[key].mean for key in mine] for pair in pairs)
+        xerr, yerr = (_halves([pair[key] for key in mine]) for pair in pairs)
+        axes.errorbar(
+            x, y, xerr=xerr, yerr=yerr, linestyle="", marker=MARKERS[k % 5], markersize=3.5,
+            color=COLOURS[k % 9], elinewidth=0.6, label=doors.terminal(arm),
+        )  # fmt: skip
+    signs = tuple(1 if known(m).metric.better is Better.LESS else -1 for m in (one, other))
+    points = [(pairs[0][key].mean, pairs[1][key].mean) for key in keys]
+    best = front(points, (signs[0], signs[1]))
+    if len(best) > 1:
+        axes.plot(
+            *zip(*(points[k] for k in best), strict=True), color="#222222", linewidth=0.8,
+            zorder=1, drawstyle="steps-post", label="front",
+        )  # fmt: skip
+    axes.set_xlabel(_label(one))
+    axes.set_ylabel(_label(other))
+    one_legend(figure, [axes], ncols=4, columnspacing=1.0)
+    names = varied(table)
+    out: Table = [(*names, "arm", one, other, "on_front")]
+    out += [
+        (*(rows[point][name] for name in names), arm, f"{x:.6g}", f"{y:.6g}", int(k in best))
+        for k, ((point, arm), (x, y)) in enumerate(zip(keys, points, strict=True))
+    ]
+    return figure, out

@@ -1,0 +1,111 @@
+"""A figure of what each number of the catalogue does to a difference: the widest bars on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
+
+from fleet.interrupt import check
+from fleet.results.metric import SHARE
+from fleet.results.metrics import known
+from fleet.show.sensitivity import quantity
+from fleet.show.style import COLOURS, STYLE, Table, axes_of, save
+from fleet.study.uncertain.findings import Effect, Finding, Sensitivity
+
+_MOST = 12
+_CUT_FROM, _CUT_AT = 2, 3.0
+"""A bar is cut that is so many times as long as the third."""
+_BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+_MIDDLE, _ZERO = "#222222", "#D55E00"
+
+
+def draw(found: Sensitivity, folder: Path) -> dict[str, Exception]:
+    """Draw a tornado for each finding into a folder, made if need be.
+
+    Returns:
+        by name, why a figure could not be drawn.
+    """
+    failed: dict[str, Exception] = {}
+    with matplotlib.rc_context(STYLE):
+        for finding in found.findings:
+            if not finding.effects:
+                continue
+            check()
+            name = f"tornado_{finding.arm}_{finding.metric}"
+            try:
+                folder.mkdir(exist_ok=True)
+                save(*tornado(finding), folder / name)
+            except Exception as error:  # whatever it is, there are numbers, and other figures
+                failed[name] = error
+    return failed
+
+
+def _cut(axes: Axes, effects: Sequence[Effect], difference: float, scale: float) -> None:
+    """Cut bars that dwarf the others, and write where they end."""
+    sizes = [effect.size(difference) for effect in effects]
+    if len(sizes) <= _CUT_FROM or sizes[0] <= _CUT_AT * sizes[_CUT_FROM]:
+        return
+    most = _CUT_AT * sizes[_CUT_FROM]
+    least, last = difference - most, difference + most
+    seen = [difference]
+    for k, effect in enumerate(effects):
+        for end in (effect.at_low, effect.at_high):
+            seen.append(min(max(end, least), last))
+            if seen[-1] != end:
+                axes.annotate(
+                    f" {end * scale:,.3g} ", (seen[-1] * scale, k), va="center", fontsize=6,
+                    ha="left" if end < difference else "right", bbox=_BOX,
+                )  # fmt: skip
+    room = (max(seen) - min(seen)) * 0.04
+    axes.set_xlim((min(seen) - room) * scale, (max(seen) + room) * scale)
+
+
+def tornado(finding: Finding) -> tuple[Figure, Table]:
+    """Return what each number of the catalogue does alone to the difference of two arms.
+
+    A bar goes from the difference with a number at one end of its range to that at the other, all
+    others as they stand; those of estimates are hatched.
+    """
+    unit = known(finding.metric).metric.unit
+    scale, name = (100.0, "% points") if unit == SHARE else (1.0, unit.name)
+    moving = [e for e in finding.effects if e.size(finding.difference)][:_MOST]
+    figure, axes = axes_of(1.25 + 0.19 * len(moving))
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # as the style says
+    engine.set(w_pad=0.06)
+    table: Table = [("number", "at", "confidence", f"difference ({name})")]
+    middle = finding.difference * scale
+    for k, effect in enumerate(moving):
+        is_estimate = effect.spread.row.confidence == "estimate"
+        ends = (effect.at_low, effect.at_high)
+        for end, at, colour in zip(ends, effect.spread.ends, (COLOURS[5], COLOURS[4]), strict=True):
+            axes.barh(
+                k, end * scale - middle, left=middle, height=0.7, color=colour,
+                hatch="////" if is_estimate else "", edgecolor="white", linewidth=0.3,
+            )  # fmt: skip
+            shown = quantity(at, effect.spread.row.unit)
+            confidence = effect.spread.row.confidence
+            table.append((effect.spread.name, shown, confidence, f"{end * scale:.6g}"))
+    axes.set_yticks(range(len(moving)), [effect.spread.name for effect in moving], fontsize=6)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.axvline(middle, color=_MIDDLE, linewidth=0.8)
+    _cut(axes, moving, finding.difference, scale)
+    low, high = axes.get_xlim()
+    if low <= 0 <= high:
+        axes.axvline(0, color=_ZERO, linewidth=0.8, linestyle="--")
+    axes.locator_params(axis="x", nbins=4)
+    figure.supxlabel(f"{finding.arm} − {finding.baseline}:\n{finding.metric} ({name})", fontsize=8)
+    keys = [
+        Patch(facecolor=COLOURS[5], label="at the low end"),
+        Patch(facecolor=COLOURS[4], label="at the high end"),
+        Patch(facecolor="#cccccc", hatch="////", edgecolor="white", label="estimate"),
+    ]
+    figure.legend(handles=keys, loc="outside upper right", ncols=3, columnspacing=0.8)
+    return figure, table

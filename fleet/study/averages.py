@@ -1,0 +1,153 @@
+"""The table of a study in the mean over replications: by point and arm, with intervals."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fleet.results.interval import told95
+from fleet.results.means import step_ms
+from fleet.results.metric import Better
+from fleet.results.metrics import known
+
+Key = tuple[str, str]
+"""A point and an arm."""
+
+
+class Average(NamedTuple):
+    """A number in the mean over replications.
+
+    Attributes:
+        mean: in its unit.
+        ci95: its interval, no narrower than the steps of a percentile; None: it has none.
+        values: by replication.
+    """
+
+    mean: float
+    ci95: tuple[float, float] | None
+    values: tuple[float, ...]
+
+
+class Winner(NamedTuple):
+    """Which arm is best at a point.
+
+    Attributes:
+        arm: the best in the mean.
+        shown: whether its difference from the second best, replication by replication, has an
+            interval without zero.
+    """
+
+    arm: str
+    shown: bool
+
+
+def varied(table: pa.Table) -> list[str]:
+    """Return the columns of what varies."""
+    names: list[str] = table.column_names
+    return names[1 : names.index("arm")]
+
+
+def places(table: pa.Table) -> list[dict[str, Any]]:
+    """Return a row for each point, in order: its id, and what varies."""
+    names = ["point", *varied(table)]
+    points = table.select(names).group_by(names, use_threads=False).aggregate([])
+    rows: list[dict[str, Any]] = points.to_pylist()
+    return rows
+
+
+def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
+    """Return a metric by point and arm, where it is known in every replication."""
+    mask = pc.equal(table["metric"], metric).fill_null(False)
+    rows = table.select(["point", "arm", "value"]).filter(mask)
+    found: dict[Key, list[float | None]] = {}
+    for row in rows.to_pylist():
+        found.setdefault((row["point"], row["arm"]), []).append(row["value"])
+    stepped = known(metric).metric.stepped
+    out = {}
+    for key, values in found.items():
+        numbers = tuple(value for value in values if value is not None)
+        if len(numbers) == len(values):
+            mean = math.fsum(numbers) / len(numbers)
+            out[key] = Average(mean, interval(numbers, stepped), numbers)
+    return out
+
+
+def interval(values: Sequence[float], stepped: bool) -> tuple[float, float] | None:
+    """Return the 95 % interval of a mean over replications, None if there is none.
+
+    Args:
+        values: by replication.
+        stepped: whether they are percentiles, which are known to the steps of a sketch.
+    """
+    found, _ = told95(values, "replication", step_ms(values) if stepped else 0.0)
+    return None if found is None else (found[0], found[1])
+
+
+def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:
+    """Return which arm is best at a point; None of fewer than two, or where none is better.
+
+    Args:
+        metric: its name.
+        at: by arm, the number there.
+    """
+    better = known(metric).metric.better
+    if len(at) < 2 or better is Better.NEITHER:
+        return None
+    sign = 1 if better is Better.LESS else -1
+    first, second = sorted(at, key=lambda arm: sign * at[arm].mean)[:2]
+    pairs = zip(at[first].values, at[second].values, strict=True)
+    differences = [a - b for a, b in pairs]
+    step = 0.0
+    if known(metric).metric.stepped:
+        step = step_ms([*at[first].values, *at[second].values])
+    ends, _ = told95(differences, "replication", step)
+    if ends is None:  # the same in every replication, or there is one
+        return Winner(first, len(differences) > 1 and differences[0] != 0)
+    return Winner(first, not ends[0] <= 0 <= ends[1])
+
+
+def knee(x: Sequence[float], y: Sequence[float]) -> int | None:
+    """Return where a curve bends most: the point farthest from the line between its ends.
+
+    After Satopaa et al. 2011, Finding a "kneedle" in a haystack, ICDCS workshops, 166-171, without
+    its smoothing. None of fewer than four points, of a curve that both rises and falls, and of one
+    that lies within a tenth of its height from that line.
+
+    Args:
+        x: ascending.
+        y: at each.
+    """
+    if len(x) < 4:
+        return None
+    steps = [b - a for a, b in itertools.pairwise(y)]
+    if not (all(step >= 0 for step in steps) or all(step <= 0 for step in steps)) or y[0] == y[-1]:
+        return None
+    apart = [
+        abs((b - y[0]) / (y[-1] - y[0]) - (a - x[0]) / (x[-1] - x[0]))
+        for a, b in zip(x, y, strict=True)
+    ]
+    most = max(range(len(x)), key=lambda k: apart[k])
+    return most if apart[most] > 0.1 else None
+
+
+def front(points: Sequence[tuple[float, float]], signs: tuple[int, int]) -> list[int]:
+    """Return which points no other one beats in both numbers, by the first number.
+
+    Args:
+        points: pairs of numbers.
+        signs: of each number, 1 if less of it is better, -1 if more is.
+    """
+    order = sorted(
+        range(len(points)), key=lambda k: (signs[0] * points[k][0], signs[1] * points[k][1])
+    )
+    best, out = math.inf, []
+    for k in order:
+        if signs[1] * points[k][1] < best:
+            best = signs[1] * points[k][1]
+            out.append(k)
+    return out
