@@ -56,7 +56,7 @@ class World(NamedTuple):
 
 
 WORLDS = (
-    World("M/M/1", 0.8, 20), World("M/M/1", 0.95, 20), World("M/M/1", 0.95, 200, 5.0),
+    World("M/M/1", 0.8, 20), World("M/M/1", 0.95, 20), World("M/M/1", 0.95, 200, 2.0),
     World("city", 0.8, 20, 5.0), World("city", 0.95, 20, 5.0),
 )  # fmt: skip
 
