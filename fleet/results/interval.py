@@ -7,9 +7,10 @@ Where replications are added until an interval is narrow enough, it is looked at
 a variance that happens to be small ends the search: 95 % intervals would hold in 93.6 % of studies
 at worst. So each look spends less of the error. For normal values the mean does not depend on the
 variances that decide when to stop (Basu 1955), so what every look may spend can be reckoned for any
-width: 3.75 % each holds the truth in 95 % of studies at the worst width (`scripts/coverage.py`).
-That stopping by width keeps coverage as widths go to zero is Chow and Robbins 1965, On the
-asymptotic theory of fixed-width sequential confidence intervals, Ann. Math. Statist. 36, 457-462.
+width: 3.75 % each holds the truth in 95 % of studies at the worst width (tests do so, and
+`scripts/count_coverage.py` counts it on queues). That stopping by width keeps coverage as widths go
+to zero is Chow and Robbins 1965, On the asymptotic theory of fixed-width sequential confidence
+intervals, Ann. Math. Statist. 36, 457-462.
 """
 
 from __future__ import annotations

@@ -97,16 +97,14 @@ def run(
         arms: arms to run.
         placements: further arms.
         seed: replaces the scenario's seed.
-        replications: replaces the scenario's number of replications; with `until` there are as many
-            at most.
+        replications: replaces the scenario's number of them; with `until` it is the most.
         overrides: replaces other values of the scenario.
         output: see `execute`, as the next one.
         frames: folder for every frame.
         resume: folder of an unfinished run, or the result folder that it stands beside.
         progress: see `execute`, as the next one.
         force: replace results of another scenario that are there.
-        until: how narrow intervals are to be, such as 'latency_ms.p99 ± 5 %'; replications are
-            added until they are (`fleet.study.until`).
+        until: how narrow intervals are to be (`fleet.study.until`).
 
     Raises:
         InputError: something that is asked for cannot be used.

@@ -76,14 +76,19 @@ def execute(
     began = time.perf_counter()
     keep = runner.options.keep or frames is not None
     options = settled(replace(runner.options, keep=keep), [trial.plan for trial in job.trials])
-    way = functools.partial(carry_out, runner=runner, options=options, progress=progress)
-    job = with_warm_up(job, functools.partial(way, unfinished=None))
-    if output is None and runner.results is not None:
-        output = runner.results / f"{job.id}{enough.suffix}"
+    way = functools.partial(carry_out, runner=runner, progress=progress)
     output, frames = (None if path is None else path.resolve() for path in (output, frames))
-    _check(job, output, frames, None if force or not anew else job.scenario.model.name)
+    owner = None if force or not anew else job.scenario.model.name
+    _check(job, output, frames, owner)
+    job = with_warm_up(
+        job, functools.partial(way, options=replace(options, keep=False), unfinished=None)
+    )
+    if output is None and runner.results is not None:  # it is named after what is known by now
+        output = (runner.results / f"{job.id}{enough.suffix}").resolve()
+        _check(job, output, None, owner)
     with _unfinished(job, runner, output, frames, anew, enough) as unfinished:
-        done = carry_out_until(job, functools.partial(way, unfinished=unfinished), enough)
+        carried = functools.partial(way, options=options, unfinished=unfinished)
+        done = carry_out_until(job, carried, enough)
         wall_s = job.prepared_s + time.perf_counter() - began
         host, outcomes = _host(options, done, wall_s), done.outcomes
         summary = _summary(done, host)

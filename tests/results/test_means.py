@@ -250,7 +250,7 @@ def test_more_arms_need_more_to_differ(record: fleet.Record) -> None:
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "coverage_of_intervals", ROOT / "scripts" / "coverage.py"
+        "coverage_of_intervals", ROOT / "scripts" / "count_coverage.py"
     )
     assert spec is not None
     assert spec.loader is not None
@@ -262,11 +262,26 @@ def script() -> ModuleType:
 
 def test_intervals_hold_the_truth_of_a_queue(script: ModuleType) -> None:
     """Give or take four standard errors; the full count is in docs/MODEL.md."""
-    world = script.World(load=0.6, seconds=5)
-    runs = list(script.replications(world, 200))
-    for row in script.coverage(runs, world, 5):
-        assert row.studies == 40
-        assert row.share > 0.95 - 4 * math.sqrt(0.95 * 0.05 / row.studies), row
+    world = script.World("M/M/1", load=0.6, seconds=5)
+    runs = script.replications(world, 400)
+    for row in (*script.coverage(runs, world, 5), *script.until(runs, world, 80)):
+        if "within" in row.what:
+            assert row.studies == 80
+            assert row.share > 0.95 - 4 * math.sqrt(0.95 * 0.05 / row.studies), row
     for arms in (2, 4):
         row = script.differences(runs, world, 5, arms)
         assert row.share < 0.05 + 4 * math.sqrt(0.95 * 0.05 / row.studies), row
+
+
+def test_the_queue_of_the_bench_is_m_m_1_and_its_city_has_the_load_that_it_says(
+    script: ModuleType,
+) -> None:
+    queue = script.World("M/M/1", load=0.6, seconds=20)
+    runs = script.replications(queue, 100)
+    for name, truth in script.truths(queue, runs).items():
+        error = runs[name].std() / 10
+        assert abs(runs[name].mean() - truth) < 4 * error + 0.005 * truth, name
+    assert runs["offered"].mean() == pytest.approx(0.6, rel=0.01)
+    for load in script._CITY:
+        small = script.replications(script.World("city", load, 5), 2)
+        assert small["offered"].mean() == pytest.approx(load, rel=0.01)
