@@ -233,7 +233,7 @@ def _spread(row: Spread, x: Scale, at: float) -> list[Markup]:
                     stroke_dasharray=None if width > 2 else DASHES[row.look % len(DASHES)],
                 )
             )  # fmt: skip
-    if row.middle == row.middle:
+    if not np.isnan(row.middle):
         dot: dict[str, Any] = {"cx": _across(x.place(row.middle)), "cy": at, "r": 4.5}
         found.append(
             tag("circle", **dot, fill=shown, class_=f"fill {kind} dot", stroke="white")

@@ -63,7 +63,7 @@ def _ms(record: Record, arm: str, name: str) -> str:
 
 
 def _later(record: Record, arm: str) -> tuple[Floats, Floats]:
-    """Return (ms, per cent of results later than that) as steps, in the mean over replications.
+    """Return (ms, per cent of results later than that) as steps, of all replications together.
 
     Steps that lower the curve by less than half a per cent of itself are joined.
     """

@@ -32,6 +32,10 @@ _SAID = {
     "average": "average: all energy of networks over all that they carry",
     "convention": "convention: what many published studies take",
 }
+_BOUNDARY = (
+    "What an arm draws against another hangs on the boundary: which parts are counted, and which"
+    " published account of the energy of networks is taken."
+)
 _KWH_YEAR = 8.766
 """kWh that a mean watt is in a year of 8766 hours, as in `results/power`."""
 
@@ -45,25 +49,18 @@ def power(record: Record, key: str) -> Section:
     energies = list(next(iter(record.arms.values()))["power_by_boundary_w"])
     scopes = list(_COUNTED)[::-1]
     panes = [
-        tag("div", _pane(record, energy, scope), class_=f"pane pane-{e}-{s}")
-        for e, energy in enumerate(energies)
-        for s, scope in enumerate(scopes)
-    ]
+        tag("div", [tag("div", _pane(record, e, s), class_="by-scope") for s in scopes],
+            class_="by-energy")
+        for e in energies
+    ]  # fmt: skip
     said = [_SAID.get(energy, energy) + _is_own(energy, own) for energy in energies]
-    choice = join(
-        _switch(
-            "Energy of networks",
-            f"{key}-energy",
-            said,
-            energies.index(own) if own in energies else 0,
-        ),
-        _switch("What is counted", f"{key}-scope", scopes, 0),
-    )
-    return Section(
-        "power", "Power, cost and CO₂e",
-        join(tag("div", choice, tag("div", panes, class_="panes"), class_="boundary"),
-             _all(record, energies, scopes), _cost(record)),
+    chosen = energies.index(own) if own in energies else 0
+    boundary = tag(
+        "div", _switch("Energy of networks", f"{key}-energy", said, chosen),
+        _switch("What is counted", f"{key}-scope", scopes, 0), tag("div", panes), class_="boundary",
     )  # fmt: skip
+    body = join(tag("p", _BOUNDARY), boundary, _all(record, energies, scopes), _cost(record))
+    return Section("power", "Power, cost and CO₂e", body)
 
 
 def _is_own(energy: str, own: str) -> str:
