@@ -8,6 +8,8 @@ import html
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -417,6 +419,14 @@ def test_the_command_writes_a_page_and_says_where(
     said = capsys.readouterr()
     assert said.out.splitlines()[0] == str(tmp_path / "a.html")
     assert "fleet: '" in said.err
+
+
+def test_a_page_is_made_without_what_takes_long_to_import() -> None:
+    code = "import sys, fleet.reports.write; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "ray", "onnxruntime", "fleet.columns.shard"} & set(
+        done.stdout.split()
+    )
 
 
 @pytest.mark.slow
