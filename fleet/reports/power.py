@@ -8,6 +8,7 @@ counted, from the network alone to everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 from fleet.reports.charts import Bar, bars
@@ -15,7 +16,7 @@ from fleet.reports.look import legend
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
-from fleet.reports.words import against
+from fleet.reports.words import against, ends
 from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
@@ -88,10 +89,12 @@ def _pane(record: Record, energy: str, scope: str) -> Markup:
     watts = {arm: parts_w(numbers, energy, scope) for arm, numbers in record.arms.items()}
     used = [p for p in PARTS if any(w.get(p) for w in watts.values())]
     looks = [PARTS.index(p) for p in used]
-    rows = [
-        Bar(arm, [w.get(p, 0.0) for p in used], _said(record, arm, watts), looks)
-        for arm, w in watts.items()
-    ]
+    whole = scope == "everything" and energy == record.summary["network_energy"]["boundary"]
+    rows = []
+    for arm, w in watts.items():
+        ci95 = ends(record, arm, "power_w.total") if whole else (nan, nan)
+        parts = [w.get(p, 0.0) for p in used]
+        rows.append(Bar(arm, parts, _said(record, arm, watts), looks, *ci95))
     text = f"Mean power of the fleet; counted: {scope}; network energy: {energy}."
     label = f"{text} " + "; ".join(f"{row.name}: {row.said}" for row in rows) + "."
     names = [p if p in used else "" for p in PARTS]
