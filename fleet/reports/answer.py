@@ -8,7 +8,7 @@ from typing import Any
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import table
-from fleet.reports.words import against
+from fleet.reports.words import against, said
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
@@ -27,11 +27,11 @@ def answer(record: Record) -> Section:
     told += [_digest(record), _glance(record)]
     if rows:
         told.append(_objectives(record, rows))
-    said = [tag("li", line) for line in remarks(record)]
-    told += [tag("h3", "To know before trusting it"), tag("ul", said[:_SHOWN])]
-    if said[_SHOWN:]:
-        many = tag("summary", f"{len(said) - _SHOWN} more remarks")
-        told.append(tag("details", many, tag("ul", said[_SHOWN:])))
+    lines = [tag("li", line) for line in remarks(record)]
+    told += [tag("h3", "To know before trusting it"), tag("ul", lines[:_SHOWN])]
+    if lines[_SHOWN:]:
+        many = tag("summary", f"{len(lines) - _SHOWN} more remarks")
+        told.append(tag("details", many, tag("ul", lines[_SHOWN:])))
     return Section("answer", "The answer", join(told))
 
 
@@ -78,13 +78,10 @@ def _glance(record: Record) -> Markup:
         "objects found, of those in view": "accuracy.recall",
     }
     rows = []
-    for name, arm in record.arms.items():
-        cells = []
-        for path in wanted.values():
-            one = known(path)
-            found = one.value(arm)
-            shown = EMPTY if found is None else one.metric.unit.show(found)
-            cells.append(shown + _against(record, name, path))
+    for name in record.arms:
+        cells = [
+            said(record, name, path) + _against(record, name, path) for path in wanted.values()
+        ]
         rows.append((f"{name} (baseline)" if name == base else name, *cells))
     head = ["arm", *wanted]
     return table("At a glance, against the baseline", head, rows, kind="stack")

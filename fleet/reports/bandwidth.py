@@ -8,6 +8,7 @@ from fleet.reports.charts import Bar, bars
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
+from fleet.reports.words import ends, said
 from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
@@ -27,8 +28,9 @@ def bandwidth(record: Record) -> Section:
             if link is None:
                 continue
             load = numbers["load"][names[0]]
-            said = f"{number(link['mean'])} Mbit/s"
-            rows.append(Bar(arm, [link["mean"]], said, [i]))
+            path = f"bandwidth_mbit_s.{names[0]}.mean"
+            ci95 = ends(record, arm, path)
+            rows.append(Bar(arm, [link["mean"]], said(record, arm, path), [i], *ci95))
             cells.append(
                 (arm, number(link["mean"]), number(link["peak_1s"]), f"{load['offered']:.2%}",
                  f"{load['busiest_offered']:.2%}")

@@ -44,12 +44,17 @@ class Shade(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A row of a chart: a name, parts one after the other, and what it says at its end."""
+    """A row of a chart: a name, parts one after the other, and what it says at its end.
+
+    From `low` to `high` is the interval of the sum; NaN if it has none.
+    """
 
     name: str
     parts: Sequence[float]
     said: str
     looks: Sequence[int]
+    low: float = np.nan
+    high: float = np.nan
 
 
 class Spread(NamedTuple):
@@ -171,7 +176,8 @@ def bars(rows: Sequence[Bar], label: str, high: float = 0.0) -> Markup:
         label: what it shows, for those who do not see it.
         high: value at the right end; 0: the largest sum.
     """
-    most = high or max((sum(row.parts) for row in rows), default=0.0) or 1.0
+    sums = [max(sum(row.parts), np.nan_to_num(row.high)) for row in rows]
+    most = high or max(sums, default=0.0) or 1.0
     found: list[Markup] = []
     for k, row in enumerate(rows):
         top, left = k * _ROW, 0.0
@@ -187,7 +193,20 @@ def bars(rows: Sequence[Bar], label: str, high: float = 0.0) -> Markup:
                     )
                 )  # fmt: skip
             left += part
+        found += _interval(row, most, top + 25)
     return drawing(_ROW * len(rows), label, *found)
+
+
+def _interval(row: Bar, most: float, at: float) -> list[Markup]:
+    """Return a line over a bar from end to end of its interval, with a stroke at each end."""
+    if not row.low < row.high:  # of NaN nothing is
+        return []
+    low, high = (f"{min(100 * x / most, 100):.5g}%" for x in (row.low, row.high))
+    look = {"stroke": "#222222", "stroke_width": "1.5", "class_": "interval"}
+    return [
+        tag("line", x1=low, x2=high, y1=at, y2=at, **look),
+        *(tag("line", x1=x, x2=x, y1=at - 4, y2=at + 4, **look) for x in (low, high)),
+    ]
 
 
 _LINE, _TITLE = 17, 19
@@ -233,7 +252,7 @@ def _spread(row: Spread, x: Scale, at: float) -> list[Markup]:
                     stroke_dasharray=None if width > 2 else DASHES[row.look % len(DASHES)],
                 )
             )  # fmt: skip
-    if row.middle == row.middle:
+    if not np.isnan(row.middle):
         dot: dict[str, Any] = {"cx": _across(x.place(row.middle)), "cy": at, "r": 4.5}
         found.append(
             tag("circle", **dot, fill=shown, class_=f"fill {kind} dot", stroke="white")

@@ -14,11 +14,12 @@ from fleet.reports.markup import Markup, join
 from fleet.reports.scale import Scale, logarithmic
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
+from fleet.reports.words import ends, said
 from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY, sections
 
-_QUANTILES = ("p50", "p95", "p99", "p999", "max")
+_NUMBERS = ("p50", "p95", "p99", "p999", "max", "mean")
 
 
 def latency(record: Record) -> Section:
@@ -41,9 +42,12 @@ def _tail(record: Record) -> Markup:
         "Results that are later than a time, in per cent of all, both on logarithmic scales: the"
         " further left and down, the better."
     )
-    p99 = "; ".join(f"{a}: 99 % within {_ms(record, a, 'p99')} ms" for a in record.arms)
+    p99 = "; ".join(f"{a}: 99 % within {said(record, a, 'latency_ms.p99')}" for a in record.arms)
     chart = plot(curves, x, y, f"{text} {p99}.", height=220, unit="ms")
-    rows = [(arm, *(_ms(record, arm, q) for q in (*_QUANTILES, "mean"))) for arm in record.arms]
+    rows = [
+        (arm, *(said(record, arm, f"latency_ms.{name}", unit=False) for name in _NUMBERS))
+        for arm in record.arms
+    ]
     head = ["arm", "median", "95 %", "99 %", "99.9 %", "longest", "mean"]
     return join(
         figure(text, chart, legend([str(arm) for arm in record.arms], line=True)),
@@ -51,19 +55,8 @@ def _tail(record: Record) -> Markup:
     )
 
 
-def _ms(record: Record, arm: str, name: str) -> str:
-    """Return a latency with its interval over replications, where it has one."""
-    row = record.summary["intervals"][arm].get(f"latency_ms.{name}")
-    value = record.arms[arm]["latency_ms"][name]
-    if value is None:
-        return EMPTY
-    if row is None or row["ci95"] is None:
-        return number(value)
-    return f"{number(value)} ({number(row['ci95'][0])}–{number(row['ci95'][1])})"
-
-
 def _later(record: Record, arm: str) -> tuple[Floats, Floats]:
-    """Return (ms, per cent of results later than that) as steps, in the mean over replications.
+    """Return (ms, per cent of results later than that) as steps, of all replications together.
 
     Steps that lower the curve by less than half a per cent of itself are joined.
     """
@@ -84,17 +77,18 @@ def _later(record: Record, arm: str) -> tuple[Floats, Floats]:
 
 def _stages(record: Record) -> Markup:
     used = [s for s in STAGES if any(arm["stages_ms"][s] for arm in record.arms.values())]
-    rows = [_bar(arm, numbers, used) for arm, numbers in record.arms.items()]
+    rows = [_bar(record, arm, used) for arm in record.arms]
     text = "Mean latency of results by stage; at the right the mean of all."
-    said = "; ".join(f"{row.name}: {row.said}" for row in rows)
+    told = "; ".join(f"{row.name}: {row.said}" for row in rows)
     numbers = table("Mean time in each stage; ms", ["arm", *used], list(_cells(record, used)))
-    return figure(text, bars(rows, f"{text} {said}."), legend(used), numbers=numbers)
+    return figure(text, bars(rows, f"{text} {told}."), legend(used), numbers=numbers)
 
 
-def _bar(arm: str, numbers: dict[str, dict[str, float | None]], used: list[str]) -> Bar:
-    mean = numbers["latency_ms"]["mean"]
-    said = "no results" if mean is None else f"{number(mean)} ms"
-    return Bar(arm, [numbers["stages_ms"][s] or 0.0 for s in used], said, range(len(used)))
+def _bar(record: Record, arm: str, used: list[str]) -> Bar:
+    stages = record.arms[arm]["stages_ms"]
+    mean = said(record, arm, "latency_ms.mean")
+    ci95 = ends(record, arm, "latency_ms.mean")
+    return Bar(arm, [stages[s] or 0.0 for s in used], mean, range(len(used)), *ci95)
 
 
 def _cells(record: Record, used: list[str]) -> Iterator[list[str]]:

@@ -67,18 +67,20 @@ def city(record: Record, fleet: Mapping[str, Sensors]) -> Section | None:
     data = site_data(sites, fleet)
     late = late_ms(data, base)
     edges = _edges(late)
-    picture = _picture(sites, frame, around, _class_of(late, edges))
     text = (
         f"{len(sites.names):,} sites with {sum(map(len, sites.rows.values())):,} sensors, coloured"
         f" by the mean latency of their results in {base}."
     )
-    credit = [tag("p", CREDIT, class_="credit")] if around else [
-        tag("p", "No streets are known here, so sites stand on blank paper.", class_="credit")
-    ]  # fmt: skip
+    ends = f"from {number(edges[0])} to {number(edges[-1])} ms"
+    dots = _dots(sites, frame, _class_of(late, edges))
+    picture = _picture(frame, around, dots, f"{text[:-1]}: {ends}.")
+    about = record.scenario.model.city
+    credits_ = [CREDIT if around else "No streets are known here, so sites stand on blank paper."]
+    credits_ += [about.attribution] if about is not None and about.attribution else []
     figure = tag(
         "figure", tag("figcaption", text), tag("div", class_="controls"),
         tag("div", picture, tag("div", class_="card", aria_live="polite"), class_="beside"),
-        _legend(edges), credit,
+        _legend(edges), [tag("p", credit, class_="credit") for credit in credits_],
     )  # fmt: skip
     moments = moments_of(record, sites, list(fleet))
     slider = "a slider over time, " if moments else ""
@@ -110,17 +112,18 @@ def _class_of(values: Floats, edges: Floats) -> Ints:
     return np.where(np.isnan(values), -1, classes)
 
 
-def _picture(sites: Sites, frame: Frame, around: Sequence[Street], classes: Ints) -> Markup:
+def _dots(sites: Sites, frame: Frame, classes: Ints) -> list[Markup]:
     radius = float(np.clip(270 / np.sqrt(len(sites.names)), 5, 14).round(1))
-    dots = [
-        tag("circle", cx=round(x, 1), cy=round(y, 1), r=radius, class_=f"q{c}" if c >= 0 else "qn")
-        for x, y, c in zip(
-            frame.x(sites.lon).tolist(), frame.y(sites.lat).tolist(), classes.tolist(), strict=True
-        )
+    x, y = frame.x(sites.lon).round(1).tolist(), frame.y(sites.lat).round(1).tolist()
+    return [
+        tag("circle", cx=cx, cy=cy, r=radius, class_=f"q{c}" if c >= 0 else "qn")
+        for cx, cy, c in zip(x, y, classes.tolist(), strict=True)
     ]
-    label = f"Map of {len(sites.names):,} sites; the list of sites gives the same by name."
+
+
+def _picture(frame: Frame, around: Sequence[Street], dots: Sequence[Markup], label: str) -> Markup:
     return tag(
-        "svg", tag("g", *_lines(frame, around), class_="streets"), tag("g", *dots, class_="sites"),
+        "svg", tag("g", _lines(frame, around), class_="streets"), tag("g", dots, class_="sites"),
         _ruler(frame), viewBox=f"0 0 {_WIDTH:g} {frame.height:.0f}", role="img", aria_label=label,
         class_="map",
     )  # fmt: skip

@@ -8,6 +8,7 @@ counted, from the network alone to everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 from fleet.reports.charts import Bar, bars
@@ -15,7 +16,7 @@ from fleet.reports.look import legend
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
-from fleet.reports.words import against
+from fleet.reports.words import against, ends
 from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
@@ -32,6 +33,10 @@ _SAID = {
     "average": "average: all energy of networks over all that they carry",
     "convention": "convention: what many published studies take",
 }
+_BOUNDARY = (
+    "What an arm draws against another hangs on the boundary: which parts are counted, and which"
+    " published account of the energy of networks is taken."
+)
 _KWH_YEAR = 8.766
 """kWh that a mean watt is in a year of 8766 hours, as in `results/power`."""
 
@@ -45,25 +50,18 @@ def power(record: Record, key: str) -> Section:
     energies = list(next(iter(record.arms.values()))["power_by_boundary_w"])
     scopes = list(_COUNTED)[::-1]
     panes = [
-        tag("div", _pane(record, energy, scope), class_=f"pane pane-{e}-{s}")
-        for e, energy in enumerate(energies)
-        for s, scope in enumerate(scopes)
-    ]
+        tag("div", [tag("div", _pane(record, e, s), class_="by-scope") for s in scopes],
+            class_="by-energy")
+        for e in energies
+    ]  # fmt: skip
     said = [_SAID.get(energy, energy) + _is_own(energy, own) for energy in energies]
-    choice = join(
-        _switch(
-            "Energy of networks",
-            f"{key}-energy",
-            said,
-            energies.index(own) if own in energies else 0,
-        ),
-        _switch("What is counted", f"{key}-scope", scopes, 0),
-    )
-    return Section(
-        "power", "Power, cost and CO₂e",
-        join(tag("div", choice, tag("div", panes, class_="panes"), class_="boundary"),
-             _all(record, energies, scopes), _cost(record)),
+    chosen = energies.index(own) if own in energies else 0
+    boundary = tag(
+        "div", _switch("Energy of networks", f"{key}-energy", said, chosen),
+        _switch("What is counted", f"{key}-scope", scopes, 0), tag("div", panes), class_="boundary",
     )  # fmt: skip
+    body = join(tag("p", _BOUNDARY), boundary, _all(record, energies, scopes), _cost(record))
+    return Section("power", "Power, cost and CO₂e", body)
 
 
 def _is_own(energy: str, own: str) -> str:
@@ -91,10 +89,12 @@ def _pane(record: Record, energy: str, scope: str) -> Markup:
     watts = {arm: parts_w(numbers, energy, scope) for arm, numbers in record.arms.items()}
     used = [p for p in PARTS if any(w.get(p) for w in watts.values())]
     looks = [PARTS.index(p) for p in used]
-    rows = [
-        Bar(arm, [w.get(p, 0.0) for p in used], _said(record, arm, watts), looks)
-        for arm, w in watts.items()
-    ]
+    whole = scope == "everything" and energy == record.summary["network_energy"]["boundary"]
+    rows = []
+    for arm, w in watts.items():
+        ci95 = ends(record, arm, "power_w.total") if whole else (nan, nan)
+        parts = [w.get(p, 0.0) for p in used]
+        rows.append(Bar(arm, parts, _said(record, arm, watts), looks, *ci95))
     text = f"Mean power of the fleet; counted: {scope}; network energy: {energy}."
     label = f"{text} " + "; ".join(f"{row.name}: {row.said}" for row in rows) + "."
     names = [p if p in used else "" for p in PARTS]

@@ -14,7 +14,6 @@ from fleet.reports.power import power
 from fleet.reports.seconds import bins_of, course
 from fleet.reports.section import Chapter
 from fleet.reports.sources import assumptions, provenance
-from fleet.reports.streets import CREDIT
 from fleet.reports.timeline import timeline
 from fleet.reports.uses import uses
 from fleet.results.record import Record
@@ -26,12 +25,11 @@ def chapter(record: Record, key: str) -> Chapter:
     courses = {arm: course(record, arm, bins) for arm in record.arms}
     fleet = {arm: sensors(record, arm) for arm in record.arms}
     map_ = city(record, fleet)
-    credits_ = [CREDIT] if map_ is not None and CREDIT in map_.body else []
     sections = [
         answer(record), delivered(record), latency(record), bandwidth(record), power(record, key),
         timeline(record, bins, courses), *([map_] if map_ is not None else []),
         fairness(record, fleet), uses(record), comparison(record), assumptions(record),
-        provenance(record, credits_),
+        provenance(record),
     ]  # fmt: skip
     return Chapter(key, record.summary["scenario"]["name"], _facts(record), sections)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,7 +38,7 @@ def _range(row: Mapping[str, Any]) -> str:
     return f"{row['low']} to {row['high']}" if row["low"] or row["high"] else ""
 
 
-def provenance(record: Record, credits_: list[str]) -> Section:
+def provenance(record: Record) -> Section:
     """Return what was run, by which command and versions, of which files, and whose data."""
     summary = record.summary
     own = [
@@ -56,9 +55,8 @@ def provenance(record: Record, credits_: list[str]) -> Section:
             tag("p", "This record was not written to a folder, so that who ran it is not kept.")
         )
     city = record.scenario.model.city
-    told = [*credits_, *([city.attribution] if city is not None and city.attribution else [])]
-    if told:
-        parts.append(tag("ul", [tag("li", line) for line in dict.fromkeys(told)]))
+    if city is not None and city.attribution:
+        parts.append(tag("p", city.attribution))
     return Section("provenance", "Provenance", join(parts))
 
 
@@ -74,6 +72,9 @@ def _made(made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "not known"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_text(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    said = {None: "not known", True: "yes", False: "no"}
+    return said[value] if value is None or isinstance(value, bool) else str(value)

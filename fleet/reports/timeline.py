@@ -21,9 +21,7 @@ from fleet.results.record import Record
 from fleet.show.rows import EMPTY
 
 _MOST_SHADES, _MOST_ROWS, _LONG_ROWS = 120, 300, 12
-"""Events that are shaded, and those in the table; of more, their number is told. A longer table is
-scrolled.
-"""
+"""At most so many events are shaded and stand in the table, which is scrolled if it is longer."""
 _LONG_S = 7200
 """A longer time is marked in hours."""
 
@@ -50,14 +48,12 @@ def timeline(record: Record, bins: Bins, courses: Mapping[str, Course]) -> Secti
     clock = Clock("h", 3600) if bins.many * bins.each_s > _LONG_S else Clock("s", 1)
     shades = _shades(record, clock)
     each = "second by second" if bins.each_s == 1 else f"in spans of {bins.each_s:g} s"
-    parts: list[Markup] = [
-        tag(
-            "p",
-            f"What each arm did, {each}. Grey: a link was down, or something changed"
-            " for all; a strip at the foot: a sensor was down or rewritten.",
-        )
-    ]
-    parts.append(legend(list(courses), line=True))
+    text = (
+        f"What each arm did, {each}. A frame's fate is how it ended: as a result, or skipped or"
+        " lost by some cause. Grey: a link was down, or something changed for all; a strip at the"
+        " foot: a sensor was down or rewritten."
+    )
+    parts: list[Markup] = [tag("p", text), legend(list(courses), line=True)]
     for k, panel in enumerate(panels):
         title = f"{panel.title} ({panel.unit})"
         drawn = _drawn(panel, bins, clock, shades, f"p{k}")

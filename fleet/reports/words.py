@@ -1,6 +1,33 @@
-"""How numbers are said against a baseline."""
+"""How numbers of a record are said: with their interval, and against a baseline."""
 
 from __future__ import annotations
+
+from math import nan
+
+from fleet.results.means import FRAMES
+from fleet.results.metric import SHARE
+from fleet.results.metrics import known
+from fleet.results.record import Record
+from fleet.show.rows import EMPTY, mean_and_interval
+
+
+def said(record: Record, arm: str, path: str, *, unit: bool = True) -> str:
+    """Return a number of an arm with its 95 % interval, where it has one; shares in %."""
+    metric, mean = known(path).metric, known(path).value(record.arms[arm])
+    if mean is None:
+        return EMPTY
+    row = record.summary["intervals"][arm].get(path)
+    if row is None or row["ci95"] is None or row["over"] == FRAMES:
+        shown = metric.unit.show(mean)
+        return shown if unit else shown.removesuffix(f" {metric.unit.name}")
+    text = mean_and_interval(metric, mean, row["ci95"])
+    return f"{text} {metric.unit.name}" if unit and metric.unit != SHARE else text
+
+
+def ends(record: Record, arm: str, path: str) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a number, NaN where it has none."""
+    row = record.summary["intervals"][arm].get(path)
+    return (nan, nan) if row is None or row["ci95"] is None else (row["ci95"][0], row["ci95"][1])
 
 
 def against(ratio: float) -> str:
@@ -8,7 +35,7 @@ def against(ratio: float) -> str:
     if ratio >= 2:
         return f"{ratio:.3g} times"
     for digits in range(3, 7):
-        said = f"{100 * (ratio - 1):+.{digits}g}"
-        if said != "-100" or not ratio:
+        shown = f"{100 * (ratio - 1):+.{digits}g}"
+        if shown != "-100" or not ratio:
             break
-    return f"{said} %"
+    return f"{shown} %"

@@ -89,13 +89,15 @@ def test_what_matters_is_there_without_scripts(browser: Browser, page: Path) -> 
     )
     assert len(heights) > 20
     assert min(heights) > 20
-    assert browser.run("document.querySelectorAll('.pane:not(:empty)').length") == 12
-    visible = "[...document.querySelectorAll('.pane')].filter((e) => e.checkVisibility()).length"
+    assert browser.run("document.querySelectorAll('.by-scope:not(:empty)').length") == 12
+    visible = (
+        "[...document.querySelectorAll('.by-scope')].filter((e) => e.checkVisibility()).length"
+    )
     assert browser.run(visible) == 1
     browser.run("document.querySelector('.energy-2').click()")
     assert browser.run(visible) == 1
     assert "network energy: convention" in browser.run(
-        "[...document.querySelectorAll('.pane')].find((e) => e.checkVisibility()).innerText"
+        "[...document.querySelectorAll('.by-scope')].find((e) => e.checkVisibility()).innerText"
     )
 
 

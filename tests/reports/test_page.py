@@ -8,6 +8,8 @@ import html
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from pages import Page
 import fleet
 from fleet import doors
 from fleet.errors import InputError
-from fleet.reports import markup, power, streets
+from fleet.reports import charts, markup, power, streets, words
 from fleet.reports.bandwidth import distinct
 from fleet.reports.fairness import jain_index, sensors
 from fleet.reports.scale import Scale, linear, logarithmic
@@ -305,6 +307,33 @@ def test_scales_of_nothing_and_of_one_value_have_a_width() -> None:
     assert np.isnan(Scale(1, 100, log=True).at(np.array([np.nan]))).all()
 
 
+def test_numbers_have_their_interval_and_ratios_are_said_as_people_do(run: Record) -> None:
+    for arm, numbers in run.arms.items():
+        text = words.said(run, arm, "power_w.total")
+        low, high = words.ends(run, arm, "power_w.total")
+        mean, _, half = text.removesuffix(" W").partition("±")
+        assert float(mean) == pytest.approx(numbers["power_w"]["total"], rel=1e-2)
+        assert float(half) == pytest.approx((high - low) / 2, rel=0.1)
+        assert words.said(run, arm, "power_w.total", unit=False) == text.removesuffix(" W")
+        assert words.said(run, arm, "cost_usd_per_sensor_month.total") == "–"
+        assert all(np.isnan(words.ends(run, arm, "cost_usd_per_sensor_month.total")))
+    told = {0.472: "-52.8 %", 1.6: "+60 %", 3.08: "3.08 times", 0.00001: "-99.999 %", 0.0: "-100 %"}
+    assert {ratio: words.against(ratio) for ratio in told} == told
+
+
+def test_intervals_stand_over_bars_only_where_they_are_known() -> None:
+    known = charts.Bar("a", [1.0, 2.0], "3", [0, 1], 2.0, 4.0)
+    page = Page(str(charts.bars([known, known._replace(low=np.nan, high=np.nan)], "bars")))
+    marks = [a for _, a in page.elements if a.get("class") == "interval"]
+    assert [(a["x1"], a["x2"]) for a in marks] == [
+        ("50%", "100%"),
+        ("50%", "50%"),
+        ("100%", "100%"),
+    ]
+    wide = [a["width"] for name, a in page.elements if name == "rect" and a["y"] == "18"]
+    assert wide == ["100%", "25%", "50%"]
+
+
 def test_jains_index_is_one_for_alike_and_one_over_n_for_one_alone() -> None:
     assert jain_index(np.full(7, 3.0)) == pytest.approx(1.0)
     assert jain_index(np.array([0.0, 0.0, 0.0, 2.0])) == pytest.approx(0.25)
@@ -417,6 +446,14 @@ def test_the_command_writes_a_page_and_says_where(
     said = capsys.readouterr()
     assert said.out.splitlines()[0] == str(tmp_path / "a.html")
     assert "fleet: '" in said.err
+
+
+def test_a_page_is_made_without_what_takes_long_to_import() -> None:
+    code = "import sys, fleet.reports.write; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "ray", "onnxruntime", "fleet.columns.shard"} & set(
+        done.stdout.split()
+    )
 
 
 @pytest.mark.slow
