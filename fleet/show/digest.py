@@ -239,18 +239,23 @@ def _said(phrase: _Phrase, row: Mapping[str, Any]) -> tuple[str, str]:
         ends = sorted(x if size > 0 else -x for x in ends)
     shown, between = _digits(100 * abs(size), ends)
     unit = "% points" if phrase.in_points else "%"
-    return f"{shown} {unit} {word}", f" ({between} %)" if between else ""
+    interval = f" ({between}{' %' if '–' in between else ''})" if between else ""
+    return f"{shown} {unit} {word}", interval
 
 
 def _digits(x: float, ends: Sequence[float] | None) -> tuple[str, str]:
-    """Return a number in as many digits as its interval, and that; three if there is none."""
+    """Return a number in as many digits as its interval, and that; three if there is none.
+
+    It is never rounded up to a whole hundred, which would be all.
+    """
+    least = next((d for d in range(2, 7) if x >= 100 or float(f"{x:.{d}g}") < 100), 7)
     if ends is None:
-        return f"{x:.3g}", ""
-    for digits in range(2, 7):
+        return f"{x:.{max(3, least)}g}", ""
+    for digits in range(least, max(4, least) + 1):
         low, high = (f"{end:.{digits}g}" for end in ends)
         if low != high:
-            return f"{x:.{digits}g}", f"{float(low):g}–{float(high):g}"
-    return f"{x:.3g}", ""
+            return f"{float(f'{x:.{digits}g}'):g}", f"{float(low):g}–{float(high):g}"
+    return f"{x:.{digits}g}", "to the last digit"
 
 
 def _binds(record: Record) -> str:

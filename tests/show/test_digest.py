@@ -69,6 +69,15 @@ def row(**of: Any) -> dict[str, Any]:
         (row(ratio=1.2, ratio_ci95=[1.1, 1.3]), "a sends 20 % more bytes (10–30 %)"),
         (row(ratio=3.4, ratio_ci95=[3.2, 3.6]), "a sends 3.4 times as many bytes (3.2–3.6)"),
         (row(ratio=0.5), "a sends 50 % fewer bytes"),
+        (
+            row(ratio=0.0004, ratio_ci95=[0.0003, 0.0005]),
+            "a sends 99.96 % fewer bytes (99.95–99.97 %)",
+        ),
+        (row(ratio=0.0004), "a sends 99.96 % fewer bytes"),
+        (
+            row(ratio=0.3, ratio_ci95=[0.2999999, 0.3000001]),
+            "a sends 70 % fewer bytes (to the last digit)",
+        ),
     ],
 )
 def test_differences_are_plain_words(found: dict[str, Any], said: str) -> None:

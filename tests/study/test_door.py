@@ -300,7 +300,6 @@ def test_names_are_taken_for_what_they_name() -> None:
     assert options.engine is Engine.reference
     assert options.executor is ExecutorKind.ray
     assert options.runs_on is ExecutorKind.local
-    assert Options().executor is ExecutorKind.auto
-    assert Options(executor="ray").runs_on is ExecutorKind.ray
+    assert Options().runs_on is ExecutorKind.auto
     with pytest.raises(InputError, match="not both"):
         Options(shards=1, sensors_per_actor=1)
