@@ -78,7 +78,7 @@ def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[tuple[str, Call
 
 
 def is_grid(table: pa.Table) -> bool:
-    """Return whether points are more than half of all that values of keys can be put together to."""
+    """Return whether points are more than half of all that values of keys can be put to."""
     keys, many = varied(table), len(places(table))
     size = 1
     for key in keys:
