@@ -78,12 +78,12 @@ def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[tuple[str, Call
 
 
 def is_grid(table: pa.Table) -> bool:
-    """Return whether keys have few values, each of which stands at several points or all."""
+    """Return whether points are more than half of all that values of keys can be put to."""
     keys, many = varied(table), len(places(table))
     size = 1
     for key in keys:
         size *= len(pc.unique(table[key]))
-    return size <= 4 * many  # some points of a grid may be left out
+    return size < 2 * many  # some points of a grid may be left out
 
 
 def is_number(table: pa.Table, key: str) -> bool:
