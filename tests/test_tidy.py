@@ -150,6 +150,7 @@ def test_functions_take_few_arguments(path: Path) -> None:
 
 READ_BY_OTHERS = {
     "__all__", "model_config", "_missing_",  # by Python and pydantic
+    "on_start", "on_end",  # by numba, which tells its listeners
     "scenario_digest", "busiest_busy",  # with all fields of their class
     "html", "latex",  # doors for pages and papers, kept beside those for terminals and tables
 }  # fmt: skip
