@@ -5,8 +5,8 @@
 
 The first makes numbers extreme and runs what passes in both engines (`tests/fuzz/extremes.py`), the
 second damages what every reader reads (`tests/fuzz/doors.py`). A trial that ends in a fault is made
-as small as it can be and printed as a line for `corpus.txt` or `doors.txt` beside these, whose lines
-the tests try again. The same seed draws the same trials.
+as small as it can be and printed as a line for `corpus.txt` or `doors.txt` beside these, whose
+lines the tests try again. The same seed draws the same trials.
 """
 
 from __future__ import annotations

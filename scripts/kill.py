@@ -46,9 +46,8 @@ def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> 
             "run", path, "-o", output, "--executor", executor, "--shards", shards, "--checkpoint",
             "0 s", "--window", "100 ms", "--no-figures", TMPDIR=str(files),
         )  # fmt: skip
-        ends.until(
-            lambda: output.with_name("out.unfinished").exists() or running.poll() is not None
-        )
+        unfinished = output.with_name("out.unfinished")
+        ends.until(lambda: unfinished.exists() or running.poll() is not None)
         time.sleep(chance.uniform(0, 6))
         others = ends.below(running.pid)
         victims = [pid for pid, name in others.items() if whom and name.startswith(whom)]
