@@ -5,21 +5,74 @@ numba must keep count of who holds an array, taking one out of a tuple or handin
 costs an atomic operation, which made the loops here three to five times slower.
 
 An inlined function is written into the kernels that use it, at no cost.
+
+Machine code is kept beside the sources or in the user's cache; where neither can be written, as in
+a container, in a folder of the system's place for temporary files that is the user's alone.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+from numba import config as _config
 from numba import njit
+from numba.core import event as _event
 
+from fleet.telling import tell
+
+config: Any = _config  # numba has no types of these two
+event: Any = _event
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _keeps() -> bool:
+    """Find a place for compiled kernels; return whether there is one."""
+    if config.CACHE_DIR or os.access(Path(__file__).parent, os.W_OK):
+        return True
+    users = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    for folder in (
+        Path(users, "fleet-kernels").expanduser(),
+        Path(tempfile.gettempdir(), f"fleet-kernels-{os.getuid()}"),
+    ):
+        with contextlib.suppress(OSError, RuntimeError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            about = folder.lstat()
+            # What is kept is run when it is read: nobody else may have put it there.
+            is_mine = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
+            if is_mine and not about.st_mode & 0o022 and os.access(folder, os.W_OK):
+                config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = str(folder)
+                return True
+    return False
+
+
+class _Told(_event.Listener):
+    """Tells, once, that kernels are being compiled, which takes a while in which nothing moves."""
+
+    told = False
+
+    def on_start(self, event: Any) -> None:
+        """Tell at the first kernel."""
+        if not self.told:
+            self.told = True
+            tell("compiling (once; what is compiled is kept) ...")
+
+    def on_end(self, event: Any) -> None:
+        """Do nothing: another kernel may follow."""
+
+
+_KEPT = _keeps()
+event.register("numba:compile", _Told())
 
 
 def _compiled(function: F, **options: Any) -> F:
     # `_nrt` is numba's name for the run time that counts references; the option has no other.
-    everywhere: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+    everywhere: dict[str, Any] = {"cache": _KEPT, "error_model": "numpy", "_nrt": False}
     compiled: F = njit(**everywhere, **options)(function)
     return compiled
 

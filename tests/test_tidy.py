@@ -170,6 +170,7 @@ def test_functions_take_few_arguments(path: Path) -> None:
 
 READ_BY_OTHERS = {
     "__all__", "model_config", "_missing_", "_repr_html_",  # by Python, pydantic and notebooks
+    "on_start", "on_end",  # by numba, which tells its listeners
     "scenario_digest", "busiest_busy",  # with all fields of their class
     "latex",  # the door for papers, kept beside those for terminals, tables and pages
 }  # fmt: skip

@@ -87,9 +87,8 @@ def _start() -> None:
     folder, lock = temporary()
     _ours.callback(os.close, lock)
     _ours.enter_context(guarded(folder))
-    own: dict[str, Any] = (
-        {"_temp_dir": str(folder)} if len(os.fsencode(folder)) <= _LONGEST_FOLDER else {}
-    )
+    is_short = len(os.fsencode(folder)) <= _LONGEST_FOLDER
+    own: dict[str, Any] = {"_temp_dir": str(folder)} if is_short else {}
     try:
         with deaf():
             ray.init(

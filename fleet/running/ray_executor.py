@@ -81,7 +81,9 @@ class RayExecutor:
             return ray.put(share), own, self._slice_ns, states.get(territory.name)
 
         processes = len(self.partition.territories)
-        shard = ray.remote(ShardActor).options(num_cpus=min(1.0, cpus / processes))
+        # After a death the sum may still hold a node that is gone: nothing may wait for its cores.
+        each = 0.0 if self.restarts else min(1.0, cpus / processes)
+        shard = ray.remote(ShardActor).options(num_cpus=each)
         region = ray.remote(RegionActor).options(num_cpus=0)
         self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
             shard.remote(*held(part), keep=self._keep) for part in self.partition.shards

@@ -142,3 +142,16 @@ def test_an_installation_that_is_not_whole_says_so(tmp_path: Path) -> None:
     assert done.stderr.startswith("fleet: ")
     assert "no numba here" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_encoding_that_is_not_utf_8_changes_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "smöke.yaml"
+    path.write_bytes((ROOT / "scenarios" / "smoke.yaml").read_bytes())
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet", "check", path], capture_output=True, cwd=ROOT,
+        env={**env, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert done.returncode == 2  # its table of demand does not lie beside it
+    assert "smöke.yaml" in done.stderr.decode()
+    assert "file 'demand/pedestrians.csv' not found" in done.stderr.decode()

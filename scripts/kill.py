@@ -1,0 +1,112 @@
+"""Kill runs at random times, go on with them in another way, and compare what comes of it.
+
+    python scripts/kill.py --trials 20 --seed 1 --executor ray
+
+A trial begins a run, kills its driver, or of Ray a worker, the raylet or the control server (GCS),
+with SIGKILL, SIGTERM or SIGINT, looks whether the words and the exit code are ours and whether
+anything is left after ten seconds, and goes on with another executor and number of shards. The
+fingerprint must be that of a whole run. The same seed draws the same trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "running")]
+ends: Any = importlib.import_module("test_ray_ends")
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+SERVERS = ("gcs_server", "raylet")
+FINE = ("fine", "nothing to go on from", "over before")
+CODES = {0, 3, 130, 143, -9}
+"""Of a run that went on to its end, failed in our words, or was ended by a signal."""
+
+
+def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> str:
+    """Kill one run and go on with it; return "fine", or what is wrong."""
+    shards, number = str(chance.choice((1, 2, 3))), chance.choice(SIGNALS)
+    whom = chance.choice(("", "ray::", *SERVERS)) if executor == "ray" else ""
+    with tempfile.TemporaryDirectory(prefix="k-") as folder:
+        output, files = Path(folder, "out"), Path(folder, "t")
+        files.mkdir()
+        running = ends.fleet(
+            "run", path, "-o", output, "--executor", executor, "--shards", shards, "--checkpoint",
+            "0 s", "--window", "100 ms", "--no-figures", TMPDIR=str(files),
+        )  # fmt: skip
+        unfinished = output.with_name("out.unfinished")
+        ends.until(lambda: unfinished.exists() or running.poll() is not None)
+        time.sleep(chance.uniform(0, 6))
+        others = ends.below(running.pid)
+        victims = [pid for pid, name in others.items() if whom and name.startswith(whom)]
+        victim = chance.choice(victims) if victims else running.pid
+        try:
+            os.kill(victim, number if victim == running.pid else signal.SIGKILL)
+        except ProcessLookupError:
+            return "over before"
+        _, said = running.communicate(timeout=ends.LONG_S)
+        if running.returncode not in CODES or "Traceback" in said:
+            return f"code {running.returncode}: {said[-200:]}"
+        time.sleep(0 if executor == "local" else 8)
+        left = [pid for pid in others if ends.alive(pid)] + list(files.iterdir())
+        if left:
+            return f"left behind: {left}"
+        if running.returncode == 0:
+            return _compared(output, expected)
+        if not unfinished.exists():
+            return "nothing to go on from"
+        other, more = chance.choice((("local", "1"), ("local", "3"), (executor, "2")))
+        again = ends.fleet(
+            "run", "--resume", output, "--executor", other, "--shards", more, "--no-figures"
+        )
+        _, said = again.communicate(timeout=ends.LONG_S)
+        if again.returncode != 0:
+            return f"cannot go on: {said[-200:]}"
+        return _compared(output, expected)
+
+
+def _compared(output: Path, expected: str) -> str:
+    found = json.loads((output / "summary.json").read_text("utf-8"))["fingerprint"]
+    return "fine" if found == expected else f"another fingerprint: {found}"
+
+
+def main() -> None:
+    """Run a campaign, and say what it met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--executor", choices=("local", "ray"), default="ray")
+    given = parser.parse_args()
+    chance, met = random.Random(given.seed), Counter[str]()
+    with tempfile.TemporaryDirectory(prefix="kill-") as folder:
+        path = ends.scenario(Path(folder), "30 s")
+        whole = ends.fleet("run", path, "-o", Path(folder, "w"), "--executor", "local", "--json")
+        expected = ends.fingerprint(whole)
+        for trial in range(given.trials):
+            try:
+                verdict = attempt(chance, given.executor, expected, path)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                verdict = f"hangs: {type(error).__name__}"
+            met[
+                verdict if verdict in ("fine", "nothing to go on from", "over before") else "wrong"
+            ] += 1
+            if met["wrong"] and verdict not in met:
+                print(f"trial {trial} of seed {given.seed}: {verdict}", flush=True)
+    print(f"{given.trials} kills: {dict(met)}")
+    sys.exit(bool(met["wrong"]))
+
+
+if __name__ == "__main__":
+    main()

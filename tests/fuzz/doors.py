@@ -1,0 +1,260 @@
+"""Damaged and odd input at every door that reads: each answers, or raises one of our own errors.
+
+A trial is a door, and bytes for it: a sound input with a few mutations that know its structure. It
+is known by its door and its bytes; `minimised` makes it smaller, `as_test` prints it as a test.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import worlds
+
+from fleet.catalog import rows
+from fleet.engine import snapshot
+from fleet.errors import FleetError
+from fleet.eyes import trace_file, user_traces
+from fleet.lab.convert import onnx_file
+from fleet.plan.capture_times import read_columns
+from fleet.plan.compile import catalogue, compile_plan
+from fleet.results.record import Record
+from fleet.running import sealed
+from fleet.running.unfinished import asked_in
+from fleet.scenario import city, strict_yaml, user_rows
+from fleet.scenario.load import load, loads
+from fleet.study.slo import objectives
+
+MOST_S = 10.0
+"""What an input may take; more is a fault."""
+
+Door = Callable[[bytes, Path], object]
+
+
+def _file(name: str, read: Callable[[Path], object]) -> Door:
+    def door(data: bytes, folder: Path) -> object:
+        path = folder / name
+        path.write_bytes(data)
+        return read(path)
+
+    return door
+
+
+def _scenario(data: bytes, folder: Path) -> object:
+    (folder / "world.yaml").write_bytes(data)
+    found = load(folder / "world.yaml")
+    objectives(found)
+    return [compile_plan(found, catalogue(found), arm) for arm in found.model.arms][:1]
+
+
+def _override(data: bytes, _: Path) -> object:
+    text = data.decode("utf-8", "surrogateescape")
+    return loads(_sound("scenario").decode(), str(worlds.HERE / "made-up.yaml"), [text])
+
+
+def _unfinished(data: bytes, folder: Path) -> object:
+    there = folder / "out.unfinished"
+    there.mkdir(exist_ok=True)
+    (there / "run.json").write_bytes(data)
+    return asked_in(there)
+
+
+def _record(data: bytes, folder: Path) -> object:
+    for name in ("replications.json", "run.json"):
+        (folder / name).write_text("{}")
+    (folder / "scenario.yaml").write_bytes(_sound("scenario"))
+    for name in ("sensors", "links", "servers", "latency", "series", "rollouts", "seconds"):
+        (folder / f"{name}.parquet").write_bytes(data if name == "sensors" else _table())
+    (folder / "summary.json").write_bytes(data)
+    return Record.load(folder)
+
+
+def _rows(data: bytes, _: Path) -> object:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return rows.read("links", text, "links.csv", ["rate", "loss"])
+
+
+def _onnx(data: bytes, _: Path) -> object:
+    return onnx_file.clean(data, "net.onnx", foreign=True)
+
+
+DOORS: dict[str, Door] = {
+    "scenario": _scenario,
+    "yaml": _file("any.yaml", strict_yaml.load),
+    "set": _override,
+    "sites": _file("sites.csv", city.read_sites),
+    "demand": _file("demand.csv", city.read_demand),
+    "times-csv": _file("times.csv", lambda path: read_columns(path, ["t_ms", "who"])),
+    "times-parquet": _file("times.parquet", lambda path: read_columns(path, ["t_ms", "who"])),
+    "trace": _file("trace.parquet", lambda path: user_traces.joined([path])),
+    "trace-columns": _file("trace.parquet", trace_file.columns_of),
+    "rows": _rows,
+    "user-rows": _file("links.yaml", user_rows.read),
+    "state": _file("state.npz", snapshot.read),
+    "unfinished": _unfinished,
+    "record": _record,
+    "onnx": _onnx,
+}
+
+
+def _table() -> bytes:
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table({"t_ms": [1.0, 2.5], "who": ["a", "b"]}), out)
+    return bytes(out.getvalue())
+
+
+@cache
+def _sound(door: str) -> bytes:
+    """Return an input that a door takes, or nearly."""
+    here = worlds.HERE
+    if door in ("scenario", "yaml", "record"):
+        return json.dumps(worlds.scenario(events=[{"at": "1 s", "outage": "wan", "lasts": "1 ms"}],
+                                          slo=["lost < 5 %"]), indent=1).encode()  # fmt: skip
+    if door == "set":
+        return b"events[0].at=2 s"
+    if door in ("sites", "demand"):
+        return (here / {"sites": "no-sites.csv", "demand": "demand.csv"}[door]).read_bytes()
+    if door == "times-csv":
+        return b"t_ms,who\n1.5,a\n2.5,b\n"
+    if door == "times-parquet":
+        return _table()
+    if door in ("trace", "trace-columns"):
+        return Path(worlds.traces()).read_bytes()
+    if door == "rows":
+        return (here / "catalogue" / "links.csv").read_bytes()
+    if door == "user-rows":
+        return b"kind: links\nrows:\n- {item: a, parameter: rate, value: 1, unit: Mbit/s}\n"
+    if door == "unfinished":
+        asked = {name: [] for name in ("overrides", "arms", "placements")}
+        rest = {"schema": "fleet-unfinished/3", "version": "0", "scenario": "a", "digest": "b",
+                "output": "c", "frames": None}  # fmt: skip
+        values = {**rest, **asked}
+        return json.dumps({**values, "sha256": sealed._sum(values)}).encode()
+    if door == "state":
+        out = io.BytesIO()
+        np.savez(out, sensors=np.arange(4), now=np.asarray(3))
+        return out.getvalue()
+    import eyes_nets
+
+    return eyes_nets.relu()
+
+
+_TOKENS = (
+    b"", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"nan", b"inf", b"-1", b"0", b"1e99", b"1e-99",
+    b"9223372036854775808", b"4" * 400, b"null", b"true", b"~", b"[]", b"{}", b"[", b"{", b"- ",
+    b"\n", b"\r", b"\t", b",", b":", b'"', b"'", b"#", b"&a", b"*a", b"!!python/object", b"<<",
+    b"%", b"=", b"..", b"/", b"../../etc/passwd", b"\xe2\x80\xae", b"\x1b[2J", b"\xc2\xb2",
+    b"\xed\xa0\x80", b"A" * 300, b"." * 300, b"[" * 300, b"2024-02-30T25:61", b"0x10", b"1_000",
+    b"\x80\x80\x80\x80\x10", b"\xea\x80\x80\x80\x10", b"\xff" * 9,
+)  # fmt: skip
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """Return some bytes with a few mutations: of bits, of words, of lines, of their order."""
+    for _ in range(chance.choice((1, 1, 1, 2, 4))):
+        kind, size = chance.randrange(7), len(data)
+        at = chance.randrange(size + 1)
+        to = min(size, at + chance.choice((1, 1, 2, 4, 16, 64)))
+        if kind == 0 and size:
+            at = min(at, size - 1)
+            data = data[:at] + bytes([data[at] ^ (1 << chance.randrange(8))]) + data[at + 1 :]
+        elif kind == 1:
+            data = data[:at] + chance.choice(_TOKENS) + data[to:]
+        elif kind == 2:
+            data = data[:at] + data[to:]
+        elif kind == 3:
+            data = data[:at] + data[at:to] * chance.choice((2, 3, 9)) + data[to:]
+        elif kind == 4:
+            data = _word_changed(data, chance)
+        elif kind == 5:
+            lines = data.split(b"\n")
+            a, b = (chance.randrange(len(lines)) for _ in range(2))
+            lines[a], lines[b] = lines[b], lines[a] if chance.random() < 0.5 else lines[b]
+            data = b"\n".join(lines)
+        else:
+            data = data[:at] if chance.random() < 0.3 else data[:at] + data[to:] + data[at:to]
+    return data[:1_000_000]
+
+
+def _word_changed(data: bytes, chance: random.Random) -> bytes:
+    """Put an odd word where a word or a number stands."""
+    words = list(re.finditer(rb"[\w.\-]+", data[:20_000]))
+    if not words:
+        return data
+    word = chance.choice(words)
+    return data[: word.start()] + chance.choice(_TOKENS) + data[word.end() :]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Bytes for a door."""
+
+    door: str
+    data: bytes
+
+
+def drawn(chance: random.Random) -> Trial:
+    """Return a mutated input for some door."""
+    door = chance.choice(list(DOORS))
+    return Trial(door, mutated(_sound(door), chance))
+
+
+def fault(trial: Trial, folder: Path) -> str | None:
+    """Return what is wrong with how a door took an input, None if nothing is.
+
+    Args:
+        trial: which input, for which door.
+        folder: an empty folder; what was put there is left.
+    """
+    began = time.monotonic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            DOORS[trial.door](trial.data, folder)
+    except FleetError:
+        pass
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    took_s = time.monotonic() - began
+    return f"took {took_s:.1f} s" if took_s > MOST_S else None
+
+
+def minimised(trial: Trial, folder: Path) -> Trial:
+    """Return a smaller input that is the same kind of fault."""
+    found = fault(trial, folder)
+    kind, step = str(found).split(":")[0], max(1, len(trial.data) // 2)
+    while step:
+        at = 0
+        while at < len(trial.data):
+            less = Trial(trial.door, trial.data[:at] + trial.data[at + step :])
+            if str(fault(less, folder)).split(":")[0] == kind:
+                trial = less
+            else:
+                at += step
+        step //= 2
+    return trial
+
+
+def as_test(trial: Trial, why: str) -> str:
+    """Return a trial as an entry of `tests/fuzz/doors.txt`."""
+    return f"{trial.door} {trial.data.hex() or '-'}  # {why[:150]}"
+
+
+def trial_of(line: str) -> Trial:
+    """Return the trial of an entry."""
+    door, data = line.split("#")[0].split()
+    return Trial(door, bytes.fromhex(data.replace("-", "")))
