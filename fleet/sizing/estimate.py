@@ -6,7 +6,7 @@ held against them, and a run beside them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from fleet.plan import expected
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
 from fleet.results.metric import Numbers
-from fleet.results.metrics import summarise
+from fleet.results.metrics import parts
 from fleet.running.run import Outcome
 from fleet.sizing import books
 from fleet.sizing.pools import Served
@@ -29,6 +29,32 @@ _KNOWN = (
     "energy_mj_per_",
 )  # fmt: skip
 _KNOWN_ENDS = (".mean", ".busiest_busy", ".busiest_offered", ".p50", ".p95", ".p99", ".results")
+
+
+class _Told(Mapping[str, Any]):
+    """The numbers of an arm, each computed when it is first asked for."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._known: dict[str, Any] = {}
+        self._parts = {
+            key: part
+            for part in parts()
+            for key in ([part.key] if part.key else [metric.key for metric in part.metrics])
+        }
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._known:
+            part = self._parts[key]
+            found = part(self._outcome)
+            self._known |= found if part.key is None else {key: found}
+        return self._known[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 class Estimate(NamedTuple):
@@ -86,16 +112,8 @@ def estimate(plan: Plan, of: Flows | None = None) -> Estimate:
     of = expected.flows(plan) if of is None else of
     ways = walk(plan, of)
     queued_bits = np.zeros(len(plan.links.ids), dtype=np.int64)
-    outcome = Outcome(
-        plan,
-        books.tally(plan, of, ways),
-        0,
-        queued_bits,
-        shards=1,
-        window_ns=plan.end_ns,
-        wall_s=0.0,
-    )
-    return Estimate(summarise(outcome), ways, expected.changes(plan), plan.size)
+    outcome = Outcome(plan, books.tally(plan, of, ways), 0, queued_bits, 1, plan.end_ns, wall_s=0.0)
+    return Estimate(_Told(outcome), ways, expected.changes(plan), plan.size)
 
 
 def expects(name: str) -> bool:

@@ -12,7 +12,10 @@ from typing import Any, TypeAlias
 
 from fleet.catalog import Catalog
 from fleet.errors import InputError, RunError
+from fleet.plan import expected
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.digest import digest
+from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
 from fleet.scenario.load import Scenario
 from fleet.sizing.estimate import Estimate, estimate, expects
@@ -25,8 +28,8 @@ Asking: TypeAlias = "Generator[list[Task], Mapping[Task, Answer], Any]"
 Conditions: TypeAlias = "Callable[[tuple[str, ...]], list[tuple[str, ...]] | None]"
 """Under which further overrides a plant must keep objectives; None: it cannot."""
 OVERFULL = {"link": 1.1, "servers": 1.02, "decoders": 1.000001}
-"""Expected loads from which on a plant is not even tried: bytes are expected to some per cent, frames
-to less, and pixels exactly."""
+"""Expected loads from which on a plant is not even tried: bytes are expected to some per cent,
+frames to less, and pixels exactly."""
 FAILED = Judged(Verdict.MISSES, 0.0, [], 0)
 
 
@@ -59,6 +62,8 @@ class Plants:
         self.tried: dict[tuple[str, ...], Judged] = {}
         self.values: dict[tuple[str, ...], list[Values]] = {}
         self._expected: dict[tuple[str, ...], Estimate] = {}
+        self._brought: dict[str, Flows] = {}
+        self._last: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._catalog: Catalog = catalogue(scenario)
 
     def changed(self, overrides: tuple[str, ...]) -> Scenario:
@@ -76,8 +81,16 @@ class Plants:
     def expected(self, overrides: tuple[str, ...]) -> Estimate:
         """Return what a plant is expected to do."""
         if overrides not in self._expected:
-            self._expected[overrides] = estimate(self.plan(overrides))
+            plan = self.plan(overrides)
+            self._expected[overrides] = estimate(plan, self._flows(plan))
         return self._expected[overrides]
+
+    def _flows(self, plan: Plan) -> Flows:
+        """Return what the sensors of a plan bring, which most plants have in common."""
+        key = "".join(digest(group) for group in (plan.sensors, plan.scene, plan.control))
+        if key not in self._brought:
+            self._brought[key] = expected.flows(plan)
+        return self._brought[key]
 
     def is_expected_to_meet(self, overrides: tuple[str, ...]) -> bool:
         """Return whether theory says that a plant is enough, as far as theory goes."""
@@ -121,11 +134,21 @@ class Plants:
             one: Judged = yield from self._under((*overrides, *more))
             stands.append(one)
             self.values[overrides] = self.values[(*overrides, *more)]
+            self._last[overrides] = more
             if one.verdict is not Verdict.MEETS:
                 break
         worst = min(stands, key=lambda one: one.meets)
         self.tried[overrides] = worst
         return worst
+
+    def settled(self, overrides: tuple[str, ...]) -> Asking:
+        """Ask for more of a plant that was given up early; return how it stands."""
+        runs = self.values.get(overrides, [])
+        if runs and len(runs) < LOOKS[0]:
+            under = (*overrides, *self._last[overrides])
+            yield from self.runs(under, range(len(runs), LOOKS[0]))
+            self.tried[overrides] = judge(self.objectives, self.arm, self.values[under])
+        return self.tried[overrides]
 
     def _under(self, overrides: tuple[str, ...]) -> Asking:
         """Ask for replications under one condition; return how it stands."""
