@@ -7,7 +7,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
-from fleet.columns.shard import Shard
+from fleet.lanes.shard import shard as new_shard
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.interrupt import check
@@ -52,7 +52,7 @@ class LocalExecutor:
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self._shards = [
-            Shard(*share_of(plan, part), open_eyes, keep=keep) for part in partition.shards
+            new_shard(*share_of(plan, part), open_eyes, keep=keep) for part in partition.shards
         ]
         self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
         self.now_ns = 0

@@ -1,0 +1,222 @@
+"""Lanes at work: blocks of time, and in each the stages one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.columns.devices import Devices
+from fleet.columns.ways import Network
+from fleet.engine.counting import COMPUTE, SENSE, UP
+from fleet.engine.tally import Tally
+from fleet.lanes import device, levels, order, pools, results, spell, tiles
+from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, SENSE as SENSE_AFTER, WIDTH, Span
+from fleet.lanes.frames import ANSWERS, DONE, ENDED, FREE, KEYS, LATE, empty, grown
+from fleet.lanes.records import SLOT_BITS
+from fleet.lanes.results import GROUP, LATENCY_NS, MANY, RESULTS, SENSOR_COUNTS, SUMS
+from fleet.model.frames import LEVELS, WIDTH as COLUMNS
+from fleet.model.scene import SECOND_NS
+from fleet.plan.light import light_by_second
+from fleet.plan.plan import Plan
+from fleet.sketch import COARSE_BUCKETS
+
+_BLOCK_FRAMES = 12_500
+"""So many frames and what they touch stay in the cache of a core."""
+_LOW = (1 << SLOT_BITS) - 1
+
+
+class Lanes:
+    """The frames of plain sensors of a shard, from capture to their fate.
+
+    Links and pools stand in the columns' own arrays (`network`), and counts go to the shard's
+    tally; what is on its way is here.
+    """
+
+    def __init__(self, plan: Plan, tally: Tally, network: Network, devices: Devices) -> None:
+        """Begin at time zero.
+
+        Args:
+            plan: the plan.
+            tally: where to count.
+            network: the links and pools of the shard.
+            devices: its sensors: who is before them, and the setups.
+        """
+        self.plan, self.tally, self.network, self.devices = plan, tally, network, devices
+        self.tiles = tiles.lay_out(plan, devices.mine)
+        self.frames = empty(4096)
+        self.now_ns = 0
+        setups = plan.sensors.setups
+        self.sense_ns = setups.sense_ns
+        self.ready_ns = spell.ready_after(setups)
+        self.after_ns = int(self.tiles.rules[:, AFTER].max())
+        rules = self.tiles.rules
+        self.periods = rules[:, PERIOD] + rules[:, PERIOD_PART] / rules[:, PARTS]
+        per_ns = float((rules[:, WIDTH] / self.periods).sum())
+        self.block_ns = int(max(_BLOCK_FRAMES, plan.size) / per_ns)
+        self.of = np.ascontiguousarray(plan.links.of.T)
+        self.runs = levels.runs(plan.links.of)
+        groups, sights = len(plan.sensors.group_names), len(plan.eyes.sights.rows)
+        self.sensors = np.zeros((plan.size, SENSOR_COUNTS), dtype=np.int64)
+        self.sensors[:, GROUP] = plan.sensors.group_of
+        self.rows = np.zeros((groups, max(1, sights)), dtype=np.int64)
+        self.coarse = np.zeros((groups, COARSE_BUCKETS), dtype=np.int64)
+        self.work, self.apart = results.work(), np.full((COLUMNS, 1), -1, dtype=np.int64)
+        served = network.pools[LEVELS - 1]
+        self.pools = served
+        self.row_of = np.full(plan.size, -1, dtype=np.int64)
+        if served is not None:
+            here = plan.pools.of >= 0
+            self.row_of[here] = served.row_of[plan.pools.of[here]]
+            decodes = 0 if served.decodes is None else served.decodes
+            self.pixels = plan.pools.decode_px * decodes
+            self.pending = pools.queue(len(served.ids), 64)
+            self.waiting = pools.queue(len(served.ids), 64)
+            self.last = np.zeros(len(served.ids), dtype=np.int64)
+            self.meet = levels.meet_at_pools(plan)
+        self.whose = spell.Whose(
+            plan.sensors.setup_of, plan.sensors.size_keys, plan.sensors.setups, plan.eyes.sights
+        )
+
+    def advance(self, until_ns: int) -> None:
+        """Take every frame as far as it comes before a time."""
+        for begin, end in self._blocks(until_ns):
+            self._block(begin, end)
+            self.now_ns = end
+            if end % SECOND_NS == 0:
+                self.put_by()
+
+    def _blocks(self, until_ns: int) -> Iterator[tuple[int, int]]:
+        """Yield blocks up to a time, like long, none across a whole second."""
+        at = self.now_ns
+        while at < until_ns:
+            end = min(until_ns, (at // SECOND_NS + 1) * SECOND_NS)
+            many = -(-(end - at) // self.block_ns)
+            cuts = [at + (end - at) * k // many for k in range(many + 1)]
+            yield from zip(cuts[:-1], cuts[1:], strict=True)
+            at = end
+
+    def _block(self, begin: int, end: int) -> None:
+        self._capture(begin, end)
+        for first, last, meet in self.runs:
+            self._cross((first, last), meet, (begin, end))
+        arrived = self._arrived((begin, end))
+        sums = np.zeros((len(self.coarse), SUMS), dtype=np.int64)
+        if self.pools is not None:
+            arrived = self._serve(arrived, (begin, end))
+            served = self.frames.done[: self.frames.count[DONE]]
+            self._count(served, begin, sums, served=True)
+            self.frames.count[DONE] = 0
+        self._count(arrived & _LOW, begin, sums, served=False)
+        self._book(begin, sums)
+        if self.frames.count[ENDED]:
+            self._end()
+
+    def _capture(self, begin: int, end: int) -> None:
+        """Take what is ready in a block to the far end of its port; the keys are left in `keys`."""
+        rules = self.tiles.rules
+        most = ((end - begin) / self.periods + 2).astype(np.int64) @ rules[:, WIDTH]
+        self.frames = grown(self.frames, int(most))
+        crowd = self.devices.crowd
+        first, view = crowd.look(max(0, begin - self.after_ns), end)
+        lights = light_by_second(self.plan, first, len(view))
+        span = Span(begin, end, first, view, lights, self.tally.link_bins)
+        self.frames.count[KEYS] = 0
+        device.advance(self.tiles, span, self.frames)
+
+    def _cross(self, run: tuple[int, int], meet: bool, span: tuple[int, int]) -> None:
+        """Take frames through levels of links; keys come from `keys` and are left there."""
+        frames, (first, last) = self.frames, run
+        late = levels.come(first, frames, span, frames.other)
+        fresh = int(frames.count[KEYS])
+        keys = frames.other[: late + fresh]
+        keys[late:] = frames.keys[:fresh]
+        frames.count[KEYS] = 0
+        ways = self.ways()
+        for level in range(last, first, -1):  # who is further on came before
+            ahead = frames.spare[: levels.come(level, frames, span, frames.spare)]
+            levels.cross(ahead, frames, ways, (level, last), span)
+        if meet:
+            keys = order.sort(keys, frames.spare, span[1] - span[0], frames.records)
+        levels.cross(keys, frames, ways, run, span)
+
+    def ways(self) -> levels.Ways:
+        """Return the links as kernels take them."""
+        tally, plan = self.tally, self.plan
+        return levels.Ways(
+            self.of, plan.links.table, self.network.ports, tally.links, plan.stations.bin_of,
+            tally.link_bins,
+        )  # fmt: skip
+
+    def _arrived(self, span: tuple[int, int]) -> Ints:
+        """Return the keys of the frames that come behind the last links in a block."""
+        frames = self.frames
+        late = levels.come(LEVELS, frames, span, frames.other)
+        fresh = int(frames.count[KEYS])
+        keys = frames.other[: late + fresh]
+        keys[late:] = frames.keys[:fresh]
+        return keys
+
+    def _serve(self, arrived: Ints, span: tuple[int, int]) -> Ints:
+        """Have frames served in a block; return the keys of those that no servers are for."""
+        frames, (begin, end) = self.frames, span
+        pool = self._pool()
+        direct = frames.spare[: levels.part(arrived, self.row_of, frames)]
+        keys = frames.keys[: frames.count[KEYS]].copy()
+        if self.meet:
+            keys = order.sort(keys, frames.keys, end - begin, frames.records)
+        direct = direct.copy()
+        more = len(keys) + int(frames.count[pools.DECODED])
+        self.pending, self.waiting = (pools.roomier(q, more) for q in (self.pending, self.waiting))
+        pools.decode(keys, span, pool, self.pending, frames)
+        many, ordered = pools.come(span, pool, frames, self.last)
+        keys = frames.keys[:many]
+        if not ordered:
+            keys = order.sort(keys, frames.spare, end - begin, frames.records)
+        pools.answer(end, frames)
+        pools.serve(keys, span, pool, self.waiting, frames)
+        return direct
+
+    def _pool(self) -> pools.Pool:
+        served, plan = self.pools, self.plan
+        assert served is not None
+        return pools.Pool(
+            self.row_of, plan.sensors.service_keys, plan.pools.return_ns, self.pixels,
+            served.rates,
+            served.decoders, served.decoder_sizes, served.rings, served.sizes, served.table,
+            served.variation, served.mean_ns, served.hold_ns, served.arrived, served.decoding_ns,
+            served.served_ns, served.batches, served.started, served.idle_ns,
+        )  # fmt: skip
+
+    def _count(self, slots: Ints, begin: int, sums: Ints, *, served: bool) -> None:
+        """Count results; `sums` is added to."""
+        tally = self.tally
+        where = results.Results(
+            self.work, self.sensors, tally.latency, self.coarse, self.rows, sums, tally.print_sum,
+            tally.seconds.book(self.plan), self.apart,
+        )  # fmt: skip
+        results.count(slots, begin // SECOND_NS * SECOND_NS, served, self.frames, where)
+
+    def _book(self, begin: int, sums: Ints) -> None:
+        """Book the sums of a block."""
+        tally, second = self.tally, begin // SECOND_NS
+        tally.stages_ns += sums[:, : len(tally.stages_ns[0])]
+        tally.result_bins[:, second] += sums[:, MANY]
+        tally.latency_bins[:, second] += sums[:, LATENCY_NS]
+
+    def put_by(self) -> None:
+        """Put by how the results of the second under way ended."""
+        if self.coarse.any():
+            self.tally.seconds.add_results((self.now_ns - 1) // SECOND_NS, self.coarse)
+            self.coarse[...] = 0
+
+    def _end(self) -> None:
+        """Count the frames that met another fate, and let others have their slots."""
+        frames = self.frames
+        columns = np.empty((COLUMNS, int(frames.count[ENDED])), dtype=np.int64)
+        many = spell.ended(frames, self.whose, columns)
+        self.tally.finish(self.plan, columns, np.arange(many))
+        free = int(frames.count[FREE])
+        frames.free[free : free + many] = frames.ended[:many, 0]
+        frames.count[FREE], frames.count[ENDED] = free + many, 0

@@ -1,0 +1,239 @@
+"""Lanes written out as columns: the same state at the same time, frame by frame.
+
+Whatever is asked of a shard between blocks, other than going on, is asked of columns: how many
+frames are under way, what a checkpoint holds, how a sensor stands, what is counted. So there is one
+meaning of each. Frames in sensors are captured again by the columns, from the clock of their lanes;
+what lanes booked ahead of time, which is what is in a port, is booked back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.columns.device import Held
+from fleet.columns.shard import Shard
+from fleet.engine.counting import COMPUTE, SENSE, UP
+from fleet.lanes import device, levels, pools, spell
+from fleet.lanes.device import (
+    ACCEPTED,
+    BEFORE,
+    BUSY,
+    DSP,
+    IDLE,
+    INFERRED,
+    MESSAGES,
+    NEXT,
+    NUMBER,
+    OFFERED,
+    PAYLOADS,
+    PORT,
+    WITH_PIXELS,
+)
+from fleet.lanes.engine import Lanes
+from fleet.lanes.frames import ANSWERS, DECODED, LATE
+from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
+from fleet.lanes.tiles import column
+from fleet.model import books
+from fleet.model.frames import (
+    BITS,
+    CLOCK,
+    DONE,
+    FATE,
+    FRAME,
+    IN_PORT,
+    INFER,
+    LEVELS,
+    READY,
+    RESULT,
+    SENSOR,
+    STAGES,
+    Index,
+)
+from fleet.model.link import service_ns
+from fleet.model.scene import second_of
+from fleet.model.sight import ROW_WIDTH, count
+from fleet.kernel import kernel
+
+
+def unfold(lanes: Lanes, shard: Shard) -> None:
+    """Set a shard, which has the same clock, links and pools and no frames, to the state of lanes."""
+    _counts(lanes, shard)
+    _sensors(lanes, shard)
+    in_ports = _links(lanes, shard)
+    if lanes.pools is not None:
+        _pools(lanes, shard)
+    _capture(lanes, shard, in_ports)
+
+
+def _by_sensor(lanes: Lanes, which: np.uint64) -> Ints:
+    """Return a column of all tiles by sensor of the plan, 0 for those that are in none."""
+    sensors, values = column(lanes.tiles, which)
+    found = np.zeros(lanes.plan.size, dtype=np.int64)
+    found[sensors] = values
+    return found
+
+
+def _counts(lanes: Lanes, shard: Shard) -> None:
+    """Add what lanes count of results to the tally."""
+    plan, tally, kept = lanes.plan, shard.tally, lanes.sensors
+    lanes.put_by()
+    k, group = plan.sensors.setup_of, plan.sensors.group_of
+    many = kept[:, RESULTS]
+    tally.sensors[:, books.LATENCY_SUM_NS] += kept[:, SPENT_NS]
+    tally.sensors[:, books.FATE_0 + RESULT] += many
+    longest = tally.sensors[:, books.LATENCY_MAX_NS]
+    np.maximum(longest, kept[:, LONGEST_NS], out=longest)
+    sense, ready = lanes.sense_ns[k], lanes.ready_ns[k]
+    for s in np.flatnonzero(many).tolist():
+        tally.stages_ns[group[s], SENSE] += int(many[s]) * int(sense[s])
+        tally.stages_ns[group[s], COMPUTE] += int(many[s]) * int(ready[s] - sense[s])
+        tally.stages_ns[group[s], UP] -= int(many[s]) * int(ready[s])
+    _sights(lanes.rows, plan.eyes.sights.rows, tally.sights)
+
+
+@kernel
+def _sights(many: Ints, rows: Ints, book: Ints) -> None:
+    """Book what was seen, given how many results of each group took each row."""
+    for group in range(many.shape[0]):
+        for row in range(many.shape[1]):
+            for _ in range(many[group, row]):
+                count(book, rows, row, group, True)
+
+
+def _sensors(lanes: Lanes, shard: Shard) -> None:
+    """Add what lanes count of sensors and their ports, and set how these stand."""
+    plan, tally, states = lanes.plan, shard.tally, shard.devices.states
+    k, port, sensors = plan.sensors.setup_of, plan.links.of[0], tally.sensors
+    setups, ports = plan.sensors.setups, shard.network.ports
+    number, inferred = _by_sensor(lanes, NUMBER), _by_sensor(lanes, INFERRED)
+    offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
+    for row, values in (
+        (books.CAPTURED, number), (books.SENSE_NS, number * setups.read_ns[k]),
+        (books.COMPUTE_NS, inferred * setups.compute_ns[k]), (books.SENT_FRAMES, inferred),
+        (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
+        (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
+        (books.SENT_PIXEL_FRAMES, _by_sensor(lanes, WITH_PIXELS)),
+        (books.SENDING_NS, busy), (books.RADIO_BITS, accepted),
+    ):  # fmt: skip
+        sensors[:, row] += values
+    sensors[:, books.LAST_SENT_NS] = _by_sensor(lanes, PORT)
+    for row in np.unique(k).tolist():
+        tally.computing_ns[row] += int(inferred[k == row].sum()) * int(setups.compute_ns[row])
+    for row, values in (
+        (books.OFFERED_BITS, offered), (books.SENT_LINK_BITS, accepted),
+        (books.DROPPED_BITS, offered - accepted), (books.BUSY_NS, busy),
+    ):  # fmt: skip
+        tally.links[port, row] += values
+    tally.links[port, books.IDLE_NS] = _by_sensor(lanes, IDLE)
+    ports.free_ns[port] = _by_sensor(lanes, PORT)
+    states.clocks.next_frame[:], states.clocks.next_ns[:] = number, _by_sensor(lanes, NEXT)
+    on = plan.on_sensor
+    states.dsp.free_ns[:], states.dsp.inferences[:] = on * _by_sensor(lanes, DSP), on * inferred
+
+
+def _take(lanes: Lanes, shard: Shard, slots: Ints, levels_behind: int, stations: int) -> Index:
+    """Write frames of lanes into the store of a shard; return their slots there."""
+    index = shard.store.take(len(slots))
+    columns = np.empty((shard.store.columns.shape[0], len(slots)), dtype=np.int64)
+    spell.spell(columns, slots.copy(), lanes.frames, lanes.whose, levels_behind, stations)
+    shard.store.columns[:, index] = columns
+    return index
+
+
+def _links(lanes: Lanes, shard: Shard) -> Index:
+    """Put frames in ports and on wires where the columns have them; return those in own ports."""
+    frames, now = lanes.frames, shard.env.now
+    network, plan = shard.network, lanes.plan
+    own: Index = np.empty(0, dtype=np.int64)
+    for level in range(1, LEVELS + 1):
+        slots = frames.late[level, : frames.count[LATE + level]]
+        if not len(slots):
+            continue
+        at = frames.records[slots, levels.BEHIND + level - 1]
+        link = plan.links.of[level - 1, frames.records[slots, levels.WHO] >> 32]
+        departs = at - plan.links.table.propagation_ns[link]
+        sending = departs >= now
+        index = _take(lanes, shard, slots[~sending], level, 0)
+        shard.store.columns[CLOCK, index] = at[~sending]
+        _arrive(lanes, shard, level, index)
+        index = _take(lanes, shard, slots[sending], level - 1, 0)
+        shard.store.columns[CLOCK, index] = departs[sending]
+        _unsend(lanes, shard, level - 1, index)
+        if level == 1:
+            own = index
+        else:
+            network.in_port[level - 1] = index
+    return own
+
+
+def _arrive(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
+    """Have frames come to the links of a level, or to what is behind the last."""
+    network, columns = shard.network, shard.store.columns
+    if level < LEVELS:
+        network.arriving[level].append(index)
+        return
+    served = lanes.row_of[columns[SENSOR, index]] >= 0
+    if lanes.pools is not None:
+        network.pools[LEVELS - 1].put(index[served])
+    columns[DONE, index[~served]] = columns[CLOCK, index[~served]]
+    network.answered = np.concatenate([network.answered, index[~served]])
+
+
+def _unsend(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
+    """Book back what departs from ports later: CLOCK says when."""
+    tally, plan, columns = shard.tally, lanes.plan, shard.store.columns
+    s, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
+    link = plan.links.of[level, s]
+    rates = plan.links.table.rate_bps[link]
+    service = np.maximum(1, bits * 1_000_000_000 // rates)
+    second = np.minimum(departs // books.BIN_NS, tally.link_bins.shape[1] - 1)
+    np.subtract.at(tally.link_bins, (plan.stations.bin_of[link], second), bits)
+    np.subtract.at(tally.links[:, books.SENT_LINK_BITS], link, bits)
+    np.subtract.at(tally.links[:, books.BUSY_NS], link, service)
+    if level > 0:
+        return
+    np.subtract.at(tally.sensors[:, books.RADIO_BITS], s, bits)
+    np.subtract.at(tally.sensors[:, books.SENDING_NS], s, service)
+    before = _by_sensor(lanes, BEFORE)
+    ready = columns[READY, index]
+    began = departs - service
+    last = np.where(began == ready, before[s], began)
+    for i in np.argsort(-columns[FRAME, index], kind="stable"):  # the first of them counts
+        tally.sensors[s[i], books.LAST_SENT_NS] = last[i]
+
+
+def _pools(lanes: Lanes, shard: Shard) -> None:
+    """Put frames at servers where the columns have them."""
+    frames, served, columns = lanes.frames, shard.network.pools[LEVELS - 1], shard.store
+    assert served is not None
+    rows = range(len(served.ids))
+    late = frames.count
+    for name, slots, stations in (
+        ("pending", np.concatenate([pools.held(lanes.pending, p) for p in rows]), 0),
+        ("decoding", frames.decoded[: late[DECODED]], 1),
+        ("waiting", np.concatenate([pools.held(lanes.waiting, p) for p in rows]), 1),
+    ):
+        index = _take(lanes, shard, slots, LEVELS, stations)
+        setattr(served, name, index)
+        columns.columns[CLOCK, index] = (
+            frames.records[slots, levels.BEHIND + LEVELS - 1]
+            if stations == 0
+            else frames.served[slots, pools.DECODED_AT]
+        )
+    slots = frames.answers[: late[ANSWERS]]
+    index = _take(lanes, shard, slots, LEVELS, 3)
+    under_way = columns.columns[INFER, index] < shard.env.now
+    columns.columns[DONE, index[under_way]] = frames.served[slots[under_way], pools.DONE_AT]
+    served.serving = index[~under_way]
+    shard.network.answered = np.concatenate([shard.network.answered, index[under_way]])
+
+
+def _capture(lanes: Lanes, shard: Shard, in_ports: Index) -> None:
+    """Have the columns capture again what is in sensors, behind what is in their ports."""
+    devices, columns = shard.devices, shard.store.columns
+    order = np.lexsort((columns[FRAME, in_ports], columns[SENSOR, in_ports]))
+    devices.held = Held(in_ports[order], np.full(len(in_ports), IN_PORT))
+    devices.flowed_ns = max(0, shard.env.now - lanes.after_ns)
+    devices.advance(shard.env.now)
+    shard.store.sweep(lambda ended: shard.tally.finish(shard.plan, shard.store.columns, ended))
