@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,3 +34,23 @@ def kernel(function: F) -> F:
 def inlined(function: F) -> F:
     """Compile a function that is written in place into the kernels that call it."""
     return _compiled(function, inline="always")
+
+
+@intrinsic
+def fetch(typing: Any, table: Any, row: Any) -> Any:
+    """Have a row of a table fetched into the cache, if it is not there; kernels call this early."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        step = builder.extract_value(array.strides, 0)
+        start = builder.ptrtoint(array.data, ir.IntType(64))
+        place = builder.add(start, builder.mul(arguments[1], step))
+        address = builder.inttoptr(place, ir.IntType(8).as_pointer())
+        kind = ir.IntType(32)
+        prefetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [address.type], ir.FunctionType(ir.VoidType(), [address.type, *[kind] * 3])
+        )
+        builder.call(prefetch, [address, kind(0), kind(3), kind(1)])  # to be read, often, as data
+        return context.get_dummy_value()
+
+    return types.none(table, types.int64), generate

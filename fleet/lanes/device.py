@@ -21,7 +21,7 @@ from fleet.arrays import Ints, Keys
 from fleet.chance import bits64
 from fleet.kernel import inlined, kernel
 from fleet.lanes.frames import ENDED, FREE, KEYS, LATE, Frames
-from fleet.lanes.records import BEHIND, INFO, SLOT_BITS, bin_at, TAKEN, WEIGHTS, WHO, WORD, packed, wrapped
+from fleet.lanes.records import BEHIND, INFO, MANY_BITS, SLOT_BITS, bin_at, TAKEN, WEIGHTS, WHO, WORD, packed, wrapped
 from fleet.model.camera import message_part, payload_of
 from fleet.model.frames import (
     BITS,
@@ -88,8 +88,6 @@ bins; the trace; where the table of bytes has this setup, -1 for nowhere. These 
 second of the frames that come next, whether their bytes must be drawn one by one, the light, and
 when the first of them is due."""
 
-_MANY_BITS = 9_000_000
-"""From so many on, bits · 10⁹ is no more exact as a float."""
 _NEAR_THE_END = np.uint64(2**64 - 2**40)
 """A draw above this could be carried over the end of its range by the number of a frame."""
 
@@ -232,7 +230,7 @@ def _bits(tiles: Tiles, c: int) -> None:
         bits = 8 * (size + per_message + segments * per_segment)
         now[WIRE + j] = bits
         most = max(most, bits)
-    if most < _MANY_BITS:
+    if most < MANY_BITS:
         for j in range(width):
             service = np.int64((now[WIRE + j] * 1_000_000_000) / by_rate)
             now[SENDING + j] = max(1, service)

@@ -55,7 +55,7 @@ class Lanes:
         self.periods = rules[:, PERIOD] + rules[:, PERIOD_PART] / rules[:, PARTS]
         per_ns = float((rules[:, WIDTH] / self.periods).sum())
         self.block_ns = int(max(_BLOCK_FRAMES, plan.size) / per_ns)
-        self.of = np.ascontiguousarray(plan.links.of.T)
+        self.ways = levels.ways(plan, tally.link_bins)
         self.runs = levels.runs(plan.links.of)
         groups, sights = len(plan.sensors.group_names), len(plan.eyes.sights.rows)
         self.sensors = np.zeros((plan.size, SENSOR_COUNTS), dtype=np.int64)
@@ -133,21 +133,13 @@ class Lanes:
         keys = frames.other[: late + fresh]
         keys[late:] = frames.keys[:fresh]
         frames.count[KEYS] = 0
-        ways = self.ways()
+        ways = self.ways
         for level in range(last, first, -1):  # who is further on came before
             ahead = frames.spare[: levels.come(level, frames, span, frames.spare)]
             levels.cross(ahead, frames, ways, (level, last), span)
         if meet:
             keys = order.sort(keys, frames.spare, span[1] - span[0], frames.records)
         levels.cross(keys, frames, ways, run, span)
-
-    def ways(self) -> levels.Ways:
-        """Return the links as kernels take them."""
-        tally, plan = self.tally, self.plan
-        return levels.Ways(
-            self.of, plan.links.table, self.network.ports, tally.links, plan.stations.bin_of,
-            tally.link_bins,
-        )  # fmt: skip
 
     def _arrived(self, span: tuple[int, int]) -> Ints:
         """Return the keys of the frames that come behind the last links in a block."""

@@ -11,61 +11,73 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleet.arrays import Ints
-from fleet.kernel import inlined, kernel
+from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import ENDED, KEYS, LATE, Frames
-from fleet.lanes.records import BEHIND, INFO, SLOT_BITS, WHO, bin_at, bits_of, sensor_of
-from fleet.model.books import (
-    BUSY_NS,
-    DROPPED_BITS,
-    IDLE_NS,
-    OFFERED_BITS,
-    SENT_LINK_BITS,
-)
+from fleet.lanes.records import BEHIND, INFO, SLOT_BITS, WHO, bin_at, bits_of, sensor_of, service_of
 from fleet.model.frames import LEVELS, LOST_ACCESS_BUFFER
-from fleet.model.link import LinkTable, Ports, service_ns
+from fleet.plan.plan import Plan
 
 _LOW = (1 << SLOT_BITS) - 1
+_AHEAD = 32
+"""So many frames before its turn a record is fetched into the cache."""
+
+
+# A link is a row of 64 bytes, which is a cache line.
+RATE, BUFFER, PROPAGATION, BIN_ROW, FREE_AT, OFFERED, BUSY, IDLE = range(8)
+LINK = 8
 
 
 class Ways(NamedTuple):
     """The links on the ways of sensors, and what is counted there.
 
     Attributes:
-        of: link of each sensor at each level, -1 for none; shape (sensors, LEVELS).
-        table, ports: what links are, and how they stand.
-        books: the book of links.
-        bin_of: row of each link in `bins`.
-        bins: bits by row and second.
+        of: link of each sensor at each level, -1 for none; shape (sensors, LEVELS), int32.
+        links: what links are, how they stand and what they count; shape (links, LINK).
+        dropped: bits dropped; shape (links,).
+        down_until: until when each is down; ns.
+        bins: the book of bits by row and second.
     """
 
-    of: Ints
-    table: LinkTable
-    ports: Ports
-    books: Ints
-    bin_of: Ints
+    of: NDArray[np.int32]
+    links: Ints
+    dropped: Ints
+    down_until: Ints
     bins: Ints
 
 
+def ways(plan: Plan, bins: Ints) -> Ways:
+    """Return the idle links of a plan at time zero."""
+    table = plan.links.table
+    links = np.zeros((len(table), LINK), dtype=np.int64)
+    links[:, RATE], links[:, BUFFER] = table.rate_bps, table.buffer_ns
+    links[:, PROPAGATION], links[:, BIN_ROW] = table.propagation_ns, plan.stations.bin_of
+    of = np.ascontiguousarray(plan.links.of.T, dtype=np.int32)
+    zeros = np.zeros((2, len(table)), dtype=np.int64)
+    return Ways(of, links, zeros[0], zeros[1], bins)
+
+
 @inlined
-def _departure(ways: Ways, link: int, now: int, bits: int) -> int:
+def _departure(ways: Ways, link: np.uint64, now: int, bits: int) -> int:
     """Return when a frame that comes to a link now departs, -1 if it does not fit; book it."""
-    books, ports = ways.books, ways.ports
-    service = service_ns(bits, ways.table.rate_bps[link])
-    free = ports.free_ns[link]
-    books[link, OFFERED_BITS] += bits
+    row = ways.links[link]
+    free = row[FREE_AT]
+    service = service_of(bits, row[RATE])
+    row[OFFERED] += bits
+    ahead = 0
     if free <= now:
-        books[link, IDLE_NS] = now
-    ahead = max(0, free - max(now, ports.down_until_ns[link]))
-    if ahead + service > ways.table.buffer_ns[link]:
-        books[link, DROPPED_BITS] += bits
+        row[IDLE] = now
+    else:
+        ahead = max(0, free - max(now, ways.down_until[link]))
+    if ahead + service > row[BUFFER]:
+        ways.dropped[link] += bits
         return -1
     departs = max(now, free) + service
-    ports.free_ns[link] = departs
-    books[link, SENT_LINK_BITS] += bits
-    books[link, BUSY_NS] += service
-    ways.bins[ways.bin_of[link], bin_at(departs, ways.bins)] += bits
+    row[FREE_AT] = departs
+    row[BUSY] += service
+    ways.bins[np.uint64(row[BIN_ROW]), bin_at(departs, ways.bins)] += bits
     return int(departs)
 
 
@@ -89,18 +101,20 @@ def cross(
     begin, until = span
     records, count = frames.records, frames.count
     done = count[KEYS]
+    most = len(keys) - 1
     for i in range(len(keys)):
         slot = np.uint64(keys[i] & _LOW)
+        fetch(records, keys[min(i + _AHEAD, most)] & _LOW)
         now = (keys[i] >> SLOT_BITS) + begin
         bits, s = bits_of(records[slot, INFO]), np.uint64(sensor_of(records[slot, WHO]))
         level = first
         while level <= last:
             link = ways.of[s, level]
             if link >= 0:
-                departs = _departure(ways, link, now, bits)
+                departs = _departure(ways, np.uint64(link), now, bits)
                 if departs < 0:
                     break
-                now = departs + ways.table.propagation_ns[link]
+                now = departs + ways.links[np.uint64(link), PROPAGATION]
             records[slot, BEHIND + level] = now
             level += 1
             if now >= until:

@@ -13,7 +13,7 @@ import numpy as np
 from fleet.arrays import Ints, Keys
 from fleet.engine.by_second import Book, wait
 from fleet.engine.counting import BACK, DECODE, FAR, QUEUE, RETURN, SERVE, UP
-from fleet.kernel import inlined, kernel
+from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import FREE, Frames
 from fleet.lanes.records import (
     BEHIND,
@@ -48,6 +48,7 @@ from fleet.model.frames import (
 from fleet.sketch import DECADE, bucket_of, coarse_of
 
 PART = 1024
+_AHEAD = np.uint64(32)
 _COLUMNS = 15
 (
     _WORD, _TAKEN, _INFO, _WHO, _ACCESS, _UPLINK, _BACKHAUL, _WAN, _DECODED, _STARTED, _INFERRED,
@@ -106,8 +107,10 @@ def work() -> Ints:
 def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, served: bool, w: Ints) -> None:
     """Fetch the records of a part, and let others have their slots."""
     records, left = frames.records, frames.count[FREE]
+    most = np.uint64(len(slots) - 1)
     for i in range(many):
         slot = np.uint64(slots[np.uint64(low) + i])
+        fetch(records, slots[min(np.uint64(low) + i + _AHEAD, most)])
         frames.free[left] = slot
         left += 1
         w[_SLOT + i] = slot

@@ -60,6 +60,7 @@ def unfold(lanes: Lanes, shard: Shard) -> None:
     """Set a shard, which has the same clock, links and pools and no frames, to the state of lanes."""
     _counts(lanes, shard)
     _sensors(lanes, shard)
+    _shared(lanes, shard)
     in_ports = _links(lanes, shard)
     if lanes.pools is not None:
         _pools(lanes, shard)
@@ -178,6 +179,19 @@ def _arrive(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
         network.pools[LEVELS - 1].put(index[served])
     columns[DONE, index[~served]] = columns[CLOCK, index[~served]]
     network.answered = np.concatenate([network.answered, index[~served]])
+
+
+def _shared(lanes: Lanes, shard: Shard) -> None:
+    """Set how shared links stand, and add what they count."""
+    rows, dropped, links = lanes.ways.links, lanes.ways.dropped, shard.tally.links
+    shared = np.flatnonzero(lanes.plan.links.level_of > 0)
+    shard.network.ports.free_ns[shared] = rows[shared, levels.FREE_AT]
+    shard.network.ports.down_until_ns[shared] = lanes.ways.down_until[shared]
+    links[shared, books.OFFERED_BITS] += rows[shared, levels.OFFERED]
+    links[shared, books.DROPPED_BITS] += dropped[shared]
+    links[shared, books.SENT_LINK_BITS] += rows[shared, levels.OFFERED] - dropped[shared]
+    links[shared, books.BUSY_NS] += rows[shared, levels.BUSY]
+    links[shared, books.IDLE_NS] = rows[shared, levels.IDLE]
 
 
 def _unsend(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
