@@ -15,7 +15,7 @@ from fleet.lanes import device, levels, order, pools, results, spell, tiles
 from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, SENSE as SENSE_AFTER, WIDTH, Span
 from fleet.lanes.frames import ANSWERS, DONE, ENDED, FREE, KEYS, LATE, empty, grown
 from fleet.lanes.records import SLOT_BITS
-from fleet.lanes.results import GROUP, LATENCY_NS, MANY, RESULTS, SENSOR_COUNTS, SUMS
+from fleet.lanes.results import GROUP, SENSOR_COUNTS
 from fleet.model.frames import LEVELS, WIDTH as COLUMNS
 from fleet.model.scene import SECOND_NS
 from fleet.plan.light import light_by_second
@@ -102,14 +102,15 @@ class Lanes:
         for first, last, meet in self.runs:
             self._cross((first, last), meet, (begin, end))
         arrived = self._arrived((begin, end))
-        sums = np.zeros((len(self.coarse), SUMS), dtype=np.int64)
+        sums = np.zeros(self.tally.stages_ns.shape, dtype=np.int64)
         if self.pools is not None:
             arrived = self._serve(arrived, (begin, end))
             served = self.frames.done[: self.frames.count[DONE]]
             self._count(served, begin, sums, served=True)
             self.frames.count[DONE] = 0
         self._count(arrived & _LOW, begin, sums, served=False)
-        self._book(begin, sums)
+        self.tally.stages_ns += sums
+        self.tally.latency_bins[:, begin // SECOND_NS] += sums.sum(axis=1)
         if self.frames.count[ENDED]:
             self._end()
 
@@ -190,17 +191,12 @@ class Lanes:
         )  # fmt: skip
         results.count(slots, begin // SECOND_NS * SECOND_NS, served, self.frames, where)
 
-    def _book(self, begin: int, sums: Ints) -> None:
-        """Book the sums of a block."""
-        tally, second = self.tally, begin // SECOND_NS
-        tally.stages_ns += sums[:, : len(tally.stages_ns[0])]
-        tally.result_bins[:, second] += sums[:, MANY]
-        tally.latency_bins[:, second] += sums[:, LATENCY_NS]
-
     def put_by(self) -> None:
         """Put by how the results of the second under way ended."""
         if self.coarse.any():
-            self.tally.seconds.add_results((self.now_ns - 1) // SECOND_NS, self.coarse)
+            second = (self.now_ns - 1) // SECOND_NS
+            self.tally.result_bins[:, second] += self.coarse.sum(axis=1)
+            self.tally.seconds.add_results(second, self.coarse)
             self.coarse[...] = 0
 
     def _end(self) -> None:

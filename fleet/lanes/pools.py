@@ -125,7 +125,7 @@ def _end(frames: Frames, slot: int, fate: int, now: int) -> None:
     frames.count[ENDED] = n + 1
 
 
-@kernel
+@inlined
 def _start(pending: Queue, p: int, before: int, pool: Pool, frames: Frames, out: Ints) -> None:
     """Have the decoders of a pool take what they can before a time; `out` takes the slots."""
     size, ring, mask = pool.decoder_sizes[p], pool.decoders[p], pending.slots.shape[1] - 1
@@ -218,7 +218,7 @@ def come(span: tuple[int, int], pool: Pool, frames: Frames, last: Ints) -> tuple
     return n, ordered
 
 
-@kernel
+@inlined
 def _launch(
     waiting: Queue, p: int, before: int, until: int, pool: Pool, frames: Frames
 ) -> None:

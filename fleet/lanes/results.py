@@ -1,4 +1,4 @@
-"""Results counted in parts of a thousand: gathered, worked out in vector lanes, and booked.
+"""Results counted in parts of some hundred: gathered, worked out in vector lanes, and booked.
 
 All of them are at their consumers in one second, that of the block. Frames that met another fate
 are few and are counted as the columns count them (`fleet.lanes.unfold.spelled`).
@@ -40,14 +40,13 @@ from fleet.model.frames import (
     INFER,
     LEVELS,
     RESULT,
-    STAGES,
     START,
     UPLINK,
     WAN,
 )
 from fleet.sketch import DECADE, bucket_of, coarse_of
 
-PART = 1024
+PART = 256
 _AHEAD = np.uint64(32)
 _COLUMNS = 15
 (
@@ -58,10 +57,6 @@ _COLUMNS = 15
 # What is kept of each sensor's results, and its group.
 SPENT_NS, LONGEST_NS, RESULTS, GROUP = range(4)
 SENSOR_COUNTS = 4
-
-# Sums by group over a block: times as in STAGES, then these.
-MANY, LATENCY_NS = len(STAGES), len(STAGES) + 1
-SUMS = len(STAGES) + 2
 
 _W_ACCESS, _W_UPLINK, _W_BACKHAUL, _W_WAN, _W_DECODED, _W_START, _W_INFER, _W_DONE = (
     WEIGHTS[c] for c in (ACCESS, UPLINK, BACKHAUL, WAN, DECODED, START, INFER, DONE)
@@ -81,7 +76,7 @@ class Results(NamedTuple):
         latency: histogram by group; shape (groups, BUCKETS).
         coarse: the same of the second under way, in coarse steps; shape (groups, COARSE_BUCKETS).
         rows: results by group and row of the traces.
-        sums: by group; shape (groups, SUMS).
+        sums: time by group and stage, from capture on; shape (groups, stages).
         print_sum: the two lanes of the fingerprint.
         book: what waits, second by second.
         apart: one frame as columns; shape (WIDTH, 1).
@@ -212,8 +207,6 @@ def _book(many: np.uint64, second_ns: int, served: bool, results: Results) -> No
             sums[g, QUEUE] += w[_STARTED + i] - w[_DECODED + i]
             sums[g, SERVE] += w[_INFERRED + i] - w[_STARTED + i]
             sums[g, RETURN] += w[_DONE + i] - w[_INFERRED + i]
-        sums[g, MANY] += 1
-        sums[g, LATENCY_NS] += spent
         if w[_TAKEN + i] < second_ns:
             _waited(i, np.int64(s), served, results)
 
