@@ -8,12 +8,13 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.columns.devices import Devices
+from fleet.columns.pools import Pools
 from fleet.columns.ways import Network
 from fleet.engine.counting import COMPUTE, SENSE, UP
 from fleet.engine.tally import Tally
 from fleet.lanes import device, levels, order, pools, results, spell, tiles
 from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, SENSE as SENSE_AFTER, WIDTH, Span
-from fleet.lanes.frames import ANSWERS, DONE, ENDED, FREE, KEYS, LATE, empty, grown
+from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, KEYS, empty, grown
 from fleet.lanes.records import SLOT_BITS
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
 from fleet.model.frames import LEVELS, WIDTH as COLUMNS
@@ -65,15 +66,11 @@ class Lanes:
         self.work, self.apart = results.work(), np.full((COLUMNS, 1), -1, dtype=np.int64)
         served = network.pools[LEVELS - 1]
         self.pools = served
-        self.row_of = np.full(plan.size, -1, dtype=np.int64)
         if served is not None:
-            here = plan.pools.of >= 0
-            self.row_of[here] = served.row_of[plan.pools.of[here]]
-            decodes = 0 if served.decodes is None else served.decodes
-            self.pixels = plan.pools.decode_px * decodes
+            self.about = _about(plan, served)
+            self.starts = np.zeros(len(served.ids) + 2, dtype=np.int64)
             self.pending = pools.queue(len(served.ids), 64)
             self.waiting = pools.queue(len(served.ids), 64)
-            self.last = np.zeros(len(served.ids), dtype=np.int64)
             self.meet = levels.meet_at_pools(plan)
         self.whose = spell.Whose(
             plan.sensors.setup_of, plan.sensors.size_keys, plan.sensors.setups, plan.eyes.sights
@@ -153,30 +150,28 @@ class Lanes:
 
     def _serve(self, arrived: Ints, span: tuple[int, int]) -> Ints:
         """Have frames served in a block; return the keys of those that no servers are for."""
-        frames, (begin, end) = self.frames, span
-        pool = self._pool()
-        direct = frames.spare[: levels.part(arrived, self.row_of, frames)]
-        keys = frames.keys[: frames.count[KEYS]].copy()
+        frames, length, pool, starts = self.frames, span[1] - span[0], self._pool(), self.starts
         if self.meet:
-            keys = order.sort(keys, frames.keys, end - begin, frames.records)
-        direct = direct.copy()
-        more = len(keys) + int(frames.count[pools.DECODED])
+            arrived = order.sort(arrived, frames.spare, length, frames.records).copy()
+        pools.deal(arrived, self.about, frames, starts)
+        direct = frames.keys[starts[-2] : starts[-1]].copy()
+        more = len(arrived) + int(frames.count[DECODED])
         self.pending, self.waiting = (pools.roomier(q, more) for q in (self.pending, self.waiting))
-        pools.decode(keys, span, pool, self.pending, frames)
-        many, ordered = pools.come(span, pool, frames, self.last)
-        keys = frames.keys[:many]
+        pools.decode(frames.keys, starts, span, pool, self.pending, frames)
+        ordered = pools.come(span, pool, frames, starts)
+        keys = frames.other[: starts[0]]
         if not ordered:
-            keys = order.sort(keys, frames.spare, end - begin, frames.records)
-        pools.answer(end, frames)
-        pools.serve(keys, span, pool, self.waiting, frames)
+            keys = order.sort(keys, frames.spare, length, frames.records).copy()
+        pools.deal(keys, self.about, frames, starts)
+        pools.answer(span[1], frames)
+        pools.serve(frames.keys, starts, span, pool, self.waiting, frames)
         return direct
 
     def _pool(self) -> pools.Pool:
         served, plan = self.pools, self.plan
         assert served is not None
         return pools.Pool(
-            self.row_of, plan.sensors.service_keys, plan.pools.return_ns, self.pixels,
-            served.rates,
+            self.about, plan.sensors.service_keys, served.rates,
             served.decoders, served.decoder_sizes, served.rings, served.sizes, served.table,
             served.variation, served.mean_ns, served.hold_ns, served.arrived, served.decoding_ns,
             served.served_ns, served.batches, served.started, served.idle_ns,
@@ -208,3 +203,14 @@ class Lanes:
         free = int(frames.count[FREE])
         frames.free[free : free + many] = frames.ended[:many, 0]
         frames.count[FREE], frames.count[ENDED] = free + many, 0
+
+
+def _about(plan: Plan, served: Pools) -> Ints:
+    """Return what pools know of each sensor; see `fleet.lanes.pools.Pool`."""
+    about = np.zeros((plan.size, pools.ABOUT), dtype=np.int64)
+    about[:, pools.ROW] = len(served.ids)
+    here = plan.pools.of >= 0
+    about[here, pools.ROW] = served.row_of[plan.pools.of[here]]
+    about[:, pools.PIXELS] = plan.pools.decode_px * (0 if served.decodes is None else served.decodes)
+    about[:, pools.RETURN_NS] = plan.pools.return_ns
+    return about

@@ -189,25 +189,3 @@ def meet_at_pools(plan: Plan) -> bool:
     for here in plan.links.of:
         last = np.where(here >= 0, here, last)
     return _meet(plan.pools.of, last)
-
-
-@kernel
-def part(keys: Ints, row_of: Ints, frames: Frames) -> int:
-    """Part frames that come to servers from others; return how many others there are.
-
-    Args:
-        keys: of frames behind the last links.
-        row_of: row of each sensor's pool, -1 for none.
-        frames: all frames; `keys` takes the first, `spare` the others.
-    """
-    first, others = 0, 0
-    for key in keys:
-        s = sensor_of(frames.records[key & _LOW, WHO])
-        if row_of[s] >= 0:
-            frames.keys[first] = key
-            first += 1
-        else:
-            frames.spare[others] = key
-            others += 1
-    frames.count[KEYS] = first
-    return others

@@ -13,7 +13,7 @@ import numpy as np
 
 from fleet.arrays import Floats, Ints, Keys
 from fleet.columns.serving import first_of, replace_first
-from fleet.kernel import inlined, kernel
+from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import ANSWERS, DECODED, DONE, ENDED, Frames
 from fleet.lanes.records import (
     DECODED_AT,
@@ -24,12 +24,18 @@ from fleet.lanes.records import (
     WHO,
     frame_of,
     sensor_of,
+    service_of,
 )
+from fleet.model.capture import NEVER_NS
 from fleet.model.frames import LOST_DEADLINE, LOST_DECODE_QUEUE
-from fleet.model.link import service_ns
 from fleet.model.servers import KINDS, PoolTable, batch_ns
 
 _LOW = (1 << SLOT_BITS) - 1
+_AHEAD = 32  # as in `fleet.lanes.levels`
+_KIND = KINDS.bit_length() - 1
+
+ROW, PIXELS, RETURN_NS = range(3)
+ABOUT = 4
 
 
 class Queue(NamedTuple):
@@ -80,19 +86,17 @@ class Pool(NamedTuple):
     """Pools as kernels take them; a row each, as in `fleet.columns.pools.Pools`.
 
     Attributes:
-        row_of: row of the pool of each sensor.
-        keys, return_ns: service key and way back, by sensor.
-        pixels: to decode of a frame, by sensor; 0: it is not decoded.
+        about: of each sensor the row of its pool, the pixels that are decoded of a frame, and the
+            way back; shape (sensors, ABOUT).
+        keys: service keys, by sensor.
         rates: pixels a second of a decoder, by kind.
         decoders, decoder_sizes, rings, sizes: who is free when.
         table, variation, mean_ns, hold_ns: the rules.
         arrived, decoding_ns, served_ns, batches, started, idle_ns: what is counted.
     """
 
-    row_of: Ints
+    about: Ints
     keys: Keys
-    return_ns: Ints
-    pixels: Ints
     rates: Ints
     decoders: Ints
     decoder_sizes: Ints
@@ -111,54 +115,51 @@ class Pool(NamedTuple):
 
 
 @inlined
-def _put(queues: Queue, p: int, slot: int, now: int) -> None:
-    at = queues.ends[p, 1]
-    place = np.uint64(at & (queues.slots.shape[1] - 1))
-    queues.slots[p, place], queues.came_ns[p, place] = slot, now
-    queues.ends[p, 1] = at + 1
-
-
-@inlined
 def _end(frames: Frames, slot: int, fate: int, now: int) -> None:
     n = frames.count[ENDED]
     frames.ended[n, 0], frames.ended[n, 1], frames.ended[n, 2] = slot, fate, now
     frames.count[ENDED] = n + 1
 
 
-@inlined
-def _start(pending: Queue, p: int, before: int, pool: Pool, frames: Frames, out: Ints) -> None:
-    """Have the decoders of a pool take what they can before a time; `out` takes the slots."""
-    size, ring, mask = pool.decoder_sizes[p], pool.decoders[p], pending.slots.shape[1] - 1
-    work, speed, spent, n = 0, 1, 0, frames.count[DECODED]
-    while pending.ends[p, 0] < pending.ends[p, 1] and size > 0:
-        at = np.uint64(pending.ends[p, 0] & mask)
-        came, slot, first = pending.came_ns[p, at], pending.slots[p, at], first_of(ring)
-        start = max(first // KINDS, came)
-        if start >= before:
-            break
-        s, kind = sensor_of(frames.records[slot, WHO]), first % KINDS
-        if first // KINDS <= came:
-            pool.idle_ns[p, 1] = start
-        if pool.pixels[s] != work or pool.rates[p, kind] != speed:
-            work, speed = pool.pixels[s], pool.rates[p, kind]
-            spent = service_ns(work, speed)
-        frames.served[slot, DECODED_AT] = start + spent
-        pool.decoding_ns[p, kind] += spent
-        replace_first(ring, size, (start + spent) * KINDS + kind)
-        out[n] = slot
-        n += 1
-        pending.ends[p, 0] += 1
-    frames.count[DECODED] = n
+@kernel
+def deal(keys: Ints, about: Ints, frames: Frames, starts: Ints) -> None:
+    """Deal frames that are behind the last links to their pools, in their order.
+
+    Args:
+        keys: of the frames.
+        about: see `Pool`; a sensor without a pool has the row after the last.
+        frames: all frames; `keys` takes the keys, pool by pool.
+        starts: filled with where those of each pool begin, and with where the last end; shape
+            (pools + 2,).
+    """
+    starts[:] = 0
+    most = len(keys) - 1
+    for i in range(len(keys)):
+        fetch(frames.records, keys[min(i + _AHEAD, most)] & _LOW)
+        row = about[np.uint64(sensor_of(frames.records[np.uint64(keys[i] & _LOW), WHO])), ROW]
+        frames.spare[np.uint64(i)] = row
+        starts[np.uint64(row + 1)] += 1
+    for row in range(1, len(starts)):
+        starts[row] += starts[row - 1]
+    for i in range(len(keys)):
+        row = np.uint64(frames.spare[np.uint64(i)])
+        to = starts[row]
+        frames.keys[np.uint64(to)] = keys[i]
+        starts[row] = to + 1
+    for row in range(len(starts) - 1, 0, -1):
+        starts[row] = starts[row - 1]
+    starts[0] = 0
 
 
 @kernel
 def decode(
-    keys: Ints, span: tuple[int, int], pool: Pool, pending: Queue, frames: Frames
+    keys: Ints, starts: Ints, span: tuple[int, int], pool: Pool, pending: Queue, frames: Frames
 ) -> None:
     """Take arrivals through the decoders up to the end of a block.
 
     Args:
-        keys: of the arrivals.
+        keys: of the arrivals, pool by pool.
+        starts: where those of each pool begin.
         span: begin and end of the block; ns.
         pool: the pools.
         pending: frames that wait for a decoder.
@@ -166,67 +167,143 @@ def decode(
             none.
     """
     begin, until = span
-    for i in range(len(keys)):
-        slot, now = keys[i] & _LOW, (keys[i] >> SLOT_BITS) + begin
-        s = sensor_of(frames.records[slot, WHO])
-        p = pool.row_of[s]
-        pool.arrived[p, 0] += 1
-        if pool.pixels[s] == 0:
-            frames.served[slot, DECODED_AT] = now
-            frames.decoded[frames.count[DECODED]] = slot
-            frames.count[DECODED] += 1
-            continue
-        pool.arrived[p, 1] += pool.pixels[s]
-        _start(pending, p, now, pool, frames, frames.decoded)
-        if pending.ends[p, 1] - pending.ends[p, 0] >= pool.table.queue[p]:
-            _end(frames, slot, LOST_DECODE_QUEUE, now)
-        else:
-            _put(pending, p, slot, now)
     for p in range(len(pool.sizes)):
-        _start(pending, p, until, pool, frames, frames.decoded)
+        for i in range(starts[p], starts[p + 1]):
+            slot = np.uint64(keys[i] & _LOW)
+            now = (keys[i] >> SLOT_BITS) + begin
+            pixels = pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), PIXELS]
+            if pixels == 0:
+                frames.served[slot, DECODED_AT] = now
+                frames.decoded[frames.count[DECODED]] = slot
+                frames.count[DECODED] += 1
+                continue
+            pool.arrived[p, 1] += pixels
+            _take(p, now, pool, pending, frames)
+            if pending.ends[p, 1] - pending.ends[p, 0] >= pool.table.queue[p]:
+                _end(frames, np.int64(slot), LOST_DECODE_QUEUE, now)
+                continue
+            tail = pending.ends[p, 1]
+            place = np.uint64(tail & (pending.slots.shape[1] - 1))
+            pending.slots[p, place], pending.came_ns[p, place] = slot, now
+            pending.ends[p, 1] = tail + 1
+        pool.arrived[p, 0] += starts[p + 1] - starts[p]
+        _take(p, until, pool, pending, frames)
+
+
+@inlined
+def _take(p: int, before: int, pool: Pool, pending: Queue, frames: Frames) -> None:
+    """Have the decoders of a pool take what they can before a time."""
+    head, tail, size = pending.ends[p, 0], pending.ends[p, 1], pool.decoder_sizes[p]
+    if head == tail or size == 0:
+        return
+    mask, n = pending.slots.shape[1] - 1, frames.count[DECODED]
+    while head < tail:
+        at, first = np.uint64(head & mask), first_of(pool.decoders[p])
+        came, slot, free = pending.came_ns[p, at], np.uint64(pending.slots[p, at]), first >> _KIND
+        start = max(free, came)
+        if start >= before:
+            break
+        kind = first & (KINDS - 1)
+        if free <= came:
+            pool.idle_ns[p, 1] = start
+        pixels = pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), PIXELS]
+        spent = service_of(pixels, pool.rates[p, kind])
+        frames.served[slot, DECODED_AT] = start + spent
+        pool.decoding_ns[p, kind] += spent
+        replace_first(pool.decoders[p], size, (start + spent) << _KIND | kind)
+        frames.decoded[n] = slot
+        n += 1
+        head += 1
+    pending.ends[p, 0], frames.count[DECODED] = head, n
 
 
 @kernel
-def come(span: tuple[int, int], pool: Pool, frames: Frames, last: Ints) -> tuple[int, bool]:
+def come(span: tuple[int, int], pool: Pool, frames: Frames, starts: Ints) -> bool:
     """List the keys of decoded frames that come to servers in a block.
 
     Args:
         span: begin and end of the block; ns.
         pool: the pools.
-        frames: all frames; `keys` takes the keys, and those listed are taken out of `decoded`.
-        last: room for a time a pool.
+        frames: all frames; `other` takes the keys, and those listed are taken out of `decoded`.
+        starts: room for a number a pool and two more; the first takes how many keys there are.
 
     Returns:
-        (how many there are, whether those of each pool are in the total order).
+        whether the keys of each pool are in the total order.
     """
     n, kept, ordered = 0, 0, True
-    for p in range(len(last)):
-        last[p] = -1
+    starts[:] = -1
     for k in range(frames.count[DECODED]):
-        slot = frames.decoded[k]
+        slot = np.uint64(frames.decoded[k])
         at = frames.served[slot, DECODED_AT]
         if at < span[1]:
-            frames.keys[n] = (at - span[0]) << SLOT_BITS | slot
+            frames.other[n] = (at - span[0]) << SLOT_BITS | np.int64(slot)
             n += 1
-            p = pool.row_of[sensor_of(frames.records[slot, WHO])]
-            ordered = ordered and at > last[p]
-            last[p] = at
+            row = np.uint64(pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), ROW] + 1)
+            ordered = ordered and at > starts[row]
+            starts[row] = at
         else:
             frames.decoded[kept] = slot
             kept += 1
-    frames.count[DECODED] = kept
-    return n, ordered
+    frames.count[DECODED], starts[0] = kept, n
+    return ordered
+
+
+@kernel
+def serve(
+    keys: Ints, starts: Ints, span: tuple[int, int], pool: Pool, waiting: Queue, frames: Frames
+) -> None:
+    """Take decoded frames through the servers up to the end of a block.
+
+    Those whose results are at their consumers before that are added to `done`, those whose results
+    are under way to `answers`; the arguments are those of `decode`.
+    """
+    begin, until = span
+    for p in range(len(pool.sizes)):
+        due = _due(p, pool, waiting)
+        for i in range(starts[p], starts[p + 1]):
+            slot, now = keys[i] & _LOW, (keys[i] >> SLOT_BITS) + begin
+            if due < now:
+                due = _launch(p, now, until, pool, waiting, frames)
+            head, tail = waiting.ends[p, 0], waiting.ends[p, 1]
+            if tail - head >= pool.table.queue[p]:
+                _end(frames, slot, pool.table.queue_lost[p], now)
+                continue
+            place = np.uint64(tail & (waiting.slots.shape[1] - 1))
+            waiting.slots[p, place], waiting.came_ns[p, place] = slot, now
+            waiting.ends[p, 1] = tail + 1
+            if tail == head or tail + 1 - head == pool.table.max_batch[p]:
+                due = _due(p, pool, waiting)
+        _launch(p, until, until, pool, waiting, frames)
 
 
 @inlined
+def _due(p: int, pool: Pool, waiting: Queue) -> int:
+    """Return when a batch of a pool is due, or its oldest frame too old; whatever servers do."""
+    head, tail, mask = waiting.ends[p, 0], waiting.ends[p, 1], waiting.slots.shape[1] - 1
+    if head == tail:
+        return NEVER_NS
+    came = waiting.came_ns[p, np.uint64(head & mask)]
+    due = came + pool.table.wait_ns[p]
+    if tail - head >= pool.table.max_batch[p]:
+        full = waiting.came_ns[p, np.uint64((head + pool.table.max_batch[p] - 1) & mask)]
+        due = min(due, full)
+    if pool.table.deadline_ns[p] > 0:
+        due = min(due, came + pool.table.deadline_ns[p])
+    return int(due)
+
+
+@kernel
 def _launch(
-    waiting: Queue, p: int, before: int, until: int, pool: Pool, frames: Frames
-) -> None:
-    """Start the batches of a pool that are due before a time, and give up what waited too long."""
+    p: int, before: int, until: int, pool: Pool, waiting: Queue, frames: Frames
+) -> int:
+    """Start the batches of a pool that are due before a time, and give up what waited too long.
+
+    Returns:
+        when the next is due, as `_due` has it.
+    """
     size, ring, mask = pool.sizes[p], pool.rings[p], waiting.slots.shape[1] - 1
     most, wait_ns = pool.table.max_batch[p], pool.table.wait_ns[p]
     deadline_ns = pool.table.deadline_ns[p]
-    law, variation, count = pool.table.law[p], pool.variation[p], frames.count
     while waiting.ends[p, 0] < waiting.ends[p, 1]:
         head, many = waiting.ends[p, 0], waiting.ends[p, 1] - waiting.ends[p, 0]
         came, first = waiting.came_ns[p, np.uint64(head & mask)], first_of(ring)
@@ -235,7 +312,7 @@ def _launch(
             due = came + wait_ns
             if many >= most:
                 due = min(due, waiting.came_ns[p, np.uint64((head + most - 1) & mask)])
-            start = max(first // KINDS, due)
+            start = max(first >> _KIND, due)
         if 0 < deadline_ns and came + deadline_ns < min(start, before):
             slot = waiting.slots[p, np.uint64(head & mask)]
             _end(frames, slot, LOST_DEADLINE, came + deadline_ns)
@@ -243,49 +320,47 @@ def _launch(
             continue
         if start >= before:
             break
-        kind, taken = first % KINDS, min(most, many)
-        if first // KINDS <= due:
+        kind, taken = first & (KINDS - 1), min(most, many)
+        if first >> _KIND <= due:
             pool.idle_ns[p, 0] = start
-        lead = frames.records[waiting.slots[p, np.uint64(head & mask)], WHO]
-        key, frame = pool.keys[sensor_of(lead)], frame_of(lead)
-        ends = start + batch_ns(pool.mean_ns[p, kind, taken], law, variation, key, frame)
-        held_ns = batch_ns(pool.hold_ns[p, kind, taken], law, variation, key, frame)
-        replace_first(ring, size, (start + held_ns) * KINDS + kind)
+        ends, held_ns = _batch(p, kind, taken, waiting.slots[p, np.uint64(head & mask)], pool, frames)
+        replace_first(ring, size, (start + held_ns) << _KIND | kind)
         pool.served_ns[p, kind] += held_ns
         pool.batches[p, kind] += 1
         pool.started[p, kind] += taken
         for at in range(head, head + taken):
             slot = np.uint64(waiting.slots[p, np.uint64(at & mask)])
-            done = ends + pool.return_ns[sensor_of(frames.records[slot, WHO])]
-            served = frames.served[slot]
-            served[STARTED_AT], served[INFERRED_AT], served[DONE_AT] = start, ends, done
-            if done < until:
-                frames.done[count[DONE]] = slot
-                count[DONE] += 1
-            else:
-                frames.answers[count[ANSWERS]] = slot
-                count[ANSWERS] += 1
+            _answer(slot, start, start + ends, until, pool, frames)
         waiting.ends[p, 0] = head + taken
+    return _due(p, pool, waiting)
 
 
-@kernel
-def serve(keys: Ints, span: tuple[int, int], pool: Pool, waiting: Queue, frames: Frames) -> None:
-    """Take decoded frames through the servers up to the end of a block.
+@inlined
+def _batch(p: int, kind: int, taken: int, lead: int, pool: Pool, frames: Frames) -> tuple[int, int]:
+    """Return how long a batch takes and how long it holds its server; ns."""
+    who = frames.records[lead, WHO]
+    key, frame = pool.keys[sensor_of(who)], frame_of(who)
+    law, variation = pool.table.law[p], pool.variation[p]
+    spent = batch_ns(pool.mean_ns[p, kind, taken], law, variation, key, frame)
+    return spent, batch_ns(pool.hold_ns[p, kind, taken], law, variation, key, frame)
 
-    Those whose results are at their consumers before that are added to `done`, those whose results
-    are under way to `answers`; the arguments are those of `decode`.
-    """
-    begin, until = span
-    for i in range(len(keys)):
-        slot, now = keys[i] & _LOW, (keys[i] >> SLOT_BITS) + begin
-        p = pool.row_of[sensor_of(frames.records[slot, WHO])]
-        _launch(waiting, p, now, until, pool, frames)
-        if waiting.ends[p, 1] - waiting.ends[p, 0] >= pool.table.queue[p]:
-            _end(frames, slot, pool.table.queue_lost[p], now)
-        else:
-            _put(waiting, p, slot, now)
-    for p in range(len(pool.sizes)):
-        _launch(waiting, p, until, until, pool, frames)
+
+@inlined
+def _answer(
+    slot: np.uint64, start: int, ends: int, until: int, pool: Pool, frames: Frames
+) -> None:
+    """Write down when a frame is served and when its result is at its consumer."""
+    count, s = frames.count, np.uint64(sensor_of(frames.records[slot, WHO]))
+    done = ends + pool.about[s, RETURN_NS]
+    frames.served[slot, STARTED_AT] = start
+    frames.served[slot, INFERRED_AT] = ends
+    frames.served[slot, DONE_AT] = done
+    if done < until:
+        frames.done[count[DONE]] = slot
+        count[DONE] += 1
+    else:
+        frames.answers[count[ANSWERS]] = slot
+        count[ANSWERS] += 1
 
 
 @kernel

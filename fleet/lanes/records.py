@@ -105,4 +105,4 @@ def service_of(bits: int, rate_bps: int) -> int:
     """
     if bits < MANY_BITS:
         return max(1, np.int64((bits * 1_000_000_000) / float(rate_bps)))
-    return service_ns(bits, rate_bps)
+    return np.int64(service_ns(bits, rate_bps))

@@ -174,7 +174,7 @@ def _arrive(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
     if level < LEVELS:
         network.arriving[level].append(index)
         return
-    served = lanes.row_of[columns[SENSOR, index]] >= 0
+    served = lanes.plan.pools.of[columns[SENSOR, index]] >= 0
     if lanes.pools is not None:
         network.pools[LEVELS - 1].put(index[served])
     columns[DONE, index[~served]] = columns[CLOCK, index[~served]]
