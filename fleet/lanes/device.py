@@ -21,7 +21,19 @@ from fleet.arrays import Ints, Keys
 from fleet.chance import bits64
 from fleet.kernel import inlined, kernel
 from fleet.lanes.frames import ENDED, FREE, KEYS, LATE, Frames
-from fleet.lanes.records import BEHIND, INFO, MANY_BITS, SLOT_BITS, bin_at, TAKEN, WEIGHTS, WHO, WORD, packed, wrapped
+from fleet.lanes.records import (
+    BEHIND,
+    INFO,
+    MANY_BITS,
+    SLOT_BITS,
+    TAKEN,
+    WEIGHTS,
+    WHO,
+    WORD,
+    bin_at,
+    packed,
+    wrapped,
+)
 from fleet.model.camera import message_part, payload_of
 from fleet.model.frames import (
     BITS,
@@ -37,7 +49,7 @@ from fleet.model.frames import (
     SKIP_DSP_BUSY,
 )
 from fleet.model.link import service_ns
-from fleet.model.scene import SECOND_NS, second_of
+from fleet.model.scene import SECOND_NS
 from fleet.model.setup import Setups
 from fleet.model.sight import MOST_OBJECTS, Sights, found, pick
 

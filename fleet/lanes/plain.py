@@ -1,55 +1,111 @@
-"""What is plain: which parts of a plan run in lanes from time zero."""
+"""What is plain: which shards can run in lanes, and when."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from fleet.arrays import Bools
+from fleet.columns.device import States
+from fleet.columns.shard import Shard
+from fleet.lanes.fold import due_ns
 from fleet.lanes.records import MOST_ROWS
+from fleet.lanes.spell import ready_after
 from fleet.model.capture import PERIODIC
 from fleet.model.events import DEMAND, HOUR
-from fleet.model.frames import LEVELS
+from fleet.model.frames import (
+    CAPTURE,
+    COMPUTING,
+    FATE,
+    FRAME,
+    IN_FLIGHT,
+    IN_PORT,
+    LEVELS,
+    READY,
+    SENSED,
+    SENSOR,
+)
+from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import END_PLACE, Territory
 from fleet.plan.plan import Plan
 
+HARMLESS = (HOUR, DEMAND)
+"""Control events that change who walks past, and nothing of sensors, links and frames."""
 
-def is_plain(plan: Plan, territory: Territory) -> bool:
-    """Return whether the whole of a shard is plain, so that it runs in lanes.
 
-    Its sensors' frames end in it, and every sensor is plain (`plain_sensors`); its links lose
-    nothing, have no cap and are no radio cells; its servers are at regions; nothing is forgotten
-    after a warm-up; networks do not look live; and control changes who walks past, if anything.
+def may_be_plain(plan: Plan, territory: Territory) -> bool:
+    """Return whether a shard can be plain at all.
+
+    All of the way of its sensors' frames is in it. No link loses segments, has a cap or is a radio
+    cell; every sensor has a port of its own and a radio that never sleeps, if any; results are made
+    at regions, or on sensors for somebody behind the network. Nobody looks live.
     """
-    links = plan.links.table
-    kinds = plan.control.timetable[territory.concerns(plan.control.timetable)].kind
+    links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
         (territory.leave == END_PLACE).all()
         and (territory.enter == 0).all()
-        and plain_sensors(plan).all()
+        and (plan.links.of[0] >= 0).all()
         and not ((links.loss_ppb > 0) | (links.cap_bits > 0) | (links.air_bps > 0)).any()
-        and plan.warm_up_ns == 0
+        and not any((ns > 0).any() for ns in plan.timers)
+        and (level == LEVELS - 1).all()
+        and not plan.ends_at_site.any()
         and not plan.eyes.looks_live
         and len(plan.eyes.sights.rows) <= MOST_ROWS
-        and np.isin(kinds, (HOUR, DEMAND)).all()
     )
 
 
-def plain_sensors(plan: Plan) -> Bools:
-    """Return which sensors are plain; shape (sensors,).
+def is_plain(shard: Shard) -> bool:
+    """Return whether a shard, which may be plain, is plain as it stands now.
 
-    A plain sensor captures periodically, publishes every inference, has a port of its own with a
-    radio that never sleeps, if any, and its results are used or made behind that.
+    All sensors are up, capture periodically and publish all that they infer, and what is under way
+    was made by the setups and clocks that there are now.
     """
-    sensors, timers = plan.sensors, plan.timers
-    setups = sensors.setups[sensors.setup_of]
-    sleeps = np.any([ns > 0 for ns in timers], axis=0)
-    served = plan.pools.of >= 0
-    plain: Bools = (
-        (sensors.clocks.kind == PERIODIC)
-        & (setups.publish_every == 1)
-        & (plan.links.of[0] >= 0)
-        & ~plan.ends_at_site
-        & ~sleeps
-        & (~served | (plan.pools.level == LEVELS - 1))
+    now_ns, plan, states = shard.env.now, shard.plan, shard.devices.states
+    down = shard.network.ports.down_until_ns[plan.links.of[0]]
+    return bool(
+        (states.clocks.kind == PERIODIC).all()
+        and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
+        and not plan.ends_at_site.any()
+        and (states.down_until_ns <= now_ns).all()
+        and (states.dsp.blind_until_ns <= now_ns).all()
+        and (down <= now_ns).all()
+        and _as_now(shard)
+        and _can_capture_again(shard)
     )
-    return plain
+
+
+def _as_now(shard: Shard) -> bool:
+    """Return whether all frames under way took the times that present setups take."""
+    columns, setups = shard.store.columns, shard.plan.sensors.setups
+    flying = columns[:, columns[FATE] == IN_FLIGHT]
+    k = shard.devices.states.setup_of[flying[SENSOR]]
+    sensed, ready = flying[CAPTURE] + setups.sense_ns[k], flying[CAPTURE] + ready_after(setups)[k]
+    same = (flying[SENSED] == sensed) & ((flying[READY] == ready) | (flying[READY] < 0))
+    return bool(same.all())
+
+
+def _can_capture_again(shard: Shard) -> bool:
+    """Return whether the frames in sensors can be given back to their clocks.
+
+    These are still the clocks by which they were captured, no frame behind them was skipped as its
+    DSP was taken, and who was in view is still known.
+    """
+    held, columns = shard.devices.held, shard.store.columns
+    states, plan, crowd = shard.devices.states, shard.plan, shard.devices.crowd
+    inside = held.slots[held.stages <= COMPUTING]
+    s, frame, captured = (columns[c, inside] for c in (SENSOR, FRAME, CAPTURE))
+    in_port = held.slots[held.stages == IN_PORT]
+    own = plan.links.of[0, columns[SENSOR, in_port]]
+    earliest = int(captured.min(initial=crowd.second * SECOND_NS)) // SECOND_NS
+    return bool(
+        (due_ns(states.clocks, s, frame) == captured).all()
+        and (frame >= states.clocks.first[s]).all()
+        and not (may_skip(plan, states)[s]).any()
+        and (shard.network.ports.down_until_ns[own] <= columns[READY, in_port]).all()
+        and earliest >= crowd.second - len(crowd.view)
+    )
+
+
+def may_skip(plan: Plan, states: States) -> Bools:
+    """Return which sensors' DSPs may still be taken when the next frame comes."""
+    setups = plan.sensors.setups[states.setup_of]
+    period = states.clocks.num // states.clocks.den
+    taken: Bools = (setups.on_sensor == 1) & (setups.occupy_ns > period)
+    return taken

@@ -293,9 +293,7 @@ def _due(p: int, pool: Pool, waiting: Queue) -> int:
 
 
 @kernel
-def _launch(
-    p: int, before: int, until: int, pool: Pool, waiting: Queue, frames: Frames
-) -> int:
+def _launch(p: int, before: int, until: int, pool: Pool, waiting: Queue, frames: Frames) -> int:
     """Start the batches of a pool that are due before a time, and give up what waited too long.
 
     Returns:
@@ -313,7 +311,7 @@ def _launch(
             if many >= most:
                 due = min(due, waiting.came_ns[p, np.uint64((head + most - 1) & mask)])
             start = max(first >> _KIND, due)
-        if 0 < deadline_ns and came + deadline_ns < min(start, before):
+        if deadline_ns > 0 and came + deadline_ns < min(start, before):
             slot = waiting.slots[p, np.uint64(head & mask)]
             _end(frames, slot, LOST_DEADLINE, came + deadline_ns)
             waiting.ends[p, 0] = head + 1
@@ -323,7 +321,9 @@ def _launch(
         kind, taken = first & (KINDS - 1), min(most, many)
         if first >> _KIND <= due:
             pool.idle_ns[p, 0] = start
-        ends, held_ns = _batch(p, kind, taken, waiting.slots[p, np.uint64(head & mask)], pool, frames)
+        ends, held_ns = _batch(
+            p, kind, taken, waiting.slots[p, np.uint64(head & mask)], pool, frames
+        )
         replace_first(ring, size, (start + held_ns) << _KIND | kind)
         pool.served_ns[p, kind] += held_ns
         pool.batches[p, kind] += 1
@@ -346,9 +346,7 @@ def _batch(p: int, kind: int, taken: int, lead: int, pool: Pool, frames: Frames)
 
 
 @inlined
-def _answer(
-    slot: np.uint64, start: int, ends: int, until: int, pool: Pool, frames: Frames
-) -> None:
+def _answer(slot: np.uint64, start: int, ends: int, until: int, pool: Pool, frames: Frames) -> None:
     """Write down when a frame is served and when its result is at its consumer."""
     count, s = frames.count, np.uint64(sensor_of(frames.records[slot, WHO]))
     done = ends + pool.about[s, RETURN_NS]

@@ -40,7 +40,6 @@ SLOT_BITS = 32
 """A key is a time since the block began, above a slot."""
 
 
-
 def wrapped(number: int) -> int:
     """Return a number modulo 2**64, as kernels have it."""
     return (number + 2**63) % 2**64 - 2**63

@@ -38,7 +38,6 @@ from fleet.model.frames import (
     DONE,
     FATE,
     INFER,
-    LEVELS,
     RESULT,
     START,
     UPLINK,

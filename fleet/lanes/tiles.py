@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Keys
+from fleet.columns.device import States
+from fleet.engine.tally import Tally
 from fleet.kernel import kernel
 from fleet.lanes.device import (
     AFTER,
+    BEFORE,
     BIN_ROW,
     BUFFER,
+    DSP,
     ENTRY,
     GOP,
+    IDLE,
     LANES,
     LEAST,
     NEXT,
@@ -24,6 +29,7 @@ from fleet.lanes.device import (
     PERIOD,
     PERIOD_PART,
     PHASE,
+    PORT,
     PROPAGATION,
     RATE,
     ROUND,
@@ -41,8 +47,11 @@ from fleet.lanes.device import (
     Tiles,
 )
 from fleet.lanes.spell import ready_after
+from fleet.model.books import IDLE_NS, LAST_SENT_NS
 from fleet.model.camera import gop_start, message_part, payload_of
 from fleet.model.capture import NEVER_NS
+from fleet.model.link import Ports
+from fleet.model.scene import SECOND_NS
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS, MOST_OBJECTS, Sights, found
 from fleet.plan.plan import Plan
@@ -50,17 +59,18 @@ from fleet.plan.plan import Plan
 _MOST_ENTRIES = 1 << 20
 
 
-def lay_out(plan: Plan, sensors: Ints) -> Tiles:
-    """Return tiles of sensors that have not captured a frame yet.
+def lay_out(plan: Plan, states: States) -> Tiles:
+    """Return tiles of all sensors of a plan, to be filled.
 
     Args:
-        plan: the plan.
-        sensors: their indices; they are plain (`fleet.lanes.plain`).
+        plan: the plan; its sensors are plain (`fleet.lanes.plain`).
+        states: of the sensors.
     """
-    rules_of = _rules(plan, sensors)
+    sensors = np.arange(plan.size)
+    rules_of = _rules(plan, states)
     kinds, kind_of = np.unique(rules_of, axis=0, return_inverse=True)
     kind_of = kind_of.reshape(-1)
-    table, first, tabled = _table(plan, np.unique(plan.sensors.setup_of[sensors]))
+    table, first, tabled = _table(plan, np.unique(states.setup_of))
     parts = [
         (kind, part)
         for k, kind in enumerate(kinds)
@@ -72,8 +82,9 @@ def lay_out(plan: Plan, sensors: Ints) -> Tiles:
     rules[:, WIDTH] = [len(part) for _, part in parts]
     rules[:, TABLED] = tabled[rules[:, SETUP]]
     state = np.zeros((len(parts), STATE, LANES), dtype=np.int64)
-    for c, (kind, part) in enumerate(parts):
-        rules[c, LEAST] = _fill(plan, state[c], part, int(kind[SETUP]))
+    state[:, int(NEXT) // LANES] = NEVER_NS
+    for c, (_, part) in enumerate(parts):
+        state[c, int(SENSOR) // LANES, : len(part)] = part
     return Tiles(
         state=state.reshape(-1),
         round=np.zeros(ROUND * LANES, dtype=np.int64),
@@ -103,16 +114,16 @@ def set_column(tiles: Tiles, which: np.uint64, by_sensor: Ints) -> None:
     state[:, int(which) // LANES][used] = by_sensor[column(tiles, SENSOR)[0]]
 
 
-def _rules(plan: Plan, sensors: Ints) -> Ints:
+def _rules(plan: Plan, states: States) -> Ints:
     """Return the rules of the tile of each sensor; shape (sensors, RULES)."""
-    k, clocks = plan.sensors.setup_of[sensors], plan.sensors.clocks[sensors]
+    k, clocks = states.setup_of, states.clocks
     setups, links = plan.sensors.setups, plan.links.table
-    port = plan.links.of[0, sensors]
+    port = plan.links.of[0]
     after = ready_after(setups)
-    rules = np.zeros((len(sensors), RULES), dtype=np.int64)
+    rules = np.zeros((plan.size, RULES), dtype=np.int64)
     rules[:, SETUP], rules[:, SENSE], rules[:, AFTER] = k, setups.sense_ns[k], after[k]
     rules[:, OCCUPY] = np.where(setups.on_sensor[k] == 1, setups.occupy_ns[k], 0)
-    rules[:, GOP], rules[:, TRACE], rules[:, SECOND] = setups.gop[k], setups.sight[k], -1
+    rules[:, GOP], rules[:, TRACE] = setups.gop[k], setups.sight[k]
     rules[:, SEGMENT], rules[:, PER_MESSAGE] = setups.segment[k], setups.per_message[k]
     rules[:, PER_SEGMENT] = setups.per_segment[k]
     rules[:, RATE], rules[:, BUFFER] = links.rate_bps[port], links.buffer_ns[port]
@@ -123,25 +134,37 @@ def _rules(plan: Plan, sensors: Ints) -> Ints:
     return rules
 
 
-def _fill(plan: Plan, state: Ints, sensors: Ints, setup: int) -> int:
-    """Set some sensors into the lanes of a tile at time zero; return when the first is due."""
-    width = len(sensors)
-    clocks = plan.sensors.clocks[sensors]
-    starts = np.zeros(width, dtype=np.int64)
-    _starts(plan.sensors.size_keys[sensors], int(plan.sensors.setups.gop[setup]), starts)
-    state[int(NEXT) // LANES] = NEVER_NS
+def fill(tiles: Tiles, plan: Plan, states: States, tally: Tally, ports: Ports) -> None:
+    """Set sensors into the lanes of their tiles.
+
+    Args:
+        tiles: the tiles.
+        plan: the plan.
+        states: how the sensors stand; nothing is in them.
+        tally: what is counted of their ports.
+        ports: how these stand.
+    """
+    clocks, port = states.clocks, plan.links.of[0]
+    gop = plan.sensors.setups.gop[states.setup_of]
+    starts = np.zeros(plan.size, dtype=np.int64)
+    _starts(plan.sensors.size_keys, gop, starts)
     for which, values in (
-        (NEXT, clocks.anchor), (PART, 0), (NUMBER, 0), (PHASE, starts), (START, starts),
-        (SENSOR, sensors),
+        (NEXT, clocks.next_ns), (NUMBER, clocks.next_frame), (START, starts),
+        (PART, (clocks.next_frame - clocks.first) * clocks.num % clocks.den),
+        (PHASE, (clocks.next_frame + starts) % gop), (DSP, states.dsp.free_ns),
+        (PORT, ports.free_ns[port]), (IDLE, tally.links[port, IDLE_NS]),
+        (BEFORE, tally.sensors[:, LAST_SENT_NS]),
     ):  # fmt: skip
-        state[int(which) // LANES, :width] = values
-    return int(clocks.anchor.min())
+        set_column(tiles, which, values)
+    state = tiles.state.reshape(-1, STATE, LANES)
+    tiles.rules[:, LEAST] = state[:, int(NEXT) // LANES].min(axis=1)
+    tiles.rules[:, SECOND] = tiles.rules[:, LEAST] // SECOND_NS - 1
 
 
 @kernel
-def _starts(keys: Ints, gop: int, starts: Ints) -> None:
+def _starts(keys: Keys, gop: Ints, starts: Ints) -> None:
     for i in range(len(keys)):
-        starts[i] = gop_start(keys[i], gop)
+        starts[i] = gop_start(keys[i], gop[i])
 
 
 def _table(plan: Plan, used: Ints) -> tuple[Ints, Ints, Ints]:

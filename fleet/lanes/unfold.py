@@ -14,7 +14,9 @@ from fleet.arrays import Ints
 from fleet.columns.device import Held
 from fleet.columns.shard import Shard
 from fleet.engine.counting import COMPUTE, SENSE, UP
-from fleet.lanes import device, levels, pools, spell
+from fleet.kernel import kernel
+from fleet.lanes import levels, pools, spell
+from fleet.lanes.blocks import Blocks
 from fleet.lanes.device import (
     ACCEPTED,
     BEFORE,
@@ -30,16 +32,15 @@ from fleet.lanes.device import (
     PORT,
     WITH_PIXELS,
 )
-from fleet.lanes.engine import Lanes
 from fleet.lanes.frames import ANSWERS, DECODED, LATE
 from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
+from fleet.lanes.sending import send_ahead, service_ns
 from fleet.lanes.tiles import column
 from fleet.model import books
 from fleet.model.frames import (
     BITS,
     CLOCK,
     DONE,
-    FATE,
     FRAME,
     IN_PORT,
     INFER,
@@ -47,16 +48,12 @@ from fleet.model.frames import (
     READY,
     RESULT,
     SENSOR,
-    STAGES,
     Index,
 )
-from fleet.model.link import service_ns
-from fleet.model.scene import second_of
-from fleet.model.sight import ROW_WIDTH, count
-from fleet.kernel import kernel
+from fleet.model.sight import count
 
 
-def unfold(lanes: Lanes, shard: Shard) -> None:
+def unfold(lanes: Blocks, shard: Shard) -> None:
     """Set a shard, which has the same clock, links and pools and no frames, to the state of lanes."""
     _counts(lanes, shard)
     _sensors(lanes, shard)
@@ -67,7 +64,7 @@ def unfold(lanes: Lanes, shard: Shard) -> None:
     _capture(lanes, shard, in_ports)
 
 
-def _by_sensor(lanes: Lanes, which: np.uint64) -> Ints:
+def _by_sensor(lanes: Blocks, which: np.uint64) -> Ints:
     """Return a column of all tiles by sensor of the plan, 0 for those that are in none."""
     sensors, values = column(lanes.tiles, which)
     found = np.zeros(lanes.plan.size, dtype=np.int64)
@@ -75,21 +72,22 @@ def _by_sensor(lanes: Lanes, which: np.uint64) -> Ints:
     return found
 
 
-def _counts(lanes: Lanes, shard: Shard) -> None:
+def _counts(lanes: Blocks, shard: Shard) -> None:
     """Add what lanes count of results to the tally."""
     plan, tally, kept = lanes.plan, shard.tally, lanes.sensors
     lanes.put_by()
-    k, group = plan.sensors.setup_of, plan.sensors.group_of
+    k, group = lanes.whose.setup_of, plan.sensors.group_of
     many = kept[:, RESULTS]
     tally.sensors[:, books.LATENCY_SUM_NS] += kept[:, SPENT_NS]
     tally.sensors[:, books.FATE_0 + RESULT] += many
     longest = tally.sensors[:, books.LATENCY_MAX_NS]
     np.maximum(longest, kept[:, LONGEST_NS], out=longest)
-    sense, ready = lanes.sense_ns[k], lanes.ready_ns[k]
-    for s in np.flatnonzero(many).tolist():
-        tally.stages_ns[group[s], SENSE] += int(many[s]) * int(sense[s])
-        tally.stages_ns[group[s], COMPUTE] += int(many[s]) * int(ready[s] - sense[s])
-        tally.stages_ns[group[s], UP] -= int(many[s]) * int(ready[s])
+    for g, row in np.unique(np.stack([group, k]), axis=1).T.tolist():
+        results = int(many[(group == g) & (k == row)].sum())
+        sense, ready = int(lanes.sense_ns[row]), int(lanes.ready_ns[row])
+        tally.stages_ns[g, SENSE] += results * sense
+        tally.stages_ns[g, COMPUTE] += results * (ready - sense)
+        tally.stages_ns[g, UP] -= results * ready
     _sights(lanes.rows, plan.eyes.sights.rows, tally.sights)
 
 
@@ -102,15 +100,16 @@ def _sights(many: Ints, rows: Ints, book: Ints) -> None:
                 count(book, rows, row, group, True)
 
 
-def _sensors(lanes: Lanes, shard: Shard) -> None:
+def _sensors(lanes: Blocks, shard: Shard) -> None:
     """Add what lanes count of sensors and their ports, and set how these stand."""
     plan, tally, states = lanes.plan, shard.tally, shard.devices.states
-    k, port, sensors = plan.sensors.setup_of, plan.links.of[0], tally.sensors
+    k, port, sensors = states.setup_of, plan.links.of[0], tally.sensors
     setups, ports = plan.sensors.setups, shard.network.ports
     number, inferred = _by_sensor(lanes, NUMBER), _by_sensor(lanes, INFERRED)
+    taken = number - states.clocks.next_frame
     offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
     for row, values in (
-        (books.CAPTURED, number), (books.SENSE_NS, number * setups.read_ns[k]),
+        (books.CAPTURED, taken), (books.SENSE_NS, taken * setups.read_ns[k]),
         (books.COMPUTE_NS, inferred * setups.compute_ns[k]), (books.SENT_FRAMES, inferred),
         (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
         (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
@@ -118,7 +117,8 @@ def _sensors(lanes: Lanes, shard: Shard) -> None:
         (books.SENDING_NS, busy), (books.RADIO_BITS, accepted),
     ):  # fmt: skip
         sensors[:, row] += values
-    sensors[:, books.LAST_SENT_NS] = _by_sensor(lanes, PORT)
+    used = accepted > 0
+    sensors[used, books.LAST_SENT_NS] = _by_sensor(lanes, PORT)[used]
     for row in np.unique(k).tolist():
         tally.computing_ns[row] += int(inferred[k == row].sum()) * int(setups.compute_ns[row])
     for row, values in (
@@ -129,11 +129,21 @@ def _sensors(lanes: Lanes, shard: Shard) -> None:
     tally.links[port, books.IDLE_NS] = _by_sensor(lanes, IDLE)
     ports.free_ns[port] = _by_sensor(lanes, PORT)
     states.clocks.next_frame[:], states.clocks.next_ns[:] = number, _by_sensor(lanes, NEXT)
-    on = plan.on_sensor
-    states.dsp.free_ns[:], states.dsp.inferences[:] = on * _by_sensor(lanes, DSP), on * inferred
+    on = setups.on_sensor[k]
+    states.dsp.free_ns[on == 1] = _by_sensor(lanes, DSP)[on == 1]
+    states.dsp.inferences += on * inferred
+    again = lanes.again
+    late = number[again.sensor] > again.frame  # lanes have captured these
+    s, sense, compute = (
+        column[late] for column in (again.sensor, again.sense_ns, again.compute_ns)
+    )
+    np.subtract.at(sensors[:, books.SENSE_NS], s, sense)
+    np.subtract.at(sensors[:, books.COMPUTE_NS], s, compute)
+    for row in np.unique(k[s]).tolist():
+        tally.computing_ns[row] -= int(compute[k[s] == row].sum())
 
 
-def _take(lanes: Lanes, shard: Shard, slots: Ints, levels_behind: int, stations: int) -> Index:
+def _take(lanes: Blocks, shard: Shard, slots: Ints, levels_behind: int, stations: int) -> Index:
     """Write frames of lanes into the store of a shard; return their slots there."""
     index = shard.store.take(len(slots))
     columns = np.empty((shard.store.columns.shape[0], len(slots)), dtype=np.int64)
@@ -142,7 +152,7 @@ def _take(lanes: Lanes, shard: Shard, slots: Ints, levels_behind: int, stations:
     return index
 
 
-def _links(lanes: Lanes, shard: Shard) -> Index:
+def _links(lanes: Blocks, shard: Shard) -> Index:
     """Put frames in ports and on wires where the columns have them; return those in own ports."""
     frames, now = lanes.frames, shard.env.now
     network, plan = shard.network, lanes.plan
@@ -168,7 +178,7 @@ def _links(lanes: Lanes, shard: Shard) -> Index:
     return own
 
 
-def _arrive(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
+def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
     """Have frames come to the links of a level, or to what is behind the last."""
     network, columns = shard.network, shard.store.columns
     if level < LEVELS:
@@ -181,7 +191,7 @@ def _arrive(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
     network.answered = np.concatenate([network.answered, index[~served]])
 
 
-def _shared(lanes: Lanes, shard: Shard) -> None:
+def _shared(lanes: Blocks, shard: Shard) -> None:
     """Set how shared links stand, and add what they count."""
     rows, dropped, links = lanes.ways.links, lanes.ways.dropped, shard.tally.links
     shared = np.flatnonzero(lanes.plan.links.level_of > 0)
@@ -194,30 +204,23 @@ def _shared(lanes: Lanes, shard: Shard) -> None:
     links[shared, books.IDLE_NS] = rows[shared, levels.IDLE]
 
 
-def _unsend(lanes: Lanes, shard: Shard, level: int, index: Index) -> None:
+def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
     """Book back what departs from ports later: CLOCK says when."""
-    tally, plan, columns = shard.tally, lanes.plan, shard.store.columns
+    columns = shard.store.columns
     s, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
-    link = plan.links.of[level, s]
-    rates = plan.links.table.rate_bps[link]
-    service = np.maximum(1, bits * 1_000_000_000 // rates)
-    second = np.minimum(departs // books.BIN_NS, tally.link_bins.shape[1] - 1)
-    np.subtract.at(tally.link_bins, (plan.stations.bin_of[link], second), bits)
-    np.subtract.at(tally.links[:, books.SENT_LINK_BITS], link, bits)
-    np.subtract.at(tally.links[:, books.BUSY_NS], link, service)
-    if level > 0:
+    send_ahead(shard, level, s, bits, departs, -1)
+    if level > 0 or not len(index):
         return
-    np.subtract.at(tally.sensors[:, books.RADIO_BITS], s, bits)
-    np.subtract.at(tally.sensors[:, books.SENDING_NS], s, service)
-    before = _by_sensor(lanes, BEFORE)
-    ready = columns[READY, index]
-    began = departs - service
-    last = np.where(began == ready, before[s], began)
-    for i in np.argsort(-columns[FRAME, index], kind="stable"):  # the first of them counts
-        tally.sensors[s[i], books.LAST_SENT_NS] = last[i]
+    rate = lanes.plan.links.table.rate_bps[lanes.plan.links.of[0, s]]
+    began = departs - service_ns(bits, rate)
+    # What found its port empty was sent after what had left that before, else right behind it.
+    last = np.where(began == columns[READY, index], _by_sensor(lanes, BEFORE)[s], began)
+    first = np.lexsort((columns[FRAME, index], s))
+    first = first[np.unique(s[first], return_index=True)[1]]
+    shard.tally.sensors[s[first], books.LAST_SENT_NS] = last[first]
 
 
-def _pools(lanes: Lanes, shard: Shard) -> None:
+def _pools(lanes: Blocks, shard: Shard) -> None:
     """Put frames at servers where the columns have them."""
     frames, served, columns = lanes.frames, shard.network.pools[LEVELS - 1], shard.store
     assert served is not None
@@ -243,11 +246,11 @@ def _pools(lanes: Lanes, shard: Shard) -> None:
     shard.network.answered = np.concatenate([shard.network.answered, index[under_way]])
 
 
-def _capture(lanes: Lanes, shard: Shard, in_ports: Index) -> None:
+def _capture(lanes: Blocks, shard: Shard, in_ports: Index) -> None:
     """Have the columns capture again what is in sensors, behind what is in their ports."""
     devices, columns = shard.devices, shard.store.columns
     order = np.lexsort((columns[FRAME, in_ports], columns[SENSOR, in_ports]))
     devices.held = Held(in_ports[order], np.full(len(in_ports), IN_PORT))
-    devices.flowed_ns = max(0, shard.env.now - lanes.after_ns)
+    devices.flowed_ns = lanes.known_from_ns(shard.env.now)
     devices.advance(shard.env.now)
     shard.store.sweep(lambda ended: shard.tally.finish(shard.plan, shard.store.columns, ended))

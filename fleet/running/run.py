@@ -124,7 +124,9 @@ def start(
 
         parts = partition(plan, held or _shards(plan, options, 1))
         window_ns, span_ns = _lengths(plan, options, parts)
-        local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
+        local = LocalExecutor(
+            plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints, lanes=options.lanes
+        )
         return local, window_ns
     from fleet.running import ray_cluster, ray_executor
 
@@ -133,7 +135,8 @@ def start(
     parts = partition(plan, held or wanted)
     window_ns, span_ns = _lengths(plan, options, parts)
     executor = ray_executor.RayExecutor(
-        plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
+        plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing(),
+        lanes=options.lanes,
     )
     return executor, window_ns
 

@@ -10,14 +10,15 @@ from fleet.arrays import Ints
 from fleet.columns.devices import Devices
 from fleet.columns.pools import Pools
 from fleet.columns.ways import Network
-from fleet.engine.counting import COMPUTE, SENSE, UP
 from fleet.engine.tally import Tally
 from fleet.lanes import device, levels, order, pools, results, spell, tiles
-from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, SENSE as SENSE_AFTER, WIDTH, Span
+from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, WIDTH, Span
 from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, KEYS, empty, grown
 from fleet.lanes.records import SLOT_BITS
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
-from fleet.model.frames import LEVELS, WIDTH as COLUMNS
+from fleet.lanes.sending import Again
+from fleet.model.frames import LEVELS
+from fleet.model.frames import WIDTH as COLUMNS
 from fleet.model.scene import SECOND_NS
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
@@ -28,26 +29,30 @@ _BLOCK_FRAMES = 12_500
 _LOW = (1 << SLOT_BITS) - 1
 
 
-class Lanes:
+class Blocks:
     """The frames of plain sensors of a shard, from capture to their fate.
 
     Links and pools stand in the columns' own arrays (`network`), and counts go to the shard's
     tally; what is on its way is here.
     """
 
-    def __init__(self, plan: Plan, tally: Tally, network: Network, devices: Devices) -> None:
-        """Begin at time zero.
+    def __init__(
+        self, plan: Plan, tally: Tally, network: Network, devices: Devices, now_ns: int
+    ) -> None:
+        """Set up lanes without frames, to be filled.
 
         Args:
             plan: the plan.
             tally: where to count.
             network: the links and pools of the shard.
-            devices: its sensors: who is before them, and the setups.
+            devices: its sensors: who is before them, and how they stand.
+            now_ns: the time.
         """
         self.plan, self.tally, self.network, self.devices = plan, tally, network, devices
-        self.tiles = tiles.lay_out(plan, devices.mine)
+        self.tiles = tiles.lay_out(plan, devices.states)
         self.frames = empty(4096)
-        self.now_ns = 0
+        self.now_ns = now_ns
+        self.again = Again.nothing()
         setups = plan.sensors.setups
         self.sense_ns = setups.sense_ns
         self.ready_ns = spell.ready_after(setups)
@@ -73,7 +78,10 @@ class Lanes:
             self.waiting = pools.queue(len(served.ids), 64)
             self.meet = levels.meet_at_pools(plan)
         self.whose = spell.Whose(
-            plan.sensors.setup_of, plan.sensors.size_keys, plan.sensors.setups, plan.eyes.sights
+            devices.states.setup_of.copy(),
+            plan.sensors.size_keys,
+            plan.sensors.setups,
+            plan.eyes.sights,
         )
 
     def advance(self, until_ns: int) -> None:
@@ -116,12 +124,19 @@ class Lanes:
         rules = self.tiles.rules
         most = ((end - begin) / self.periods + 2).astype(np.int64) @ rules[:, WIDTH]
         self.frames = grown(self.frames, int(most))
-        crowd = self.devices.crowd
-        first, view = crowd.look(max(0, begin - self.after_ns), end)
+        first, view = self.devices.crowd.look(self.known_from_ns(begin), end)
         lights = light_by_second(self.plan, first, len(view))
         span = Span(begin, end, first, view, lights, self.tally.link_bins)
         self.frames.count[KEYS] = 0
         device.advance(self.tiles, span, self.frames)
+
+    def known_from_ns(self, now_ns: int) -> int:
+        """Return from when on frames may have been captured that are not ready yet; ns.
+
+        Of the time before that it is not kept who was in view.
+        """
+        crowd = self.devices.crowd
+        return max(now_ns - self.after_ns, (crowd.second - len(crowd.view)) * SECOND_NS)
 
     def _cross(self, run: tuple[int, int], meet: bool, span: tuple[int, int]) -> None:
         """Take frames through levels of links; keys come from `keys` and are left there."""
@@ -211,6 +226,8 @@ def _about(plan: Plan, served: Pools) -> Ints:
     about[:, pools.ROW] = len(served.ids)
     here = plan.pools.of >= 0
     about[here, pools.ROW] = served.row_of[plan.pools.of[here]]
-    about[:, pools.PIXELS] = plan.pools.decode_px * (0 if served.decodes is None else served.decodes)
+    about[:, pools.PIXELS] = plan.pools.decode_px * (
+        0 if served.decodes is None else served.decodes
+    )
     about[:, pools.RETURN_NS] = plan.pools.return_ns
     return about
