@@ -44,6 +44,7 @@ from fleet.model.frames import (
     OBJECTS,
     PAYLOAD,
     READY,
+    RESULT,
     SENSED,
     SIGHT,
     SKIP_DSP_BUSY,
@@ -61,10 +62,11 @@ def _columns(many: int) -> tuple[np.uint64, ...]:
     return tuple(np.uint64(LANES * c) for c in range(many))
 
 
-STATE = 23
+STATE = 25
 (
-    NEXT, PART, NUMBER, PHASE, OFFSET, BASE, TABLE, MANY, HASH, VIEW, PORT, DSP, IDLE, BEFORE,
-    INFERRED, PAYLOADS, MESSAGES, WITH_PIXELS, OFFERED, ACCEPTED, BUSY, SENSOR, START,
+    NEXT, PART, NUMBER, PHASE, OFFSET, BASE, TABLE, MANY, HASH, VIEW, PORT, DSP, IDLE, LAST,
+    BEFORE, INFERRED, PAYLOADS, MESSAGES, WITH_PIXELS, OFFERED, ACCEPTED, BUSY, IN_TAIL, SENSOR,
+    START,
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile.
 
@@ -72,9 +74,10 @@ NEXT, PART, NUMBER: when its next frame is due, the part of a ns that was cut of
 number. PHASE: its place in its group of pictures. OFFSET, BASE, TABLE, MANY: the row that it takes,
 counted from the first of its bucket; that first row, and the same in the table of bytes; how many
 there are. HASH: what is the same in all hashes of a second. VIEW: objects in view. PORT, DSP: when
-they are free. IDLE: when a frame last found the port empty, and BEFORE: when it had been free then.
-INFERRED to BUSY: sums over frames: how many were inferred or encoded; bytes, of metadata; with
-pixels; bits, of those accepted, time to send these. SENSOR: its number. START: where in a group of
+they are free. IDLE: when a frame last found the port empty. LAST: when the last frame departs, and
+BEFORE: when the one did that is before the last that found the port empty. INFERRED to IN_TAIL:
+sums over frames: how many were inferred or encoded; bytes, of metadata; with pixels; bits, of those
+accepted, time to send these; time of the radio's tail before they were. SENSOR: its number. START: where in a group of
 pictures it began.
 """
 
@@ -89,16 +92,18 @@ ENTRY = 4
 """Numbers in the table of bytes for each row of a bucket: of a P frame, of an I frame, metadata."""
 
 # Rules of a tile.
-RULES = 22
+RULES = 25
 (
     SETUP, WIDTH, SENSE, AFTER, OCCUPY, GOP, SEGMENT, PER_MESSAGE, PER_SEGMENT, RATE, BUFFER,
-    PROPAGATION, PERIOD, PERIOD_PART, PARTS, BIN_ROW, TRACE, TABLED, SECOND, DRAWN, LIGHT, LEAST,
+    PROPAGATION, PERIOD, PERIOD_PART, PARTS, BIN_ROW, TRACE, TABLED, SECOND, DRAWN, LIGHT, LEAST, TAIL,
+    AT_SITE, SINCE,
 ) = range(RULES)  # fmt: skip
 """The setup; how many lanes are in use; from capture to pixels, to the end of computing; the time
 that the DSP is taken; bytes; the port; the period, whole and in parts of a ns; the port's row of
-bins; the trace; where the table of bytes has this setup, -1 for nowhere. These change: the
-second of the frames that come next, whether their bytes must be drawn one by one, the light, and
-when the first of them is due."""
+bins; the trace; where the table of bytes has this setup, -1 for nowhere. TAIL: of the radio; AT_SITE: 1 if results
+are used where they are made; SINCE: the end of the warm-up. These change: the
+second of the frames that come next, whether their bytes must be drawn one by one, the light
+(DRAWN, LIGHT), and when the first of them is due (LEAST)."""
 
 _NEAR_THE_END = np.uint64(2**64 - 2**40)
 """A draw above this could be carried over the end of its range by the number of a frame."""
@@ -259,19 +264,21 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
     sense, after, occupy = rules[c, SENSE], rules[c, AFTER], rules[c, OCCUPY]
     period, more, parts = rules[c, PERIOD], rules[c, PERIOD_PART], rules[c, PARTS]
     buffer, propagation, least = rules[c, BUFFER], rules[c, PROPAGATION], 1 << 62
+    tail, leaves, since = rules[c, TAIL], rules[c, AT_SITE] == 0, rules[c, SINCE]
     for j in range(width):
         captured, number = state[at + NEXT + j], state[at + NUMBER + j]
         part, free, busy = state[at + PART + j] + more, state[at + PORT + j], state[at + DSP + j]
         size, bits, service = now[BYTES + j], now[WIRE + j], now[SENDING + j]
         row, told, idle = now[ROW + j], now[MESSAGE + j], state[at + IDLE + j]
-        before = state[at + BEFORE + j]
+        last, before = state[at + LAST + j], state[at + BEFORE + j]
         sensed, ready = captured + sense, captured + after
         wait = max(0, free - ready)
         departs = ready + wait + service
         due = captured < stop_ns
         computed = due & (sensed >= busy)
-        sent = computed & (wait + service <= buffer)
-        empty = computed & (free <= ready)
+        offered = computed & leaves
+        sent = offered & (wait + service <= buffer)
+        empty = offered & (free <= ready)
         over = part >= parts
         following = captured + period + (1 if over else 0) if due else captured
         least = min(least, following)
@@ -281,20 +288,24 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         state[at + DSP + j] = sensed + occupy if computed else busy
         state[at + PORT + j] = departs if sent else free
         state[at + IDLE + j] = ready if empty else idle
-        state[at + BEFORE + j] = free if empty & sent else before
+        rests = sent & (free <= ready) & (last > 0)
+        in_tail = min(departs - service, last + tail) - max(last, since)
+        state[at + IN_TAIL + j] += max(0, in_tail) if rests else 0
+        state[at + LAST + j] = departs if sent else last
+        state[at + BEFORE + j] = last if empty & sent else before
         state[at + INFERRED + j] += 1 if computed else 0
         told = size if size <= max(told, 1) else told
-        state[at + PAYLOADS + j] += size if computed else 0
-        state[at + MESSAGES + j] += told if computed else 0
-        state[at + WITH_PIXELS + j] += 1 if computed & (size > told) else 0
-        state[at + OFFERED + j] += bits if computed else 0
+        state[at + PAYLOADS + j] += size if offered else 0
+        state[at + MESSAGES + j] += told if offered else 0
+        state[at + WITH_PIXELS + j] += 1 if offered & (size > told) else 0
+        state[at + OFFERED + j] += bits if offered else 0
         state[at + ACCEPTED + j] += bits if sent else 0
         state[at + BUSY + j] += service if sent else 0
         far = departs + propagation
         now[FAR + j] = far
         now[DEPARTS + j] = departs if sent else (ready if computed else sensed)
         now[CAPTURED + j] = captured
-        fate = LOST_ACCESS_BUFFER if computed else SKIP_DSP_BUSY
+        fate = (LOST_ACCESS_BUFFER if leaves else RESULT) if computed else SKIP_DSP_BUSY
         now[ENDS + j] = (IN_FLIGHT if sent else fate) if due else _NOBODY
         now[HASHED + j] = (
             state[at + HASH + j] + W_FRAME * number + W_SIGHT * row + W_BYTES * size

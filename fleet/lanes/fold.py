@@ -29,7 +29,7 @@ from fleet.lanes.records import (
     WORD,
     packed,
 )
-from fleet.lanes.sending import Again, send_ahead
+from fleet.lanes.sending import Again, first_of_each, port_ns, rest, send_ahead
 from fleet.model import books
 from fleet.model.capture import Clocks
 from fleet.model.frames import (
@@ -61,7 +61,10 @@ def fold(shard: Shard) -> Blocks:
     lanes = Blocks(shard.plan, shard.tally, shard.network, shard.devices, shard.env.now)
     lanes.again = _capture_again(shard)
     _ports(lanes, shard)
-    tiles.fill(lanes.tiles, shard.plan, shard.devices.states, shard.tally, shard.network.ports)
+    tiles.fill(
+        lanes.tiles, shard.plan, shard.devices.states, shard.tally, shard.network.ports,
+        _last_ns(shard),
+    )  # fmt: skip
     lanes.frames = grown(lanes.frames, 2 * len(shard.store.columns[0]))
     _links(lanes, shard)
     if lanes.pools is not None:
@@ -108,6 +111,15 @@ def _ports(lanes: Blocks, shard: Shard) -> None:
     lanes.ways.down_until[:] = ports.down_until_ns
 
 
+def _last_ns(shard: Shard) -> Ints:
+    """Return when the last frame departs from each sensor's port, or has departed; ns."""
+    last = shard.tally.sensors[:, books.LAST_SENT_NS].copy()
+    held, columns = shard.devices.held, shard.store.columns
+    in_port = held.slots[held.stages == IN_PORT]
+    np.maximum.at(last, columns[SENSOR, in_port], columns[CLOCK, in_port])
+    return last
+
+
 def _take(lanes: Blocks, shard: Shard, index: Index) -> Ints:
     """Write frames of the columns down as records; return their slots."""
     frames, left = lanes.frames, int(lanes.frames.count[FREE])
@@ -150,7 +162,13 @@ def _links(lanes: Blocks, shard: Shard) -> None:
         _late(lanes, level + 1, _take(lanes, shard, on_wire), columns[CLOCK, on_wire])
         link = shard.plan.links.of[level, columns[SENSOR, index]]
         far = columns[CLOCK, index] + shard.plan.links.table.propagation_ns[link]
-        send_ahead(shard, level, *(columns[c, index] for c in (SENSOR, BITS, CLOCK)), 1)
+        sensors, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
+        if level == 0:
+            firsts = first_of_each(sensors, columns[FRAME, index])
+            began = (departs - port_ns(shard, sensors, bits))[firsts]
+            last = shard.tally.sensors[sensors[firsts], books.LAST_SENT_NS]
+            rest(shard, sensors[firsts], last, began, 1)
+        send_ahead(shard, level, sensors, bits, departs, 1)
         _late(lanes, level + 1, _take(lanes, shard, index), far)
         network.in_port[level] = index[:0]
 

@@ -35,7 +35,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 
     All of the way of its sensors' frames is in it. No link loses segments, has a cap or is a radio
     cell; every sensor has a port of its own and a radio that never sleeps, if any; results are made
-    at regions, or on sensors for somebody behind the network. Nobody looks live.
+    on sensors or at regions. Nobody looks live.
     """
     links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -43,9 +43,8 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and (territory.enter == 0).all()
         and (plan.links.of[0] >= 0).all()
         and not ((links.loss_ppb > 0) | (links.cap_bits > 0) | (links.air_bps > 0)).any()
-        and not any((ns > 0).any() for ns in plan.timers)
+        and not ((plan.timers.promotion_ns > 0) | (plan.timers.drx_wait_ns > 0)).any()
         and (level == LEVELS - 1).all()
-        and not plan.ends_at_site.any()
         and not plan.eyes.looks_live
         and len(plan.eyes.sights.rows) <= MOST_ROWS
     )
@@ -62,7 +61,6 @@ def is_plain(shard: Shard) -> bool:
     return bool(
         (states.clocks.kind == PERIODIC).all()
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
-        and not plan.ends_at_site.any()
         and (states.down_until_ns <= now_ns).all()
         and (states.dsp.blind_until_ns <= now_ns).all()
         and (down <= now_ns).all()

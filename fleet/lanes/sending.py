@@ -58,3 +58,32 @@ def service_ns(bits: Ints, rate_bps: Ints) -> Ints:
     """Return `fleet.model.link.service_ns` of many frames."""
     service: Ints = np.maximum(1, bits * 1_000_000_000 // rate_bps)
     return service
+
+
+def port_ns(shard: Shard, sensors: Ints, bits: Ints) -> Ints:
+    """Return how long sending frames takes from the sensors' own ports; ns."""
+    rates = shard.plan.links.table.rate_bps[shard.plan.links.of[0, sensors]]
+    return service_ns(bits, rates)
+
+
+def first_of_each(sensors: Ints, frames: Ints) -> Ints:
+    """Return which frames are the first of their sensors among some."""
+    order = np.lexsort((frames, sensors))
+    firsts: Ints = order[np.unique(sensors[order], return_index=True)[1]]
+    return firsts
+
+
+def rest(shard: Shard, sensors: Ints, last_ns: Ints, begin_ns: Ints, sign: int) -> None:
+    """Book the tails of radios before transmissions, or back.
+
+    Args:
+        shard: in whose books.
+        sensors: whose; each once.
+        last_ns: when they had sent before, 0 for never.
+        begin_ns: when they send.
+        sign: 1, or -1 to book back.
+    """
+    tally, tail_ns = shard.tally, shard.plan.timers.tail_ns[sensors]
+    tail = np.minimum(begin_ns, last_ns + tail_ns) - np.maximum(last_ns, tally.since_ns)
+    tail = np.where(last_ns == 0, 0, np.maximum(0, tail))
+    tally.sensors[sensors, books.TAIL_NS] += sign * tail

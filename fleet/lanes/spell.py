@@ -35,6 +35,7 @@ from fleet.model.frames import (
     LOST_WAN_BUFFER,
     PAYLOAD,
     READY,
+    RESULT,
     SENSED,
     SETUP,
     SKIP_DSP_BUSY,
@@ -126,7 +127,7 @@ def ended(frames: Frames, whose: Whose, columns: Columns) -> int:
 
 def _reached(fate: int) -> tuple[int, int]:
     """Return how many levels of links, and times at servers, a frame of a fate has behind it."""
-    if fate == SKIP_DSP_BUSY:
+    if fate in (SKIP_DSP_BUSY, RESULT):  # a result that is used at its sensor
         return 0, 0
     if LOST_ACCESS_BUFFER <= fate <= LOST_WAN_BUFFER:
         return fate - LOST_ACCESS_BUFFER, 0

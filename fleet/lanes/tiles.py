@@ -10,6 +10,7 @@ from fleet.engine.tally import Tally
 from fleet.kernel import kernel
 from fleet.lanes.device import (
     AFTER,
+    AT_SITE,
     BEFORE,
     BIN_ROW,
     BUFFER,
@@ -18,6 +19,7 @@ from fleet.lanes.device import (
     GOP,
     IDLE,
     LANES,
+    LAST,
     LEAST,
     NEXT,
     NUMBER,
@@ -39,9 +41,11 @@ from fleet.lanes.device import (
     SENSE,
     SENSOR,
     SETUP,
+    SINCE,
     START,
     STATE,
     TABLED,
+    TAIL,
     TRACE,
     WIDTH,
     Tiles,
@@ -130,11 +134,14 @@ def _rules(plan: Plan, states: States) -> Ints:
     rules[:, PROPAGATION] = links.propagation_ns[port]
     rules[:, BIN_ROW] = plan.stations.bin_of[port]
     rules[:, PERIOD], rules[:, PERIOD_PART] = np.divmod(clocks.num, clocks.den)
-    rules[:, PARTS] = clocks.den
+    rules[:, PARTS], rules[:, TAIL] = clocks.den, plan.timers.tail_ns
+    rules[:, AT_SITE] = plan.ends_at_site
     return rules
 
 
-def fill(tiles: Tiles, plan: Plan, states: States, tally: Tally, ports: Ports) -> None:
+def fill(
+    tiles: Tiles, plan: Plan, states: States, tally: Tally, ports: Ports, last_ns: Ints
+) -> None:
     """Set sensors into the lanes of their tiles.
 
     Args:
@@ -143,6 +150,7 @@ def fill(tiles: Tiles, plan: Plan, states: States, tally: Tally, ports: Ports) -
         states: how the sensors stand; nothing is in them.
         tally: what is counted of their ports.
         ports: how these stand.
+        last_ns: when the last frame departs from each, which may be to come.
     """
     clocks, port = states.clocks, plan.links.of[0]
     gop = plan.sensors.setups.gop[states.setup_of]
@@ -153,9 +161,10 @@ def fill(tiles: Tiles, plan: Plan, states: States, tally: Tally, ports: Ports) -
         (PART, (clocks.next_frame - clocks.first) * clocks.num % clocks.den),
         (PHASE, (clocks.next_frame + starts) % gop), (DSP, states.dsp.free_ns),
         (PORT, ports.free_ns[port]), (IDLE, tally.links[port, IDLE_NS]),
-        (BEFORE, tally.sensors[:, LAST_SENT_NS]),
+        (BEFORE, tally.sensors[:, LAST_SENT_NS]), (LAST, last_ns),
     ):  # fmt: skip
         set_column(tiles, which, values)
+    tiles.rules[:, SINCE] = tally.since_ns
     state = tiles.state.reshape(-1, STATE, LANES)
     tiles.rules[:, LEAST] = state[:, int(NEXT) // LANES].min(axis=1)
     tiles.rules[:, SECOND] = tiles.rules[:, LEAST] // SECOND_NS - 1

@@ -23,7 +23,9 @@ from fleet.lanes.device import (
     BUSY,
     DSP,
     IDLE,
+    IN_TAIL,
     INFERRED,
+    LAST,
     MESSAGES,
     NEXT,
     NUMBER,
@@ -34,7 +36,7 @@ from fleet.lanes.device import (
 )
 from fleet.lanes.frames import ANSWERS, DECODED, LATE
 from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
-from fleet.lanes.sending import send_ahead, service_ns
+from fleet.lanes.sending import first_of_each, port_ns, rest, send_ahead
 from fleet.lanes.tiles import column
 from fleet.model import books
 from fleet.model.frames import (
@@ -110,15 +112,15 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
     offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
     for row, values in (
         (books.CAPTURED, taken), (books.SENSE_NS, taken * setups.read_ns[k]),
-        (books.COMPUTE_NS, inferred * setups.compute_ns[k]), (books.SENT_FRAMES, inferred),
+        (books.COMPUTE_NS, inferred * setups.compute_ns[k]), (books.SENT_FRAMES, inferred * (1 - plan.ends_at_site)),
         (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
         (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
         (books.SENT_PIXEL_FRAMES, _by_sensor(lanes, WITH_PIXELS)),
+        (books.TAIL_NS, _by_sensor(lanes, IN_TAIL)),
         (books.SENDING_NS, busy), (books.RADIO_BITS, accepted),
     ):  # fmt: skip
         sensors[:, row] += values
-    used = accepted > 0
-    sensors[used, books.LAST_SENT_NS] = _by_sensor(lanes, PORT)[used]
+    sensors[:, books.LAST_SENT_NS] = _by_sensor(lanes, LAST)
     for row in np.unique(k).tolist():
         tally.computing_ns[row] += int(inferred[k == row].sum()) * int(setups.compute_ns[row])
     for row, values in (
@@ -211,13 +213,14 @@ def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
     send_ahead(shard, level, s, bits, departs, -1)
     if level > 0 or not len(index):
         return
-    rate = lanes.plan.links.table.rate_bps[lanes.plan.links.of[0, s]]
-    began = departs - service_ns(bits, rate)
+    firsts = first_of_each(s, columns[FRAME, index])
+    s, index = s[firsts], index[firsts]
+    began = departs[firsts] - port_ns(shard, s, bits[firsts])
     # What found its port empty was sent after what had left that before, else right behind it.
-    last = np.where(began == columns[READY, index], _by_sensor(lanes, BEFORE)[s], began)
-    first = np.lexsort((columns[FRAME, index], s))
-    first = first[np.unique(s[first], return_index=True)[1]]
-    shard.tally.sensors[s[first], books.LAST_SENT_NS] = last[first]
+    empty = began == columns[READY, index]
+    last = np.where(empty, _by_sensor(lanes, BEFORE)[s], began)
+    rest(shard, s, last, began, -1)
+    shard.tally.sensors[s, books.LAST_SENT_NS] = last
 
 
 def _pools(lanes: Blocks, shard: Shard) -> None:
