@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from fleet.columns.ways import Network
 from fleet.engine.tally import Tally
 from fleet.lanes import device, levels, order, pools, results, spell, tiles
 from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, WIDTH, Span
-from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, KEYS, empty, grown
+from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, HOME, KEYS, empty, grown
 from fleet.lanes.records import SLOT_BITS
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
 from fleet.lanes.sending import Again
@@ -99,7 +100,7 @@ class Blocks:
             end = min(until_ns, (at // SECOND_NS + 1) * SECOND_NS)
             many = -(-(end - at) // self.block_ns)
             cuts = [at + (end - at) * k // many for k in range(many + 1)]
-            yield from zip(cuts[:-1], cuts[1:], strict=True)
+            yield from pairwise(cuts)
             at = end
 
     def _block(self, begin: int, end: int) -> None:
@@ -110,10 +111,9 @@ class Blocks:
         sums = np.zeros(self.tally.stages_ns.shape, dtype=np.int64)
         if self.pools is not None:
             arrived = self._serve(arrived, (begin, end))
-            served = self.frames.done[: self.frames.count[DONE]]
-            self._count(served, begin, sums, served=True)
-            self.frames.count[DONE] = 0
-        self._count(arrived & _LOW, begin, sums, served=False)
+            self._count(self._all(DONE), begin, sums, results.SERVERS)
+        self._count(self._all(HOME), begin, sums, results.HOME)
+        self._count(arrived & _LOW, begin, sums, results.NETWORK)
         self.tally.stages_ns += sums
         self.tally.latency_bins[:, begin // SECOND_NS] += sums.sum(axis=1)
         if self.frames.count[ENDED]:
@@ -192,14 +192,22 @@ class Blocks:
             served.served_ns, served.batches, served.started, served.idle_ns,
         )  # fmt: skip
 
-    def _count(self, slots: Ints, begin: int, sums: Ints, *, served: bool) -> None:
-        """Count results; `sums` is added to."""
+    def _all(self, which: int) -> Ints:
+        """Return the slots in one of the lists of results, which is then empty."""
+        many = int(self.frames.count[which])
+        self.frames.count[which] = 0
+        return (self.frames.home if which == HOME else self.frames.done)[:many]
+
+    def _count(self, slots: Ints, begin: int, sums: Ints, source: int) -> None:
+        """Count results from a source; `sums` is added to."""
+        if not len(slots):
+            return
         tally = self.tally
         where = results.Results(
             self.work, self.sensors, tally.latency, self.coarse, self.rows, sums, tally.print_sum,
             tally.seconds.book(self.plan), self.apart,
         )  # fmt: skip
-        results.count(slots, begin // SECOND_NS * SECOND_NS, served, self.frames, where)
+        results.count(slots, begin // SECOND_NS * SECOND_NS, source, self.frames, where)
 
     def put_by(self) -> None:
         """Put by how the results of the second under way ended."""

@@ -20,7 +20,7 @@ import numpy as np
 from fleet.arrays import Ints, Keys
 from fleet.chance import bits64
 from fleet.kernel import inlined, kernel
-from fleet.lanes.frames import ENDED, FREE, KEYS, LATE, Frames
+from fleet.lanes.frames import ENDED, FREE, HOME, KEYS, LATE, Frames
 from fleet.lanes.records import (
     BEHIND,
     INFO,
@@ -48,6 +48,8 @@ from fleet.model.frames import (
     SENSED,
     SIGHT,
     SKIP_DSP_BUSY,
+    SKIP_MODEL_WRITE,
+    SKIP_SENSOR_DOWN,
 )
 from fleet.model.link import service_ns
 from fleet.model.scene import SECOND_NS
@@ -62,11 +64,11 @@ def _columns(many: int) -> tuple[np.uint64, ...]:
     return tuple(np.uint64(LANES * c) for c in range(many))
 
 
-STATE = 25
+STATE = 28
 (
     NEXT, PART, NUMBER, PHASE, OFFSET, BASE, TABLE, MANY, HASH, VIEW, PORT, DSP, IDLE, LAST,
     BEFORE, INFERRED, PAYLOADS, MESSAGES, WITH_PIXELS, OFFERED, ACCEPTED, BUSY, IN_TAIL, SENSOR,
-    START,
+    START, DOWN, BLIND, SEEN,
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile.
 
@@ -78,7 +80,8 @@ they are free. IDLE: when a frame last found the port empty. LAST: when the last
 BEFORE: when the one did that is before the last that found the port empty. INFERRED to IN_TAIL:
 sums over frames: how many were inferred or encoded; bytes, of metadata; with pixels; bits, of those
 accepted, time to send these; time of the radio's tail before they were. SENSOR: its number. START: where in a group of
-pictures it began.
+pictures it began. DOWN, BLIND: until when it is down, or its model is written. SEEN: how many frames
+were read out.
 """
 
 ROUND = 11
@@ -272,11 +275,13 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         row, told, idle = now[ROW + j], now[MESSAGE + j], state[at + IDLE + j]
         last, before = state[at + LAST + j], state[at + BEFORE + j]
         sensed, ready = captured + sense, captured + after
+        due = captured < stop_ns
+        seen = due & (captured >= state[at + DOWN + j])
+        watched = seen & (sensed >= state[at + BLIND + j])
+        computed = watched & (sensed >= busy)
+        offered = computed & leaves
         wait = max(0, free - ready)
         departs = ready + wait + service
-        due = captured < stop_ns
-        computed = due & (sensed >= busy)
-        offered = computed & leaves
         sent = offered & (wait + service <= buffer)
         empty = offered & (free <= ready)
         over = part >= parts
@@ -293,6 +298,7 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         state[at + IN_TAIL + j] += max(0, in_tail) if rests else 0
         state[at + LAST + j] = departs if sent else last
         state[at + BEFORE + j] = last if empty & sent else before
+        state[at + SEEN + j] += 1 if seen else 0
         state[at + INFERRED + j] += 1 if computed else 0
         told = size if size <= max(told, 1) else told
         state[at + PAYLOADS + j] += size if offered else 0
@@ -303,9 +309,11 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         state[at + BUSY + j] += service if sent else 0
         far = departs + propagation
         now[FAR + j] = far
-        now[DEPARTS + j] = departs if sent else (ready if computed else sensed)
+        skipped = sensed if seen else captured
+        now[DEPARTS + j] = departs if sent else (ready if computed else skipped)
         now[CAPTURED + j] = captured
-        fate = (LOST_ACCESS_BUFFER if leaves else RESULT) if computed else SKIP_DSP_BUSY
+        fate = SKIP_DSP_BUSY if watched else (SKIP_MODEL_WRITE if seen else SKIP_SENSOR_DOWN)
+        fate = (LOST_ACCESS_BUFFER if leaves else RESULT) if computed else fate
         now[ENDS + j] = (IN_FLIGHT if sent else fate) if due else _NOBODY
         now[HASHED + j] = (
             state[at + HASH + j] + W_FRAME * number + W_SIGHT * row + W_BYTES * size
@@ -332,6 +340,11 @@ def _collect(tiles: Tiles, c: int, span: Span, frames: Frames) -> None:
         records[slot, INFO] = packed(bits, now[ROW + j], state[at + VIEW + j])
         records[slot, WHO] = state[at + SENSOR + j] << 32 | (state[at + NUMBER + j] - 1)
         records[slot, BEHIND] = far
+        if fate == RESULT:
+            records[slot, BEHIND] = departs
+            frames.home[count[HOME]] = slot
+            count[HOME] += 1
+            continue
         if fate != IN_FLIGHT:
             frames.ended[count[ENDED], 0] = slot
             frames.ended[count[ENDED], 1] = fate

@@ -93,8 +93,10 @@ def _capture_again(shard: Shard) -> Again:
     np.minimum.at(states.clocks.next_ns, s, captured)
     ended = captured + setups.sense_ns[k] + compute_ns
     compute = _measured(ended - compute_ns, ended, since_ns)
+    watched = sensed >= states.dsp.blind_until_ns[s]
+    too_much = np.where(watched, compute_ns - compute, 0)
     short = captured < since_ns
-    return Again(s[short], frame[short], (read_ns - sense)[short], (compute_ns - compute)[short])
+    return Again(s[short], frame[short], (read_ns - sense)[short], too_much[short])
 
 
 def _measured(begin: Ints, end: Ints, since_ns: int) -> Ints:

@@ -12,8 +12,8 @@ from fleet.model.frames import LEVELS
 
 # How long the lists are, in `Frames.count`. Of the lists of late frames there is one a place:
 # before the links of each level, and behind the last.
-FREE, KEYS, ENDED, DONE, ANSWERS, DECODED = range(6)
-LATE = 6
+FREE, KEYS, ENDED, HOME, DONE, ANSWERS, DECODED = range(7)
+LATE = 7
 COUNTS = LATE + LEVELS + 1
 
 
@@ -28,7 +28,8 @@ class Frames(NamedTuple):
         keys: frames on their way through a block, as time since its begin and slot.
         other, spare: room for the same.
         ended: slots, fates and times of frames that did not become results; shape (slots, 3).
-        done: slots of frames that are results.
+        home: slots of results that are used at their sensors.
+        done: slots of results of servers.
         answers: slots of frames whose results are on their way.
         decoded: slots of frames that a decoder has taken, or that need none.
         late: slots of frames that come to a place behind the block; shape (LEVELS + 1, slots).
@@ -42,6 +43,7 @@ class Frames(NamedTuple):
     other: Ints
     spare: Ints
     ended: Ints
+    home: Ints
     done: Ints
     answers: Ints
     decoded: Ints
@@ -61,6 +63,7 @@ def empty(slots: int) -> Frames:
         other=np.zeros(slots, dtype=np.int64),
         spare=np.zeros(slots, dtype=np.int64),
         ended=np.zeros((slots, 3), dtype=np.int64),
+        home=np.zeros(slots, dtype=np.int64),
         done=np.zeros(slots, dtype=np.int64),
         answers=np.zeros(slots, dtype=np.int64),
         decoded=np.zeros(slots, dtype=np.int64),

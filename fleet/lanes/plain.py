@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fleet.arrays import Bools
 from fleet.columns.device import States
 from fleet.columns.shard import Shard
 from fleet.lanes.fold import due_ns
 from fleet.lanes.records import MOST_ROWS
 from fleet.lanes.spell import ready_after
-from fleet.model.capture import PERIODIC
+from fleet.model.capture import NEVER_NS, PERIODIC
 from fleet.model.events import DEMAND, HOUR
 from fleet.model.frames import (
     CAPTURE,
@@ -53,7 +55,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 def is_plain(shard: Shard) -> bool:
     """Return whether a shard, which may be plain, is plain as it stands now.
 
-    All sensors are up, capture periodically and publish all that they infer, and what is under way
+    All sensors capture periodically and publish all that they infer, and what is under way
     was made by the setups and clocks that there are now.
     """
     now_ns, plan, states = shard.env.now, shard.plan, shard.devices.states
@@ -88,6 +90,8 @@ def _can_capture_again(shard: Shard) -> bool:
     held, columns = shard.devices.held, shard.store.columns
     states, plan, crowd = shard.devices.states, shard.plan, shard.devices.crowd
     inside = held.slots[held.stages <= COMPUTING]
+    stages = held.stages[held.stages <= COMPUTING]
+    looked = np.where(stages == COMPUTING, columns[SENSED, inside], NEVER_NS)
     s, frame, captured = (columns[c, inside] for c in (SENSOR, FRAME, CAPTURE))
     in_port = held.slots[held.stages == IN_PORT]
     own = plan.links.of[0, columns[SENSOR, in_port]]
@@ -96,6 +100,7 @@ def _can_capture_again(shard: Shard) -> bool:
         (due_ns(states.clocks, s, frame) == captured).all()
         and (frame >= states.clocks.first[s]).all()
         and not (may_skip(plan, states)[s]).any()
+        and (states.dsp.blind_until_ns[s] <= looked).all()
         and (shard.network.ports.down_until_ns[own] <= columns[READY, in_port]).all()
         and earliest >= crowd.second - len(crowd.view)
     )

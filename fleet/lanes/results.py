@@ -53,6 +53,9 @@ _COLUMNS = 15
     _DONE, _SPENT, _BUCKET, _SLOT,
 ) = (np.uint64(PART * c) for c in range(_COLUMNS))  # fmt: skip
 
+HOME, NETWORK, SERVERS = range(3)
+"""Where results come from: the sensor itself, over the network to somebody behind it, servers."""
+
 # What is kept of each sensor's results, and its group.
 SPENT_NS, LONGEST_NS, RESULTS, GROUP = range(4)
 SENSOR_COUNTS = 4
@@ -98,7 +101,7 @@ def work() -> Ints:
 
 
 @inlined
-def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, served: bool, w: Ints) -> None:
+def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, source: int, w: Ints) -> None:
     """Fetch the records of a part, and let others have their slots."""
     records, left = frames.records, frames.count[FREE]
     most = np.uint64(len(slots) - 1)
@@ -117,7 +120,11 @@ def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, served: bool
         w[_BACKHAUL + i] = records[slot, BEHIND + 2]
         w[_WAN + i] = records[slot, BEHIND + 3]
         w[_DONE + i] = records[slot, BEHIND + 3]
-    if served:
+    if source == HOME:
+        for i in range(many):
+            w[_DONE + i] = w[_ACCESS + i]
+            w[_ACCESS + i] = w[_UPLINK + i] = w[_BACKHAUL + i] = w[_WAN + i] = -1
+    if source == SERVERS:
         for i in range(many):
             slot = np.uint64(w[_SLOT + i])
             w[_DECODED + i] = frames.served[slot, DECODED_AT]
@@ -128,9 +135,9 @@ def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, served: bool
 
 
 @inlined
-def _hash(many: np.uint64, served: bool, w: Ints, print_sum: Keys) -> None:
+def _hash(many: np.uint64, source: int, w: Ints, print_sum: Keys) -> None:
     """Add the hashes of a part to the fingerprint."""
-    if served:
+    if source == SERVERS:
         for i in range(many):
             w[_WORD + i] += (
                 _W_DECODED * w[_DECODED + i] + _W_START * w[_STARTED + i]
@@ -184,7 +191,7 @@ def _latencies(many: np.uint64, w: Ints) -> None:
 
 
 @inlined
-def _book(many: np.uint64, second_ns: int, served: bool, results: Results) -> None:
+def _book(many: np.uint64, second_ns: int, source: int, results: Results) -> None:
     """Book a part, frame by frame."""
     w, sensors, sums = results.work, results.sensors, results.sums
     for i in range(many):
@@ -198,45 +205,48 @@ def _book(many: np.uint64, second_ns: int, served: bool, results: Results) -> No
         results.coarse[g, np.uint64(coarse_of(bucket))] += 1
         if row >= 0:
             results.rows[g, np.uint64(row)] += 1
-        sums[g, UP] += w[_UPLINK + i] - w[_TAKEN + i]
-        sums[g, BACK] += w[_BACKHAUL + i] - w[_UPLINK + i]
-        sums[g, FAR] += w[_WAN + i] - w[_BACKHAUL + i]
-        if served:
+        if source == HOME:
+            sums[g, UP] += spent
+        else:
+            sums[g, UP] += w[_UPLINK + i] - w[_TAKEN + i]
+            sums[g, BACK] += w[_BACKHAUL + i] - w[_UPLINK + i]
+            sums[g, FAR] += w[_WAN + i] - w[_BACKHAUL + i]
+        if source == SERVERS:
             sums[g, DECODE] += w[_DECODED + i] - w[_WAN + i]
             sums[g, QUEUE] += w[_STARTED + i] - w[_DECODED + i]
             sums[g, SERVE] += w[_INFERRED + i] - w[_STARTED + i]
             sums[g, RETURN] += w[_DONE + i] - w[_INFERRED + i]
         if w[_TAKEN + i] < second_ns:
-            _waited(i, np.int64(s), served, results)
+            _waited(i, np.int64(s), source, results)
 
 
 @inlined
-def _waited(i: np.uint64, s: int, served: bool, results: Results) -> None:
+def _waited(i: np.uint64, s: int, source: int, results: Results) -> None:
     """Count where a frame waited that came in an earlier second."""
     w, apart = results.work, results.apart
     apart[ACCESS, 0], apart[UPLINK, 0] = w[_ACCESS + i], w[_UPLINK + i]
     apart[BACKHAUL, 0], apart[WAN, 0] = w[_BACKHAUL + i], w[_WAN + i]
-    apart[START, 0] = w[_STARTED + i] if served else -1
-    apart[INFER, 0] = w[_INFERRED + i] if served else -1
+    apart[START, 0] = w[_STARTED + i] if source == SERVERS else -1
+    apart[INFER, 0] = w[_INFERRED + i] if source == SERVERS else -1
     apart[DONE, 0], apart[FATE, 0] = w[_DONE + i], RESULT
     wait(apart, 0, s, results.book)
 
 
 @kernel
-def count(slots: Ints, second_ns: int, served: bool, frames: Frames, results: Results) -> None:
+def count(slots: Ints, second_ns: int, source: int, frames: Frames, results: Results) -> None:
     """Count frames that became results in a second, and let others have their slots.
 
     Args:
         slots: of the frames.
         second_ns: begin of the second.
-        served: whether they were at servers.
+        source: where they come from.
         frames: all frames.
         results: where to count.
     """
     w = results.work
     for low in range(0, len(slots), PART):
         many = np.uint64(min(PART, len(slots) - low))
-        _gather(slots, low, many, frames, served, w)
-        _hash(many, served, w, results.print_sum)
+        _gather(slots, low, many, frames, source, w)
+        _hash(many, source, w, results.print_sum)
         _latencies(many, w)
-        _book(many, second_ns, served, results)
+        _book(many, second_ns, source, results)

@@ -36,7 +36,8 @@ def send_ahead(
     Args:
         shard: in whose books.
         level: of the ports.
-        sensors, bits: of the frames.
+        sensors: whose frames they are.
+        bits: of the frames.
         departs_ns: when they depart.
         sign: 1, or -1 to book back.
     """

@@ -35,10 +35,11 @@ from fleet.model.frames import (
     LOST_WAN_BUFFER,
     PAYLOAD,
     READY,
-    RESULT,
     SENSED,
     SETUP,
     SKIP_DSP_BUSY,
+    SKIP_MODEL_WRITE,
+    SKIP_SENSOR_DOWN,
     Columns,
 )
 from fleet.model.setup import Setups
@@ -52,6 +53,9 @@ class Whose(NamedTuple):
     size_keys: Keys
     setups: Setups
     sights: Sights
+
+
+_SKIPPED = (SKIP_DSP_BUSY, SKIP_MODEL_WRITE, SKIP_SENSOR_DOWN)
 
 
 @inlined
@@ -117,8 +121,10 @@ def ended(frames: Frames, whose: Whose, columns: Columns) -> int:
         end = begin + len(these)
         part = columns[:, begin:end].copy()
         spell(part, these[:, 0].copy(), frames, whose, *_reached(int(fate)))
-        if fate == SKIP_DSP_BUSY:
+        if fate in _SKIPPED:
             part[[READY, SETUP]], part[[PAYLOAD, BITS]] = -1, 0
+        if fate == SKIP_SENSOR_DOWN:
+            part[SENSED] = -1
         part[DONE], part[FATE] = these[:, 2], fate
         columns[:, begin:end] = part
         begin = end
@@ -127,7 +133,7 @@ def ended(frames: Frames, whose: Whose, columns: Columns) -> int:
 
 def _reached(fate: int) -> tuple[int, int]:
     """Return how many levels of links, and times at servers, a frame of a fate has behind it."""
-    if fate in (SKIP_DSP_BUSY, RESULT):  # a result that is used at its sensor
+    if fate in _SKIPPED:
         return 0, 0
     if LOST_ACCESS_BUFFER <= fate <= LOST_WAN_BUFFER:
         return fate - LOST_ACCESS_BUFFER, 0

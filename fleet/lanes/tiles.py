@@ -13,7 +13,9 @@ from fleet.lanes.device import (
     AT_SITE,
     BEFORE,
     BIN_ROW,
+    BLIND,
     BUFFER,
+    DOWN,
     DSP,
     ENTRY,
     GOP,
@@ -162,6 +164,7 @@ def fill(
         (PHASE, (clocks.next_frame + starts) % gop), (DSP, states.dsp.free_ns),
         (PORT, ports.free_ns[port]), (IDLE, tally.links[port, IDLE_NS]),
         (BEFORE, tally.sensors[:, LAST_SENT_NS]), (LAST, last_ns),
+        (DOWN, states.down_until_ns), (BLIND, states.dsp.blind_until_ns),
     ):  # fmt: skip
         set_column(tiles, which, values)
     tiles.rules[:, SINCE] = tally.since_ns

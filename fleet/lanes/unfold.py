@@ -32,6 +32,7 @@ from fleet.lanes.device import (
     OFFERED,
     PAYLOADS,
     PORT,
+    SEEN,
     WITH_PIXELS,
 )
 from fleet.lanes.frames import ANSWERS, DECODED, LATE
@@ -56,7 +57,7 @@ from fleet.model.sight import count
 
 
 def unfold(lanes: Blocks, shard: Shard) -> None:
-    """Set a shard, which has the same clock, links and pools and no frames, to the state of lanes."""
+    """Set a shard to the state of lanes; it has the same clock, links and pools, and no frames."""
     _counts(lanes, shard)
     _sensors(lanes, shard)
     _shared(lanes, shard)
@@ -111,8 +112,9 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
     taken = number - states.clocks.next_frame
     offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
     for row, values in (
-        (books.CAPTURED, taken), (books.SENSE_NS, taken * setups.read_ns[k]),
-        (books.COMPUTE_NS, inferred * setups.compute_ns[k]), (books.SENT_FRAMES, inferred * (1 - plan.ends_at_site)),
+        (books.CAPTURED, taken), (books.SENSE_NS, _by_sensor(lanes, SEEN) * setups.read_ns[k]),
+        (books.COMPUTE_NS, inferred * setups.compute_ns[k]),
+        (books.SENT_FRAMES, inferred * ~plan.ends_at_site),
         (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
         (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
         (books.SENT_PIXEL_FRAMES, _by_sensor(lanes, WITH_PIXELS)),
