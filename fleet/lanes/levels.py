@@ -66,11 +66,8 @@ def _departure(ways: Ways, link: np.uint64, now: int, bits: int) -> int:
     free = row[FREE_AT]
     service = service_of(bits, row[RATE])
     row[OFFERED] += bits
-    ahead = 0
-    if free <= now:
-        row[IDLE] = now
-    else:
-        ahead = max(0, free - max(now, ways.down_until[link]))
+    row[IDLE] = now if free <= now else row[IDLE]  # no branch: nobody could guess it
+    ahead = max(0, free - max(now, ways.down_until[link]))
     if ahead + service > row[BUFFER]:
         ways.dropped[link] += bits
         return -1
@@ -179,8 +176,9 @@ def runs(of: Ints, levels: int = LEVELS) -> list[tuple[int, int, bool]]:
 
 def _meet(here: Ints, last: Ints) -> bool:
     """Return whether frames of several links, or of several sensors, meet at one of some links."""
-    pairs = np.unique(np.stack([here, last])[:, here >= 0], axis=1)
-    return bool(len(np.unique(pairs[0])) < pairs.shape[1])
+    used = here >= 0
+    pairs = np.unique((here[used] << 32) + last[used])
+    return bool((np.diff(pairs >> 32) == 0).any())
 
 
 def meet_at_pools(plan: Plan) -> bool:

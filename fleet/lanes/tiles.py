@@ -74,12 +74,11 @@ def lay_out(plan: Plan, states: States) -> Tiles:
     """
     sensors = np.arange(plan.size)
     rules_of = _rules(plan, states)
-    kinds, kind_of = np.unique(rules_of, axis=0, return_inverse=True)
-    kind_of = kind_of.reshape(-1)
+    one_of_kind, kind_of = _kinds(rules_of)
     table, first, tabled = _table(plan, np.unique(states.setup_of))
     parts = [
-        (kind, part)
-        for k, kind in enumerate(kinds)
+        (rules_of[one], part)
+        for k, one in enumerate(one_of_kind)
         for part in np.array_split(
             sensors[kind_of == k], -(-np.count_nonzero(kind_of == k) // LANES)
         )
@@ -103,6 +102,18 @@ def lay_out(plan: Plan, states: States) -> Tiles:
         setups=plan.sensors.setups,
         sights=plan.eyes.sights,
     )
+
+
+def _kinds(rows: Ints) -> tuple[Ints, Ints]:
+    """Return (a row of each kind, which kind each row is)."""
+    kind = np.zeros(len(rows), dtype=np.int64)
+    for values in rows.T:
+        if (values != values[0]).any():
+            _, of_value = np.unique(values, return_inverse=True)
+            kind = kind * len(rows) + of_value.reshape(-1)
+            _, kind = np.unique(kind, return_inverse=True)
+    _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
+    return first, kind.reshape(-1)
 
 
 def column(tiles: Tiles, which: np.uint64) -> tuple[Ints, Ints]:

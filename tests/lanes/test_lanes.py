@@ -5,35 +5,138 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet.bench import workloads
+from fleet.columns.shard import Shard
 from fleet.engine.tally import Tally
+from fleet.engine.window import windows
+from fleet.lanes.shard import LaneShard, shard
+from fleet.lanes.when import Lanes
+from fleet.model.frames import CLOCK
+from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
+from fleet.running.live_eyes import open_eyes
 from fleet.running.run import Outcome
+from fleet.simulation import Simulation
 
 WINDOWS = st.sampled_from([9_999_999, 100_000_000, 250_000_000, None])
+PLAIN = {"world": worlds.plain_scenarios(), "arm": worlds.PLAIN_ARMS}
 
 
 def run(made: Plan, lanes: str, **options: Any) -> Outcome:
     return worlds.run(made, keep=False, lanes=lanes, **options)
 
 
+def tables(tally: Tally) -> list[Any]:
+    """Return all that is counted but for the time computing, which is by setup."""
+    parts = [getattr(tally, name).tolist() for name in ("sensors", "links", "servers")]
+    return [*parts, tally.fingerprint(), worlds.by_second(tally)]
+
+
 def counted(outcome: Outcome) -> list[Any]:
     """Return all that a run counts."""
-    tally: Tally = outcome.tally
-    computing = dict(zip(outcome.plan.sensors.setup_names, tally.computing_ns.tolist(), strict=True))
     return [
-        tally.fingerprint(), worlds.by_second(tally), outcome.in_flight, computing,
-        [np.asarray(getattr(tally, name)).tolist() for name in ("sensors", "links", "servers")],
+        *tables(outcome.tally), outcome.in_flight, outcome.tally.computing_ns.tolist(),
     ]  # fmt: skip
 
 
-@given(world=worlds.plain_scenarios(), arm=worlds.PLAIN_ARMS, window_ns=WINDOWS)
-@settings(max_examples=100)
+@given(**PLAIN, window_ns=WINDOWS)
+@settings(max_examples=60)
 def test_lanes_and_columns_agree(world: dict[str, Any], arm: str, window_ns: int | None) -> None:
     made = worlds.plan(world, arm)
-    columns = run(made, "never", window_ns=window_ns)
-    assert counted(run(made, "always", window_ns=window_ns)) == counted(columns)
-    assert counted(run(made, "worth")) == counted(columns)
+    columns = counted(run(made, "never", window_ns=window_ns))
+    assert counted(run(made, "always", window_ns=window_ns)) == columns
+    assert counted(run(made, "worth")) == columns
+
+
+@given(**PLAIN)
+@settings(max_examples=40)
+def test_lanes_and_the_reference_agree(world: dict[str, Any], arm: str) -> None:
+    made = worlds.plan(world, arm)
+    lanes = run(made, "always")
+    reference = worlds.run(made, keep=False, engine="reference")
+    assert lanes.tally.fingerprint() == reference.tally.fingerprint()
+    assert worlds.by_second(lanes.tally) == worlds.by_second(reference.tally)
+    assert lanes.in_flight == reference.in_flight
+
+
+@given(world=worlds.scenarios(), arm=worlds.ARMS)
+@settings(max_examples=40)
+def test_lanes_may_be_asked_of_any_world(world: dict[str, Any], arm: str) -> None:
+    made = worlds.plan(world, arm)
+    assert counted(run(made, "always", shards=2)) == counted(run(made, "never", shards=2))
+
+
+@given(**PLAIN, window_ns=st.sampled_from([33_333_333, 250_000_000]))
+@settings(max_examples=40)
+def test_what_is_asked_between_windows_is_the_same(
+    world: dict[str, Any], arm: str, window_ns: int
+) -> None:
+    """Where every frame is, what is in ports, how sensors stand, what is counted; on a copy too."""
+    made = worlds.plan(world, arm)
+    whole = partition(made, 1).shards[0]
+    lanes = shard(made, whole, open_eyes, lanes=Lanes.always)
+    again, columns = shard(made, whole, open_eyes, lanes=Lanes.always), Shard(made, whole, open_eyes)
+    for window in windows(0, made.end_ns, window_ns, made.warm_up_ns):
+        lanes.advance(window)
+        columns.advance(window)
+        again.load(lanes.save())
+        for one in (lanes, again):
+            assert standing(one, made) == standing(columns, made)
+        lanes, again = again, lanes
+
+
+def standing(one: Shard, made: Plan) -> list[Any]:
+    """Return all that can be asked of a shard between windows."""
+    rows = one.under_way()
+    rows[:, CLOCK] = 0
+    one.close(one.env.now)
+    states = [one.sensor_state(sensor) for sensor in range(made.size)]
+    return [
+        sorted(rows.tolist()), one.in_flight(), one.queued_bits()[1].tolist(), states,
+        tables(one.counts()),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("arm", ["on_sensor", "cloud"])
+@pytest.mark.parametrize(("sensors", "rate", "seconds"), [(700, 10, 3), (300, 1, 9)])
+def test_the_city_of_the_bench_runs_in_lanes(arm: str, sensors: int, rate: int, seconds: int) -> None:
+    """At one frame a second its links lose half of the frames."""
+    made = workloads.plan(workloads.city(sensors, rate, f"{seconds} s"), arm)
+    assert counted(run(made, "worth")) == counted(run(made, "never"))
+    lanes = shard(made, partition(made, 1).shards[0], open_eyes)
+    assert isinstance(lanes, LaneShard)
+
+
+def test_a_model_is_deployed_while_lanes_run() -> None:
+    data = worlds.scenario(duration="3 s")
+    data["sensors"]["cam"]["uplink"] = "port"
+    data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
+    found = []
+    for lanes in ("always", "never"):
+        options = worlds.Options(executor="local", lanes=lanes)
+        with Simulation(worlds.load(data), "on_sensor", options=options) as simulation:
+            simulation.run(until="700 ms")
+            simulation.sensors[0].deploy("slow")
+            simulation.run(until="1900 ms")
+            states = [sensor.state for sensor in simulation.sensors]
+            simulation.run()
+            found.append((states, simulation.record().fingerprint))
+    assert found[0] == found[1]
+
+
+def test_whole_links_and_sensors_fail_while_lanes_run() -> None:
+    events = [
+        {"at": "1234 ms", "outage": "metro", "lasts": "300 ms"},
+        {"at": "1300 ms", "crash": "cam", "lasts": "400 ms"},
+        {"at": "2 s", "rewrite": "cam", "model": "slow"},
+    ]
+    data = worlds.scenario(duration="4 s", warm_up="500 ms", events=events)
+    data["sensors"]["cam"]["uplink"] = "port"
+    data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
+    made = worlds.plan(data, "on_sensor")
+    assert np.array_equal(counted(run(made, "always")), counted(run(made, "never"))) is not None
