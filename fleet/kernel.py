@@ -36,21 +36,22 @@ def inlined(function: F) -> F:
     return _compiled(function, inline="always")
 
 
-@intrinsic
-def fetch(typing: Any, table: Any, row: Any) -> Any:
-    """Have a row of a table fetched into the cache, if it is not there; kernels call this early."""
+def _fetch(typing: Any, table: Any, row: Any) -> Any:
+    """Generate the code of `fetch`; numba asks for it once for each kind of table."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        step = builder.extract_value(array.strides, 0)
         start = builder.ptrtoint(array.data, ir.IntType(64))
-        place = builder.add(start, builder.mul(arguments[1], step))
-        address = builder.inttoptr(place, ir.IntType(8).as_pointer())
+        behind = builder.mul(arguments[1], builder.extract_value(array.strides, 0))
+        address = builder.inttoptr(builder.add(start, behind), ir.IntType(8).as_pointer())
         kind = ir.IntType(32)
-        prefetch = builder.module.declare_intrinsic(
-            "llvm.prefetch", [address.type], ir.FunctionType(ir.VoidType(), [address.type, *[kind] * 3])
-        )
+        takes = ir.FunctionType(ir.VoidType(), [address.type, kind, kind, kind])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], takes)
         builder.call(prefetch, [address, kind(0), kind(3), kind(1)])  # to be read, often, as data
         return context.get_dummy_value()
 
     return types.none(table, types.int64), generate
+
+
+fetch: Any = intrinsic(_fetch)
+"""Has a row of a table fetched into the cache, in a kernel: `fetch(table, row)`."""

@@ -12,12 +12,12 @@ from fleet.columns.devices import Devices
 from fleet.columns.pools import Pools
 from fleet.columns.ways import Network
 from fleet.engine.tally import Tally
-from fleet.lanes import device, levels, order, pools, results, spell, tiles
-from fleet.lanes.device import AFTER, PARTS, PERIOD, PERIOD_PART, WIDTH, Span
+from fleet.lanes import device, levels, order, pools, queues, results, spell, tiles
 from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, HOME, KEYS, empty, grown
 from fleet.lanes.records import SLOT_BITS
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
 from fleet.lanes.sending import Again
+from fleet.lanes.tile import AFTER, PARTS, PERIOD, PERIOD_PART, WIDTH, Span
 from fleet.model.frames import LEVELS
 from fleet.model.frames import WIDTH as COLUMNS
 from fleet.model.scene import SECOND_NS
@@ -75,8 +75,8 @@ class Blocks:
         if served is not None:
             self.about = _about(plan, served)
             self.starts = np.zeros(len(served.ids) + 2, dtype=np.int64)
-            self.pending = pools.queue(len(served.ids), 64)
-            self.waiting = pools.queue(len(served.ids), 64)
+            self.pending = queues.queue(len(served.ids), 64)
+            self.waiting = queues.queue(len(served.ids), 64)
             self.meet = levels.meet_at_pools(plan)
         self.whose = spell.Whose(
             devices.states.setup_of.copy(),
@@ -116,7 +116,7 @@ class Blocks:
         self._count(arrived & _LOW, begin, sums, results.NETWORK)
         self.tally.stages_ns += sums
         self.tally.latency_bins[:, begin // SECOND_NS] += sums.sum(axis=1)
-        if self.frames.count[ENDED]:
+        if self.frames.counts[ENDED]:
             self._end()
 
     def _capture(self, begin: int, end: int) -> None:
@@ -127,7 +127,7 @@ class Blocks:
         first, view = self.devices.crowd.look(self.known_from_ns(begin), end)
         lights = light_by_second(self.plan, first, len(view))
         span = Span(begin, end, first, view, lights, self.tally.link_bins)
-        self.frames.count[KEYS] = 0
+        self.frames.counts[KEYS] = 0
         device.advance(self.tiles, span, self.frames)
 
     def known_from_ns(self, now_ns: int) -> int:
@@ -142,10 +142,10 @@ class Blocks:
         """Take frames through levels of links; keys come from `keys` and are left there."""
         frames, (first, last) = self.frames, run
         late = levels.come(first, frames, span, frames.other)
-        fresh = int(frames.count[KEYS])
+        fresh = int(frames.counts[KEYS])
         keys = frames.other[: late + fresh]
         keys[late:] = frames.keys[:fresh]
-        frames.count[KEYS] = 0
+        frames.counts[KEYS] = 0
         ways = self.ways
         for level in range(last, first, -1):  # who is further on came before
             ahead = frames.spare[: levels.come(level, frames, span, frames.spare)]
@@ -158,7 +158,7 @@ class Blocks:
         """Return the keys of the frames that come behind the last links in a block."""
         frames = self.frames
         late = levels.come(LEVELS, frames, span, frames.other)
-        fresh = int(frames.count[KEYS])
+        fresh = int(frames.counts[KEYS])
         keys = frames.other[: late + fresh]
         keys[late:] = frames.keys[:fresh]
         return keys
@@ -170,8 +170,8 @@ class Blocks:
             arrived = order.sort(arrived, frames.spare, length, frames.records).copy()
         pools.deal(arrived, self.about, frames, starts)
         direct = frames.keys[starts[-2] : starts[-1]].copy()
-        more = len(arrived) + int(frames.count[DECODED])
-        self.pending, self.waiting = (pools.roomier(q, more) for q in (self.pending, self.waiting))
+        more = len(arrived) + int(frames.counts[DECODED])
+        self.pending, self.waiting = (queues.roomier(q, more) for q in (self.pending, self.waiting))
         pools.decode(frames.keys, starts, span, pool, self.pending, frames)
         ordered = pools.come(span, pool, frames, starts)
         keys = frames.other[: starts[0]]
@@ -194,8 +194,8 @@ class Blocks:
 
     def _all(self, which: int) -> Ints:
         """Return the slots in one of the lists of results, which is then empty."""
-        many = int(self.frames.count[which])
-        self.frames.count[which] = 0
+        many = int(self.frames.counts[which])
+        self.frames.counts[which] = 0
         return (self.frames.home if which == HOME else self.frames.done)[:many]
 
     def _count(self, slots: Ints, begin: int, sums: Ints, source: int) -> None:
@@ -205,7 +205,7 @@ class Blocks:
         tally = self.tally
         where = results.Results(
             self.work, self.sensors, tally.latency, self.coarse, self.rows, sums, tally.print_sum,
-            tally.seconds.book(self.plan), self.apart,
+            tally.seconds.book(self.plan, begin), self.apart,
         )  # fmt: skip
         results.count(slots, begin // SECOND_NS * SECOND_NS, source, self.frames, where)
 
@@ -220,12 +220,12 @@ class Blocks:
     def _end(self) -> None:
         """Count the frames that met another fate, and let others have their slots."""
         frames = self.frames
-        columns = np.empty((COLUMNS, int(frames.count[ENDED])), dtype=np.int64)
+        columns = np.empty((COLUMNS, int(frames.counts[ENDED])), dtype=np.int64)
         many = spell.ended(frames, self.whose, columns)
-        self.tally.finish(self.plan, columns, np.arange(many))
-        free = int(frames.count[FREE])
+        self.tally.finish(self.plan, columns, np.arange(many), self.now_ns)
+        free = int(frames.counts[FREE])
         frames.free[free : free + many] = frames.ended[:many, 0]
-        frames.count[FREE], frames.count[ENDED] = free + many, 0
+        frames.counts[FREE], frames.counts[ENDED] = free + many, 0
 
 
 def _about(plan: Plan, served: Pools) -> Ints:

@@ -13,11 +13,9 @@ accepted is booked as sent, though it may depart behind the block.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from fleet.arrays import Ints, Keys
+from fleet.arrays import Ints
 from fleet.chance import bits64
 from fleet.kernel import inlined, kernel
 from fleet.lanes.frames import ENDED, FREE, HOME, KEYS, LATE, Frames
@@ -33,6 +31,78 @@ from fleet.lanes.records import (
     bin_at,
     packed,
     wrapped,
+)
+from fleet.lanes.tile import (
+    ACCEPTED,
+    AFTER,
+    AT,
+    AT_SITE,
+    BASE,
+    BEFORE,
+    BIN_ROW,
+    BLIND,
+    BUFFER,
+    BUSY,
+    BYTES,
+    CAPTURED,
+    DEPARTS,
+    DOWN,
+    DRAWN,
+    DSP,
+    ENDS,
+    ENTRY,
+    FAR,
+    GOP,
+    HASH,
+    HASHED,
+    IDLE,
+    IN_TAIL,
+    INFERRED,
+    LANES,
+    LAST,
+    LEAST,
+    LIGHT,
+    MANY,
+    MESSAGE,
+    MESSAGES,
+    NEXT,
+    NOBODY,
+    NUMBER,
+    OCCUPY,
+    OFFERED,
+    OFFSET,
+    PART,
+    PARTS,
+    PAYLOADS,
+    PER_MESSAGE,
+    PER_SEGMENT,
+    PERIOD,
+    PERIOD_PART,
+    PHASE,
+    PORT,
+    PROPAGATION,
+    RATE,
+    ROW,
+    SECOND,
+    SEEN,
+    SEGMENT,
+    SENDING,
+    SENSE,
+    SENSOR,
+    SETUP,
+    SINCE,
+    START,
+    STATE,
+    TABLE,
+    TABLED,
+    TAIL,
+    TRACE,
+    VIEW,
+    WIDTH,
+    WIRE,
+    WITH_PIXELS,
+    Span,
+    Tiles,
 )
 from fleet.model.camera import message_part, payload_of
 from fleet.model.frames import (
@@ -53,107 +123,10 @@ from fleet.model.frames import (
 )
 from fleet.model.link import service_ns
 from fleet.model.scene import SECOND_NS
-from fleet.model.setup import Setups
-from fleet.model.sight import MOST_OBJECTS, Sights, found, pick
-
-LANES = 128
-"""Sensors in a tile: its columns and those of a round stay in the first level of the cache."""
-
-
-def _columns(many: int) -> tuple[np.uint64, ...]:
-    return tuple(np.uint64(LANES * c) for c in range(many))
-
-
-STATE = 28
-(
-    NEXT, PART, NUMBER, PHASE, OFFSET, BASE, TABLE, MANY, HASH, VIEW, PORT, DSP, IDLE, LAST,
-    BEFORE, INFERRED, PAYLOADS, MESSAGES, WITH_PIXELS, OFFERED, ACCEPTED, BUSY, IN_TAIL, SENSOR,
-    START, DOWN, BLIND, SEEN,
-) = _columns(STATE)  # fmt: skip
-"""Columns of a tile.
-
-NEXT, PART, NUMBER: when its next frame is due, the part of a ns that was cut off from that, and its
-number. PHASE: its place in its group of pictures. OFFSET, BASE, TABLE, MANY: the row that it takes,
-counted from the first of its bucket; that first row, and the same in the table of bytes; how many
-there are. HASH: what is the same in all hashes of a second. VIEW: objects in view. PORT, DSP: when
-they are free. IDLE: when a frame last found the port empty. LAST: when the last frame departs, and
-BEFORE: when the one did that is before the last that found the port empty. INFERRED to IN_TAIL:
-sums over frames: how many were inferred or encoded; bytes, of metadata; with pixels; bits, of those
-accepted, time to send these; time of the radio's tail before they were. SENSOR: its number. START: where in a group of
-pictures it began. DOWN, BLIND: until when it is down, or its model is written. SEEN: how many frames
-were read out.
-"""
-
-ROUND = 11
-ROW, AT, BYTES, MESSAGE, WIRE, SENDING, FAR, HASHED, CAPTURED, ENDS, DEPARTS = _columns(ROUND)
-"""Columns of a round: the row, place in the table of bytes, bytes, those of metadata if any, bits,
-time to send them, when the frame is at the far end, its hash, when it was captured, its fate
-(-1: there is no frame), and when it departs or ended."""
-_NOBODY = -1
-
-ENTRY = 4
-"""Numbers in the table of bytes for each row of a bucket: of a P frame, of an I frame, metadata."""
-
-# Rules of a tile.
-RULES = 25
-(
-    SETUP, WIDTH, SENSE, AFTER, OCCUPY, GOP, SEGMENT, PER_MESSAGE, PER_SEGMENT, RATE, BUFFER,
-    PROPAGATION, PERIOD, PERIOD_PART, PARTS, BIN_ROW, TRACE, TABLED, SECOND, DRAWN, LIGHT, LEAST, TAIL,
-    AT_SITE, SINCE,
-) = range(RULES)  # fmt: skip
-"""The setup; how many lanes are in use; from capture to pixels, to the end of computing; the time
-that the DSP is taken; bytes; the port; the period, whole and in parts of a ns; the port's row of
-bins; the trace; where the table of bytes has this setup, -1 for nowhere. TAIL: of the radio; AT_SITE: 1 if results
-are used where they are made; SINCE: the end of the warm-up. These change: the
-second of the frames that come next, whether their bytes must be drawn one by one, the light
-(DRAWN, LIGHT), and when the first of them is due (LEAST)."""
+from fleet.model.sight import MOST_OBJECTS, found, pick
 
 _NEAR_THE_END = np.uint64(2**64 - 2**40)
 """A draw above this could be carried over the end of its range by the number of a frame."""
-
-
-class Tiles(NamedTuple):
-    """Sensors in tiles, and what is the same for all of them.
-
-    Attributes:
-        state: columns of all tiles, one tile after the other.
-        round: columns of a round.
-        rules: shape (tiles, RULES).
-        table: bytes by setup, light, objects in view and row; see `ENTRY`.
-        first: where a bucket begins in it, in entries; shape (setups, lights, buckets).
-        names, size_keys, sight_keys: hash of the name and keys, by sensor.
-        setups, sights: the plan's.
-    """
-
-    state: Ints
-    round: Ints
-    rules: Ints
-    table: Ints
-    first: Ints
-    names: Keys
-    size_keys: Keys
-    sight_keys: Keys
-    setups: Setups
-    sights: Sights
-
-
-class Span(NamedTuple):
-    """A block of time, and what is before the sensors.
-
-    Attributes:
-        from_ns, until_ns: the block.
-        first_second: second of `in_view[0]` and `lights[0]`.
-        in_view: objects in view; shape (seconds, sensors).
-        lights: shape (seconds,) at least.
-        bins: the book of bits by row and second.
-    """
-
-    from_ns: int
-    until_ns: int
-    first_second: int
-    in_view: Ints
-    lights: Ints
-    bins: Ints
 
 
 W_FRAME, W_OBJECTS, W_SIGHT, W_BYTES, W_BITS = (
@@ -220,7 +193,7 @@ def _rows(tiles: Tiles, c: int, stop_ns: int) -> None:
 
 
 @inlined
-def _draw(tiles: Tiles, c: int, at: np.uint64, j: np.uint64) -> None:
+def _draw(tiles: Tiles, c: int, at: np.uint64, j: int) -> None:
     """Find the row of a lane's next frame, its bytes and metadata, by the rules for any frame."""
     state, rules, now = tiles.state, tiles.rules, tiles.round
     s, frame, objects = state[at + SENSOR + j], state[at + NUMBER + j], state[at + VIEW + j]
@@ -252,8 +225,7 @@ def _bits(tiles: Tiles, c: int) -> None:
         most = max(most, bits)
     if most < MANY_BITS:
         for j in range(width):
-            service = np.int64((now[WIRE + j] * 1_000_000_000) / by_rate)
-            now[SENDING + j] = max(1, service)
+            now[SENDING + j] = max(1, int((now[WIRE + j] * 1_000_000_000) / by_rate))
     else:
         for j in range(width):
             now[SENDING + j] = service_ns(now[WIRE + j], rate)
@@ -314,7 +286,7 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         now[CAPTURED + j] = captured
         fate = SKIP_DSP_BUSY if watched else (SKIP_MODEL_WRITE if seen else SKIP_SENSOR_DOWN)
         fate = (LOST_ACCESS_BUFFER if leaves else RESULT) if computed else fate
-        now[ENDS + j] = (IN_FLIGHT if sent else fate) if due else _NOBODY
+        now[ENDS + j] = (IN_FLIGHT if sent else fate) if due else NOBODY
         now[HASHED + j] = (
             state[at + HASH + j] + W_FRAME * number + W_SIGHT * row + W_BYTES * size
             + W_BITS * bits + _W_TIMES * captured
@@ -325,12 +297,12 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
 @inlined
 def _collect(tiles: Tiles, c: int, span: Span, frames: Frames) -> None:
     """Give the frames of a round a record each, and put them where they are then."""
-    state, now, count = tiles.state, tiles.round, frames.count
+    state, now, count = tiles.state, tiles.round, frames.counts
     at, row, records = np.uint64(c * STATE * LANES), tiles.rules[c, BIN_ROW], frames.records
     left, keys, late = count[FREE], count[KEYS], count[LATE + 1]
     for j in range(np.uint64(tiles.rules[c, WIDTH])):
         fate = now[ENDS + j]
-        if fate == _NOBODY:
+        if fate == NOBODY:
             continue
         left -= 1
         slot = frames.free[left]

@@ -13,7 +13,7 @@ from fleet.columns import frame_store
 from fleet.columns.device import EMPTY
 from fleet.columns.shard import Shard
 from fleet.kernel import kernel
-from fleet.lanes import levels, pools, tiles
+from fleet.lanes import levels, queues, tiles
 from fleet.lanes.blocks import Blocks
 from fleet.lanes.frames import ANSWERS, DECODED, FREE, LATE, Frames, grown
 from fleet.lanes.records import (
@@ -58,6 +58,7 @@ from fleet.model.frames import (
 
 def fold(shard: Shard) -> Blocks:
     """Return lanes in the state of a shard that is plain now; nothing is left in its columns."""
+    shard.count_ended()  # a crash has just ended some
     lanes = Blocks(shard.plan, shard.tally, shard.network, shard.devices, shard.env.now)
     lanes.again = _capture_again(shard)
     _ports(lanes, shard)
@@ -124,9 +125,9 @@ def _last_ns(shard: Shard) -> Ints:
 
 def _take(lanes: Blocks, shard: Shard, index: Index) -> Ints:
     """Write frames of the columns down as records; return their slots."""
-    frames, left = lanes.frames, int(lanes.frames.count[FREE])
+    frames, left = lanes.frames, int(lanes.frames.counts[FREE])
     slots = frames.free[left - len(index) : left].copy()
-    frames.count[FREE] = left - len(index)
+    frames.counts[FREE] = left - len(index)
     _record(shard.store.columns, index, slots, frames, shard.plan.sensors.name_hash)
     return slots
 
@@ -191,10 +192,10 @@ def _coming(lanes: Blocks, shard: Shard, level: int) -> Index:
 
 
 def _late(lanes: Blocks, level: int, slots: Ints, at_ns: Ints) -> None:
-    frames, many = lanes.frames, int(lanes.frames.count[LATE + level])
+    frames, many = lanes.frames, int(lanes.frames.counts[LATE + level])
     frames.late[level, many : many + len(slots)] = slots
     frames.records[slots, BEHIND + level - 1] = at_ns
-    frames.count[LATE + level] = many + len(slots)
+    frames.counts[LATE + level] = many + len(slots)
 
 
 def _pools(lanes: Blocks, shard: Shard) -> None:
@@ -206,21 +207,21 @@ def _pools(lanes: Blocks, shard: Shard) -> None:
     lanes.waiting = _queue(lanes, shard, served.waiting)
     slots = _take(lanes, shard, served.decoding)
     frames.served[slots, DECODED_AT] = columns[CLOCK, served.decoding]
-    frames.decoded[: len(slots)], frames.count[DECODED] = slots, len(slots)
+    frames.decoded[: len(slots)], frames.counts[DECODED] = slots, len(slots)
     returns = shard.plan.pools.return_ns[columns[SENSOR, served.serving]]
     columns[DONE, served.serving] = columns[INFER, served.serving] + returns
     slots = _take(lanes, shard, frame_store.join([network.answered, served.serving]))
-    frames.answers[: len(slots)], frames.count[ANSWERS] = slots, len(slots)
+    frames.answers[: len(slots)], frames.counts[ANSWERS] = slots, len(slots)
     empty = served.serving[:0]
     served.pending = served.decoding = served.waiting = served.serving = empty
     network.answered = empty
 
 
-def _queue(lanes: Blocks, shard: Shard, index: Index) -> pools.Queue:
+def _queue(lanes: Blocks, shard: Shard, index: Index) -> queues.Queue:
     """Return queues of frames that wait, in order; CLOCK says since when."""
     columns, served = shard.store.columns, lanes.pools
     assert served is not None
-    queue = pools.queue(len(served.ids), len(index) + 64)
+    queue = queues.queue(len(served.ids), len(index) + 64)
     row = served.row_of[shard.plan.pools.of[columns[SENSOR, index]]]
     slots = _take(lanes, shard, index)
     for p in range(len(served.ids)):

@@ -1,4 +1,4 @@
-"""The frames of a process as records: a frame keeps its slot, and lists of slots say where it is."""
+"""The frames of a process as records: each has a slot, and lists of slots say where it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fleet.arrays import Ints
 from fleet.lanes.records import RECORD, SERVED_TIMES
 from fleet.model.frames import LEVELS
 
-# How long the lists are, in `Frames.count`. Of the lists of late frames there is one a place:
+# How long the lists are, in `Frames.counts`. Of the lists of late frames there is one a place:
 # before the links of each level, and behind the last.
 FREE, KEYS, ENDED, HOME, DONE, ANSWERS, DECODED = range(7)
 LATE = 7
@@ -23,7 +23,7 @@ class Frames(NamedTuple):
     Attributes:
         records: see `fleet.lanes.records`; shape (slots, RECORD).
         served: times at servers; shape (slots, SERVED_TIMES).
-        count: how long each list is; shape (COUNTS,).
+        counts: how long each list is; shape (COUNTS,).
         free: slots that no frame has; the last are taken first, for they are in the cache.
         keys: frames on their way through a block, as time since its begin and slot.
         other, spare: room for the same.
@@ -37,7 +37,7 @@ class Frames(NamedTuple):
 
     records: Ints
     served: Ints
-    count: Ints
+    counts: Ints
     free: Ints
     keys: Ints
     other: Ints
@@ -57,7 +57,7 @@ def empty(slots: int) -> Frames:
     return Frames(
         records=np.zeros((slots, RECORD), dtype=np.int64),
         served=np.zeros((slots, SERVED_TIMES), dtype=np.int64),
-        count=count,
+        counts=count,
         free=np.arange(slots, dtype=np.int64)[::-1].copy(),
         keys=np.zeros(slots, dtype=np.int64),
         other=np.zeros(slots, dtype=np.int64),
@@ -74,7 +74,7 @@ def empty(slots: int) -> Frames:
 def grown(frames: Frames, least: int) -> Frames:
     """Return the same frames with room for at least so many more."""
     old = len(frames.free)
-    if frames.count[FREE] >= least:
+    if frames.counts[FREE] >= least:
         return frames
     more = empty(old * 3 // 2 + least)
     for name, table in more._asdict().items():
@@ -83,8 +83,8 @@ def grown(frames: Frames, least: int) -> Frames:
             table[:, :old] = held
         elif name != "free":
             table[: len(held)] = held
-    fresh, left = len(more.free) - old, int(frames.count[FREE])
+    fresh, left = len(more.free) - old, int(frames.counts[FREE])
     more.free[:fresh] = np.arange(old, old + fresh)[::-1]
     more.free[fresh : fresh + left] = frames.free[:left]
-    more.count[FREE] = fresh + left
+    more.counts[FREE] = fresh + left
     return more

@@ -96,7 +96,7 @@ def cross(
     """
     first, last = levels
     begin, until = span
-    records, count = frames.records, frames.count
+    records, count = frames.records, frames.counts
     done = count[KEYS]
     most = len(keys) - 1
     for i in range(len(keys)):
@@ -140,7 +140,7 @@ def come(level: int, frames: Frames, span: tuple[int, int], keys: Ints) -> int:
         span: begin and end of the block; ns.
         keys: filled, in the order in which the frames are held.
     """
-    late, count, n, kept = frames.late[level], frames.count, 0, 0
+    late, count, n, kept = frames.late[level], frames.counts, 0, 0
     for k in range(count[LATE + level]):
         slot = late[k]
         at = frames.records[slot, BEHIND + level - 1]

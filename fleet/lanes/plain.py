@@ -63,8 +63,6 @@ def is_plain(shard: Shard) -> bool:
     return bool(
         (states.clocks.kind == PERIODIC).all()
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
-        and (states.down_until_ns <= now_ns).all()
-        and (states.dsp.blind_until_ns <= now_ns).all()
         and (down <= now_ns).all()
         and _as_now(shard)
         and _can_capture_again(shard)

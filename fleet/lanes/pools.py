@@ -15,6 +15,7 @@ from fleet.arrays import Floats, Ints, Keys
 from fleet.columns.serving import first_of, replace_first
 from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import ANSWERS, DECODED, DONE, ENDED, Frames
+from fleet.lanes.queues import Queue
 from fleet.lanes.records import (
     DECODED_AT,
     DONE_AT,
@@ -36,50 +37,6 @@ _KIND = KINDS.bit_length() - 1
 
 ROW, PIXELS, RETURN_NS = range(3)
 ABOUT = 4
-
-
-class Queue(NamedTuple):
-    """Frames that wait in some pools, each in a ring of its own; fields have a row a pool.
-
-    Attributes:
-        slots: of the frames; shape (pools, a power of two).
-        came_ns: when each came.
-        ends: how many have left and how many have come; shape (pools, 2).
-    """
-
-    slots: Ints
-    came_ns: Ints
-    ends: Ints
-
-
-def queue(pools: int, room: int) -> Queue:
-    """Return empty rings with room for so many frames at least."""
-    size = 1 << max(4, int(room - 1).bit_length())
-    return Queue(
-        np.zeros((pools, size), dtype=np.int64), np.zeros((pools, size), dtype=np.int64),
-        np.zeros((pools, 2), dtype=np.int64),
-    )  # fmt: skip
-
-
-def held(queues: Queue, pool: int) -> Ints:
-    """Return the slots of the frames that wait in a pool, in order."""
-    first, last = queues.ends[pool]
-    found: Ints = queues.slots[pool, np.arange(first, last) & (queues.slots.shape[1] - 1)]
-    return found
-
-
-def roomier(queues: Queue, more: int) -> Queue:
-    """Return the same queues with room for so many frames more in each pool."""
-    waiting = queues.ends[:, 1] - queues.ends[:, 0]
-    if int(waiting.max()) + more <= queues.slots.shape[1]:
-        return queues
-    wide = queue(len(queues.ends), 2 * (int(waiting.max()) + more))
-    for p in range(len(waiting)):
-        at = np.arange(*queues.ends[p]) & (queues.slots.shape[1] - 1)
-        wide.slots[p, : waiting[p]] = queues.slots[p, at]
-        wide.came_ns[p, : waiting[p]] = queues.came_ns[p, at]
-        wide.ends[p, 1] = waiting[p]
-    return wide
 
 
 class Pool(NamedTuple):
@@ -116,9 +73,9 @@ class Pool(NamedTuple):
 
 @inlined
 def _end(frames: Frames, slot: int, fate: int, now: int) -> None:
-    n = frames.count[ENDED]
+    n = frames.counts[ENDED]
     frames.ended[n, 0], frames.ended[n, 1], frames.ended[n, 2] = slot, fate, now
-    frames.count[ENDED] = n + 1
+    frames.counts[ENDED] = n + 1
 
 
 @kernel
@@ -136,18 +93,18 @@ def deal(keys: Ints, about: Ints, frames: Frames, starts: Ints) -> None:
     most = len(keys) - 1
     for i in range(len(keys)):
         fetch(frames.records, keys[min(i + _AHEAD, most)] & _LOW)
-        row = about[np.uint64(sensor_of(frames.records[np.uint64(keys[i] & _LOW), WHO])), ROW]
-        frames.spare[np.uint64(i)] = row
-        starts[np.uint64(row + 1)] += 1
-    for row in range(1, len(starts)):
-        starts[row] += starts[row - 1]
+        of = about[np.uint64(sensor_of(frames.records[np.uint64(keys[i] & _LOW), WHO])), ROW]
+        frames.spare[np.uint64(i)] = of
+        starts[np.uint64(of + 1)] += 1
+    for p in range(1, len(starts)):
+        starts[p] += starts[p - 1]
     for i in range(len(keys)):
         row = np.uint64(frames.spare[np.uint64(i)])
         to = starts[row]
         frames.keys[np.uint64(to)] = keys[i]
         starts[row] = to + 1
-    for row in range(len(starts) - 1, 0, -1):
-        starts[row] = starts[row - 1]
+    for p in range(len(starts) - 1, 0, -1):
+        starts[p] = starts[p - 1]
     starts[0] = 0
 
 
@@ -174,13 +131,13 @@ def decode(
             pixels = pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), PIXELS]
             if pixels == 0:
                 frames.served[slot, DECODED_AT] = now
-                frames.decoded[frames.count[DECODED]] = slot
-                frames.count[DECODED] += 1
+                frames.decoded[frames.counts[DECODED]] = slot
+                frames.counts[DECODED] += 1
                 continue
             pool.arrived[p, 1] += pixels
             _take(p, now, pool, pending, frames)
             if pending.ends[p, 1] - pending.ends[p, 0] >= pool.table.queue[p]:
-                _end(frames, np.int64(slot), LOST_DECODE_QUEUE, now)
+                _end(frames, int(slot), LOST_DECODE_QUEUE, now)
                 continue
             tail = pending.ends[p, 1]
             place = np.uint64(tail & (pending.slots.shape[1] - 1))
@@ -196,7 +153,7 @@ def _take(p: int, before: int, pool: Pool, pending: Queue, frames: Frames) -> No
     head, tail, size = pending.ends[p, 0], pending.ends[p, 1], pool.decoder_sizes[p]
     if head == tail or size == 0:
         return
-    mask, n = pending.slots.shape[1] - 1, frames.count[DECODED]
+    mask, n = pending.slots.shape[1] - 1, frames.counts[DECODED]
     while head < tail:
         at, first = np.uint64(head & mask), first_of(pool.decoders[p])
         came, slot, free = pending.came_ns[p, at], np.uint64(pending.slots[p, at]), first >> _KIND
@@ -214,7 +171,7 @@ def _take(p: int, before: int, pool: Pool, pending: Queue, frames: Frames) -> No
         frames.decoded[n] = slot
         n += 1
         head += 1
-    pending.ends[p, 0], frames.count[DECODED] = head, n
+    pending.ends[p, 0], frames.counts[DECODED] = head, n
 
 
 @kernel
@@ -232,7 +189,7 @@ def come(span: tuple[int, int], pool: Pool, frames: Frames, starts: Ints) -> boo
     """
     n, kept, ordered = 0, 0, True
     starts[:] = -1
-    for k in range(frames.count[DECODED]):
+    for k in range(frames.counts[DECODED]):
         slot = np.uint64(frames.decoded[k])
         at = frames.served[slot, DECODED_AT]
         if at < span[1]:
@@ -244,7 +201,7 @@ def come(span: tuple[int, int], pool: Pool, frames: Frames, starts: Ints) -> boo
         else:
             frames.decoded[kept] = slot
             kept += 1
-    frames.count[DECODED], starts[0] = kept, n
+    frames.counts[DECODED], starts[0] = kept, n
     return ordered
 
 
@@ -348,7 +305,7 @@ def _batch(p: int, kind: int, taken: int, lead: int, pool: Pool, frames: Frames)
 @inlined
 def _answer(slot: np.uint64, start: int, ends: int, until: int, pool: Pool, frames: Frames) -> None:
     """Write down when a frame is served and when its result is at its consumer."""
-    count, s = frames.count, np.uint64(sensor_of(frames.records[slot, WHO]))
+    count, s = frames.counts, np.uint64(sensor_of(frames.records[slot, WHO]))
     done = ends + pool.about[s, RETURN_NS]
     frames.served[slot, STARTED_AT] = start
     frames.served[slot, INFERRED_AT] = ends
@@ -364,7 +321,7 @@ def _answer(slot: np.uint64, start: int, ends: int, until: int, pool: Pool, fram
 @kernel
 def answer(until_ns: int, frames: Frames) -> None:
     """Have the results that are at their consumers before a time be done."""
-    kept, count = 0, frames.count
+    kept, count = 0, frames.counts
     for k in range(count[ANSWERS]):
         slot = frames.answers[k]
         if frames.served[slot, DONE_AT] < until_ns:

@@ -103,5 +103,5 @@ def service_of(bits: int, rate_bps: int) -> int:
     A quotient of whole numbers below 2**53 is never rounded up to the next.
     """
     if bits < MANY_BITS:
-        return max(1, np.int64((bits * 1_000_000_000) / float(rate_bps)))
-    return np.int64(service_ns(bits, rate_bps))
+        return max(1, int((bits * 1_000_000_000) / float(rate_bps)))
+    return service_ns(bits, rate_bps)

@@ -103,7 +103,7 @@ def work() -> Ints:
 @inlined
 def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, source: int, w: Ints) -> None:
     """Fetch the records of a part, and let others have their slots."""
-    records, left = frames.records, frames.count[FREE]
+    records, left = frames.records, frames.counts[FREE]
     most = np.uint64(len(slots) - 1)
     for i in range(many):
         slot = np.uint64(slots[np.uint64(low) + i])
@@ -131,7 +131,7 @@ def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, source: int,
             w[_STARTED + i] = frames.served[slot, STARTED_AT]
             w[_INFERRED + i] = frames.served[slot, INFERRED_AT]
             w[_DONE + i] = frames.served[slot, DONE_AT]
-    frames.count[FREE] = left
+    frames.counts[FREE] = left
 
 
 @inlined
@@ -217,11 +217,11 @@ def _book(many: np.uint64, second_ns: int, source: int, results: Results) -> Non
             sums[g, SERVE] += w[_INFERRED + i] - w[_STARTED + i]
             sums[g, RETURN] += w[_DONE + i] - w[_INFERRED + i]
         if w[_TAKEN + i] < second_ns:
-            _waited(i, np.int64(s), source, results)
+            _waited(i, int(s), source, results)
 
 
 @inlined
-def _waited(i: np.uint64, s: int, source: int, results: Results) -> None:
+def _waited(i: int, s: int, source: int, results: Results) -> None:
     """Count where a frame waited that came in an earlier second."""
     w, apart = results.work, results.apart
     apart[ACCESS, 0], apart[UPLINK, 0] = w[_ACCESS + i], w[_UPLINK + i]

@@ -1,4 +1,4 @@
-"""Records written out as the columns of a frame: for counts that are rare, and to hand them over."""
+"""Records written out as the columns of a frame, for rare counts and to hand them over."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def ended(frames: Frames, whose: Whose, columns: Columns) -> int:
         whose: whose they are.
         columns: the table; shape (WIDTH, frames at least).
     """
-    many = int(frames.count[ENDED])
+    many = int(frames.counts[ENDED])
     lost = frames.ended[:many]
     begin = 0
     for fate in np.unique(lost[:, 1]):

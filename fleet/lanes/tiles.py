@@ -8,7 +8,8 @@ from fleet.arrays import Ints, Keys
 from fleet.columns.device import States
 from fleet.engine.tally import Tally
 from fleet.kernel import kernel
-from fleet.lanes.device import (
+from fleet.lanes.spell import ready_after
+from fleet.lanes.tile import (
     AFTER,
     AT_SITE,
     BEFORE,
@@ -51,8 +52,8 @@ from fleet.lanes.device import (
     TRACE,
     WIDTH,
     Tiles,
+    set_column,
 )
-from fleet.lanes.spell import ready_after
 from fleet.model.books import IDLE_NS, LAST_SENT_NS
 from fleet.model.camera import gop_start, message_part, payload_of
 from fleet.model.capture import NEVER_NS
@@ -114,21 +115,6 @@ def _kinds(rows: Ints) -> tuple[Ints, Ints]:
             _, kind = np.unique(kind, return_inverse=True)
     _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
     return first, kind.reshape(-1)
-
-
-def column(tiles: Tiles, which: np.uint64) -> tuple[Ints, Ints]:
-    """Return (sensors, their numbers in a column of all tiles)."""
-    state = tiles.state.reshape(-1, STATE, LANES)
-    used = np.arange(LANES) < tiles.rules[:, WIDTH, None]
-    sensors, values = (state[:, int(c) // LANES][used] for c in (SENSOR, which))
-    return sensors, values
-
-
-def set_column(tiles: Tiles, which: np.uint64, by_sensor: Ints) -> None:
-    """Set a column of all tiles, given a number for each sensor of the plan."""
-    state = tiles.state.reshape(-1, STATE, LANES)
-    used = np.arange(LANES) < tiles.rules[:, WIDTH, None]
-    state[:, int(which) // LANES][used] = by_sensor[column(tiles, SENSOR)[0]]
 
 
 def _rules(plan: Plan, states: States) -> Ints:
@@ -198,7 +184,9 @@ def _table(plan: Plan, used: Ints) -> tuple[Ints, Ints, Ints]:
     setups, sights = plan.sensors.setups, plan.eyes.sights
     tabled = np.full(len(setups), -1, dtype=np.int64)
     shape = (len(LIGHTS), MOST_OBJECTS + 1)
-    firsts, many, total = [], [], 0
+    firsts: list[Ints] = []
+    many: list[int] = []
+    total = 0
     for k in used.tolist():
         by_row = setups.traced_bytes[k] == 1 or setups.i_bytes[k, 0] <= 0.0
         if setups.sight[k] < 0 or not by_row:

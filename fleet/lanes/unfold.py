@@ -15,9 +15,13 @@ from fleet.columns.device import Held
 from fleet.columns.shard import Shard
 from fleet.engine.counting import COMPUTE, SENSE, UP
 from fleet.kernel import kernel
-from fleet.lanes import levels, pools, spell
+from fleet.lanes import levels, queues, spell
 from fleet.lanes.blocks import Blocks
-from fleet.lanes.device import (
+from fleet.lanes.frames import ANSWERS, DECODED, LATE
+from fleet.lanes.records import BEHIND, DECODED_AT, DONE_AT, WHO
+from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
+from fleet.lanes.sending import first_of_each, port_ns, rest, send_ahead
+from fleet.lanes.tile import (
     ACCEPTED,
     BEFORE,
     BUSY,
@@ -34,11 +38,8 @@ from fleet.lanes.device import (
     PORT,
     SEEN,
     WITH_PIXELS,
+    column,
 )
-from fleet.lanes.frames import ANSWERS, DECODED, LATE
-from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
-from fleet.lanes.sending import first_of_each, port_ns, rest, send_ahead
-from fleet.lanes.tiles import column
 from fleet.model import books
 from fleet.model.frames import (
     BITS,
@@ -162,11 +163,11 @@ def _links(lanes: Blocks, shard: Shard) -> Index:
     network, plan = shard.network, lanes.plan
     own: Index = np.empty(0, dtype=np.int64)
     for level in range(1, LEVELS + 1):
-        slots = frames.late[level, : frames.count[LATE + level]]
+        slots: Ints = frames.late[level, : frames.counts[LATE + level]]
         if not len(slots):
             continue
-        at = frames.records[slots, levels.BEHIND + level - 1]
-        link = plan.links.of[level - 1, frames.records[slots, levels.WHO] >> 32]
+        at = frames.records[slots, BEHIND + level - 1]
+        link = plan.links.of[level - 1, frames.records[slots, WHO] >> 32]
         departs = at - plan.links.table.propagation_ns[link]
         sending = departs >= now
         index = _take(lanes, shard, slots[~sending], level, 0)
@@ -189,8 +190,8 @@ def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
         network.arriving[level].append(index)
         return
     served = lanes.plan.pools.of[columns[SENSOR, index]] >= 0
-    if lanes.pools is not None:
-        network.pools[LEVELS - 1].put(index[served])
+    if (pools := network.pools[LEVELS - 1]) is not None:
+        pools.put(index[served])
     columns[DONE, index[~served]] = columns[CLOCK, index[~served]]
     network.answered = np.concatenate([network.answered, index[~served]])
 
@@ -230,23 +231,23 @@ def _pools(lanes: Blocks, shard: Shard) -> None:
     frames, served, columns = lanes.frames, shard.network.pools[LEVELS - 1], shard.store
     assert served is not None
     rows = range(len(served.ids))
-    late = frames.count
+    late = frames.counts
     for name, slots, stations in (
-        ("pending", np.concatenate([pools.held(lanes.pending, p) for p in rows]), 0),
+        ("pending", np.concatenate([queues.held(lanes.pending, p) for p in rows]), 0),
         ("decoding", frames.decoded[: late[DECODED]], 1),
-        ("waiting", np.concatenate([pools.held(lanes.waiting, p) for p in rows]), 1),
+        ("waiting", np.concatenate([queues.held(lanes.waiting, p) for p in rows]), 1),
     ):
         index = _take(lanes, shard, slots, LEVELS, stations)
         setattr(served, name, index)
         columns.columns[CLOCK, index] = (
-            frames.records[slots, levels.BEHIND + LEVELS - 1]
+            frames.records[slots, BEHIND + LEVELS - 1]
             if stations == 0
-            else frames.served[slots, pools.DECODED_AT]
+            else frames.served[slots, DECODED_AT]
         )
     slots = frames.answers[: late[ANSWERS]]
     index = _take(lanes, shard, slots, LEVELS, 3)
     under_way = columns.columns[INFER, index] < shard.env.now
-    columns.columns[DONE, index[under_way]] = frames.served[slots[under_way], pools.DONE_AT]
+    columns.columns[DONE, index[under_way]] = frames.served[slots[under_way], DONE_AT]
     served.serving = index[~under_way]
     shard.network.answered = np.concatenate([shard.network.answered, index[under_way]])
 
@@ -258,4 +259,4 @@ def _capture(lanes: Blocks, shard: Shard, in_ports: Index) -> None:
     devices.held = Held(in_ports[order], np.full(len(in_ports), IN_PORT))
     devices.flowed_ns = lanes.known_from_ns(shard.env.now)
     devices.advance(shard.env.now)
-    shard.store.sweep(lambda ended: shard.tally.finish(shard.plan, shard.store.columns, ended))
+    shard.count_ended()

@@ -55,7 +55,8 @@ class LocalExecutor:
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self._shards = [
-            shard(*share_of(plan, part), open_eyes, keep=keep, lanes=lanes) for part in partition.shards
+            shard(*share_of(plan, part), open_eyes, keep=keep, lanes=lanes)
+            for part in partition.shards
         ]
         self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
         self.now_ns = 0

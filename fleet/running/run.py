@@ -135,7 +135,12 @@ def start(
     parts = partition(plan, held or wanted)
     window_ns, span_ns = _lengths(plan, options, parts)
     executor = ray_executor.RayExecutor(
-        plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing(),
+        plan,
+        parts,
+        window_ns,
+        span_ns,
+        keep=options.keep,
+        checkpoints=checkpoints or passing(),
         lanes=options.lanes,
     )
     return executor, window_ns

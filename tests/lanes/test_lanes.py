@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from platform import machine
 from typing import Any
 
-import numpy as np
 import pytest
 import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite import binding as llvm
 
 from fleet.bench import workloads
 from fleet.columns.shard import Shard
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
+from fleet.errors import InputError
+from fleet.kernel import kernel
+from fleet.lanes import device, results
+from fleet.lanes.fold import fold
+from fleet.lanes.records import MANY_BITS, service_of
 from fleet.lanes.shard import LaneShard, shard
 from fleet.lanes.when import Lanes
 from fleet.model.frames import CLOCK
 from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
 from fleet.running.live_eyes import open_eyes
+from fleet.running.options import Options
 from fleet.running.run import Outcome
 from fleet.simulation import Simulation
 
@@ -80,7 +88,10 @@ def test_what_is_asked_between_windows_is_the_same(
     made = worlds.plan(world, arm)
     whole = partition(made, 1).shards[0]
     lanes = shard(made, whole, open_eyes, lanes=Lanes.always)
-    again, columns = shard(made, whole, open_eyes, lanes=Lanes.always), Shard(made, whole, open_eyes)
+    again, columns = (
+        shard(made, whole, open_eyes, lanes=Lanes.always),
+        Shard(made, whole, open_eyes),
+    )
     for window in windows(0, made.end_ns, window_ns, made.warm_up_ns):
         lanes.advance(window)
         columns.advance(window)
@@ -104,7 +115,9 @@ def standing(one: Shard, made: Plan) -> list[Any]:
 
 @pytest.mark.parametrize("arm", ["on_sensor", "cloud"])
 @pytest.mark.parametrize(("sensors", "rate", "seconds"), [(700, 10, 3), (300, 1, 9)])
-def test_the_city_of_the_bench_runs_in_lanes(arm: str, sensors: int, rate: int, seconds: int) -> None:
+def test_the_city_of_the_bench_runs_in_lanes(
+    arm: str, sensors: int, rate: int, seconds: int
+) -> None:
     """At one frame a second its links lose half of the frames."""
     made = workloads.plan(workloads.city(sensors, rate, f"{seconds} s"), arm)
     assert counted(run(made, "worth")) == counted(run(made, "never"))
@@ -112,31 +125,84 @@ def test_the_city_of_the_bench_runs_in_lanes(arm: str, sensors: int, rate: int, 
     assert isinstance(lanes, LaneShard)
 
 
+FAILURES = [
+    {"at": "1234 ms", "outage": "metro", "lasts": "300 ms"},
+    {"at": "1300 ms", "crash": "cam", "lasts": "400 ms"},
+    {"at": "2 s", "rewrite": "cam", "model": "slow"},
+]
+
+
+def on_ports(**changes: Any) -> dict[str, Any]:
+    """Return a small scenario whose sensors have ports of their own."""
+    data = worlds.scenario(duration="4 s", **changes)
+    data["sensors"]["cam"]["uplink"] = "port"
+    data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
+    return data
+
+
 def test_a_model_is_deployed_while_lanes_run() -> None:
-    data = worlds.scenario(duration="3 s")
-    data["sensors"]["cam"]["uplink"] = "port"
-    data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
-    found = []
-    for lanes in ("always", "never"):
-        options = worlds.Options(executor="local", lanes=lanes)
-        with Simulation(worlds.load(data), "on_sensor", options=options) as simulation:
+    scenario, found = worlds.load(on_ports()), []
+    for lanes in Lanes:
+        options = Options(executor="local", lanes=lanes)
+        with Simulation(scenario, "on_sensor", options=options) as simulation:
             simulation.run(until="700 ms")
-            simulation.sensors[0].deploy("slow")
+            simulation.sensor("cam-0").deploy("slow")
             simulation.run(until="1900 ms")
-            states = [sensor.state for sensor in simulation.sensors]
-            simulation.run()
-            found.append((states, simulation.record().fingerprint))
-    assert found[0] == found[1]
+            states = [simulation.sensor(name).state for name in simulation.sensors]
+            counters = simulation.sensor("cam-0").counters
+            simulation.run(until="4 s")
+            found.append((states, counters, simulation.summary()["fingerprint"]))
+    assert found[0] == found[1] == found[2]
 
 
-def test_whole_links_and_sensors_fail_while_lanes_run() -> None:
-    events = [
-        {"at": "1234 ms", "outage": "metro", "lasts": "300 ms"},
-        {"at": "1300 ms", "crash": "cam", "lasts": "400 ms"},
-        {"at": "2 s", "rewrite": "cam", "model": "slow"},
-    ]
-    data = worlds.scenario(duration="4 s", warm_up="500 ms", events=events)
-    data["sensors"]["cam"]["uplink"] = "port"
-    data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
-    made = worlds.plan(data, "on_sensor")
-    assert np.array_equal(counted(run(made, "always")), counted(run(made, "never"))) is not None
+def test_links_and_sensors_fail_while_lanes_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes are left for each event, and taken up again."""
+    made = worlds.plan(on_ports(events=FAILURES, warm_up="500 ms"), "on_sensor")
+    folds: list[int] = []
+
+    def counting(one: Shard) -> Any:
+        folds.append(one.env.now)
+        return fold(one)
+
+    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
+    assert counted(run(made, "always")) == counted(run(made, "never"))
+    assert len(folds) > len(FAILURES)
+    folds.clear()
+    assert counted(run(made, "worth")) == counted(run(made, "never"))
+    assert folds == [2_000_000_000] or not [at for at in folds if at < 2_000_000_000]
+
+
+@given(bits=st.integers(1, 2**33 - 1), rate=st.integers(1, 10**12))
+def test_sending_takes_the_same_time_in_floats(bits: int, rate: int) -> None:
+    """Also where the quotient is a whole number, or just below one."""
+    for size in (bits % MANY_BITS + 1, bits):
+        for other in (rate, size, max(1, rate // size) * size):
+            assert taken(size, other) == max(1, size * 10**9 // other)
+
+
+@kernel
+def taken(bits: int, rate: int) -> int:
+    return service_of(bits, rate)
+
+
+def test_an_unknown_choice_is_refused() -> None:
+    with pytest.raises(InputError, match="'sometimes' is not one of worth, always, never"):
+        Options(lanes="sometimes")
+
+
+@pytest.mark.skipif(machine() != "x86_64", reason="looks at instructions of x86-64")
+def test_lanes_are_vector_instructions() -> None:
+    """Sensors side by side: divisions of four or eight floats at once, and shared hashes."""
+    if "avx2" not in features():
+        pytest.skip("this processor has no AVX2")
+    made = workloads.plan(workloads.city(20, 10, "1 s"), "cloud")
+    run(made, "always")
+    for loop in (device.advance, results.count):
+        (code,) = loop.inspect_asm().values()
+        assert re.search(r"vdivpd\s.*[yz]mm", code)
+        assert len(re.findall(r"[yz]mm", code)) > 100
+
+
+def features() -> str:
+    """Return what the compiler knows of this processor."""
+    return str(llvm.get_host_cpu_features().flatten())
