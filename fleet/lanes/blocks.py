@@ -13,7 +13,7 @@ from fleet.columns.pools import Pools
 from fleet.columns.ways import Network
 from fleet.engine.tally import Tally
 from fleet.lanes import device, levels, order, pools, queues, results, spell, tiles
-from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, HOME, KEYS, empty, grown
+from fleet.lanes.frames import DECODED, DONE, ENDED, FREE, HOME, KEYS, LATE, empty, grown
 from fleet.lanes.records import SLOT_BITS
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
 from fleet.lanes.sending import Again
@@ -148,8 +148,9 @@ class Blocks:
         frames.counts[KEYS] = 0
         ways = self.ways
         for level in range(last, first, -1):  # who is further on came before
-            ahead = frames.spare[: levels.come(level, frames, span, frames.spare)]
-            levels.cross(ahead, frames, ways, (level, last), span)
+            if frames.counts[LATE + level]:
+                ahead = frames.spare[: levels.come(level, frames, span, frames.spare)]
+                levels.cross(ahead, frames, ways, (level, last), span)
         if meet:
             keys = order.sort(keys, frames.spare, span[1] - span[0], frames.records)
         levels.cross(keys, frames, ways, run, span)

@@ -136,6 +136,10 @@ def decode(
                 continue
             pool.arrived[p, 1] += pixels
             _take(p, now, pool, pending, frames)
+            alone = i + 1 == starts[p + 1] or keys[i + 1] >> SLOT_BITS > keys[i] >> SLOT_BITS
+            if alone and _idle(p, now, pool, pending):
+                _decode_now(p, slot, pixels, now, pool, frames)
+                continue
             if pending.ends[p, 1] - pending.ends[p, 0] >= pool.table.queue[p]:
                 _end(frames, int(slot), LOST_DECODE_QUEUE, now)
                 continue
@@ -148,30 +152,42 @@ def decode(
 
 
 @inlined
+def _idle(p: int, now: int, pool: Pool, pending: Queue) -> bool:
+    """Return whether a decoder of a pool waits for a frame, and none waits for a decoder."""
+    nobody = pending.ends[p, 0] == pending.ends[p, 1] and pool.decoder_sizes[p] > 0
+    return bool(nobody and first_of(pool.decoders[p]) >> _KIND <= now)
+
+
+@inlined
+def _decode_now(
+    p: int, slot: np.uint64, pixels: int, came: int, pool: Pool, frames: Frames
+) -> None:
+    """Have the decoder of a pool that is free first take a frame, as soon as it is free."""
+    first, n = first_of(pool.decoders[p]), frames.counts[DECODED]
+    kind, start = first & (KINDS - 1), max(first >> _KIND, came)
+    if start == came:
+        pool.idle_ns[p, 1] = start
+    spent = service_of(pixels, pool.rates[p, kind])
+    frames.served[slot, DECODED_AT] = start + spent
+    pool.decoding_ns[p, kind] += spent
+    replace_first(pool.decoders[p], pool.decoder_sizes[p], (start + spent) << _KIND | kind)
+    frames.decoded[n] = slot
+    frames.counts[DECODED] = n + 1
+
+
+@inlined
 def _take(p: int, before: int, pool: Pool, pending: Queue, frames: Frames) -> None:
-    """Have the decoders of a pool take what they can before a time."""
-    head, tail, size = pending.ends[p, 0], pending.ends[p, 1], pool.decoder_sizes[p]
-    if head == tail or size == 0:
-        return
-    mask, n = pending.slots.shape[1] - 1, frames.counts[DECODED]
-    while head < tail:
-        at, first = np.uint64(head & mask), first_of(pool.decoders[p])
-        came, slot, free = pending.came_ns[p, at], np.uint64(pending.slots[p, at]), first >> _KIND
-        start = max(free, came)
-        if start >= before:
+    """Have the decoders of a pool take what waits, as far as they can before a time."""
+    head, mask = pending.ends[p, 0], pending.slots.shape[1] - 1
+    while head < pending.ends[p, 1] and pool.decoder_sizes[p] > 0:
+        at = np.uint64(head & mask)
+        came, slot = pending.came_ns[p, at], np.uint64(pending.slots[p, at])
+        if max(first_of(pool.decoders[p]) >> _KIND, came) >= before:
             break
-        kind = first & (KINDS - 1)
-        if free <= came:
-            pool.idle_ns[p, 1] = start
         pixels = pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), PIXELS]
-        spent = service_of(pixels, pool.rates[p, kind])
-        frames.served[slot, DECODED_AT] = start + spent
-        pool.decoding_ns[p, kind] += spent
-        replace_first(pool.decoders[p], size, (start + spent) << _KIND | kind)
-        frames.decoded[n] = slot
-        n += 1
+        _decode_now(p, slot, pixels, came, pool, frames)
         head += 1
-    pending.ends[p, 0], frames.counts[DECODED] = head, n
+    pending.ends[p, 0] = head
 
 
 @kernel
@@ -217,10 +233,14 @@ def serve(
     begin, until = span
     for p in range(len(pool.sizes)):
         due = _due(p, pool, waiting)
-        for i in range(starts[p], starts[p + 1]):
-            slot, now = keys[i] & _LOW, (keys[i] >> SLOT_BITS) + begin
+        for i in range(starts[p], starts[p + 1] + 1):
+            last = i == starts[p + 1]
+            slot = 0 if last else keys[i] & _LOW
+            now = until if last else (keys[i] >> SLOT_BITS) + begin
             if due < now:
                 due = _launch(p, now, until, pool, waiting, frames)
+            if last:
+                break
             head, tail = waiting.ends[p, 0], waiting.ends[p, 1]
             if tail - head >= pool.table.queue[p]:
                 _end(frames, slot, pool.table.queue_lost[p], now)
@@ -230,7 +250,6 @@ def serve(
             waiting.ends[p, 1] = tail + 1
             if tail == head or tail + 1 - head == pool.table.max_batch[p]:
                 due = _due(p, pool, waiting)
-        _launch(p, until, until, pool, waiting, frames)
 
 
 @inlined
@@ -249,7 +268,7 @@ def _due(p: int, pool: Pool, waiting: Queue) -> int:
     return int(due)
 
 
-@kernel
+@inlined
 def _launch(p: int, before: int, until: int, pool: Pool, waiting: Queue, frames: Frames) -> int:
     """Start the batches of a pool that are due before a time, and give up what waited too long.
 
