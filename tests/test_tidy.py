@@ -22,8 +22,8 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 LAYERS = [
     ("errors",), ("arrays",), ("interrupt",), ("child", "passing"), ("doors", "paths"), ("units",),
     ("kernel",), ("chance", "sketch"), ("model",), ("catalog",),
-    ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lanes",), ("lab",),
-    ("running",), ("results",), ("study",), ("proof",),
+    ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lanes",),
+    ("lab",), ("running",), ("results",), ("study",), ("proof",),
     ("bench",), ("show",),
     ("simulation", "api"),
     ("cli",),

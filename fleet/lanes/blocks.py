@@ -33,8 +33,8 @@ _LOW = (1 << SLOT_BITS) - 1
 class Blocks:
     """The frames of plain sensors of a shard, from capture to their fate.
 
-    Links and pools stand in the columns' own arrays (`network`), and counts go to the shard's
-    tally; what is on its way is here.
+    Pools stand in the columns' own arrays (`network`), and much is counted in the shard's tally;
+    what is on its way, links, sensors and what is counted of these are here.
     """
 
     def __init__(

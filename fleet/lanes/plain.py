@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Bools
+from fleet.arrays import Bools, Floats
 from fleet.columns.device import States
 from fleet.columns.shard import Shard
 from fleet.lanes.fold import due_ns
-from fleet.lanes.records import MOST_ROWS
+from fleet.lanes.records import MOST_OBJECTS, MOST_ROWS
 from fleet.lanes.spell import ready_after
 from fleet.model.capture import NEVER_NS, PERIODIC
 from fleet.model.events import DEMAND, HOUR
@@ -27,6 +27,10 @@ from fleet.model.frames import (
 from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import END_PLACE, Territory
 from fleet.plan.plan import Plan
+
+_MOST_BYTES = 1 << 28
+_LARGEST_DRAW = 40
+"""An exponential draw is below this many means."""
 
 HARMLESS = (HOUR, DEMAND)
 """Control events that change who walks past, and nothing of sensors, links and frames."""
@@ -48,6 +52,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and not ((plan.timers.promotion_ns > 0) | (plan.timers.drx_wait_ns > 0)).any()
         and (level == LEVELS - 1).all()
         and not plan.eyes.looks_live
+        and (_in_view(plan) < MOST_OBJECTS / 2).all()
         and len(plan.eyes.sights.rows) <= MOST_ROWS
     )
 
@@ -64,9 +69,29 @@ def is_plain(shard: Shard) -> bool:
         (states.clocks.kind == PERIODIC).all()
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
         and (down <= now_ns).all()
-        and _as_now(shard)
+        and _fit(plan, states)
         and _can_capture_again(shard)
+        and _as_now(shard)
     )
+
+
+def _fit(plan: Plan, states: States) -> bool:
+    """Return whether the bytes of any frame fit a record, by far."""
+    setups = plan.sensors.setups[np.unique(states.setup_of)]
+    found = setups.pixels_per_object + 2 * setups.metadata_per_object
+    still = setups.pixels_base + 2 * setups.metadata_base + setups.metadata_envelope
+    video = setups.i_bytes.max(axis=1) * _LARGEST_DRAW
+    return bool((still + found * setups.metadata_most + video < _MOST_BYTES).all())
+
+
+def _in_view(plan: Plan) -> Floats:
+    """Return the mean number of objects in view of each sensor, at its most; shape (sensors,)."""
+    scene, events = plan.scene, plan.control.timetable
+    demands = events[events.kind == DEMAND]
+    factor = float((demands.a / demands.b).max(initial=1.0))
+    busiest = scene.demand.max(axis=1)[scene.profile_of] * scene.share * factor / 3600
+    mean: Floats = busiest / (1.0 - scene.stay)
+    return mean
 
 
 def _as_now(shard: Shard) -> bool:

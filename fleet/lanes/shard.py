@@ -56,6 +56,13 @@ class LaneShard(Shard):
         self._when, self._open_eyes = when, open_eyes
         self._blocks: Blocks | None = None
         self._copy: Shard | None = None
+        self._breaks_ns = self._list_breaks()
+
+    def _list_breaks(self) -> Ints:
+        """Return when something ends what is plain: all but harmless control events; ns."""
+        events = self.plan.control.timetable
+        breaks = ~np.isin(events.kind, HARMLESS) & self.territory.concerns(events)
+        return np.unique(np.append(events.time_ns[breaks], self.plan.warm_up_ns))
 
     def advance(self, window: Window) -> list[Columns]:
         """Run a window; return the frames that leave, one table for each region with a process."""
@@ -76,11 +83,10 @@ class LaneShard(Shard):
         """Return whether nothing ends what is plain now for long enough, or until the end."""
         if self._when is Lanes.always:
             return True
-        events, now_ns, plan = self.plan.control.timetable, self.env.now, self.plan
-        ends = ~np.isin(events.kind, HARMLESS) & self.territory.concerns(events)
-        times = np.append(events.time_ns[ends], plan.warm_up_ns)
-        following = int(times[times > now_ns].min(initial=plan.end_ns))
-        return following >= min(now_ns + _WORTH_NS, plan.end_ns)
+        now_ns, end_ns = self.env.now, self.plan.end_ns
+        following = np.searchsorted(self._breaks_ns, now_ns, side="right")
+        until_ns = int(np.append(self._breaks_ns, end_ns)[following])
+        return until_ns >= min(now_ns + _WORTH_NS, end_ns)
 
     def _apply(self, event: Record) -> None:
         if event.kind not in HARMLESS:
@@ -121,6 +127,7 @@ class LaneShard(Shard):
         self._unfold()
         self._copy = None
         super().amend(plan)
+        self._breaks_ns = self._list_breaks()
 
     def in_flight(self) -> int:
         """Return the number of frames here."""

@@ -54,7 +54,7 @@ from fleet.model.frames import (
     SENSOR,
     Index,
 )
-from fleet.model.sight import count
+from fleet.model.sight import count, numbers, scene_of
 
 
 def unfold(lanes: Blocks, shard: Shard) -> None:
@@ -92,16 +92,30 @@ def _counts(lanes: Blocks, shard: Shard) -> None:
         tally.stages_ns[g, SENSE] += results * sense
         tally.stages_ns[g, COMPUTE] += results * (ready - sense)
         tally.stages_ns[g, UP] -= results * ready
-    _sights(lanes.rows, plan.eyes.sights.rows, tally.sights)
+    one = np.zeros((1, *tally.sights.shape[1:]), dtype=np.int64)
+    _sights(lanes.rows, plan.eyes.sights.rows, one, tally.sights)
 
 
 @kernel
-def _sights(many: Ints, rows: Ints, book: Ints) -> None:
-    """Book what was seen, given how many results of each group took each row."""
+def _sights(many: Ints, rows: Ints, one: Ints, book: Ints) -> None:
+    """Book what was seen, given how many results of each group took each row.
+
+    Args:
+        many: shape (groups, rows).
+        rows: the rows of the traces.
+        one: room for the book of one frame, all zeros.
+        book: see `fleet.model.sight.count`.
+    """
     for group in range(many.shape[0]):
         for row in range(many.shape[1]):
-            for _ in range(many[group, row]):
-                count(book, rows, row, group, True)
+            if many[group, row] > 0:
+                count(one, rows, row, 0, True)
+                light, scene = numbers(rows, row)[0], scene_of(rows, row)
+                for column in range(book.shape[3]):
+                    book[group, light, scene, column] += (
+                        many[group, row] * one[0, light, scene, column]
+                    )
+                    one[0, light, scene, column] = 0
 
 
 def _sensors(lanes: Blocks, shard: Shard) -> None:

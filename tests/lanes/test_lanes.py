@@ -53,7 +53,7 @@ def counted(outcome: Outcome) -> list[Any]:
 
 
 @given(**PLAIN, window_ns=WINDOWS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_lanes_and_columns_agree(world: dict[str, Any], arm: str, window_ns: int | None) -> None:
     made = worlds.plan(world, arm)
     columns = counted(run(made, "never", window_ns=window_ns))
@@ -62,7 +62,7 @@ def test_lanes_and_columns_agree(world: dict[str, Any], arm: str, window_ns: int
 
 
 @given(**PLAIN)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_lanes_and_the_reference_agree(world: dict[str, Any], arm: str) -> None:
     made = worlds.plan(world, arm)
     lanes = run(made, "always")
@@ -73,14 +73,14 @@ def test_lanes_and_the_reference_agree(world: dict[str, Any], arm: str) -> None:
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_lanes_may_be_asked_of_any_world(world: dict[str, Any], arm: str) -> None:
     made = worlds.plan(world, arm)
     assert counted(run(made, "always", shards=2)) == counted(run(made, "never", shards=2))
 
 
 @given(**PLAIN, window_ns=st.sampled_from([33_333_333, 250_000_000]))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_what_is_asked_between_windows_is_the_same(
     world: dict[str, Any], arm: str, window_ns: int
 ) -> None:
