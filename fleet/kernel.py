@@ -20,9 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llvmlite import ir
 from numba import config as _config
-from numba import njit
+from numba import njit, types
 from numba.core import event as _event
+from numba.extending import intrinsic
 
 from fleet.telling import tell
 
@@ -85,3 +87,24 @@ def kernel(function: F) -> F:
 def inlined(function: F) -> F:
     """Compile a function that is written in place into the kernels that call it."""
     return _compiled(function, inline="always")
+
+
+def _fetch(typing: Any, table: Any, row: Any) -> Any:
+    """Generate the code of `fetch`; numba asks for it once for each kind of table."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        start = builder.ptrtoint(array.data, ir.IntType(64))
+        behind = builder.mul(arguments[1], builder.extract_value(array.strides, 0))
+        address = builder.inttoptr(builder.add(start, behind), ir.IntType(8).as_pointer())
+        kind = ir.IntType(32)
+        takes = ir.FunctionType(ir.VoidType(), [address.type, kind, kind, kind])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], takes)
+        builder.call(prefetch, [address, kind(0), kind(3), kind(1)])  # to be read, often, as data
+        return context.get_dummy_value()
+
+    return types.none(table, types.int64), generate
+
+
+fetch: Any = intrinsic(_fetch)
+"""Has a row of a table fetched into the cache, in a kernel: `fetch(table, row)`."""

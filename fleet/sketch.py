@@ -19,8 +19,8 @@ from fleet.kernel import inlined
 RESOLUTION = 0.001
 """The largest step, as a share of the value."""
 STEPS = "1, 2 or 5 in the fourth digit"
-_DECADE = 3500  # buckets of a power of ten: 1000 of step 1, 1500 of step 2, 1000 of step 5
-BUCKETS = 16 * _DECADE + 1001
+DECADE = 3500  # buckets of a power of ten: 1000 of step 1, 1500 of step 2, 1000 of step 5
+BUCKETS = 16 * DECADE + 1001
 COARSE_BUCKETS = (BUCKETS - 1) // 10 + 1
 """Buckets that hold ten others each, so that a value rounded up to one is at most 1 % too high."""
 
@@ -42,13 +42,13 @@ def bucket_of(value_ns: int) -> int:
         top = 2500 + _part(top, 5)
     elif top >= 2000:
         top = 1000 + _part(top, 2)
-    return decades * _DECADE + top + min(1, value_ns)
+    return decades * DECADE + top + min(1, value_ns)
 
 
 def upper_ns(bucket: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the largest value that falls in each bucket; ns, int64."""
-    decades = np.maximum((bucket - 1001) // _DECADE, 0)
-    top = bucket - decades * _DECADE
+    decades = np.maximum((bucket - 1001) // DECADE, 0)
+    top = bucket - decades * DECADE
     top = np.where(top > 3500, 5 * (top - 2500), np.where(top > 2000, 2 * (top - 1000), top))
     highest: NDArray[np.int64] = top * 10**decades
     return highest

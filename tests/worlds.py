@@ -387,6 +387,28 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
+@st.composite
+def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a scenario as `scenarios` does, of which a good part can run in lanes."""
+    world = draw(scenarios())
+    for group in world["sensors"].values():
+        group |= {"capture": "periodic", "uplink": "port", "count": 3 * group["count"]}
+        if draw(st.booleans()):
+            group["consumer"] = "cloud"
+    for name, link in world["links"].items():
+        for key in ("loss", "cap", "cap_used", "throttled_rate"):
+            link.pop(key, None)
+        if name in ("port", "cell"):
+            link["technology"] = f"test-{name}"
+    world["arms"]["on_sensor"]["publish"] = "every inference"
+    world["arms"]["edge"].pop("infer", None)
+    world["arms"].pop("mixed")
+    return world
+
+
+PLAIN_ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched"])
+
+
 def _lower(groups: list[dict[str, Any]]) -> dict[str, st.SearchStrategy[str]]:
     """Return rates that an arm may set: below those of all groups, none if times are given."""
     if any(isinstance(group["capture"], dict) for group in groups):

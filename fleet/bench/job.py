@@ -158,6 +158,7 @@ def _measured(
 
 
 _KERNELS = ("crossing", "device", "frame_store", "hop", "modem", "order", "serving")
+_LANES = ("device", "levels", "order", "pools", "results")
 
 
 def kernel_times(profile: cProfile.Profile) -> dict[str, float]:
@@ -168,7 +169,8 @@ def kernel_times(profile: cProfile.Profile) -> dict[str, float]:
     for (path, _, name), (_, _, own_s, _, _) in stats.stats.items():
         module = path.rpartition("/")[2].removesuffix(".py")
         place = f"{module}.{name.removeprefix('_')}"
-        if "/fleet/model/" in path or module in _KERNELS or name == "finish":
+        inner = module in (_LANES if "/fleet/lanes/" in path else _KERNELS)
+        if "/fleet/model/" in path or inner or name == "finish":
             rates[place] = rates.get(place, 0.0) + own_s
         else:
             rest += own_s

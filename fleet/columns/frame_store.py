@@ -54,6 +54,10 @@ class Store:
         self.handed = handed
         self._set_up(1024)
 
+    def clear(self) -> None:
+        """Forget all frames."""
+        self._set_up(1024)
+
     def _set_up(self, slots: int) -> None:
         """Begin with a table in which no slot was ever taken."""
         self.columns = _table(slots)

@@ -76,10 +76,14 @@ class LogicalProcess:
         for scaled, _ in self.scaling.values():
             scaled.accrue(until_ns)
         self.network.answer(until_ns)
+        self.count_ended()
+        return gone
+
+    def count_ended(self) -> None:
+        """Count the frames that have met their fate, and let others have their slots."""
         self.store.sweep(
             lambda ended: self.tally.finish(self.plan, self.store.columns, ended, self.env.now)
         )
-        return gone
 
     def _run(self, window: Window) -> Index:
         """Run a window and return the indices of the frames that left.

@@ -51,6 +51,8 @@ _ROOM = 1 << 17
 _SLOT_BITS = 15
 _SLOTS = 1 << _SLOT_BITS
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_PARTS = 64
+"""Parts that may lie about before they are summed."""
 _NONE = -1
 _FREE = (_NONE, 0)
 
@@ -171,6 +173,14 @@ class BySecond:
         np.add.at(total, of, counts)
         self._parts = [(keys, total)]
         return keys, total
+
+    def add_results(self, second: int, counts: Ints) -> None:
+        """Count results of a second, by group and coarse step; shape (groups, COARSE_BUCKETS)."""
+        group, end = np.nonzero(counts)
+        keys = (group * self.spans + second // self.each_s) * ENDS + end
+        self._parts.append((keys, counts[group, end]))
+        if len(self._parts) > _PARTS:
+            self._summed()
 
     def ends(self) -> Ends:
         """Return how frames ended, in order."""

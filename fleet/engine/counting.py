@@ -40,6 +40,11 @@ SENSE, COMPUTE, UP, BACK, FAR, DECODE, QUEUE, SERVE, RETURN = range(len(STAGES))
 _WEIGHTS = mixed(np.arange(WIDTH, dtype=np.uint64)) | np.uint64(1)
 
 
+def weights() -> Keys:
+    """Return the odd number by which each column of a frame goes into its hash; shape (WIDTH,)."""
+    return _WEIGHTS.copy()
+
+
 @inlined
 def frame_word(columns: Columns, i: int, name_hash: np.uint64) -> np.uint64:
     """Return a 64-bit hash of a finished frame: its identity, objects, bytes, times and fate.

@@ -15,6 +15,8 @@ from fleet.columns.shard import Shard
 from fleet.engine.snapshot import State
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window, windows
+from fleet.lanes.shard import shard
+from fleet.lanes.when import Lanes
 from fleet.model.frames import Columns
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
@@ -62,10 +64,11 @@ class ShardActor(Actor):
     """A shard in a process of its own."""
 
     def __init__(
-        self, plan: Plan, territory: Territory, slice_ns: int, state: State | None, *, keep: bool
-    ) -> None:
+        self, plan: Plan, territory: Territory, slice_ns: int, state: State | None, *, keep: bool,
+        lanes: Lanes,
+    ) -> None:  # fmt: skip
         """Set up a shard at time zero, or in a state."""
-        self.process: Shard = Shard(plan, territory, open_eyes, keep=keep)
+        self.process: Shard = shard(plan, territory, open_eyes, keep=keep, lanes=lanes)
         super().__init__(slice_ns, state)
 
     def advance(self, window: Window) -> tuple[list[list[Columns]], int]:

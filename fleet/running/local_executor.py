@@ -7,10 +7,11 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
-from fleet.columns.shard import Shard
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.interrupt import check
+from fleet.lanes.shard import shard
+from fleet.lanes.when import Lanes
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
 from fleet.plan.plan import Plan
@@ -39,6 +40,7 @@ class LocalExecutor:
         *,
         keep: bool = False,
         checkpoints: Checkpoints | None = None,
+        lanes: Lanes = Lanes.worth,
     ) -> None:
         """Set up shards and regions at time zero, or at the last checkpoint.
 
@@ -48,11 +50,13 @@ class LocalExecutor:
             window_ns: length of a window.
             keep: keep the finished frames.
             checkpoints: where to keep the state from time to time.
+            lanes: when plain shards run in lanes.
         """
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self._shards = [
-            Shard(*share_of(plan, part), open_eyes, keep=keep) for part in partition.shards
+            shard(*share_of(plan, part), open_eyes, keep=keep, lanes=lanes)
+            for part in partition.shards
         ]
         self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
         self.now_ns = 0

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from fleet.errors import InputError
+from fleet.lanes.when import Lanes
 
 
 class Engine(StrEnum):
@@ -47,6 +48,7 @@ class Options:
         window_ns: length of a window; None: chosen from the frame rate.
         ray_address: a Ray cluster to join.
         keep: keep every finished frame.
+        lanes: when plain shards run in vector lanes; its name will do.
 
     Raises:
         InputError: there is no such engine or executor, or the number of shards is said twice.
@@ -59,11 +61,13 @@ class Options:
     window_ns: int | None = None
     ray_address: str | None = None
     keep: bool = False
+    lanes: Lanes = Lanes.worth
 
     def __post_init__(self) -> None:
         """Take names for what they name."""
         object.__setattr__(self, "engine", Engine(self.engine))
         object.__setattr__(self, "executor", ExecutorKind(self.executor))
+        object.__setattr__(self, "lanes", Lanes(self.lanes))
         if self.shards and self.sensors_per_actor:
             raise InputError("give --shards or --sensors-per-actor, not both")
 

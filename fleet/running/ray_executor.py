@@ -18,6 +18,7 @@ from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import RunError
 from fleet.interrupt import LOOK_S, check, pressed
+from fleet.lanes.when import Lanes
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition, Territory
 from fleet.plan.plan import Plan
@@ -52,6 +53,7 @@ class RayExecutor:
         *,
         keep: bool = False,
         checkpoints: Checkpoints,
+        lanes: Lanes = Lanes.worth,
     ) -> None:
         """Start one actor for each shard and region, at time zero or at the last checkpoint.
 
@@ -62,12 +64,13 @@ class RayExecutor:
             slice_ns: length of the spans in which actors work through a window.
             keep: keep the finished frames.
             checkpoints: where to keep the state from time to time.
+            lanes: when plain shards run in lanes.
         """
         ray_cluster.check_memory(len(partition.territories))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self.restarts, self.peak_transfer_bytes = 0, 0
-        self._slice_ns, self._keep = slice_ns, keep
+        self._slice_ns, self._keep, self._lanes = slice_ns, keep, lanes
         self._start()
 
     def _start(self) -> None:
@@ -86,7 +89,8 @@ class RayExecutor:
         shard = ray.remote(ShardActor).options(num_cpus=each)
         region = ray.remote(RegionActor).options(num_cpus=0)
         self._shards: list[Any] = [  # Ray makes the methods of its handles at run time
-            shard.remote(*held(part), keep=self._keep) for part in self.partition.shards
+            shard.remote(*held(part), keep=self._keep, lanes=self._lanes)
+            for part in self.partition.shards
         ]
         self._regions: list[Any] = [
             region.remote(*held(part), keep=self._keep) for part in self.partition.regions

@@ -134,7 +134,9 @@ def start(
         parts = partition(plan, held or _shards(plan, options, 1))
         window_ns, span_ns = _lengths(plan, options, parts)
         bounds.check(plan, span_ns, len(parts.territories), on_ray=False)
-        local = LocalExecutor(plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints)
+        local = LocalExecutor(
+            plan, parts, span_ns, keep=options.keep, checkpoints=checkpoints, lanes=options.lanes
+        )
         return local, window_ns
     from fleet.running import ray_cluster, ray_executor
 
@@ -144,7 +146,13 @@ def start(
     window_ns, span_ns = _lengths(plan, options, parts)
     bounds.check(plan, window_ns, len(parts.territories), on_ray=True)
     executor = ray_executor.RayExecutor(
-        plan, parts, window_ns, span_ns, keep=options.keep, checkpoints=checkpoints or passing()
+        plan,
+        parts,
+        window_ns,
+        span_ns,
+        keep=options.keep,
+        checkpoints=checkpoints or passing(),
+        lanes=options.lanes,
     )
     return executor, window_ns
 

@@ -1,0 +1,239 @@
+"""Columns taken into lanes: the same state at the same time, the other way round than `unfold`.
+
+Frames that still are in sensors are given back to the clocks of these, to be captured again by
+lanes; what is in a port is booked as sent, as lanes do it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.arrays import Ints, Keys
+from fleet.columns import frame_store
+from fleet.columns.device import EMPTY
+from fleet.columns.shard import Shard
+from fleet.kernel import kernel
+from fleet.lanes import levels, queues, tiles
+from fleet.lanes.blocks import Blocks
+from fleet.lanes.frames import ANSWERS, DECODED, FREE, LATE, Frames, grown
+from fleet.lanes.records import (
+    BEHIND,
+    DECODED_AT,
+    DONE_AT,
+    INFERRED_AT,
+    INFO,
+    STARTED_AT,
+    TAKEN,
+    WEIGHTS,
+    WHO,
+    WORD,
+    packed,
+)
+from fleet.lanes.sending import Again, first_of_each, port_ns, rest, send_ahead
+from fleet.model import books
+from fleet.model.capture import Clocks
+from fleet.model.frames import (
+    ACCESS,
+    BITS,
+    CAPTURE,
+    CLOCK,
+    COMPUTING,
+    DONE,
+    FRAME,
+    IN_PORT,
+    INFER,
+    LEVELS,
+    OBJECTS,
+    SENSED,
+    SENSOR,
+    SIGHT,
+    START,
+    Columns,
+    Index,
+)
+from fleet.model.frames import (
+    DECODED as DECODED_NS,
+)
+
+
+def fold(shard: Shard) -> Blocks:
+    """Return lanes in the state of a shard that is plain now; nothing is left in its columns."""
+    shard.count_ended()  # a crash has just ended some
+    lanes = Blocks(shard.plan, shard.tally, shard.network, shard.devices, shard.env.now)
+    lanes.again = _capture_again(shard)
+    _ports(lanes, shard)
+    tiles.fill(
+        lanes.tiles, shard.plan, shard.devices.states, shard.tally, shard.network.ports,
+        _last_ns(shard),
+    )  # fmt: skip
+    lanes.frames = grown(lanes.frames, 2 * len(shard.store.columns[0]))
+    _links(lanes, shard)
+    if lanes.pools is not None:
+        _pools(lanes, shard)
+    shard.store.clear()
+    return lanes
+
+
+def _capture_again(shard: Shard) -> Again:
+    """Give the frames in sensors back to their clocks; what was booked of them is booked back."""
+    devices, columns, sensors = shard.devices, shard.store.columns, shard.tally.sensors
+    states, since_ns = devices.states, shard.tally.since_ns
+    inside = devices.held.stages <= COMPUTING
+    slots, computing = devices.held.slots[inside], devices.held.stages[inside] == COMPUTING
+    s, frame, captured, sensed = (columns[c, slots] for c in (SENSOR, FRAME, CAPTURE, SENSED))
+    setups = shard.plan.sensors.setups
+    k = states.setup_of[s]
+    np.subtract.at(sensors[:, books.CAPTURED], s, 1)
+    read_ns, compute_ns = setups.read_ns[k], setups.compute_ns[k]
+    sense = _measured(captured, captured + read_ns, since_ns)
+    np.subtract.at(sensors[:, books.SENSE_NS], s[computing], sense[computing])
+    inferring = computing & (setups.on_sensor[k] == 1)
+    np.subtract.at(states.dsp.inferences, s[inferring], 1)
+    np.minimum.at(states.dsp.free_ns, s[inferring], sensed[inferring])
+    np.minimum.at(states.clocks.next_frame, s, frame)
+    np.minimum.at(states.clocks.next_ns, s, captured)
+    ended = captured + setups.sense_ns[k] + compute_ns
+    compute = _measured(ended - compute_ns, ended, since_ns)
+    watched = sensed >= states.dsp.blind_until_ns[s]
+    too_much = np.where(watched, compute_ns - compute, 0)
+    short = captured < since_ns
+    return Again(s[short], frame[short], (read_ns - sense)[short], too_much[short])
+
+
+def _measured(begin: Ints, end: Ints, since_ns: int) -> Ints:
+    """Return `fleet.model.books.measured_ns` of many spans."""
+    spans: Ints = np.maximum(0, end - np.maximum(begin, since_ns))
+    return spans
+
+
+def _ports(lanes: Blocks, shard: Shard) -> None:
+    """Take over how shared links stand."""
+    ports, rows = shard.network.ports, lanes.ways.links
+    rows[:, levels.FREE_AT] = ports.free_ns
+    rows[:, levels.IDLE] = shard.tally.links[:, books.IDLE_NS]
+    lanes.ways.down_until[:] = ports.down_until_ns
+
+
+def _last_ns(shard: Shard) -> Ints:
+    """Return when the last frame departs from each sensor's port, or has departed; ns."""
+    last = shard.tally.sensors[:, books.LAST_SENT_NS].copy()
+    held, columns = shard.devices.held, shard.store.columns
+    in_port = held.slots[held.stages == IN_PORT]
+    np.maximum.at(last, columns[SENSOR, in_port], columns[CLOCK, in_port])
+    return last
+
+
+def _take(lanes: Blocks, shard: Shard, index: Index) -> Ints:
+    """Write frames of the columns down as records; return their slots."""
+    frames, left = lanes.frames, int(lanes.frames.counts[FREE])
+    slots = frames.free[left - len(index) : left].copy()
+    frames.counts[FREE] = left - len(index)
+    _record(shard.store.columns, index, slots, frames, shard.plan.sensors.name_hash)
+    return slots
+
+
+@kernel
+def _record(columns: Columns, index: Index, slots: Ints, frames: Frames, names: Keys) -> None:
+    for n in range(len(index)):
+        i, record, served = index[n], frames.records[slots[n]], frames.served[slots[n]]
+        s = columns[SENSOR, i]
+        word = np.int64(names[s])
+        for c in range(FRAME, CLOCK):
+            word += columns[c, i] * _WEIGHTS[c]
+        for c in range(CAPTURE, ACCESS):
+            word += columns[c, i] * _WEIGHTS[c]
+        record[WORD], record[TAKEN] = word, columns[CAPTURE, i]
+        record[INFO] = packed(columns[BITS, i], columns[SIGHT, i], columns[OBJECTS, i])
+        record[WHO] = s << 32 | columns[FRAME, i]
+        for level in range(LEVELS):
+            record[BEHIND + level] = columns[ACCESS + level, i]
+        served[DECODED_AT], served[STARTED_AT] = columns[DECODED_NS, i], columns[START, i]
+        served[INFERRED_AT], served[DONE_AT] = columns[INFER, i], columns[DONE, i]
+
+
+_WEIGHTS = np.array(WEIGHTS)
+
+
+def _links(lanes: Blocks, shard: Shard) -> None:
+    """Take over what is in ports and on wires: who is further on came before."""
+    network, devices, columns = shard.network, shard.devices, shard.store.columns
+    own = devices.held.slots[devices.held.stages == IN_PORT]
+    devices.held = EMPTY
+    for level in range(LEVELS):
+        index = own if level == 0 else network.in_port[level]
+        on_wire = _coming(lanes, shard, level + 1)
+        _late(lanes, level + 1, _take(lanes, shard, on_wire), columns[CLOCK, on_wire])
+        link = shard.plan.links.of[level, columns[SENSOR, index]]
+        far = columns[CLOCK, index] + shard.plan.links.table.propagation_ns[link]
+        sensors, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
+        if level == 0:
+            firsts = first_of_each(sensors, columns[FRAME, index])
+            began = (departs - port_ns(shard, sensors, bits))[firsts]
+            last = shard.tally.sensors[sensors[firsts], books.LAST_SENT_NS]
+            rest(shard, sensors[firsts], last, began, 1)
+        send_ahead(shard, level, sensors, bits, departs, 1)
+        _late(lanes, level + 1, _take(lanes, shard, index), far)
+        network.in_port[level] = index[:0]
+
+
+def _coming(lanes: Blocks, shard: Shard, level: int) -> Index:
+    """Take out the frames on the wire to the links of a level, or to what is behind the last."""
+    network = shard.network
+    if level < LEVELS:
+        found, network.arriving[level] = frame_store.join(network.arriving[level]), []
+        return found
+    no_server = shard.plan.pools.of[shard.store.column(network.answered, SENSOR)] < 0
+    found, network.answered = network.answered[no_server], network.answered[~no_server]
+    shard.store.columns[CLOCK, found] = shard.store.columns[DONE, found]
+    if lanes.pools is None:
+        return found
+    served, lanes.pools.arriving = frame_store.join(lanes.pools.arriving), []
+    return frame_store.join([found, served])
+
+
+def _late(lanes: Blocks, level: int, slots: Ints, at_ns: Ints) -> None:
+    frames, many = lanes.frames, int(lanes.frames.counts[LATE + level])
+    frames.late[level, many : many + len(slots)] = slots
+    frames.records[slots, BEHIND + level - 1] = at_ns
+    frames.counts[LATE + level] = many + len(slots)
+
+
+def _pools(lanes: Blocks, shard: Shard) -> None:
+    """Take over what is at servers, and the answers of these."""
+    frames, network, served = lanes.frames, shard.network, lanes.pools
+    assert served is not None
+    columns = shard.store.columns
+    lanes.pending = _queue(lanes, shard, served.pending)
+    lanes.waiting = _queue(lanes, shard, served.waiting)
+    slots = _take(lanes, shard, served.decoding)
+    frames.served[slots, DECODED_AT] = columns[CLOCK, served.decoding]
+    frames.decoded[: len(slots)], frames.counts[DECODED] = slots, len(slots)
+    returns = shard.plan.pools.return_ns[columns[SENSOR, served.serving]]
+    columns[DONE, served.serving] = columns[INFER, served.serving] + returns
+    slots = _take(lanes, shard, frame_store.join([network.answered, served.serving]))
+    frames.answers[: len(slots)], frames.counts[ANSWERS] = slots, len(slots)
+    empty = served.serving[:0]
+    served.pending = served.decoding = served.waiting = served.serving = empty
+    network.answered = empty
+
+
+def _queue(lanes: Blocks, shard: Shard, index: Index) -> queues.Queue:
+    """Return queues of frames that wait, in order; CLOCK says since when."""
+    columns, served = shard.store.columns, lanes.pools
+    assert served is not None
+    queue = queues.queue(len(served.ids), len(index) + 64)
+    row = served.row_of[shard.plan.pools.of[columns[SENSOR, index]]]
+    slots = _take(lanes, shard, index)
+    for p in range(len(served.ids)):
+        here = np.flatnonzero(row == p)
+        queue.slots[p, : len(here)] = slots[here]
+        queue.came_ns[p, : len(here)] = columns[CLOCK, index[here]]
+        queue.ends[p, 1] = len(here)
+    return queue
+
+
+def due_ns(clocks: Clocks, sensors: Ints, frame: Ints) -> Ints:
+    """Return when frames of periodic sensors are due by their clocks as they stand; ns."""
+    mine = clocks[sensors]
+    due: Ints = mine.anchor + (frame - mine.first) * mine.num // mine.den
+    return due

@@ -1,0 +1,189 @@
+"""Links that sensors share: frames of a block through one level or several in one pass.
+
+Frames come in the order in which each link takes them. Behind a link they are still in that order,
+so that they go on to the next level in the same pass where every link there has frames from one
+link alone; where such streams meet they are sorted first (`fleet.lanes.order`). The rule of a link
+is in `fleet.model.link`; a link here loses nothing, has no cap and is no radio cell.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.arrays import Ints
+from fleet.kernel import fetch, inlined, kernel
+from fleet.lanes.frames import ENDED, KEYS, LATE, Frames
+from fleet.lanes.records import BEHIND, INFO, SLOT_BITS, WHO, bin_at, bits_of, sensor_of, service_of
+from fleet.model.frames import LEVELS, LOST_ACCESS_BUFFER
+from fleet.plan.plan import Plan
+
+_LOW = (1 << SLOT_BITS) - 1
+_AHEAD = 32
+"""So many frames before its turn a record is fetched into the cache."""
+
+
+# A link is a row of 64 bytes, which is a cache line.
+RATE, BUFFER, PROPAGATION, BIN_ROW, FREE_AT, OFFERED, BUSY, IDLE = range(8)
+LINK = 8
+
+
+class Ways(NamedTuple):
+    """The links on the ways of sensors, and what is counted there.
+
+    Attributes:
+        of: link of each sensor at each level, -1 for none; shape (sensors, LEVELS), int32.
+        links: what links are, how they stand and what they count; shape (links, LINK).
+        dropped: bits dropped; shape (links,).
+        down_until: until when each is down; ns.
+        bins: the book of bits by row and second.
+    """
+
+    of: NDArray[np.int32]
+    links: Ints
+    dropped: Ints
+    down_until: Ints
+    bins: Ints
+
+
+def ways(plan: Plan, bins: Ints) -> Ways:
+    """Return the idle links of a plan at time zero."""
+    table = plan.links.table
+    links = np.zeros((len(table), LINK), dtype=np.int64)
+    links[:, RATE], links[:, BUFFER] = table.rate_bps, table.buffer_ns
+    links[:, PROPAGATION], links[:, BIN_ROW] = table.propagation_ns, plan.stations.bin_of
+    of = np.ascontiguousarray(plan.links.of.T, dtype=np.int32)
+    zeros = np.zeros((2, len(table)), dtype=np.int64)
+    return Ways(of, links, zeros[0], zeros[1], bins)
+
+
+@inlined
+def _departure(ways: Ways, link: np.uint64, now: int, bits: int) -> int:
+    """Return when a frame that comes to a link now departs, -1 if it does not fit; book it."""
+    row = ways.links[link]
+    free = row[FREE_AT]
+    service = service_of(bits, row[RATE])
+    row[OFFERED] += bits
+    row[IDLE] = now if free <= now else row[IDLE]  # no branch: nobody could guess it
+    ahead = max(0, free - max(now, ways.down_until[link]))
+    if ahead + service > row[BUFFER]:
+        ways.dropped[link] += bits
+        return -1
+    departs = max(now, free) + service
+    row[FREE_AT] = departs
+    row[BUSY] += service
+    ways.bins[np.uint64(row[BIN_ROW]), bin_at(departs, ways.bins)] += bits
+    return int(departs)
+
+
+@kernel
+def cross(
+    keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int]
+) -> None:
+    """Take frames through levels of links up to the end of a block.
+
+    Those that are behind the last of them before the end are added to the keys of `frames`, with
+    the time at which they are there. The others come late to the level that is next, or have ended.
+
+    Args:
+        keys: of the frames.
+        frames: all frames.
+        ways: the links.
+        levels: the first and the last level.
+        span: begin and end of the block; ns.
+    """
+    first, last = levels
+    begin, until = span
+    records, count = frames.records, frames.counts
+    done = count[KEYS]
+    most = len(keys) - 1
+    for i in range(len(keys)):
+        slot = np.uint64(keys[i] & _LOW)
+        fetch(records, keys[min(i + _AHEAD, most)] & _LOW)
+        now = (keys[i] >> SLOT_BITS) + begin
+        bits, s = bits_of(records[slot, INFO]), np.uint64(sensor_of(records[slot, WHO]))
+        level = first
+        while level <= last:
+            link = ways.of[s, level]
+            if link >= 0:
+                departs = _departure(ways, np.uint64(link), now, bits)
+                if departs < 0:
+                    break
+                now = departs + ways.links[np.uint64(link), PROPAGATION]
+            records[slot, BEHIND + level] = now
+            level += 1
+            if now >= until:
+                break
+        if level <= last and now < until:
+            frames.ended[count[ENDED], 0] = slot
+            frames.ended[count[ENDED], 1] = LOST_ACCESS_BUFFER + level
+            frames.ended[count[ENDED], 2] = now
+            count[ENDED] += 1
+        elif now >= until:
+            frames.late[level, count[LATE + level]] = slot
+            count[LATE + level] += 1
+        else:
+            frames.keys[done] = (now - begin) << SLOT_BITS | np.int64(slot)
+            done += 1
+    count[KEYS] = done
+
+
+@kernel
+def come(level: int, frames: Frames, span: tuple[int, int], keys: Ints) -> int:
+    """List the keys of late frames that come to a level in a block; return how many there are.
+
+    Args:
+        level: the level; LEVELS is behind the last.
+        frames: all frames; those listed are taken out.
+        span: begin and end of the block; ns.
+        keys: filled, in the order in which the frames are held.
+    """
+    late, count, n, kept = frames.late[level], frames.counts, 0, 0
+    for k in range(count[LATE + level]):
+        slot = late[k]
+        at = frames.records[slot, BEHIND + level - 1]
+        if at < span[1]:
+            keys[n] = (at - span[0]) << SLOT_BITS | slot
+            n += 1
+        else:
+            late[kept] = slot
+            kept += 1
+    count[LATE + level] = kept
+    return n
+
+
+def runs(of: Ints, levels: int = LEVELS) -> list[tuple[int, int, bool]]:
+    """Return the passes through shared links: first level, last level, whether to sort before.
+
+    Args:
+        of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
+        levels: number of them.
+    """
+    found: list[tuple[int, int, bool]] = []
+    last = np.where(of[0] >= 0, of[0], -1 - np.arange(of.shape[1]))
+    for level in range(1, levels):
+        here = of[level]
+        meet = _meet(here, last)
+        if found and not meet:
+            found[-1] = (found[-1][0], level, found[-1][2])
+        else:
+            found.append((level, level, meet))
+        last = np.where(here >= 0, here, last)
+    return found
+
+
+def _meet(here: Ints, last: Ints) -> bool:
+    """Return whether frames of several links, or of several sensors, meet at one of some links."""
+    used = here >= 0
+    pairs = np.unique((here[used] << 32) + last[used])
+    return bool((np.diff(pairs >> 32) == 0).any())
+
+
+def meet_at_pools(plan: Plan) -> bool:
+    """Return whether frames of several links meet at a pool of a region."""
+    last = -1 - np.arange(plan.size)
+    for here in plan.links.of:
+        last = np.where(here >= 0, here, last)
+    return _meet(plan.pools.of, last)

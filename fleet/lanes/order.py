@@ -1,0 +1,73 @@
+"""The total order of a block's frames: by (time, sensor, frame), on keys of 8 bytes.
+
+A key is a time since the block began above a slot. Keys are dealt to as many spans of time as there
+are frames, and the few in a span sorted by insertion: each is read and written twice, and records
+are only looked at where two times are the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.kernel import kernel
+from fleet.lanes.records import SLOT_BITS, WHO
+
+
+def sort(keys: Ints, other: Ints, span_ns: int, records: Ints) -> Ints:
+    """Return keys in the total order, in the other array or their own.
+
+    Args:
+        keys: of frames in the block.
+        other: room for as many.
+        span_ns: length of the block.
+        records: of the frames.
+    """
+    if len(keys) < 2:
+        return keys
+    shift = max(0, (int(span_ns) // len(keys)).bit_length() - 1)
+    starts = np.zeros((span_ns >> shift) + 2, dtype=np.int64)
+    found = other[: len(keys)]
+    _sort(keys, found, starts, shift + SLOT_BITS, records)
+    return found
+
+
+@kernel
+def _sort(keys: Ints, found: Ints, starts: Ints, shift: int, records: Ints) -> None:
+    down, many = np.uint64(shift), len(keys)
+    for i in range(many):
+        starts[(np.uint64(keys[i]) >> down) + np.uint64(1)] += 1
+    for b in range(1, len(starts)):
+        starts[b] += starts[b - 1]
+    for i in range(many):
+        key = keys[i]
+        span = np.uint64(key) >> down
+        to = starts[span]
+        starts[span] = to + 1
+        found[to] = key
+    ties = 0
+    for i in range(1, many):
+        key, at = found[i], i
+        while at > 0 and found[at - 1] > key:
+            found[at] = found[at - 1]
+            at -= 1
+        found[at] = key
+    for i in range(1, many):
+        ties += (found[i] >> SLOT_BITS) == (found[i - 1] >> SLOT_BITS)
+    if ties > 0:
+        _settle(found, records)
+
+
+@kernel
+def _settle(keys: Ints, records: Ints) -> None:
+    """Put frames of the same time in order of sensor and frame."""
+    low = (1 << SLOT_BITS) - 1
+    for i in range(1, len(keys)):
+        key, at = keys[i], i
+        who = records[key & low, WHO]
+        while at > 0 and (keys[at - 1] >> SLOT_BITS) == (key >> SLOT_BITS):
+            if records[keys[at - 1] & low, WHO] <= who:
+                break
+            keys[at] = keys[at - 1]
+            at -= 1
+        keys[at] = key

@@ -1,0 +1,136 @@
+"""What a tile holds: sensors of one kind, a lane each, in columns that vector instructions take.
+
+Columns are so far apart that their distances are known to the compiler, and places in them are
+unsigned: otherwise it would make no vector instructions.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fleet.arrays import Bools, Ints, Keys
+from fleet.model.setup import Setups
+from fleet.model.sight import Sights
+
+LANES = 128
+"""Sensors in a tile: its columns and those of a round stay in the first level of the cache."""
+
+
+def _columns(many: int) -> tuple[np.uint64, ...]:
+    return tuple(np.uint64(LANES * c) for c in range(many))
+
+
+STATE = 28
+(
+    NEXT, PART, NUMBER,  # when its next frame is due, what was cut off from that, and its number
+    START, PHASE,  # where in a group of pictures a sensor began, and where its next frame is
+    OFFSET, MANY,  # the row of its bucket that it takes, and how many there are
+    BASE, TABLE,  # where the bucket begins: among the rows, in the table of bytes
+    HASH, VIEW,  # what all hashes of a second have in common; objects in view
+    DSP, PORT,  # when they are free
+    IDLE,  # when a frame last found the port empty
+    LAST, BEFORE,  # when the last frame departs, and the one before that which found it empty
+    DOWN, BLIND,  # until when it is down, and its model is being written
+    SEEN, INFERRED,  # frames read out; inferred or encoded
+    PAYLOADS, MESSAGES, WITH_PIXELS,  # bytes sent, those of metadata, frames with pixels
+    OFFERED, ACCEPTED, BUSY, IN_TAIL,  # bits for the port, that fit; time of sending, of tails
+    SENSOR,  # its number
+) = _columns(STATE)  # fmt: skip
+"""Columns of a tile: how sensors stand, and sums over their frames."""
+
+ROUND = 11
+(
+    ROW, AT,  # the row, and the place in the table of bytes
+    BYTES, MESSAGE, WIRE,  # bytes, what a message about what is found has; bits on the wire
+    SENDING,  # how long sending takes
+    CAPTURED, DEPARTS, FAR,  # when the frame is captured, departs or ends, is at the far end
+    HASHED,  # its hash, as far as it is known
+    ENDS,  # its fate; NOBODY: no frame is due
+) = _columns(ROUND)  # fmt: skip
+"""Columns of a round, which takes one frame of each lane."""
+NOBODY = -1
+
+RULES = 25
+(
+    SETUP, AT_SITE,  # the setup; 1 if results are used where they are made
+    SENSE, AFTER,  # from capture until pixels are there, and until the end of computing
+    OCCUPY,  # how long the DSP is taken
+    PERIOD, PERIOD_PART, PARTS,  # of captures: whole ns, and the rest in parts
+    GOP, SEGMENT, PER_MESSAGE, PER_SEGMENT,  # of the setup
+    RATE, BUFFER, PROPAGATION, TAIL,  # of the port and its radio
+    BIN_ROW,  # of the port in the book of bins
+    TRACE, TABLED,  # the trace; which part of the table of bytes has the setup, -1 for none
+    WIDTH,  # lanes in use
+    SINCE,  # the end of the warm-up
+    LEAST,  # when the next frame of all is due
+    SECOND, LIGHT, DRAWN,  # the second that it is in; its light; whether bytes are drawn one by one
+) = range(RULES)  # fmt: skip
+"""Rules of a tile, which are the same for all its sensors; the last four change."""
+
+ENTRY = 4
+"""Numbers in the table of bytes for each row of a bucket: of a P frame, of an I frame, metadata."""
+
+
+class Tiles(NamedTuple):
+    """Sensors in tiles, and what is the same for all of them.
+
+    Attributes:
+        state: columns of all tiles, one tile after the other.
+        round: columns of a round.
+        rules: shape (tiles, RULES).
+        table: bytes by setup, light, objects in view and row; see `ENTRY`.
+        first: where a bucket begins in it, in entries; shape (setups in it, lights, buckets).
+        names, size_keys, sight_keys: hash of the name and keys, by sensor.
+        setups, sights: the plan's.
+    """
+
+    state: Ints
+    round: Ints
+    rules: Ints
+    table: Ints
+    first: Ints
+    names: Keys
+    size_keys: Keys
+    sight_keys: Keys
+    setups: Setups
+    sights: Sights
+
+
+class Span(NamedTuple):
+    """A block of time, and what is before the sensors.
+
+    Attributes:
+        from_ns, until_ns: the block.
+        first_second: second of `in_view[0]` and `lights[0]`.
+        in_view: objects in view; shape (seconds, sensors).
+        lights: shape (seconds,) at least.
+        bins: the book of bits by row and second.
+    """
+
+    from_ns: int
+    until_ns: int
+    first_second: int
+    in_view: Ints
+    lights: Ints
+    bins: Ints
+
+
+def column(tiles: Tiles, which: np.uint64) -> tuple[Ints, Ints]:
+    """Return (sensors, their numbers in a column of all tiles)."""
+    state, used = tiles.state.reshape(-1, STATE, LANES), _used(tiles)
+    sensors, values = (state[:, int(c) // LANES][used] for c in (SENSOR, which))
+    return sensors, values
+
+
+def set_column(tiles: Tiles, which: np.uint64, by_sensor: Ints) -> None:
+    """Set a column of all tiles, given a number for each sensor of the plan."""
+    state = tiles.state.reshape(-1, STATE, LANES)
+    state[:, int(which) // LANES][_used(tiles)] = by_sensor[column(tiles, SENSOR)[0]]
+
+
+def _used(tiles: Tiles) -> Bools:
+    """Return which lanes are in use; shape (tiles, LANES)."""
+    used: Bools = np.arange(LANES) < tiles.rules[:, WIDTH, None]
+    return used

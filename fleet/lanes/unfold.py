@@ -1,0 +1,276 @@
+"""Lanes written out as columns: the same state at the same time, frame by frame.
+
+Whatever is asked of a shard between blocks, other than going on, is asked of columns: how many
+frames are under way, what a checkpoint holds, how a sensor stands, what is counted. So there is one
+meaning of each. Frames in sensors are captured again by the columns, from the clock of their lanes;
+what lanes booked ahead of time, which is what is in a port, is booked back.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.columns.device import Held
+from fleet.columns.shard import Shard
+from fleet.engine.counting import COMPUTE, SENSE, UP
+from fleet.kernel import kernel
+from fleet.lanes import levels, queues, spell
+from fleet.lanes.blocks import Blocks
+from fleet.lanes.frames import ANSWERS, DECODED, LATE
+from fleet.lanes.records import BEHIND, DECODED_AT, DONE_AT, WHO
+from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
+from fleet.lanes.sending import first_of_each, port_ns, rest, send_ahead
+from fleet.lanes.tile import (
+    ACCEPTED,
+    BEFORE,
+    BUSY,
+    DSP,
+    IDLE,
+    IN_TAIL,
+    INFERRED,
+    LAST,
+    MESSAGES,
+    NEXT,
+    NUMBER,
+    OFFERED,
+    PAYLOADS,
+    PORT,
+    SEEN,
+    WITH_PIXELS,
+    column,
+)
+from fleet.model import books
+from fleet.model.frames import (
+    BITS,
+    CLOCK,
+    DONE,
+    FRAME,
+    IN_PORT,
+    INFER,
+    LEVELS,
+    READY,
+    RESULT,
+    SENSOR,
+    Index,
+)
+from fleet.model.sight import count, numbers, scene_of
+
+
+def unfold(lanes: Blocks, shard: Shard) -> None:
+    """Set a shard to the state of lanes; it has the same clock, links and pools, and no frames."""
+    _counts(lanes, shard)
+    _sensors(lanes, shard)
+    _shared(lanes, shard)
+    in_ports = _links(lanes, shard)
+    if lanes.pools is not None:
+        _pools(lanes, shard)
+    _capture(lanes, shard, in_ports)
+
+
+def _by_sensor(lanes: Blocks, which: np.uint64) -> Ints:
+    """Return a column of all tiles by sensor of the plan, 0 for those that are in none."""
+    sensors, values = column(lanes.tiles, which)
+    found = np.zeros(lanes.plan.size, dtype=np.int64)
+    found[sensors] = values
+    return found
+
+
+def _counts(lanes: Blocks, shard: Shard) -> None:
+    """Add what lanes count of results to the tally."""
+    plan, tally, kept = lanes.plan, shard.tally, lanes.sensors
+    lanes.put_by()
+    k, group = lanes.whose.setup_of, plan.sensors.group_of
+    many = kept[:, RESULTS]
+    tally.sensors[:, books.LATENCY_SUM_NS] += kept[:, SPENT_NS]
+    tally.sensors[:, books.FATE_0 + RESULT] += many
+    longest = tally.sensors[:, books.LATENCY_MAX_NS]
+    np.maximum(longest, kept[:, LONGEST_NS], out=longest)
+    for g, row in np.unique(np.stack([group, k]), axis=1).T.tolist():
+        results = int(many[(group == g) & (k == row)].sum())
+        sense, ready = int(lanes.sense_ns[row]), int(lanes.ready_ns[row])
+        tally.stages_ns[g, SENSE] += results * sense
+        tally.stages_ns[g, COMPUTE] += results * (ready - sense)
+        tally.stages_ns[g, UP] -= results * ready
+    one = np.zeros((1, *tally.sights.shape[1:]), dtype=np.int64)
+    _sights(lanes.rows, plan.eyes.sights.rows, one, tally.sights)
+
+
+@kernel
+def _sights(many: Ints, rows: Ints, one: Ints, book: Ints) -> None:
+    """Book what was seen, given how many results of each group took each row.
+
+    Args:
+        many: shape (groups, rows).
+        rows: the rows of the traces.
+        one: room for the book of one frame, all zeros.
+        book: see `fleet.model.sight.count`.
+    """
+    for group in range(many.shape[0]):
+        for row in range(many.shape[1]):
+            if many[group, row] > 0:
+                count(one, rows, row, 0, True)
+                light, scene = numbers(rows, row)[0], scene_of(rows, row)
+                for column in range(book.shape[3]):
+                    book[group, light, scene, column] += (
+                        many[group, row] * one[0, light, scene, column]
+                    )
+                    one[0, light, scene, column] = 0
+
+
+def _sensors(lanes: Blocks, shard: Shard) -> None:
+    """Add what lanes count of sensors and their ports, and set how these stand."""
+    plan, tally, states = lanes.plan, shard.tally, shard.devices.states
+    k, port, sensors = states.setup_of, plan.links.of[0], tally.sensors
+    setups, ports = plan.sensors.setups, shard.network.ports
+    number, inferred = _by_sensor(lanes, NUMBER), _by_sensor(lanes, INFERRED)
+    taken = number - states.clocks.next_frame
+    offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
+    for row, values in (
+        (books.CAPTURED, taken), (books.SENSE_NS, _by_sensor(lanes, SEEN) * setups.read_ns[k]),
+        (books.COMPUTE_NS, inferred * setups.compute_ns[k]),
+        (books.SENT_FRAMES, inferred * ~plan.ends_at_site),
+        (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
+        (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
+        (books.SENT_PIXEL_FRAMES, _by_sensor(lanes, WITH_PIXELS)),
+        (books.TAIL_NS, _by_sensor(lanes, IN_TAIL)),
+        (books.SENDING_NS, busy), (books.RADIO_BITS, accepted),
+    ):  # fmt: skip
+        sensors[:, row] += values
+    sensors[:, books.LAST_SENT_NS] = _by_sensor(lanes, LAST)
+    for row in np.unique(k).tolist():
+        tally.computing_ns[row] += int(inferred[k == row].sum()) * int(setups.compute_ns[row])
+    for row, values in (
+        (books.OFFERED_BITS, offered), (books.SENT_LINK_BITS, accepted),
+        (books.DROPPED_BITS, offered - accepted), (books.BUSY_NS, busy),
+    ):  # fmt: skip
+        tally.links[port, row] += values
+    tally.links[port, books.IDLE_NS] = _by_sensor(lanes, IDLE)
+    ports.free_ns[port] = _by_sensor(lanes, PORT)
+    states.clocks.next_frame[:], states.clocks.next_ns[:] = number, _by_sensor(lanes, NEXT)
+    on = setups.on_sensor[k]
+    states.dsp.free_ns[on == 1] = _by_sensor(lanes, DSP)[on == 1]
+    states.dsp.inferences += on * inferred
+    again = lanes.again
+    late = number[again.sensor] > again.frame  # lanes have captured these
+    s, sense, compute = (
+        column[late] for column in (again.sensor, again.sense_ns, again.compute_ns)
+    )
+    np.subtract.at(sensors[:, books.SENSE_NS], s, sense)
+    np.subtract.at(sensors[:, books.COMPUTE_NS], s, compute)
+    for row in np.unique(k[s]).tolist():
+        tally.computing_ns[row] -= int(compute[k[s] == row].sum())
+
+
+def _take(lanes: Blocks, shard: Shard, slots: Ints, levels_behind: int, stations: int) -> Index:
+    """Write frames of lanes into the store of a shard; return their slots there."""
+    index = shard.store.take(len(slots))
+    columns = np.empty((shard.store.columns.shape[0], len(slots)), dtype=np.int64)
+    spell.spell(columns, slots.copy(), lanes.frames, lanes.whose, levels_behind, stations)
+    shard.store.columns[:, index] = columns
+    return index
+
+
+def _links(lanes: Blocks, shard: Shard) -> Index:
+    """Put frames in ports and on wires where the columns have them; return those in own ports."""
+    frames, now = lanes.frames, shard.env.now
+    network, plan = shard.network, lanes.plan
+    own: Index = np.empty(0, dtype=np.int64)
+    for level in range(1, LEVELS + 1):
+        slots: Ints = frames.late[level, : frames.counts[LATE + level]]
+        if not len(slots):
+            continue
+        at = frames.records[slots, BEHIND + level - 1]
+        link = plan.links.of[level - 1, frames.records[slots, WHO] >> 32]
+        departs = at - plan.links.table.propagation_ns[link]
+        sending = departs >= now
+        index = _take(lanes, shard, slots[~sending], level, 0)
+        shard.store.columns[CLOCK, index] = at[~sending]
+        _arrive(lanes, shard, level, index)
+        index = _take(lanes, shard, slots[sending], level - 1, 0)
+        shard.store.columns[CLOCK, index] = departs[sending]
+        _unsend(lanes, shard, level - 1, index)
+        if level == 1:
+            own = index
+        else:
+            network.in_port[level - 1] = index
+    return own
+
+
+def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
+    """Have frames come to the links of a level, or to what is behind the last."""
+    network, columns = shard.network, shard.store.columns
+    if level < LEVELS:
+        network.arriving[level].append(index)
+        return
+    served = lanes.plan.pools.of[columns[SENSOR, index]] >= 0
+    if (pools := network.pools[LEVELS - 1]) is not None:
+        pools.put(index[served])
+    columns[DONE, index[~served]] = columns[CLOCK, index[~served]]
+    network.answered = np.concatenate([network.answered, index[~served]])
+
+
+def _shared(lanes: Blocks, shard: Shard) -> None:
+    """Set how shared links stand, and add what they count."""
+    rows, dropped, links = lanes.ways.links, lanes.ways.dropped, shard.tally.links
+    shared = np.flatnonzero(lanes.plan.links.level_of > 0)
+    shard.network.ports.free_ns[shared] = rows[shared, levels.FREE_AT]
+    shard.network.ports.down_until_ns[shared] = lanes.ways.down_until[shared]
+    links[shared, books.OFFERED_BITS] += rows[shared, levels.OFFERED]
+    links[shared, books.DROPPED_BITS] += dropped[shared]
+    links[shared, books.SENT_LINK_BITS] += rows[shared, levels.OFFERED] - dropped[shared]
+    links[shared, books.BUSY_NS] += rows[shared, levels.BUSY]
+    links[shared, books.IDLE_NS] = rows[shared, levels.IDLE]
+
+
+def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
+    """Book back what departs from ports later: CLOCK says when."""
+    columns = shard.store.columns
+    s, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
+    send_ahead(shard, level, s, bits, departs, -1)
+    if level > 0 or not len(index):
+        return
+    firsts = first_of_each(s, columns[FRAME, index])
+    s, index = s[firsts], index[firsts]
+    began = departs[firsts] - port_ns(shard, s, bits[firsts])
+    # What found its port empty was sent after what had left that before, else right behind it.
+    empty = began == columns[READY, index]
+    last = np.where(empty, _by_sensor(lanes, BEFORE)[s], began)
+    rest(shard, s, last, began, -1)
+    shard.tally.sensors[s, books.LAST_SENT_NS] = last
+
+
+def _pools(lanes: Blocks, shard: Shard) -> None:
+    """Put frames at servers where the columns have them."""
+    frames, served, columns = lanes.frames, shard.network.pools[LEVELS - 1], shard.store
+    assert served is not None
+    rows = range(len(served.ids))
+    late = frames.counts
+    for name, slots, stations in (
+        ("pending", np.concatenate([queues.held(lanes.pending, p) for p in rows]), 0),
+        ("decoding", frames.decoded[: late[DECODED]], 1),
+        ("waiting", np.concatenate([queues.held(lanes.waiting, p) for p in rows]), 1),
+    ):
+        index = _take(lanes, shard, slots, LEVELS, stations)
+        setattr(served, name, index)
+        columns.columns[CLOCK, index] = (
+            frames.records[slots, BEHIND + LEVELS - 1]
+            if stations == 0
+            else frames.served[slots, DECODED_AT]
+        )
+    slots = frames.answers[: late[ANSWERS]]
+    index = _take(lanes, shard, slots, LEVELS, 3)
+    under_way = columns.columns[INFER, index] < shard.env.now
+    columns.columns[DONE, index[under_way]] = frames.served[slots[under_way], DONE_AT]
+    served.serving = index[~under_way]
+    shard.network.answered = np.concatenate([shard.network.answered, index[under_way]])
+
+
+def _capture(lanes: Blocks, shard: Shard, in_ports: Index) -> None:
+    """Have the columns capture again what is in sensors, behind what is in their ports."""
+    devices, columns = shard.devices, shard.store.columns
+    order = np.lexsort((columns[FRAME, in_ports], columns[SENSOR, in_ports]))
+    devices.held = Held(in_ports[order], np.full(len(in_ports), IN_PORT))
+    devices.flowed_ns = lanes.known_from_ns(shard.env.now)
+    devices.advance(shard.env.now)
+    shard.count_ended()

@@ -1,0 +1,208 @@
+"""Lanes and columns give the same, whenever one is changed for the other."""
+
+from __future__ import annotations
+
+import re
+from platform import machine
+from typing import Any
+
+import pytest
+import worlds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llvmlite import binding as llvm
+
+from fleet.bench import workloads
+from fleet.columns.shard import Shard
+from fleet.engine.tally import Tally
+from fleet.engine.window import windows
+from fleet.errors import InputError
+from fleet.kernel import kernel
+from fleet.lanes import device, results
+from fleet.lanes.fold import fold
+from fleet.lanes.records import MANY_BITS, service_of
+from fleet.lanes.shard import LaneShard, shard
+from fleet.lanes.when import Lanes
+from fleet.model.frames import CLOCK
+from fleet.plan.partition import partition
+from fleet.plan.plan import Plan
+from fleet.running.live_eyes import open_eyes
+from fleet.running.options import Options
+from fleet.running.run import Outcome
+from fleet.simulation import Simulation
+
+WINDOWS = st.sampled_from([9_999_999, 100_000_000, 250_000_000, None])
+PLAIN = {"world": worlds.plain_scenarios(), "arm": worlds.PLAIN_ARMS}
+
+
+def run(made: Plan, lanes: str, **options: Any) -> Outcome:
+    return worlds.run(made, keep=False, lanes=lanes, **options)
+
+
+def tables(tally: Tally) -> list[Any]:
+    """Return all that is counted but for the time computing, which is by setup."""
+    parts = [getattr(tally, name).tolist() for name in ("sensors", "links", "servers")]
+    return [*parts, tally.fingerprint(), worlds.by_second(tally)]
+
+
+def counted(outcome: Outcome) -> list[Any]:
+    """Return all that a run counts."""
+    return [
+        *tables(outcome.tally), outcome.in_flight, outcome.tally.computing_ns.tolist(),
+    ]  # fmt: skip
+
+
+@given(**PLAIN, window_ns=WINDOWS)
+@settings(max_examples=30)
+def test_lanes_and_columns_agree(world: dict[str, Any], arm: str, window_ns: int | None) -> None:
+    made = worlds.plan(world, arm)
+    columns = counted(run(made, "never", window_ns=window_ns))
+    assert counted(run(made, "always", window_ns=window_ns)) == columns
+    assert counted(run(made, "worth")) == columns
+
+
+@given(**PLAIN)
+@settings(max_examples=20)
+def test_lanes_and_the_reference_agree(world: dict[str, Any], arm: str) -> None:
+    made = worlds.plan(world, arm)
+    lanes = run(made, "always")
+    reference = worlds.run(made, keep=False, engine="reference")
+    assert lanes.tally.fingerprint() == reference.tally.fingerprint()
+    assert worlds.by_second(lanes.tally) == worlds.by_second(reference.tally)
+    assert lanes.in_flight == reference.in_flight
+
+
+@given(world=worlds.scenarios(), arm=worlds.ARMS)
+@settings(max_examples=20)
+def test_lanes_may_be_asked_of_any_world(world: dict[str, Any], arm: str) -> None:
+    made = worlds.plan(world, arm)
+    assert counted(run(made, "always", shards=2)) == counted(run(made, "never", shards=2))
+
+
+@given(**PLAIN, window_ns=st.sampled_from([33_333_333, 250_000_000]))
+@settings(max_examples=20)
+def test_what_is_asked_between_windows_is_the_same(
+    world: dict[str, Any], arm: str, window_ns: int
+) -> None:
+    """Where every frame is, what is in ports, how sensors stand, what is counted; on a copy too."""
+    made = worlds.plan(world, arm)
+    whole = partition(made, 1).shards[0]
+    lanes = shard(made, whole, open_eyes, lanes=Lanes.always)
+    again, columns = (
+        shard(made, whole, open_eyes, lanes=Lanes.always),
+        Shard(made, whole, open_eyes),
+    )
+    for window in windows(0, made.end_ns, window_ns, made.warm_up_ns):
+        lanes.advance(window)
+        columns.advance(window)
+        again.load(lanes.save())
+        for one in (lanes, again):
+            assert standing(one, made) == standing(columns, made)
+        lanes, again = again, lanes
+
+
+def standing(one: Shard, made: Plan) -> list[Any]:
+    """Return all that can be asked of a shard between windows."""
+    rows = one.under_way()
+    rows[:, CLOCK] = 0
+    one.close(one.env.now)
+    states = [one.sensor_state(sensor) for sensor in range(made.size)]
+    return [
+        sorted(rows.tolist()), one.in_flight(), one.queued_bits()[1].tolist(), states,
+        tables(one.counts()),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("arm", ["on_sensor", "cloud"])
+@pytest.mark.parametrize(("sensors", "rate", "seconds"), [(700, 10, 3), (300, 1, 9)])
+def test_the_city_of_the_bench_runs_in_lanes(
+    arm: str, sensors: int, rate: int, seconds: int
+) -> None:
+    """At one frame a second its links lose half of the frames."""
+    made = workloads.plan(workloads.city(sensors, rate, f"{seconds} s"), arm)
+    assert counted(run(made, "worth")) == counted(run(made, "never"))
+    lanes = shard(made, partition(made, 1).shards[0], open_eyes)
+    assert isinstance(lanes, LaneShard)
+
+
+FAILURES = [
+    {"at": "1234 ms", "outage": "metro", "lasts": "300 ms"},
+    {"at": "1300 ms", "crash": "cam", "lasts": "400 ms"},
+    {"at": "2 s", "rewrite": "cam", "model": "slow"},
+]
+
+
+def on_ports(**changes: Any) -> dict[str, Any]:
+    """Return a small scenario whose sensors have ports of their own."""
+    data = worlds.scenario(duration="4 s", **changes)
+    data["sensors"]["cam"]["uplink"] = "port"
+    data["links"]["port"] = {"technology": "test-port", "shared_by": "sensor", "to": "cell"}
+    return data
+
+
+def test_a_model_is_deployed_while_lanes_run() -> None:
+    scenario, found = worlds.load(on_ports()), []
+    for lanes in Lanes:
+        options = Options(executor="local", lanes=lanes)
+        with Simulation(scenario, "on_sensor", options=options) as simulation:
+            simulation.run(until="700 ms")
+            simulation.sensor("cam-0").deploy("slow")
+            simulation.run(until="1900 ms")
+            states = [simulation.sensor(name).state for name in simulation.sensors]
+            counters = simulation.sensor("cam-0").counters
+            simulation.run(until="4 s")
+            found.append((states, counters, simulation.summary()["fingerprint"]))
+    assert found[0] == found[1] == found[2]
+
+
+def test_links_and_sensors_fail_while_lanes_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes are left for each event, and taken up again."""
+    made = worlds.plan(on_ports(events=FAILURES, warm_up="500 ms"), "on_sensor")
+    folds: list[int] = []
+
+    def counting(one: Shard) -> Any:
+        folds.append(one.env.now)
+        return fold(one)
+
+    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
+    assert counted(run(made, "always")) == counted(run(made, "never"))
+    assert len(folds) > len(FAILURES)
+    folds.clear()
+    assert counted(run(made, "worth")) == counted(run(made, "never"))
+    assert folds == [2_000_000_000] or not [at for at in folds if at < 2_000_000_000]
+
+
+@given(bits=st.integers(1, 2**33 - 1), rate=st.integers(1, 10**12))
+def test_sending_takes_the_same_time_in_floats(bits: int, rate: int) -> None:
+    """Also where the quotient is a whole number, or just below one."""
+    for size in (bits % MANY_BITS + 1, bits):
+        for other in (rate, size, max(1, rate // size) * size):
+            assert taken(size, other) == max(1, size * 10**9 // other)
+
+
+@kernel
+def taken(bits: int, rate: int) -> int:
+    return service_of(bits, rate)
+
+
+def test_an_unknown_choice_is_refused() -> None:
+    with pytest.raises(InputError, match="'sometimes' is not one of worth, always, never"):
+        Options(lanes="sometimes")
+
+
+@pytest.mark.skipif(machine() != "x86_64", reason="looks at instructions of x86-64")
+def test_lanes_are_vector_instructions() -> None:
+    """Sensors side by side: divisions of four or eight floats at once, and shared hashes."""
+    if "avx2" not in features():
+        pytest.skip("this processor has no AVX2")
+    made = workloads.plan(workloads.city(20, 10, "1 s"), "cloud")
+    run(made, "always")
+    for loop in (device.advance, results.count):
+        (code,) = loop.inspect_asm().values()
+        assert re.search(r"vdivpd\s.*[yz]mm", code)
+        assert len(re.findall(r"[yz]mm", code)) > 100
+
+
+def features() -> str:
+    """Return what the compiler knows of this processor."""
+    return str(llvm.get_host_cpu_features().flatten())
