@@ -24,7 +24,7 @@ from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
 from fleet.proof import theory
 from fleet.sizing.pools import Served, serve
-from fleet.sizing.waiting import NO_WAIT, Source, Wait, load_of, wait_for
+from fleet.sizing.waiting import Source, Wait, load_of, wait_for
 
 _DIGITS = 9
 NOWHERE = -1
@@ -227,9 +227,3 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
         }
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
         yield serve(plan.pool(int(pools[0])), pools, frames, _regular(plan, mine)), mine
-
-
-def wait_at(ways: Walk, level: int, sensor: int) -> Wait:
-    """Return the wait of a sensor's frames in the port at a level."""
-    link = ways.at[level, sensor]
-    return NO_WAIT if link == NOWHERE else ways.links[link].wait
