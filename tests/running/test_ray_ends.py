@@ -212,24 +212,6 @@ def test_a_cluster_is_joined_with_the_token_that_is_kept_and_not_without(
     assert "copy ~/.ray/auth_token from its head" in said
 
 
-@pytest.mark.slow
-def test_a_node_that_is_killed_in_mid_run_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
-    path = scenario(tmp_path, "60 s")
-    options = ["--no-figures", "--json", "--shards", "2"]
-    whole = fleet("run", path, "-o", tmp_path / "w", "--executor", "local", *options)
-    expected = fingerprint(whole)
-    running = fleet(
-        "run", path, "-o", tmp_path / "out", "--ray-address", cluster.address, "--checkpoint",
-        "0 s", "--window", "100 ms", *options, HOME=str(cluster.home),
-    )  # fmt: skip
-    until(lambda: list(tmp_path.glob("out.unfinished/now/*/at-*")) or running.poll() is not None)
-    assert running.poll() is None
-    for number in below(cluster.nodes[1].pid):
-        if alive(number):
-            os.kill(number, signal.SIGKILL)
-    assert fingerprint(running) == expected
-
-
 def test_the_place_of_rays_files_leaves_room_for_its_sockets() -> None:
     sockets = "/session_2026-11-29_14-52-39_297700_1234567/sockets/plasma_store"
     assert ray_cluster._LONGEST_FOLDER + len(sockets) <= 107
