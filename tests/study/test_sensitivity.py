@@ -335,7 +335,7 @@ def test_killed_and_asked_again_it_goes_on(small: Scenario, tmp_path: Path) -> N
     command = [sys.executable, "-m", "fleet", "sensitivity", str(path), "-o", str(folder)]
     command += [*options, "--samples", "4", "--workers", "1", "--no-figures"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         journal = folder / "journal.jsonl"
         while time.monotonic() < until and not (journal.exists() and journal.stat().st_size):
             time.sleep(0.02)
