@@ -21,16 +21,16 @@ def estimate(
     from fleet.show.console import console
     from fleet.sizing.door import estimates
 
-    found = estimates(scenario, arms=arm, overrides=set_)
+    estimated = estimates(scenario, arms=arm, overrides=set_)
     if as_json:
-        typer.echo(doors.json_text(found.facts))
+        typer.echo(doors.json_text(estimated.facts))
         return
     out = console()
-    for table in show.tables(found):
+    for table in show.tables(estimated):
         out.print(table, markup=False)
         out.print()
-    for name, rows in found.beside.items():
+    for name, rows in estimated.beside.items():
         out.print(show.beside_table(name, rows), markup=False)
         out.print()
-    for line in (*show.remarks(found), *show.disagreement(found.beside)):
+    for line in (*show.remarks(estimated), *show.disagreement(estimated.beside)):
         out.print(line, soft_wrap=True, markup=False)

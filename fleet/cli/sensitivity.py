@@ -53,38 +53,38 @@ def sensitivity(
         hold=hold or (),
     )  # fmt: skip
     with progress() as told:
-        found, folder = door.sensitivity(
+        answer, folder = door.sensitivity(
             asked, trajectories=trajectories, samples=samples, output=output,
             results=Path("results"), workers=workers, told=told,
         )  # fmt: skip
     if as_json:
-        typer.echo(doors.json_text(door.summary(found)))
+        typer.echo(doors.json_text(door.summary(answer)))
     else:
-        _show(found)
+        _show(answer)
     if folder is not None:
-        _leave(found, folder, figures)
+        _leave(answer, folder, figures)
 
 
-def _show(found: Sensitivity) -> None:
+def _show(answer: Sensitivity) -> None:
     from fleet.show.console import console
     from fleet.show.sensitivity import effort, words
 
     out = console()
-    for line in words(found):
+    for line in words(answer):
         out.print(line, markup=False, style="dim" if line.startswith(" ") else None)
     out.print()
-    for line in effort(found):
+    for line in effort(answer):
         out.print(line, markup=False, style="dim")
 
 
-def _leave(found: Sensitivity, folder: Path, figures: bool) -> None:
+def _leave(answer: Sensitivity, folder: Path, figures: bool) -> None:
     """Draw the figures, and say where all is."""
     from fleet.show.console import console
 
     if figures:
         from fleet.show import tornado
 
-        for name, error in tornado.draw(found, folder / "figures").items():
+        for name, error in tornado.draw(answer, folder / "figures").items():
             what = " ".join(f"{type(error).__name__}: {error}".split())
             typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
     err = console(stderr=True)

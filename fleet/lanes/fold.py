@@ -180,15 +180,15 @@ def _coming(lanes: Blocks, shard: Shard, level: int) -> Index:
     """Take out the frames on the wire to the links of a level, or to what is behind the last."""
     network = shard.network
     if level < LEVELS:
-        found, network.arriving[level] = frame_store.join(network.arriving[level]), []
-        return found
+        coming, network.arriving[level] = frame_store.join(network.arriving[level]), []
+        return coming
     no_server = shard.plan.pools.of[shard.store.column(network.answered, SENSOR)] < 0
-    found, network.answered = network.answered[no_server], network.answered[~no_server]
-    shard.store.columns[CLOCK, found] = shard.store.columns[DONE, found]
+    coming, network.answered = network.answered[no_server], network.answered[~no_server]
+    shard.store.columns[CLOCK, coming] = shard.store.columns[DONE, coming]
     if lanes.pools is None:
-        return found
+        return coming
     served, lanes.pools.arriving = frame_store.join(lanes.pools.arriving), []
-    return frame_store.join([found, served])
+    return frame_store.join([coming, served])
 
 
 def _late(lanes: Blocks, level: int, slots: Ints, at_ns: Ints) -> None:

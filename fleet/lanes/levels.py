@@ -161,17 +161,17 @@ def runs(of: Ints, levels: int = LEVELS) -> list[tuple[int, int, bool]]:
         of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
         levels: number of them.
     """
-    found: list[tuple[int, int, bool]] = []
+    passes: list[tuple[int, int, bool]] = []
     last = np.where(of[0] >= 0, of[0], -1 - np.arange(of.shape[1]))
     for level in range(1, levels):
         here = of[level]
         meet = _meet(here, last)
-        if found and not meet:
-            found[-1] = (found[-1][0], level, found[-1][2])
+        if passes and not meet:
+            passes[-1] = (passes[-1][0], level, passes[-1][2])
         else:
-            found.append((level, level, meet))
+            passes.append((level, level, meet))
         last = np.where(here >= 0, here, last)
-    return found
+    return passes
 
 
 def _meet(here: Ints, last: Ints) -> bool:

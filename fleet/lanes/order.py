@@ -27,13 +27,13 @@ def sort(keys: Ints, other: Ints, span_ns: int, records: Ints) -> Ints:
         return keys
     shift = max(0, (int(span_ns) // len(keys)).bit_length() - 1)
     starts = np.zeros((span_ns >> shift) + 2, dtype=np.int64)
-    found = other[: len(keys)]
-    _sort(keys, found, starts, shift + SLOT_BITS, records)
-    return found
+    ordered = other[: len(keys)]
+    _sort(keys, ordered, starts, shift + SLOT_BITS, records)
+    return ordered
 
 
 @kernel
-def _sort(keys: Ints, found: Ints, starts: Ints, shift: int, records: Ints) -> None:
+def _sort(keys: Ints, ordered: Ints, starts: Ints, shift: int, records: Ints) -> None:
     down, many = np.uint64(shift), len(keys)
     for i in range(many):
         starts[(np.uint64(keys[i]) >> down) + np.uint64(1)] += 1
@@ -44,18 +44,18 @@ def _sort(keys: Ints, found: Ints, starts: Ints, shift: int, records: Ints) -> N
         span = np.uint64(key) >> down
         to = starts[span]
         starts[span] = to + 1
-        found[to] = key
+        ordered[to] = key
     ties = 0
     for i in range(1, many):
-        key, at = found[i], i
-        while at > 0 and found[at - 1] > key:
-            found[at] = found[at - 1]
+        key, at = ordered[i], i
+        while at > 0 and ordered[at - 1] > key:
+            ordered[at] = ordered[at - 1]
             at -= 1
-        found[at] = key
+        ordered[at] = key
     for i in range(1, many):
-        ties += (found[i] >> SLOT_BITS) == (found[i - 1] >> SLOT_BITS)
+        ties += (ordered[i] >> SLOT_BITS) == (ordered[i - 1] >> SLOT_BITS)
     if ties > 0:
-        _settle(found, records)
+        _settle(ordered, records)
 
 
 @kernel

@@ -78,10 +78,10 @@ def is_plain(shard: Shard) -> bool:
 def _fit(plan: Plan, states: States) -> bool:
     """Return whether the bytes of any frame fit a record, by far."""
     setups = plan.sensors.setups[np.unique(states.setup_of)]
-    found = setups.pixels_per_object + 2 * setups.metadata_per_object
+    per_object = setups.pixels_per_object + 2 * setups.metadata_per_object
     still = setups.pixels_base + 2 * setups.metadata_base + setups.metadata_envelope
     video = setups.i_bytes.max(axis=1) * _LARGEST_DRAW
-    return bool((still + found * setups.metadata_most + video < _MOST_BYTES).all())
+    return bool((still + per_object * setups.metadata_most + video < _MOST_BYTES).all())
 
 
 def _in_view(plan: Plan) -> Floats:

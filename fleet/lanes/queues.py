@@ -35,8 +35,8 @@ def queue(pools: int, room: int) -> Queue:
 def held(queues: Queue, pool: int) -> Ints:
     """Return the slots of the frames that wait in a pool, in order."""
     first, last = queues.ends[pool]
-    found: Ints = queues.slots[pool, np.arange(first, last) & (queues.slots.shape[1] - 1)]
-    return found
+    waiting: Ints = queues.slots[pool, np.arange(first, last) & (queues.slots.shape[1] - 1)]
+    return waiting
 
 
 def roomier(queues: Queue, more: int) -> Queue:

@@ -71,9 +71,9 @@ def unfold(lanes: Blocks, shard: Shard) -> None:
 def _by_sensor(lanes: Blocks, which: np.uint64) -> Ints:
     """Return a column of all tiles by sensor of the plan, 0 for those that are in none."""
     sensors, values = column(lanes.tiles, which)
-    found = np.zeros(lanes.plan.size, dtype=np.int64)
-    found[sensors] = values
-    return found
+    by_sensor = np.zeros(lanes.plan.size, dtype=np.int64)
+    by_sensor[sensors] = values
+    return by_sensor
 
 
 def _counts(lanes: Blocks, shard: Shard) -> None:

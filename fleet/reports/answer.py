@@ -99,13 +99,13 @@ def _against(record: Record, arm: str, path: str) -> str:
 def _objectives(record: Record, rows: Sequence[Mapping[str, Any]]) -> Markup:
     """Return what was measured for each objective in each arm, and whether it is kept."""
     many = record.summary["replications"]
-    found: dict[str, dict[str, Markup]] = {}
+    shown: dict[str, dict[str, Markup]] = {}
     for row in rows:
         demand = row["objective"].removeprefix(f"{row['arm']}: ")
         mark, look = (KEPT, "kept") if row["kept"] else (MISSED, "missed")
         cell = tag("span", f"{mark} {_measured(row)}", class_=look)
-        found.setdefault(demand, {})[row["arm"]] = cell
-    cells = [(demand, *(of.get(arm, EMPTY) for arm in record.arms)) for demand, of in found.items()]
+        shown.setdefault(demand, {})[row["arm"]] = cell
+    cells = [(demand, *(of.get(arm, EMPTY) for arm in record.arms)) for demand, of in shown.items()]
     title = f"Objectives: {KEPT} kept, {MISSED} missed{f'; worst of {many}' if many > 1 else ''}"
     return table(title, ["objective", *record.arms], cells, kind="stack")
 

@@ -54,15 +54,15 @@ def _count(record: Record, name: str) -> str:
 def distinct(record: Record) -> list[list[str]]:
     """Return the classes of links, those together that carry the same in every arm."""
     names = list(dict.fromkeys(n for arm in record.arms.values() for n in arm["bandwidth_mbit_s"]))
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
     for name in names:
         mine = _means(record, name)
-        fits = next((one for one in found if _alike(_means(record, one[0]), mine)), None)
+        fits = next((one for one in groups if _alike(_means(record, one[0]), mine)), None)
         if fits is None:
-            found.append([name])
+            groups.append([name])
         else:
             fits.append(name)
-    return found
+    return groups
 
 
 def _means(record: Record, name: str) -> list[float]:

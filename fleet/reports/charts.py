@@ -110,27 +110,27 @@ def plot(
 
 def _levels(y: Scale, height: int) -> list[Markup]:
     """Return a line across at each round value, with the value on it."""
-    found = []
+    drawn = []
     for value in y.ticks(4):
         at = _TOP + height * (1 - y.place(value))
-        found += [
+        drawn += [
             tag("line", x1="0", x2="100%", y1=at, y2=at, stroke=_GRID, class_="grid"),
             tag("text", mark(value), x="0", y=at - 3, class_="tick", **_TEXT),
         ]
-    return found
+    return drawn
 
 
 def _foot(x: Scale, at: float, unit: str = "", share: float = 1.0) -> list[Markup]:
     """Return the round values at the bottom, over a share of the width."""
-    found, ticks = [], x.ticks(5)
+    drawn, ticks = [], x.ticks(5)
     for value in ticks:
         place = x.place(value)
         anchor = "start" if place < 0.04 else "end" if share * place > 0.9 else "middle"
         text = f"{mark(value)} {unit}".strip() if value == ticks[-1] else mark(value)
-        found.append(
+        drawn.append(
             tag("text", text, x=f"{100 * share * place:.4g}%", y=at, text_anchor=anchor, **_TEXT)
         )  # fmt: skip
-    return found
+    return drawn
 
 
 def _shade(shade: Shade, x: Scale, height: int) -> Markup:
@@ -178,14 +178,14 @@ def bars(rows: Sequence[Bar], label: str, high: float = 0.0) -> Markup:
     """
     sums = [max(sum(row.parts), np.nan_to_num(row.high)) for row in rows]
     most = high or max(sums, default=0.0) or 1.0
-    found: list[Markup] = []
+    drawn: list[Markup] = []
     for k, row in enumerate(rows):
         top, left = k * _ROW, 0.0
-        found += _named(row.name, row.said, top)
-        found.append(tag("rect", x=0, y=top + 18, width="100%", height=14, fill="#8882"))
+        drawn += _named(row.name, row.said, top)
+        drawn.append(tag("rect", x=0, y=top + 18, width="100%", height=14, fill="#8882"))
         for part, look in zip(row.parts, row.looks, strict=True):
             if part > 0:
-                found.append(
+                drawn.append(
                     tag(
                         "rect", x=f"{100 * left / most:.5g}%", y=top + 18, height=14,
                         width=f"{max(100 * part / most, 0.1):.5g}%", fill=colour(look),
@@ -193,8 +193,8 @@ def bars(rows: Sequence[Bar], label: str, high: float = 0.0) -> Markup:
                     )
                 )  # fmt: skip
             left += part
-        found += _interval(row, most, top + 25)
-    return drawing(_ROW * len(rows), label, *found)
+        drawn += _interval(row, most, top + 25)
+    return drawing(_ROW * len(rows), label, *drawn)
 
 
 def _interval(row: Bar, most: float, at: float) -> list[Markup]:
@@ -221,31 +221,31 @@ def spreads(rows: Sequence[Spread], x: Scale, label: str, unit: str = "") -> Mar
     """
     titles = [k for k, row in enumerate(rows) if k == 0 or row.name != rows[k - 1].name]
     height = _LINE * len(rows) + _TITLE * len(titles) + 4
-    found: list[Markup] = []
+    drawn: list[Markup] = []
     for value in x.ticks(5):
         at = f"{100 * _BESIDE * x.place(value):.4g}%"
-        found.append(tag("line", x1=at, x2=at, y1=0, y2=height, stroke=_GRID, class_="grid"))
+        drawn.append(tag("line", x1=at, x2=at, y1=0, y2=height, stroke=_GRID, class_="grid"))
     top = 0.0
     for k, row in enumerate(rows):
         if k in titles:
-            found.append(tag("text", row.name, x="0", y=top + 14, **_TEXT))
+            drawn.append(tag("text", row.name, x="0", y=top + 14, **_TEXT))
             top += _TITLE
-        found += _spread(row, x, top + _LINE / 2)
-        found.append(
+        drawn += _spread(row, x, top + _LINE / 2)
+        drawn.append(
             tag("text", row.said, x="100%", y=top + 13, text_anchor="end", class_="said", **_TEXT)
         )  # fmt: skip
         top += _LINE
-    found += _foot(x, height + 14, unit, _BESIDE)
-    return drawing(height + _FOOT, label, *found)
+    drawn += _foot(x, height + 14, unit, _BESIDE)
+    return drawing(height + _FOOT, label, *drawn)
 
 
 def _spread(row: Spread, x: Scale, at: float) -> list[Markup]:
     kind, shown = f"c{row.look % len(COLOURS)}", colour(row.look)
-    found = []
+    drawn = []
     for low, high, width in ((row.low, row.high, 1.6), (row.lower, row.upper, 7)):
         if low <= high:  # of NaN nothing is
             ends = {f"x{k + 1}": _across(x.place(end)) for k, end in enumerate((low, high))}
-            found.append(
+            drawn.append(
                 tag(
                     "line", **ends, y1=at, y2=at, stroke=shown, stroke_width=width,
                     class_=f"stroke {kind}", opacity=0.55 if width > 2 else None,
@@ -254,10 +254,10 @@ def _spread(row: Spread, x: Scale, at: float) -> list[Markup]:
             )  # fmt: skip
     if not np.isnan(row.middle):
         dot: dict[str, Any] = {"cx": _across(x.place(row.middle)), "cy": at, "r": 4.5}
-        found.append(
+        drawn.append(
             tag("circle", **dot, fill=shown, class_=f"fill {kind} dot", stroke="white")
         )  # fmt: skip
-    return found
+    return drawn
 
 
 def _across(place: float) -> str:

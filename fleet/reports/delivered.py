@@ -38,15 +38,15 @@ def _fates(record: Record) -> Markup:
     rows, cells, most = [], [], _NEAR
     for name, arm in record.arms.items():
         due = max(arm["delivered"]["due_frames"], 1)
-        found = dict(_lost(arm))
-        shares = [found.get(cause, 0) / due for cause in causes]
+        lost = dict(_lost(arm))
+        shares = [lost.get(cause, 0) / due for cause in causes]
         most = max(most, sum(shares))
         within = 1 - (arm["delivered"]["never"] or 0)
         rows.append(Bar(name, shares, f"{within:.2%} delivered", range(len(causes))))
         cells.append(
             (name, number(arm["frames"]["captured"]), number(due), number(arm["frames"]["results"]),
              SHARE.show(arm["delivered"]["never"] or 0),
-             *(number(found.get(cause, 0)) for cause in causes))
+             *(number(lost.get(cause, 0)) for cause in causes))
         )  # fmt: skip
     numbers = table(
         "Frames by fate",
@@ -78,8 +78,8 @@ def _said(rows: list[Bar]) -> str:
 def _loads(record: Record) -> Markup:
     rows, cells = [], []
     for i, arm in enumerate(record.arms):
-        if (found := busiest(record, arm)) is not None:
-            name, load = found
+        if (worst := busiest(record, arm)) is not None:
+            name, load = worst
             asked = load["busiest_offered"]
             rows.append(Bar(f"{arm}: {name}", [asked], f"{asked:.1%}", [i]))
     names = dict.fromkeys(

@@ -57,8 +57,8 @@ def sensors(record: Record, arm: str) -> Sensors:
     rows, many = record.tables.of("sensors", arm), len(record.numbers[arm])
 
     def every(name: str) -> Floats:
-        found: Floats = rows[name].to_numpy().astype(np.float64).reshape(many, -1)
-        return found
+        values: Floats = rows[name].to_numpy().astype(np.float64).reshape(many, -1)
+        return values
 
     one = len(rows) // many
     results = every("frames_result").sum(axis=0)

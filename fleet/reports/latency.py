@@ -93,8 +93,8 @@ def _bar(record: Record, arm: str, used: list[str]) -> Bar:
 
 def _cells(record: Record, used: list[str]) -> Iterator[list[str]]:
     for arm, numbers in record.arms.items():
-        found = [numbers["stages_ms"][s] for s in used]
-        yield [arm, *(EMPTY if x is None else number(x) for x in found)]
+        stages_ms = [numbers["stages_ms"][s] for s in used]
+        yield [arm, *(EMPTY if x is None else number(x) for x in stages_ms)]
 
 
 def comparison(record: Record) -> Section:

@@ -42,17 +42,17 @@ def moments_of(record: Record, sites: Sites, arms: Sequence[str]) -> Moments | N
     units, unit_of = _units(record, sites)
     if not units:
         return None
-    found = {arm: _by_unit(record, arm, units, bins) for arm in arms}
-    most = [max(float(one[k].max()) for one in found.values()) for k in (0, 1)]
+    by_arm = {arm: _by_unit(record, arm, units, bins) for arm in arms}
+    most = [max(float(one[k].max()) for one in by_arm.values()) for k in (0, 1)]
     packed = {
         arm: [_packed(values, top) for values, top in zip(one, most, strict=True)]
-        for arm, one in found.items()
+        for arm, one in by_arm.items()
     }
     data = {
         "first": bins.first_s, "each": bins.each_s, "many": bins.many, "units": list(units),
         "unit": unit_of, "most": most, "arms": packed, "down": _down(record, units),
     }  # fmt: skip
-    return Moments(data, {arm: [float(x.max()) for x in one] for arm, one in found.items()}, bins)
+    return Moments(data, {arm: [float(x.max()) for x in one] for arm, one in by_arm.items()}, bins)
 
 
 def _units(record: Record, sites: Sites) -> tuple[dict[str, int], list[int]]:
@@ -111,13 +111,13 @@ def _packed(values: Floats, most: float) -> str:
 
 def _down(record: Record, units: Mapping[str, int]) -> list[list[Any]]:
     """Return which units had a link down: unit, from, until; arms and replications together."""
-    found = {
+    outages = {
         (units[unit], event["time_s"], event["until_s"])
         for event in record.tables.events.to_pylist()
         if event["kind"] == "link_down"
         and (unit := (event["target"] or "").partition("/")[2]) in units
     }
-    return [list(one) for one in sorted(found)]
+    return [list(one) for one in sorted(outages)]
 
 
 def busiest_cells(moments: Moments) -> Markup:

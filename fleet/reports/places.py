@@ -131,7 +131,7 @@ def _picture(frame: Frame, around: Sequence[Street], dots: Sequence[Markup], lab
 
 def _lines(frame: Frame, around: Sequence[Street]) -> list[Markup]:
     """Return a path for each kind of street, in whole units, each point from the last."""
-    found = []
+    paths = []
     for kind in ("street", "main"):
         written = []
         for street in around:
@@ -141,8 +141,8 @@ def _lines(frame: Frame, around: Sequence[Street]) -> list[Markup]:
                 steps = zip(np.diff(x).tolist(), np.diff(y).tolist(), strict=True)
                 written.append(f"M{x[0]} {y[0]}" + "".join(f"l{a} {b}" for a, b in steps))
         if written:
-            found.append(tag("path", d="".join(written), class_=kind, fill="none", stroke="#8886"))
-    return found
+            paths.append(tag("path", d="".join(written), class_=kind, fill="none", stroke="#8886"))
+    return paths
 
 
 def _ruler(frame: Frame) -> Markup:

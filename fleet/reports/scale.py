@@ -77,12 +77,12 @@ def _powers(low: float, high: float, most: int) -> list[float]:
     """Return 1, 2 and 5 times powers of ten, or every power, or every second, third ... of them."""
     first, last = floor(log10(low) - 1e-9), ceil(log10(high) + 1e-9)
     fine = [m * 10.0**k for k in range(first, last + 1) for m in (1, 2, 5)]
-    found: list[float] = []
+    ticks: list[float] = []
     for values in (fine, *(fine[:: 3 * skip] for skip in range(1, last - first + 2))):
-        found = [x for x in values if low * (1 - 1e-9) <= x <= high * (1 + 1e-9)]
-        if len(found) <= most + 1:
+        ticks = [x for x in values if low * (1 - 1e-9) <= x <= high * (1 + 1e-9)]
+        if len(ticks) <= most + 1:
             break
-    return found if found and found[0] < 1.9 * low else [low, *found]
+    return ticks if ticks and ticks[0] < 1.9 * low else [low, *ticks]
 
 
 def mark(x: float) -> str:

@@ -108,10 +108,10 @@ def _waiting(series: pa.Table, kinds: Ints, bins: Bins, many: int) -> Floats:
     here = np.char.startswith(kinds.astype(str), "queue of ")
     start_s, frames = series["start_s"].to_numpy()[here], series["value"].to_numpy()[here]
     moments, of = np.unique(start_s, return_inverse=True)
-    found = np.zeros(bins.many)
+    most = np.zeros(bins.many)
     if len(moments):
-        np.maximum.at(found, bins.of(moments), np.bincount(of, weights=frames) / many)
-    return found
+        np.maximum.at(most, bins.of(moments), np.bincount(of, weights=frames) / many)
+    return most
 
 
 def _p99_ms(record: Record, arm: str, bins: Bins) -> Floats:
@@ -132,7 +132,7 @@ def _percentile(rows: pa.Table, bins: Bins, share: float = 0.99) -> Floats:
     total = np.bincount(at, weights=results, minlength=bins.many)
     before = np.cumsum(total) - total
     rank = np.searchsorted(np.cumsum(results), before + np.ceil(share * total))
-    found = np.full(bins.many, np.nan)
+    percentile_ms = np.full(bins.many, np.nan)
     some = total > 0
-    found[some] = upper[np.minimum(rank, len(upper) - 1)[some]] * 1e-6
-    return found
+    percentile_ms[some] = upper[np.minimum(rank, len(upper) - 1)[some]] * 1e-6
+    return percentile_ms

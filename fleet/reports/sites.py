@@ -63,8 +63,8 @@ def _columns(one: Sensors, rows: Sequence[Sequence[int]]) -> dict[str, list[floa
     who = np.array([k for ks in rows for k in ks])
 
     def total(values: Floats) -> Floats:
-        found: Floats = np.add.reduceat(values[who], start)
-        return found
+        sums: Floats = np.add.reduceat(values[who], start)
+        return sums
 
     results = total(one.results)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -91,5 +91,5 @@ def late_ms(data: Mapping[str, Any], arm: str) -> Floats:
         return np.bincount(data["site"], weights=values, minlength=many).astype(np.float64)
 
     late, came = total(ms * results), total(results)
-    found: Floats = np.where(came > 0, late / np.maximum(came, 1), np.nan)
-    return found
+    mean_ms: Floats = np.where(came > 0, late / np.maximum(came, 1), np.nan)
+    return mean_ms

@@ -38,12 +38,12 @@ def streets(lon: Floats, lat: Floats) -> list[Street]:
         lat: likewise.
     """
     for name in _TABLES:
-        found = _read(name)
-        points = np.concatenate([street.points for street in found])
+        listed = _read(name)
+        points = np.concatenate([street.points for street in listed])
         (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
         inside = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
         if len(inside) and np.mean(~inside) <= _MOST_OUTSIDE:
-            return found
+            return listed
     return []
 
 

@@ -27,7 +27,7 @@ _NOBODY = (
 def uses(record: Record) -> Section:
     """Return each measure of each group and arm with its interval."""
     groups = {arm: n["service"]["groups"] for arm, n in record.arms.items()}
-    charts = [found for measure in MEASURES if (found := _measure(groups, measure)) is not None]
+    charts = [chart for measure in MEASURES if (chart := _measure(groups, measure)) is not None]
     seen = _seen(record)
     if not charts and seen is None:
         return Section("uses", "How well each use is served", tag("p", _NOBODY))
@@ -44,10 +44,10 @@ def _measure(groups: Mapping[str, Mapping[str, Any]], measure: str) -> Markup | 
     names = dict.fromkeys(name for of_arm in groups.values() for name in of_arm)
     for group in names:
         for i, (arm, of_arm) in enumerate(groups.items()):
-            found = of_arm.get(group, {}).get(measure)
-            if found:
-                rows.append(_row(group, i, found, metric))
-                cells.append(_cells(f"{group}, {arm}", found, metric))
+            measured = of_arm.get(group, {}).get(measure)
+            if measured:
+                rows.append(_row(group, i, measured, metric))
+                cells.append(_cells(f"{group}, {arm}", measured, metric))
     if not rows:
         return None
     title = f"{metric.meaning} ({_unit(metric)}; {metric.better} is better)"
@@ -71,16 +71,16 @@ def _unit(metric: Metric) -> str:
     return f"% {metric.of}" if metric.unit == SHARE else metric.unit.name
 
 
-def _row(name: str, look: int, found: Mapping[str, Any], metric: Metric) -> Spread:
+def _row(name: str, look: int, measured: Mapping[str, Any], metric: Metric) -> Spread:
     by = 100 if metric.unit == SHARE else 1
-    low, high = found["ci95"] or (np.nan, np.nan)
-    said = number(by * found["mean"])
-    return Spread(name, said, look, by * low, np.nan, by * found["mean"], np.nan, by * high)
+    low, high = measured["ci95"] or (np.nan, np.nan)
+    said = number(by * measured["mean"])
+    return Spread(name, said, look, by * low, np.nan, by * measured["mean"], np.nan, by * high)
 
 
-def _cells(name: str, found: Mapping[str, Any], metric: Metric) -> tuple[str, ...]:
-    ends = found["ci95"] or (None, None)
-    return (name, *("–" if x is None else metric.unit.show(x) for x in (found["mean"], *ends)))
+def _cells(name: str, measured: Mapping[str, Any], metric: Metric) -> tuple[str, ...]:
+    ends = measured["ci95"] or (None, None)
+    return (name, *("–" if x is None else metric.unit.show(x) for x in (measured["mean"], *ends)))
 
 
 def _seen(record: Record) -> Markup | None:

@@ -44,7 +44,7 @@ def slowest(runs: Sequence[Numbers]) -> dict[str, Any] | None:
     Args:
         runs: the numbers of the arm, by replication.
     """
-    found = []
+    resources = []
     for name in dict.fromkeys(name for run in runs for name in run["load"]):
         loads = [run["load"][name] for run in runs if name in run["load"]]
         offered = math.fsum(load["busiest_offered"] for load in loads) / len(loads)
@@ -52,8 +52,8 @@ def slowest(runs: Sequence[Numbers]) -> dict[str, Any] | None:
         grows = any(load["grows"] for load in loads)
         if LEAST_OFFERED <= offered < 1 and fps > 0 and not grows:
             remembers_s = relaxation_s(offered, fps)
-            found.append({"resource": name, "offered": offered, "relaxation_s": remembers_s})
-    return max(found, key=lambda one: one["relaxation_s"]) if found else None
+            resources.append({"resource": name, "offered": offered, "relaxation_s": remembers_s})
+    return max(resources, key=lambda one: one["relaxation_s"]) if resources else None
 
 
 def _possible_fps(run: Numbers, name: str) -> float:

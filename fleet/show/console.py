@@ -31,7 +31,7 @@ def console(*, stderr: bool = False) -> Console:
 
     NO_COLOR and COLUMNS are honoured.
     """
-    found = _Console(stderr=stderr, highlight=False)
-    if not found.is_terminal and "COLUMNS" not in os.environ:
-        found.width = WIDE
-    return found
+    out = _Console(stderr=stderr, highlight=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = WIDE
+    return out

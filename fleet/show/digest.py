@@ -103,8 +103,8 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     missed: dict[str, list[str]] = {}
     for row in rows:
         if not row["kept"]:
-            found = row["measured"]
-            shown = "not measured" if found is None else unit_of(row["metric"]).show(found)
+            value = row["measured"]
+            shown = "not measured" if value is None else unit_of(row["metric"]).show(value)
             demand = row["objective"].removeprefix(f"{row['arm']}: ")
             missed.setdefault(demand, []).append(f"{row['arm']} ({shown})")
     for demand, arms in missed.items():
@@ -184,9 +184,9 @@ def _in_short(record: Record, arm: str) -> str:
         "latency_ms.p50": "median {}", "latency_ms.p99": "p99 {}", "power_w.total": "{}",
         "delivered.never": "{} skipped or lost",
     }  # fmt: skip
-    found = {name: record.summary["intervals"][arm][name] for name in said}
+    rows = {name: record.summary["intervals"][arm][name] for name in said}
     parts = []
-    for name, row in found.items():
+    for name, row in rows.items():
         if row["mean"] is not None:
             metric = known(name).metric
             share = metric.unit == SHARE
@@ -260,7 +260,7 @@ def _digits(x: float, ends: Sequence[float] | None) -> tuple[str, str]:
 
 def _binds(record: Record) -> str:
     """Return which link or pool is asked for most, and whether its queue grew."""
-    worst = {arm: found for arm in record.arms if (found := busiest(record, arm)) is not None}
+    worst = {arm: one for arm in record.arms if (one := busiest(record, arm)) is not None}
     bound = {
         arm: (name, load)
         for arm, (name, load) in worst.items()

@@ -27,10 +27,10 @@ _LITTLE = 1 / 11
 """A load that can be ten times as much on top."""
 
 
-def tables(found: Estimated) -> Iterator[Table]:
+def tables(estimated: Estimated) -> Iterator[Table]:
     """Yield a table of all arms, then one of the resources of each."""
-    facts = found.facts
-    first = _table(f"{found.scenario.model.name}, in closed form", [*facts, "unit"])
+    facts = estimated.facts
+    first = _table(f"{estimated.scenario.model.name}, in closed form", [*facts, "unit"])
     for label, keys, unit in _ROWS:
         cells = [_cell(_at(arm, keys), unit, arm["growing"]) for arm in facts.values()]
         if set(cells) != {"–"}:
@@ -40,7 +40,7 @@ def tables(found: Estimated) -> Iterator[Table]:
         cells = [_cell(arm["bandwidth_mbit_s"].get(name), "Mbit/s", ()) for arm in facts.values()]
         first.add_row(f"carried by {doors.terminal(name)}", *cells, "Mbit/s")
     yield first
-    for arm, one in found.arms.items():
+    for arm, one in estimated.arms.items():
         yield _resources(arm, one.busiest)
 
 
@@ -86,9 +86,9 @@ def _wait(ms: float | None) -> str:
     return GROWS if ms is None else "0" if ms < _NONE_MS else number(ms)
 
 
-def remarks(found: Estimated) -> Iterator[str]:
+def remarks(estimated: Estimated) -> Iterator[str]:
     """Yield in words what binds each arm, what grows, and what the estimate leaves out."""
-    for arm, one in found.arms.items():
+    for arm, one in estimated.arms.items():
         yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
             yield f"{arm}: as it begins; events change rates or demand later."

@@ -37,11 +37,11 @@ def doubts(record: Record) -> Iterator[str]:
 
 def _warm_up(summary: Mapping[str, Any]) -> Iterator[str]:
     """Yield that a warm-up that was looked for did not end within half of the run."""
-    found = summary.get("warm_up")
-    if found and found["past_half"]:
+    warm_up = summary.get("warm_up")
+    if warm_up and warm_up["past_half"]:
         yield (
-            f"the warm-up that was looked for ({found['by']}) did not end within half of the run"
-            f" by {found['metric']} of {found['arm']}; half is cut, and a longer 'duration' is"
+            f"the warm-up that was looked for ({warm_up['by']}) did not end within half of the run"
+            f" by {warm_up['metric']} of {warm_up['arm']}; half is cut, and a longer 'duration' is"
             " needed."
         )
 

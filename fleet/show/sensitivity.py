@@ -25,9 +25,9 @@ _MOST_FLIPS, _MOST_MOVERS = 5, 4
 _GIGA = 1e9
 
 
-def words(found: Sensitivity) -> Iterator[str]:
+def words(answer: Sensitivity) -> Iterator[str]:
     """Yield what is found, two lines for each finding: the answer, and what it rests on."""
-    for finding in found.findings:
+    for finding in answer.findings:
         if finding.why:
             yield f"{finding.arm}, {finding.baseline}: {finding.metric} is {finding.why}."
         elif not finding.draws:
@@ -110,21 +110,21 @@ def _percent(share: float) -> str:
     return f"{100 * min(1.0, max(0.0, share)):.0f}"
 
 
-def effort(found: Sensitivity) -> Iterator[str]:
+def effort(answer: Sensitivity) -> Iterator[str]:
     """Yield what was varied, held and run."""
     kinds: dict[str, int] = {}
-    for spread in found.varied:
+    for spread in answer.varied:
         kinds[spread.shape.value] = kinds.get(spread.shape.value, 0) + 1
     shapes = ", ".join(f"{many} {shape}" for shape, many in kinds.items())
     yield (
-        f"{len(found.varied)} numbers of the catalogue vary over their ranges ({shapes}), each"
+        f"{len(answer.varied)} numbers of the catalogue vary over their ranges ({shapes}), each"
         " drawn once for all arms."
     )
-    for name, why in found.held.items():
+    for name, why in answer.held.items():
         yield f"{name} stays as it is: {doors.terminal(why)}"
     yield (
-        f"{found.runs:,} runs, of which {found.simulated:,} were simulated; of the others only the"
-        " account is another."
+        f"{answer.runs:,} runs, of which {answer.simulated:,} were simulated; of the others only"
+        " the account is another."
     )
 
 
@@ -157,11 +157,11 @@ def ranges_table(
     return out
 
 
-def _beside(value: float | None, found: Range | None, metric: str) -> str:
-    if value is None or found is None:
+def _beside(value: float | None, span: Range | None, metric: str) -> str:
+    if value is None or span is None:
         return "–"
     scale = 100 if known(metric).metric.unit == SHARE else 1
-    middle, low, high = (_short(x * scale) for x in (value, found.p5, found.p95))
+    middle, low, high = (_short(x * scale) for x in (value, span.p5, span.p95))
     return middle if low == high else f"{middle} ({low} .. {high})"
 
 

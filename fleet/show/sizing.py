@@ -34,9 +34,9 @@ def progress() -> Iterator[Callable[[int, int], None]]:
     with bar_or_lines() as bar:
         task = bar.add_task("", total=None) if isinstance(bar, Progress) else None
 
-        def show(found: int, runs: int) -> None:
+        def show(answers: int, runs: int) -> None:
             check()
-            said = f"{found} answers found, {runs:,} runs done"
+            said = f"{answers} answers found, {runs:,} runs done"
             if isinstance(bar, Progress) and task is not None:
                 bar.update(task, description=said)
 
@@ -85,8 +85,8 @@ def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
 def _value(answer: Answer, k: int) -> str:
     if not answer.enough:
         return "none"
-    found = answer.found
-    return found.ladders[k].texts[found.index[k]] if found.matters[k] else "any"
+    outcome = answer.found
+    return outcome.ladders[k].texts[outcome.index[k]] if outcome.matters[k] else "any"
 
 
 def _share(share: float) -> str:
@@ -127,19 +127,19 @@ def lines(planned: Planned) -> Iterator[str]:
 
 
 def _of(answer: Answer) -> Iterator[str]:
-    found, stands = answer.found, answer.found.stands
-    if not found.enough:
+    outcome, stands = answer.found, answer.found.stands
+    if not outcome.enough:
         yield from _refused(answer)
         return
     runs = f"{stands.runs} replications"
-    for k, ladder in enumerate(found.ladders):
-        value = ladder.texts[found.index[k]]
-        if not found.matters[k]:
+    for k, ladder in enumerate(outcome.ladders):
+        value = ladder.texts[outcome.index[k]]
+        if not outcome.matters[k]:
             yield f"{ladder.key} changes nothing."
-        elif k in found.below:
+        elif k in outcome.below:
             step = "with one more" if ladder.most else "with one less"
-            less, binds = ladder.texts[found.index[k] - 1], answer.binds[k]
-            beyond = _chance(found.below[k].meets)
+            less, binds = ladder.texts[outcome.index[k] - 1], answer.binds[k]
+            beyond = _chance(outcome.below[k].meets)
             yield (
                 f"{ladder.key}={value} is enough, P(meets) {_chance(stands.meets)} over {runs};"
                 f" {less} is not ({beyond}). {binds.name} binds: {step} {binds.why}."
@@ -150,8 +150,9 @@ def _of(answer: Answer) -> Iterator[str]:
                 f" P(meets) {_chance(stands.meets)} over {runs}."
             )
     yield _room(answer)
-    if found.odd:
-        yield f"more is not always better: it misses at {', '.join(found.odd)}; a sweep shows more."
+    if outcome.odd:
+        at = ", ".join(outcome.odd)
+        yield f"more is not always better: it misses at {at}; a sweep shows more."
     yield _theory(answer)
 
 

@@ -102,7 +102,7 @@ def _label(metric: str) -> str:
     return f"{metric} ({'%' if unit == SHARE else unit.name})"
 
 
-def _scaled(metric: str, found: Mapping[Any, Average]) -> dict[Any, Average]:
+def _scaled(metric: str, means: Mapping[Any, Average]) -> dict[Any, Average]:
     """Return averages of shares in percent, others as they are."""
     scale = 100.0 if known(metric).metric.unit == SHARE else 1.0
     return {
@@ -111,7 +111,7 @@ def _scaled(metric: str, found: Mapping[Any, Average]) -> dict[Any, Average]:
             None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
             tuple(value * scale for value in one.values),
         )
-        for key, one in found.items()
+        for key, one in means.items()
     }
 
 
@@ -123,7 +123,7 @@ def curve(table: pa.Table, metric: str) -> Drawn:
     keys = varied(table)
     along = next(key for key in reversed(keys) if is_number(table, key))
     other = next((key for key in keys if key != along), None)
-    found, rows = _scaled(metric, averages(table, metric)), places(table)
+    means, rows = _scaled(metric, averages(table, metric)), places(table)
     values = list(dict.fromkeys(row[other] for row in rows)) if other else [None]
     values = values[:: max(1, -(-len(values) // _MOST_PANELS))]
     figure = Figure(figsize=(WIDTH_IN, 0.9 + 1.5 * len(values)))
@@ -134,7 +134,7 @@ def curve(table: pa.Table, metric: str) -> Drawn:
         before = len(out)
         here.sort(key=lambda row: row[along])
         for k, arm in enumerate(_arms(table)):
-            points = [(row, found[at]) for row in here if (at := (row["point"], arm)) in found]
+            points = [(row, means[at]) for row in here if (at := (row["point"], arm)) in means]
             line = _line(axes, [(row[along], one) for row, one in points], arm, k)
             cells = ([row[key] for key in keys] for row, _ in points)
             out += [(*cell, *rest) for cell, rest in zip(cells, line, strict=True)]
@@ -196,14 +196,14 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     replication, holds zero; with one replication nowhere.
     """
     first, second = varied(table)
-    found, arms = averages(table, metric), _arms(table)
+    means, arms = averages(table, metric), _arms(table)
     across = list(dict.fromkeys(table[second].to_pylist()))
     up = list(dict.fromkeys(table[first].to_pylist()))
     figure, axes = axes_of(1.5 + 0.22 * len(up))
     out: Table = [(first, second, "best", "is_shown")]
     won: dict[str, None] = {}
     for row in places(table):
-        at = {arm: found[key] for arm in arms if (key := (str(row["point"]), arm)) in found}
+        at = {arm: means[key] for arm in arms if (key := (str(row["point"]), arm)) in means}
         best = winner(metric, at)
         if best is None:
             continue
@@ -230,12 +230,12 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     return figure, out
 
 
-def _halves(found: Sequence[Average]) -> list[list[float]]:
+def _halves(means: Sequence[Average]) -> list[list[float]]:
     """Return how far intervals reach below and above their means."""
-    ends = [one.ci95 or (one.mean, one.mean) for one in found]
+    ends = [one.ci95 or (one.mean, one.mean) for one in means]
     return [
-        [one.mean - low for one, (low, _) in zip(found, ends, strict=True)],
-        [high - one.mean for one, (_, high) in zip(found, ends, strict=True)],
+        [one.mean - low for one, (low, _) in zip(means, ends, strict=True)],
+        [high - one.mean for one, (_, high) in zip(means, ends, strict=True)],
     ]
 
 

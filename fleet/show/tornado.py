@@ -25,7 +25,7 @@ _BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 _MIDDLE, _ZERO = "#222222", "#D55E00"
 
 
-def draw(found: Sensitivity, folder: Path) -> dict[str, Exception]:
+def draw(answer: Sensitivity, folder: Path) -> dict[str, Exception]:
     """Draw a tornado for each finding into a folder, made if need be.
 
     Returns:
@@ -33,7 +33,7 @@ def draw(found: Sensitivity, folder: Path) -> dict[str, Exception]:
     """
     failed: dict[str, Exception] = {}
     with matplotlib.rc_context(STYLE):
-        for finding in found.findings:
+        for finding in answer.findings:
             if not finding.effects:
                 continue
             check()

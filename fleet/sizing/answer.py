@@ -68,10 +68,12 @@ class Answer:
     @property
     def values(self) -> dict[str, str | None]:
         """Return the values of the keys, None for one on which the arm does not depend."""
-        found = self.found
+        outcome = self.found
         return {
             ladder.key: ladder.texts[i] if matters else None
-            for ladder, i, matters in zip(found.ladders, found.index, found.matters, strict=True)
+            for ladder, i, matters in zip(
+                outcome.ladders, outcome.index, outcome.matters, strict=True
+            )
         }
 
 
@@ -83,32 +85,32 @@ def answered(plants: Plants, ladders: Sequence[Ladder], *, reserve: bool) -> Ask
         ladders: the keys.
         reserve: whether conditions are others than the load that is.
     """
-    found: Found = yield from search(plants, ladders)
-    overrides = found.overrides()
+    outcome: Found = yield from search(plants, ladders)
+    overrides = outcome.overrides()
     runs: list[Values] = plants.values.get(overrides, [])
-    if found.enough and reserve:
+    if outcome.enough and reserve:
         plants.values.pop(overrides, None)
         runs = yield from plants.runs(overrides, range(LOOKS[0]))
     plan, expected = plants.plan(overrides), plants.expected(overrides)
     room = binding.rooms(runs, expected) if runs else []
     rows = plan.notes.assumptions
     return Answer(
-        plants.arm, plants.base, found, plants.changed(overrides), _figures(runs, plan.size),
-        _binds(plants, found, runs, room), room, expected, plants.frames, len(plants.tried),
+        plants.arm, plants.base, outcome, plants.changed(overrides), _figures(runs, plan.size),
+        _binds(plants, outcome, runs, room), room, expected, plants.frames, len(plants.tried),
         dict(Counter(row.confidence for row in rows)),
         [{name: str(value) for name, value in vars(row).items()} for row in rows],
     )  # fmt: skip
 
 
 def _binds(
-    plants: Plants, found: Found, runs: Sequence[Values], room: Sequence[Room]
+    plants: Plants, outcome: Found, runs: Sequence[Values], room: Sequence[Room]
 ) -> dict[int, Binds]:
     """Return what binds each key of a plant that is enough."""
-    if not runs or not found.enough:
+    if not runs or not outcome.enough:
         return {}
-    plan, made = plants.plan(found.overrides()), {}
-    for k, bad in found.below.items():
-        less = found.overrides(less=k)
+    plan, made = plants.plan(outcome.overrides()), {}
+    for k, bad in outcome.below.items():
+        less = outcome.overrides(less=k)
         worse = plants.values.get(less, []) if bad.runs else []
         hopeless = (plants.conditions(less) or [()])[0]
         made[k] = binding.binds(plan, runs, room, bad, worse, plants.expected((*less, *hopeless)))
@@ -135,21 +137,21 @@ def _mean(runs: Sequence[Values], path: str) -> float | None:
 
 def data(one: Answer) -> dict[str, Any]:
     """Return an answer as plain data."""
-    found = one.found
-    binds = {found.ladders[k].key if k >= 0 else "busiest": b for k, b in one.binds.items()}
+    outcome = one.found
+    binds = {outcome.ladders[k].key if k >= 0 else "busiest": b for k, b in one.binds.items()}
     return {
         "arm": one.arm,
         "given": list(one.cell),
         "enough": one.enough,
         "values": one.values,
-        **as_data(found.stands),
+        **as_data(outcome.stands),
         "one_less": {
-            found.ladders[k].key: {
-                "value": found.ladders[k].texts[found.index[k] - 1], **as_data(bad)
+            outcome.ladders[k].key: {
+                "value": outcome.ladders[k].texts[outcome.index[k] - 1], **as_data(bad)
             }
-            for k, bad in found.below.items()
+            for k, bad in outcome.below.items()
         },
-        "not_monotone_at": found.odd,
+        "not_monotone_at": outcome.odd,
         "figures": one.figures,
         "binds": {key: bind._asdict() for key, bind in binds.items()},
         "slack": [room._asdict() for room in one.room],

@@ -54,20 +54,20 @@ class Beside(NamedTuple):
 
 def beside(one: Estimate, runs: Sequence[Numbers]) -> list[Beside]:
     """Return the numbers of an estimate beside those of an arm's replications."""
-    return [row for found in _told(runs[0]) if (row := _row(found, one, runs)) is not None]
+    return [row for number in _told(runs[0]) if (row := _row(number, one, runs)) is not None]
 
 
 def _told(run: Numbers) -> Iterator[Named]:
-    for found in named(names_in(run), lambda metric: metric.key in _TOLD):
-        if expects(found.text):
-            yield found
+    for number in named(names_in(run), lambda metric: metric.key in _TOLD):
+        if expects(number.text):
+            yield number
 
 
-def _row(found: Named, one: Estimate, runs: Sequence[Numbers]) -> Beside | None:
-    expected = found.value(one.numbers)
-    measured = mean_of(runs, found.metric, found.text)
+def _row(number: Named, one: Estimate, runs: Sequence[Numbers]) -> Beside | None:
+    expected = number.value(one.numbers)
+    measured = mean_of(runs, number.metric, number.text)
     if not expected and not measured.mean:
         return None
     known = expected is not None and measured.mean
     apart = (expected - measured.mean) / measured.mean if known else None  # type: ignore[operator]
-    return Beside(found.text, found.metric.unit, expected, measured.mean, measured.ci95, apart)
+    return Beside(number.text, number.metric.unit, expected, measured.mean, measured.ci95, apart)

@@ -55,7 +55,7 @@ class Room(NamedTuple):
     more: float | None
 
 
-def rooms(good: Sequence[Values], found: Estimate) -> list[Room]:
+def rooms(good: Sequence[Values], expected: Estimate) -> list[Room]:
     """Return the room of every resource of a plant that is enough, the busiest first.
 
     Loads of links and servers are measured; those of decoders follow from pixels.
@@ -68,7 +68,7 @@ def rooms(good: Sequence[Values], found: Estimate) -> list[Room]:
             resource = number.name if number.scope is Scope.LINK else f"{SERVERS_OF}{number.name}"
             if known is not None:
                 loads[resource] = known
-    for row in found.busiest:
+    for row in expected.busiest:
         if row["kind"] == "decoders":
             loads[row["name"]] = row["load"]
     made = [
@@ -139,12 +139,12 @@ def _by_change(
 
 def _changes(good: Sequence[Values], worse: Sequence[Values], before: str) -> dict[str, float]:
     """Return by how much the means of some numbers grow."""
-    found = {}
+    changes = {}
     for name in good[0]:
         one, two = _mean(good, name), _mean(worse, name)
         if name.startswith(before) and one is not None and two is not None:
-            found[name.removeprefix(before)] = two - one
-    return found
+            changes[name.removeprefix(before)] = two - one
+    return changes
 
 
 def _resource(plan: Plan, part: str, room: Sequence[Room]) -> str:

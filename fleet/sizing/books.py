@@ -222,8 +222,8 @@ def _grows(ways: Walk) -> Ints:
     """Return the sensors on whose ways a queue grows."""
     links = np.array([link.grows for link in ways.links] + [False])
     pools = np.array([pool.grows for pool in ways.pools] + [False])
-    found: Ints = np.flatnonzero(links[ways.at].any(axis=0) | pools[ways.served])
-    return found
+    growing: Ints = np.flatnonzero(links[ways.at].any(axis=0) | pools[ways.served])
+    return growing
 
 
 def _part(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> _Part:

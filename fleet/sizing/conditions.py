@@ -92,10 +92,10 @@ def conditions(scenario: Scenario, arm: str, wanted: Reserve) -> Conditions:
 
 def _faster(scenario: Scenario, share: Fraction) -> list[str]:
     """Return what has everybody capture a share more frames."""
-    model, found = scenario.model, []
+    model, overrides = scenario.model, []
 
     def add(place: str, rate: Fraction) -> None:
-        found.append(f"{place}={float(rate * (1 + share)):.6g} fps")
+        overrides.append(f"{place}={float(rate * (1 + share)):.6g} fps")
 
     for name, group in model.sensors.items():
         add(f"sensors.{name}.rate", group.rate)
@@ -108,12 +108,12 @@ def _faster(scenario: Scenario, share: Fraction) -> list[str]:
         for of, own in arm.per.items():
             if own.rate is not None:
                 add(f"arms.{name}.per.{of}.rate", own.rate)
-    return found
+    return overrides
 
 
 def _without_server(scenario: Scenario, arm: str) -> list[tuple[str, ...]] | None:
     """Return what takes a server from each pool of an arm; None: one of them has one only."""
-    plan, model, found = compile_plan(scenario, catalogue(scenario), arm), scenario.model, []
+    plan, model, cases = compile_plan(scenario, catalogue(scenario), arm), scenario.model, []
     for entry in dict.fromkeys(plan.pools.entry.tolist()):
         pool = plan.pools.entries[entry]
         if pool is None:
@@ -132,8 +132,8 @@ def _without_server(scenario: Scenario, arm: str) -> list[tuple[str, ...]] | Non
             most = pool.autoscaling.most - 1
             less.append(f"{place}.autoscale.max={most}")
             less.append(f"{place}.autoscale.min={min(pool.autoscaling.least, most)}")
-        found.append(tuple(less))
-    return found or [()]
+        cases.append(tuple(less))
+    return cases or [()]
 
 
 def _without_link(scenario: Scenario, arm: str) -> list[str]:

@@ -32,12 +32,12 @@ class Estimated(NamedTuple):
     @property
     def facts(self) -> dict[str, Any]:
         """Return all of it as plain data: by arm, and `beside_run` where there is a run."""
-        found = facts(self.arms)
+        data = facts(self.arms)
         for arm, rows in self.beside.items():
-            found[arm]["beside_run"] = [
+            data[arm]["beside_run"] = [
                 {**row._asdict(), "unit": row.unit.name, "disagrees": row.disagrees} for row in rows
             ]
-        return found
+        return data
 
 
 def estimates(
@@ -63,7 +63,7 @@ def estimates(
     for arm in arms or ():
         check_arm(arm, list(asked.model.arms))
     catalog = catalogue(asked)
-    found = {
+    expected = {
         arm: estimate(compile_plan(asked, catalog, arm))
         for arm in dict.fromkeys(arms or asked.model.arms)
     }
@@ -72,7 +72,7 @@ def estimates(
         run = Record.load(scenario)
     rows = {
         arm: beside(one, run.numbers[arm])
-        for arm, one in found.items()
+        for arm, one in expected.items()
         if run is not None and arm in run.numbers
     }
-    return Estimated(asked, found, rows)
+    return Estimated(asked, expected, rows)

@@ -46,8 +46,8 @@ class _Told(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key not in self._known:
             part = self._parts[key]
-            found = part(self._outcome)
-            self._known |= found if part.key is None else {key: found}
+            values = part(self._outcome)
+            self._known |= values if part.key is None else {key: values}
         return self._known[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -90,11 +90,11 @@ class Estimate(NamedTuple):
     @property
     def busiest(self) -> list[dict[str, Any]]:
         """Return of each class of links, and of servers and decoders, the row with most load."""
-        found: dict[str, dict[str, Any]] = {}
+        most: dict[str, dict[str, Any]] = {}
         for row in self.rows:
-            if row["name"] not in found or row["load"] > found[row["name"]]["load"]:
-                found[row["name"]] = row
-        return list(found.values())
+            if row["name"] not in most or row["load"] > most[row["name"]]["load"]:
+                most[row["name"]] = row
+        return list(most.values())
 
     @property
     def binds(self) -> dict[str, Any] | None:

@@ -83,14 +83,14 @@ def ladders(scenario: Scenario, wanted: Wanted, option: str = FIND) -> list[Ladd
     Raises:
         InputError: a key is not there, is neither a whole number nor a rate, or a range is none.
     """
-    found = [_ladder(scenario, text, option) for text in _texts(wanted)]
-    if not found:
+    keys = [_ladder(scenario, text, option) for text in _texts(wanted)]
+    if not keys:
         raise InputError(f"{option}: say which key, such as {option} cloud.servers")
-    places = [place for one in found for place in one.places]
+    places = [place for one in keys for place in one.places]
     for place in places:
         if places.count(place) > 1:
             raise InputError(f"{option}: '{place}' is asked for twice; ask for it once")
-    return found
+    return keys
 
 
 def _texts(wanted: Wanted) -> Iterator[str]:

@@ -159,11 +159,11 @@ def find(
     }
     tell = told or (lambda *_: None)
     if crew is not None:
-        found, runs = _carried_out(searches, crew, tell)
+        by_key, runs = _carried_out(searches, crew, tell)
     else:
         with Crew(loaded, workers or cpus()) as made:
-            found, runs = _carried_out(searches, made, tell)
-    answers = [found[key] for key in searches]
+            by_key, runs = _carried_out(searches, made, tell)
+    answers = [by_key[key] for key in searches]
     return Planned(loaded, keys, held, answers, front(answers), runs)
 
 
@@ -216,7 +216,7 @@ def _carried_out(
     searches: Mapping[tuple[int, str], Asking], crew: Doer, told: Told
 ) -> tuple[dict[tuple[int, str], Answer], int]:
     """Carry searches out together, round by round; return what each found, and how many runs."""
-    found: dict[tuple[int, str], Answer] = {}
+    by_key: dict[tuple[int, str], Answer] = {}
     asked: dict[tuple[int, str], list[Task]] = {}
     runs = 0
 
@@ -224,17 +224,17 @@ def _carried_out(
         try:
             asked[key] = searches[key].send(answers)  # type: ignore[arg-type]
         except StopIteration as done:
-            found[key] = done.value
+            by_key[key] = done.value
             asked.pop(key, None)
 
     for key in searches:
         go_on(key, None)
     while asked:
-        told(len(found), runs)
+        told(len(by_key), runs)
         rounds = dict(asked)
         tasks = list(dict.fromkeys(task for mine in rounds.values() for task in mine))
         answers = dict(crew.carry_out(tasks))
         runs += len(tasks)
         for key, mine in rounds.items():
             go_on(key, {task: answers[task] for task in mine})
-    return found, runs
+    return by_key, runs

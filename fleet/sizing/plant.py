@@ -105,21 +105,21 @@ class Plants:
         if conditions is None:
             return False
         for more in conditions:
-            found = self.expected((*overrides, *more))
-            if not strict and found.before_changes:
+            estimated = self.expected((*overrides, *more))
+            if not strict and estimated.before_changes:
                 continue
-            for row in found.busiest:
+            for row in estimated.busiest:
                 if row["load"] >= (1.0 if strict else OVERFULL[row["kind"]]):
                     return False
-            if strict and not all(self._is_kept(o, found) for o in self.objectives):
+            if strict and not all(self._is_kept(o, estimated) for o in self.objectives):
                 return False
         return True
 
-    def _is_kept(self, objective: Objective, found: Estimate) -> bool:
+    def _is_kept(self, objective: Objective, estimated: Estimate) -> bool:
         if objective.arm not in (None, self.arm) or not expects(objective.number.text):
             return True
-        unknown = objective.number.value(found.numbers) is None and not found.growing
-        return unknown or objective.kept(found.numbers)
+        unknown = objective.number.value(estimated.numbers) is None and not estimated.growing
+        return unknown or objective.kept(estimated.numbers)
 
     def judged(self, overrides: tuple[str, ...]) -> Asking:
         """Ask for replications of a plant until it is decided; return how it stands."""
@@ -165,10 +165,10 @@ class Plants:
         """Ask for some replications; return the numbers of each."""
         tasks = [Task((*self.base, *overrides), self.arm, r) for r in replications]
         answers: Mapping[Task, Answer] = yield tasks
-        found = [_values(answers[task]) for task in tasks]
+        numbers = [_values(answers[task]) for task in tasks]
         self.frames += sum(answers[task].frames for task in tasks)
-        self.values.setdefault(overrides, []).extend(found)
-        return found
+        self.values.setdefault(overrides, []).extend(numbers)
+        return numbers
 
     def _check_measured(self, one: Judged, runs: Sequence[Values]) -> None:
         """Refuse an objective on what a run with results does not measure."""

@@ -123,8 +123,8 @@ def _fps(pool: Pool) -> Floats:
 def _mean_of_kinds(pool: Pool, counts: Floats, name: str) -> Floats:
     """Return a time by batch size, the mean over servers by how many batches each kind takes; s."""
     times = np.array([getattr(kind, name) for kind in pool.kinds], dtype=np.float64) * 1e-9
-    found: Floats = np.average(times, axis=0, weights=counts * _fps(pool))
-    return found
+    mean_s: Floats = np.average(times, axis=0, weights=counts * _fps(pool))
+    return mean_s
 
 
 def _scaled(pool: Pool, counts: Floats, rate: float) -> float:

@@ -65,8 +65,8 @@ def _rounded(value: float, *, up: bool) -> float:
         return value
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     # a hair more than rounding: what stands on a step itself would be missed by '<'
-    found = math.floor(value / step + 1e-9) + 1 if up else math.ceil(value / step - 1e-9) - 1
-    return float(f"{found * step:.3g}")
+    steps = math.floor(value / step + 1e-9) + 1 if up else math.ceil(value / step - 1e-9) - 1
+    return float(f"{steps * step:.3g}")
 
 
 def data(answer: Answer) -> list[dict[str, Any]]:

@@ -73,10 +73,10 @@ def search(plants: Plants, ladders: Sequence[Ladder]) -> Asking:
     stands: Judged = yield from plants.judged(plant(ladders, index))
     if stands.verdict is not Verdict.MEETS:  # to name the nearest objective that could be met
         stands = yield from plants.settled(plant(ladders, index))
-    found = Found(ladders, index, stands.verdict is Verdict.MEETS, matters, stands)
-    if found.enough:
-        yield from _check(plants, found, chosen)
-    return found
+    outcome = Found(ladders, index, stands.verdict is Verdict.MEETS, matters, stands)
+    if outcome.enough:
+        yield from _check(plants, outcome, chosen)
+    return outcome
 
 
 def _expected(plants: Plants, ladders: Sequence[Ladder]) -> list[int]:
@@ -176,17 +176,17 @@ def _smallest(plants: Plants, ladders: Sequence[Ladder], index: Sequence[int], k
     return min(high, top)
 
 
-def _check(plants: Plants, found: Found, chosen: Sequence[int]) -> Asking:
+def _check(plants: Plants, outcome: Found, chosen: Sequence[int]) -> Asking:
     """Try the plant with one less of each key, and two values above the answer."""
     for k in chosen:
-        if found.index[k] > 0:
-            one: Judged = yield from plants.judged(found.overrides(less=k))
-            found.below[k] = one
+        if outcome.index[k] > 0:
+            one: Judged = yield from plants.judged(outcome.overrides(less=k))
+            outcome.below[k] = one
     for k in chosen:
-        ladder, at = found.ladders[k], found.index[k]
+        ladder, at = outcome.ladders[k], outcome.index[k]
         top = ladder.top if ladder.given else ladder.roomy(at)
         for i in sorted({(at + top + 1) // 2, top} - {at}):
-            overrides = plant(found.ladders, [*found.index[:k], i, *found.index[k + 1 :]])
+            overrides = plant(outcome.ladders, [*outcome.index[:k], i, *outcome.index[k + 1 :]])
             if overrides in plants.tried:
                 misses = plants.tried[overrides].verdict is Verdict.MISSES
             elif plants.is_hopeless(overrides):
@@ -196,4 +196,4 @@ def _check(plants: Plants, found: Found, chosen: Sequence[int]) -> Asking:
                 one = judge(plants.objectives, plants.arm, runs)
                 misses = any(not s.kept for s in one.standings)
             if misses:
-                found.odd.append(f"{ladder.key}={ladder.texts[i]}")
+                outcome.odd.append(f"{ladder.key}={ladder.texts[i]}")

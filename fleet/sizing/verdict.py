@@ -136,8 +136,8 @@ def _verdict(standings: Sequence[Standing], meets: float, runs: int) -> Verdict:
 
 
 def _standing(text: str, name: str, sign: str, bound: float, runs: Sequence[Values]) -> Standing:
-    found = [run[name][0] if name in run else None for run in runs]
-    known = [value for value in found if value is not None]
+    values = [run[name][0] if name in run else None for run in runs]
+    known = [value for value in values if value is not None]
     number = find(name)
     assert number is not None
     unit = number.metric.unit

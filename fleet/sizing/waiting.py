@@ -88,9 +88,9 @@ class Wait:
         """Return the probability of each step of a grid from 0 on; shape (size,)."""
         edges = (np.arange(size + 1) - 0.5) * step_s
         over = np.interp(edges, self.times_s, self.beyond, left=1.0, right=0.0)
-        found: Floats = over[:-1] - over[1:]
-        found[-1] += over[-1]
-        return found
+        chances: Floats = over[:-1] - over[1:]
+        chances[-1] += over[-1]
+        return chances
 
 
 NO_WAIT = Wait(np.zeros(2), np.zeros(2))
@@ -245,11 +245,11 @@ class Sum:
 
     def wave(self, wait: Wait) -> Waves:
         """Return the transform of a wait; that of a sum is the product of those of its parts."""
-        found = self._kept.get(id(wait))
-        if found is None:
-            found = np.fft.rfft(wait.on(self.step_s, GRID))
-            self._kept[id(wait)] = found
-        return found
+        transform = self._kept.get(id(wait))
+        if transform is None:
+            transform = np.fft.rfft(wait.on(self.step_s, GRID))
+            self._kept[id(wait)] = transform
+        return transform
 
     def wave_of(self, times_s: Floats, weights: Floats) -> Waves:
         """Return the transform of a time that takes some values with some weights."""
@@ -263,6 +263,6 @@ class Sum:
 
     def law(self, wave: Waves) -> Floats:
         """Return the probability of each step of the grid; shape (GRID,)."""
-        found: Floats = np.maximum(np.fft.irfft(wave, GRID), 0.0)
-        total = math.fsum(found)
-        return found / total if total else found
+        chances: Floats = np.maximum(np.fft.irfft(wave, GRID), 0.0)
+        total = math.fsum(chances)
+        return chances / total if total else chances

@@ -118,6 +118,6 @@ def _of_another(text: str, planned: Planned, answer: Answer) -> bool:
 
 
 def _says(answer: Answer) -> str:
-    found = ", ".join(f"{key}={value}" for key, value in answer.values.items() if value) or "as is"
+    plant = ", ".join(f"{key}={value}" for key, value in answer.values.items() if value) or "as is"
     given = ", ".join(answer.cell)
-    return doors.terminal(f"{answer.arm}: {found}" + (f" with {given}" if given else ""))
+    return doors.terminal(f"{answer.arm}: {plant}" + (f" with {given}" if given else ""))

@@ -64,12 +64,12 @@ def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
     """Return a metric by point and arm, where it is known in every replication."""
     mask = pc.equal(table["metric"], metric).fill_null(False)
     rows = table.select(["point", "arm", "value"]).filter(mask)
-    found: dict[Key, list[float | None]] = {}
+    by_key: dict[Key, list[float | None]] = {}
     for row in rows.to_pylist():
-        found.setdefault((row["point"], row["arm"]), []).append(row["value"])
+        by_key.setdefault((row["point"], row["arm"]), []).append(row["value"])
     stepped = known(metric).metric.stepped
     out = {}
-    for key, values in found.items():
+    for key, values in by_key.items():
         numbers = tuple(value for value in values if value is not None)
         if len(numbers) == len(values):
             mean = math.fsum(numbers) / len(numbers)
@@ -84,8 +84,8 @@ def interval(values: Sequence[float], stepped: bool) -> tuple[float, float] | No
         values: by replication.
         stepped: whether they are percentiles, which are known to the steps of a sketch.
     """
-    found, _ = told95(values, "replication", step_ms(values) if stepped else 0.0)
-    return None if found is None else (found[0], found[1])
+    ends, _ = told95(values, "replication", step_ms(values) if stepped else 0.0)
+    return None if ends is None else (ends[0], ends[1])
 
 
 def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:

@@ -101,16 +101,16 @@ def design(
 def _varied(vary: Vary, drawing: Drawing) -> list[Varied]:
     """Return what varies: in a grid with its values, else with the value of every point."""
     if drawing.kind in DRAWN:
-        found = drawn([*texts_of(vary)], drawing)
+        varied = drawn([*texts_of(vary)], drawing)
     elif drawing.kind == LIST:
         values = (
             vary if isinstance(vary, Mapping) else dict(_listed(text) for text in texts_of(vary))
         )
-        found = [parse_paired(key, [*map(str, each)], key) for key, each in values.items()]
+        varied = [parse_paired(key, [*map(str, each)], key) for key, each in values.items()]
     else:
         return read(vary)
-    check_keys(found)
-    return found
+    check_keys(varied)
+    return varied
 
 
 def _listed(text: str) -> tuple[str, list[str]]:

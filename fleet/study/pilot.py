@@ -55,14 +55,14 @@ def with_warm_up(job: Job, carry_out: Callable[[Sequence[Trial]], Carried]) -> J
         return job
     check(job.scenario)
     pilots = [trial for trial in job.trials if trial.replication < PILOTS]
-    found = [
+    warm_ups = [
         (mser5(values), metric, arm)
         for arm, outcomes in carry_out(pilots).outcomes.items()
         for metric, values in series(outcomes)
     ]
     nothing = (WarmUp(0, past_half=False), "nothing", "any arm")
     longest, metric, arm = max(
-        found, key=lambda one: (one[0].past_half, one[0].seconds), default=nothing
+        warm_ups, key=lambda one: (one[0].past_half, one[0].seconds), default=nothing
     )
     replications = job.scenario.model.replications
     again = prepare(

@@ -94,20 +94,20 @@ def _places(drawing: Drawing, keys: int) -> Floats:
         sampler = qmc.LatinHypercube(keys, rng=drawing.seed)
     else:
         sampler = qmc.Sobol(keys, scramble=True, rng=drawing.seed)
-    found: Floats = sampler.random(drawing.points)
-    return found
+    points: Floats = sampler.random(drawing.points)
+    return points
 
 
 def _values(text: str, places: Sequence[float]) -> list[str]:
     """Return the value at each place in what a key may be."""
-    found = _RANGE.fullmatch(text)
-    if found is None:
+    match = _RANGE.fullmatch(text)
+    if match is None:
         values = parse(text).texts
         return [values[int(u * len(values))] for u in places]
-    low, high, unit = float(found[2]), float(found[3]), found[4] or ""
+    low, high, unit = float(match[2]), float(match[3]), match[4] or ""
     if low >= high:
         raise InputError(f"--vary {text}: the range is empty; write its lower end first")
-    if not unit and "." not in found[2] + found[3]:
+    if not unit and "." not in match[2] + match[3]:
         return [str(int(low + u * (high - low + 1))) for u in places]
     digits = max(0, _DIGITS - math.floor(math.log10(high - low)))
     return [f"{low + u * (high - low):.{digits}f} {unit}".strip() for u in places]

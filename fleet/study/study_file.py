@@ -213,13 +213,13 @@ def _listed(path: Path) -> tuple[dict[str, Any], str]:
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(f"{path}:{number}: has {len(row)} values for {len(header)} keys")
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for k, name in enumerate(header):
         key, _, unit = name.strip().removesuffix(")").partition(" (")
-        if key in found:
+        if key in columns:
             raise InputError(f"{path}:1: '{key}' stands twice; keep one column of it")
-        found[key] = [f"{row[k].strip()} {unit}".strip() for row in rows]
-    return found, text
+        columns[key] = [f"{row[k].strip()} {unit}".strip() for row in rows]
+    return columns, text
 
 
 def as_options(file: StudyFile) -> Mapping[str, Any]:

@@ -193,9 +193,9 @@ def carry_out_until(
     for count in looks(enough.most) if enough.asked else [job.scenario.model.replications]:
         job = grown(job, count) if looked else job
         new = [trial for trial in job.trials if trial.replication >= len(outcomes[trial.arm])]
-        found = carry_out(new)
-        processes = max(processes, found.processes)
-        for arm, runs in found.outcomes.items():
+        carried = carry_out(new)
+        processes = max(processes, carried.processes)
+        for arm, runs in carried.outcomes.items():
             outcomes[arm] += runs
             numbers[arm] += [summarise(outcome) for outcome in runs]
         looked.append(count)

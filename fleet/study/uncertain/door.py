@@ -128,15 +128,15 @@ def question(
     )  # fmt: skip
 
 
-def _not_held(found: tuple[Spread, ...], hold: Sequence[str]) -> tuple[Spread, ...]:
-    names = [spread.name for spread in found]
+def _not_held(every: tuple[Spread, ...], hold: Sequence[str]) -> tuple[Spread, ...]:
+    names = [spread.name for spread in every]
     for name in hold:
         if name not in names:
             raise InputError(
                 f"--hold {name}: no number with a range is called so{did_you_mean(name, names)};"
                 " write ITEM.PARAMETER as 'fleet run' lists them"
             )
-    return tuple(spread for spread in found if spread.name not in hold)
+    return tuple(spread for spread in every if spread.name not in hold)
 
 
 def _metrics(scenario: Scenario, metrics: Sequence[str] | None) -> Iterator[str]:
@@ -194,14 +194,14 @@ def sensitivity(
     with _sampler(asked, output, results, workers, told, effort) as (sampler, folder):
         inquiry = Inquiry(sampler, asked.spreads, asked.baseline, effort)
         findings, ranges, varied = inquiry.answer()
-        found = Sensitivity(
+        answer = Sensitivity(
             asked.scenario.model.name, asked.arms, varied, inquiry.held, tuple(findings), ranges,
             2 * samples, sampler.runs, sampler.simulated,
         )  # fmt: skip
         if folder is not None:
             with written(folder / "sensitivity.json"):
-                _write(found, folder)
-    return found, folder
+                _write(answer, folder)
+    return answer, folder
 
 
 def uncertain(
@@ -229,8 +229,8 @@ def uncertain(
 def write_ranges(ranges: Mapping[tuple[str, str], Range], folder: Path) -> None:
     """Write what `uncertain` gave into a folder, as `uncertain.csv`."""
     rows = [
-        {"arm": arm, "metric": metric, "unit": unit_of(metric).name, **found._asdict()}
-        for (metric, arm), found in ranges.items()
+        {"arm": arm, "metric": metric, "unit": unit_of(metric).name, **each._asdict()}
+        for (metric, arm), each in ranges.items()
     ]
     with drafted(folder / "uncertain.csv") as draft:
         draft.write_text(csv_text(pa.Table.from_pylist(rows)), encoding="utf-8")
@@ -243,8 +243,8 @@ class _Counter:
         self._done, self._expected, self._told = 0, expected, told
         self._began_s = time.monotonic()
 
-    def __call__(self, found: int) -> None:
-        self._done += found
+    def __call__(self, runs: int) -> None:
+        self._done += runs
         expected = max(self._expected, self._done)
         share = self._done / expected
         spent_s = time.monotonic() - self._began_s
@@ -285,30 +285,30 @@ def _sampler(
         yield sampler, kept
 
 
-def _write(found: Sensitivity, folder: Path) -> None:
-    for name, table in (("effects", found.effects), ("indices", found.indices)):
+def _write(answer: Sensitivity, folder: Path) -> None:
+    for name, table in (("effects", answer.effects), ("indices", answer.indices)):
         if table.num_rows:
             with drafted(folder / f"{name}.csv") as draft:
                 draft.write_text(csv_text(table), encoding="utf-8")
     with drafted(folder / "sensitivity.json") as draft:
-        write_text(draft, doors.json_text(summary(found)) + "\n")
+        write_text(draft, doors.json_text(summary(answer)) + "\n")
 
 
-def summary(found: Sensitivity) -> dict[str, Any]:
+def summary(answer: Sensitivity) -> dict[str, Any]:
     """Return what was found as plain data: the contents of `sensitivity.json`."""
     return {
         "schema": SCHEMA,
-        "scenario": found.scenario,
-        "arms": list(found.arms),
+        "scenario": answer.scenario,
+        "arms": list(answer.arms),
         "varied": {
             s.name: {
                 "value": s.value, "low": s.ends[0], "high": s.ends[1], "unit": s.row.unit,
                 "shape": s.shape.value, "confidence": s.row.confidence,
             }
-            for s in found.varied
+            for s in answer.varied
         },
-        "held": dict(found.held),
-        "draws": found.draws,
+        "held": dict(answer.held),
+        "draws": answer.draws,
         "findings": [
             {
                 "metric": f.metric, "arm": f.arm, "baseline": f.baseline,
@@ -325,10 +325,10 @@ def summary(found: Sensitivity) -> dict[str, Any]:
                     for flip in f.flips
                 ],
             }
-            for f in found.findings
+            for f in answer.findings
         ],
         "ranges": [
             {"metric": metric, "arm": arm, **each._asdict()}
-            for (metric, arm), each in found.ranges.items()
+            for (metric, arm), each in answer.ranges.items()
         ],
     }  # fmt: skip

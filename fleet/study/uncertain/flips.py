@@ -58,8 +58,8 @@ def search(searches: Sequence[Search], signs: Sequence[bool], run: Differences) 
     for _ in range(_STEPS):
         open_ones = [one for one in searches if not one.is_over]
         middles = [one.spread.between(one.same, one.other) for one in open_ones]
-        found = run([(one.spread, x) for one, x in zip(open_ones, middles, strict=True)])
-        for one, middle, differences in zip(open_ones, middles, found, strict=True):
+        measured = run([(one.spread, x) for one, x in zip(open_ones, middles, strict=True)])
+        for one, middle, differences in zip(open_ones, middles, measured, strict=True):
             if _turned(differences[one.finding], signs[one.finding]):
                 one.other = middle
             else:
@@ -75,9 +75,9 @@ def _verified(
     for one in searches:
         low, high = one.spread.ends
         told.append(min(max(_rounded(one.other, one.above), low), high))
-    found = run([(one.spread, x) for one, x in zip(searches, told, strict=True)])
+    measured = run([(one.spread, x) for one, x in zip(searches, told, strict=True)])
     flips: list[list[Flip]] = [[] for _ in signs]
-    for one, x, differences in zip(searches, told, found, strict=True):
+    for one, x, differences in zip(searches, told, measured, strict=True):
         difference = differences[one.finding]
         if _turned(difference, signs[one.finding]):
             flips[one.finding].append(Flip(one.spread, x, one.above, difference))

@@ -63,8 +63,8 @@ def morris_design(inputs: int, trajectories: int, seed: int) -> Floats:
     """Return Morris' trajectories in [0, 1]; shape (trajectories * (inputs + 1), inputs)."""
     from SALib.sample import morris
 
-    found: Floats = morris.sample(_problem(inputs), trajectories, num_levels=LEVELS, seed=seed + 1)
-    return found
+    design: Floats = morris.sample(_problem(inputs), trajectories, num_levels=LEVELS, seed=seed + 1)
+    return design
 
 
 def mu_star(design: Floats, rows: Mapping[int, float]) -> Floats:
@@ -82,10 +82,10 @@ def mu_star(design: Floats, rows: Mapping[int, float]) -> Floats:
     values = _in_order(rows, len(design))
     if _is_constant(values):
         return np.zeros(design.shape[1])
-    found = morris.analyze(
+    analysis = morris.analyze(
         _problem(design.shape[1]), design, values, num_levels=LEVELS, seed=1, num_resamples=2
     )
-    return np.asarray(np.ma.filled(found["mu_star"], 0.0), dtype=np.float64)
+    return np.asarray(np.ma.filled(analysis["mu_star"], 0.0), dtype=np.float64)
 
 
 def sobol_design(groups: Sequence[str], samples: int, seed: int) -> Floats:
@@ -102,10 +102,10 @@ def sobol_design(groups: Sequence[str], samples: int, seed: int) -> Floats:
     from SALib.sample import sobol
 
     check_power_of_two(samples)
-    found: Floats = sobol.sample(
+    design: Floats = sobol.sample(
         _problem(len(groups), groups), samples, calc_second_order=False, seed=seed + 1
     )
-    return found
+    return design
 
 
 def sobol_indices(
@@ -128,21 +128,21 @@ def sobol_indices(
     values = _in_order(rows, samples * (len(names) + 2))
     if _is_constant(values):
         return {}
-    found = sobol.analyze(
+    analysis = sobol.analyze(
         _problem(len(groups), groups), values, calc_second_order=False, seed=1,
         num_resamples=_RESAMPLES, keep_resamples=True,
     )  # fmt: skip
-    return {name: _index(found, k) for k, name in enumerate(names)}
+    return {name: _index(analysis, k) for k, name in enumerate(names)}
 
 
-def _index(found: Mapping[str, Any], k: int) -> Index:
+def _index(analysis: Mapping[str, Any], k: int) -> Index:
     first, total = (
-        tuple(float(x) for x in np.nanpercentile(found[f"{of}_conf_all"][:, k], (2.5, 97.5)))
+        tuple(float(x) for x in np.nanpercentile(analysis[f"{of}_conf_all"][:, k], (2.5, 97.5)))
         for of in ("S1", "ST")
     )
     told = total[1] - total[0] <= _WIDEST
     ends = [(each[0], each[1]) for each in (first, total)]
-    return Index(float(found["S1"][k]), ends[0], float(found["ST"][k]), ends[1], told)
+    return Index(float(analysis["S1"][k]), ends[0], float(analysis["ST"][k]), ends[1], told)
 
 
 def _problem(inputs: int, groups: Sequence[str] | None = None) -> dict[str, Any]:

@@ -85,8 +85,7 @@ class Sampler:
         self.simulated += answer.simulated
         self.runs += len(answer.found)
         self._journal.extend(
-            (Run(draw, task.arm, task.replication), _row(found))
-            for draw, found in answer.found.items()
+            (Run(draw, task.arm, task.replication), _row(run)) for draw, run in answer.found.items()
         )
         self._told(len(answer.found))
 
@@ -115,7 +114,7 @@ class Sampler:
         for draw in singles:
             (key,) = draw.rows
             for arm in self.arms:
-                if any(found.bare != base[arm] for found in self.found(draw, arm)[:1]):
+                if any(run.bare != base[arm] for run in self.found(draw, arm)[:1]):
                     self._moving[arm].add(key)
         self._all_move = False
 
@@ -131,7 +130,7 @@ class Sampler:
 
     def failure(self, draw: Draw) -> str:
         """Return why a draw cannot be, empty if it can; it has been run."""
-        errors = (found.error for arm in self.arms for found in self.found(draw, arm))
+        errors = (run.error for arm in self.arms for run in self.found(draw, arm))
         return next((error for error in errors if error), "")
 
     def values(self, draws: Sequence[Draw]) -> Floats:
@@ -144,16 +143,16 @@ class Sampler:
         out = np.full((len(draws), len(self.arms), len(self.metrics), self.replications), np.nan)
         for d, draw in enumerate(draws):
             for a, arm in enumerate(self.arms):
-                for r, found in enumerate(self.found(draw, arm)):
-                    if found.values is None:
+                for r, run in enumerate(self.found(draw, arm)):
+                    if run.values is None:
                         raise InputError(
                             f"arm '{arm}' cannot be with some numbers of the catalogue together:"
-                            f" {found.error}; keep one of them as it is with --hold ITEM.PARAMETER"
+                            f" {run.error}; keep one of them as it is with --hold ITEM.PARAMETER"
                         )
-                    out[d, a, :, r] = [np.nan if x is None else x for x in found.values]
+                    out[d, a, :, r] = [np.nan if x is None else x for x in run.values]
         return out
 
 
-def _row(found: Found) -> Row:
-    status = "failed" if found.values is None else "done"
-    return {"status": status, **found._asdict()}
+def _row(run: Found) -> Row:
+    status = "failed" if run.values is None else "done"
+    return {"status": status, **run._asdict()}

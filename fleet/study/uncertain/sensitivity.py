@@ -173,20 +173,20 @@ class Inquiry:
         samples = self._effort.samples
         design = sobol_design(groups, samples, self._effort.seed)
         draws = draws_at(self._spreads, design)
-        found, width = self._differences(draws), len(set(groups)) + 2
+        differences, width = self._differences(draws), len(set(groups)) + 2
         free = [row for k in range(samples) for row in (k * width, (k + 1) * width - 1)]
         out = []
         for k, finding in enumerate(findings):
-            if finding.why or not np.isfinite(found[:, k]).all():
+            if finding.why or not np.isfinite(differences[:, k]).all():
                 out.append(replace(finding, why=finding.why or "not known with every draw"))
                 continue
-            means = found[:, k].mean(axis=1)
+            means = differences[:, k].mean(axis=1)
             same = np.sign(means[free]) == np.sign(finding.difference)
             indices = sobol_indices(groups, dict(enumerate(means.tolist())), samples)
             out.append(
                 replace(
                     finding, holds=int(same.sum()), draws=len(free), indices=indices,
-                    estimates=estimates, noise=noise_share(found[:, k]),
+                    estimates=estimates, noise=noise_share(differences[:, k]),
                 )
             )  # fmt: skip
         return out, ranges_of(self._sampler, [draws[row] for row in free])
@@ -202,13 +202,13 @@ class Inquiry:
         ]
 
         def run(wanted: Sequence[tuple[Spread, float]]) -> Sequence[Sequence[float]]:
-            found = self._differences([single(*one) for one in wanted]) if wanted else np.empty(0)
-            return found.mean(axis=-1).tolist() if wanted else []
+            moved = self._differences([single(*one) for one in wanted]) if wanted else np.empty(0)
+            return moved.mean(axis=-1).tolist() if wanted else []
 
         flips = search(searches, signs, run)
         return [
-            replace(finding, flips=tuple(found))
-            for finding, found in zip(findings, flips, strict=True)
+            replace(finding, flips=tuple(mine))
+            for finding, mine in zip(findings, flips, strict=True)
         ]
 
 
