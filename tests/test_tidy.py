@@ -146,11 +146,12 @@ def test_modules_and_functions_are_short(path: Path) -> None:
 MOST_PARAMETERS = 8
 MORE_PARAMETERS = {
     **dict.fromkeys([
-        "api.run", "cli/run.run", "study/door.run",
+        "api.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep", "study/study.study",
         "api.find", "cli/plan.plan", "sizing/planning.find",
         "api.sensitivity", "cli/sensitivity.sensitivity",
     ], 20),  # what a user can say
+    "cli/run.run": 21,  # the longest of them
     **dict.fromkeys(["lab/scenes/" + name for name in (
         "vehicle._quad", "vehicle._prism", "vehicle._face", "vehicle.paint_vehicle",
         "vehicle._wheels", "vehicle._lamps", "person._limb", "person.paint_limbs", "render.scene",
