@@ -141,7 +141,8 @@ def constant_servers(chance: random.Random) -> Plant:
         "M/D/c, servers for the mean", _world(
             load, camera("tiny", "constant"), links=WIRE, cloud=_pool()
         ), "cloud.servers=1..24", f"latency_ms.mean < {bound:.6g} ms",
-        lambda c: load < c and theory.mdc_wait(int(c), load, 1.0) + 1.0 < bound,
+        # nearer to 1 the wait is beyond any bound, and Crommelin's sum takes hours
+        lambda c: load < 0.99 * c and theory.mdc_wait(int(c), load, 1.0) + 1.0 < bound,
     )  # fmt: skip
 
 

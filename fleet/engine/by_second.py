@@ -149,6 +149,8 @@ class BySecond:
     def _put_by(self) -> None:
         """Empty the tables of ends into parts of their own."""
         far, near = self._used
+        if not (far or near):
+            return  # what another process has sent cannot be written
         if near:
             where = np.unravel_index(self._met[:near], self._near.shape)
             group, at, end = where
@@ -197,12 +199,12 @@ class BySecond:
     def with_rows(self, plan: Plan, rows: Rows) -> BySecond:
         """Return these counts and where some frames under way wait; it does not count on."""
         self._put_by()
-        found = copy(self)
-        found.changes, found._parts = self.changes.copy(), [*self._parts]
-        found._near, found._far = self._near[:, :0], self._far[:0]
-        found._met, found._used = self._met[:0], np.zeros(2, dtype=np.int64)
-        _wait_all(np.ascontiguousarray(rows.T), found.book(plan, 0))
-        return found
+        with_them = copy(self)
+        with_them.changes, with_them._parts = self.changes.copy(), [*self._parts]
+        with_them._near, with_them._far = self._near[:, :0], self._far[:0]
+        with_them._met, with_them._used = self._met[:0], np.zeros(2, dtype=np.int64)
+        _wait_all(np.ascontiguousarray(rows.T), with_them.book(plan, 0))
+        return with_them
 
     def add(self, other: BySecond) -> None:
         """Add the counts of another process of the same plan."""

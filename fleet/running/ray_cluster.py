@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -106,7 +107,8 @@ def _start() -> None:
     for name, what in _SERVERS.items():
         node: Any = ray._private.worker._global_node
         for info in node.all_processes.get(name, ()):
-            threading.Thread(target=_watch, args=(info.process, what), daemon=True).start()
+            watched = (info.process, what, _leaving)
+            threading.Thread(target=_watch, args=watched, daemon=True).start()
 
 
 _ours = contextlib.ExitStack()
@@ -114,7 +116,7 @@ _ours = contextlib.ExitStack()
 _SERVERS = {"gcs_server": "control server (GCS)", "raylet": "local server (raylet)"}
 
 
-def _watch(server: subprocess.Popen[bytes], what: str) -> None:
+def _watch(server: subprocess.Popen[bytes], what: str, leaving: threading.Event) -> None:
     """Wait for the end of a server; if it is not we who end it, end this process with a word.
 
     Ray would do that by itself, at once or in a minute, without a word and with a code that means
@@ -124,7 +126,7 @@ def _watch(server: subprocess.Popen[bytes], what: str) -> None:
         select.select([os.pidfd_open(server.pid)], [], [])
     while server.poll() is None:
         time.sleep(LOOK_S)
-    if not (_leaving or pressed()):
+    if not (leaving.is_set() or pressed()):
         end_failed(f"the run failed: Ray's {what} died")
 
 
@@ -221,22 +223,28 @@ def disconnect() -> None:
     After an interrupt it ends with this process: the interrupt may have ended some of Ray's, and
     then Ray waits for them or aborts.
     """
-    global _leaving
     if pressed():
         return
-    _leaving = True
-    try:
-        ray.shutdown()
-        _leave()
-    finally:
-        _leaving = False
+    _leaving.set()
+    ray.shutdown()
+    _leave()
 
 
-_leaving = False
+_leaving = threading.Event()
+"""Set when the Ray that we have started last ends because we leave it."""
+
+
+@atexit.register
+def _at_exit() -> None:
+    """Ray's own servants at the exit end it: ours are called before, as this is imported later."""
+    _leaving.set()
 
 
 def _leave() -> None:
     """Put back what was changed for Ray, and end what is left of one that we have started."""
+    global _leaving
+    _leaving.set()
+    _leaving = threading.Event()
     _set_token(*_TOKEN_BEFORE)
     _ours.close()
 

@@ -257,7 +257,7 @@ def test_a_refusal_names_the_nearest_objective() -> None:
     assert missed.objective == "latency_ms.p99 < 2 ms"
     bound = float(missed.nearest.removeprefix("latency_ms.p99 < ").removesuffix(" ms"))
     again = planned(street(slo=[missed.nearest]), "cloud.servers=14..16", arms=["cloud"])
-    assert 3 < bound < 4
+    assert 3 < bound < 6
     assert again.enough
     full = planned(street(), "cloud.servers=1..9", arms=["cloud"])
     (missed,) = refusal(full.answers[0])
