@@ -131,15 +131,23 @@ def _watch(server: subprocess.Popen[bytes], what: str, leaving: threading.Event)
 
 
 def _join(address: str) -> None:
-    """Join a cluster, with the token that is kept here if there is one: Ray asks for none then.
+    """Join a cluster; with the token that is kept here, if it lets nobody in without one.
+
+    One that asks for none has none: its processes would not be let in by us.
 
     Raises:
         InputError: nobody answers there, or not to us; says what to do.
     """
-    kept = AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True)
-    if kept and "RAY_AUTH_MODE" not in os.environ:
-        _set_token("token", os.environ.get("RAY_AUTH_TOKEN"))
-    _ask(address)
+    if not _lets_in(address):
+        kept = AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True)
+        if kept and "RAY_AUTH_MODE" not in os.environ:
+            _set_token("token", os.environ.get("RAY_AUTH_TOKEN"))
+        if not kept or not _lets_in(address):
+            raise InputError(
+                f"--ray-address {address}: this Ray lets in who has its token, and the one here is"
+                " missing or another: copy ~/.ray/auth_token from its head to the same place here,"
+                " or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (docs/SCALING.md)"
+            )
     try:
         with deaf():
             ray.init(address=address, **_COMMON)
@@ -161,27 +169,23 @@ _ANSWER_S = 12.0
 """How long a cluster may take to answer."""
 
 
-def _ask(address: str) -> None:
+def _lets_in(address: str) -> bool:
     """Ask a cluster whether it lets us in, in a process of its own: Ray would ask for minutes.
 
     Raises:
-        InputError: it does not, or nobody answers.
+        InputError: nobody answers.
     """
     if "://" in address:
-        return  # Ray's client has another way in, and a limit of its own
+        return True  # Ray's client has another way in, and a limit of its own
     try:
         done = child.run([sys.executable, "-c", _QUESTION, address], wall_s=_ANSWER_S)
         out, said = done.stdout.decode(), done.stderr.decode(errors="replace")
     except subprocess.TimeoutExpired as error:
         out, said = (error.stdout or b"").decode(), (error.stderr or b"").decode(errors="replace")
     if out.endswith("in\n"):
-        return
+        return True
     if "InvalidAuthToken" in said:
-        raise InputError(
-            f"--ray-address {address}: this Ray lets in who has its token, and the one here is"
-            " missing or another: copy ~/.ray/auth_token from its head to the same place here, or"
-            " set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (docs/SCALING.md)"
-        )
+        return False
     raise InputError(
         f"--ray-address {address}: no Ray of this version ({ray.__version__}) answers there within"
         f" {_ANSWER_S:.0f} s; start one with 'ray start --head', or leave the address out (and"

@@ -219,4 +219,4 @@ def test_the_place_of_rays_files_leaves_room_for_its_sockets() -> None:
 
 def test_a_question_to_nobody_is_an_error_of_input() -> None:
     with pytest.raises(InputError, match=r"no Ray of this version"):
-        ray_cluster._ask("127.0.0.1:1")
+        ray_cluster._lets_in("127.0.0.1:1")
