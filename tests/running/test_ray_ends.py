@@ -89,8 +89,8 @@ def test_a_death_is_told_and_leaves_nothing(
     files = Path(tempfile.mkdtemp(prefix="fe-"))  # a short path, as sockets are made there
     options = ["--no-figures", "--json"]
     running = fleet(
-        "run", path, "-o", output, "--checkpoint", "0 s", "--window", "100 ms", *options,
-        TMPDIR=str(files),
+        "run", path, "-o", output, "--executor", "ray", "--checkpoint", "0 s", "--window", "100 ms",
+        *options, TMPDIR=str(files),
     )  # fmt: skip
     folder = output.with_name("out.unfinished")
     until(lambda: list(folder.glob("now/*/at-*")) or running.poll() is not None)
