@@ -14,29 +14,34 @@ from fleet.model.frames import FATES
 BIN_NS = 1_000_000_000
 """Width of the time bins of the series. Known to the compiler: dividing by it takes no division."""
 
-# Columns of the table of one row a sensor.
-CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS, PROMOTION_NS, RADIO_BITS = range(8)
-LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES = range(8, 13)
-SENT_METADATA, SENT_PIXEL_FRAMES = 13, 14
-LAST_SENT_NS = 15  # end of the last transmission, 0 if there was none
-# Of the warm-up only this is remembered: who was captured in it, and who met its fate.
-CAPTURED_BEFORE, ENDED_BEFORE = 16, 17
-FATE_0 = 18  # frames by fate
+# Columns of the table of one row a sensor; those "before" are all that is remembered of the warm-up:
+# who was captured in it, and who met its fate. From FATE_0 on frames are counted by fate.
+(
+    CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS, PROMOTION_NS, RADIO_BITS,
+    LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES,
+    SENT_METADATA, SENT_PIXEL_FRAMES,
+    LAST_SENT_NS,  # end of the last transmission, 0 if there was none
+    CAPTURED_BEFORE, ENDED_BEFORE,
+    FATE_0,
+) = range(19)  # fmt: skip
 SENSOR_WIDTH = FATE_0 + FATES
 
-# Columns of the table of one row a link.
-OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS = range(4)
-ACCEPTED_BEFORE_BITS, SENT_BEFORE_BITS = 4, 5  # of the warm-up
-IDLE_NS = 6  # when a frame last found it empty
-LINK_COUNTS = 7
+# Columns of the table of one row a link; those "before" are of the warm-up.
+(
+    OFFERED_BITS, SENT_LINK_BITS, DROPPED_BITS, BUSY_NS, ACCEPTED_BEFORE_BITS, SENT_BEFORE_BITS,
+    IDLE_NS,  # when a frame last found it empty
+    LINK_COUNTS,
+) = range(8)  # fmt: skip
 
-# Columns of the table of one row a kind of servers in a pool.
-SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED = range(6)
-# Of the pool, in the row of its first kind: frames that came, pixels that came to be decoded, and
-# when last a batch, and a frame to be decoded, had not to wait for somebody who was at work.
-ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS = range(6, 10)
+# Columns of the table of one row a kind of servers in a pool. The last four are of the pool, in the
+# row of its first kind: frames that came, pixels that came to be decoded, and when last a batch, and
+# a frame to be decoded, had not to wait for somebody who was at work.
+(
+    SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED,
+    ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS,
+    SERVER_COUNTS,
+) = range(11)  # fmt: skip
 POOL_IDLE = [SERVERS_IDLE_NS, DECODERS_IDLE_NS]
-SERVER_COUNTS = 10
 
 
 class Books(NamedTuple):

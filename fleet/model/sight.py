@@ -41,14 +41,14 @@ MOST_OBJECTS = 64
 # frames that take it: another where a trace lacks a light. I_PPM and P_PPM say by how much its I
 # frame and P frame differ from the means of the bucket, in millionths of a mean I frame. SCENE is
 # one of the plan's.
-LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SHINES = range(8)
-ROW_WIDTH = 8
+LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SHINES, ROW_WIDTH = range(9)
 
 # Columns of the book of sights, by group, light and scene: frames that were answered (became
 # results, or were held back by a publishing rule), what was to be found on them, found, found
 # wrongly, the sum of |found - wanted|, what was to be found on all other frames, and their number.
-ANSWERED, SUM_WANTED, SUM_RIGHT, SUM_WRONG, SUM_MISCOUNT, SUM_UNSEEN, UNANSWERED = range(7)
-SIGHT_COUNTS = 7
+(
+    ANSWERED, SUM_WANTED, SUM_RIGHT, SUM_WRONG, SUM_MISCOUNT, SUM_UNSEEN, UNANSWERED, SIGHT_COUNTS,
+) = range(8)  # fmt: skip
 
 
 class Sights(NamedTuple):
