@@ -14,8 +14,8 @@ from fleet.model.frames import FATES
 BIN_NS = 1_000_000_000
 """Width of the time bins of the series. Known to the compiler: dividing by it takes no division."""
 
-# Columns of the table of one row a sensor; those "before" are all that is remembered of the warm-up:
-# who was captured in it, and who met its fate. From FATE_0 on frames are counted by fate.
+# Columns of the table of one row a sensor. Those "before" are all that is remembered of the
+# warm-up: who was captured in it, and who met its fate. From FATE_0 on frames are counted by fate.
 (
     CAPTURED, VISITORS, SENSE_NS, COMPUTE_NS, SENDING_NS, TAIL_NS, PROMOTION_NS, RADIO_BITS,
     LATENCY_SUM_NS, LATENCY_MAX_NS, SENT_PAYLOAD, SENT_BITS, SENT_FRAMES,
@@ -33,9 +33,9 @@ SENSOR_WIDTH = FATE_0 + FATES
     LINK_COUNTS,
 ) = range(8)  # fmt: skip
 
-# Columns of the table of one row a kind of servers in a pool. The last four are of the pool, in the
-# row of its first kind: frames that came, pixels that came to be decoded, and when last a batch, and
-# a frame to be decoded, had not to wait for somebody who was at work.
+# Columns of the table of one row a kind of servers in a pool. The last four are of the pool, in
+# the row of its first kind: frames that came, pixels that came to be decoded, and when last a
+# batch, and a frame to be decoded, had not to wait for somebody who was at work.
 (
     SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED,
     ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS,
