@@ -1,7 +1,8 @@
 """A guardian of what this process has started: when this process is gone it ends the rest.
 
 It is a small process of its own that nothing else depends on, as what kills this one may be what
-nobody can catch. Whom to end it knows by a variable in their environment, which children inherit.
+nobody can catch. Whom to end it knows by a variable in their environment, which children inherit,
+and where that is gone, as of processes that have taken another title, by files that they have open.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ def marked():
     for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
         try:
             with open(f"/proc/{name}/environ", "rb") as file:
-                if f"{mark}={folder}".encode() in file.read().split(b"\\0"):
-                    yield int(name)
+                ours = f"{mark}={folder}".encode() in file.read().split(b"\\0")
+            files = (f"/proc/{name}/fd/{number}" for number in os.listdir(f"/proc/{name}/fd"))
+            if ours or any(os.readlink(file).startswith(folder + "/") for file in files):
+                yield int(name)
         except OSError:
             pass
 for _ in range(50):

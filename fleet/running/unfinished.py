@@ -142,14 +142,15 @@ class Unfinished:
 
     def _made(self) -> bool:
         """Make the folder; return whether it was not there before."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.mkdir()
-        except FileExistsError:
-            if self.path.is_dir():
+        if paths.exists(self.path):
+            if paths.is_dir(self.path):
                 return False
-            raise InputError(f"'{self.path}' is there and is no folder; move it away") from None
+            raise InputError(f"'{self.path}' is there and is no folder; move it away")
+        try:
+            self.path.mkdir(parents=True)
         except OSError as error:
+            if paths.is_dir(self.path):
+                return False  # another run has made it since
             raise InputError(f"cannot write results to '{self.path}': {error.strerror}") from None
         return True
 
@@ -277,7 +278,7 @@ def asked_in(folder: Path) -> Asked:
     path = folder
     if not folder.name.endswith(ENDING):
         path = folder.with_name(folder.name + ENDING)
-        if (folder / RUN).is_file() and not paths.exists(path) and _is_ours(folder / RUN):
+        if paths.is_file(folder / RUN) and not paths.exists(path) and _is_ours(folder / RUN):
             folder.rename(path)  # somebody has renamed it, and its results will have that name
     try:
         said = sealed.read(path / RUN)

@@ -16,7 +16,6 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from fleet.plan.digest import digest
 from fleet.sizing.keys import Ladder
 from fleet.sizing.plant import Asking, Plants
 from fleet.sizing.verdict import PILOT, Judged, Verdict, judge
@@ -143,7 +142,8 @@ def _matters(plants: Plants, ladders: Sequence[Ladder], index: Sequence[int], ke
     top = ladders[key].top
     other = [*index[:key], index[key] - 1 if index[key] else min(1, top), *index[key + 1 :]]
     one, two = (plants.plan(plant(ladders, each)) for each in (index, other))
-    return top == 0 or digest(replace(one, scenario_digest=two.scenario_digest)) != two.digest()
+    one = replace(one, scenario_digest=two.scenario_digest)
+    return top == 0 or one.digest() != two.digest()
 
 
 def _smallest(plants: Plants, ladders: Sequence[Ladder], index: Sequence[int], key: int) -> Asking:

@@ -72,8 +72,9 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
 
 
 def test_busy_but_holding_is_said_so() -> None:
-    (told,) = remarks(pool(10))
+    told, doubt = remarks(pool(10))
     assert "99% of what it can do: busy, but its queue does not grow (last empty" in told
+    assert "the 99th percentile of latency is not to be trusted" in doubt
 
 
 def test_a_full_queue_tells_its_losses() -> None:

@@ -104,7 +104,11 @@ def test_a_death_is_told_and_leaves_nothing(
     assert "Traceback" not in said
     if words:
         assert "fleet: go on with: fleet run --resume" in said
-    until(lambda: not any(map(alive, others)) and not list(files.iterdir()), 10.0)
+    t0 = time.monotonic()
+    while time.monotonic() - t0 < 10 and (any(map(alive, others)) or list(files.iterdir())):
+        time.sleep(0.1)
+    assert not [(n, others[n]) for n in others if alive(n)], "alive"
+    assert not list(files.iterdir())
     files.rmdir()
     again = fleet("run", "--resume", output, "--executor", "local", "--shards", "2", *options)
     whole = fleet("run", path, "-o", tmp_path / "w", "--executor", "local", *options)

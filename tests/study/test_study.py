@@ -146,7 +146,7 @@ def test_what_was_not_measured_says_why(record: fleet.Record) -> None:
          "nothing ever came into view"),
         ("service.miscount_per_5_min", {"service": {"groups": {"a": {"window_s": 60}}}},
          "the run is shorter than five minutes"),
-        ("service.map_error", {"service": {"groups": {"a": {}}}}, "no group has this use"),
+        ("service.map_error", {"service": {"groups": {"a": {}}}}, "no group has this task"),
         ("delivered.within_1_s", {"delivered": {"within_1_s": None}},
          "every frame was held back by a publishing rule"),
         ("lost", {"frames": {"captured": 0}}, "no frames were captured"),
@@ -290,7 +290,7 @@ def test_python_replaces_what_the_command_line_does(tmp_path: Path) -> None:
         ({"overrides": {"seed": {1, 2}}}, r"overrides: seed is \{1, 2\}, must be what a scenario"),
         ({"overrides": {"seed": float("nan")}}, "overrides: seed is nan, must be what a scenario"),
         ({"engine": "fast"}, "engine 'fast' is not one of columns, reference"),
-        ({"executor": "threads"}, "executor 'threads' is not one of ray, local"),
+        ({"executor": "threads"}, "executor 'threads' is not one of auto, ray, local"),
     ],
 )
 def test_what_python_asks_for_is_checked(changes: dict[str, Any], said: str) -> None:

@@ -472,7 +472,7 @@ def test_ray_is_for_much_work_or_a_cluster(monkeypatch: pytest.MonkeyPatch) -> N
 def test_short_tasks_wait_beside_their_process() -> None:
     """All are done once, also those that a process had but not begun when it died."""
     with Crew(made_up(duration="100 ms"), 1) as crew:
-        tasks = [Task((), "cloud", k % 2, runs=True) for k in range(8)]
+        tasks = [Task((), "cloud", k % 2) for k in range(8)]
         answers, ahead = [], 0
         for _, answer in crew.carry_out(tasks):
             answers.append(answer)
