@@ -126,6 +126,19 @@ def test_what_a_guarded_process_has_started_ends_with_it(tmp_path: Path) -> None
     assert guardian.MARK not in os.environ
 
 
+def test_a_guarded_process_itself_is_spared_though_it_has_files_there(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom fleet.running import guardian\n"
+        "folder = Path(sys.argv[1])\nfolder.mkdir()\nfile = (folder / 'x').open('w')\n"
+        "with guardian.guarded(folder):\n    pass\nprint('here')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "files")], capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "here\n")
+
+
 @pytest.mark.parametrize("by", ["option", "variable"])
 def test_an_address_at_which_nobody_is_is_told_soon(by: str, tmp_path: Path) -> None:
     with socket.socket() as free:
