@@ -165,7 +165,7 @@ print("@", flush=True)
 GcsClient(address=canonicalize_bootstrap_address(sys.argv[1]) or sys.argv[1])
 print("in", flush=True)
 """
-_ANSWER_S = 12.0
+_ANSWER_S = 18.0
 """How long a cluster may take to answer."""
 
 

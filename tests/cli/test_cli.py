@@ -364,7 +364,9 @@ def test_what_takes_long_to_import_waits_until_it_is_needed(
 ) -> None:
     words = [*command.split(), *(["-o", str(tmp_path / "out")] if "run" in command else [])]
     code = (
-        "import sys\nsys.modules['pandas'] = None\n"  # pyarrow imports it wherever it is
+        "import sys\nclass Without:\n    @staticmethod\n    def find_spec(name, *_):\n"
+        "        if name == 'pandas':\n            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Without)\n"  # pyarrow imports it wherever it is
         "from fleet.cli.exit import code_of\nfrom fleet.cli.main import app\n"
         f"assert code_of(lambda: app({words})) == 0\nprint('@', *sys.modules)"
     )
