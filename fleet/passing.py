@@ -13,9 +13,10 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fleet.errors import InputError
 from fleet.interrupt import in_haste, whole
 
 _MARK = "at-work-"
@@ -52,6 +53,34 @@ def passing_folder(prefix: str = "fleet-", parent: Path | None = None) -> Iterat
                 folder = _made(parent, prefix)
             until_then.enter_context(passing(folder))
         yield folder
+
+
+@contextlib.contextmanager
+def becoming(path: Path, what: str, check: Callable[[Path], None]) -> Iterator[Path]:
+    """Give a temporary folder that becomes `path` if the block ends well, and vanishes if not.
+
+    A folder of that name from before is replaced.
+
+    Args:
+        path: the place.
+        what: is written there, in words.
+        check: refuses a place at which it may not appear; called before anything is replaced.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
+    with contextlib.ExitStack() as until_then:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = until_then.enter_context(passing_folder(f".{path.name}-", path.parent))
+        except OSError as error:
+            raise InputError(f"cannot write {what} to '{path}': {error.strerror}") from None
+        yield folder
+        check(path)
+        with passing(folder.with_name(f"{folder.name}-old")) as old, whole():
+            if path.exists():
+                path.replace(old)
+            folder.replace(path)
 
 
 def temporary(prefix: str = "fleet-") -> tuple[Path, int]:

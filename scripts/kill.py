@@ -99,9 +99,7 @@ def main() -> None:
                 verdict = attempt(chance, given.executor, expected, path)
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 verdict = f"hangs: {type(error).__name__}"
-            met[
-                verdict if verdict in ("fine", "nothing to go on from", "over before") else "wrong"
-            ] += 1
+            met[verdict if verdict in FINE else "wrong"] += 1
             if met["wrong"] and verdict not in met:
                 print(f"trial {trial} of seed {given.seed}: {verdict}", flush=True)
     print(f"{given.trials} kills: {dict(met)}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +21,7 @@ from fleet import paths
 from fleet.catalog import Catalog
 from fleet.errors import InputError
 from fleet.interrupt import check, whole
-from fleet.passing import passing, passing_folder
+from fleet.passing import becoming, passing_folder
 from fleet.results.inputs import copy_inputs, write_placements
 from fleet.results.metric_table import metric_table
 from fleet.results.record import Record
@@ -32,25 +31,6 @@ from fleet.running.run import Outcome
 _OF = b"scenario"
 """Where a file of frames says whose they are."""
 _PACKAGES = ("sensor-fleet", "ray", "simpy", "numpy", "numba", "pyarrow", "pydantic")
-
-
-@contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder that becomes `path` if the block ends well, and vanishes if not.
-
-    A folder of that name from before is replaced.
-
-    Raises:
-        InputError: the place cannot be written.
-    """
-    with contextlib.ExitStack() as until_then:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = until_then.enter_context(passing_folder(f".{path.name}-", path.parent))
-        except OSError as error:
-            raise InputError(f"cannot write results to '{path}': {error.strerror}") from None
-        yield temporary
-        _swap(temporary, path)
 
 
 def check_place(path: Path, scenario: str | None = None) -> None:
@@ -114,14 +94,6 @@ def _check_own(path: Path, of: str, scenario: str) -> None:
         )
 
 
-def _swap(temporary: Path, path: Path) -> None:
-    check_place(path)
-    with passing(temporary.with_name(temporary.name + "-old")) as old, whole():
-        if path.exists():
-            path.replace(old)
-        temporary.replace(path)
-
-
 def write(path: Path, record: Record) -> None:
     """Write a result folder, from which `Record.load` gives the record back.
 
@@ -129,7 +101,7 @@ def write(path: Path, record: Record) -> None:
         path: the folder.
         record: its contents; the scenario is written as YAML with its overrides in place.
     """
-    with new_folder(path) as folder:
+    with becoming(path, "results", check_place) as folder:
         _write_json(folder / "summary.json", record.summary)
         _write_json(folder / "replications.json", record.numbers)
         text = yaml.safe_dump(record.scenario.data, sort_keys=False, allow_unicode=True)

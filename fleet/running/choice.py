@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fleet import memory
 from fleet.model import capture
 from fleet.plan import expected
 from fleet.plan.plan import Plan
@@ -59,12 +60,14 @@ def settled(options: Options, plans: Sequence[Plan]) -> Options:
     """
     if options.executor is not ExecutorKind.auto:
         return options
-    named = (
-        options.ray_address or os.environ.get(_CLUSTER) or options.sensors_per_actor
-        or (options.shards or 1) > 1
-    )  # fmt: skip
+    named = cluster(options.ray_address) or options.sensors_per_actor or (options.shards or 1) > 1
     large = any(plan.size >= CITY or core_s(plan, options.engine) > LONG_S for plan in plans)
     return replace(options, executor=ExecutorKind.ray if named or large else ExecutorKind.local)
+
+
+def cluster(address: str | None) -> str | None:
+    """Return the Ray cluster that is named: by an address, or else in the environment."""
+    return address or os.environ.get(_CLUSTER) or None
 
 
 def processes(options: Options, plans: Sequence[Plan]) -> int:
@@ -82,8 +85,7 @@ def processes(options: Options, plans: Sequence[Plan]) -> int:
     if sum(core_s(plan, options.engine) for plan in plans) < WORTH_S:
         return 1
     each = _PROCESS_BYTES + _SENSOR_BYTES * max(plan.size for plan in plans)
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
-    return max(1, min(cpus(), len(plans), int(memory / each)))
+    return max(1, min(cpus(), len(plans), int(memory.limit_bytes() / 2 / each)))
 
 
 def cpus() -> int:

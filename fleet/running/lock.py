@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from fleet.errors import InputError
@@ -23,9 +23,28 @@ HOLDER = "holder.json"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EBADF)
 
 
+Holder = Mapping[str, object]
+"""What is known of who holds a folder: `host`, `pid`, `began`, `since`; empty if nothing is."""
+
+
+def of_a_run(folder: Path, who: Holder) -> str:
+    """Return how it is told that the folder of a run is held."""
+    told = "another process"
+    if who:
+        told = f"process {who.get('pid')} on {who.get('host')}, since {who.get('since')}"
+    return (
+        f"'{folder}' is of a run that is going on: {told}; wait for it, end it, or choose another"
+        " place with -o"
+    )
+
+
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, told: Callable[[Path, Holder], str] = of_a_run) -> Iterator[None]:
     """Hold a folder that is there within the block.
+
+    Args:
+        folder: which one.
+        told: says that somebody else holds it.
 
     Raises:
         InputError: somebody else holds it, who, where and since when; or it cannot be read.
@@ -39,8 +58,8 @@ def held(folder: Path) -> Iterator[None]:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                raise InputError(_in_use(folder, _holder(folder))) from None
-            _check_holder(folder)
+                raise InputError(told(folder, _holder(folder))) from None
+            _check_holder(folder, told)
         _check_same(folder, number)
         _sign(folder)
         try:
@@ -67,7 +86,7 @@ def _check_same(folder: Path, number: int) -> None:
     raise InputError(f"'{folder}' was removed by a run that has just ended; try again")
 
 
-def _holder(folder: Path) -> dict[str, object]:
+def _holder(folder: Path) -> Holder:
     try:
         who = json.loads((folder / HOLDER).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -75,14 +94,14 @@ def _holder(folder: Path) -> dict[str, object]:
     return who if isinstance(who, dict) else {}
 
 
-def _check_holder(folder: Path) -> None:
+def _check_holder(folder: Path, told: Callable[[Path, Holder], str]) -> None:
     """Refuse a folder whose holder is not known to be gone, where there are no locks."""
     who = _holder(folder)
     here = who.get("host") == socket.gethostname()
     if not who or (here and _began(who.get("pid")) != who.get("began")):
         return  # nobody, or a process of that number that began at another time
     sure = "" if here else f"; if it is not running any more, remove '{folder / HOLDER}'"
-    raise InputError(_in_use(folder, who) + sure)
+    raise InputError(told(folder, who) + sure)
 
 
 def _began(pid: object) -> str | None:
@@ -100,13 +119,3 @@ def _began(pid: object) -> str | None:
     except OSError:
         pass
     return "unknown"
-
-
-def _in_use(folder: Path, who: dict[str, object]) -> str:
-    told = "another process"
-    if who:
-        told = f"process {who.get('pid')} on {who.get('host')}, since {who.get('since')}"
-    return (
-        f"'{folder}' is of a run that is going on: {told}; wait for it, end it, or choose another"
-        " place with -o"
-    )

@@ -21,6 +21,7 @@ from fleet import child
 from fleet.errors import InputError, RunError
 from fleet.interrupt import LOOK_S, deaf, end_failed, pressed
 from fleet.passing import temporary
+from fleet.running.choice import cluster
 from fleet.running.guardian import guarded
 
 _TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
@@ -61,7 +62,7 @@ def connect(address: str | None) -> dict[str, float]:
     os.environ.setdefault("RAY_worker_niceness", "0")  # the actors are the run, not its background
     for name, size in _KEEP_MEMORY.items():
         os.environ.setdefault(name, size)
-    address = address or os.environ.get("RAY_ADDRESS") or None
+    address = cluster(address)
     if not connected():
         _keep_to_loopback(address is None)
         try:

@@ -7,7 +7,6 @@ kept beside them.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,7 @@ import yaml
 
 from fleet import doors, paths
 from fleet.errors import InputError
-from fleet.interrupt import whole
-from fleet.passing import passing, passing_folder
+from fleet.passing import becoming
 from fleet.results.inputs import copy_inputs
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
@@ -36,7 +34,7 @@ def write(path: Path, planned: Planned) -> dict[int, str]:
     """
     check_place(path)
     names = dict(_names(planned))
-    with _new_folder(path) as folder:
+    with becoming(path, "a plan", check_place) as folder:
         for k, name in names.items():
             text = yaml.safe_dump(_scenario(planned, k), sort_keys=False, allow_unicode=True)
             (folder / name).write_text(f"# {_says(planned.answers[k])}\n{text}", encoding="utf-8")
@@ -60,22 +58,6 @@ def check_place(path: Path) -> None:
     paths.check_name(path)
     if paths.exists(path) and not (path / PLAN).is_file():
         raise InputError(f"'{path}' is there and is no plan; choose another folder with -o")
-
-
-@contextlib.contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder that becomes `path` if the block ends well, and vanishes if not."""
-    with contextlib.ExitStack() as until_then:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = until_then.enter_context(passing_folder(f".{path.name}-", path.parent))
-        except OSError as error:
-            raise InputError(f"cannot write a plan to '{path}': {error.strerror}") from None
-        yield temporary
-        with passing(temporary.with_name(f"{temporary.name}-old")) as old, whole():
-            if path.exists():
-                path.replace(old)
-            temporary.replace(path)
 
 
 def chosen(planned: Planned) -> int | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from fleet.errors import InputError
 from fleet.plan.memo import Memo
-from fleet.running.choice import cpus
+from fleet.running.choice import LONG_S, cluster, cpus
 from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.study.crew import AGAIN, Crew
@@ -17,8 +16,6 @@ from fleet.study.task import Answer, Shared, Task, carry_out
 
 _FRAMES_PER_S, _S_PER_RUN = 1e6, 0.03
 """What a core does about, to tell how much there is to do; what a run takes beside its frames."""
-SMALL_S = 60.0
-"""Work of one core for which Ray is not started unless it is asked for."""
 
 
 class Carrier(Protocol):
@@ -58,9 +55,8 @@ class Hands(NamedTuple):
         """
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers {self.workers}: must be at least 1")
-        named = self.ray_address or os.environ.get("RAY_ADDRESS")
         kind = self.executor and ExecutorKind(self.executor)
-        if kind is None and self.workers is None and named:
+        if kind is None and self.workers is None and cluster(self.ray_address):
             kind = ExecutorKind.ray
         if kind is None and self.workers is not None:
             kind = ExecutorKind.local
@@ -74,7 +70,7 @@ class Hands(NamedTuple):
         """Return them with an executor, chosen by how much there is to do if none is said."""
         if self.executor is not None:
             return self
-        small = frames / _FRAMES_PER_S + runs * _S_PER_RUN <= SMALL_S
+        small = frames / _FRAMES_PER_S + runs * _S_PER_RUN <= LONG_S
         return self._replace(executor=ExecutorKind.local if small else ExecutorKind.ray)
 
     def open(self, scenario: Scenario, most: int) -> Carrier:

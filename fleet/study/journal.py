@@ -7,18 +7,15 @@ that were under way. One process at a time holds a study: a lock says which, and
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fleet.errors import InputError, RunError
 from fleet.interrupt import whole
-
-LOCK = "lock"
+from fleet.running.lock import Holder, held
 
 
 class Run(NamedTuple):
@@ -109,21 +106,10 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: somebody else does; says who, and since when.
     """
-    try:
-        opened = (folder / LOCK).open("a+", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write to '{folder}': {error.strerror}") from None
-    with opened as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise InputError(
-                f"'{folder}' is held by process {file.read().strip() or '(starting)'}; wait for it,"
-                " or choose another folder with -o"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-        file.flush()
+    with held(folder, _in_use):
         yield
-        file.truncate(0)
+
+
+def _in_use(folder: Path, who: Holder) -> str:
+    told = f"{who.get('pid')} since {who.get('since')}" if who else "(starting)"
+    return f"'{folder}' is held by process {told}; wait for it, or choose another folder with -o"

@@ -25,11 +25,12 @@ from fleet.plan.compile import catalogue
 from fleet.plan.placing import check_arm
 from fleet.results.inputs import digests
 from fleet.running.checkpoint import VERSION
+from fleet.running.lock import HOLDER
 from fleet.scenario.load import Scenario, load
 from fleet.scenario.schema import AUTO
 from fleet.study import study_file
 from fleet.study.design import Design, design
-from fleet.study.journal import LOCK, Run, written
+from fleet.study.journal import Run, written
 from fleet.study.points import LIST, Drawing
 from fleet.study.vary import Vary
 
@@ -242,7 +243,7 @@ def make_folder(folder: Path) -> None:
     paths.check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        others = [p.name for p in folder.iterdir() if p.name not in (LOCK, f".{ASKED}")]
+        others = [p.name for p in folder.iterdir() if p.name not in (HOLDER, f".{ASKED}")]
     except OSError as error:
         raise InputError(f"cannot write a study to '{folder}': {error.strerror}") from None
     if others and ASKED not in others:

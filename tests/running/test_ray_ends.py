@@ -31,10 +31,15 @@ def scenario(folder: Path, duration: str) -> Path:
     return path
 
 
+def others_environ() -> dict[str, str]:
+    """Return the environment without what this process has told a Ray of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+
+
 def fleet(*arguments: str | Path, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "fleet", *map(str, arguments)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env={**os.environ, **env},
+        stderr=subprocess.PIPE, text=True, env={**others_environ(), **env},
     )  # fmt: skip
 
 
@@ -104,11 +109,7 @@ def test_a_death_is_told_and_leaves_nothing(
     assert "Traceback" not in said
     if words:
         assert "fleet: go on with: fleet run --resume" in said
-    t0 = time.monotonic()
-    while time.monotonic() - t0 < 10 and (any(map(alive, others)) or list(files.iterdir())):
-        time.sleep(0.1)
-    assert not [(n, others[n]) for n in others if alive(n)], "alive"
-    assert not list(files.iterdir())
+    until(lambda: not any(map(alive, others)) and not list(files.iterdir()), 10.0)
     files.rmdir()
     again = fleet("run", "--resume", output, "--executor", "local", "--shards", "2", *options)
     whole = fleet("run", path, "-o", tmp_path / "w", "--executor", "local", *options)
@@ -172,7 +173,7 @@ class Cluster:
         node = subprocess.Popen(
             [ray, "start", *arguments, "--num-cpus=1", "--object-store-memory=80000000",
              "--disable-usage-stats", "--block"],
-            env={**os.environ, "HOME": str(self.home), "RAY_AUTH_MODE": "token"},
+            env={**others_environ(), "HOME": str(self.home), "RAY_AUTH_MODE": "token"},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         self.nodes.append(node)
