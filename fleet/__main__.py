@@ -1,10 +1,10 @@
-"""The `fleet` command, also as `python -m fleet`: listens for Ctrl-C before what takes long."""
+"""The `fleet` command, also as `python -m fleet`: kept, and listening before what takes long."""
 
 import gc
 import os
 import sys
 
-from fleet import interrupt
+from fleet import interrupt, keeper
 from fleet.clock import since_began_s
 
 _UTF8 = "FLEET_UTF8"
@@ -23,13 +23,14 @@ def main() -> None:
         os.environ[_UTF8] = os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, sys.orig_argv)
     since_began_s()  # from here on
+    keeper.keep()
     interrupt.listen()
     gc.set_threshold(_NEW_OBJECTS)
     try:
         from fleet.cli import main as cli
     except Exception as error:  # an installation that is not whole, or packages too old
-        interrupt.say(f"fleet: cannot start: {type(error).__name__}: {error}\n")
-        sys.exit(3)
+        keeper.last_words(keeper.FAILED, [f"cannot start: {type(error).__name__}: {error}"])
+        sys.exit(keeper.FAILED)
     cli.main()
 
 

@@ -4,9 +4,9 @@
 cut in two; what it passes on its way out puts things in order. A second press, or a first one that
 nobody has looked at for `GRACE_S`, ends the process at once, after what was asked for `in_haste`.
 
-The signals are blocked in all threads and taken by one that waits for them. A handler would run in
-the main thread only, after a call into C that may be long; what it raises is dropped in callbacks;
-and Ray replaces it by one of its own.
+The signals are blocked in all threads, and one waits for them, or for the keeper that hears them. A
+handler would run in the main thread only, after a call into C that may be long; what it raises is
+dropped in callbacks; and Ray replaces it by one of its own.
 """
 
 from __future__ import annotations
@@ -19,21 +19,18 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
+from fleet import keeper
+
 GRACE_S = 1.0
 """How long a first press waits for somebody to look."""
 
 LOOK_S = 0.2
 """How long to wait for others at a time before looking."""
 
-FAILED = 3
-"""The exit code of a run that failed."""
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 _pressed: int | None = None
 _seen = _told = _deaf = False
 _whole = threading.RLock()
-_in_haste: list[Callable[[], str | None]] = []
+_in_haste: list[tuple[Callable[[], str | None], str | None]] = []
 
 
 class Interrupted(BaseException):
@@ -45,10 +42,11 @@ def listen() -> None:
 
     A signal that is ignored stays so, as behind `nohup` or for a shell's jobs in the background.
     """
-    mine = {number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
+    mine = {number for number in keeper.SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
     signal.pthread_sigmask(signal.SIG_BLOCK, mine)
     os.register_at_fork(after_in_child=lambda: _apart(mine))
-    threading.Thread(target=_hear, args=(mine,), name="interrupt", daemon=True).start()
+    wait = keeper.next_press if keeper.is_kept() else lambda: signal.sigwait(mine)
+    threading.Thread(target=_hear, args=(wait,), name="interrupt", daemon=True).start()
 
 
 def check() -> None:
@@ -76,11 +74,12 @@ def end(notes: Iterable[str] = ()) -> int:
         notes: further lines, such as how to go on.
     """
     global _told
+    code = 128 + (_pressed or signal.SIGINT)
     with _whole:
         if not _told:
             _told = pressed()
-            say("".join(f"fleet: {line}\n" for line in ("interrupted", *notes)))
-    return 128 + (_pressed or signal.SIGINT)
+            keeper.last_words(code, ("interrupted", *notes))
+    return code
 
 
 def end_failed(why: str) -> NoReturn:
@@ -90,16 +89,8 @@ def end_failed(why: str) -> NoReturn:
         why: in a line.
     """
     _whole.acquire()
-    notes = _done_in_haste()
-    say("".join(f"fleet: {line}\n" for line in (why, *notes)))
-    os._exit(FAILED)
-
-
-def say(text: str) -> None:
-    """Write to stderr past all buffers and locks, if it is there."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            os.write(2, text.encode())
+    keeper.last_words(keeper.FAILED, (why, *_done_in_haste()))
+    os._exit(keeper.FAILED)
 
 
 @contextlib.contextmanager
@@ -123,17 +114,25 @@ def deaf() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def in_haste(do: Callable[[], str | None]) -> Iterator[None]:
+def in_haste(do: Callable[[], str | None], if_lost: str | None = None) -> Iterator[None]:
     """Have something done even if the process ends at once within the block.
 
     Args:
         do: does it, beside the main thread, and may return a line to be said.
+        if_lost: a line that the keeper says if the process is ended by what it does not see.
     """
-    _in_haste.append(do)
+    mine = (do, if_lost)
+    _in_haste.append(mine)
+    _tell_lines()
     try:
         yield
     finally:
-        _in_haste.remove(do)
+        _in_haste.remove(mine)
+        _tell_lines()
+
+
+def _tell_lines() -> None:
+    keeper.say_if_lost([line for _, line in reversed(_in_haste) if line is not None])
 
 
 def _apart(mine: set[signal.Signals]) -> None:
@@ -141,20 +140,21 @@ def _apart(mine: set[signal.Signals]) -> None:
 
     Where it could not be told of our end by the system, as on Linux, it must stay in our group.
     """
+    keeper.forget()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, mine)
     if sys.platform == "linux":
         os.setpgid(0, 0)
 
 
-def _hear(mine: set[signal.Signals]) -> None:
-    """Hear the first two presses."""
+def _hear(wait: Callable[[], int]) -> None:
+    """Hear the first two presses, of each of which a call gives the number."""
     global _pressed
-    _pressed = signal.sigwait(mine)
+    _pressed = wait()
     if not _deaf:
         timer = threading.Timer(GRACE_S, _end_at_once, (False,))
         timer.daemon = True
         timer.start()
-        signal.sigwait(mine)
+        wait()
     _end_at_once(True)
 
 
@@ -170,7 +170,7 @@ def _end_at_once(seen_too: bool) -> None:
 def _done_in_haste() -> list[str]:
     """Do what was asked for; return the lines to be said."""
     notes = []
-    for do in reversed(tuple(_in_haste)):
+    for do, _ in reversed(tuple(_in_haste)):
         with contextlib.suppress(Exception):
             notes.append(do())
     return [note for note in notes if note]

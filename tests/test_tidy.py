@@ -20,7 +20,7 @@ SOURCES = sorted((ROOT / "fleet").rglob("*.py"))
 
 # Later layers may import earlier ones, never back.
 LAYERS = [
-    ("above", "clock", "errors"), ("arrays",), ("interrupt", "memory", "telling"),
+    ("above", "clock", "errors"), ("arrays",), ("interrupt", "keeper", "memory", "telling"),
     ("child", "passing"), ("doors", "paths"), ("units",), ("kernel",), ("chance", "sketch"),
     ("model",), ("catalog",),
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lanes",),

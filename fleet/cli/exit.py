@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 
 import typer
 
-from fleet import doors, interrupt
+from fleet import doors, interrupt, keeper
 from fleet.errors import FleetError, InputError
 
-BAD_INPUT, FAILED, INTERRUPTED = 2, interrupt.FAILED, 130
+BAD_INPUT, FAILED, INTERRUPTED = 2, keeper.FAILED, 130
 _CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 """What typer raises of command lines that are none, of which it exports descendants only."""
 TRACEBACK = "FLEET_TRACEBACK"
@@ -110,6 +110,7 @@ def code_of(call: Callable[[], Any]) -> int:
 
 def leave(code: int) -> NoReturn:
     """Exit; after an interrupt at once, without what libraries still want to tidy."""
+    keeper.ends(code)
     if interrupt.pressed():
         os._exit(code)
     sys.exit(code)

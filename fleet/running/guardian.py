@@ -1,8 +1,9 @@
 """A guardian of what this process has started: when this process is gone it ends the rest.
 
 It is a small process of its own that nothing else depends on, as what kills this one may be what
-nobody can catch. Whom to end it knows by a variable in their environment, which children inherit,
-and where that is gone, as of processes that have taken another title, by files that they have open.
+nobody can catch. Whom to end it knows by a variable in their environment, which children inherit.
+Where a process has written another title over that, it goes by files that it has open; whoever only
+reads a log there has an environment to show, and is spared.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ def marked():
     for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
         try:
             with open(f"/proc/{name}/environ", "rb") as file:
-                ours = f"{mark}={folder}".encode() in file.read().split(b"\\0")
+                first, *rest = file.read().split(b"\\0")
             files = (f"/proc/{name}/fd/{number}" for number in os.listdir(f"/proc/{name}/fd"))
-            if ours or any(os.readlink(file).startswith(folder + "/") for file in files):
+            if f"{mark}={folder}".encode() in (first, *rest) or b"=" not in first and any(
+                os.readlink(file).startswith(folder + "/") for file in files
+            ):
                 yield int(name)
         except OSError:
             pass

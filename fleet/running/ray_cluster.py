@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import ray
 from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
-from fleet import child
+from fleet import child, keeper
 from fleet.errors import InputError, RunError
 from fleet.interrupt import LOOK_S, deaf, end_failed, pressed
 from fleet.passing import temporary
@@ -73,7 +74,8 @@ def connect(address: str | None) -> dict[str, float]:
         except BaseException:
             _leave()
             raise
-    return dict(ray.cluster_resources())
+    with deaths_told():
+        return dict(ray.cluster_resources())
 
 
 _COMMON: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -91,8 +93,10 @@ def _start() -> None:
     _ours.enter_context(guarded(folder))
     is_short = len(os.fsencode(folder)) <= _LONGEST_FOLDER
     own: dict[str, Any] = {"_temp_dir": str(folder)} if is_short else {}
+    why = "Ray does not start on this machine"
+    rest = "'--executor local' does without it"
     try:
-        with deaf():
+        with keeper.blaming(f"{why} and has ended the process; {rest}"), deaf():
             ray.init(
                 address="local",  # its own, even where a cluster runs
                 include_dashboard=False,
@@ -101,19 +105,20 @@ def _start() -> None:
                 **_COMMON,
             )
     except Exception as error:  # of many kinds; some are plain ones
-        raise RunError(
-            f"Ray does not start on this machine: {_first_line(error)}; '--executor local' does"
-            " without it"
-        ) from None
+        raise RunError(f"{why}: {_first_line(error)}; {rest}") from None
+    _ours.enter_context(keeper.blaming("Ray has ended the process"))
     for name, what in _SERVERS.items():
         node: Any = ray._private.worker._global_node
         for info in node.all_processes.get(name, ()):
+            _servers.append(info.process)
             watched = (info.process, what, _leaving)
             threading.Thread(target=_watch, args=watched, daemon=True).start()
+            keeper.watch(info.process.pid, _died(what))
 
 
 _ours = contextlib.ExitStack()
 """What ends with a Ray that we have started."""
+_servers: list[subprocess.Popen[bytes]] = []
 _SERVERS = {"gcs_server": "control server (GCS)", "raylet": "local server (raylet)"}
 
 
@@ -121,14 +126,36 @@ def _watch(server: subprocess.Popen[bytes], what: str, leaving: threading.Event)
     """Wait for the end of a server; if it is not we who end it, end this process with a word.
 
     Ray would do that by itself, at once or in a minute, without a word and with a code that means
-    something else.
+    something else. Where it is before us, the keeper has the word.
     """
     with contextlib.suppress(OSError, AttributeError):  # none on a Mac: it is looked at below
         select.select([os.pidfd_open(server.pid)], [], [])
     while server.poll() is None:
         time.sleep(LOOK_S)
     if not (leaving.is_set() or pressed()):
-        end_failed(f"the run failed: Ray's {what} died")
+        end_failed(f"the run failed: {_died(what)}")
+
+
+def _died(what: str) -> str:
+    return f"Ray's {what} died"
+
+
+@contextlib.contextmanager
+def deaths_told() -> Iterator[None]:
+    """Where an error within is Ray's of a server that has died, let the process end for that."""
+    try:
+        yield
+    except (RunError, OSError, ray.exceptions.RayError):
+        until_s = time.monotonic() + _DYING_S
+        while _servers and time.monotonic() < until_s and not pressed():
+            if any(server.poll() is not None for server in _servers):
+                until_s = float("inf")  # who watches it ends this process now
+            time.sleep(LOOK_S)
+        raise
+
+
+_DYING_S = 2.0
+"""How long a server may take to be dead, when its connections are closed."""
 
 
 def _join(address: str) -> None:
@@ -231,6 +258,7 @@ def disconnect() -> None:
     if pressed():
         return
     _leaving.set()
+    keeper.unwatch()
     ray.shutdown()
     _leave()
 
@@ -249,6 +277,8 @@ def _leave() -> None:
     """Put back what was changed for Ray, and end what is left of one that we have started."""
     global _leaving
     _leaving.set()
+    keeper.unwatch()
+    _servers.clear()
     _leaving = threading.Event()
     _set_token(*_TOKEN_BEFORE)
     _ours.close()

@@ -71,7 +71,8 @@ class RayExecutor:
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self.restarts, self.peak_transfer_bytes = 0, 0
         self._slice_ns, self._keep, self._lanes = slice_ns, keep, lanes
-        self._start()
+        with ray_cluster.deaths_told():
+            self._start()
 
     def _start(self) -> None:
         """Start the actors where the last checkpoint is."""
@@ -148,6 +149,10 @@ class RayExecutor:
         Raises:
             RunError: an actor failed, or actors died again and again.
         """
+        with ray_cluster.deaths_told():
+            return self._retried(work, until_ns)
+
+    def _retried(self, work: Callable[[], T], until_ns: int) -> T:
         tries, crashed_ns = 0, -1
         while True:
             try:

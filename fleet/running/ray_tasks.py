@@ -57,9 +57,10 @@ class RayTasks:
         self._begin(left)
         while self._under_way:
             check()
-            done, _ = ray.wait([*self._under_way], timeout=LOOK_S)
-            ended = [(self._under_way.pop(one), one) for one in done]
-            self._begin(left)  # before anybody makes something of the answers
+            with ray_cluster.deaths_told():
+                done, _ = ray.wait([*self._under_way], timeout=LOOK_S)
+                ended = [(self._under_way.pop(one), one) for one in done]
+                self._begin(left)  # before anybody makes something of the answers
             for task, one in ended:
                 yield task, *_answer(one)
 

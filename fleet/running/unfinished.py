@@ -130,7 +130,7 @@ class Unfinished:
                 until_then.enter_context(held(self.path))
                 if anew:
                     self._begin(made)
-                until_then.enter_context(in_haste(self.way_on))
+                until_then.enter_context(in_haste(self.way_on, if_lost=self._way()))
             try:
                 yield self
                 self.remove()
@@ -255,11 +255,14 @@ class Unfinished:
     def way_on(self) -> str | None:
         """Return how to go on, in words; where there is nothing to go on from the folder goes."""
         if self.worth_keeping():
-            if self.asked.by_script:
-                return f"go on with: fleet.run(..., resume={str(self.path)!r}), from the script"
-            return f"go on with: fleet run --resume {self.path}"
+            return self._way()
         self.remove()
         return None
+
+    def _way(self) -> str:
+        if self.asked.by_script:
+            return f"go on with: fleet.run(..., resume={str(self.path)!r}), from the script"
+        return f"go on with: fleet run --resume {self.path}"
 
     def _done(self, trial: Trial) -> Path:
         return self.path / "done" / f"{trial.name}.npz"

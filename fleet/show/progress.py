@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from fleet import doors
-from fleet.interrupt import check, in_haste, say
+from fleet.interrupt import check, in_haste
+from fleet.keeper import CLEAN, say
 from fleet.show.console import console
 from fleet.telling import heard_by
-
-_CLEAN = "\r\x1b[2K\x1b[?25h"  # the line empty and the cursor there again
 
 
 @contextlib.contextmanager
@@ -56,7 +55,7 @@ def progress_bar() -> Iterator[Callable[[str, float], None]]:
 
 
 def _clean() -> None:
-    say(_CLEAN)
+    say(CLEAN)
 
 
 def _plain_lines(write: Callable[[str], None]) -> Callable[[str, float], None]:

@@ -186,7 +186,7 @@ def _carried_out(
 def way_on(how: str) -> Iterator[None]:
     """Say how to go on, if the block is cut short."""
     way = f"what is done is kept; {how}"
-    with interrupt.in_haste(lambda: way):
+    with interrupt.in_haste(lambda: way, if_lost=way):
         try:
             yield
         except BaseException as error:

@@ -127,6 +127,21 @@ def test_what_a_guarded_process_has_started_ends_with_it(tmp_path: Path) -> None
     assert guardian.MARK not in os.environ
 
 
+def test_who_only_reads_a_file_there_is_spared(tmp_path: Path) -> None:
+    log = tmp_path / "files" / "log"
+    log.parent.mkdir()
+    log.touch()
+    reader = subprocess.Popen(["tail", "-f", log], stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: str(log) in map(os.path.realpath, Path(f"/proc/{reader.pid}/fd").iterdir()))
+        with guardian.guarded(log.parent):
+            pass
+        assert alive(reader.pid)
+    finally:
+        reader.kill()
+        reader.wait()
+
+
 def test_a_guarded_process_itself_is_spared_though_it_has_files_there(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom fleet.running import guardian\n"
