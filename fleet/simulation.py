@@ -1,4 +1,4 @@
-"""A run that a script steps through: look at sensors, write models, go on."""
+"""A run that a script steps through: look at sensors, have something happen, count, go on."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SensorHandle:
     def counters(self) -> dict[str, int]:
         """Return its counts so far: frames by fate, bytes, times in ns.
 
-        Those of the warm-up go when the run goes on behind it.
+        Those of the warm-up go when the run goes on behind it, all when a window begins.
         """
         return self._simulation._counters(self.name)
 
@@ -106,6 +106,8 @@ class Simulation:
         self._replication = replication
         self._catalog = catalogue(scenario)
         self._deployments: list[Deployment] = []
+        self._events: list[dict[str, Any]] = []
+        self._since_ns: int | None = None
         self._memo = Memo()
         self._options = options or Options(executor=ExecutorKind.local)
         self.plan = self._compile()
@@ -160,20 +162,54 @@ class Simulation:
         if not self.plan.on_sensor[self._index(name)]:
             raise InputError(f"sensor '{name}' does not infer in arm '{self._arm}'; no model fits")
         self._deployments.append(Deployment(self.now_ns, name, model))
-        try:
-            plan = self._compile()
-        except InputError:
-            self._deployments.pop()
-            raise
-        self.plan = plan
-        self._executor.amend(plan)
+        self._amend(self._deployments)
+
+    def event(self, **event: Any) -> None:
+        """Have something happen now, which is said as in `events:` of a scenario, without `at`.
+
+        What follows is what would follow if it stood there with this time, to the bit::
+
+            sim.event(outage="fibre", lasts="30 s")          # cut a link
+            sim.event(profile="camera", rate="5 fps")        # or demand="150 %"
+            sim.event(resize="cloud", servers=4)             # servers of a region
+            sim.event(crash="camera-3", lasts="1 min")
+            sim.event(rewrite="camera", model="eye-small")   # of a group
+
+        Args:
+            event: keys of an event and their values.
+
+        Raises:
+            InputError: it is no event, or what it names is not there.
+        """
+        if {"at", "mtbf", "mttr"} & set(event):
+            raise InputError("an event of a simulation happens now; leave out at, mtbf and mttr")
+        self._events.append({"at": f"{self.now_ns} ns", **event})
+        self._amend(self._events)
+
+    def begin_window(self) -> None:
+        """Count from now on: `summary` and `counters` are then of what comes after.
+
+        It may be called again and again, and gives what a `warm_up` that ends now would give.
+
+        Raises:
+            InputError: the warm-up is not over.
+        """
+        if 0 < self.now_ns <= self.plan.warm_up_ns:
+            raise InputError("the warm-up is not over, and its end begins a window of itself")
+        if self.now_ns > 0:
+            self._executor.forget()
+            self._since_ns = self.now_ns
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers up to now, as the `arms` part of `summary.json`.
 
+        They are those since the last `begin_window`, the end of the warm-up, or the start.
+
         Raises:
-            InputError: nothing has been run yet, or the warm-up only.
+            InputError: nothing has been run yet, or the warm-up only, or nothing in this window.
         """
+        if self.now_ns == self._since_ns:
+            raise InputError("nothing has been run in this window yet; call run(until=...) first")
         if self.now_ns == 0:
             raise InputError("nothing has been run yet; call run(until=...) first")
         if self.now_ns <= self.plan.warm_up_ns:
@@ -182,7 +218,9 @@ class Simulation:
                 f"the warm-up lasts until {until} and nothing is counted before; run further first"
             )
         outcome = Outcome(
-            plan=replace(self.plan, end_ns=self.now_ns),
+            plan=replace(
+                self.plan, end_ns=self.now_ns, warm_up_ns=self._since_ns or self.plan.warm_up_ns
+            ),
             tally=self._executor.tally(),
             in_flight=self._executor.in_flight(),
             queued_bits=self._executor.queued_bits(),
@@ -192,9 +230,24 @@ class Simulation:
         )
         return summarise(outcome)
 
+    def _amend(self, asked: list[Any]) -> None:
+        """Go on with what was asked last; what cannot be is taken back."""
+        try:
+            plan = self._compile()
+        except InputError:
+            asked.pop()
+            raise
+        self.plan = plan
+        self._executor.amend(plan)
+
     def _compile(self) -> Plan:
+        scenario = self._scenario
+        if self._events:
+            _, *said = self._events[-1].items()
+            asks = f"event({', '.join(f'{key}={value!r}' for key, value in said)})"
+            scenario = scenario.happening(self._events, asks)
         return compile_plan(
-            self._scenario,
+            scenario,
             self._catalog,
             self._arm,
             replication=self._replication,

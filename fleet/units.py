@@ -117,7 +117,20 @@ _QUANTITY = re.compile(
     r"([+-]?)((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]+))?)\s*((?:[^\d\s.,_+-].*)?)",
     re.DOTALL,
 )
+_MUS = ("\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}")
+"""They look the same, and both mean micro."""
 _NOT_FINITE = re.compile(r"[+-]?\.?(?:inf|infinity|nan)(?![a-z]).*", re.IGNORECASE | re.DOTALL)
+
+
+def names(dimension: Dimension) -> list[str]:
+    """Return all units of a dimension as they may be written, the micro sign among them."""
+    plain = [name for name in _SPECS[dimension].scales if name]
+    return plain + [f"{mu}{name[1:]}" for mu in _MUS for name in plain if name[0] == "u"]
+
+
+def usual(dimension: Dimension) -> str:
+    """Return in words in which units a dimension is usually written."""
+    return _SPECS[dimension].usual
 
 
 def parse(text: object, dimension: Dimension) -> int | Fraction:
@@ -180,8 +193,9 @@ def _split(text: str, shown: str, spec: _Spec) -> tuple[Fraction, str]:
 
 
 def _scale(unit: str, shown: str, spec: _Spec) -> Fraction:
-    # The micro sign and the Greek letter mu look the same and both mean micro.
-    plain = unit.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u")
+    plain = unit
+    for mu in _MUS:
+        plain = plain.replace(mu, "u")
     if plain in spec.scales:
         return spec.scales[plain]
     if not plain:

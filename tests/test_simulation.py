@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import worlds
 
 import fleet
+from fleet import units
 from fleet.model.frames import CAPTURE, DONE, FATE, RESULT
+from fleet.results.metrics import summarise
 from fleet.running.options import Options
 
 ENGINES = [
@@ -112,3 +116,108 @@ def test_mistakes() -> None:
             sim.deploy("cam-1", "tinny")
         sim.deploy("cam-1", "tiny")
         sim.run(until="2 s")
+
+
+HAPPENS: dict[str, list[dict[str, Any]]] = {
+    "servers go and come": [
+        {"at": "400 ms", "resize": "cloud", "servers": 1},
+        {"at": "1100 ms", "resize": "cloud", "servers": 4},
+    ],
+    "all sorts": [
+        {"at": "300 ms", "resize": "cloud", "servers": 5},
+        {"at": "300 ms", "crash": "cam-3", "lasts": "100 ms"},
+        {"at": "700 ms", "profile": "cam", "rate": "40 fps", "demand": "200 %"},
+        {"at": "1 s", "outage": "cell", "lasts": "150 ms", "every": "400 ms"},
+        {"at": "1 s", "rewrite": "cam", "model": "slow"},
+        {"at": "1300 ms", "resize": "cloud", "servers": 1},
+    ],
+}
+
+
+def happens(data: dict[str, Any], options: Options, arm: str) -> dict[str, Any]:
+    """Return the numbers of a run in which a script has the events of a scenario happen."""
+    events = data.pop("events")
+    with fleet.Simulation(worlds.load(data), arm, options=options) as sim:
+        for event in events:
+            at_ns = units.time_ns(event["at"])
+            if at_ns > sim.now_ns:
+                sim.run(until=at_ns)
+            sim.event(**{key: value for key, value in event.items() if key != "at"})
+        sim.run(until=data["duration"])
+        return sim.summary()
+
+
+BUSY = {"server": "test-gpu", "servers": 2, "batch": {"max": 2, "wait": "3 ms"}}
+
+
+@pytest.mark.parametrize("what", HAPPENS)
+def test_what_a_script_has_happen_is_what_a_scenario_says(what: str) -> None:
+    for arm in ("on_sensor", "cloud"):
+        data = worlds.scenario(events=HAPPENS[what], cloud=BUSY)
+        stated = worlds.plan(data, arm)
+        numbers = [summarise(worlds.run(stated, engine=engine)) for engine in worlds.ENGINES]
+        numbers += [happens(dict(data), options, arm) for options in ENGINES]
+        without = summarise(worlds.run(worlds.plan({**data, "events": []}, arm)))
+        prints = [one["fingerprint"] for one in numbers]
+        assert len(set(prints)) == 1, prints
+        assert all(one == numbers[0] for one in numbers)
+        asleep = arm == "on_sensor" and what == "servers go and come"  # there nobody serves
+        assert (without["fingerprint"] == prints[0]) == asleep
+
+
+@pytest.mark.parametrize("options", ENGINES, ids=["columns", "three shards", "reference"])
+@pytest.mark.parametrize("begins", [["900 ms"], ["300 ms", "900 ms"]], ids=["once", "twice"])
+def test_a_window_is_what_a_warm_up_leaves(options: Options, begins: list[str]) -> None:
+    events = [*HAPPENS["all sorts"], {"crash": "cam", "mtbf": "400 ms", "mttr": "60 ms"}]
+    data = worlds.scenario(events=events, cloud=BUSY, sensors=OVERLOADED)
+    for arm in ("on_sensor", "cloud"):
+        stated = summarise(worlds.run(worlds.plan({**data, "warm_up": begins[-1]}, arm)))
+        with fleet.Simulation(worlds.load(data), arm, options=options) as sim:
+            for begin in begins:
+                sim.run(until=begin)
+                sim.begin_window()
+                with pytest.raises(fleet.InputError, match="nothing has been run in this window"):
+                    sim.summary()
+            sim.run(until="2 s")
+            assert sim.summary() == stated
+
+
+OVERLOADED = {"cam": {"count": 6, "cells": 2, "rate": "40 fps", "app": "watch", "uplink": "cell"}}
+
+
+@pytest.mark.ray
+def test_a_script_on_ray_gives_the_same() -> None:
+    data = worlds.scenario(events=HAPPENS["all sorts"], cloud=BUSY)
+    stated = summarise(worlds.run(worlds.plan({**data, "warm_up": "300 ms"}, "cloud")))
+    options = Options(executor="ray", shards=2)
+    with fleet.Simulation(worlds.load(dict(data)), "cloud", options=options) as sim:
+        sim.run(until="300 ms")
+        sim.begin_window()
+        sim.run(until="2 s")
+        assert sim.summary() == stated
+    stated = summarise(worlds.run(worlds.plan(data, "cloud")))
+    assert happens(dict(data), options, "cloud") == stated
+
+
+def test_what_cannot_happen_is_refused_and_leaves_no_trace() -> None:
+    data = worlds.scenario(regions={"far": {"autoscale": AUTOSCALE}})
+    whole = summarise(worlds.run(worlds.plan(data, "cloud")))
+    with fleet.Simulation(worlds.load(data), "cloud") as sim:
+        sim.run(until="1 s")
+        for event, words in (
+            ({"outage": "metr", "lasts": "1 s"}, r"event\(outage='metr', lasts='1 s'\): no link"),
+            ({"outage": "metro"}, "outage needs lasts"),
+            ({"outage": "metro", "lasts": "3"}, "has no unit"),
+            ({"outage": "metro", "last": "3 s"}, r"unknown key 'last' \(did you mean 'lasts'"),
+            ({"resize": "clod", "servers": 3}, r"no region 'clod' \(did you mean 'cloud'"),
+            ({"resize": "cloud", "servers": 0}, "servers"),
+            ({"resize": "far", "servers": 2}, "the servers of 'far' follow load"),
+            ({"crash": "cam", "mtbf": "1 s", "mttr": "1 s"}, "happens now; leave out at, mtbf"),
+        ):
+            with pytest.raises(fleet.InputError, match=words):
+                sim.event(**event)
+        sim.run(until="2 s")
+        assert sim.summary() == whole
+
+
+AUTOSCALE = {"max": 4, "target": "70 %", "every": "1 s", "cooldown": "1 s"}

@@ -289,6 +289,10 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}, optional=again),
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models, **waves}),
         st.fixed_dictionaries(
+            {"at": _ms, "resize": st.sampled_from(["cloud", "far"]), "servers": st.integers(1, 4)},
+            optional=again,
+        ),
+        st.fixed_dictionaries(
             {"at": _ms, "profile": groups, "rate": st.sampled_from(_RATES)},
             optional={"demand": st.sampled_from(["0.2", "3"])},
         ),
@@ -343,6 +347,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     rate = draw(st.fixed_dictionaries({}, optional=lower))
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
+    cloud = draw(_cloud())
     return scenario(
         seed=draw(st.integers(0, 2**32)),
         duration=duration,
@@ -355,7 +360,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         city={"sites": "no-sites.csv", "demand": "demand.csv"},
         sensors=sensors,
         links=links,
-        cloud=draw(_cloud()),
+        cloud=cloud,
         regions={"far": {"servers": 1}},
         edges={"box": edge},
         arms={
@@ -383,6 +388,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             e
             for e in draw(st.lists(_event(), max_size=5))
             if _in_time(e) and _has_a_rate(e, sensors)
+            if "resize" not in e or "autoscale" not in cloud  # whose servers follow load
         ],
     )
 

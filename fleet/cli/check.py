@@ -40,7 +40,6 @@ def check(
 
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from fleet.scenario.schema import ScenarioModel
+    from fleet.scenario.json_schema import json_schema
 
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "fleet scenario"}
-    typer.echo(doors.json_text(head | ScenarioModel.model_json_schema()))
+    typer.echo(doors.json_text(json_schema()))

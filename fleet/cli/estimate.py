@@ -26,7 +26,7 @@ def estimate(
         typer.echo(doors.json_text(estimated.facts))
         return
     out = console()
-    for table in show.tables(estimated):
+    for table in show.tables(estimated, out):
         out.print(table, markup=False)
         out.print()
     for name, rows in estimated.beside.items():

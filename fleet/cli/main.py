@@ -8,15 +8,18 @@ by signal n (130 by Ctrl-C, 143 by SIGTERM). A reader that goes before the end o
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+import fleet
 from fleet.cli.bench import bench
 from fleet.cli.catalog import catalog
 from fleet.cli.check import check, schema
 from fleet.cli.estimate import estimate
 from fleet.cli.exit import code_of, leave, patient, told
 from fleet.cli.eyes import app as eyes
+from fleet.cli.new import new
 from fleet.cli.plan import plan
 from fleet.cli.profile import profile
 from fleet.cli.proof import selftest, validate
@@ -30,15 +33,30 @@ from fleet.telling import heard_by
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Simulate a city of AI image sensors, frame by frame: on-sensor against cloud inference.",
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fleet {fleet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _fleet(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take what is said before a command."""
+
+
 COMMANDS = (
-    run, show, sweep, sensitivity, plan, estimate, report, check, schema, catalog, selftest,
+    new, run, show, sweep, sensitivity, plan, estimate, report, check, schema, catalog, selftest,
     validate, profile, trace, bench,
 )  # fmt: skip
 

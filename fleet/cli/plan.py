@@ -75,7 +75,7 @@ def plan(
         typer.echo(doors.json_text(planned.data))
     else:
         out = console()
-        for table in show.tables(planned):
+        for table in show.tables(planned, out):
             out.print(table, markup=False)
             out.print()
         for line in show.lines(planned):

@@ -104,7 +104,7 @@ def run(
         engine=engine, executor=executor, shards=shards, sensors_per_actor=sensors_per_actor,
         window=window, ray_address=ray_address, checkpoint=checkpoint, results=Path("results"),
     ) as runner:  # fmt: skip
-        with progress_bar() as progress:
+        with progress_bar("planning") as progress:
             record = door.run(
                 runner, scenario, arms=arm, overrides=set_, seed=seed, replications=replications,
                 output=output, frames=frames, resume=resume, progress=progress, force=force,
@@ -176,10 +176,13 @@ def _tell_time() -> None:
 def _draw(record: Record) -> None:
     """Draw the figures; what cannot be drawn is told, and changes no exit code."""
     from fleet.show.folder import draw
+    from fleet.show.progress import drawing
 
     if record.folder is None:
         return
-    for name, error in draw(record, record.folder).items():
+    with drawing() as told:
+        failed = draw(record, record.folder, told)
+    for name, error in failed.items():
         what = " ".join(f"{type(error).__name__}: {error}".split())
         typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
         if os.environ.get(TRACEBACK):

@@ -100,7 +100,7 @@ def _show(swept: Swept, metrics: list[str] | None) -> None:
     from fleet.show.sweep import MOST_POINTS, chosen, failures, tables
 
     out, err = console(), console(stderr=True)
-    for table in tables(swept.table, metrics or chosen(swept.table)):
+    for table in tables(swept.table, metrics or chosen(swept.table), out):
         out.print(table, markup=False)
         out.print()
     many = swept.study.replications

@@ -225,7 +225,7 @@ _SCALED = ("up", "paid", "paid_ns", "accrued_ns", "boots", "leaving", "decoders_
 
 
 class Scaled:
-    """One pool whose first kind of servers an autoscaler changes (`fleet.engine.control`)."""
+    """One pool whose first kind of servers an autoscaler or an event changes."""
 
     def __init__(self, pools: Pools, row: int) -> None:
         """Take up the first servers at time zero.
@@ -242,6 +242,10 @@ class Scaled:
         self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work
         self.decoders_leaving: list[int] = []
+
+    def began(self, since_ns: int) -> None:
+        """Take what was paid up to a time as booked: nothing has changed before."""
+        self.paid_ns, self.accrued_ns = self.paid * since_ns, since_ns
 
     def save(self) -> State:
         """Return the state as arrays, for `load`; the pools save the servers themselves."""

@@ -10,17 +10,21 @@ import numpy as np
 from fleet.arrays import Ints, Record
 from fleet.columns import frame_store
 from fleet.columns.frame_store import Store
+from fleet.columns.pools import Scaled
 from fleet.columns.ways import Network
-from fleet.engine.control import Autoscaler, Environment, walk
+from fleet.engine.control import Autoscaler, Environment, resize, walk
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
+from fleet.model.events import SERVERS
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
+
+_RESIZED = "resized/"
 
 
 class LogicalProcess:
@@ -39,6 +43,7 @@ class LogicalProcess:
         self.tally = Tally.empty(plan, keep=keep)
         self.network = Network(plan, self.tally, self.store, territory)
         self.warm_up = np.zeros_like(self.tally.servers)  # what servers spent in it
+        self.resized: dict[int, Scaled] = {}  # by region, those that an event has changed
         self._start(0)
         for _, scaler in self.scaling.values():
             scaler.start()
@@ -61,8 +66,23 @@ class LogicalProcess:
         self.env.process(events)
 
     def _apply(self, event: Record) -> None:
-        """Apply a row of the timetable, now: a link goes down."""
-        self.network.outage(int(event.target), self.env.now, int(event.a))
+        """Apply a row of the timetable, now: a link goes down, or there are other servers."""
+        if event.kind == SERVERS:
+            self.resize(int(event.target), int(event.a))
+        else:
+            self.network.outage(int(event.target), self.env.now, int(event.a))
+
+    def resize(self, region: int, servers: int) -> None:
+        """Have another number of servers of its first kind in a region's pool, now."""
+        if region not in self.resized:
+            self.resized[region] = self.network.scaled_pool(region)
+            self.resized[region].began(self.tally.since_ns)
+        resize(self.resized[region], servers, self.env.now)
+
+    @property
+    def changing(self) -> list[Scaled]:
+        """Return the pools whose number of servers changes."""
+        return [*(scaled for scaled, _ in self.scaling.values()), *self.resized.values()]
 
     def _sense(self, until_ns: int) -> Index:
         """Run what sensors are here up to a time; return the frames on the wire behind them."""
@@ -73,7 +93,7 @@ class LogicalProcess:
         results, gone = self.network.advance(until_ns, self._sense(until_ns))
         frame_store.copy_column(self.store.columns, results, CLOCK, DONE)
         self.network.answered = frame_store.join([self.network.answered, results])
-        for scaled, _ in self.scaling.values():
+        for scaled in self.changing:
             scaled.accrue(until_ns)
         self.network.answer(until_ns)
         self.count_ended()
@@ -115,9 +135,9 @@ class LogicalProcess:
         return frame_store.join(out)
 
     def _forget(self, now_ns: int) -> None:
-        """Forget what was counted up to now: the warm-up is over."""
+        """Forget what was counted up to now, as when the warm-up is over."""
         self.close(now_ns)
-        self.warm_up[:] = self.tally.servers
+        self.warm_up += self.tally.servers
         self.warm_up[:, POOL_IDLE] = 0  # these are no sums
         self.tally.forget(now_ns)
 
@@ -127,6 +147,8 @@ class LogicalProcess:
         state["warm_up"] = self.warm_up
         for name, (scaled, scaler) in self.scaling.items():
             state |= nest(f"scaled/{name}", {**scaled.save(), "scaler": scaler.save()})
+        for region, scaled in self.resized.items():
+            state |= nest(f"{_RESIZED}{region}", scaled.save())
         return state | nest("tally", self.tally.save()) | nest("network", self.network.save())
 
     def load(self, state: State) -> None:
@@ -136,6 +158,9 @@ class LogicalProcess:
         self.tally.load(below("tally", state))
         self.network.load(below("network", state))
         self._start(int(state["now_ns"]))
+        for region in {int(key.split("/")[1]) for key in state if key.startswith(_RESIZED)}:
+            self.resized[region] = self.network.scaled_pool(region)
+            self.resized[region].load(below(f"{_RESIZED}{region}", state))
         for name, (scaled, scaler) in self.scaling.items():
             saved = below(f"scaled/{name}", state)
             scaled.load(saved)
@@ -147,6 +172,10 @@ class LogicalProcess:
         self.plan = self.network.plan = plan
         self.tally.amend(plan)
         self._walk()
+
+    def forget(self) -> None:
+        """Count from now on; only between windows."""
+        self._forget(self.env.now)
 
     def in_flight(self) -> int:
         """Return the number of frames here."""
@@ -175,6 +204,6 @@ class LogicalProcess:
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end."""
         self.network.close(now_ns)
-        for scaled, _ in self.scaling.values():
+        for scaled in self.changing:
             scaled.close(now_ns)
         self.tally.servers -= self.warm_up

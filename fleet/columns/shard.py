@@ -12,7 +12,7 @@ from fleet.engine.looker import OpenEyes
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import RunError
-from fleet.model.events import DEMAND, HOUR, LINK_DOWN, MODEL_WRITE, RATE, SENSOR_DOWN
+from fleet.model.events import DEMAND, HOUR, LINK_DOWN, MODEL_WRITE, RATE, SENSOR_DOWN, SERVERS
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
@@ -92,6 +92,8 @@ class Shard(LogicalProcess):
             devices.crowd.apply(event)
         elif kind == RATE:
             devices.change_rate(target, a, b, now_ns)
+        elif kind == SERVERS:
+            self.resize(target, a)
         elif kind == LINK_DOWN:
             (devices if self.plan.links.level_of[target] == 0 else self.network).outage(
                 target, now_ns, a

@@ -147,6 +147,12 @@ class Network:
         self.answered = frame_store.join([self.answered, done])
         return on
 
+    def scaled_pool(self, region: int) -> Scaled:
+        """Return a region's pool, which is here, as one whose servers change from time zero on."""
+        pools = self.pools[LEVELS - 1]
+        assert pools is not None
+        return Scaled(pools, int(pools.row_of[region]))
+
     def scaled(self) -> Iterator[tuple[Scaled, Autoscaling]]:
         """Yield the pools here that an autoscaler changes, with its rule."""
         pools = self.pools[LEVELS - 1]

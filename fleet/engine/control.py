@@ -81,6 +81,16 @@ class Servers(Protocol):
         """Give back the server that is free first; it ends its batch."""
 
 
+def resize(pool: Servers, servers: int, now_ns: int) -> None:
+    """Have another number of servers in a pool at once, as an event says."""
+    more = servers - pool.running()
+    for _ in range(more):
+        pool.order_server(now_ns)
+        pool.add_server(now_ns)
+    for _ in range(-more):
+        pool.retire_server(now_ns)
+
+
 class Autoscaler:
     """Changes the number of servers so that they are as busy as a rule wants.
 

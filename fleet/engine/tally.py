@@ -167,16 +167,19 @@ class Tally:
         self.computing_ns = np.append(self.computing_ns, _zeros(more).astype(object))
 
     def forget(self, now_ns: int) -> None:
-        """Count from now on, in place: others hold on to these arrays.
+        """Count from now on, in place: others hold on to these arrays. It may be done again.
 
         What was under way is remembered as what came in before less what went out, and so is what
         links had carried, when radios had sent, and since when somebody has been at work.
         """
         sensors, links = self.sensors, self.links
-        captured, last_sent_ns = sensors[:, [CAPTURED, LAST_SENT_NS]].T
-        ended = sensors[:, FATE_0 + 1 :].sum(axis=1)
-        accepted = links[:, OFFERED_BITS] - links[:, DROPPED_BITS]
-        sent, idle_ns = links[:, [SENT_LINK_BITS, IDLE_NS]].T
+        captured = sensors[:, [CAPTURED, CAPTURED_BEFORE]].sum(axis=1)
+        last_sent_ns = sensors[:, LAST_SENT_NS].copy()
+        ended = sensors[:, FATE_0 + 1 :].sum(axis=1) + sensors[:, ENDED_BEFORE]
+        accepted = links[:, [OFFERED_BITS, ACCEPTED_BEFORE_BITS]].sum(axis=1)
+        accepted -= links[:, DROPPED_BITS]
+        sent = links[:, [SENT_LINK_BITS, SENT_BEFORE_BITS]].sum(axis=1)
+        idle_ns = links[:, IDLE_NS].copy()
         pools_idle_ns = self.servers[:, POOL_IDLE]
         for name in (*_ARRAYS, *_SUMS):
             getattr(self, name)[...] = 0

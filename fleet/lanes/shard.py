@@ -75,7 +75,7 @@ class LaneShard(Shard):
         if self._blocks is None:
             return super()._flow(until_ns)
         self._blocks.advance(until_ns)
-        for scaled, _ in self.scaling.values():
+        for scaled in self.changing:
             scaled.accrue(until_ns)
         return NO_FRAMES
 

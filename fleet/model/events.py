@@ -5,20 +5,21 @@ from __future__ import annotations
 from fleet.arrays import Ints, Table
 
 # What a timetable row does, in the order in which simultaneous rows are applied.
-HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE = range(6)
-EVENT_NAMES = ("hour", "rate", "demand", "link_down", "sensor_down", "model_write")
+HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS = range(7)
+EVENT_NAMES = ("hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers")
 
 
 class Timetable(Table):
     """Control events, sorted: one row each.
 
     HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
-    LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup.
+    LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup. SERVERS:
+    a = servers of the first kind.
     """
 
     time_ns: Ints
     kind: Ints
-    target: Ints  # index of a link or sensor, -1 for all
+    target: Ints  # index of a link, a sensor or a region's pool, -1 for all
     a: Ints
     b: Ints
 

@@ -17,7 +17,7 @@ from fleet.errors import InputError
 from fleet.plan.roster import Roster
 from fleet.scenario.city import MAX_ROWS
 from fleet.scenario.load import Scenario
-from fleet.scenario.schema import Capture, TraceCapture
+from fleet.scenario.sensors import Capture, TraceCapture
 
 _UNITS_NS = {"_ns": 1, "_us": 1_000, "_ms": 1_000_000, "_s": 1_000_000_000}
 _LIKE_A_DATE_NS = 3 * 365 * 86_400 * 10**9

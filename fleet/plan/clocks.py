@@ -11,7 +11,7 @@ from fleet.model.capture import Clocks
 from fleet.plan.draft import Draft
 from fleet.plan.limits import check_period
 from fleet.plan.rates import period
-from fleet.scenario.schema import Capture
+from fleet.scenario.sensors import Capture
 
 
 def clock_table(draft: Draft, phase: Floats) -> Clocks:

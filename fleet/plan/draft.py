@@ -25,7 +25,7 @@ from fleet.plan.rates import lower
 from fleet.plan.roster import Roster, firsts, numbered
 from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
-from fleet.scenario.schema import Capture
+from fleet.scenario.sensors import Capture
 from fleet.scenario.strict_yaml import Keys
 
 

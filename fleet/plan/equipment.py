@@ -14,9 +14,9 @@ from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS
 from fleet.plan import dsp, pictures, video
 from fleet.plan.limits import check_times
+from fleet.scenario.arms import Equipment
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.publish import parse_publish
-from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
 
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
+from fleet.model.events import SERVERS
 from fleet.plan import equipment, timetable
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Control
 from fleet.plan.limits import check_period
+from fleet.plan.pools import resized
 from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
 from fleet.scenario.event import Event
@@ -46,6 +48,10 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
                 f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
                 f" {model.duration / 1e9:g} s; make it earlier, or run longer",
             )
+        if event.kind == "resize":
+            region = resized(draft.scenario, event, keys)
+            rows += [(at, SERVERS, region, event.servers or 1, 0) for at in moments]
+            continue
         targets = timetable.targets(draft.scenario, event, keys, draft.roster, net)
         _check_rows(draft, event, moments, len(targets), keys)
         if event.kind == "profile":

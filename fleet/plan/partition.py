@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet.arrays import Bools, Ints
-from fleet.model.events import LINK_DOWN, Timetable
+from fleet.model.events import LINK_DOWN, SERVERS, Timetable
 from fleet.model.frames import LEVELS
 from fleet.plan.plan import Plan
 
@@ -68,9 +68,9 @@ class Territory:
     def concerns(self, timetable: Timetable) -> Bools:
         """Return which rows of the timetable of its own share of a plan happen in this process."""
         kind, target = timetable.kind, timetable.target
-        on_link = kind == LINK_DOWN
         mine = np.full(len(timetable), self.captures)
-        mine[on_link] = self.links[target[on_link]]
+        for of, own in ((LINK_DOWN, self.links), (SERVERS, self.pools)):
+            mine[kind == of] = own[target[kind == of]]
         return mine
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 from fleet.catalog import Reader
 from fleet.model.link import service_ns
 from fleet.plan.video import codec_row
+from fleet.scenario.arms import Equipment
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
 
 _RAW_BITS = 10  # of a pixel of the sensor (Sony: RAW10)

@@ -19,8 +19,9 @@ from fleet.plan.groups import Pools, first_rows, kinds_of
 from fleet.plan.network import Network
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
 from fleet.plan.roster import numbered
+from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Autoscale, Cloud, Edge, Region, Servers
+from fleet.scenario.plant import Autoscale, Cloud, Edge, Region, Servers
 from fleet.scenario.strict_yaml import Keys
 
 _LAWS = {"constant": CONSTANT, "near-normal": NEAR_NORMAL, "exponential": EXPONENTIAL}
@@ -153,6 +154,28 @@ def _spec(scenario: Scenario, name: str, at: int) -> tuple[Servers, Keys]:
         return model.cloud, ("cloud",)
     fields = {f: v for f in Region.model_fields if (v := getattr(own, f)) is not None}
     return model.cloud.model_copy(update=fields), ("regions", name)
+
+
+def resized(scenario: Scenario, event: Event, keys: Keys) -> int:
+    """Return the region whose number of servers an event changes.
+
+    Raises:
+        InputError: it is none, or its number follows load.
+    """
+    name, regions = event.target, region_names(scenario)
+    if name not in regions:
+        hint = did_you_mean(name, regions)
+        raise scenario.error(
+            (*keys, "resize"), f"no region '{name}'{hint}; regions: {', '.join(regions)}"
+        )
+    spec, at = _spec(scenario, name, regions.index(name))
+    if isinstance(spec, Cloud) and spec.autoscale is not None:
+        raise scenario.error(
+            (*keys, "resize"),
+            f"the servers of '{name}' follow load; remove {'.'.join(map(str, at))}.autoscale, or"
+            " the event",
+        )
+    return regions.index(name)
 
 
 def _pool(scenario: Scenario, reader: Reader, name: str, at: int, models: dict[str, Setup]) -> Pool:

@@ -16,7 +16,7 @@ from fleet import memory
 from fleet.arrays import Floats, Ints
 from fleet.scenario.city import Site, read_sites
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import At, SensorGroup
+from fleet.scenario.sensors import At, SensorGroup
 from fleet.telling import tell
 
 MAX_SENSORS = 10_000_000

@@ -101,7 +101,17 @@ PLACE = Step(
 CONTROL = Step(
     "control",
     events.build,
-    says=("events", "start", "duration", "seed", "sensors.*.capture", "links.*"),
+    says=(
+        "events",
+        "start",
+        "duration",
+        "seed",
+        "sensors.*.capture",
+        "links.*",
+        *_REGIONS,
+        "cloud.autoscale",
+        "regions.*.autoscale",
+    ),
     after=("roster", "network", "first setups", "replication", "deployments"),
 )
 POOLS = Step(

@@ -22,7 +22,7 @@ from fleet.plan.rollout import Spans, Written, blind_rows
 from fleet.plan.roster import Roster
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Capture
+from fleet.scenario.sensors import Capture
 from fleet.scenario.strict_yaml import Keys
 
 HOUR_NS = 3_600_000_000_000

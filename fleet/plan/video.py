@@ -23,8 +23,8 @@ from fleet.errors import InputError
 from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
 from fleet.plan.quality import added_bits, between, family, shown_rate
+from fleet.scenario.arms import Equipment
 from fleet.scenario.load import Scenario, did_you_mean
-from fleet.scenario.schema import Equipment
 from fleet.scenario.strict_yaml import Keys
 
 Row = dict[str, int | float]

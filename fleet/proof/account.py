@@ -30,7 +30,7 @@ from fleet.plan.roster import Placed, firsts, place_sensors
 from fleet.proof.account_frames import Piece, overlap_ns
 from fleet.proof.account_rows import SECOND_NS, Kit, way
 from fleet.scenario.load import Scenario
-from fleet.scenario.schema import Capture
+from fleet.scenario.sensors import Capture
 
 FJ_PER_W_NS = 10**6
 """A watt for a nanosecond."""

@@ -273,6 +273,9 @@ class Reference:
             self.hour = a
         elif kind == events.LINK_DOWN:
             self.links[target].outage(a)
+        elif kind == events.SERVERS:
+            if target in self.pools:
+                self.pools[target].change(a, self.env.now)
         else:
             self._apply_to_sensor(self.sensors[target], kind, a, b)
 
@@ -305,15 +308,19 @@ class Reference:
         It stops at the end of the warm-up, and the next call forgets what was counted in it.
         """
         if self.env.now == self.plan.warm_up_ns > 0:
-            for pool in self.pools.values():
-                pool.forget()
-            self.tally.forget(self.env.now)
+            self.forget()
         self.env.run(until=int(until_ns))
         for pool in self.pools.values():
             pool.close(int(until_ns))
         rows = as_rows(self.ended)
         self.tally.finish(self.plan, np.ascontiguousarray(rows.T), np.arange(len(rows)))
         self.ended = []
+
+    def forget(self) -> None:
+        """Count from now on."""
+        for pool in self.pools.values():
+            pool.forget()
+        self.tally.forget(self.env.now)
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""

@@ -9,7 +9,7 @@ import simpy
 
 from fleet.arrays import Ints
 from fleet.engine.control import FRAME as FRAME_RANK
-from fleet.engine.control import Environment, Process, pause
+from fleet.engine.control import Environment, Process, pause, resize
 from fleet.engine.tally import Tally
 from fleet.model.books import (
     ARRIVED_PX,
@@ -163,6 +163,7 @@ class ServerPool(Workplace):
         first = int(plan.pools.row[index])
         self.counts = tally.servers[first : first + len(pool.kinds)]
         self.decoders = Decoders(env, plan, pool, self.counts[0])
+        self.tally = tally
         self.bins = tally.server_bins[index] if pool.autoscaling else None
         self.paid_since_ns = [0] * pool.kinds[0].count
         self.paid_ns = 0  # for servers that were given back, to the end of their batches
@@ -226,6 +227,12 @@ class ServerPool(Workplace):
     def running(self) -> int:
         """Return the number of servers of the first kind that are up."""
         return sum(kind == 0 for _, kind in self.crew.idle + self.crew.busy)
+
+    def change(self, servers: int, now_ns: int) -> None:
+        """Have another number of servers, now; from the first change on they are noted."""
+        if self.bins is None:
+            self.bins, self.marked_ns = self.tally.server_bins[self.index], self.tally.since_ns
+        resize(self, servers, now_ns)
 
     def order_server(self, now_ns: int) -> None:
         """Start to pay for a server; it boots."""

@@ -17,7 +17,7 @@ from fleet.results.metrics import known
 from fleet.results.record import Record
 from fleet.scenario.city import Site, read_sites
 from fleet.scenario.load import Scenario
-from fleet.scenario.schema import SensorGroup
+from fleet.scenario.sensors import SensorGroup
 from fleet.show.rows import EMPTY
 
 _SHOWN = ("latency_ms.p50", "latency_ms.p99", "delivered.never", "power_w.total", "accuracy.recall")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.scenario.load import Scenario
-from fleet.scenario.schema import Capture
+from fleet.scenario.sensors import Capture
 
 _CATALOGUE, _TRACES = (".csv", ".yaml", ".yml"), (".parquet",)
 

@@ -20,6 +20,7 @@ from fleet.model.events import (
     MODEL_WRITE,
     RATE,
     SENSOR_DOWN,
+    SERVERS,
 )
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan.plan import Plan
@@ -150,8 +151,8 @@ def event_table(outcome: Outcome) -> pa.Table:
 def _target(plan: Plan, row: Record) -> str | None:
     if row.target < 0:
         return None
-    names = plan.links.names if row.kind == LINK_DOWN else plan.sensors.names
-    return names[int(row.target)]
+    other = {LINK_DOWN: plan.links.names, SERVERS: plan.links.region_names}
+    return other.get(int(row.kind), plan.sensors.names)[int(row.target)]
 
 
 def _change(plan: Plan, row: Record) -> str | None:
@@ -161,6 +162,8 @@ def _change(plan: Plan, row: Record) -> str | None:
         return f"people as at {a % 24}:00, {'weekday' if a < 24 else 'weekend'}"
     if kind == RATE:
         return f"{b * 1e9 / a:.6g} fps"
+    if kind == SERVERS:
+        return f"{a} servers"
     if kind == DEMAND:
         return f"{a / b:.6g} times the people"
     return plan.sensors.setup_names[b] if kind == MODEL_WRITE else None

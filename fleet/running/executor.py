@@ -77,6 +77,9 @@ class Executor(Protocol):
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
 
+    def forget(self) -> None:
+        """Count from now on."""
+
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
 

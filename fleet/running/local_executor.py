@@ -112,6 +112,11 @@ class LocalExecutor:
         for process, part in zip(self._all.values(), self.partition.territories, strict=True):
             process.amend(share_of(plan, part)[0])
 
+    def forget(self) -> None:
+        """Count from now on."""
+        for process in self._all.values():
+            process.forget()
+
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
         shard, number = shard_of(self.partition, sensor)

@@ -24,6 +24,7 @@ from fleet.interrupt import LOOK_S, deaf, end_failed, pressed
 from fleet.passing import temporary
 from fleet.running.choice import cluster
 from fleet.running.guardian import guarded
+from fleet.telling import tell
 
 _TOKEN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024
@@ -68,6 +69,7 @@ def connect(address: str | None) -> dict[str, float]:
         _keep_to_loopback(address is None)
         try:
             if address is None:
+                tell("starting Ray, which takes some seconds ...")
                 _start()
             else:
                 _join(address)

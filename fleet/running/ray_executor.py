@@ -221,6 +221,15 @@ class RayExecutor:
         self._surviving(amend, self.now_ns)
         self.plan = plan
 
+    def forget(self) -> None:
+        """Count from now on."""
+
+        def forget() -> None:
+            _answers([actor.call.remote("forget") for actor in self._all])
+            self._checkpoint(self.plan)  # whoever begins again must not count what was forgotten
+
+        self._surviving(forget, self.now_ns)
+
     def sensor_state(self, sensor: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
         shard, number = shard_of(self.partition, sensor)

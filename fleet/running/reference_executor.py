@@ -23,6 +23,7 @@ class ReferenceExecutor:
         self.under_way = self._reference.under_way
         self.queued_bits = self._reference.queued_bits
         self.amend = self._reference.amend
+        self.forget = self._reference.forget
         self.sensor_state = self._reference.sensor_state
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:

@@ -12,9 +12,11 @@ from pydantic import BeforeValidator, WithJsonSchema
 import fleet.units as units
 from fleet.errors import InputError
 from fleet.scenario.city import HOURS, MOST_PER_H
+from fleet.scenario.quantities import UNIT, form
+from fleet.units import Dimension
 
 DAYS = ("weekday", "weekend")
-_CLOCK = re.compile(r"^([01]\d|2[0-3]):00$")
+_CLOCK = re.compile(r"^([01][0-9]|2[0-3]):00$")
 _ADVICE = "write such as '300 /h', {'07:00': 900 /h, '19:00': 50 /h}, or one of these for each day"
 
 
@@ -65,10 +67,30 @@ def _people(stated: object, place: str) -> Fraction:
     return people
 
 
+_PEOPLE = {"type": "string", "pattern": form(Dimension.PEOPLE)}
+_HOURS = {
+    "anyOf": [
+        _PEOPLE,
+        {
+            "type": "object",
+            "propertyNames": {"pattern": _CLOCK.pattern},
+            "additionalProperties": _PEOPLE,
+            "minProperties": 1,
+        },
+    ]
+}
 _SCHEMA = {
-    "anyOf": [{"type": "string"}, {"type": "object"}],
+    "anyOf": [
+        *_HOURS["anyOf"],
+        {
+            "type": "object",
+            "properties": dict.fromkeys(DAYS, _HOURS),
+            "required": list(DAYS),
+            "additionalProperties": False,
+        },
+    ],
     "examples": ["300 /h", {"07:00": "900 /h", "19:00": "50 /h"}],
-    "description": "people an hour: a number, or numbers from clock hours on, or these by day",
+    UNIT: f"{units.usual(Dimension.PEOPLE)}, or such from clock hours on, or these by day",
 }
 PeoplePerHour = Annotated[tuple[Fraction, ...], BeforeValidator(hours_of), WithJsonSchema(_SCHEMA)]
 """People an hour who pass a site, by the hours of a weekday and of a weekend day; shape (48,)."""

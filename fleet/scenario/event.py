@@ -1,8 +1,10 @@
-"""What can happen to a fleet: outages, crashes, model rewrites, changes of rate and demand."""
+"""What can happen to a fleet: outages, crashes, rewrites, changes of rate, demand and servers."""
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.quantities import (
@@ -11,41 +13,131 @@ from fleet.scenario.quantities import (
     Model,
     Moment,
     Name,
+    Network,
     Share,
     SpanNs,
     Target,
     TimeNs,
+    given,
+    left_out,
+    says,
 )
+
+_OTHER = "another kind of event"
+
+
+_EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    # kind: (fields needed with 'at', fields allowed with 'at')
+    "outage": ({"lasts"}, {"lasts", "every"}),
+    "crash": (set(), {"lasts", "every", "cell"}),
+    "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
+    "profile": (set(), {"rate", "demand", "every", "cell"}),
+    "resize": ({"servers"}, {"servers", "every"}),
+}
+_DETAILS = {
+    "lasts",
+    "mtbf",
+    "mttr",
+    "model",
+    "rate",
+    "demand",
+    "wave_every",
+    "cell",
+    "every",
+    "servers",
+}
+_BY_CHANCE = ("outage", "crash")
+"""What may happen at times that are drawn from `mtbf` and `mttr`."""
+
+
+_AT_ONCE = {"properties": {"waves": {"maximum": 1}, "wave_every": {"type": "null"}}}
+_IN_WAVES = {"properties": {"waves": {"minimum": 2}}}
+
+
+def _rules() -> dict[str, Any]:
+    """Return for the JSON Schema which keys go with which kind of event."""
+    kinds: list[dict[str, Any]] = []
+    for kind, (needed, allowed) in _EVENT_FIELDS.items():
+        others = [name for name in _EVENT_FIELDS if name != kind]
+        stated = [
+            given(kind, "at", *sorted(needed)),
+            left_out(*others, *sorted(_DETAILS - allowed)),
+        ]
+        if kind == "profile":
+            stated.append({"anyOf": [given("rate"), given("demand")]})
+        stated.append({"anyOf": [_AT_ONCE, {"allOf": [given("waves", "wave_every"), _IN_WAVES]}]})
+        kinds.append({"allOf": stated})
+    for kind in _BY_CHANCE:
+        others = [name for name in _EVENT_FIELDS if name != kind]
+        drawn = _DETAILS - {"mtbf", "mttr"}
+        kinds.append(
+            {"allOf": [given(kind, "mtbf", "mttr"), left_out("at", *others, *sorted(drawn))]}
+        )
+    return {"oneOf": kinds}
 
 
 class Event(Model):
     """Something that happens to the fleet at a stated time or again and again.
 
-    Exactly one of `outage` (a link), `crash`, `rewrite` and `profile` (a sensor or a group) says
-    what; `at`, or `mtbf` and `mttr` (mean times to failure and to repair, both exponential),
-    says when. `at` is a time from the start or a time of day; `every` repeats it. A rewrite can be
-    rolled out in `waves`, one `wave_every` after the other. `cell` narrows a group to one cell.
+    Exactly one of `outage` (a link), `crash`, `rewrite`, `profile` (a sensor or a group) and
+    `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr` (mean times to failure
+    and to repair, both exponential), says when. `at` is a time from the start or a time of day;
+    `every` repeats it. A rewrite can be rolled out in `waves`, one `wave_every` after the other.
+    `cell` narrows a group to one cell.
     """
 
-    at: Moment | None = None
-    every: SpanNs | None = None
-    waves: Count = 1
-    wave_every: TimeNs | None = None
-    cell: Name | None = None
-    lasts: TimeNs | None = None
-    mtbf: SpanNs | None = None
-    mttr: TimeNs | None = None
-    outage: Target | None = None
-    crash: Target | None = None
-    rewrite: Target | None = None
-    model: Name | None = None
-    profile: Target | None = None
-    rate: FrameRate | None = None
-    demand: Share | None = None
+    model_config = ConfigDict(json_schema_extra=_rules())
+
+    at: Annotated[
+        Moment | None, says("when: a time from the start, or of day", "18:30", "drawn by `mtbf`")
+    ] = None
+    every: Annotated[SpanNs | None, says("time after which it happens again", "24 h", "once")] = (
+        None
+    )
+    waves: Annotated[Count, says("parts in which a rewrite is rolled out", 4)] = 1
+    wave_every: Annotated[TimeNs | None, says("time between two waves", "15 min", "one wave")] = (
+        None
+    )
+    cell: Annotated[Name | None, says("the cell of a group that it is about", "cell-1", "all")] = (
+        None
+    )
+    lasts: Annotated[
+        TimeNs | None, says("how long an outage or a crash lasts", "30 s", "a crash: to the end")
+    ] = None
+    mtbf: Annotated[
+        SpanNs | None, says("mean time to the next failure", "5 d", "`at` is given")
+    ] = None
+    mttr: Annotated[TimeNs | None, says("mean time to repair", "90 s", "`at` is given")] = None
+    outage: Annotated[
+        Target | None, says("the link that is down: all of a name, or one", "fibre/cell-1", _OTHER)
+    ] = None
+    crash: Annotated[Target | None, says("the sensor or group that is down", "camera", _OTHER)] = (
+        None
+    )
+    rewrite: Annotated[
+        Target | None, says("the sensor or group that gets another model", "camera", _OTHER)
+    ] = None
+    model: Annotated[
+        Network | None, says("the model of a rewrite", "efficientdet-lite0", "no rewrite")
+    ] = None
+    profile: Annotated[
+        Target | None, says("the sensor or group whose rate or demand changes", "camera", _OTHER)
+    ] = None
+    rate: Annotated[FrameRate | None, says("frame rate of a profile", "5 fps", "it stays")] = None
+    demand: Annotated[
+        Share | None, says("people in a profile, of those of the hour", "150 %", "they stay")
+    ] = None
+
+    resize: Annotated[
+        Name | None, says("the region whose number of servers changes at once", "cloud", _OTHER)
+    ] = None
+    servers: Annotated[
+        Count | None, says("servers of its first kind from then on", 2, "no resize")
+    ] = None
 
     @property
     def kind(self) -> str:
-        """Return which of outage, crash, rewrite and profile this event is."""
+        """Return which of outage, crash, rewrite, profile and resize this event is."""
         return next(k for k in _EVENT_FIELDS if getattr(self, k) is not None)
 
     @property
@@ -64,31 +156,21 @@ class Event(Model):
         return self
 
 
-_EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
-    # kind: (fields needed with 'at', fields allowed with 'at')
-    "outage": ({"lasts"}, {"lasts", "every"}),
-    "crash": (set(), {"lasts", "every", "cell"}),
-    "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
-    "profile": (set(), {"rate", "demand", "every", "cell"}),
-}
-_DETAILS = {"lasts", "mtbf", "mttr", "model", "rate", "demand", "wave_every", "cell", "every"}
-
-
 def _check_fields(event: Event, kind: str) -> None:
-    given = {name for name in _DETAILS if getattr(event, name) is not None}
+    stated = {name for name in _DETAILS if getattr(event, name) is not None}
     if event.at is None:
-        if kind not in ("outage", "crash") or given != {"mtbf", "mttr"}:
-            raise InputError(f"{kind} needs 'at'" + _OR_MTBF.get(kind, ""))
+        if kind not in _BY_CHANCE or stated != {"mtbf", "mttr"}:
+            raise InputError(f"{kind} needs 'at'" + _OR_MTBF * (kind in _BY_CHANCE))
         return
     needed, allowed = _EVENT_FIELDS[kind]
-    if needed - given:
-        raise InputError(f"{kind} needs {', '.join(sorted(needed - given))}")
-    if given - allowed:
-        raise InputError(f"{kind} at a stated time takes no {', '.join(sorted(given - allowed))}")
-    if kind == "profile" and not given & {"rate", "demand"}:
+    if needed - stated:
+        raise InputError(f"{kind} needs {', '.join(sorted(needed - stated))}")
+    if stated - allowed:
+        raise InputError(f"{kind} at a stated time takes no {', '.join(sorted(stated - allowed))}")
+    if kind == "profile" and not stated & {"rate", "demand"}:
         raise InputError("profile needs rate, demand or both")
     if (event.waves > 1) != (event.wave_every is not None):
         raise InputError("'waves' of a rewrite and 'wave_every' go together; give both or none")
 
 
-_OR_MTBF = {"outage": ", or 'mtbf' and 'mttr' alone", "crash": ", or 'mtbf' and 'mttr' alone"}
+_OR_MTBF = ", or 'mtbf' and 'mttr' alone"

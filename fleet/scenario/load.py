@@ -6,8 +6,8 @@ import difflib
 import hashlib
 import json
 import typing
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,26 @@ class Scenario:
     def changed(self, *overrides: str) -> Scenario:
         """Return the scenario with further values replaced, each as `key.path=value`."""
         return _checked(self.document, (*self.overrides, *overrides))
+
+    def happening(self, events: Sequence[Mapping[str, Value]], asks: str) -> Scenario:
+        """Return the scenario with further events.
+
+        Args:
+            events: as the scenario's own are written.
+            asks: who asks for the last of them, for errors.
+
+        Raises:
+            InputError: one of them is none.
+        """
+        own: Any = self.data.get("events") or []
+        data: dict[str, Value] = {**self.data, "events": [*own, *map(dict, events)]}
+        try:
+            model = ScenarioModel.model_validate(data)
+        except ValidationError as error:
+            first = _first(error)
+            keys = tuple(_real_keys(data, first["loc"]))
+            raise InputError(f"{asks}: {_problem(first, keys)}") from None
+        return replace(self, model=model, data=data, asks=asks)
 
     def error(self, keys: Keys, problem: str) -> InputError:
         """Return an error about a place in the file, or about what stands for it."""
@@ -154,13 +174,18 @@ def _input_error(
     document: Document, data: Any, error: ValidationError, overrides: Sequence[str]
 ) -> InputError:
     """Return the first mistake; a key that is not known first, as it may be one that is missing."""
+    first = _first(error)
+    keys = tuple(_real_keys(data, first["loc"]))
+    return InputError(f"{_place(document, keys, overrides)}: {_problem(first, keys)}")
+
+
+def _first(error: ValidationError) -> Any:
+    """Return the mistake to tell of."""
     # Of a choice of kinds each has its say: heed those that got furthest into what is written.
-    first = min(
+    return min(
         error.errors(),
         key=lambda mistake: (mistake["type"] != "extra_forbidden", _not_meant(mistake)),
     )
-    keys = tuple(_real_keys(data, first["loc"]))
-    return InputError(f"{_place(document, keys, overrides)}: {_problem(first, keys)}")
 
 
 def _not_meant(error: Any) -> bool:

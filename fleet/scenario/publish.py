@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from fleet.errors import InputError
-from fleet.scenario.quantities import interval_ns
+from fleet.scenario.quantities import OFFSET_PATTERN, interval_ns
 
 _PUBLISH = re.compile(
     r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
@@ -36,3 +39,20 @@ def parse_publish(text: str) -> tuple[int, int, bool]:
     if count == 0 and every_ns == 0:
         raise InputError(f"{text!r}: publish at least every 1 inferences or every 1 ns")
     return count, every_ns, False
+
+
+def _rule(text: str) -> str:
+    """Return a text that is such a rule, as it is."""
+    parse_publish(text)
+    return text
+
+
+_TIME = OFFSET_PATTERN.removeprefix("^\\s*").removesuffix("\\s*$|^0$")
+_SCHEMA = {
+    "type": "string",
+    "pattern": rf"^(every (inference|[0-9]{{1,9}} inferences|{_TIME})|"
+    rf"on change( or every {_TIME})?)$",
+    "examples": ["every inference", "every 5 inferences", "every 2 s", "on change or every 60 s"],
+}
+Publish = Annotated[str, AfterValidator(_rule), WithJsonSchema(_SCHEMA)]
+"""A publishing rule, as it is written."""

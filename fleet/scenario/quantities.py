@@ -1,4 +1,4 @@
-"""Words that scenario models are made of: quantities with units, names, moments."""
+"""Words that scenario models are made of: quantities with units, names, moments, what keys mean."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ from pydantic import (
 import fleet.units as units
 from fleet.catalog.ranges import LONGEST
 from fleet.errors import InputError
+from fleet.units import Dimension
 
 
 class Quantity(NamedTuple):
     """A kind of quantity that a scenario states.
 
     Attributes:
+        dimension: what it measures.
         parse: reads it.
         example: one, with its unit.
         least: the least that it may be; where that is nothing, it needs no unit.
         most: the most that it may be.
     """
 
+    dimension: Dimension
     parse: Callable[[object], Any]
     example: str
     least: str
@@ -59,23 +62,112 @@ class Quantity(NamedTuple):
     @property
     def schema(self) -> WithJsonSchema:
         """Return what the JSON Schema of scenarios says of it."""
-        told = f"such as '{self.example}', from {self.least} to {self.most}"
-        return WithJsonSchema({"type": "string", "examples": [self.example], "description": told})
+        told: dict[str, Any] = {
+            "type": "string", "pattern": self.pattern, "examples": [self.example],
+            UNIT: units.usual(self.dimension), RANGE: f"{self.least} to {self.most}",
+        }  # fmt: skip
+        if self.dimension is Dimension.FRACTION:  # of which a bare number is one, too
+            least, most = (float(self.parse(text)) for text in (self.least, self.most))
+            told |= {"type": ["string", "number"], "minimum": least, "maximum": most}
+        elif not self.parse(self.least):
+            told |= {"type": ["string", "number"], "minimum": 0, "maximum": 0}
+        return WithJsonSchema(told)
+
+    @property
+    def pattern(self) -> str:
+        """Return the form of it as a text: a number, not 0 if it may not be, and a unit."""
+        if self.dimension is Dimension.FRACTION and self.parse(self.most) <= 1:
+            return _PARTS
+        nothing = not self.parse(self.least)
+        number = _NUMBER if nothing else rf"(?=[0-9.]*[1-9]){_NUMBER}"
+        return form(self.dimension, number) + ("|^0$" if nothing else "")
+
+
+UNIT, RANGE, OTHERWISE, LISTED = "x-unit", "x-range", "x-otherwise", "x-catalogue"
+"""What else the JSON Schema says of a key: units, least and most, what holds if it is left out, and
+which kinds of the catalogue have the names."""
+
+_NUMBER = r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?"
+
+
+def form(dimension: Dimension, number: str = _NUMBER) -> str:
+    """Return the form of a quantity as a text, as a regular expression.
+
+    Args:
+        dimension: what it measures.
+        number: the form of its number.
+    """
+    unit = f"({'|'.join(map(re.escape, units.names(dimension)))})"
+    optional = "?" if dimension is Dimension.FRACTION else ""
+    return rf"^\s*\+?{number}\s*{unit}{optional}\s*$"
+
+
+_PARTS = (
+    r"^\s*\+?(0*(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?|\.[0-9]+)\s*%|0*(1(\.0*)?|0(\.[0-9]*)?|\.[0-9]+)"
+    rf"|[0-9.]+[eE][+-]?[0-9]{{1,2}}\s*%?|{_NUMBER}\s*ppm)\s*$"
+)
+"""The form of a share of up to 100 %."""
+
+
+def says(meaning: str, example: object, otherwise: str = "") -> Any:
+    """Return what a key means, for the JSON Schema and the page of all keys.
+
+    Args:
+        meaning: in words, without a stop.
+        example: a value as a scenario states it.
+        otherwise: what holds if it is left out, where no default of the model says so.
+    """
+    more: Any = {OTHERWISE: otherwise} if otherwise else None
+    return Field(description=meaning, examples=[example], json_schema_extra=more)
+
+
+class Listed(NamedTuple):
+    """That a name is one of those that kinds of the catalogue have."""
+
+    kinds: tuple[str, ...]
+
+    def __get_pydantic_json_schema__(self, core: Any, made: Callable[[Any], Any]) -> Any:
+        """Return the JSON Schema of the name, with what is said here."""
+        return made(core) | {LISTED: list(self.kinds)}
+
+
+def given(*names: str) -> dict[str, Any]:
+    """Return the JSON Schema of a mapping in which some keys are given; null is as if left out."""
+    return {"required": list(names), "properties": {name: {"not": _NOTHING} for name in names}}
+
+
+def left_out(*names: str) -> dict[str, Any]:
+    """Return the JSON Schema of a mapping in which some keys are not given."""
+    return {"properties": dict.fromkeys(names, _NOTHING)}
+
+
+_NOTHING = {"type": "null"}
+
+
+NONE_OF_IT: dict[str, Any] = {
+    "anyOf": [{"const": 0}, {"type": "string", "pattern": r"^[\s0.+]*\s*(%|ppm)?\s*$"}]
+}
+"""The JSON Schema of a share that is none."""
 
 
 LIFETIME = "36500 d"
 """The longest time of a run."""
 
-_TIME = Quantity(units.time_ns, "10 s", "1 ns", LONGEST)
+_TIME = Quantity(Dimension.TIME, units.time_ns, "10 s", "1 ns", LONGEST)
 _OFFSET = _TIME._replace(least="0 ns")
 _SPAN = _TIME._replace(most=LIFETIME)
 _SPAN0 = _SPAN._replace(least="0 ns")
+OFFSET_PATTERN = _OFFSET.pattern
+"""The form of a time, for texts in which there is one."""
 _EPOCH = _OFFSET._replace(most=f"{units.LARGEST} ns")
-_DATA = Quantity(units.data_bit, "2 MB", "1 bit", "1000 TB")
-_RATE = Quantity(units.rate_bps, "20 Mbit/s", "1 bit/s", "1000 Tbit/s")
-_FPS = Quantity(units.frame_rate, "30 fps", "0.001 frame/d", "1000000 fps")
-_SHARE = Quantity(units.fraction, "5 %", "1 ppm", "100000 %")
+_DATA = Quantity(Dimension.DATA, units.data_bit, "2 MB", "1 bit", "1000 TB")
+_RATE = Quantity(Dimension.RATE, units.rate_bps, "20 Mbit/s", "1 bit/s", "1000 Tbit/s")
+_FPS = Quantity(Dimension.FRAME_RATE, units.frame_rate, "30 fps", "0.001 frame/d", "1000000 fps")
+_SHARE = Quantity(Dimension.FRACTION, units.fraction, "5 %", "1 ppm", "100000 %")
 _SHARE0 = _SHARE._replace(least="0")
+_PART0 = _SHARE0._replace(most="100 %")
+_PART = _PART0._replace(least="0.1 %")
+_LOSS = _PART0._replace(most="50 %")
 
 
 def interval_ns(value: object) -> int:
@@ -96,7 +188,9 @@ DataBit = Annotated[int, BeforeValidator(_DATA.read), _DATA.schema]
 RateBps = Annotated[int, BeforeValidator(_RATE.read), _RATE.schema]
 FrameRate = Annotated[Any, BeforeValidator(_FPS.read), _FPS.schema]
 Share = Annotated[Any, BeforeValidator(_SHARE.read), _SHARE.schema]
-ShareOrNone = Annotated[Any, BeforeValidator(_SHARE0.read), _SHARE0.schema]
+Part = Annotated[Any, BeforeValidator(_PART.read), _PART.schema]
+PartOrNone = Annotated[Any, BeforeValidator(_PART0.read), _PART0.schema]
+Loss = Annotated[Any, BeforeValidator(_LOSS.read), _LOSS.schema]
 
 
 _YEARS = (1900, 2200)
@@ -118,7 +212,27 @@ _TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$"
 _START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Target = Annotated[str, StringConstraints(pattern=_TARGET)]
+App = Annotated[Name, Listed(("apps",))]
+Camera = Annotated[Name, Listed(("cameras",))]
+Codec = Annotated[Name, Listed(("codecs",))]
+Device = Annotated[Name, Listed(("sensors", "cameras"))]
+Grid = Annotated[Name, Listed(("carbon",))]
+Host = Annotated[Name, Listed(("hosts",))]
+Mode = Annotated[Name, Listed(("modes",))]
+Network = Annotated[Name, Listed(("models",))]
+PriceBook = Annotated[Name, Listed(("prices",))]
+Protocol = Annotated[Name, Listed(("protocols",))]
+Server = Annotated[Name, Listed(("servers",))]
+Technology = Annotated[Name, Listed(("links",))]
 Start = Annotated[str, StringConstraints(pattern=_START), AfterValidator(_dated)]
+_OBJECTIVE = {
+    "type": "string",
+    "pattern": r"^([A-Za-z0-9_.\-]+:\s+)?\w[\w.\- ]*\s*(<=|>=|<|>)\s*\+?"
+    rf"{_NUMBER}(\s*[^\s0-9].*)?$",
+    "examples": ["latency_ms.p99 < 200 ms", "lost < 1 %"],
+}
+Objective = Annotated[str, WithJsonSchema(_OBJECTIVE)]
+"""What is demanded; `fleet.study.slo` reads it."""
 FORMS = {
     NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
     _TARGET: "a name, or one of an instance, such as 'shop-port/site-12'",
@@ -139,9 +253,12 @@ def _moment(value: object) -> int | dt.time:
 
 _CLOCK = re.compile(r"^\d{2}:\d{2}$")
 _MOMENT = {
-    "type": "string",
+    "type": ["string", "number"],
+    "pattern": f"{_SPAN0.pattern}|^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    "minimum": 0,
+    "maximum": 0,
     "examples": ["5 min", "18:30"],
-    "description": "a time or a clock time",
+    UNIT: f"{units.usual(Dimension.TIME)}, or HH:MM",
 }
 Moment = Annotated[int | dt.time, BeforeValidator(_moment), WithJsonSchema(_MOMENT)]
 """When something happens: ns from the start, or a time of day."""

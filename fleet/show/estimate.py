@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from fleet import doors
 from fleet.results.metric import SHARE, number
+from fleet.show.wide import heading, in_tables
 from fleet.sizing.beside import Beside
 from fleet.sizing.door import Estimated
 from fleet.sizing.estimate import in_short
@@ -27,21 +29,26 @@ _LITTLE = 1 / 11
 """A load that can be ten times as much on top."""
 
 
-def tables(estimated: Estimated) -> Iterator[Table]:
-    """Yield a table of all arms, then one of the resources of each."""
-    facts = estimated.facts
-    first = _table(f"{estimated.scenario.model.name}, in closed form", [*facts, "unit"])
-    for label, keys, unit in _ROWS:
-        cells = [_cell(_at(arm, keys), unit, arm["growing"]) for arm in facts.values()]
-        if set(cells) != {"–"}:
-            first.add_row(label, *cells, unit)
-    names = dict.fromkeys(name for arm in facts.values() for name in arm["bandwidth_mbit_s"])
-    for name in names:
-        cells = [_cell(arm["bandwidth_mbit_s"].get(name), "Mbit/s", ()) for arm in facts.values()]
-        first.add_row(f"carried by {doors.terminal(name)}", *cells, "Mbit/s")
-    yield first
+def tables(estimated: Estimated, out: Console) -> Iterator[Table]:
+    """Yield tables of all arms, as wide as there is room, then one of the resources of each."""
+    yield from in_tables(lambda columns: _of_arms(estimated, columns), len(estimated.facts), out)
     for arm, one in estimated.arms.items():
         yield _resources(arm, one.busiest)
+
+
+def _of_arms(estimated: Estimated, columns: Sequence[int]) -> Table:
+    """Return the table of some arms."""
+    names = [list(estimated.facts)[k] for k in columns]
+    facts = [estimated.facts[name] for name in names]
+    out = _table(f"{estimated.scenario.model.name}, in closed form", [*names, "unit"])
+    for label, keys, unit in _ROWS:
+        cells = [_cell(_at(arm, keys), unit, arm["growing"]) for arm in facts]
+        if set(cells) != {"–"}:
+            out.add_row(label, *cells, unit)
+    for name in dict.fromkeys(name for arm in facts for name in arm["bandwidth_mbit_s"]):
+        cells = [_cell(arm["bandwidth_mbit_s"].get(name), "Mbit/s", ()) for arm in facts]
+        out.add_row(f"carried by {doors.terminal(name)}", *cells, "Mbit/s")
+    return out
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
@@ -51,7 +58,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     )  # fmt: skip
     out.add_column("", overflow="fold")
     for name in columns:
-        out.add_column(doors.terminal(name), justify="right", overflow="fold")
+        out.add_column(heading(name), justify="right", overflow="fold")
     return out
 
 

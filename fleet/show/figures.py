@@ -42,8 +42,15 @@ MOST_ARMS = 24
 """So many can be told apart in a figure; the time to draw one grows with them too."""
 
 
-def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
+def draw_all(
+    record: Record, folder: Path, told: Callable[[str, float], None] = lambda *_: None
+) -> dict[str, Exception]:
     """Draw every figure of a record into a folder, made if need be.
+
+    Args:
+        record: what is drawn.
+        folder: where.
+        told: is called with the name of a figure that is begun and the share that is done.
 
     Returns:
         by name, why a figure could not be drawn; the others are there all the same.
@@ -53,8 +60,10 @@ def draw_all(record: Record, folder: Path) -> dict[str, Exception]:
         many = f"{len(record.arms)} arms are more than {MOST_ARMS}; choose some of them with --arm"
         return {"of so many arms": InputError(many)}
     with matplotlib.rc_context(STYLE):
-        for name, draw in _figures(record):
+        figures = list(_figures(record))
+        for k, (name, draw) in enumerate(figures):
             check()
+            told(name, k / len(figures))
             try:
                 folder.mkdir(exist_ok=True)
                 save(*draw(), folder / name)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
-from rich.progress import Progress
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
 from rich.table import Table
 
 from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import number
-from fleet.show.progress import bar_or_lines
+from fleet.show.progress import LINE_S, bar_or_lines
+from fleet.show.wide import heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
 from fleet.sizing.refusal import refusal
@@ -30,21 +34,30 @@ _MUCH = 10.0
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how far a plan is: answers found, runs done."""
-    with bar_or_lines() as bar:
-        task = bar.add_task("", total=None) if isinstance(bar, Progress) else None
+    """Give a function that shows how far a plan is: answers found, runs done.
+
+    How many runs a search takes is not known before it ends, and so no time left is.
+    """
+    with bar_or_lines(TimeElapsedColumn()) as bar:
+        task = bar.add_task("planning", total=None) if isinstance(bar, Progress) else None
+        last = time.monotonic()
 
         def show(answers: int, runs: int) -> None:
+            nonlocal last
             check()
             said = f"{answers} answers found, {runs:,} runs done"
-            if isinstance(bar, Progress) and task is not None:
-                bar.update(task, description=said)
+            if isinstance(bar, Progress):
+                if task is not None:
+                    bar.update(task, description=said)
+            elif time.monotonic() - last >= LINE_S:
+                last = time.monotonic()
+                bar(said)
 
         yield show
 
 
-def tables(planned: Planned) -> Iterator[Table]:
-    """Yield a table for each point of what was varied: a column an arm."""
+def tables(planned: Planned, out: Console) -> Iterator[Table]:
+    """Yield tables for each point of what was varied: a column an arm, as many as have room."""
     what = "most" if any(key.most for key in planned.ladders) else "smallest"
     reserve = planned.reserve
     held = f", with {float(reserve.headroom):.0%} headroom" if reserve.headroom else ""
@@ -54,7 +67,12 @@ def tables(planned: Planned) -> Iterator[Table]:
         at = f" at {', '.join(cell)}" if cell else ""
         title = f"{planned.scenario.model.name}{at}: {what} for {slo}{held}"
         mine = [k for k, answer in enumerate(planned.answers) if answer.cell == cell]
-        yield _table(doors.terminal(title), planned, mine)
+        make = functools.partial(_some, doors.terminal(title), planned, mine)
+        yield from in_tables(make, len(mine), out)
+
+
+def _some(title: str, planned: Planned, mine: Sequence[int], columns: Sequence[int]) -> Table:
+    return _table(title, planned, [mine[k] for k in columns])
 
 
 def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
@@ -65,7 +83,7 @@ def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
     answers = [planned.answers[k] for k in mine]
     out.add_column("", overflow="fold")
     for answer in answers:
-        out.add_column(doors.terminal(answer.arm), justify="right", overflow="fold")
+        out.add_column(heading(answer.arm), justify="right", overflow="fold")
     out.add_column("unit", style="dim", overflow="fold")
     for k, key in enumerate(planned.ladders):
         unit = "" if " " not in key.texts[0] else key.texts[0].partition(" ")[2]

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from rich import box
+from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
@@ -17,8 +18,9 @@ from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import SHARE, Metric
 from fleet.results.metrics import known
-from fleet.show.progress import bar_or_lines
+from fleet.show.progress import bar_or_lines, duration
 from fleet.show.rows import EMPTY
+from fleet.show.wide import heading, in_tables
 from fleet.study.averages import interval, places, varied
 from fleet.study.sweep import Progress
 
@@ -60,14 +62,8 @@ def _plain_lines(write: Callable[[str], None]) -> Callable[[Progress], None]:
 
 
 def _how_far(at: Progress) -> str:
-    left = "" if at.left_s is None else f", {_time(at.left_s)} left"
+    left = "" if at.left_s is None else f", {duration(at.left_s)} left"
     return f"{at.done:,} of {at.runs:,} runs, {at.share:.0%}{left}"
-
-
-def _time(seconds: float) -> str:
-    minutes, s = divmod(math.ceil(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours} h {m} min" if hours else f"{m} min {s} s" if m else f"{s} s"
 
 
 def chosen(table: pa.Table) -> list[str]:
@@ -79,8 +75,8 @@ def chosen(table: pa.Table) -> list[str]:
     return [m for m in ("latency_ms.p99", "lost", "power_w.total", traffic) if m in there]
 
 
-def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
-    """Yield a table for each metric: a row for each of the first points, a column an arm.
+def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Table]:
+    """Yield tables for each metric: a row for each of the first points, a column an arm.
 
     A cell is mean ± 95 % interval, Student's t over the replications, no narrower than the steps of
     a percentile; with one there is none.
@@ -93,14 +89,23 @@ def tables(table: pa.Table, metrics: Sequence[str]) -> Iterator[Table]:
         values: dict[tuple[str, str], list[float | None]] = {}
         for row in _rows(table, pc.equal(table["metric"], name)):
             values.setdefault((row["point"], row["arm"]), []).append(row["value"])
-        out = _empty(f"{name} ({_unit(metric)})", keys_of, arms)
-        for place in points[:MOST_POINTS]:
-            keys = [(place["point"], arm) for arm in arms]
-            cells = [
-                FAILED if key in failed else _cell(values.get(key, []), metric) for key in keys
-            ]
-            out.add_row(*(_plain(place[key]) for key in keys_of), *cells)
-        yield out
+        cells = {
+            key: FAILED if key in failed else _cell(values.get(key, []), metric)
+            for key in ((place["point"], arm) for place in points[:MOST_POINTS] for arm in arms)
+        }
+        title = f"{name} ({_unit(metric)})"
+
+        def some(
+            columns: Sequence[int], title: str = title, cells: dict[Any, str] = cells
+        ) -> Table:
+            mine = [arms[k] for k in columns]
+            made = _empty(title, keys_of, mine)
+            for place in points[:MOST_POINTS]:
+                of = [cells[place["point"], arm] for arm in mine]
+                made.add_row(*(_plain(place[key]) for key in keys_of), *of)
+            return made
+
+        yield from in_tables(some, len(arms), out)
 
 
 def _rows(table: pa.Table, mask: Any) -> list[dict[str, Any]]:
@@ -115,10 +120,8 @@ def _empty(title: str, varied: Sequence[str], arms: Sequence[str]) -> Table:
         title=doors.terminal(title), box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0),
         pad_edge=False, title_style="bold", title_justify="left",
     )  # fmt: skip
-    for name in varied:
-        out.add_column(doors.terminal(name), justify="right", overflow="fold")
-    for arm in arms:
-        out.add_column(doors.terminal(arm), justify="right", overflow="fold")
+    for name in (*varied, *arms):
+        out.add_column(heading(name), justify="right", overflow="fold")
     return out
 
 

@@ -21,9 +21,10 @@ from fleet.show.differences import differences
 from fleet.show.digest import title
 from fleet.show.remarks import load_remarks
 from fleet.show.rows import EMPTY, Row, sections
+from fleet.show.wide import heading, in_tables
 from fleet.sketch import RESOLUTION, STEPS
 
-_TITLE_WIDTH, _ARM_WIDTH = 30, 11  # where titles of sections and names of arms break
+_TITLE_WIDTH = 30  # where titles of sections break
 
 
 def comparison_tables(record: Record, out: Console) -> list[Table]:
@@ -31,15 +32,8 @@ def comparison_tables(record: Record, out: Console) -> list[Table]:
 
     An arm stands whole in one of them. Where even one arm is too wide, its cells are folded.
     """
-    arms = list(record.arms)
     said = list(sections(record.numbers, looked=record.looked))
-    wide = out.options.update(width=10_000)  # else a table measures as wide as there is room
-    for many in range(1, len(arms) + 1):
-        size = -(-len(arms) // many)
-        chosen = [range(k, min(k + size, len(arms))) for k in range(0, len(arms), size)]
-        tables = [_table(record, said, columns) for columns in chosen]
-        if all(out.measure(table, options=wide).maximum <= out.width for table in tables):
-            break
+    tables = in_tables(lambda columns: _table(record, said, columns), len(record.arms), out)
     tables[0].title = title(record.summary)
     return tables
 
@@ -54,17 +48,15 @@ def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Seque
     names = list(record.arms)
     base = record.summary["comparison"]["baseline"] if len(names) > 1 else None
     for name in (names[k] for k in columns):
-        title = name.replace("_", "_ ") if len(name) > _ARM_WIDTH else name
-        lines = [line.replace(" ", "") for line in wrap(title, _ARM_WIDTH)]
-        lines += ["(baseline)"] if name == base else []
-        table.add_column(Text("\n".join(lines)), justify="right", overflow="fold")
+        more = ["(baseline)"] if name == base else []
+        table.add_column(heading(name, *more), justify="right", overflow="fold")
     table.add_column("unit", style="dim", overflow="fold")
-    for title, rows in said:
+    for section, rows in said:
         mine = [(label, [cells[k] for k in columns], unit) for label, unit, cells in rows]
         known = [row for row in mine if set(row[1]) != {EMPTY}]
         if known:
             table.add_section()
-            table.add_row(Text("\n".join(wrap(title, _TITLE_WIDTH)), style="bold"))
+            table.add_row(Text("\n".join(wrap(section, _TITLE_WIDTH)), style="bold"))
         for label, cells, unit in known:
             table.add_row(f"  {label}", *cells, unit)
     return table

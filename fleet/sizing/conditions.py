@@ -16,7 +16,7 @@ from fleet import units
 from fleet.errors import InputError
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.scenario.load import Scenario
-from fleet.scenario.schema import Capture
+from fleet.scenario.sensors import Capture
 from fleet.sizing.estimate import estimate
 from fleet.sizing.plant import Conditions
 from fleet.units import Dimension

@@ -170,7 +170,7 @@ BAD = [
     (changed(sensors__cam__rate="29.97002999 fps", duration="1 d"), "is too fine"),
     (
         changed(cloud__autoscale={**AUTOSCALE, "target": "0.01 %"}),
-        "is not 0.1 % to 100 %",
+        "cloud.autoscale.target: '0.01 %' is below 0.1 %, the least that it may be",
     ),
     (changed(cloud__autoscale={**AUTOSCALE, "min": 9}), "min 9 is above max 4"),
     (changed(links__cell__buffer="1 kB"), "never holds a frame"),
@@ -313,9 +313,9 @@ BAD = [
     (changed(links__cell__cap_used="5 %"), "links.cell: 'cap_used' is a share of 'cap'"),
     (
         changed(links__cell={**CAPPED, "cap_used": "120 %"}),
-        "links.cell: 'cap_used' is a share of 'cap', from 0 to 100 %",
+        "links.cell.cap_used: '120 %' is above 100 %, the most that it may be",
     ),
-    (changed(links__cell__loss="51 %"), "links.cell: loss 0.51 is above 0.5; lower it"),
+    (changed(links__cell__loss="51 %"), "links.cell.loss: '51 %' is above 50 %, the most"),
     (changed(links__cell__loss="2 ms"), "links.cell.loss: '2 ms' is a time, not a fraction"),
     (changed(links__cell__user_rate="3 MB"), "links.cell.user_rate: '3 MB' is data, not a rate"),
     # grid and prices

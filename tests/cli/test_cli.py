@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 import worlds
 from matplotlib.figure import Figure
 
-from fleet import api
+from fleet import __version__, api
 from fleet.cli import main as cli
 from fleet.cli.exit import code_of
 from fleet.errors import InputError
@@ -328,6 +329,45 @@ def test_a_crash_from_the_start_is_not_taken_for_absence(
     assert remark in " ".join(capsys.readouterr().out.split())
 
 
+def test_what_is_new_is_there_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert fleet("new", "shop.yaml") == 0
+    assert "fleet run shop.yaml" in capsys.readouterr().out
+    first, _, question, *_ = Path("shop.yaml").read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=fleet.schema.json"
+    assert json.loads(Path("fleet.schema.json").read_text())["title"] == "fleet scenario"
+    assert "?" in question
+    assert fleet("check", "shop.yaml") == 0
+    Path("fleet.schema.json").write_text("mine")
+    assert fleet("new", "other.yaml") == 0
+    assert Path("fleet.schema.json").read_text() == "mine"
+    for name, words in (
+        ("shop.yaml", "'shop.yaml' is there already; name another file"),
+        ("a b.yaml", "'a b' is not a name"),
+        ("nowhere/shop.yaml", "cannot write 'nowhere/shop.yaml': No such file or directory"),
+    ):
+        capsys.readouterr()
+        assert fleet("new", name) == 2
+        assert words in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "fleet.schema.json", "other.yaml", "shop.yaml",
+    ]  # fmt: skip
+
+
+def test_version_and_completion(capfd: pytest.CaptureFixture[str]) -> None:
+    assert fleet("--version") == 0
+    assert capfd.readouterr().out == f"fleet {__version__}\n"
+    asked = {"_FLEET_COMPLETE": "complete_bash", "COMP_WORDS": "fleet s", "COMP_CWORD": "1"}
+    code = "import sys; sys.argv = ['fleet']\nfrom fleet.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["show", "sweep", "sensitivity", "schema", "selftest"]
+
+
 def test_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert fleet("schema") == 0
     schema = json.loads(capsys.readouterr().out)
@@ -374,6 +414,13 @@ def test_what_takes_long_to_import_waits_until_it_is_needed(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert not set(found.stdout.rpartition("@")[2].split()) & without
+
+
+def test_a_link_is_cut_in_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "scenarios" / "cut_fibre.py"), run_name="__main__")
+    _, *rows = capsys.readouterr().out.splitlines()
+    second, cut, after = (float(rows[s - 1].split()[-1]) for s in (2, 3, 4))
+    assert after > 1000 > 5 * cut > second  # what waits is late when the link is there again
 
 
 def test_the_example_script_runs() -> None:

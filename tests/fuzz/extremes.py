@@ -224,7 +224,10 @@ def packaged() -> dict[str, Any]:
             "cloud": camera,
             "held": {**camera, "bitrate": "1 Mbit/s"},
         },
-        "events": [{"at": "300 ms", "rewrite": "shop", "model": "efficientdet-lite0"}],
+        "events": [
+            {"at": "300 ms", "rewrite": "shop", "model": "efficientdet-lite0"},
+            {"at": "400 ms", "resize": "cloud", "servers": 2},
+        ],
     }  # fmt: skip
 
 

@@ -8,10 +8,12 @@ import re
 import pytest
 import worlds
 from rich.console import Console
+from rich.progress import Progress
 
 import fleet
 from fleet.results.record import Record
-from fleet.show import rows, terminal
+from fleet.show import estimate, progress, rows, terminal
+from fleet.sizing.door import estimates
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +82,59 @@ def test_a_row_of_which_an_arm_has_nothing_is_not_shown(record: Record) -> None:
 def test_an_interval_sets_the_digits(x: float, half: float, percent: bool, said: str) -> None:
     assert rows._to_two_digits(x, (x - half, x + half), percent=percent) == said
     assert rows._to_two_digits(0.3, (0.0, 0.8), percent=True) == "30 (0–80)%"
+
+
+def test_time_left_is_told_as_soon_as_something_is_done() -> None:
+    now = [0.0]
+    out = Console(width=80, file=io.StringIO(), force_terminal=True, color_system=None)
+    bar = Progress(*progress.shares(), console=out, get_time=lambda: now[0])
+    task = bar.add_task("", total=1.0)
+
+    def shown() -> str:
+        with out.capture() as said:
+            out.print(bar.get_renderable())
+        return " ".join(said.get().split())
+
+    assert shown().startswith("0% ? left")
+    now[0] = 30.0
+    bar.update(task, completed=0.25)
+    assert shown().startswith("25% 1 min 30 s left")
+    bar.update(task, completed=1.0)
+    assert shown().startswith("100% 0:00:30")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_names_above_columns_break_behind_signs_and_cells_do_not(
+    record: Record, width: int
+) -> None:
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    made = list(estimate.tables(estimates(record.scenario), out))
+    names = [
+        line
+        for table in made
+        for column in table.columns
+        for line in str(column.header).split("\n")
+    ]
+    assert {"a_much_", "longer_name_", "than_others"} <= set(names)
+    for table in made:
+        with out.capture() as shown:
+            out.print(table, markup=False)
+        lines = shown.get().splitlines()
+        rule = next(k for k, line in enumerate(lines) if set(line.strip()) == {"─"})
+        assert rule <= 4
+        assert max(map(len, lines)) <= width
+
+
+def test_without_a_terminal_long_runs_say_how_far_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    show = progress._plain_lines(said.append)
+    for seconds, share in ((0, 0.0), (4, 0.1), (12, 0.25), (16, 0.5), (40, 0.8), (50, 1.0)):
+        now[0] = seconds
+        show("cloud", share)
+    assert said == [
+        "running cloud ...", "running cloud: 25%, 36 s left", "running cloud: 80%, 10 s left",
+    ]  # fmt: skip

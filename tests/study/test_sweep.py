@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import worlds
+from rich.console import Console
 
 import fleet
 from fleet.errors import InputError
@@ -299,7 +300,7 @@ def test_what_is_done_is_not_done_again(whole: tuple[Path, Path]) -> None:
 def test_the_answer_on_a_screen(whole: tuple[Path, Path]) -> None:
     """A table a metric: points × arms, mean and interval over replications."""
     table = pq.read_table(whole[1] / "results.parquet")
-    shown = list(tables(table, chosen(table)))
+    shown = list(tables(table, chosen(table), Console(width=200)))
     assert [str(one.title) for one in shown] == [
         "latency_ms.p99 (ms)", "lost (%)", "power_w.total (W)",
         "bandwidth_mbit_s.wan.mean (Mbit/s)",

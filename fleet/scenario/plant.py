@@ -1,0 +1,192 @@
+"""What a scenario says of the plant: links on the way up, and servers behind them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from fleet.errors import InputError
+from fleet.scenario.quantities import (
+    NONE_OF_IT,
+    Count,
+    DataBit,
+    Loss,
+    Model,
+    Name,
+    OffsetNs,
+    Part,
+    PartOrNone,
+    RateBps,
+    Server,
+    Technology,
+    TimeNs,
+    given,
+    left_out,
+    says,
+)
+
+MAX_KINDS = 8
+_AS_SOLD = "that of the technology"
+
+
+class Link(Model):
+    """One hop of the way up: a catalogue technology, what overrides it, and where it leads.
+
+    `rate` is what all who share the link have, `user_rate` what one sender's radio can do. After
+    `cap` of data (less the share `cap_used` that is spent at the start) a sender gets
+    `throttled_rate`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [given("cap", "throttled_rate"), left_out("cap", "throttled_rate")],
+            "if": {"required": ["cap_used"], "properties": {"cap_used": {"not": NONE_OF_IT}}},
+            "then": given("cap"),
+        }
+    )
+
+    technology: Annotated[Technology, says("what kind of link it is", "gpon")]
+    shared_by: Annotated[
+        Literal["sensor", "site", "cell", "city"], says("who shares one: each has its own", "cell")
+    ]
+    to: Annotated[Name, says("the next link, or the region", "metro")]
+    rate: Annotated[RateBps | None, says("what all who share it have", "50 Mbit/s", _AS_SOLD)] = (
+        None
+    )
+    downlink_rate: Annotated[
+        RateBps | None, says("the same downwards, for models", "200 Mbit/s", _AS_SOLD)
+    ] = None
+    propagation: Annotated[OffsetNs | None, says("time on the wire", "2 ms", _AS_SOLD)] = None
+    buffer: Annotated[
+        DataBit | None, says("what may wait at its port and be sent", "2 MB", _AS_SOLD)
+    ] = None
+    user_rate: Annotated[
+        RateBps | None, says("what one sender's radio can do", "10 Mbit/s", _AS_SOLD)
+    ] = None
+    loss: Annotated[
+        Loss | None,
+        says("segments lost, and sent again", "0.1 %", _AS_SOLD),
+    ] = None
+    cap: Annotated[
+        DataBit | None, says("data after which a sender is slowed down", "50 GB", "no cap")
+    ] = None
+    cap_used: Annotated[
+        PartOrNone,
+        says("share of `cap` that is spent at the start", "80 %"),
+    ] = Fraction(0)
+    throttled_rate: Annotated[
+        RateBps | None, says("what a sender has behind the cap", "1 Mbit/s", "there is no cap")
+    ] = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Link:
+        if (self.cap is None) != (self.throttled_rate is None):
+            raise InputError("'cap' and 'throttled_rate' go together; give both or none")
+        if self.cap_used and self.cap is None:
+            raise InputError("'cap_used' is a share of 'cap'; give that too")
+        return self
+
+
+class Batch(Model):
+    """Dynamic batching: launch when `max` frames wait or the oldest has waited `wait`."""
+
+    max: Annotated[int, Field(ge=1, le=1024), says("most frames that are inferred together", 8)] = 1
+    wait: Annotated[OffsetNs, says("how long the oldest waits for others", "5 ms")] = 0
+
+
+class Autoscale(Model):
+    """Servers follow load: desired = ceil(servers × utilisation / target), as Kubernetes does."""
+
+    min: Annotated[Count, says("fewest servers", 2)] = 1
+    max: Annotated[Count, says("most servers", 40)]
+    target: Annotated[Part, says("share of time at work wanted", "70 %")]
+    every: Annotated[TimeNs, says("time between two looks", "10 s")]
+    boot: Annotated[TimeNs | None, says("time until a new one is up", "40 s", "the server's")] = (
+        None
+    )
+    cooldown: Annotated[TimeNs, says("time after a change before servers are given back", "1 min")]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Autoscale:
+        if self.min > self.max:
+            raise InputError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Servers(Model):
+    """A pool of servers with one queue."""
+
+    server: Annotated[Server, says("what kind of server", "l4")]
+    servers: Annotated[Count, says("how many", 4)] = 1
+    more: Annotated[
+        dict[Server, Count],
+        says("further kinds of servers in the pool, how many of each", {"t4": 2}),
+    ] = {}
+    batch: Annotated[Batch, says("how frames are put together", {"max": 8, "wait": "5 ms"})] = (
+        Batch()
+    )
+    queue: Annotated[Count, says("frames that may wait", 1000)] = 100_000
+    deadline: Annotated[
+        TimeNs | None, says("a frame that no batch has taken by then is lost", "200 ms", "none")
+    ] = None
+    decode: Annotated[bool, says("whether decoding of video is counted", False)] = True
+
+    @model_validator(mode="after")
+    def _kinds(self) -> Servers:
+        if self.server in self.more:
+            raise InputError(f"'more' names '{self.server}' again; add to 'servers' instead")
+        if len(self.more) >= MAX_KINDS:
+            raise InputError(f"a pool has at most {MAX_KINDS} kinds of servers")
+        return self
+
+
+class Cloud(Servers):
+    """The pool of the main region."""
+
+    region: Annotated[Name, says("its name, to which links lead", "helsinki")] = "cloud"
+    autoscale: Annotated[
+        Autoscale | None,
+        says(
+            "how the number of servers follows load",
+            {"max": 8, "target": "70 %", "every": "10 s", "cooldown": "1 min"},
+            "the number stays",
+        ),
+    ] = None
+
+
+class Edge(Servers):
+    """Servers close to the sensors: a pool for each site, cell or the city, behind a link."""
+
+    after: Annotated[Name, says("the link behind which it stands", "port")]
+    shared_by: Annotated[Literal["site", "cell", "city"], says("who has a pool of its own", "site")]
+
+
+_AS_CLOUD = "that of `cloud`"
+
+
+class Region(Model):
+    """A further region: what differs from `cloud`."""
+
+    server: Annotated[Server | None, says("what kind of server", "a10", _AS_CLOUD)] = None
+    servers: Annotated[Count | None, says("how many", 2, _AS_CLOUD)] = None
+    more: Annotated[
+        dict[Server, Count] | None, says("further kinds, how many of each", {"t4": 1}, _AS_CLOUD)
+    ] = None
+    batch: Annotated[
+        Batch | None, says("how frames are put together", {"max": 4, "wait": "5 ms"}, _AS_CLOUD)
+    ] = None
+    queue: Annotated[Count | None, says("frames that may wait", 1000, _AS_CLOUD)] = None
+    deadline: Annotated[TimeNs | None, says("longest wait for a batch", "100 ms", _AS_CLOUD)] = None
+    decode: Annotated[
+        bool | None, says("whether decoding of video is counted", False, _AS_CLOUD)
+    ] = None
+    autoscale: Annotated[
+        Autoscale | None,
+        says(
+            "how the number of servers follows load",
+            {"max": 8, "target": "70 %", "every": "10 s", "cooldown": "1 min"},
+            _AS_CLOUD,
+        ),
+    ] = None
