@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from fleet.errors import InputError
 from fleet.scenario.demand import PeoplePerHour
 from fleet.scenario.event import Event
+from fleet.scenario.labels import Label, check_labels
 from fleet.scenario.publish import parse_publish
 from fleet.scenario.quantities import (
     Count,
@@ -260,9 +261,11 @@ class Arm(Equipment):
     """One answer to 'where does inference run?'.
 
     Either equipment for every sensor, with `per` overriding it for some groups, or `place`: for
-    each group the name of another arm (`default` for the rest).
+    each group the name of another arm (`default` for the rest). Where results are shown, `label`
+    is what it is called.
     """
 
+    label: Label | None = None
     per: dict[Name, Equipment] = {}
     place: dict[Name, Name] | None = None
 
@@ -348,6 +351,7 @@ class ScenarioModel(Model):
         for field in ("sensors", "links", "arms"):
             if not getattr(self, field):
                 raise InputError(f"'{field}' is empty; name at least one")
+        check_labels({name: arm.label or name for name, arm in self.arms.items()})
         both = set(self.edges) & {self.cloud.region, *self.regions}
         if both:
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
