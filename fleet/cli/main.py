@@ -11,12 +11,15 @@ import sys
 
 import typer
 
+from fleet.cli.again import diff, reproduce
+from fleet.cli.artifact import artifact
 from fleet.cli.bench import bench
 from fleet.cli.catalog import catalog
 from fleet.cli.check import check, schema
 from fleet.cli.estimate import estimate
 from fleet.cli.exit import code_of, leave, patient, told
 from fleet.cli.eyes import app as eyes
+from fleet.cli.figures import figures
 from fleet.cli.plan import plan
 from fleet.cli.profile import profile
 from fleet.cli.proof import selftest, validate
@@ -25,6 +28,7 @@ from fleet.cli.run import run
 from fleet.cli.sensitivity import sensitivity
 from fleet.cli.show import show
 from fleet.cli.sweep import sweep
+from fleet.cli.table import table
 from fleet.cli.trace import trace
 from fleet.telling import heard_by
 
@@ -38,8 +42,8 @@ app = typer.Typer(
 
 
 COMMANDS = (
-    run, show, sweep, sensitivity, plan, estimate, report, check, schema, catalog, selftest,
-    validate, profile, trace, bench,
+    run, show, reproduce, diff, table, figures, report, artifact, sweep, sensitivity, plan,
+    estimate, check, schema, catalog, selftest, validate, profile, trace, bench,
 )  # fmt: skip
 
 for command in COMMANDS:
