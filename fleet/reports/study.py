@@ -35,6 +35,7 @@ from fleet.study.averages import (
     varied,
     winner,
 )
+from fleet.study.points import GRID
 
 _MOST_PANELS = 4
 _WIDE = 20.0
@@ -92,15 +93,21 @@ def _best(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterat
             points += 1
             wins[best.arm] += 1
             shown[best.arm] += best.shown
-    told = [f"{arm} at {many} points{_sure(shown[arm], many)}" for arm, many in wins.most_common()]
+    told = [
+        f"{arm} at {_points(many)}{_sure(shown[arm], many)}" for arm, many in wins.most_common()
+    ]
     if told:
         alike = len(places(study.table)) - points
-        same = f"; at {alike} points nobody is better" if alike else ""
+        same = f"; at {_points(alike)} nobody is better" if alike else ""
         yield f"Best in {name}: {', '.join(told)}{same}."
     elif means:
         low, high = (f(one.mean for one in means.values()) for f in (min, max))
         unit = known(name).metric.unit
         yield f"{name} lies between {unit.show(low)} and {unit.show(high)}."
+
+
+def _points(many: int) -> str:
+    return "1 point" if many == 1 else f"{many} points"
 
 
 def _sure(shown: int, many: int) -> str:
@@ -229,8 +236,13 @@ def _provenance(about: Mapping[str, Any]) -> Section:
 
 def asked(about: Mapping[str, Any]) -> Markup:
     """Return what was asked, of which files and by which versions, as a table."""
+    told = {
+        key: value
+        for key, value in about.items()
+        if key not in ("says", "labels") and value not in (None, [], {})
+    }
+    if about.get("drawing", [""])[0] == GRID:
+        del told["drawing"]
     rows = [("scenario", str(about["scenario"])), ("replications", str(about["replications"]))]
-    rows += list(
-        texts({key: value for key, value in about.items() if key not in ("says", "labels")})
-    )
+    rows += list(texts(told))
     return table("What was asked, and by which versions", ["what", "value"], rows, words=(1,))

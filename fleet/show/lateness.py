@@ -87,6 +87,8 @@ def latency_ccdf(record: Record) -> tuple[Figure, Table]:
         ms = np.minimum(upper * 1e-6, _highest(record, "max", arm))
         within = np.array(list(_shares_within(record, arm, upper)))
         later = 1.0 - within / np.maximum(within[:, -1:], 1e-300)
+        kept = _told(later.mean(axis=0))
+        ms, later = ms[kept], later[:, kept]
         mean = np.where(later.mean(axis=0) > 1e-12, later.mean(axis=0), np.nan)
         low, high = mean, mean
         if len(later) > 1:
@@ -112,10 +114,19 @@ def latency_ccdf(record: Record) -> tuple[Figure, Table]:
     _plain_log_ticks(axes)
     axes.yaxis.set_major_formatter(FuncFormatter(_power))
     axes.set_xlabel("latency from capture to consumer (ms)")
-    axes.set_ylabel("share of results later than that")
+    axes.set_ylabel("share of later results")
     if axes.lines:
         figure.legend(loc="outside lower center", ncols=3)
     return figure, table
+
+
+def _told(shares: Numbers) -> list[int]:
+    """Return the steps of a falling curve that lower it by half a per cent of itself or more."""
+    kept = [0]
+    for k in range(1, len(shares)):
+        if shares[k] < shares[kept[-1]] * 0.995:
+            kept.append(k)
+    return kept
 
 
 def _shares_within(record: Record, arm: str, upper: Numbers) -> Iterator[Numbers]:
