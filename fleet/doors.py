@@ -12,6 +12,7 @@ import json
 import re
 from typing import Any
 
+_MARKED = frozenset("\\`*_{}[]#|~^$:")
 # What spreadsheets take for a formula, where a cell begins or where one that cuts at other signs
 # than we do would begin a cell; the full-width signs are taken for the others.
 _FORMULA = re.compile("(^|[,;|])(\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
@@ -62,6 +63,13 @@ def _is_number(text: str) -> bool:
 def html(text: str) -> str:
     """Return a text as it stands in HTML, in an attribute too."""
     return _html.escape(terminal(text), quote=True)
+
+
+def markdown(text: str) -> str:
+    """Return a text as it stands in Markdown, in a cell of a table too; HTML in it is text."""
+    return "".join(
+        f"\\{c}" if c in _MARKED else _html.escape(c, quote=False) for c in terminal(text)
+    )
 
 
 def latex(text: str) -> str:

@@ -15,7 +15,7 @@ from derive_sites import EARTH_RADIUS_M, EXTRACT, REQUIREMENT, SHA256
 from numpy.typing import NDArray
 from registry import ROOT, fetch, write_note, write_table
 
-FOLDER = ROOT / "fleet" / "reports" / "streets"
+FOLDER = ROOT / "fleet" / "show" / "streets"
 HEADER = ("way", "kind", "line")
 KINDS = {
     "main": ("primary", "primary_link", "secondary", "tertiary", "tertiary_link"),

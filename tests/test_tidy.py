@@ -33,8 +33,8 @@ LAYERS = [
 ONLY = {
     "ray": ["running/ray_cluster.py", "running/ray_executor.py", "running/ray_tasks.py"],
     "onnxruntime": ["lab/networks/session.py"],
-    "matplotlib": ["show/figures.py", "show/lateness.py", "show/study_figures.py", "show/style.py",
-                    "show/tasks.py", "show/tornado.py"],
+    "matplotlib": ["show/figures.py", "show/lateness.py", "show/maps.py", "show/over_time.py",
+                    "show/study_figures.py", "show/style.py", "show/tasks.py", "show/tornado.py"],
 }  # fmt: skip
 
 
@@ -174,7 +174,6 @@ READ_BY_OTHERS = {
     "__all__", "model_config", "_missing_", "_repr_html_",  # by Python, pydantic and notebooks
     "on_start", "on_end",  # by numba, which tells its listeners
     "scenario_digest", "busiest_busy",  # with all fields of their class
-    "latex",  # the door for papers, kept beside those for terminals, tables and pages
 }  # fmt: skip
 
 

@@ -13,12 +13,15 @@ from typing import Annotated
 import typer
 
 import fleet
+from fleet.cli.again import diff, reproduce
+from fleet.cli.artifact import artifact
 from fleet.cli.bench import bench
 from fleet.cli.catalog import catalog
 from fleet.cli.check import check, schema
 from fleet.cli.estimate import estimate
 from fleet.cli.exit import code_of, leave, patient, told
 from fleet.cli.eyes import app as eyes
+from fleet.cli.figures import figures
 from fleet.cli.new import new
 from fleet.cli.plan import plan
 from fleet.cli.profile import profile
@@ -28,6 +31,7 @@ from fleet.cli.run import run
 from fleet.cli.sensitivity import sensitivity
 from fleet.cli.show import show
 from fleet.cli.sweep import sweep
+from fleet.cli.table import table
 from fleet.cli.trace import trace
 from fleet.telling import heard_by
 
@@ -56,8 +60,8 @@ def _fleet(
 
 
 COMMANDS = (
-    new, run, show, sweep, sensitivity, plan, estimate, report, check, schema, catalog, selftest,
-    validate, profile, trace, bench,
+    new, run, show, reproduce, diff, table, figures, report, artifact, sweep, sensitivity, plan,
+    estimate, check, schema, catalog, selftest, validate, profile, trace, bench,
 )  # fmt: skip
 
 for command in COMMANDS:

@@ -8,13 +8,13 @@ from typing import Any
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import table
-from fleet.reports.words import against, said
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
 from fleet.show.digest import KEPT, MISSED, digest_lines
 from fleet.show.rows import EMPTY
 from fleet.show.terminal import remarks
+from fleet.show.words import against, said
 
 _SHOWN = 4
 """Remarks that are there at once; the others unfold."""

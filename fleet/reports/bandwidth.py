@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fleet.reports.charts import Bar, bars
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
-from fleet.reports.words import ends, said
 from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
+from fleet.show.links import distinct
 from fleet.show.rows import EMPTY
-
-_ALIKE = 5e-3
-"""Links that carry the same but for such a share, in every arm, are told of together."""
+from fleet.show.words import ends, said
 
 
 def bandwidth(record: Record) -> Section:
@@ -49,29 +45,6 @@ def _count(record: Record, name: str) -> str:
     """Return how many links a class has, if there are several."""
     most = max(arm["load"].get(name, {}).get("count", 0) for arm in record.arms.values())
     return f" (all {number(most)})" if most > 1 else ""
-
-
-def distinct(record: Record) -> list[list[str]]:
-    """Return the classes of links, those together that carry the same in every arm."""
-    names = list(dict.fromkeys(n for arm in record.arms.values() for n in arm["bandwidth_mbit_s"]))
-    groups: list[list[str]] = []
-    for name in names:
-        mine = _means(record, name)
-        fits = next((one for one in groups if _alike(_means(record, one[0]), mine)), None)
-        if fits is None:
-            groups.append([name])
-        else:
-            fits.append(name)
-    return groups
-
-
-def _means(record: Record, name: str) -> list[float]:
-    arms = record.arms.values()
-    return [arm["bandwidth_mbit_s"].get(name, {}).get("mean", -1.0) for arm in arms]
-
-
-def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(abs(a - b) <= _ALIKE * max(abs(a), abs(b)) for a, b in zip(one, other, strict=True))
 
 
 def _sent(record: Record) -> Markup:

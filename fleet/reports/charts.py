@@ -43,6 +43,17 @@ class Shade(NamedTuple):
     tall: bool = True
 
 
+class Band(NamedTuple):
+    """The intervals of a line of a chart, and its points; `knee` is where it bends most."""
+
+    look: int
+    x: Floats
+    y: Floats
+    low: Floats
+    high: Floats
+    knee: int | None = None
+
+
 class Bar(NamedTuple):
     """A row of a chart: a name, parts one after the other, and what it says at its end.
 
@@ -83,7 +94,7 @@ def drawing(height: float, label: str, *inside: Markup, **attributes: str) -> Ma
 
 def plot(
     lines: Sequence[Line], x: Scale, y: Scale, label: str, *, height: int = 150,
-    shades: Sequence[Shade] = (), unit: str = "", key: str = "",
+    behind: Sequence[Shade | Band] = (), unit: str = "", key: str = "",
 ) -> Markup:  # fmt: skip
     """Return lines over two scales.
 
@@ -93,17 +104,20 @@ def plot(
         y: scale at the left.
         label: what it shows, for those who do not see it.
         height: of the place between the scales; px.
-        shades: spans of `x` that are marked.
+        behind: spans of `x` that are marked, intervals behind lines, and their points.
         unit: behind the values at the bottom.
         key: by which the page's script finds it.
     """
+    bands = [one for one in behind if isinstance(one, Band)]
     inner = tag(
-        "svg", *(_path(line, x, y) for line in lines), x=0, y=_TOP, width="100%", height=height,
+        "svg", *(_band(band, x, y) for band in bands), *(_path(line, x, y) for line in lines),
+        x=0, y=_TOP, width="100%", height=height,
         viewBox=f"0 0 {_UNITS} {_UNITS}", preserveAspectRatio="none", overflow="visible",
     )  # fmt: skip
-    marks = [_shade(shade, x, height) for shade in shades]
+    marks = [_shade(one, x, height) for one in behind if isinstance(one, Shade)]
+    dots = [dot for band in bands for dot in _dots(band, x, y, height)]
     return drawing(
-        _TOP + height + _FOOT, label, *marks, *_levels(y, height), inner,
+        _TOP + height + _FOOT, label, *marks, *_levels(y, height), inner, *dots,
         *_foot(x, _TOP + height + 15, unit), data_plot=key,
     )  # fmt: skip
 
@@ -162,6 +176,31 @@ def _path(line: Line, x: Scale, y: Scale) -> Markup:
         stroke_dasharray=DASHES[line.look % len(DASHES)], vector_effect="non-scaling-stroke",
         class_=f"stroke c{line.look % len(COLOURS)}", data_line=line.name,
     )  # fmt: skip
+
+
+def _band(band: Band, x: Scale, y: Scale) -> Markup:
+    """Return the area between the ends of intervals."""
+    across = np.rint(x.at(np.concatenate([band.x, band.x[::-1]])) * _UNITS)
+    down = np.rint((1 - y.at(np.concatenate([band.high, band.low[::-1]]))) * _UNITS)
+    places = " ".join(f"{a:.0f},{d:.0f}" for a, d in zip(across, down, strict=True))
+    return tag(
+        "polygon", points=places, fill=colour(band.look), opacity=0.2,
+        class_=f"fill c{band.look % len(COLOURS)}",
+    )  # fmt: skip
+
+
+def _dots(band: Band, x: Scale, y: Scale, height: int) -> list[Markup]:
+    """Return a dot at each point, and a ring around the knee."""
+    drawn = []
+    for k, (a, d) in enumerate(zip(x.at(band.x), y.at(band.y), strict=True)):
+        place: dict[str, Any] = {"cx": f"{100 * a:.5g}%", "cy": _TOP + height * (1 - float(d))}
+        look = band.look % len(COLOURS)
+        drawn.append(tag("circle", **place, r=3, fill=colour(look), class_=f"fill c{look}"))
+        if k == band.knee:
+            drawn.append(
+                tag("circle", **place, r=8, fill="none", stroke="#222222", class_="interval")
+            )
+    return drawn
 
 
 _ROW = 38

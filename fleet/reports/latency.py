@@ -14,10 +14,10 @@ from fleet.reports.markup import Markup, join
 from fleet.reports.scale import Scale, logarithmic
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
-from fleet.reports.words import ends, said
 from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY, sections
+from fleet.show.words import ends, said
 
 _NUMBERS = ("p50", "p95", "p99", "p999", "max", "mean")
 

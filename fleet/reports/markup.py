@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from fleet import doors
 
 _VOID = frozenset({"br", "input", "link", "meta"})
-_SHAPES = frozenset({"circle", "line", "path", "rect", "use"})
+_SHAPES = frozenset({"circle", "line", "path", "polygon", "rect", "use"})
 
 
 class Markup(str):

@@ -15,12 +15,12 @@ import numpy as np
 from fleet.arrays import Floats
 from fleet.errors import InputError
 from fleet.reports.markup import Markup, tag
-from fleet.reports.seconds import Bins, bins_of
 from fleet.reports.sites import Sites
 from fleet.reports.tables import table
 from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.scenario.city import read_sites
+from fleet.show.seconds import Bins, bins_of
 
 _MOMENTS = 60
 

@@ -13,9 +13,9 @@ from fleet.reports.markup import Markup, join, tag
 from fleet.reports.moments import busiest_cells, moments_of
 from fleet.reports.section import Section
 from fleet.reports.sites import Sites, late_ms, site_data, sites_of
-from fleet.reports.streets import CREDIT, Street, streets
 from fleet.results.metric import number
 from fleet.results.record import Record
+from fleet.show.streets import CREDIT, Street, streets
 
 _CLASSES, _FAR = 7, 3.0
 _WIDTH, _MARGIN = 1000.0, 30.0

@@ -16,10 +16,10 @@ from fleet.reports.look import legend
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
-from fleet.reports.words import against, ends
 from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
+from fleet.show.words import against, ends
 
 PARTS = ("sensor", "uplink", "network", "edge", "cloud")
 _COUNTED = {

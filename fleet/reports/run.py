@@ -11,12 +11,12 @@ from fleet.reports.fairness import fairness, sensors
 from fleet.reports.latency import comparison, latency
 from fleet.reports.places import city
 from fleet.reports.power import power
-from fleet.reports.seconds import bins_of, course
 from fleet.reports.section import Chapter
 from fleet.reports.sources import assumptions, provenance
 from fleet.reports.timeline import timeline
 from fleet.reports.uses import uses
 from fleet.results.record import Record
+from fleet.show.seconds import bins_of, course
 
 
 def chapter(record: Record, key: str) -> Chapter:

@@ -47,7 +47,7 @@ def provenance(record: Record) -> Section:
         ("fingerprint of the results", summary["fingerprint"]),
         ("seed", str(summary["seed"])), ("replications", str(summary["replications"])),
     ]  # fmt: skip
-    rows = own + [row for row in _made(record.made) if row[0] not in dict(own)]
+    rows = own + [row for row in texts(record.made) if row[0] not in dict(own)]
     title = "How these results were made; the same scenario, seed and version give the same bits"
     parts: list[Markup] = [table(title, ["what", "value"], rows, words=(1,))]
     if not record.made:
@@ -60,7 +60,8 @@ def provenance(record: Record) -> Section:
     return Section("provenance", "Provenance", join(parts))
 
 
-def _made(made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def texts(made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a folder says of how it was made, name by name."""
     for key, value in made.items():
         name = key.replace("_", " ")
         if key in ("plans", "host", "scenario"):

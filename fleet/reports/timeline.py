@@ -13,12 +13,12 @@ from fleet.reports.charts import Line, Shade, plot
 from fleet.reports.look import legend
 from fleet.reports.markup import Markup, join, tag
 from fleet.reports.scale import Scale, linear, logarithmic
-from fleet.reports.seconds import Bins, Course
 from fleet.reports.section import Section
 from fleet.reports.tables import table
 from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
+from fleet.show.seconds import Bins, Course, busiest, spans
 
 _MOST_SHADES, _MOST_ROWS, _LONG_ROWS = 120, 300, 12
 """At most so many events are shaded and stand in the table, which is scrolled if it is longer."""
@@ -76,16 +76,6 @@ def _panels(courses: Mapping[str, Course]) -> Sequence[Panel]:
     )  # fmt: skip
 
 
-def busiest(courses: Mapping[str, Course]) -> str:
-    """Return the class of links that carries most in any arm; of those alike, the last."""
-    means: dict[str, float] = {}
-    for one in courses.values():
-        for name, values in one.mbit_s.items():
-            means[name] = max(means.get(name, 0.0), float(values.mean()))
-    most = max(means.values(), default=0.0)
-    return next(name for name in reversed(means) if means[name] >= 0.999 * most)
-
-
 def _drawn(panel: Panel, bins: Bins, clock: Clock, shades: Sequence[Shade], key: str) -> Markup:
     x = Scale(bins.first_s / clock.each_s, bins.end_s / clock.each_s)
     every = np.concatenate(list(panel.values.values())).tolist()
@@ -94,7 +84,7 @@ def _drawn(panel: Panel, bins: Bins, clock: Clock, shades: Sequence[Shade], key:
     lines = [Line(i, arm, times, v) for i, (arm, v) in enumerate(panel.values.items())]
     said = "; ".join(f"{arm}: {_spoken(values)}" for arm, values in panel.values.items())
     label = f"{panel.title} over time, {panel.unit}. {said}."
-    return plot(lines, x, y, label, height=110, shades=shades, unit=clock.unit, key=key)
+    return plot(lines, x, y, label, height=110, behind=shades, unit=clock.unit, key=key)
 
 
 def _spoken(values: Floats) -> str:
@@ -123,24 +113,10 @@ def _peaks(panels: Sequence[Panel], bins: Bins) -> Markup:
 
 
 def _shades(record: Record, clock: Clock) -> list[Shade]:
-    """Return what happened, each span once whichever arms it met, links before sensors."""
-    spans = {}
-    for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] != "link_down"):
-        until = event["time_s"] if event["until_s"] is None else event["until_s"]
-        spans[event["time_s"], until, event["kind"], event["target"]] = _words(event)
     return [
-        Shade(
-            low / clock.each_s, high / clock.each_s, text, tall=kind == "link_down" or whom is None
-        )
-        for (low, high, kind, whom), text in list(spans.items())[:_MOST_SHADES]
+        Shade(span.low_s / clock.each_s, span.high_s / clock.each_s, span.text, tall=span.tall)
+        for span in spans(record)[:_MOST_SHADES]
     ]
-
-
-def _words(event: Mapping[str, Any]) -> str:
-    what = event["kind"].replace("_", " ")
-    whom = f": {event['target']}" if event["target"] else ""
-    change = f", {event['change']}" if event["change"] else ""
-    return f"{what}{whom}{change}"
 
 
 def _events(record: Record) -> Markup:

@@ -9,14 +9,24 @@ from fleet import paths
 from fleet.errors import InputError
 from fleet.interrupt import whole
 from fleet.passing import passing_folder
+from fleet.reports import plant, study, worth
 from fleet.reports.page import page
 from fleet.reports.run import chapter, kept
 from fleet.reports.section import Chapter
 from fleet.results.record import Record
+from fleet.show.folders import (
+    PlanFolder,
+    SensitivityFolder,
+    Shown,
+    StudyFolder,
+    fitting_folder,
+    opened,
+)
+from fleet.show.labels import labelled
 
 NAME = "report.html"
 Source = Record | str | Path
-"""A record, or a folder of results."""
+"""A record, or a folder of results: of a run, a study, a sensitivity or a plan."""
 
 
 def write(sources: Sequence[Source], path: str | Path | None = None) -> Path:
@@ -31,9 +41,9 @@ def write(sources: Sequence[Source], path: str | Path | None = None) -> Path:
     """
     if not sources:
         raise InputError("a report is of at least one folder of results; name one")
-    records = [one if isinstance(one, Record) else Record.load(one) for one in sources]
-    place = _place(records, path)
-    text = page([_checked(record, f"r{k + 1}") for k, record in enumerate(records)])
+    shown = [one if isinstance(one, Record) else opened(one) for one in sources]
+    place = _place(shown, path)
+    text = page([_checked(one, f"r{k + 1}") for k, one in enumerate(shown)])
     try:
         # In a folder of a new name: what a stranger's folder holds is not written through.
         with passing_folder(".report-", place.parent) as folder:
@@ -47,32 +57,24 @@ def write(sources: Sequence[Source], path: str | Path | None = None) -> Path:
     return place
 
 
-def _checked(record: Record, key: str) -> Chapter:
-    """Return the chapter of a record; one that was read from a folder may hold anything."""
-    if not record.made:
-        return chapter_of(record, key)
-    try:
-        many = record.summary["replications"]
-        if any(len(record.numbers[arm]) != many for arm in record.arms):
-            raise ValueError(f"not every arm has {many} replications")
-        return chapter_of(record, key)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(
-            f"'{record.folder}' cannot be shown, its files do not fit together ({what}); run its"
-            " scenario again with 'fleet run'"
-        ) from error
+def _checked(shown: Shown, key: str) -> Chapter:
+    """Return the chapter of what stands in a folder, which may hold anything."""
+    with fitting_folder(shown):
+        return chapter_of(shown, key)
 
 
-def chapter_of(record: Record, key: str) -> Chapter:
-    """Return the chapter of a record.
+def chapter_of(shown: Shown, key: str) -> Chapter:
+    """Return the chapter of results of any kind."""
+    if isinstance(shown, StudyFolder):
+        return study.chapter(shown, key)
+    if isinstance(shown, SensitivityFolder):
+        return worth.chapter(shown, key)
+    if isinstance(shown, PlanFolder):
+        return plant.chapter(shown, key)
+    return chapter(labelled(kept(shown)), key)
 
-    A folder of another kind of results, as of a study, becomes a chapter here too.
-    """
-    return chapter(kept(record), key)
 
-
-def _place(records: Sequence[Record], path: str | Path | None) -> Path:
+def _place(shown: Sequence[Shown], path: str | Path | None) -> Path:
     if path is not None:
         place = Path(path)
         paths.check_name(place)
@@ -83,8 +85,9 @@ def _place(records: Sequence[Record], path: str | Path | None) -> Path:
                 f"'{place.parent}' is no folder; make it first, or choose another place"
             )
         return place
-    if len(records) > 1:
+    if len(shown) > 1:
         raise InputError("a report of several folders needs a place: -o FILE, or path=")
-    if records[0].folder is None:
+    folder = shown[0].folder
+    if folder is None:
         raise InputError("this record was not written to a folder; say where to write: path=")
-    return records[0].folder / NAME
+    return folder / NAME

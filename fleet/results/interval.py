@@ -69,6 +69,38 @@ def interval95(values: Sequence[float], *, looked: bool = False) -> tuple[float,
     return mean - half, mean + half
 
 
+def welch95(
+    values: Sequence[float], base: Sequence[float], *, looked: bool = False
+) -> tuple[tuple[float, float], int] | None:
+    """Return the 95 % interval of a difference of means, and its degrees of freedom.
+
+    Of independent samples whose variances may differ (Welch 1947, Biometrika 34, 28-35), with
+    whole degrees of freedom on the safe side. None where one has a single value, or none varies.
+
+    Args:
+        values: independent ones.
+        base: those that they are set against.
+        looked: see `t95`.
+    """
+    if min(len(values), len(base)) < 2:
+        return None
+    means = [math.fsum(each) / len(each) for each in (values, base)]
+    parts = [
+        math.fsum((x - mean) ** 2 for x in each) / (len(each) - 1) / len(each)
+        for each, mean in zip((values, base), means, strict=True)
+    ]
+    variance = math.fsum(parts)
+    if not variance:
+        return None
+    spread = math.fsum(
+        part**2 / (len(each) - 1) for part, each in zip(parts, (values, base), strict=True)
+    )
+    degrees = max(1, math.floor(variance**2 / spread + 1e-9))
+    half = t95(degrees, looked=looked) * math.sqrt(variance)
+    middle = means[0] - means[1]
+    return (middle - half, middle + half), degrees
+
+
 def ratio95(
     values: Sequence[float], base: Sequence[float], *, looked: bool = False
 ) -> tuple[float, float] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,33 @@ SCHEMA = "fleet-summary/3"
 _FILES = ("summary.json", "replications.json", "run.json", "scenario.yaml", *(
     f"{name}.parquet" for name in Tables._fields
 ))  # fmt: skip
+
+
+@contextlib.contextmanager
+def fitting(record: Record) -> Iterator[None]:
+    """Refuse a record of which files do not fit together, once the block stumbles over it.
+
+    One that was read from a folder may hold anything.
+
+    Raises:
+        InputError: they do not.
+    """
+    if record.read is None:
+        yield
+        return
+    try:
+        many = record.summary["replications"]
+        if any(len(record.numbers[arm]) != many for arm in record.arms):
+            raise ValueError(f"not every arm has {many} replications")
+        yield
+    except (InputError, UnicodeError):
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"'{record.folder}' cannot be shown, its files do not fit together ({what}); run its"
+            " scenario again with 'fleet run'"
+        ) from error
 
 
 @dataclass(frozen=True, repr=False)

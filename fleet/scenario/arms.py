@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.labels import Label
 from fleet.scenario.publish import Publish
 from fleet.scenario.quantities import (
     Camera,
@@ -84,7 +85,8 @@ class Arm(Equipment):
     """One answer to 'where does inference run?'.
 
     Either equipment for every sensor, with `per` overriding it for some groups, or `place`: for
-    each group the name of another arm (`default` for the rest).
+    each group the name of another arm (`default` for the rest). Where results are shown, `label`
+    is what it is called.
     """
 
     model_config = ConfigDict(
@@ -99,6 +101,9 @@ class Arm(Equipment):
         }
     )
 
+    label: Annotated[
+        Label | None, says("what it is called where results are shown", "on the sensor", "its name")
+    ] = None
     per: Annotated[
         dict[Name, Equipment],
         says("by group, what differs from the arm's own", {"camera": {"mode": "binned4"}}),

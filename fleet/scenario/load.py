@@ -47,6 +47,11 @@ class Scenario:
         return str(above.call("reports.notebook.scenario_html", self))
 
     @property
+    def labels(self) -> dict[str, str]:
+        """Return by arm what it is called where results are shown."""
+        return {name: arm.label or name for name, arm in self.model.arms.items()}
+
+    @property
     def folder(self) -> Path:
         """Return the folder that file names in the scenario are relative to."""
         return self.document.path.parent

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from fleet.errors import InputError
 from fleet.scenario.arms import Arm
 from fleet.scenario.event import Event
+from fleet.scenario.labels import check_labels
 from fleet.scenario.plant import Cloud, Edge, Link, Region
 from fleet.scenario.quantities import (
     Grid,
@@ -189,6 +190,7 @@ class ScenarioModel(Model):
         for field in _NEEDED:
             if not getattr(self, field):
                 raise InputError(f"'{field}' is empty; name at least one")
+        check_labels({name: arm.label or name for name, arm in self.arms.items()})
         both = set(self.edges) & {self.cloud.region, *self.regions}
         if both:
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -18,13 +18,19 @@ _STYLES = {KEPT: "green", MISSED: "red"}
 
 def show(record: Record, *, full: bool = False) -> None:
     """Print a record's digest on stdout; `full`: then all its tables and remarks."""
+    say(digest_lines(record))
     out = console()
-    for line in digest_lines(record):
-        out.print(_styled(doors.terminal(line)))
     if full:
         _show_all(record, out)
     for line in _host(record.summary):
         out.print(line, style="dim")
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines on stdout; what is kept is green, what is missed is red."""
+    out = console()
+    for line in lines:
+        out.print(_styled(doors.terminal(line)))
 
 
 def _styled(line: str) -> Text:

@@ -9,32 +9,27 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from fleet import doors
 from fleet.errors import InputError
-from fleet.interrupt import check
-from fleet.model.books import BIN_NS
 from fleet.model.frames import STAGES
 from fleet.results.record import Record
-from fleet.show.lateness import Numbers, column, latency_cdf
+from fleet.show.labels import labelled
+from fleet.show.lateness import column, latency_ccdf, latency_cdf
+from fleet.show.maps import city_map
+from fleet.show.over_time import bandwidth, timeline
 from fleet.show.style import (
     COLOURS,
     HATCHES,
-    LINES,
     MARKERS,
-    STYLE,
-    WIDTH_IN,
+    Named,
     Table,
     axes_of,
-    one_legend,
-    save,
+    draw_each,
+    figure_of,
 )
 from fleet.show.tasks import known, tasks
 
@@ -55,29 +50,31 @@ def draw_all(
     Returns:
         by name, why a figure could not be drawn; the others are there all the same.
     """
-    failed: dict[str, Exception] = {}
     if len(record.arms) > MOST_ARMS:
-        many = f"{len(record.arms)} arms are more than {MOST_ARMS}; choose some of them with --arm"
-        return {"of so many arms": InputError(many)}
-    with matplotlib.rc_context(STYLE):
-        figures = list(_figures(record))
-        for k, (name, draw) in enumerate(figures):
-            check()
-            told(name, k / len(figures))
-            try:
-                folder.mkdir(exist_ok=True)
-                save(*draw(), folder / name)
-            except Exception as error:  # whatever it is, there are numbers, and other figures
-                failed[name] = error
-    return failed
+        return {"of so many arms": too_many(record)}
+    return draw_each(_telling(list(figures(labelled(record))), told), folder)[1]
 
 
-def _figures(record: Record) -> Iterator[tuple[str, Callable[[], tuple[Figure, Table]]]]:
+def _telling(named: Sequence[Named], told: Callable[[str, float], None]) -> Iterator[Named]:
+    for k, (name, drawing) in enumerate(named):
+        told(name, k / len(named))
+        yield name, drawing
+
+
+def too_many(record: Record) -> InputError:
+    """Return why a record of so many arms has no figures."""
+    many = f"{len(record.arms)} arms are more than {MOST_ARMS}; choose some of them with --arm"
+    return InputError(many)
+
+
+def figures(record: Record) -> Iterator[Named]:
     """Yield the name of every figure that a record has, and what draws it."""
     for name, draw in (
         ("latency_cdf", latency_cdf),
+        ("latency_ccdf", latency_ccdf),
         ("latency_stages", latency_stages),
         ("bandwidth", bandwidth),
+        ("timeline", timeline),
         ("power", power),
         ("boundaries", boundaries),
         ("tasks", tasks),
@@ -87,13 +84,9 @@ def _figures(record: Record) -> Iterator[tuple[str, Callable[[], tuple[Figure, T
         if name == "tasks" and not known(record):
             continue
         yield name, partial(draw, record)
-    city = record.scenario.model.city
-    credit = "" if city is None else city.attribution
     for arm in record.arms:
-        sensors = record.tables.of("sensors", arm)
-        if np.isfinite(column(sensors, "lon")).any():
-            title = f"{record.summary['scenario']['name']}, {arm}"
-            yield f"map_{arm}", partial(city_map, title, sensors, credit, len(record.numbers[arm]))
+        if np.isfinite(column(record.tables.of("sensors", arm), "lon")).any():
+            yield f"map_{arm}", partial(city_map, record, arm)
 
 
 def latency_stages(record: Record) -> tuple[Figure, Table]:
@@ -118,7 +111,7 @@ def latency_stages(record: Record) -> tuple[Figure, Table]:
     axes.set_xlabel("mean latency of results (ms)")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.0)
+    figure.legend(loc="outside lower center", ncols=4)
     return figure, table
 
 
@@ -150,47 +143,6 @@ def _stack(
     )
 
 
-def bandwidth(record: Record) -> tuple[Figure, Table]:
-    """Return what each class of links carries over time, one panel an arm."""
-    series = {arm: _links(record, arm) for arm in record.arms}
-    names = list(dict.fromkeys(name for of_arm in series.values() for name in of_arm))
-    figure = Figure(figsize=(WIDTH_IN, 0.7 + 1.25 * len(series)))
-    panels = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
-    table: Table = [("arm", "link", "start_s", "mbit_s")]
-    for axes, (arm, of_arm) in zip(panels, series.items(), strict=True):
-        for name, (start_s, bits) in of_arm.items():
-            rate, i = bits * 1e3 / BIN_NS, names.index(name)
-            axes.plot(
-                start_s, rate, label=name, color=COLOURS[i % 9], linestyle=LINES[i % 4],
-                linewidth=0.9,
-            )  # fmt: skip
-            table += [(arm, name, f"{t:g}", f"{r:.6g}") for t, r in zip(start_s, rate, strict=True)]
-        axes.set_title(arm, loc="left")
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(FuncFormatter(_marked))
-        axes.set_ylabel("Mbit/s")
-    panels[-1].set_xlabel("simulated time (s)")
-    one_legend(figure, panels, ncols=3, columnspacing=1.0)
-    return figure, table
-
-
-def _links(record: Record, arm: str) -> dict[str, tuple[Numbers, Numbers]]:
-    """Return by class of links (start of each time bin in s, mean bits that they sent in it)."""
-    rows = record.tables.of("series", arm)
-    rows = rows.filter(pc.equal(rows["kind"], "link"))
-    names, starts, bits = rows["name"].to_pylist(), column(rows, "start_s"), column(rows, "value")
-    of, many = np.array(names), len(record.numbers[arm])
-    return {
-        name: (starts[of == name].reshape(many, -1)[0], bits[of == name].reshape(many, -1).mean(0))
-        for name in dict.fromkeys(names)
-    }
-
-
-def _marked(x: float, _: int | None = None) -> str:
-    """Return a tick's number as short as it is exact, with thousands marked."""
-    return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:g}"
-
-
 def power(record: Record) -> tuple[Figure, Table]:
     """Return the mean power of each component, stacked, by arm."""
     figure, axes = axes_of(1.0 + 0.35 * len(record.arms))
@@ -206,11 +158,24 @@ def power(record: Record) -> tuple[Figure, Table]:
             _stack(axes, arms, watts / scale, left / scale, part, i)
         left += watts
     _bars(axes, record, "power_w.total", scale)
+    _totals_beside(axes, record, (left / scale).tolist())
     axes.set_xlabel(f"mean power of the fleet ({unit})")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside lower center", ncols=4, handlelength=1.2, columnspacing=1.0)
+    figure.legend(loc="outside lower center", ncols=4)
     return figure, table
+
+
+def _totals_beside(axes: Axes, record: Record, ends: Sequence[float]) -> None:
+    """Write the total at the end of each bar, and make room for it."""
+    for arm, end in zip(record.arms, ends, strict=True):
+        ci95 = record.summary["intervals"][arm]["power_w.total"]["ci95"]
+        beyond = end if ci95 is None else max(end, end * ci95[1] / (sum(ci95) / 2))
+        axes.annotate(
+            f"{end:,.3g}" if end < 1000 else f"{end:,.0f}", (beyond, arm), xytext=(3, 0),
+            textcoords="offset points", va="center", fontsize=7,
+        )  # fmt: skip
+    axes.set_xlim(right=1.14 * max(ends, default=1.0) or 1.0)
 
 
 def _totals(record: Record) -> list[float]:
@@ -222,7 +187,7 @@ def boundaries(record: Record) -> tuple[Figure, Table]:
     base = record.summary["comparison"]["baseline"]
     others = [arm for arm in record.arms if arm != base]
     scopes = list(next(iter(record.arms[base]["power_by_boundary_w"].values())))
-    figure = Figure(figsize=(WIDTH_IN, 1.3 + 0.95 * len(others)))
+    figure = figure_of(1.3 + 0.95 * len(others))
     panels = figure.subplots(len(others), 1, sharex=True, squeeze=False)[:, 0]
     table: Table = [("arm", "counted", "network_energy", "baseline_w", "arm_w", "ratio")]
     for axes, arm in zip(panels, others, strict=True):
@@ -258,45 +223,3 @@ def _draw_claim(record: Record, panels: Sequence[Axes]) -> None:
             claim.ratio, color="#444444", linestyle="--", linewidth=0.9,
             label=doors.terminal(claim.text),
         )  # fmt: skip
-
-
-def city_map(title: str, sensors: pa.Table, credit: str, replications: int) -> tuple[Figure, Table]:
-    """Return the sensors on the map, coloured by the mean latency of their results.
-
-    `sensors` has those of each replication after each other, at the same places.
-    """
-
-    def every(name: str) -> Numbers:
-        return column(sensors, name).reshape(replications, -1)
-
-    lon, lat = every("lon")[0], every("lat")[0]
-    results, latency_ns = every("frames_result").sum(axis=0), every("latency_ns_sum").sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ms = np.where(results > 0, latency_ns / results * 1e-6, np.nan)
-    figure, axes = axes_of(3.6)
-    blind = ~np.isfinite(ms)
-    axes.scatter(
-        lon[blind], lat[blind], s=6, marker="x", color="#999999", linewidths=0.6,
-        label="no results",
-    )  # fmt: skip
-    dots = axes.scatter(lon[~blind], lat[~blind], c=ms[~blind], s=5, cmap="viridis", linewidths=0)
-    if blind.any():
-        axes.legend(loc="upper right")
-    axes.set_title(f"{title}: {len(ms):,} sensors", loc="left")
-    axes.set_aspect(1 / np.cos(np.radians(np.nanmean(lat))))
-    axes.set_xlabel("longitude (° E)")
-    axes.set_ylabel("latitude (° N)")
-    axes.ticklabel_format(useOffset=False)
-    axes.locator_params(axis="x", nbins=4)
-    figure.colorbar(dots, ax=axes, label="mean latency of results (ms)", shrink=0.8)
-    if credit:
-        figure.supxlabel(doors.terminal(credit), fontsize=6, color="#666666")
-    due = every("captured").sum(axis=0) - every("frames_not_published").sum(axis=0)
-    table: Table = [("sensor", "lon", "lat", "due", "results", "mean_latency_ms")]
-    table += [
-        (who, f"{x:.6f}", f"{y:.6f}", int(d), int(r), f"{m:.6g}")
-        for who, x, y, d, r, m in zip(
-            sensors["sensor"].to_pylist()[: len(lon)], lon, lat, due, results, ms, strict=True
-        )
-    ]
-    return figure, table

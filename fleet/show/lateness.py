@@ -68,8 +68,65 @@ def latency_cdf(record: Record) -> tuple[Figure, Table]:
     axes.set_xlabel("latency from capture to consumer (ms)")
     axes.set_ylabel("share of frames due")
     if axes.lines:
-        figure.legend(loc="outside lower center", ncols=3, columnspacing=1.0)
+        figure.legend(loc="outside lower center", ncols=3)
     return figure, table
+
+
+def latency_ccdf(record: Record) -> tuple[Figure, Table]:
+    """Return the share of results that are later than a latency, both over their logarithms.
+
+    The band is the 95 % interval over replications, cut at the least share that can be told.
+    """
+    figure, axes = axes_of()
+    table: Table = [("arm", "latency_ms", "share_later", "low", "high")]
+    least = 1.0
+    for i, arm in enumerate(record.arms):
+        upper = np.unique(column(record.tables.of("histograms", arm), "latency_ns_upper"))
+        if not len(upper):
+            continue
+        ms = np.minimum(upper * 1e-6, _highest(record, "max", arm))
+        within = np.array(list(_shares_within(record, arm, upper)))
+        later = 1.0 - within / np.maximum(within[:, -1:], 1e-300)
+        kept = _told(later.mean(axis=0))
+        ms, later = ms[kept], later[:, kept]
+        mean = np.where(later.mean(axis=0) > 1e-12, later.mean(axis=0), np.nan)
+        low, high = mean, mean
+        if len(later) > 1:
+            t = t95(len(later) - 1, looked=record.looked)
+            half = t * later.std(axis=0, ddof=1) / np.sqrt(len(later))
+            low, high = np.maximum(mean - half, 1e-9), mean + half
+            axes.fill_between(
+                ms, low, high, step="post", color=COLOURS[i % 9], alpha=0.25, linewidth=0
+            )
+        axes.step(
+            [ms[0], *ms], [1.0, *mean], where="post", label=arm, color=COLOURS[i % 9],
+            linestyle=LINES[i % 4],
+        )  # fmt: skip
+        least = min(least, float(np.nanmin(mean, initial=1.0)))
+        table += [
+            (arm, *(f"{x:.6g}" for x in row))
+            for row in zip(ms, mean, low, high, strict=True)
+            if not np.isnan(row[1])
+        ]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(max(10 ** np.floor(np.log10(least)), 1e-7), 1.3)
+    _plain_log_ticks(axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(_power))
+    axes.set_xlabel("latency from capture to consumer (ms)")
+    axes.set_ylabel("share of later results")
+    if axes.lines:
+        figure.legend(loc="outside lower center", ncols=3)
+    return figure, table
+
+
+def _told(shares: Numbers) -> list[int]:
+    """Return the steps of a falling curve that lower it by half a per cent of itself or more."""
+    kept = [0]
+    for k in range(1, len(shares)):
+        if shares[k] < shares[kept[-1]] * 0.995:
+            kept.append(k)
+    return kept
 
 
 def _shares_within(record: Record, arm: str, upper: Numbers) -> Iterator[Numbers]:
@@ -98,6 +155,14 @@ def _show_bulk(axes: Axes, record: Record) -> None:
     if longest > edge_ms > 0:
         axes.set_xlim(right=edge_ms)
         axes.set_title(f"up to 1.3 × p99.9; the longest is {longest:,.0f} ms", loc="right")
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _power(x: float, _: int | None = None) -> str:
+    """Return a power of ten, such as 10⁻⁴."""
+    return f"{x:g}" if x >= 0.01 else f"10{f'{np.log10(x):.0f}'.translate(_RAISED)}"
 
 
 def _plain_log_ticks(axes: Axes) -> None:

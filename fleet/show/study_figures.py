@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from fleet import doors
-from fleet.interrupt import check
 from fleet.results.metric import SHARE, Better
 from fleet.results.metrics import known
 from fleet.show.style import (
     COLOURS,
     LINES,
     MARKERS,
-    STYLE,
-    WIDTH_IN,
+    Drawn,
+    Named,
     Table,
     axes_of,
+    draw_each,
+    figure_of,
     one_legend,
-    save,
 )
-from fleet.study.averages import Average, averages, front, knee, places, varied, winner
+from fleet.study.averages import (
+    Average,
+    averages,
+    bend,
+    front,
+    is_grid,
+    is_number,
+    places,
+    scaled,
+    varied,
+    winner,
+)
 
-Drawn = tuple[Figure, Table]
 _MOST_PANELS = 4
 _NOT_SHOWN = "////"
 
@@ -48,19 +56,10 @@ def draw(table: pa.Table, metrics: Sequence[str], folder: Path) -> dict[str, Exc
     Returns:
         by name, why a figure could not be drawn; the others are there all the same.
     """
-    failed: dict[str, Exception] = {}
-    with matplotlib.rc_context(STYLE):
-        for name, drawing in figures(table, metrics):
-            check()
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                save(*drawing(), folder / name)
-            except Exception as error:  # whatever it is, there are numbers, and other figures
-                failed[name] = error
-    return failed
+    return draw_each(figures(table, metrics), folder)[1]
 
 
-def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[tuple[str, Callable[[], Drawn]]]:
+def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[Named]:
     """Yield the name of every figure that a study has, and what draws it.
 
     Curves are of the one or two keys of a grid, maps of two; fronts are of any design.
@@ -77,21 +76,6 @@ def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[tuple[str, Call
         yield f"pareto_{one}_{other}", partial(pareto, table, one, other)
 
 
-def is_grid(table: pa.Table) -> bool:
-    """Return whether points are more than half of all that values of keys can be put to."""
-    keys, many = varied(table), len(places(table))
-    size = 1
-    for key in keys:
-        size *= len(pc.unique(table[key]))
-    return size < 2 * many  # some points of a grid may be left out
-
-
-def is_number(table: pa.Table, key: str) -> bool:
-    """Return whether the values of a key are numbers, all in one unit."""
-    kind = table.schema.field(key).type
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
 def _arms(table: pa.Table) -> list[str]:
     arms: list[str] = pc.unique(table["arm"]).to_pylist()
     return arms
@@ -102,19 +86,6 @@ def _label(metric: str) -> str:
     return f"{metric} ({'%' if unit == SHARE else unit.name})"
 
 
-def _scaled(metric: str, means: Mapping[Any, Average]) -> dict[Any, Average]:
-    """Return averages of shares in percent, others as they are."""
-    scale = 100.0 if known(metric).metric.unit == SHARE else 1.0
-    return {
-        key: Average(
-            one.mean * scale,
-            None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
-            tuple(value * scale for value in one.values),
-        )
-        for key, one in means.items()
-    }
-
-
 def curve(table: pa.Table, metric: str) -> Drawn:
     """Return a metric over a key, a line an arm with its 95 % band, and where it bends most.
 
@@ -123,10 +94,10 @@ def curve(table: pa.Table, metric: str) -> Drawn:
     keys = varied(table)
     along = next(key for key in reversed(keys) if is_number(table, key))
     other = next((key for key in keys if key != along), None)
-    means, rows = _scaled(metric, averages(table, metric)), places(table)
+    means, rows = scaled(metric, averages(table, metric)), places(table)
     values = list(dict.fromkeys(row[other] for row in rows)) if other else [None]
     values = values[:: max(1, -(-len(values) // _MOST_PANELS))]
-    figure = Figure(figsize=(WIDTH_IN, 0.9 + 1.5 * len(values)))
+    figure = figure_of(0.9 + 1.5 * len(values))
     panels = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     out: Table = [(*keys, "arm", "mean", "low", "high", "is_knee")]
     for axes, value in zip(panels, values, strict=True):
@@ -144,7 +115,7 @@ def curve(table: pa.Table, metric: str) -> Drawn:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     panels[-1].set_xlabel(along)
     figure.supylabel(_label(metric), fontsize=8)
-    one_legend(figure, panels, ncols=3, columnspacing=1.0)
+    one_legend(figure, panels, ncols=3)
     return figure, out
 
 
@@ -161,16 +132,11 @@ def _line(axes: Axes, points: Sequence[tuple[Any, Average]], arm: str, k: int) -
     ends = [one.ci95 or (one.mean, one.mean) for _, one in points]
     low, high = zip(*ends, strict=True)
     axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-    at = _knee(x, means, max(b - a for a, b in ends))
+    at = bend(x, means, max(b - a for a, b in ends))
     return [
         (arm, f"{one.mean:.6g}", f"{a:.6g}", f"{b:.6g}", int(i == at))
         for i, ((_, one), (a, b)) in enumerate(zip(points, ends, strict=True))
     ]
-
-
-def _knee(x: Sequence[Any], means: Sequence[float], widest: float) -> int | None:
-    """Return where a line bends most, if it rises or falls by more than its intervals are wide."""
-    return knee(x, means) if abs(means[-1] - means[0]) > 2 * widest else None
 
 
 def _mark_knees(axes: Axes, along: str, out: Table) -> None:
@@ -225,8 +191,10 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     axes.set_ylabel(first)
     axes.set_title(f"best in {metric}", loc="left")
     keys = [Patch(facecolor=COLOURS[arms.index(arm) % 9], label=arm) for arm in arms if arm in won]
-    keys.append(Patch(facecolor="#cccccc", hatch=_NOT_SHOWN, edgecolor="white", label="not shown"))
-    figure.legend(handles=keys, loc="outside lower center", ncols=3, columnspacing=1.0)
+    if any(not row[-1] for row in out[1:]):
+        look = Patch(facecolor="#cccccc", edgecolor="white", hatch=_NOT_SHOWN, label="not shown")
+        keys.append(look)
+    figure.legend(handles=keys, loc="outside lower center", ncols=3)
     return figure, out
 
 
@@ -241,7 +209,7 @@ def _halves(means: Sequence[Average]) -> list[list[float]]:
 
 def pareto(table: pa.Table, one: str, other: str) -> Drawn:
     """Return every point in every arm by two metrics, and the front that none beats in both."""
-    pairs = [_scaled(metric, averages(table, metric)) for metric in (one, other)]
+    pairs = [scaled(metric, averages(table, metric)) for metric in (one, other)]
     keys = [key for key in pairs[0] if key in pairs[1]]
     arms, rows = _arms(table), {str(row["point"]): row for row in places(table)}
     figure, axes = axes_of(2.7)
@@ -263,7 +231,7 @@ def pareto(table: pa.Table, one: str, other: str) -> Drawn:
         )  # fmt: skip
     axes.set_xlabel(_label(one))
     axes.set_ylabel(_label(other))
-    one_legend(figure, [axes], ncols=4, columnspacing=1.0)
+    one_legend(figure, [axes], ncols=4)
     names = varied(table)
     out: Table = [(*names, "arm", one, other, "on_front")]
     out += [

@@ -1,26 +1,33 @@
 """How figures for papers look, and how they are saved.
 
-Each is one column wide (3.33 in), has 8 pt text, colours of Okabe and Ito that colour-blind people
-tell apart (with line styles and hatches beside them), and is written as PNG (300 dpi), PDF
-(TrueType fonts) and CSV of what it shows.
+Each is as wide as a column of its venue, has text of 8 pt there, colours of Okabe and Ito that
+colour-blind people tell apart (with line styles and hatches beside them), and is written as PNG
+(300 dpi), PDF (TrueType fonts), SVG (text as outlines) and CSV of what it shows, the same bytes
+whenever it is made again.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, NullFormatter
 
 from fleet import doors
-from fleet.interrupt import whole
+from fleet.interrupt import check, whole
 from fleet.passing import passing_folder
 
-WIDTH_IN = 3.33
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -57,18 +64,99 @@ STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
     "figure.constrained_layout.use": True,
     "text.parse_math": False,  # dollars in names are dollars
     "text.usetex": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "fleet",  # identifiers that are the same whenever it is made again
 }
 Table = list[Sequence[Any]]
+Drawn = tuple[Figure, Table]
+Named = tuple[str, Callable[[], Drawn]]
+"""A figure's name, and what draws it."""
 
 
-def save(figure: Figure, table: Table, path: Path) -> None:
-    """Write a figure as PNG and PDF, and what it shows as CSV: all three whole, or none."""
+class Venue(NamedTuple):
+    """Where figures go.
+
+    Attributes:
+        width_in: of a column, over `factor`.
+        families: of the font, the first that has a sign; all come with matplotlib.
+        factor: by which all sizes are larger than on paper.
+        forms: of the files, besides CSV.
+    """
+
+    width_in: float
+    families: tuple[str, ...]
+    factor: float = 1.0
+    forms: tuple[str, ...] = ("png", "pdf", "svg")
+
+    @property
+    def rc(self) -> dict[Any, Any]:
+        """Return the settings of matplotlib."""
+        size = (self.width_in, 2.3)
+        larger = {name: self.factor * length for name, length in _LEGEND.items()}
+        return {**STYLE, **larger, "font.family": list(self.families), "figure.figsize": size}
+
+
+_LEGEND = {
+    "legend.handlelength": 1.6, "legend.columnspacing": 1.0, "legend.handleheight": 0.7,
+    "legend.handletextpad": 0.6, "legend.labelspacing": 0.4,
+}  # fmt: skip
+"""In sizes of the font that a legend is made with, which is enlarged later."""
+
+
+_SANS, _SERIF = ("DejaVu Sans",), ("STIXGeneral", "DejaVu Sans")
+OWN = Venue(3.33, _SANS, forms=("png", "pdf"))
+"""Of the figures that a run leaves in its folder."""
+VENUES = {
+    "ieee": Venue(3.5, _SERIF),  # IEEE, two columns: 3.5 in, Times
+    "acm": Venue(3.33, _SANS),  # ACM sigconf, two columns: 241.1 pt
+    "slides": Venue(4.0, _SANS, factor=2.0),  # 8 in and 16 pt, on a slide of 13.33 in
+}
+
+
+def draw_each(
+    figures: Iterable[Named], folder: Path, venue: Venue = OWN
+) -> tuple[list[str], dict[str, Exception]]:
+    """Draw figures into a folder, made if need be, each as soon as it is whole.
+
+    Returns:
+        the names of those that are there, and by name why others could not be drawn.
+    """
+    done: list[str] = []
+    failed: dict[str, Exception] = {}
+    with matplotlib.rc_context(venue.rc):
+        for name, drawing in figures:
+            check()
+            file = _file_name(name, done)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                save(*drawing(), folder / file, venue)
+                done.append(file)
+            except Exception as error:  # whatever it is, there are numbers, and other figures
+                failed[name] = error
+    return done, failed
+
+
+def _file_name(name: str, others: Sequence[str]) -> str:
+    """Return a name of plain letters; labels of arms may hold anything."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "figure"
+    plain = plain[:120]
+    return plain if plain not in others else f"{plain}-{len(others) + 1}"
+
+
+def save(figure: Figure, table: Table, path: Path, venue: Venue = OWN) -> None:
+    """Write a figure in all forms of a venue, and what it shows as CSV: all whole, or none."""
     _label_plainly(figure)
-    figure.draw_without_rendering()  # lay it out once for both
+    if venue.factor != 1.0:
+        _enlarge(figure, venue.factor)
+    figure.draw_without_rendering()  # lay it out once for all
     figure.set_layout_engine("none")
+    undated: dict[str, dict[str, Any]] = {
+        "png": {"dpi": 300}, "pdf": {"metadata": {"CreationDate": None}},
+        "svg": {"metadata": {"Date": None}},
+    }  # fmt: skip
     with passing_folder(".figure-", path.parent) as draft:
-        figure.savefig(draft / f"{path.name}.png", dpi=300)
-        figure.savefig(draft / f"{path.name}.pdf", metadata={"CreationDate": None})
+        for form in venue.forms:
+            figure.savefig(draft / f"{path.name}.{form}", **undated[form])
         with (draft / f"{path.name}.csv").open("w", newline="", encoding="utf-8") as file:
             rows = ([doors.csv_cell(cell) for cell in row] for row in table)
             csv.writer(file, lineterminator="\n").writerows(rows)
@@ -86,9 +174,45 @@ def _label_plainly(figure: Figure) -> None:
                 axis.set_minor_formatter(NullFormatter())
 
 
+def _enlarge(figure: Figure, factor: float) -> None:
+    """Make all of a figure larger: itself, texts, lines, marks and ticks."""
+    figure.set_size_inches(*(factor * figure.get_size_inches()))
+    of_ticks: set[int] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            parts = [(t.label1, t.label2, t.tick1line, t.tick2line) for t in ticks]
+            of_ticks |= {id(one) for each in parts for one in each}
+            size = float(parts[0][0].get_fontsize()) if parts else 7.0
+            axis.set_tick_params(
+                which="both", length=3.0 * factor, width=0.6 * factor, labelsize=size * factor,
+                pad=3.0 * factor,
+            )  # fmt: skip
+    for artist in figure.findobj():
+        if id(artist) in of_ticks:
+            continue
+        if isinstance(artist, Text):
+            artist.set_fontsize(float(artist.get_fontsize()) * factor)
+        elif isinstance(artist, Line2D):
+            artist.set_markersize(artist.get_markersize() * factor)
+            artist.set_markeredgewidth(artist.get_markeredgewidth() * factor)
+            artist.set_linewidth(artist.get_linewidth() * factor)
+        elif isinstance(artist, Patch):
+            artist.set_linewidth(artist.get_linewidth() * factor)
+        elif isinstance(artist, Collection):
+            artist.set_linewidth((np.atleast_1d(artist.get_linewidth()) * factor).tolist())
+            if isinstance(artist, PathCollection):
+                artist.set_sizes(artist.get_sizes() * factor**2)
+
+
+def figure_of(height_in: float) -> Figure:
+    """Return a figure one column wide."""
+    return Figure(figsize=(matplotlib.rcParams["figure.figsize"][0], height_in))
+
+
 def axes_of(height_in: float = 2.3) -> tuple[Figure, Axes]:
     """Return a figure one column wide with one set of axes."""
-    figure = Figure(figsize=(WIDTH_IN, height_in))
+    figure = figure_of(height_in)
     return figure, figure.add_subplot()
 
 

@@ -19,7 +19,7 @@ from fleet.interrupt import check
 from fleet.results.metric import SHARE, Metric
 from fleet.results.metrics import known
 from fleet.show.progress import bar_or_lines, duration
-from fleet.show.rows import EMPTY
+from fleet.show.rows import EMPTY, mean_and_interval
 from fleet.show.wide import heading, in_tables
 from fleet.study.averages import interval, places, varied
 from fleet.study.sweep import Progress
@@ -102,7 +102,7 @@ def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Ta
             made = _empty(title, keys_of, mine)
             for place in points[:MOST_POINTS]:
                 of = [cells[place["point"], arm] for arm in mine]
-                made.add_row(*(_plain(place[key]) for key in keys_of), *of)
+                made.add_row(*(plain(place[key]) for key in keys_of), *of)
             return made
 
         yield from in_tables(some, len(arms), out)
@@ -125,7 +125,8 @@ def _empty(title: str, varied: Sequence[str], arms: Sequence[str]) -> Table:
     return out
 
 
-def _plain(cell: object) -> str:
+def plain(cell: object) -> str:
+    """Return a value of what varies as it is shown."""
     return f"{cell:g}" if isinstance(cell, float) else doors.terminal(str(cell))
 
 
@@ -138,14 +139,8 @@ def _cell(values: Sequence[float | None], metric: Metric) -> str:
     numbers = [value for value in values if value is not None]
     if not numbers or len(numbers) < len(values):
         return EMPTY
-    scale = 100 if metric.unit == SHARE else 1
-    mean = math.fsum(numbers) / len(numbers) * scale
-    ends = interval(numbers, metric.stepped)
-    half = (ends[1] - ends[0]) / 2 * scale if ends else 0.0
-    if half <= abs(mean) * 1e-9:
-        return f"{mean:,.0f}" if abs(mean) >= 1000 else f"{mean:.4g}"
-    digits = max(0, 1 - math.floor(math.log10(half)))
-    return f"{mean:,.{digits}f} ± {half:,.{digits}f}"
+    mean = math.fsum(numbers) / len(numbers)
+    return mean_and_interval(metric, mean, interval(numbers, metric.stepped))
 
 
 def failures(table: pa.Table) -> Iterator[str]:

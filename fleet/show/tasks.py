@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fleet.results.metrics import known as known_number
 from fleet.results.record import Record
-from fleet.show.style import COLOURS, MARKERS, WIDTH_IN, Table, one_legend
+from fleet.show.style import COLOURS, MARKERS, Table, figure_of, one_legend
 
 MEASURES = ("miscount_per_5_min", "time_to_alert_s", "map_error", "ap50")
 _ROW_IN = 0.24
@@ -30,7 +30,7 @@ def tasks(record: Record) -> tuple[Figure, Table]:
     arms: dict[str, Groups] = {name: arm["service"]["groups"] for name, arm in record.arms.items()}
     panels = {m: rows for m in MEASURES if (rows := _groups(arms, m))}
     heights = [len(rows) + 1.6 for rows in panels.values()]
-    figure = Figure(figsize=(WIDTH_IN, 0.5 + 0.1 * len(arms) + _ROW_IN * sum(heights)))
+    figure = figure_of(0.5 + 0.1 * len(arms) + _ROW_IN * sum(heights))
     table: Table = [("group", "arm", "measure", "mean", "ci95_low", "ci95_high")]
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (measure, rows) in zip(axes, panels.items(), strict=True):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from fleet.interrupt import check
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known
 from fleet.show.sensitivity import quantity
-from fleet.show.style import COLOURS, STYLE, Table, axes_of, save
+from fleet.show.style import COLOURS, Named, Table, axes_of, draw_each
 from fleet.study.uncertain.findings import Effect, Finding, Sensitivity
 
 _MOST = 12
@@ -31,19 +30,14 @@ def draw(answer: Sensitivity, folder: Path) -> dict[str, Exception]:
     Returns:
         by name, why a figure could not be drawn.
     """
-    failed: dict[str, Exception] = {}
-    with matplotlib.rc_context(STYLE):
-        for finding in answer.findings:
-            if not finding.effects:
-                continue
-            check()
-            name = f"tornado_{finding.arm}_{finding.metric}"
-            try:
-                folder.mkdir(exist_ok=True)
-                save(*tornado(finding), folder / name)
-            except Exception as error:  # whatever it is, there are numbers, and other figures
-                failed[name] = error
-    return failed
+    return draw_each(figures(answer), folder)[1]
+
+
+def figures(answer: Sensitivity) -> Iterator[Named]:
+    """Yield the name of every figure that an answer has, and what draws it."""
+    for finding in answer.findings:
+        if finding.effects:
+            yield f"tornado_{finding.arm}_{finding.metric}", partial(tornado, finding)
 
 
 def _cut(axes: Axes, effects: Sequence[Effect], difference: float, scale: float) -> None:
@@ -107,5 +101,5 @@ def tornado(finding: Finding) -> tuple[Figure, Table]:
         Patch(facecolor=COLOURS[4], label="at the high end"),
         Patch(facecolor="#cccccc", hatch="////", edgecolor="white", label="estimate"),
     ]
-    figure.legend(handles=keys, loc="outside upper right", ncols=3, columnspacing=0.8)
+    figure.legend(handles=keys, loc="outside upper right", ncols=3)
     return figure, table

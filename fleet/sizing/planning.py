@@ -87,6 +87,7 @@ class Planned(NamedTuple):
         return {
             "schema": SCHEMA,
             "scenario": {"name": self.scenario.model.name, "digest": self.scenario.digest},
+            "labels": self.scenario.labels,
             "seed": self.scenario.model.seed,
             "objectives": list(self.scenario.model.slo),
             "looked_for": {ladder.key: ladder.ends for ladder in self.ladders},

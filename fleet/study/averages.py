@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from fleet.results.interval import told95
 from fleet.results.means import step_ms
-from fleet.results.metric import Better
+from fleet.results.metric import SHARE, Better
 from fleet.results.metrics import known
 
 Key = tuple[str, str]
@@ -60,6 +60,21 @@ def places(table: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
+def is_grid(table: pa.Table) -> bool:
+    """Return whether points are more than half of all that values of keys can be put to."""
+    keys, many = varied(table), len(places(table))
+    size = 1
+    for key in keys:
+        size *= len(pc.unique(table[key]))
+    return size < 2 * many  # some points of a grid may be left out
+
+
+def is_number(table: pa.Table, key: str) -> bool:
+    """Return whether the values of a key are numbers, all in one unit."""
+    kind = table.schema.field(key).type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
     """Return a metric by point and arm, where it is known in every replication."""
     mask = pc.equal(table["metric"], metric).fill_null(False)
@@ -75,6 +90,19 @@ def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
             mean = math.fsum(numbers) / len(numbers)
             out[key] = Average(mean, interval(numbers, stepped), numbers)
     return out
+
+
+def scaled(metric: str, means: Mapping[Any, Average]) -> dict[Any, Average]:
+    """Return averages of shares in percent, others as they are."""
+    scale = 100.0 if known(metric).metric.unit == SHARE else 1.0
+    return {
+        key: Average(
+            one.mean * scale,
+            None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
+            tuple(value * scale for value in one.values),
+        )
+        for key, one in means.items()
+    }
 
 
 def interval(values: Sequence[float], stepped: bool) -> tuple[float, float] | None:
@@ -100,6 +128,8 @@ def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:
         return None
     sign = 1 if better is Better.LESS else -1
     first, second = sorted(at, key=lambda arm: sign * at[arm].mean)[:2]
+    if at[first].values == at[second].values:
+        return None
     pairs = zip(at[first].values, at[second].values, strict=True)
     differences = [a - b for a, b in pairs]
     step = 0.0
@@ -133,6 +163,11 @@ def knee(x: Sequence[float], y: Sequence[float]) -> int | None:
     ]
     most = max(range(len(x)), key=lambda k: apart[k])
     return most if apart[most] > 0.1 else None
+
+
+def bend(x: Sequence[Any], means: Sequence[float], widest: float) -> int | None:
+    """Return where a line bends most, if it rises or falls by more than its intervals are wide."""
+    return knee(x, means) if abs(means[-1] - means[0]) > 2 * widest else None
 
 
 def front(points: Sequence[tuple[float, float]], signs: tuple[int, int]) -> list[int]:

@@ -29,6 +29,7 @@ from fleet.results.interval import (
     ratio95,
     t95,
     told95,
+    welch95,
 )
 from fleet.results.means import Runs, step_ms
 from fleet.results.metric import Numbers, Over, Scope
@@ -158,7 +159,7 @@ def _by_site(runs: Runs, base: Runs, measure: str) -> dict[str, Any] | None:
             sites.append(
                 (sum(n * a for n, a, _ in known) / total, sum(n * b for n, _, b in known) / total)
             )
-    return _compared([a for a, _ in sites], [b for _, b in sites], "site") if sites else None
+    return paired([a for a, _ in sites], [b for _, b in sites], "site") if sites else None
 
 
 def _row(runs: Runs, base: Runs, one: Named, looked: bool = False) -> dict[str, Any] | None:
@@ -168,13 +169,21 @@ def _row(runs: Runs, base: Runs, one: Named, looked: bool = False) -> dict[str, 
         return None
     step = step_ms([x for pair in known for x in pair]) if one.metric.stepped else 0.0
     arm, other = ([pair[k] for pair in known] for k in (0, 1))
-    return _compared(arm, other, "replication", step, looked)
+    return paired(arm, other, "replication", step, looked)
 
 
-def _compared(
+def paired(
     arm: Sequence[float], base: Sequence[float], of: str, step: float = 0.0, looked: bool = False
 ) -> dict[str, Any]:
-    """Return what pairs of values tell: of replications, or of sites; `step`: to which both are."""
+    """Return what pairs of values tell, as a row of a comparison.
+
+    Args:
+        arm: values of what is compared.
+        base: of each, what it is set against.
+        of: of what each pair is: a replication, or a site.
+        step: to which all are known.
+        looked: see `compare`.
+    """
     differences = [a - b for a, b in zip(arm, base, strict=True)]
     mean_arm, mean_base = math.fsum(arm) / len(arm), math.fsum(base) / len(base)
     difference = math.fsum(differences) / len(differences)
@@ -193,6 +202,29 @@ def _compared(
         ),
         "p_holm": None,
         "differs": None,
+    }
+
+
+def apart(
+    arm: Sequence[float], base: Sequence[float], step: float = 0.0, looked: bool = False
+) -> dict[str, Any]:
+    """Return what two independent samples tell: `ci95` and `p`, None for the want of values.
+
+    Args:
+        arm: values of what is compared.
+        base: those that it is set against.
+        step: to which all are known.
+        looked: see `compare`.
+    """
+    told, plain = welch95(arm, base, looked=looked), welch95(arm, base)
+    if told is None or plain is None:
+        return {"ci95": None, "p": None}
+    low, high = told[0]
+    difference = math.fsum(arm) / len(arm) - math.fsum(base) / len(base)
+    scale = ERROR / ERROR_A_LOOK if looked else 1.0
+    return {
+        "ci95": [min(low, difference - step), max(high, difference + step)],
+        "p": min(1.0, scale * _p(difference, *plain)),
     }
 
 

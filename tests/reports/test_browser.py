@@ -71,9 +71,15 @@ def test_a_page_is_accessible_asks_nobody_and_fits(
     assert violations(browser) == []
 
 
-def test_several_chapters_are_accessible(browser: Browser, run: Record, tmp_path: Path) -> None:
-    browser.open(fleet.report([run, run], tmp_path / "two.html"))
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_chapters_of_all_kinds_are_accessible(
+    width: int, dark: bool, browser: Browser, run: Record, tmp_path: Path
+) -> None:
+    folders = [run, *cities.studies().values()]
+    browser.open(fleet.report(folders, tmp_path / "all.html"), width=width, dark=dark)
+    assert browser.requests() == []
     assert browser.complaints() == []
+    assert browser.run("document.documentElement.scrollWidth") == width
     assert violations(browser) == []
 
 

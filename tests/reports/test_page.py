@@ -25,12 +25,13 @@ from pages import Page
 import fleet
 from fleet import doors
 from fleet.errors import InputError
-from fleet.reports import charts, markup, power, streets, words
-from fleet.reports.bandwidth import distinct
+from fleet.reports import charts, markup, power
 from fleet.reports.fairness import jain_index, sensors
 from fleet.reports.scale import Scale, linear, logarithmic
-from fleet.reports.seconds import MOST, bins_of, course
 from fleet.results.record import Record
+from fleet.show import streets, words
+from fleet.show.links import distinct
+from fleet.show.seconds import MOST, bins_of, course
 
 HELSINKI = Path(__file__).parents[2] / "results" / "helsinki"
 SECTIONS = ["answer", "delivered", "latency", "bandwidth", "power", "time", "map", "fairness",
@@ -109,6 +110,32 @@ def test_charts_say_what_they_show_and_their_numbers_unfold(page: Page) -> None:
         assert attributes["role"] == "img"
         assert len(attributes["aria-label"] or "") > 20
     assert page.texts.count("Numbers of this chart") > 15
+
+
+@pytest.mark.slow
+def test_studies_sensitivities_and_plans_are_chapters(run: Record, tmp_path: Path) -> None:
+    folders = cities.studies()
+    whole = Page(text_of([run, *folders.values()], tmp_path))
+    assert whole.left == []
+    assert len(whole.scripts) == 1
+    ids = whole.values("id")
+    assert len(ids) == len(set(ids))
+    kinds = [a["data-kind"] for name, a in whole.elements if name == "section"]
+    assert kinds[len(SECTIONS) :] == [
+        "answer", "curves", "numbers", "provenance",
+        "answer", "curves", "regimes", "numbers", "provenance",
+        "answer", "tornado", "indices", "ranges", "provenance",
+        "answer", "slack", "sure", "provenance",
+    ]  # fmt: skip
+    said = " ".join(whole.texts)
+    for label in cities.LABELS:  # of arms, which do nothing but stand there
+        assert label in said
+    assert "on_sensor" not in said.partition("Best in")[2].partition("What was asked")[0]
+    for name, folder in folders.items():
+        page = fleet.report(folder)
+        assert page == folder / "report.html"
+        text = page.read_bytes()
+        assert fleet.report(folder).read_bytes() == text, name
 
 
 def test_several_folders_are_chapters_of_one_page(run: Record, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ class Question:
 
     def about(self) -> dict[str, Any]:
         """Return the contents of `study.yaml`."""
+        labels = self.scenario.labels
         return {
             "schema": SCHEMA,
             "scenario": str(self.scenario.document.path.resolve()),
@@ -79,6 +80,7 @@ class Question:
             "metrics": list(self.metrics),
             "replications": self.replications,
             **depends_on(self.scenario, [self.scenario]),
+            **({"labels": labels} if any(a != b for a, b in labels.items()) else {}),
         }
 
     def name(self) -> str:

@@ -5,8 +5,10 @@ A bin is a second, or in long runs a whole number of them, so that there are at 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -136,3 +138,41 @@ def _percentile(rows: pa.Table, bins: Bins, share: float = 0.99) -> Floats:
     some = total > 0
     percentile_ms[some] = upper[np.minimum(rank, len(upper) - 1)[some]] * 1e-6
     return percentile_ms
+
+
+def busiest(courses: Mapping[str, Course]) -> str:
+    """Return the class of links that carries most in any arm; of those alike, the last."""
+    means: dict[str, float] = {}
+    for one in courses.values():
+        for name, values in one.mbit_s.items():
+            means[name] = max(means.get(name, 0.0), float(values.mean()))
+    most = max(means.values(), default=0.0)
+    return next(name for name in reversed(means) if means[name] >= 0.999 * most)
+
+
+class Span(NamedTuple):
+    """When something happened: a time or a moment; `tall` if to a link, or to all."""
+
+    low_s: float
+    high_s: float
+    text: str
+    tall: bool
+
+
+def spans(record: Record) -> list[Span]:
+    """Return what happened, each span once whichever arms it met, links before sensors."""
+    every = {}
+    for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] != "link_down"):
+        until = event["time_s"] if event["until_s"] is None else event["until_s"]
+        every[event["time_s"], until, event["kind"], event["target"]] = _words(event)
+    return [
+        Span(low, high, text, tall=kind == "link_down" or whom is None)
+        for (low, high, kind, whom), text in every.items()
+    ]
+
+
+def _words(event: Mapping[str, Any]) -> str:
+    what = event["kind"].replace("_", " ")
+    whom = f": {event['target']}" if event["target"] else ""
+    change = f", {event['change']}" if event["change"] else ""
+    return f"{what}{whom}{change}"

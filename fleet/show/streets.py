@@ -48,7 +48,7 @@ def streets(lon: Floats, lat: Floats) -> list[Street]:
 
 
 def _read(name: str) -> list[Street]:
-    text = resources.files("fleet.reports").joinpath("streets", name).read_text("utf-8")
+    text = resources.files("fleet.show").joinpath("streets", name).read_text("utf-8")
     return [
         Street(row["kind"], np.array([p.split(",") for p in row["line"].split()], np.float64))
         for row in csv.DictReader(text.splitlines())

@@ -1,0 +1,54 @@
+"""`fleet figures`: results as figures for a paper or a slide."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fleet import doors
+from fleet.cli.exit import FAILED
+
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder of a run, a study, a sensitivity, a plan.")
+]
+
+
+class Style(StrEnum):
+    """For which venue."""
+
+    IEEE = "ieee"
+    ACM = "acm"
+    SLIDES = "slides"
+
+
+def figures(
+    folder: Folder,
+    style: Annotated[Style, typer.Option(help="Widths and type of a venue.")] = Style.ACM,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Those whose names begin so, as latency."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where [DIR/figures/STYLE]."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Of a study, such as latency_ms.p50."),
+    ] = None,
+) -> None:
+    """Draw results as figures for a paper: PDF, SVG, PNG and CSV of each."""
+    from fleet.show import drawing  # takes a while
+
+    place = output or folder / "figures" / style.value
+    done, failed = drawing.draw(folder, place, style.value, only or (), metric or ())
+    for name in done:
+        typer.echo(doors.terminal(str(place / name)))
+    for name, error in failed.items():
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        typer.echo(doors.terminal(f"fleet: no figure '{name}': {what}"), err=True)
+    if failed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,248 @@
+"""The chapter of a study: who is best where, curves with bands and knees, and all numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from fleet.reports.charts import Band, Line, plot
+from fleet.reports.look import legend
+from fleet.reports.markup import Markup, join, tag
+from fleet.reports.scale import Scale, linear, logarithmic
+from fleet.reports.section import Chapter, Section
+from fleet.reports.sources import texts
+from fleet.reports.tables import figure, table
+from fleet.reports.tiles import Tile, tiles
+from fleet.results.metric import SHARE, Better
+from fleet.results.metrics import known
+from fleet.show.folders import StudyFolder
+from fleet.show.grid import Grid
+from fleet.show.sweep import chosen, failures, plain
+from fleet.show.tables import grids
+from fleet.study.averages import (
+    Average,
+    Key,
+    averages,
+    bend,
+    is_grid,
+    is_number,
+    places,
+    scaled,
+    varied,
+    winner,
+)
+from fleet.study.points import GRID
+
+_MOST_PANELS = 4
+_WIDE = 20.0
+"""A key whose largest value is so many times its least is drawn over its logarithm."""
+
+
+def chapter(study: StudyFolder, key: str) -> Chapter:
+    """Return what a page tells of a study."""
+    metrics = list(study.about.get("metrics") or chosen(study.table))
+    means = {name: averages(study.table, name) for name in metrics}
+    keys = varied(study.table)
+    grid = is_grid(study.table) and len(keys) <= 2 and bool(metrics)
+    curves = grid and any(is_number(study.table, one) for one in keys)
+    maps = grid and len(keys) == 2 and len(_arms(study)) > 1
+    sections = [
+        _answer(study, means),
+        *([_curves(study, means)] if curves else []),
+        *([_maps(study, means)] if maps else []),
+        _numbers(grids(study, metrics)),
+        _provenance(study.about),
+    ]
+    points, arms = len(places(study.table)), ", ".join(_arms(study))
+    many = study.about["replications"]
+    facts = (
+        f"A study of {points} points by {', '.join(keys) or 'nothing'}; {many}"
+        f" replication{'s' if many > 1 else ''}, which share their random numbers between points"
+        f" and arms. Arms, each a way to equip and serve the same sensors: {arms}."
+    )
+    return Chapter(key, f"{study.name}, a study", facts, sections)
+
+
+def _arms(study: StudyFolder) -> list[str]:
+    arms: list[str] = pc.unique(study.table["arm"]).to_pylist()
+    return arms
+
+
+Means = Mapping[str, Mapping[Key, Average]]
+
+
+def _answer(study: StudyFolder, means: Means) -> Section:
+    """Return in a sentence a metric which arm is best at how many points, and where lines bend."""
+    lines = [tag("li", line) for name, by in means.items() for line in _best(study, name, by)]
+    failed = [tag("li", line, class_="missed") for line in failures(study.table)]
+    body = tag(
+        "ul", failed, lines or tag("li", "No number is known at any point."), class_="digest"
+    )
+    return Section("answer", "The answer", body)
+
+
+def _best(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterator[str]:
+    arms, wins, shown, points = _arms(study), Counter[str](), Counter[str](), 0
+    for row in places(study.table):
+        best = winner(name, _at(means, row, arms))
+        if best is not None:
+            points += 1
+            wins[best.arm] += 1
+            shown[best.arm] += best.shown
+    told = [
+        f"{arm} at {_points(many)}{_sure(shown[arm], many)}" for arm, many in wins.most_common()
+    ]
+    if told:
+        alike = len(places(study.table)) - points
+        same = f"; at {_points(alike)} nobody is better" if alike else ""
+        yield f"Best in {name}: {', '.join(told)}{same}."
+    elif means:
+        low, high = (f(one.mean for one in means.values()) for f in (min, max))
+        unit = known(name).metric.unit
+        yield f"{name} lies between {unit.show(low)} and {unit.show(high)}."
+
+
+def _points(many: int) -> str:
+    return "1 point" if many == 1 else f"{many} points"
+
+
+def _sure(shown: int, many: int) -> str:
+    if shown == many:
+        return ""
+    return f" (shown at {shown})" if shown else " (shown nowhere)"
+
+
+def _at(
+    means: Mapping[Key, Average], row: Mapping[str, Any], arms: Sequence[str]
+) -> dict[str, Average]:
+    return {arm: means[at] for arm in arms if (at := (str(row["point"]), arm)) in means}
+
+
+def _unit(name: str) -> str:
+    unit = known(name).metric.unit
+    return "%" if unit == SHARE else unit.name
+
+
+def _curves(study: StudyFolder, means: Means) -> Section:
+    """Return each metric over the last key that has numbers, with bands and knees."""
+    parts = [part for name, by in means.items() for part in _curve(study, name, scaled(name, by))]
+    note = (
+        "Bands are 95 % intervals over replications; a ring is the knee of a line, where it bends"
+        " most; it is marked where the line rises or falls by more than its intervals are wide."
+        " Intervals are cut at zero where no mean is below it."
+    )
+    return Section("curves", "Over what varies", join(tag("p", note), parts))
+
+
+def _curve(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterator[Markup]:
+    keys, rows = varied(study.table), places(study.table)
+    along = next(key for key in reversed(keys) if is_number(study.table, key))
+    other = next((key for key in keys if key != along), None)
+    values = list(dict.fromkeys(row[other] for row in rows)) if other else [None]
+    x = _along([float(row[along]) for row in rows])
+    ends = [end for one in means.values() for end in (one.mean, *(one.ci95 or ()))]
+    least = 0.0 if min(one.mean for one in means.values()) >= 0 else min(ends)
+    y = linear([max(end, least) for end in ends])
+    for value in values[:: max(1, -(-len(values) // _MOST_PANELS))]:
+        here = [row for row in rows if other is None or row[other] == value]
+        here.sort(key=lambda row: float(row[along]))
+        lines, bands, knees = [], [], []
+        for k, arm in enumerate(_arms(study)):
+            points = [(float(r[along]), means[at]) for r in here
+                      if (at := (str(r["point"]), arm)) in means]  # fmt: skip
+            if points:
+                band = _band(k, points)
+                bands.append(band)
+                lines.append(Line(k, arm, band.x, band.y))
+                if band.knee is not None:
+                    knees.append(f"{arm} at {plain(points[band.knee][0])}")
+        where = "" if other is None else f" at {other} {plain(value)}"
+        text = f"{name} ({_unit(name)}) over {along}{where}."
+        said = f" Knee: {'; '.join(knees)}." if knees else ""
+        chart = plot(lines, x, y, text + said, height=180, behind=bands)
+        yield figure(text + said, chart, legend(_arms(study), line=True))
+
+
+def _along(values: Sequence[float]) -> Scale:
+    if min(values) > 0 and max(values) >= _WIDE * min(values):
+        return logarithmic(values)
+    scale = linear(values, zero=min(values) < 0.3 * max(values))
+    return scale if scale.high > scale.low else Scale(scale.low, scale.low + 1)
+
+
+def _band(k: int, points: Sequence[tuple[float, Average]]) -> Band:
+    ends = [one.ci95 or (one.mean, one.mean) for _, one in points]
+    low, high = np.array(ends, dtype=np.float64).T
+    if min(one.mean for _, one in points) >= 0:
+        low = np.maximum(low, 0.0)  # what is never negative is not so with 95 % either
+    x, y = ([a for a, _ in points], [one.mean for _, one in points])
+    knee = bend(x, y, float((high - low).max()))
+    return Band(k, np.array(x), np.array(y), low, high, knee)
+
+
+def _maps(study: StudyFolder, means: Means) -> Section:
+    """Return who is best at each point of two keys, for each metric of which less is better."""
+    good = [name for name in means if known(name).metric.better is not Better.NEITHER]
+    arms = _arms(study)
+    letters = [f"{chr(ord('A') + k % 9)}: {arm}" for k, arm in enumerate(arms)]
+    parts = [_map(study, name, means[name], legend(letters)) for name in good]
+    note = (
+        "The arm that is best at each point. Pale and with a question mark: the 95 % interval of"
+        " its difference from the second, replication by replication, holds zero. An equals sign:"
+        " nobody is better."
+    )
+    return Section("regimes", "Who is best where", join(tag("p", note), parts))
+
+
+def _map(study: StudyFolder, name: str, means: Mapping[Key, Average], key: Markup) -> Markup:
+    (first, second), rows, arms = varied(study.table), places(study.table), _arms(study)
+    across = list(dict.fromkeys(row[second] for row in rows))
+    up = list(dict.fromkeys(row[first] for row in rows))
+    at: dict[tuple[Any, Any], Tile] = {}
+    for row in rows:
+        best = winner(name, _at(means, row, arms))
+        if best is not None:
+            at[row[first], row[second]] = Tile(arms.index(best.arm), best.arm, best.shown)
+    columns = [plain(value) for value in across]
+    drawn = [(plain(v), [at.get((v, w)) for w in across]) for v in reversed(up)]
+    text = f"Best in {name}: {first} upwards, {second} to the right."
+    cells = [
+        (row, *("–" if one is None else one.name + ("" if one.shown else " ?") for one in places_))
+        for row, places_ in drawn
+    ]
+    numbers = table(text, [f"{first} \\ {second}", *columns], cells)
+    return figure(text, tiles(drawn, columns, text), key, numbers=numbers)
+
+
+def _numbers(every: Sequence[Grid]) -> Section:
+    return Section("numbers", "All numbers", join([grid_table(grid) for grid in every]))
+
+
+def grid_table(grid: Grid) -> Markup:
+    """Return a table for papers as one of a page."""
+    rows = [(*line.names, *(cell.text for cell in line.cells)) for line in grid.lines]
+    kind = "long" if len(rows) > 12 else ""
+    note = tag("p", " ".join(grid.notes))
+    return join(table(grid.title, [*grid.names, *grid.columns], rows, kind=kind), note)
+
+
+def _provenance(about: Mapping[str, Any]) -> Section:
+    return Section("provenance", "Provenance", asked(about))
+
+
+def asked(about: Mapping[str, Any]) -> Markup:
+    """Return what was asked, of which files and by which versions, as a table."""
+    told = {
+        key: value
+        for key, value in about.items()
+        if key not in ("says", "labels") and value not in (None, [], {})
+    }
+    if about.get("drawing", [""])[0] == GRID:
+        del told["drawing"]
+    rows = [("scenario", str(about["scenario"])), ("replications", str(about["replications"]))]
+    rows += list(texts(told))
+    return table("What was asked, and by which versions", ["what", "value"], rows, words=(1,))

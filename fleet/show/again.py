@@ -1,0 +1,97 @@
+"""Whether a run again gave what its folder says, in some lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fleet.results.metrics import unit_of
+from fleet.results.origin import CODE, INPUTS, KINDS, Change
+from fleet.show.digest import KEPT, MISSED, from_here
+from fleet.study.again import Again, Other
+
+_MOST = 8
+
+
+def lines(answer: Again) -> Iterator[str]:
+    """Yield what is as it was, what is not, and what else is another now."""
+    summary, now = answer.record.summary, answer.again.summary
+    assert answer.record.folder is not None  # it was read from there
+    spent = [one["host"]["wall_s"] for one in (summary, now)]
+    yield (
+        f"{summary['run_id']}, run again from what {from_here(answer.record.folder)} holds"
+        f" ({spent[0]:.1f} s then, {spent[1]:.1f} s now)"
+    )
+    yield from _fingerprints(answer)
+    yield from _numbers(answer)
+    for arm in answer.left_out:
+        yield (
+            f"{MISSED} {arm} was not run: a Python function places it; run its script again and"
+            " compare with 'fleet diff', or choose others with --arm"
+        )
+    yield from made_of(answer.changes)
+
+
+def _fingerprints(answer: Again) -> Iterator[str]:
+    same = [arm for arm, (was, now) in answer.fingerprints.items() if was == now]
+    for arm, (was, now) in answer.fingerprints.items():
+        if was != now:
+            yield f"{MISSED} {arm}: fingerprint {was[:16]} then, {now[:16]} now: frames are others"
+    if len(same) == len(answer.record.numbers):
+        was = answer.record.summary["fingerprint"]
+        yield f"{KEPT} fingerprint {was[:16]}: every frame of {', '.join(same)} as it was"
+    elif same:
+        yield f"{KEPT} fingerprints: every frame of {', '.join(same)} as it was"
+
+
+def _numbers(answer: Again) -> Iterator[str]:
+    many, others = f"{answer.numbers:,}", answer.others
+    if not others:
+        to = "the last bit"
+        if answer.last_bits:
+            to = f"nine digits ({answer.last_bits:,} of them differ behind these)"
+        yield f"{KEPT} {many} numbers as they were, to {to}"
+        return
+    yield f"{MISSED} {len(others):,} of {many} numbers are others, the largest first:"
+    order = sorted(others, key=lambda one: -one.share)
+    yield from (f"  {_said(one)}" for one in order[:_MOST])
+    if len(order) > _MOST:
+        yield f"  and {len(order) - _MOST:,} more"
+
+
+def _said(one: Other) -> str:
+    name = one.metric if one.group is None else f"groups.{one.group}.{one.metric}"
+    was, now = (
+        "unknown" if x is None else unit_of(name).show(x) if was_short else f"{x!r} {one.unit}"
+        for x, was_short in ((one.was, _tells(one)), (one.now, _tells(one)))
+    )
+    return f"{one.arm}, replication {one.replication}: {name} {was} then, {now} now"
+
+
+def _tells(one: Other) -> bool:
+    """Return whether a number and the other one can be told apart in four digits."""
+    return one.share > 1e-3
+
+
+def made_of(changed: Sequence[Change], most: int = _MOST) -> Iterator[str]:
+    """Yield what differs in what two records were made of: a line a kind, and its first ones."""
+    same = []
+    for kind in KINDS:
+        mine = [change for change in changed if change.kind == kind]
+        if not mine:
+            same.append(kind)
+            continue
+        shown = mine if kind == INPUTS else mine[: most // 2]
+        said = [f"{one.name} {_value(one, one.was)} → {_value(one, one.now)}" for one in shown]
+        rest = f" and {len(mine) - len(said[:most])} more" if len(mine) > len(said[:most]) else ""
+        yield f"Other {kind}: {', '.join(said[:most])}{rest}"
+    if same:
+        yield f"The same {' and '.join(', '.join(same).rsplit(', ', 1))}."
+
+
+def _value(change: Change, value: str | None) -> str:
+    if value is None:
+        return "(not given)" if change.kind == INPUTS else "(none)"
+    if change.kind == CODE:
+        commit, _, dirty = value.partition("-")
+        return commit[:12] + (f"-{dirty}" if dirty else "")
+    return value if len(value) <= 60 else f"{value[:57]}..."
