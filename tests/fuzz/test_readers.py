@@ -14,12 +14,16 @@ TRIED = 400
 
 @pytest.mark.parametrize("line", [line for line in CORPUS if line and not line.startswith("#")])
 def test_what_was_a_fault_is_none_any_more(line: str, tmp_path: Path) -> None:
-    assert doors.fault(doors.trial_of(line), tmp_path) is None
+    assert doors.fault(doors.trial_of(line), tmp_path, runs=True) is None
+
+
+WORLDS = {"scenario", "set", "sites", "demand", "times-csv", "times-parquet", "rows", "user-rows"}
 
 
 @pytest.mark.parametrize("door", doors.DOORS)
-def test_sound_input_is_no_fault(door: str, tmp_path: Path) -> None:
-    assert doors.fault(doors.Trial(door, doors._sound(door)), tmp_path) is None
+def test_sound_input_is_taken_and_gives_the_same_in_three_ways(door: str, tmp_path: Path) -> None:
+    how = "run" if door in WORLDS else "taken"
+    assert doors.met(doors.Trial(door, doors._sound(door)), tmp_path, runs=True) == (how, None)
 
 
 @pytest.mark.slow
