@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +36,7 @@ from fleet.engine import snapshot
 from fleet.errors import FleetError
 from fleet.eyes import trace_file, user_traces
 from fleet.lab.convert import onnx_file
+from fleet.lab.measures.video import open_clip
 from fleet.plan.capture_times import read_columns
 from fleet.results.record import Record
 from fleet.running import sealed
@@ -176,6 +178,8 @@ DOORS: dict[str, Door] = {
     "record": _record_with("summary.json"),
     "record-table": _record_with("sensors.parquet"),
     "onnx": _onnx,
+    "video-mp4": _file("clip.mp4", lambda path: len(open_clip(path))),
+    "video-mkv": _file("clip.mkv", lambda path: len(open_clip(path))),
 }
 
 
@@ -183,6 +187,19 @@ def _table() -> bytes:
     out = pa.BufferOutputStream()
     pq.write_table(pa.table({"t_ms": [1.0, 2.5], "who": ["a", "b"]}), out)
     return bytes(out.getvalue())
+
+
+def _video(kind: str, codec: str) -> bytes:
+    """Return a clip of a few frames of noise."""
+    chance, out = np.random.default_rng(1), io.BytesIO()
+    with av.open(out, "w", format=kind) as container:
+        stream: Any = container.add_stream(codec, rate=5)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for _ in range(5):
+            picture = chance.integers(0, 255, (32, 48, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    return out.getvalue()
 
 
 @cache
@@ -223,6 +240,8 @@ def _sound(door: str) -> bytes:
     if door.startswith("record"):
         name = "summary.json" if door == "record" else "sensors.parquet"
         return (_results() / name).read_bytes()
+    if door.startswith("video"):
+        return _video("mp4", "mpeg4") if door == "video-mp4" else _video("matroska", "libvpx")
     import eyes_nets
 
     return eyes_nets.relu()
