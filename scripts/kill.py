@@ -2,10 +2,11 @@
 
     python scripts/kill.py --trials 20 --seed 1 --executor ray
 
-A trial begins a run, kills its driver, or of Ray a worker, the raylet or the control server (GCS),
-with SIGKILL, SIGTERM or SIGINT, looks whether the words and the exit code are ours and whether
-anything is left after ten seconds, and goes on with another executor and number of shards. The
-fingerprint must be that of a whole run. The same seed draws the same trials.
+A trial begins a run, kills its keeper, the process that it keeps, or of Ray a worker, the raylet or
+the control server (GCS), with SIGKILL, of the keeper also with SIGTERM or SIGINT; looks whether the
+words and the exit code are ours and whether anything is left after ten seconds; and goes on with
+another executor and number of shards. The fingerprint must be that of a whole run. The same seed
+draws the same trials.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ ends: Any = importlib.import_module("test_ray_ends")
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SERVERS = ("gcs_server", "raylet")
+KEPT = "the process that is kept"
 FINE = ("fine", "nothing to go on from", "over before")
 CODES = {0, 3, 130, 143, -9}
 """Of a run that went on to its end, failed in our words, or was ended by a signal."""
@@ -38,7 +40,7 @@ CODES = {0, 3, 130, 143, -9}
 def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> str:
     """Kill one run and go on with it; return "fine", or what is wrong."""
     shards, number = str(chance.choice((1, 2, 3))), chance.choice(SIGNALS)
-    whom = chance.choice(("", "ray::", *SERVERS)) if executor == "ray" else ""
+    whom = chance.choice(("", KEPT, "ray::", *SERVERS) if executor == "ray" else ("", KEPT))
     with tempfile.TemporaryDirectory(prefix="k-") as folder:
         output, files = Path(folder, "out"), Path(folder, "t")
         files.mkdir()
@@ -51,13 +53,16 @@ def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> 
         time.sleep(chance.uniform(0, 6))
         others = ends.below(running.pid)
         victims = [pid for pid, name in others.items() if whom and name.startswith(whom)]
+        if whom == KEPT:
+            victims = [*others][:1]  # the only child
         victim = chance.choice(victims) if victims else running.pid
         try:
             os.kill(victim, number if victim == running.pid else signal.SIGKILL)
         except ProcessLookupError:
             return "over before"
         _, said = running.communicate(timeout=ends.LONG_S)
-        if running.returncode not in CODES or "Traceback" in said:
+        is_told = running.returncode in (0, -9) or "fleet: " in said
+        if running.returncode not in CODES or "Traceback" in said or not is_told:
             return f"code {running.returncode}: {said[-200:]}"
         time.sleep(0 if executor == "local" else 8)
         left = [pid for pid in others if ends.alive(pid)] + list(files.iterdir())
@@ -88,6 +93,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--executor", choices=("local", "ray"), default="ray")
+    parser.add_argument("--counts", type=Path, help="where the counts are noted")
     given = parser.parse_args()
     chance, met = random.Random(given.seed), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
@@ -100,8 +106,10 @@ def main() -> None:
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 verdict = f"hangs: {type(error).__name__}"
             met[verdict if verdict in FINE else "wrong"] += 1
-            if met["wrong"] and verdict not in met:
+            if verdict not in FINE:
                 print(f"trial {trial} of seed {given.seed}: {verdict}", flush=True)
+            if given.counts is not None:
+                given.counts.write_text(json.dumps(met))
     print(f"{given.trials} kills: {dict(met)}")
     sys.exit(bool(met["wrong"]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import platform
@@ -129,14 +130,21 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         return BAD_INPUT, str(error)
     if isinstance(error, FleetError):
         return FAILED, f"the run failed: {error}"
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    if _is_of_memory(error):
+        return FAILED, f"there is not enough memory: {what}; use fewer sensors, shards or seconds"
     if isinstance(error, OSError):  # such as a full disk behind the answer
         return FAILED, str(error)
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    if isinstance(error, MemoryError):
-        return FAILED, f"there is not enough memory: {what}; use fewer sensors, shards or seconds"
     report = _reported(error)
     rest = f"{TRACEBACK}=1 shows where" if report is None else f"send '{report}'"
     return FAILED, f"a fault of fleet, please report it: {what}; {rest}"
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    """Return whether there was no memory: for an object, a process, or a library to be loaded."""
+    if isinstance(error, ImportError):
+        return "failed to map segment" in str(error)
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def _reported(error: BaseException) -> Path | None:

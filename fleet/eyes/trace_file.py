@@ -65,11 +65,13 @@ def read_as(path: Path, schema: pa.Schema) -> pa.Table:
         InputError: they cannot be read, or hold something else.
     """
     try:
-        return pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
+        table = pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
+        table.validate(full=True)  # that text is UTF-8 is not looked at before
     except _UNREADABLE as error:
         raise InputError(
             f"{path}: is no trace as fleet writes it: {_line(error)}; trace it anew"
         ) from None
+    return table
 
 
 _UNREADABLE = (OSError, pa.ArrowException, LookupError, ValueError, TypeError)

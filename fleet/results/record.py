@@ -103,6 +103,8 @@ class Record:
                 json.loads((path / name).read_text("utf-8")) for name in _FILES[:3]
             )
             read = Tables(*(pq.read_table(path / f"{name}.parquet") for name in Tables._fields))
+            for table in read:
+                table.validate(full=True)  # that text is UTF-8 is not looked at before
             schema = summary["schema"]
         except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
             raise InputError(f"'{path}' cannot be read: {error}") from None

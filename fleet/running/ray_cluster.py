@@ -144,10 +144,16 @@ def _died(what: str) -> str:
 
 @contextlib.contextmanager
 def deaths_told() -> Iterator[None]:
-    """Where an error within is Ray's of a server that has died, let the process end for that."""
+    """Where an error within is Ray's of a server that has died, let the process end for that.
+
+    Raises:
+        RunError: a server of a cluster that was joined has died.
+    """
     try:
         yield
-    except (RunError, OSError, ray.exceptions.RayError):
+    except (RunError, OSError, ray.exceptions.RayError) as error:
+        if isinstance(error, OSError) and not _servers:
+            raise RunError(f"{_LOST}: {_first_line(error)}") from None
         until_s = time.monotonic() + _DYING_S
         while _servers and time.monotonic() < until_s and not pressed():
             if any(server.poll() is not None for server in _servers):
@@ -156,6 +162,7 @@ def deaths_told() -> Iterator[None]:
         raise
 
 
+_LOST = "a server of the Ray cluster died"
 _DYING_S = 2.0
 """How long a server may take to be dead, when its connections are closed."""
 
@@ -185,6 +192,7 @@ def _join(address: str) -> None:
         raise InputError(
             f"--ray-address {address}: cannot join Ray: {_first_line(error)}"
         ) from None
+    _ours.enter_context(keeper.blaming(f"{_LOST}, and Ray has ended the process"))
 
 
 _QUESTION = """

@@ -169,7 +169,8 @@ class RayExecutor:
                 if tries > MOST_RESTARTS:
                     raise RunError(
                         f"actors died {tries} times in the same place, the last time because:"
-                        f" {_cause(error)}"
+                        f" {_cause(error)}; a system that is short of memory kills them: use fewer"
+                        " --shards, or '--executor local'"
                     ) from error
                 self.restarts += 1
                 self._start()

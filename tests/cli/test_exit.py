@@ -41,6 +41,8 @@ def raising(error: BaseException) -> Callable[[], Any]:
         (OSError(errno.ENOSPC, "No space left"), 3, "fleet: [Errno 28] No space left\n"),
         (OSError(errno.EPIPE, "Broken pipe"), 3, "fleet: [Errno 32] Broken pipe\n"),
         (MemoryError("Unable to allocate 3 TiB"), 3, "fleet: there is not enough memory: Memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate"), 3, "fleet: there is not enough memory: OSErr"),
+        (ImportError("x.so: failed to map segment"), 3, "fleet: there is not enough memory: Impo"),
         (KeyboardInterrupt(), 130, "fleet: interrupted\n"),
         (SystemExit(1), 1, ""),
         (SystemExit("words"), 2, ""),

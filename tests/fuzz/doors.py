@@ -1,25 +1,34 @@
 """Damaged and odd input at every door that reads: each answers, or raises one of our own errors.
 
+What it takes as a scenario, or as a file beside one, can be carried out in three ways too (`ways`).
 A trial is a door, and bytes for it: a sound input with a few mutations that know its structure. It
 is known by its door and its bytes; `minimised` makes it smaller, `as_test` prints it as a test.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import io
 import json
+import os
 import random
 import re
+import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import ways
 import worlds
 
 from fleet.catalog import rows
@@ -27,17 +36,20 @@ from fleet.engine import snapshot
 from fleet.errors import FleetError
 from fleet.eyes import trace_file, user_traces
 from fleet.lab.convert import onnx_file
+from fleet.lab.measures.video import open_clip
 from fleet.plan.capture_times import read_columns
-from fleet.plan.compile import catalogue, compile_plan
 from fleet.results.record import Record
 from fleet.running import sealed
-from fleet.running.unfinished import asked_in
+from fleet.running.runner import Runner
+from fleet.running.unfinished import SCHEMA, VERSION, asked_in
 from fleet.scenario import city, strict_yaml, user_rows
-from fleet.scenario.load import load, loads
+from fleet.scenario.load import Scenario, load, loads
+from fleet.study.experiment import execute
+from fleet.study.job import prepare
 from fleet.study.slo import objectives
 
 MOST_S = 10.0
-"""What an input may take; more is a fault."""
+"""What an input may take of the processor; more is a fault."""
 
 Door = Callable[[bytes, Path], object]
 
@@ -52,10 +64,16 @@ def _file(name: str, read: Callable[[Path], object]) -> Door:
 
 
 def _scenario(data: bytes, folder: Path) -> object:
+    _catalogue(folder)
     (folder / "world.yaml").write_bytes(data)
     found = load(folder / "world.yaml")
     objectives(found)
-    return [compile_plan(found, catalogue(found), arm) for arm in found.model.arms][:1]
+    return found
+
+
+def _catalogue(folder: Path, name: str = "catalogue") -> None:
+    if not (folder / name).exists():
+        shutil.copytree(worlds.HERE / "catalogue", folder / name)
 
 
 def _override(data: bytes, _: Path) -> object:
@@ -63,29 +81,80 @@ def _override(data: bytes, _: Path) -> object:
     return loads(_sound("scenario").decode(), str(worlds.HERE / "made-up.yaml"), [text])
 
 
+def _beside(name: str, read: Callable[[Path], object], **changes: Any) -> Door:
+    """Return the door of a file, behind which stands a small scenario that says something."""
+
+    def door(data: bytes, folder: Path) -> object:
+        path = folder / name
+        _catalogue(folder, changes.get("catalogue", "catalogue"))
+        path.write_bytes(data)
+        read(path)
+        world = worlds.scenario(duration="300 ms", **changes)
+        (folder / "beside.yaml").write_text(json.dumps(world))
+        return load(folder / "beside.yaml")
+
+    return door
+
+
+def _timed(name: str) -> dict[str, Any]:
+    trace = {"trace": {"file": name, "column": "t_ms"}}
+    return {"sensors": {"cam": {"count": 2, "app": "watch", "uplink": "cell", "cells": 1,
+                                "capture": trace}}}  # fmt: skip
+
+
+def _times(path: Path) -> object:
+    return read_columns(path, ["t_ms", "who"])
+
+
 def _unfinished(data: bytes, folder: Path) -> object:
+    """Read what was asked for; what is JSON is sealed anew, so that more is met than the seal."""
     there = folder / "out.unfinished"
     there.mkdir(exist_ok=True)
     (there / "run.json").write_bytes(data)
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+        asked = {name: said for name, said in json.loads(data).items() if name != "sha256"}
+        sealed.write(there / "run.json", asked)
     return asked_in(there)
 
 
-def _record(data: bytes, folder: Path) -> object:
-    for name in ("replications.json", "run.json"):
-        (folder / name).write_text("{}")
-    (folder / "scenario.yaml").write_bytes(_sound("scenario"))
-    for name in ("sensors", "links", "servers", "latency", "series", "rollouts", "seconds"):
-        (folder / f"{name}.parquet").write_bytes(data if name == "sensors" else _table())
-    (folder / "summary.json").write_bytes(data)
-    return Record.load(folder)
+def _state(data: bytes, folder: Path) -> object:
+    """Read a state; what numpy reads of it is sealed anew."""
+    path = folder / "state.npz"
+    path.write_bytes(data)
+    with contextlib.suppress(Exception), np.load(path, allow_pickle=False) as held:
+        snapshot.write(path, {name: held[name] for name in held.files if name != "sha256"})
+    return snapshot.read(path)
 
 
-def _rows(data: bytes, _: Path) -> object:
+@cache
+def _results() -> Path:
+    """Make a result folder, once."""
+    made = Path(tempfile.mkdtemp(prefix="fuzz-results-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    scenario = worlds.load(worlds.scenario(duration="300 ms", replications=1))
+    execute(prepare(scenario), Runner(worlds.LOCAL), output=made / "out")
+    return made / "out"
+
+
+def _record_with(name: str) -> Door:
+    def door(data: bytes, folder: Path) -> object:
+        there = folder / "record"
+        shutil.rmtree(there, ignore_errors=True)
+        shutil.copytree(_results(), there, copy_function=os.link)
+        _catalogue(there)
+        (there / name).unlink()
+        (there / name).write_bytes(data)
+        return Record.load(there)
+
+    return door
+
+
+def _rows(path: Path) -> object:
     try:
-        text = data.decode("utf-8-sig")
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         return None
-    return rows.read("links", text, "links.csv", ["rate", "loss"])
+    return rows.read("links", text, "links.csv")
 
 
 def _onnx(data: bytes, _: Path) -> object:
@@ -96,18 +165,21 @@ DOORS: dict[str, Door] = {
     "scenario": _scenario,
     "yaml": _file("any.yaml", strict_yaml.load),
     "set": _override,
-    "sites": _file("sites.csv", city.read_sites),
-    "demand": _file("demand.csv", city.read_demand),
-    "times-csv": _file("times.csv", lambda path: read_columns(path, ["t_ms", "who"])),
-    "times-parquet": _file("times.parquet", lambda path: read_columns(path, ["t_ms", "who"])),
+    "sites": _beside("sites.csv", city.read_sites, city={"sites": "sites.csv"}),
+    "demand": _beside("demand.csv", city.read_demand, city={"demand": "demand.csv"}),
+    "times-csv": _beside("times.csv", _times, **_timed("times.csv")),
+    "times-parquet": _beside("times.parquet", _times, **_timed("times.parquet")),
     "trace": _file("trace.parquet", lambda path: user_traces.joined([path])),
     "trace-columns": _file("trace.parquet", trace_file.columns_of),
-    "rows": _rows,
-    "user-rows": _file("links.yaml", user_rows.read),
-    "state": _file("state.npz", snapshot.read),
+    "rows": _beside("tables/links.csv", _rows, catalogue="tables"),
+    "user-rows": _beside("mine/links.yaml", user_rows.read, catalogue="mine"),
+    "state": _state,
     "unfinished": _unfinished,
-    "record": _record,
+    "record": _record_with("summary.json"),
+    "record-table": _record_with("sensors.parquet"),
     "onnx": _onnx,
+    "video-mp4": _file("clip.mp4", lambda path: len(open_clip(path))),
+    "video-mkv": _file("clip.mkv", lambda path: len(open_clip(path))),
 }
 
 
@@ -117,15 +189,29 @@ def _table() -> bytes:
     return bytes(out.getvalue())
 
 
+def _video(kind: str, codec: str) -> bytes:
+    """Return a clip of a few frames of noise."""
+    chance, out = np.random.default_rng(1), io.BytesIO()
+    with av.open(out, "w", format=kind) as container:
+        stream: Any = container.add_stream(codec, rate=5)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for _ in range(5):
+            picture = chance.integers(0, 255, (32, 48, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
 @cache
 def _sound(door: str) -> bytes:
     """Return an input that a door takes, or nearly."""
     here = worlds.HERE
-    if door in ("scenario", "yaml", "record"):
-        return json.dumps(worlds.scenario(events=[{"at": "1 s", "outage": "wan", "lasts": "1 ms"}],
-                                          slo=["lost < 5 %"]), indent=1).encode()  # fmt: skip
+    if door in ("scenario", "yaml"):
+        events = [{"at": "100 ms", "outage": "wan", "lasts": "1 ms"}]
+        world = worlds.scenario(duration="300 ms", events=events, slo=["lost < 5 %"])
+        return json.dumps(world, indent=1).encode()
     if door == "set":
-        return b"events[0].at=2 s"
+        return b"events[0].at=200 ms"
     if door in ("sites", "demand"):
         return (here / {"sites": "no-sites.csv", "demand": "demand.csv"}[door]).read_bytes()
     if door == "times-csv":
@@ -137,10 +223,13 @@ def _sound(door: str) -> bytes:
     if door == "rows":
         return (here / "catalogue" / "links.csv").read_bytes()
     if door == "user-rows":
-        return b"kind: links\nrows:\n- {item: a, parameter: rate, value: 1, unit: Mbit/s}\n"
+        return (
+            b"test-wan:\n  rate: {value: 90 Mbit/s, low: 20 Mbit/s, high: 200 Mbit/s,\n"
+            b"         source: mine, year: 2026, confidence: measured}\n"
+        )
     if door == "unfinished":
-        asked = {name: [] for name in ("overrides", "arms", "placements")}
-        rest = {"schema": "fleet-unfinished/3", "version": "0", "scenario": "a", "digest": "b",
+        asked = {name: [] for name in ("overrides", "arms", "placements", "until")}
+        rest = {"schema": SCHEMA, "version": VERSION, "scenario": "a", "digest": "b",
                 "output": "c", "frames": None}  # fmt: skip
         values = {**rest, **asked}
         return json.dumps({**values, "sha256": sealed._sum(values)}).encode()
@@ -148,6 +237,11 @@ def _sound(door: str) -> bytes:
         out = io.BytesIO()
         np.savez(out, sensors=np.arange(4), now=np.asarray(3))
         return out.getvalue()
+    if door.startswith("record"):
+        name = "summary.json" if door == "record" else "sensors.parquet"
+        return (_results() / name).read_bytes()
+    if door.startswith("video"):
+        return _video("mp4", "mpeg4") if door == "video-mp4" else _video("matroska", "libvpx")
     import eyes_nets
 
     return eyes_nets.relu()
@@ -213,35 +307,55 @@ def drawn(chance: random.Random) -> Trial:
     return Trial(door, mutated(_sound(door), chance))
 
 
-def fault(trial: Trial, folder: Path) -> str | None:
+def fault(trial: Trial, folder: Path, *, runs: bool = False) -> str | None:
     """Return what is wrong with how a door took an input, None if nothing is.
 
     Args:
         trial: which input, for which door.
         folder: an empty folder; what was put there is left.
+        runs: carry out what is taken, in three ways.
     """
-    began = time.monotonic()
+    return met(trial, folder, runs=runs)[1]
+
+
+def met(trial: Trial, folder: Path, *, runs: bool) -> tuple[str, str | None]:
+    """Return "refused", "taken" or "run" in three ways, and what is wrong with that."""
+    began, how = time.process_time(), "refused"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            DOORS[trial.door](trial.data, folder)
-    except FleetError:
-        pass
+            taken = _taken(trial, folder)
+            if taken is not None:
+                how = "taken"
+            if runs and isinstance(taken, Scenario):
+                arms, said = ways.difference(taken, random.Random(trial.data))
+                how = "run" if arms else how
+                if said:
+                    return how, f"differs: {said}"
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    took_s = time.monotonic() - began
-    return f"took {took_s:.1f} s" if took_s > MOST_S else None
+        return how, f"{type(error).__name__}: {error}"
+    took_s = time.process_time() - began
+    return how, f"took {took_s:.1f} s" if took_s > MOST_S else None
+
+
+def _taken(trial: Trial, folder: Path) -> object:
+    """Return what a door makes of an input; None if it is refused."""
+    try:
+        return DOORS[trial.door](trial.data, folder) or "something"
+    except FleetError:
+        return None
 
 
 def minimised(trial: Trial, folder: Path) -> Trial:
     """Return a smaller input that is the same kind of fault."""
-    found = fault(trial, folder)
+    found = fault(trial, folder, runs=True)
     kind, step = str(found).split(":")[0], max(1, len(trial.data) // 2)
+    runs = kind == "differs" or fault(trial, folder) is None
     while step:
         at = 0
         while at < len(trial.data):
             less = Trial(trial.door, trial.data[:at] + trial.data[at + step :])
-            if str(fault(less, folder)).split(":")[0] == kind:
+            if str(fault(less, folder, runs=runs)).split(":")[0] == kind:
                 trial = less
             else:
                 at += step

@@ -27,12 +27,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import ways
 import worlds
 
 from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS
 from fleet.cli.exit import FAILED, code_of
 from fleet.cli.main import app
+from fleet.errors import InputError
 from fleet.plan.compile import catalogue
 from fleet.running.options import Engine, ExecutorKind, Options
 from fleet.running.runner import Runner
@@ -41,6 +43,7 @@ from fleet.scenario.strict_yaml import Keys
 from fleet.show import figures
 from fleet.study.experiment import execute
 from fleet.study.job import prepare
+from fleet.study.slo import objectives
 
 MOST_S, MOST_WAIT_S, MOST_BYTES = 10, 60, 3 * 2**30
 """What a trial may take, by the processor and by the clock; more is a fault of its own kind."""
@@ -376,6 +379,38 @@ def warm_up() -> list[Verdict]:
                 options = Options(engine=Engine(engine), executor=ExecutorKind.local)
                 execute(prepare(scenario), Runner(options))
     return [attempt(Trial(world, ())) for world in WORLDS]
+
+
+def compiled() -> None:
+    """Carry out the worlds as they are in three ways, so that their kernels are compiled."""
+    for world in WORLDS:
+        with tempfile.TemporaryDirectory() as folder:
+            kind, said = tried_here(Trial(world, ()), Path(folder), random.Random(world))
+        assert kind == "run", said
+
+
+def tried_here(trial: Trial, folder: Path, chance: random.Random) -> tuple[str, str]:
+    """Read a trial in this process, and carry out what is small of it in three ways.
+
+    Args:
+        trial: what is tried.
+        folder: where its files are written.
+        chance: draws the ways.
+
+    Returns:
+        "refused", "taken" or "run", and ""; or "fault", and what was wrong.
+    """
+    shutil.rmtree(folder / "world", ignore_errors=True)
+    (folder / "world").mkdir()
+    try:
+        scenario = load(_with(trial, folder / "world"))
+        objectives(scenario)
+        arms, said = ways.difference(scenario, chance)
+    except InputError:
+        return "refused", ""
+    except Exception as error:
+        return "fault", f"{type(error).__name__}: {error}"
+    return ("fault", said) if said else ("run" if arms else "taken", "")
 
 
 def attempt(trial: Trial, *, draw: bool = False) -> Verdict:
