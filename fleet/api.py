@@ -15,11 +15,10 @@ from fleet.results.metrics import find as find_metric
 from fleet.results.record import Record
 from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
-from fleet.sizing.door import estimates
+from fleet.sizing.door import estimates, plan
 from fleet.sizing.keys import Wanted
 from fleet.sizing.planning import Told as PlanTold
-from fleet.sizing.planning import find as find_plants
-from fleet.sizing.written import check_place, write
+from fleet.sizing.planning import question
 from fleet.study import door
 from fleet.study.compare import compare as compare_runs
 from fleet.study.hands import Hands
@@ -99,8 +98,9 @@ def run(
 def sweep(
     scenario: Scenario | str | Path | None = None, vary: Vary = (), *, where: str | None = None,
     arms: Sequence[str] | None = None, replications: int | None = None,
-    overrides: Overrides | None = None, output: str | Path | None = None,
-    resume: str | Path | None = None, workers: int | None = None, executor: str | None = None,
+    until: str | Sequence[str] = (), overrides: Overrides | None = None,
+    output: str | Path | None = None, resume: str | Path | None = None,
+    workers: int | None = None, executor: str | None = None,
     ray_address: str | None = None, progress: Told | None = None,
 ) -> pa.Table:  # fmt: skip
     """Run a scenario at every point of a grid or of a study file, on all cores.
@@ -116,7 +116,10 @@ def sweep(
             texts of `KEY=SPEC`; `sensors.*.rate` is that of every group.
         where: which points of the grid there are, such as `"cloud.servers >= 2"`; None: all.
         arms: arms to run; None: all.
-        replications: replaces the scenario's number of replications.
+        replications: replaces the scenario's number of replications; with `until`, how many there
+            are at most.
+        until: how narrow intervals are to be, as in `run`; of each point and arm replications are
+            added until they are.
         overrides: replaces values of the scenario, as in `run`.
         output: folder of the study; None: nothing is kept.
         resume: folder of a study, to go on with it as it was asked for.
@@ -137,7 +140,7 @@ def sweep(
     """
     hands = Hands(None if executor is None else ExecutorKind(executor), workers, ray_address)
     return run_sweep(
-        scenario, vary=vary, where=where, arms=arms, replications=replications,
+        scenario, vary=vary, where=where, arms=arms, replications=replications, until=until,
         overrides=overrides, output=output, resume=resume, hands=hands, told=progress,
     ).table  # fmt: skip
 
@@ -193,7 +196,7 @@ def find(
     scenario: Scenario | str | Path, wanted: Wanted = (), *, most: Wanted = (),
     slo: Sequence[str] = (), vary: Vary = (), arms: Sequence[str] | None = None,
     overrides: Overrides | None = None, headroom: str | None = None, survive: str | None = None,
-    output: str | Path | None = None, workers: int | None = None,
+    uncertain: bool = False, output: str | Path | None = None, workers: int | None = None,
     progress: PlanTold | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Find the smallest plant of each arm that keeps objectives with 95 % confidence: `fleet plan`.
@@ -209,7 +212,9 @@ def find(
         overrides: replaces values of the scenario, as in `run`.
         headroom: share of frames that come on top, such as "20 %".
         survive: what a plant must do without: "1 server" or "1 link".
-        output: folder for `plan.json` and scenarios that run as they are; None: not written.
+        uncertain: plan again with 32 draws of the catalogue's ranges.
+        output: folder for `plan.json` and scenarios that run as they are, beside which runs are
+            kept while it is made: the same call goes on after a kill. None: nothing is written.
         workers: number of processes; None: one for each CPU.
         progress: is called with how many answers are found, and how many runs are done.
 
@@ -220,14 +225,12 @@ def find(
         InputError: something in the scenario or the arguments cannot be used.
         RunError: a run broke a promise.
     """
-    if output is not None:
-        check_place(Path(output))
-    planned = find_plants(
+    asked = question(
         scenario, wanted, most=most, slo=slo, vary=vary, arms=arms, overrides=overrides,
-        headroom=headroom, survive=survive, workers=workers, told=progress,
+        headroom=headroom, survive=survive,
     )  # fmt: skip
-    if output is not None:
-        write(Path(output), planned)
+    folder = None if output is None else Path(output)
+    planned = plan(asked, uncertain=uncertain, output=folder, workers=workers, told=progress)
     return planned.data
 
 

@@ -7,6 +7,7 @@ no text in them is taken for mathematics (`fleet.show.style`), and they show tex
 
 from __future__ import annotations
 
+import functools
 import html as _html
 import json
 import re
@@ -47,9 +48,13 @@ def _escaped(line: str) -> str:
 
 def csv_cell(value: Any) -> Any:
     """Return a cell of a CSV file that no spreadsheet runs; numbers stay as they are."""
-    if not isinstance(value, str) or _is_number(value):
-        return value
-    return _FORMULA.sub(r"\1'\2", terminal(value))
+    return _csv_text(value) if isinstance(value, str) else value
+
+
+@functools.lru_cache(maxsize=10_000)
+def _csv_text(text: str) -> str:
+    """Return the cell of a text, of which long tables have the same by the thousand."""
+    return text if _is_number(text) else _FORMULA.sub(r"\1'\2", terminal(text))
 
 
 def _is_number(text: str) -> bool:

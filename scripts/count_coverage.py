@@ -119,6 +119,24 @@ def lindley(of: World, count: int) -> list[dict[str, float]]:
     return made
 
 
+def means(of: World, count: int) -> Floats:
+    """Return the mean latencies of as many runs of M/M/1, by the same recursion, frame by frame."""
+    rng = np.random.default_rng((round(of.load * 100), of.seconds, 1))
+    end_ms = (WARM_UP_S + of.seconds) * 1e3
+    frames = round(of.load * end_ms + 6 * math.sqrt(of.load * end_ms))
+    came, stay, total, many = np.zeros((4, count))
+    for _ in range(frames):
+        apart = rng.standard_exponential(count, np.float32) * (SERVICE_MS / of.load)
+        service = rng.standard_exponential(count, np.float32) * SERVICE_MS
+        stay = np.maximum(stay - apart, 0) + service
+        came += apart
+        counted = (came + stay >= WARM_UP_S * 1e3) & (came + stay < end_ms)
+        total += np.where(counted, stay, 0)
+        many += counted
+    made: Floats = total / many
+    return made
+
+
 def city(of: World, count: int) -> list[dict[str, float]]:
     """Return runs of twelve or fourteen cameras with video before one server, by the engine."""
     doors, fps = _CITY[of.load]
@@ -164,10 +182,10 @@ def until(runs: Runs, of: World, studies: int) -> Iterator[Row]:
             yield _row(f"{name}: ± {WIDTH:.0%} reached", of, f"{MOST} at most", reached)
 
 
-def differences(runs: Runs, of: World, many: int, arms: int) -> Row:
+def differences(runs: Floats, of: World, many: int, arms: int) -> Row:
     """Return in how many studies any of some equal arms is told to differ in its mean latency."""
     false = []
-    for study in _cut(runs["mean"], many * arms):
+    for study in _cut(runs, many * arms):
         first, *others = study.reshape(arms, many)
         chances = []
         for other in others:
@@ -211,8 +229,10 @@ def rows(of: World, studies: int) -> Iterator[Row]:
         yield from coverage(runs, of, many)
         yield warned(runs, of, many)
     yield from until(runs, of, studies)
+    many = min(REPLICATIONS)
+    equal = means(of, studies * many * ARMS) if of.name == "M/M/1" else runs["mean"]
     for arms in (2, ARMS):
-        yield differences(runs, of, min(REPLICATIONS), arms)
+        yield differences(equal, of, many, arms)
 
 
 def table(found: Sequence[Row]) -> Iterator[str]:

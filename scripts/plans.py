@@ -23,24 +23,23 @@ import multiprocessing
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import fleet
 from fleet.plan.expected import frames_asked
-from fleet.plan.memo import Memo
 from fleet.proof import theory
 from fleet.proof.selftest_run import camera, link, poisson, sender, world
 from fleet.proof.theory import Moments
 from fleet.scenario.load import Scenario, loads
 from fleet.sizing.answer import Answer
 from fleet.sizing.keys import FIND, MOST, ladders
-from fleet.sizing.planning import find
+from fleet.sizing.planning import answer, question
 from fleet.sizing.verdict import LOOKS
 from fleet.study.slo import objectives
 from fleet.study.task import Answer as Done
-from fleet.study.task import Shared, Task, carry_out
+from fleet.study.task import Rows, Shared, Task, carry_out
 
 FRAMES, BRUTE = 24_000, 20
 """Frames of a replication, about; replications of brute force that tell the truth."""
@@ -72,9 +71,9 @@ class Plant(NamedTuple):
 class Here:
     """Carries runs out in this process."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        """Do nothing yet."""
-        self._shared = Shared(scenario, Memo())
+    def __init__(self, scenario: Scenario, draws: Mapping[str, Rows] | None = None) -> None:
+        """Do nothing yet; see `fleet.study.task.Shared`."""
+        self._shared = Shared(scenario, draws)
 
     def carry_out(self, tasks: Sequence[Task]) -> Iterable[tuple[Task, Done]]:
         """Yield what comes of some tasks."""
@@ -266,7 +265,7 @@ def planned(plant: Plant, scenario: Scenario) -> Answer:
     """Return the answer of a plan."""
     keys, none = [plant.key], list[str]()
     wanted, most = (none, keys) if plant.most else (keys, none)
-    return find(scenario, wanted, most=most, crew=Here(scenario)).answers[0]
+    return answer(question(scenario, wanted, most=most), Here(scenario)).answers[0]
 
 
 def truth(plant: Plant, scenario: Scenario) -> int | None:
@@ -283,7 +282,7 @@ def truth(plant: Plant, scenario: Scenario) -> int | None:
 def _by_force(scenario: Scenario, override: str) -> bool:
     """Return whether the mean of many replications keeps the objective, and nothing is overfull."""
     arm, objective = next(iter(scenario.model.arms)), objectives(scenario)[0]
-    shared = Shared(scenario, Memo())
+    shared = Shared(scenario)
     runs = [
         carry_out(shared, Task((override,), arm, r), lambda _: None)
         for r in range(100, 100 + BRUTE)  # others than those of the plan

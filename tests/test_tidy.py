@@ -148,7 +148,7 @@ MORE_PARAMETERS = {
     **dict.fromkeys([
         "api.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep", "study/study.study",
-        "api.find", "cli/plan.plan", "sizing/planning.find",
+        "api.find", "cli/plan.plan", "sizing/planning.question",
         "api.sensitivity", "cli/sensitivity.sensitivity",
     ], 20),  # what a user can say
     "cli/run.run": 21,  # the longest of them

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple
 from fractions import Fraction
 from functools import cached_property
 from importlib import resources
@@ -14,7 +13,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import fleet.units as units
-from fleet.catalog.rows import KINDS, TEXT, Key, Row, collect, read, require
+from fleet.catalog.rows import COLUMNS, KINDS, TEXT, Key, Row, collect, read, require
 from fleet.errors import InputError
 
 T = TypeVar("T")
@@ -139,7 +138,8 @@ class Catalog:
         """Return the SHA-256 of all rows, whatever their order."""
         sha = hashlib.sha256()
         for key in sorted(self._rows):
-            sha.update(repr((key[0], *astuple(self._rows[key]))).encode())
+            row = self._rows[key]
+            sha.update(repr((key[0], *(getattr(row, name) for name in COLUMNS))).encode())
         return sha.hexdigest()
 
     def reader(self) -> Reader:

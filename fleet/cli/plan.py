@@ -37,6 +37,12 @@ Headroom = Annotated[
 Survive = Annotated[
     str | None, typer.Option(metavar="WHAT", help="Do without '1 server' or '1 link'.")
 ]
+Uncertain = Annotated[
+    bool,
+    typer.Option(
+        "--uncertain", help="Plan again with 32 draws of the catalogue's ranges, and print both."
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="DIR", help="Folder [results/NAME-plan-HASH]."),
@@ -53,24 +59,24 @@ def plan(
     set_: Sets = None,
     headroom: Headroom = None,
     survive: Survive = None,
+    uncertain: Uncertain = False,
     workers: Workers = None,
     output: Output = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find the smallest plant of each arm that keeps objectives, with 95 % confidence."""
+    """Find the smallest plant of each arm that keeps objectives; killed, the command goes on."""
     from fleet.show import sizing as show
     from fleet.show.console import console
-    from fleet.sizing import planning, written
+    from fleet.sizing import door
+    from fleet.sizing.planning import question
 
-    if output is not None:
-        written.check_place(output)
+    asked = question(
+        scenario, find or (), most=most or (), slo=slo or (), vary=vary or (), arms=arm,
+        overrides=set_, headroom=headroom, survive=survive,
+    )  # fmt: skip
+    folder = output or Path("results") / asked.name
     with show.progress() as told:
-        planned = planning.find(
-            scenario, find or (), most=most or (), slo=slo or (), vary=vary or (), arms=arm,
-            overrides=set_, headroom=headroom, survive=survive, workers=workers, told=told,
-        )  # fmt: skip
-    folder = output or Path("results") / planned.name
-    written.write(folder, planned)
+        planned = door.plan(asked, uncertain=uncertain, output=folder, workers=workers, told=told)
     if as_json:
         typer.echo(doors.json_text(planned.data))
     else:
@@ -78,7 +84,7 @@ def plan(
         for table in show.tables(planned, out):
             out.print(table, markup=False)
             out.print()
-        for line in show.lines(planned):
+        for line in (*show.lines(planned), *show.held(planned)):
             out.print(line, soft_wrap=True, markup=False)
     console(stderr=True).print(f"Plan: {folder}/", style="dim", soft_wrap=True, markup=False)
     if not planned.enough:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.cli.exit import FAILED
-from fleet.cli.run import Address, Arms, Replications, Sets
+from fleet.cli.run import Address, Arms, Replications, Sets, Until
 from fleet.errors import InputError
 from fleet.running.options import ExecutorKind
 
@@ -48,6 +48,7 @@ def sweep(
     arm: Arms = None,
     set_: Sets = None,
     replications: Replications = None,
+    until: Until = None,
     output: Output = None,
     resume: Resume = None,
     workers: Workers = None,
@@ -73,8 +74,8 @@ def sweep(
     with progress() as told:
         swept = study.sweep(
             scenario, vary=vary or (), where=where, arms=arm, replications=replications,
-            overrides=set_, output=output, resume=resume, results=Path("results"),
-            hands=Hands(executor, workers, ray_address), told=told,
+            until=until or (), overrides=set_, output=output, resume=resume,
+            results=Path("results"), hands=Hands(executor, workers, ray_address), told=told,
         )  # fmt: skip
     metrics = metric or list(swept.study.metrics)
     _show(swept, metrics)
@@ -97,20 +98,14 @@ def _draw(swept: Swept, metrics: list[str]) -> None:
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:
     from fleet.show.console import console
-    from fleet.show.sweep import MOST_POINTS, chosen, failures, tables
+    from fleet.show.sweep import MOST_POINTS, chosen, failures, how_sure, tables
 
     out, err = console(), console(stderr=True)
     for table in tables(swept.table, metrics or chosen(swept.table), out):
         out.print(table, markup=False)
         out.print()
-    many = swept.study.replications
-    what = (
-        f"Mean ± 95 % interval over {many} replications, which share their random numbers between"
-        " points and arms."
-        if many > 1
-        else "One replication: no intervals; use --replications 5 or more."
-    )
-    out.print(what, style="dim")
+    for line in how_sure(swept):
+        out.print(line, style="dim", markup=False)
     points = len(swept.study.design.points)
     if points > MOST_POINTS:
         out.print(

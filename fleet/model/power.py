@@ -51,8 +51,9 @@ def states(
 
 
 def _total(values: Ints) -> int:
-    """Return an exact sum: Python's integers do not overflow."""
-    return sum(int(v) for v in values)
+    """Return an exact sum: halves of the numbers, of which none can overflow, are summed apart."""
+    upper, lower = values >> 32, values & 0xFFFF_FFFF
+    return (int(upper.sum()) << 32) + int(lower.sum())
 
 
 def dot(spent_ns: Ints, power_uw: Ints) -> int:

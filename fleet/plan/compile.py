@@ -82,6 +82,7 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
     scenario, model = draft.scenario, draft.scenario.model
     control, setups = maker.part(steps.CONTROL)
     draft.setups = list(setups)
+    maker.part(steps.SETUPS)
     draft.pools = maker.part(steps.POOLS)
     draft.links = maker.part(steps.LINKS)
     eyes, setups = maker.part(steps.EYES)

@@ -36,6 +36,8 @@ class Step(NamedTuple, Generic[T]):
             the end stands for these alone, whatever they hold.
         files: places that name files or folders, of which it reads what they hold.
         after: other parts, or what is asked for: arm, replication, placement, deployments.
+        is_plain: its part is known to others by what it is, all of which its `repr` tells, and not
+            by what it was made from.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Step(NamedTuple, Generic[T]):
     says: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    is_plain: bool = False
 
 
 class Made(NamedTuple):
@@ -127,6 +130,8 @@ class Maker:
         self.rows |= made.rows
         self.remarks += made.remarks
         part: T = made.value
+        if step.is_plain and key is not None:
+            self._keys[step.name] = hashlib.sha256(repr(part).encode()).hexdigest()
         return part
 
     def _key(self, step: Step[Any]) -> str | None:

@@ -121,8 +121,11 @@ POOLS = Step(
     after=("roster", "network", "first setups"),
 )
 LINKS = Step("links", _links, says=_REGIONS, after=("network",))
+SETUPS = Step(
+    "setups", lambda draft: tuple(draft.setups), after=("control",), is_plain=True
+)  # mostly the same in every replication, as what is made of them then is
 EYES = Step(
-    "eyes", sights.build, says=("inference", "arms"), files=("traces",), after=("control", "arm")
+    "eyes", sights.build, says=("inference", "arms"), files=("traces",), after=("setups", "arm")
 )
 LIGHTS = Step(
     "lights", lambda draft: lights(draft.scenario, draft.place), says=_SUN, after=("place",)

@@ -17,7 +17,7 @@ from fleet.model.frames import LEVELS
 from fleet.plan.equipment import MONTH_NS
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Prices
-from fleet.results.energy import account
+from fleet.results.energy import account_of
 from fleet.results.metric import USD, Better, Metric, Section, part
 from fleet.running.run import Outcome
 
@@ -57,7 +57,7 @@ def cost_usd_per_sensor_month(outcome: Outcome) -> dict[str, float] | None:
         "data": _data(plan, tally, prices) / months,
         "compute": _compute(plan, tally) / months,
         "storage": _stored_gb(plan, tally) / months * _kept_months(prices) * prices.stored_gb_month,
-        "energy": _kwh(plan, tally) / months * prices.kwh,
+        "energy": _kwh(outcome) / months * prices.kwh,
     }
     parts = {name: usd / plan.size for name, usd in parts.items()}
     return {**parts, "total": sum(parts.values())}
@@ -102,7 +102,7 @@ def _kept_months(prices: Prices) -> float:
     return prices.retention_ns / MONTH_NS
 
 
-def _kwh(plan: Plan, tally: Tally) -> float:
+def _kwh(outcome: Outcome) -> float:
     """Return the electricity that whoever owns the sensors pays; kWh."""
     own = ("sensor", "uplink", "edge")
-    return sum(s.energy_fj for s in account(plan, tally) if s.component in own) / _KWH_FJ
+    return sum(s.energy_fj for s in account_of(outcome) if s.component in own) / _KWH_FJ

@@ -24,9 +24,18 @@ from fleet.model.books import (
 from fleet.model.events import SENSOR_DOWN
 from fleet.model.power import StateEnergy, dot, states
 from fleet.plan.plan import Plan
+from fleet.running.run import Outcome
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
 _WAN_LEVEL = 3
+
+
+def account_of(outcome: Outcome) -> list[StateEnergy]:
+    """Return the account of a run, which is made once."""
+    if "energy" not in outcome.reckoned:
+        outcome.reckoned["energy"] = account(outcome.plan, outcome.tally)
+    rows: list[StateEnergy] = outcome.reckoned["energy"]
+    return rows
 
 
 def account(plan: Plan, tally: Tally) -> list[StateEnergy]:

@@ -13,10 +13,9 @@ from fleet.results.metric import FRAMES, SHARE, Better, Metric, Numbers, Section
 from fleet.running.run import Outcome
 
 
-def _all(arm: Numbers) -> int:
+def _all(arm: Numbers) -> float:
     """Return the frames captured, and under way at the end of a warm-up."""
-    frames: int = arm["frames"]["captured"] + arm["frames"]["in_flight_before"]
-    return frames
+    return (value(arm, "frames.captured") or 0.0) + (value(arm, "frames.in_flight_before") or 0.0)
 
 
 def _share_of(fate: str) -> Callable[[Numbers], float | None]:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, LATENCY_MAX_NS
-from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED, STAGES
-from fleet.results.metric import MS, SHARE, Better, Metric, Section, part
+from fleet.model.frames import RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED, STAGES
+from fleet.results.metric import MS, SHARE, Better, Metric, Numbers, Section, part, value
 from fleet.running.run import Outcome
 from fleet.sketch import quantiles_ns, sum_of_slowest_ns, within
 
@@ -92,6 +92,15 @@ _LABELS = {"within_100_ms": "result within 100 ms", "within_1_s": "result within
 _HELD_BACK = "every frame was held back by a publishing rule"
 
 
+def _due(arm: Numbers) -> float:
+    """Return the frames that were due."""
+    captured, before, held_back = (
+        value(arm, f"frames.{name}") or 0.0
+        for name in ("captured", "in_flight_before", f"skipped.{SKIP_CAUSES[SKIP_NOT_PUBLISHED]}")
+    )
+    return captured + before - held_back
+
+
 @part(
     "delivered",
     *(
@@ -106,7 +115,7 @@ _HELD_BACK = "every frame was held back by a publishing rule"
     Metric(
         "delivered.never", SHARE, "Frames due that were skipped or lost", Better.LESS,
         Section.LATENCY, "no result: skipped, lost", "of due", why=_HELD_BACK,
-        out_of=lambda arm: float(arm["delivered"]["due_frames"]),
+        out_of=_due,
     ),
 )  # fmt: skip
 def delivered(outcome: Outcome) -> dict[str, Any]:

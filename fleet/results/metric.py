@@ -7,7 +7,7 @@ Whoever tells of metrics (table, comparison, objectives, files, glossary) select
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -176,7 +176,7 @@ class Metric:
 
     def why_unknown(self, arm: Numbers) -> str:
         """Return why it is None."""
-        if not arm["frames"]["captured"]:
+        if not value(arm, "frames.captured"):
             return "no frames were captured"
         return self.why if isinstance(self.why, str) else self.why(arm)
 
@@ -212,7 +212,7 @@ def part(key: str | None, *metrics: Metric) -> Callable[[Callable[[Outcome], T]]
 def at(arm: Numbers, path: str) -> Any:
     """Return what stands at a dotted path in the numbers of an arm, None if nothing does.
 
-    Names of links may hold dots.
+    Names of links may hold dots. The numbers may stand side by side, each by its whole path.
     """
     node: Any = arm
     while path and isinstance(node, Mapping):
@@ -228,7 +228,21 @@ def value(arm: Numbers, path: str) -> float | None:
 
     None where it is unknown, or there is no such number.
     """
-    node = at(arm, path)
+    return total(at(arm, path))
+
+
+def inside(arm: Numbers, keys: Sequence[str]) -> Any:
+    """Return what stands below some keys in the numbers of an arm, None if nothing does."""
+    node: Any = arm
+    for key in keys:
+        if not isinstance(node, Mapping) or key not in node:
+            return None
+        node = node[key]
+    return node
+
+
+def total(node: Any) -> float | None:
+    """Return what stands somewhere as a number; a mapping counts as its sum, None is not known."""
     if node is None:
         return None
     return float(sum(node.values()) if isinstance(node, Mapping) else node)

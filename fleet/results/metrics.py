@@ -8,7 +8,7 @@ arm's part of `summary.json`, such as `latency_ms.p99`, `bandwidth_mbit_s.wan.me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from fleet.results import (
     traffic,
     utilisation,
 )
-from fleet.results.metric import Metric, Numbers, Part, Scope, Unit, value
+from fleet.results.metric import Metric, Numbers, Part, Scope, Unit, inside, total
 from fleet.running.run import Outcome
 
 MODULES: tuple[ModuleType, ...] = (
@@ -99,7 +99,9 @@ def look_up(
     path = metric.path(scope)
     if not path:
         return None
-    return value(arm, path.replace("{}", name)) if metric.read is None else metric.read(arm)
+    if metric.read is not None:
+        return metric.read(arm)
+    return total(inside(arm, [key.replace("{}", name) for key in path.split(".")]))
 
 
 def named(
@@ -126,6 +128,20 @@ def names_in(arm: Numbers) -> Names:
         Scope.POOL: [name.removeprefix(load.SERVERS_OF) for name in servers],
         Scope.GROUP: list(arm["groups"]),
     }
+
+
+def flat(arm: Numbers) -> dict[str, tuple[float | None, str]]:
+    """Return all numbers of an arm side by side: by name, value (None: not known) and unit."""
+    names = names_in(arm)
+    ones = _named_all(*(tuple(names[scope]) for scope in (Scope.LINK, Scope.POOL, Scope.GROUP)))
+    return {text: (one.value(arm), one.metric.unit.name) for text, one in ones}
+
+
+@lru_cache(maxsize=64)
+def _named_all(*names: tuple[str, ...]) -> tuple[tuple[str, Named], ...]:
+    """Return all numbers by name, given the links, pools and groups that there are."""
+    there = dict(zip((Scope.LINK, Scope.POOL, Scope.GROUP), names, strict=True))
+    return tuple((one.text, one) for one in named(there, lambda _: True))
 
 
 def find(text: str) -> Named | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.model.books import CAPTURED
-from fleet.results.energy import COMPONENTS, account, network_fj
+from fleet.results.energy import COMPONENTS, account_of, network_fj
 from fleet.results.frames import inferences
 from fleet.results.metric import KG_YEAR, MJ, Better, Metric, Section, W, part
 from fleet.running.run import Outcome
@@ -29,7 +29,7 @@ _WHAT = (
 )  # fmt: skip
 def power_w(outcome: Outcome) -> dict[str, float]:
     """Return the mean power of each component; W."""
-    energy = account(outcome.plan, outcome.tally)
+    energy = account_of(outcome)
     parts = {
         c: sum(s.energy_fj for s in energy if s.component == c) / outcome.plan.measured_ns * 1e-6
         for c in COMPONENTS
@@ -41,7 +41,7 @@ def power_w(outcome: Outcome) -> dict[str, float]:
 def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     """Return the mean power of each state of each component; W."""
     out: dict[str, dict[str, float]] = {}
-    for s in account(outcome.plan, outcome.tally):
+    for s in account_of(outcome):
         states = out.setdefault(s.component, {})
         watts = s.energy_fj / outcome.plan.measured_ns * 1e-6
         states[s.state] = states.get(s.state, 0.0) + watts
@@ -92,7 +92,7 @@ def energy_mj(outcome: Outcome) -> dict[str, float | None]:
 
     What an arm infers and sends is its own choice, so the first is the one to compare arms by.
     """
-    total = sum(s.energy_fj for s in account(outcome.plan, outcome.tally))
+    total = sum(s.energy_fj for s in account_of(outcome))
     per = {
         "captured_frame": int(outcome.tally.sensors[:, CAPTURED].sum()),
         "inference": inferences(outcome),

@@ -27,8 +27,10 @@ WORTH_S = 4.0
 or two to start."""
 LIVE_FRAME_S = {"eye-small": 0.02, "eye-large": 0.05}
 """Time of a core for a frame at which a network looks live, rendering and codec included."""
-_FRAME_S = {Engine.columns: 4e-7, Engine.reference: 6e-5}
-"""Time of a core for any frame, as `docs/SCALING.md` has it."""
+_FRAME_S = {Engine.columns: 7e-7, Engine.reference: 6e-5}
+"""Time of a core for any frame: 1.5 million a second, as `docs/SCALING.md` has it of a process."""
+_RUN_S = 0.03
+"""Time of a core for a run beside its frames: its plan, its account."""
 _PROCESS_BYTES, _SENSOR_BYTES = 350e6, 50e3
 """Memory of a process that runs something, and of a sensor in it; from above."""
 _CLUSTER = "RAY_ADDRESS"
@@ -49,7 +51,18 @@ def live_core_s(plan: Plan) -> float:
 def core_s(plan: Plan, engine: Engine) -> float:
     """Return about how long a plan takes on a core of a usual machine; s."""
     live_s = live_core_s(plan) if plan.eyes.looks_live else 0.0
-    return expected.frames(plan) * _FRAME_S[engine] + live_s
+    return frames_s(expected.frames(plan), 1, engine) + live_s
+
+
+def frames_s(frames: float, runs: int, engine: Engine = Engine.columns) -> float:
+    """Return about how long some runs take on a core of a usual machine if none looks live; s.
+
+    Args:
+        frames: of all of them.
+        runs: how many there are.
+        engine: that carries them out.
+    """
+    return frames * _FRAME_S[engine] + runs * _RUN_S
 
 
 def settled(options: Options, plans: Sequence[Plan]) -> Options:

@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +58,11 @@ class Outcome:
     wall_s: float
     effort: Effort = NO_EFFORT
     under_way: Rows = field(default_factory=lambda: np.empty((0, WIDTH), dtype=np.int64))
+
+    @cached_property
+    def reckoned(self) -> dict[str, Any]:
+        """Return what several formulas need and one has reckoned, by the name of it."""
+        return {}
 
     def frames(self) -> Rows:
         """Return all frames, if they were kept, by (sensor, frame); shape (captured, WIDTH).

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import typing
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,8 +58,18 @@ class Scenario:
         return self.document.path.parent
 
     def changed(self, *overrides: str) -> Scenario:
-        """Return the scenario with further values replaced, each as `key.path=value`."""
-        return _checked(self.document, (*self.overrides, *overrides))
+        """Return the scenario with further values replaced, each as `key.path=value`.
+
+        Those of the last points of a study are kept, of which each is asked for several times.
+        """
+        key = id(self.document), (*self.overrides, *overrides)
+        made = _changed.pop(key, None)
+        if made is None or made.document is not self.document:
+            made = _checked(self.document, key[1])
+        _changed[key] = made  # the last used is the last to go
+        while len(_changed) > _KEPT:
+            _changed.popitem(last=False)
+        return made
 
     def happening(self, events: Sequence[Mapping[str, Value]], asks: str) -> Scenario:
         """Return the scenario with further events.
@@ -127,6 +138,10 @@ class Scenario:
                 f" yourself: --set {dotted(keys)}={name}"
             )  # fmt: skip
         return path
+
+
+_KEPT = 64
+_changed: OrderedDict[tuple[int, tuple[str, ...]], Scenario] = OrderedDict()
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:

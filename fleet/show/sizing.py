@@ -19,6 +19,7 @@ from fleet.show.progress import LINE_S, bar_or_lines
 from fleet.show.wide import heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
+from fleet.sizing.ranges import Ranges
 from fleet.sizing.refusal import refusal
 
 _FIGURES = (
@@ -138,10 +139,21 @@ def lines(planned: Planned) -> Iterator[str]:
         name = ", ".join([*answer.cell, answer.arm])
         for line in _of(answer):
             yield doors.terminal(f"{name}: {line}")
+        if planned.ranges:
+            yield doors.terminal(f"{name}: {_range(planned.ranges[k])}")
         better = planned.dominated.get(k)
         if better is not None and planned.answers[better].cell == answer.cell:
             other = planned.answers[better].arm
             yield doors.terminal(f"{name}: {other} is no worse in any figure that is known.")
+
+
+def held(planned: Planned) -> Iterator[str]:
+    """Yield which numbers of the catalogue draws leave as they are."""
+    if planned.held:
+        names = ", ".join(sorted(planned.held))
+        yield doors.terminal(
+            f"Not drawn, as an arm cannot be with them at an end of their ranges: {names}."
+        )
 
 
 def _of(answer: Answer) -> Iterator[str]:
@@ -196,6 +208,31 @@ def _theory(answer: Answer) -> str:
     if expected and measured:
         apart = f"theory says {number(expected)} ms for p99 ({expected / measured - 1:+.0%}); "
     return f"{apart}it rests on {rows} values of the catalogue: {kinds}."
+
+
+def _range(one: Ranges) -> str:
+    """Return what an answer is over draws of the catalogue."""
+    told = [
+        f"{key} {middle} ({low} to {high})"
+        for key, each in one.values.items()
+        if each is not None
+        for low, middle, high in [each]
+    ]
+    for label, unit, figure, _ in _FIGURES:
+        if figure in one.figures:
+            low, middle, high = map(number, one.figures[figure])
+            told.append(f"{label} {middle} {unit} ({low} to {high})")
+    lacks = [
+        f"{many} of them {what}"
+        for many, what in (
+            (one.without, "have no plant in the range"), (one.impossible, "cannot be"),
+        )
+        if many
+    ]  # fmt: skip
+    return (
+        f"over {one.draws} draws of what the catalogue's sources allow, median (and 90 % of them):"
+        f" {'; '.join([*told, *lacks])}."
+    )
 
 
 def _refused(answer: Answer) -> Iterator[str]:

@@ -21,8 +21,9 @@ from fleet.results.metrics import known
 from fleet.show.progress import bar_or_lines, duration
 from fleet.show.rows import EMPTY, mean_and_interval
 from fleet.show.wide import heading, in_tables
+from fleet.study import tidy
 from fleet.study.averages import interval, places, varied
-from fleet.study.sweep import Progress
+from fleet.study.sweep import Progress, Swept
 
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
@@ -48,12 +49,12 @@ def progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _plain_lines(write: Callable[[str], None]) -> Callable[[Progress], None]:
-    last = -1
+    last = 0, -1
 
     def show(at: Progress) -> None:
         nonlocal last
         check()
-        step = int(at.share * _PLAIN_STEPS)
+        step = at.runs, int(at.share * _PLAIN_STEPS)
         if step > last:
             last = step
             write(_how_far(at))
@@ -63,7 +64,8 @@ def _plain_lines(write: Callable[[str], None]) -> Callable[[Progress], None]:
 
 def _how_far(at: Progress) -> str:
     left = "" if at.left_s is None else f", {duration(at.left_s)} left"
-    return f"{at.done:,} of {at.runs:,} runs, {at.share:.0%}{left}"
+    more = " or more" if at.looks else ""
+    return f"{at.done:,} of {at.runs:,} runs{more}, {at.share:.0%}{left}"
 
 
 def chosen(table: pa.Table) -> list[str]:
@@ -82,6 +84,7 @@ def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Ta
     a percentile; with one there is none.
     """
     keys_of, arms = varied(table), pc.unique(table["arm"]).to_pylist()
+    looked = tidy.looked(table)
     points = places(table)
     failed = {(r["point"], r["arm"]) for r in _rows(table, pc.is_valid(table["error"]))}
     for name in metrics:
@@ -90,7 +93,7 @@ def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Ta
         for row in _rows(table, pc.equal(table["metric"], name)):
             values.setdefault((row["point"], row["arm"]), []).append(row["value"])
         cells = {
-            key: FAILED if key in failed else _cell(values.get(key, []), metric)
+            key: FAILED if key in failed else _cell(values.get(key, []), metric, looked)
             for key in ((place["point"], arm) for place in points[:MOST_POINTS] for arm in arms)
         }
         title = f"{name} ({_unit(metric)})"
@@ -134,13 +137,43 @@ def _unit(metric: Metric) -> str:
     return "%" if metric.unit == SHARE else metric.unit.name
 
 
-def _cell(values: Sequence[float | None], metric: Metric) -> str:
+def _cell(values: Sequence[float | None], metric: Metric, looked: bool) -> str:
     """Return the mean of what is known in every replication, with its interval if it has width."""
     numbers = [value for value in values if value is not None]
     if not numbers or len(numbers) < len(values):
         return EMPTY
     mean = math.fsum(numbers) / len(numbers)
-    return mean_and_interval(metric, mean, interval(numbers, metric.stepped))
+    return mean_and_interval(metric, mean, interval(numbers, metric.stepped, looked=looked))
+
+
+def how_sure(swept: Swept) -> Iterator[str]:
+    """Yield what intervals are over, and whether they are as narrow as was asked."""
+    many, enough = swept.study.replications, swept.study.enough
+    shared = "which share their random numbers between points and arms"
+    if not enough.asked:
+        yield (
+            f"Mean ± 95 % interval over {many} replications, {shared}."
+            if many > 1
+            else "One replication: no intervals; use --replications 5 or more."
+        )
+        return
+    counts = [row["replications"] for row in swept.intervals] or [0]
+    yield f"Mean ± 95 % interval over {min(counts)} to {max(counts)} replications, {shared}."
+    for one in enough.asked:
+        mine = [row for row in swept.intervals if row["asked"] == one.text]
+        missed = [row for row in mine if not row["reached"]]
+        if not missed:
+            yield f"✓ {doors.terminal(one.text)}: reached at all points."
+            continue
+        widest = max(missed, key=lambda row: row["half_width"] or 0.0)
+        which = "" if widest["half_width"] is None else (
+            f"; the widest is ± {widest['half_width']:.3g} {widest['unit']} of"
+            f" {widest['mean']:.4g} in {widest['arm']} at {widest['point']}"
+        )  # fmt: skip
+        yield (
+            f"✗ {doors.terminal(one.text)}: not reached in {len(missed)} of {len(mine)} after"
+            f" {enough.most} replications, the most allowed{which} ({tidy.UNTIL})."
+        )
 
 
 def failures(table: pa.Table) -> Iterator[str]:

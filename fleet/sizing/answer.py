@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fleet.results.metrics import known
 from fleet.scenario.load import Scenario
@@ -15,7 +15,7 @@ from fleet.sizing.binding import Binds, Room
 from fleet.sizing.estimate import Estimate
 from fleet.sizing.keys import Ladder
 from fleet.sizing.plant import Asking, Plants
-from fleet.sizing.search import Found, search
+from fleet.sizing.search import Found, search, search_near
 from fleet.sizing.verdict import LOOKS, Values, as_data
 
 _MONTHS = 12
@@ -40,6 +40,7 @@ class Answer:
             CO2e of a sensor and month; None where one is not known.
         binds: of each key (its place) what binds it; of no key, under -1, what is busiest.
         room: of its resources.
+        sensors: how many it has.
         expected: what theory says of the plant.
         frames: that were simulated.
         tried: how many plants.
@@ -54,6 +55,7 @@ class Answer:
     figures: dict[str, float | None]
     binds: dict[int, Binds]
     room: list[Room]
+    sensors: int
     expected: Estimate
     frames: float
     tried: int
@@ -88,18 +90,54 @@ def answered(plants: Plants, ladders: Sequence[Ladder], *, reserve: bool) -> Ask
     outcome: Found = yield from search(plants, ladders)
     overrides = outcome.overrides()
     runs: list[Values] = plants.values.get(overrides, [])
-    if outcome.enough and reserve:
-        plants.values.pop(overrides, None)
-        runs = yield from plants.runs(overrides, range(LOOKS[0]))
+    if outcome.enough:
+        runs = yield from _at_load(plants, outcome, reserve)
     plan, expected = plants.plan(overrides), plants.expected(overrides)
     room = binding.rooms(runs, expected) if runs else []
     rows = plan.notes.assumptions
     return Answer(
         plants.arm, plants.base, outcome, plants.changed(overrides), _figures(runs, plan.size),
-        _binds(plants, outcome, runs, room), room, expected, plants.frames, len(plants.tried),
-        dict(Counter(row.confidence for row in rows)),
+        _binds(plants, outcome, runs, room), room, plan.size, expected, plants.frames,
+        len(plants.tried), dict(Counter(row.confidence for row in rows)),
         [{name: str(value) for name, value in vars(row).items()} for row in rows],
     )  # fmt: skip
+
+
+class Drawn(NamedTuple):
+    """What was found of an arm with a draw of the catalogue.
+
+    Attributes:
+        found: the plant, or that there is none.
+        figures: as those of an `Answer`; None where there is no plant.
+    """
+
+    found: Found
+    figures: dict[str, float | None]
+
+
+def drawn(plants: Plants, near: Answer, *, reserve: bool) -> Asking:
+    """Ask for what it takes to find the plant of an arm with a draw; return it as `Drawn`.
+
+    Args:
+        plants: of the arm with the draw.
+        near: the answer with the catalogue as it stands.
+        reserve: see `answered`.
+    """
+    outcome: Found = yield from search_near(plants, near.found)
+    runs: list[Values] = []
+    if outcome.enough:
+        runs = yield from _at_load(plants, outcome, reserve)
+    return Drawn(outcome, _figures(runs, near.sensors))
+
+
+def _at_load(plants: Plants, outcome: Found, reserve: bool) -> Asking:
+    """Ask for what a plant that is enough gives at the load that is; return its replications."""
+    overrides = outcome.overrides()
+    if not reserve:
+        return plants.values[overrides]
+    plants.values.pop(overrides, None)
+    runs = yield from plants.runs(overrides, range(LOOKS[0]))
+    return runs
 
 
 def _binds(

@@ -1,19 +1,64 @@
-"""The door for estimates, from Python and from the command line."""
+"""The door for estimates and plans, from Python and from the command line."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fleet import paths
+from fleet.errors import InputError
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import check_arm
 from fleet.results.record import Record
+from fleet.running.choice import cpus
 from fleet.scenario.load import Scenario, load
 from fleet.sizing.beside import Beside, beside
 from fleet.sizing.estimate import Estimate, estimate, facts
+from fleet.sizing.kept import Kept, kept
+from fleet.sizing.planning import Planned, Question, Told, answer
+from fleet.sizing.ranges import Drawing, drawing
+from fleet.sizing.written import check_place, write
+from fleet.study.crew import Crew
 from fleet.study.job import Overrides, changes
+
+
+def plan(
+    asked: Question,
+    *,
+    uncertain: bool = False,
+    output: Path | None = None,
+    workers: int | None = None,
+    told: Told | None = None,
+) -> Planned:
+    """Answer a question, or go on with what was cut short.
+
+    Args:
+        asked: the question.
+        uncertain: answer it with draws of the catalogue too (`fleet.sizing.ranges`).
+        output: the folder of the plan, beside which runs are kept while it is made; None: it is not
+            written, and nothing is kept.
+        workers: how many processes; None: one for each CPU.
+        told: is called with how far it is.
+
+    Raises:
+        InputError: something that is asked for cannot be used.
+        RunError: a run broke a promise, or its process died.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: must be at least 1")
+    if output is not None:
+        check_place(output)
+    drawn = drawing(asked.scenario, asked.cells, asked.arms) if uncertain else Drawing()
+    with contextlib.ExitStack() as until_then:
+        journal = None if output is None else until_then.enter_context(kept(output, asked))
+        rows = {draw.id: draw.rows for draw in drawn.draws}
+        crew = until_then.enter_context(Crew(asked.scenario, workers or cpus(), rows))
+        planned = answer(asked, crew if journal is None else Kept(crew, journal), told, drawn)
+        if output is not None:
+            write(output, planned)
+    return planned
 
 
 class Estimated(NamedTuple):

@@ -15,25 +15,30 @@ from typing import Any, NamedTuple, Protocol
 
 from fleet.errors import InputError
 from fleet.plan.placing import check_arm
-from fleet.running.choice import cpus
 from fleet.scenario.load import Scenario, load
-from fleet.sizing.answer import Answer, answered, data
+from fleet.sizing.answer import Answer, answered, data, drawn
 from fleet.sizing.conditions import Reserve, conditions, reserve
 from fleet.sizing.keys import FIND, MOST, Ladder, Wanted, ladders
 from fleet.sizing.pareto import front
 from fleet.sizing.plant import Asking, Plants
+from fleet.sizing.ranges import Drawing, Ranges, ranges
+from fleet.sizing.ranges import data as ranges_as_data
 from fleet.sizing.refusal import data as refused
-from fleet.study.crew import Crew
-from fleet.study.design import Point, design
+from fleet.study.design import design
 from fleet.study.job import Overrides, changes
-from fleet.study.slo import Objective, objectives
+from fleet.study.slo import objectives
 from fleet.study.task import Answer as Done
 from fleet.study.task import Task
+from fleet.study.uncertain.draws import BASE, Draw
 from fleet.study.vary import Vary
 
 SCHEMA = "fleet-plan/1"
 Told = Callable[[int, int], None]
 """Is called with how many searches are done, and how many runs are."""
+
+
+_Place = tuple[int, str, str]
+"""Of which point, arm and draw a search is."""
 
 
 class Doer(Protocol):
@@ -42,6 +47,35 @@ class Doer(Protocol):
     def carry_out(self, tasks: Sequence[Task]) -> Iterable[tuple[Task, Done]]:
         """Yield what comes of some tasks, in any order."""
         ...
+
+
+class Question(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        scenario: of which, with the objectives.
+        ladders: the keys that are looked for.
+        reserve: what plants must have in reserve.
+        arms: which arms.
+        cells: overrides of each point of what is varied; one without any if nothing is.
+    """
+
+    scenario: Scenario
+    ladders: list[Ladder]
+    reserve: Reserve
+    arms: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+    @property
+    def name(self) -> str:
+        """Return a name that follows from it."""
+        asked = [
+            self.scenario.digest, [[key.key, key.ends, key.most] for key in self.ladders],
+            [float(self.reserve.headroom), self.reserve.survive],
+            [[arm, *cell] for cell in self.cells for arm in self.arms],
+        ]  # fmt: skip
+        digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        return f"{self.scenario.model.name}-plan-{digest[:10]}"
 
 
 class Planned(NamedTuple):
@@ -54,6 +88,8 @@ class Planned(NamedTuple):
         answers: of arms and points.
         dominated: of each answer that is enough, the place of one that is better in all, None for
             those of the front.
+        ranges: of each answer, what it is over draws of the catalogue; empty if none were asked.
+        held: numbers of the catalogue that draws leave as they are, and why.
         runs: how many were carried out.
     """
 
@@ -62,18 +98,9 @@ class Planned(NamedTuple):
     reserve: Reserve
     answers: list[Answer]
     dominated: dict[int, int | None]
+    ranges: list[Ranges]
+    held: dict[str, str]
     runs: int
-
-    @property
-    def name(self) -> str:
-        """Return a name that follows from what was asked."""
-        asked = [
-            self.scenario.digest, [[key.key, key.ends, key.most] for key in self.ladders],
-            [float(self.reserve.headroom), self.reserve.survive],
-            [[answer.arm, *answer.cell] for answer in self.answers],
-        ]  # fmt: skip
-        digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-        return f"{self.scenario.model.name}-plan-{digest[:10]}"
 
     @property
     def enough(self) -> bool:
@@ -95,9 +122,15 @@ class Planned(NamedTuple):
             "headroom": float(self.reserve.headroom),
             "survive": self.reserve.survive or None,
             "enough": self.enough,
+            "held": self.held,
             "runs": self.runs,
             "answers": [
-                {**data(answer), "refused": refused(answer), "dominated_by": self._better(k)}
+                {
+                    **data(answer),
+                    "refused": refused(answer),
+                    "dominated_by": self._better(k),
+                    "uncertain": ranges_as_data(self.ranges[k]) if self.ranges else None,
+                }
                 for k, answer in enumerate(self.answers)
             ],
         }
@@ -109,7 +142,7 @@ class Planned(NamedTuple):
         return {"arm": self.answers[better].arm, "given": list(self.answers[better].cell)}
 
 
-def find(
+def question(
     scenario: Scenario | str | Path,
     wanted: Wanted = (),
     *,
@@ -120,11 +153,8 @@ def find(
     overrides: Overrides | None = None,
     headroom: str | None = None,
     survive: str | None = None,
-    workers: int | None = None,
-    told: Told | None = None,
-    crew: Doer | None = None,
-) -> Planned:
-    """Return the smallest plant of each arm that keeps some objectives.
+) -> Question:
+    """Return what is asked, which is the smallest plant of each arm that keeps some objectives.
 
     Args:
         scenario: of which, or its path.
@@ -136,36 +166,62 @@ def find(
         overrides: replaces values of the scenario.
         headroom: share of frames that come on top, such as '20 %'.
         survive: what a plant must do without: '1 server' or '1 link'.
-        workers: how many processes; None: one for each CPU.
-        told: is called with how far it is.
-        crew: who carries runs out; None: processes of their own.
 
     Raises:
         InputError: something that is asked for cannot be used.
-        RunError: a run broke a promise.
     """
     loaded = _with_objectives(scenario, overrides, slo)
     keys = _keys(loaded, wanted, most)
     held = reserve(headroom, survive)
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers}: must be at least 1")
     for arm in arms or ():
         check_arm(arm, list(loaded.model.arms))
-    points: Sequence[Point | None] = design(loaded, vary).points if vary else (None,)
-    demanded = objectives(loaded)
+    cells = tuple(point.overrides for point in design(loaded, vary).points) if vary else ((),)
+    for place in (place for key in keys for place in key.places):
+        if any(override.startswith(f"{place}=") for cell in cells for override in cell):
+            raise InputError(f"--vary {place}: is looked for; vary another key")
+    return Question(loaded, keys, held, tuple(dict.fromkeys(arms or loaded.model.arms)), cells)
+
+
+def answer(
+    asked: Question, crew: Doer, told: Told | None = None, drawing: Drawing | None = None
+) -> Planned:
+    """Return what answers a question.
+
+    Args:
+        asked: the question.
+        crew: who carries runs out.
+        told: is called with how far it is.
+        drawing: draws of the catalogue, with each of which it is answered too; None: none.
+
+    Raises:
+        InputError: an arm cannot be as it is asked for.
+        RunError: a run broke a promise.
+    """
+    tell, reserve = told or (lambda *_: None), asked.reserve.any
+    draws = drawing.draws if drawing else ()
     searches = {
-        (p, arm): _search(loaded, point, arm, demanded, keys, held)
-        for p, point in enumerate(points)
-        for arm in dict.fromkeys(arms or loaded.model.arms)
+        (c, arm, BASE.id): answered(_plants(asked, cell, arm, BASE), asked.ladders, reserve=reserve)
+        for c, cell in enumerate(asked.cells)
+        for arm in asked.arms
     }
-    tell = told or (lambda *_: None)
-    if crew is not None:
-        by_key, runs = _carried_out(searches, crew, tell)
-    else:
-        with Crew(loaded, workers or cpus()) as made:
-            by_key, runs = _carried_out(searches, made, tell)
-    answers = [by_key[key] for key in searches]
-    return Planned(loaded, keys, held, answers, front(answers), runs)
+    by_place, runs = _carried_out(searches, crew, tell)
+    again = {
+        (c, arm, draw.id): drawn(
+            _plants(asked, asked.cells[c], arm, draw), by_place[c, arm, BASE.id], reserve=reserve
+        )
+        for draw in draws
+        for c, arm, _ in searches
+    }
+    by_draw, more = _carried_out(again, crew, lambda n, m: tell(len(by_place) + n, runs + m))
+    over = [
+        ranges(asked.ladders, by_place[c, arm, base], [by_draw[c, arm, d.id] for d in draws])
+        for c, arm, base in (searches if draws else ())
+    ]
+    answers = [by_place[place] for place in searches]
+    return Planned(
+        asked.scenario, asked.ladders, asked.reserve, answers, front(answers), over,
+        dict(drawing.held) if drawing else {}, runs + more,
+    )  # fmt: skip
 
 
 def _with_objectives(
@@ -201,31 +257,32 @@ def _keys(scenario: Scenario, wanted: Wanted, most: Wanted) -> list[Ladder]:
     return ladders(scenario, most or wanted, MOST if most else FIND)
 
 
-def _search(
-    scenario: Scenario, point: Point | None, arm: str, demanded: Sequence[Objective],
-    keys: Sequence[Ladder], held: Reserve,
-) -> Asking:  # fmt: skip
-    base = () if point is None else point.overrides
-    for place in (place for key in keys for place in key.places):
-        if any(override.startswith(f"{place}=") for override in base):
-            raise InputError(f"--vary {place}: is looked for; vary another key")
-    made = conditions(scenario, arm, held)
-    return answered(Plants(scenario, base, arm, demanded, made), keys, reserve=held.any)
+def _plants(asked: Question, cell: tuple[str, ...], arm: str, draw: Draw) -> Plants:
+    made = conditions(asked.scenario, arm, asked.reserve)
+    return Plants(asked.scenario, cell, arm, objectives(asked.scenario), made, draw)
 
 
 def _carried_out(
-    searches: Mapping[tuple[int, str], Asking], crew: Doer, told: Told
-) -> tuple[dict[tuple[int, str], Answer], int]:
-    """Carry searches out together, round by round; return what each found, and how many runs."""
-    by_key: dict[tuple[int, str], Answer] = {}
-    asked: dict[tuple[int, str], list[Task]] = {}
+    searches: Mapping[_Place, Asking], crew: Doer, told: Told
+) -> tuple[dict[_Place, Any], int]:
+    """Carry searches out together, round by round; return what each found, and how many runs.
+
+    Where an arm cannot be with a draw of the catalogue it found None.
+    """
+    by_key: dict[_Place, Any] = {}
+    asked: dict[_Place, list[Task]] = {}
     runs = 0
 
-    def go_on(key: tuple[int, str], answers: Mapping[Task, Done] | None) -> None:
+    def go_on(key: _Place, answers: Mapping[Task, Done] | None) -> None:
         try:
             asked[key] = searches[key].send(answers)  # type: ignore[arg-type]
         except StopIteration as done:
             by_key[key] = done.value
+            asked.pop(key, None)
+        except InputError:
+            if key[2] == BASE.id:
+                raise
+            by_key[key] = None
             asked.pop(key, None)
 
     for key in searches:

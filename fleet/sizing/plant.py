@@ -22,6 +22,7 @@ from fleet.sizing.estimate import Estimate, estimate, expects
 from fleet.sizing.verdict import LOOKS, PILOT, Judged, Values, Verdict, judge
 from fleet.study.slo import Objective
 from fleet.study.task import Answer, Task
+from fleet.study.uncertain.draws import BASE, Draw
 
 Asking: TypeAlias = "Generator[list[Task], Mapping[Task, Answer], Any]"
 """What asks for tasks to be done and takes what came of them."""
@@ -45,7 +46,7 @@ class Plants:
 
     def __init__(
         self, scenario: Scenario, base: tuple[str, ...], arm: str,
-        objectives: Sequence[Objective], conditions: Conditions,
+        objectives: Sequence[Objective], conditions: Conditions, draw: Draw = BASE,
     ) -> None:  # fmt: skip
         """Try nothing yet.
 
@@ -55,6 +56,7 @@ class Plants:
             arm: which arm.
             objectives: what is demanded.
             conditions: under which; given what makes a plant, with `base`.
+            draw: rows in place of some of the catalogue.
         """
         self.scenario, self.base, self.arm = scenario, base, arm
         self.objectives, self._conditions = objectives, conditions
@@ -64,7 +66,8 @@ class Plants:
         self._expected: dict[tuple[str, ...], Estimate] = {}
         self._brought: dict[str, Flows] = {}
         self._last: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._catalog: Catalog = catalogue(scenario)
+        self._draw = draw.id
+        self._catalog: Catalog = catalogue(scenario).changed(draw.rows)
 
     def changed(self, overrides: tuple[str, ...]) -> Scenario:
         """Return the scenario with a plant."""
@@ -163,7 +166,8 @@ class Plants:
 
     def runs(self, overrides: tuple[str, ...], replications: Sequence[int]) -> Asking:
         """Ask for some replications; return the numbers of each."""
-        tasks = [Task((*self.base, *overrides), self.arm, r) for r in replications]
+        made = (*self.base, *overrides)
+        tasks = [Task(made, self.arm, r, self._draw) for r in replications]
         answers: Mapping[Task, Answer] = yield tasks
         numbers = [_values(answers[task]) for task in tasks]
         self.frames += sum(answers[task].frames for task in tasks)

@@ -62,20 +62,34 @@ def search(plants: Plants, ladders: Sequence[Ladder]) -> Asking:
     """Look for the smallest plant of an arm; return what was `Found`."""
     guess = _expected(plants, ladders)
     matters = [_matters(plants, ladders, guess, k) for k in range(len(ladders))]
-    index = [ladder.roomy(g) for ladder, g in zip(ladders, guess, strict=True)]
-    chosen = [k for k, matter in enumerate(matters) if matter]
-    for k, matter in enumerate(matters):
-        index[k] = index[k] if matter else guess[k]
-    for k in chosen:
+    outcome: Found = yield from _searched(plants, ladders, guess, matters)
+    if not outcome.enough:  # to name the nearest objective that could be met
+        outcome.stands = yield from plants.settled(outcome.overrides())
+        outcome.enough = outcome.stands.verdict is Verdict.MEETS
+    if outcome.enough:
+        yield from _check(plants, outcome)
+    return outcome
+
+
+def search_near(plants: Plants, near: Found) -> Asking:
+    """Look for the smallest plant from a like one on, without a check; return what was `Found`."""
+    outcome: Found = yield from _searched(plants, near.ladders, near.index, near.matters)
+    return outcome
+
+
+def _searched(
+    plants: Plants, ladders: Sequence[Ladder], guess: Sequence[int], matters: Sequence[bool]
+) -> Asking:
+    """Look for the smallest plant from a guess on."""
+    index = [
+        ladder.roomy(g) if matter else g
+        for ladder, g, matter in zip(ladders, guess, matters, strict=True)
+    ]
+    for k in (k for k, matter in enumerate(matters) if matter):
         index[k] = guess[k]
         index[k] = yield from _smallest(plants, ladders, index, k)
     stands: Judged = yield from plants.judged(plant(ladders, index))
-    if stands.verdict is not Verdict.MEETS:  # to name the nearest objective that could be met
-        stands = yield from plants.settled(plant(ladders, index))
-    outcome = Found(ladders, index, stands.verdict is Verdict.MEETS, matters, stands)
-    if outcome.enough:
-        yield from _check(plants, outcome, chosen)
-    return outcome
+    return Found(ladders, index, stands.verdict is Verdict.MEETS, list(matters), stands)
 
 
 def _expected(plants: Plants, ladders: Sequence[Ladder]) -> list[int]:
@@ -176,8 +190,9 @@ def _smallest(plants: Plants, ladders: Sequence[Ladder], index: Sequence[int], k
     return min(high, top)
 
 
-def _check(plants: Plants, outcome: Found, chosen: Sequence[int]) -> Asking:
+def _check(plants: Plants, outcome: Found) -> Asking:
     """Try the plant with one less of each key, and two values above the answer."""
+    chosen = [k for k, matter in enumerate(outcome.matters) if matter]
     for k in chosen:
         if outcome.index[k] > 0:
             one: Judged = yield from plants.judged(outcome.overrides(less=k))

@@ -14,6 +14,7 @@ from fleet.results.interval import told95
 from fleet.results.means import step_ms
 from fleet.results.metric import SHARE, Better
 from fleet.results.metrics import known
+from fleet.study import tidy
 
 Key = tuple[str, str]
 """A point and an arm."""
@@ -26,11 +27,13 @@ class Average(NamedTuple):
         mean: in its unit.
         ci95: its interval, no narrower than the steps of a percentile; None: it has none.
         values: by replication.
+        looked: how many there are was chosen by looking at intervals.
     """
 
     mean: float
     ci95: tuple[float, float] | None
     values: tuple[float, ...]
+    looked: bool = False
 
 
 class Winner(NamedTuple):
@@ -82,13 +85,14 @@ def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
     by_key: dict[Key, list[float | None]] = {}
     for row in rows.to_pylist():
         by_key.setdefault((row["point"], row["arm"]), []).append(row["value"])
-    stepped = known(metric).metric.stepped
+    stepped, looked = known(metric).metric.stepped, tidy.looked(table)
     out = {}
     for key, values in by_key.items():
         numbers = tuple(value for value in values if value is not None)
         if len(numbers) == len(values):
             mean = math.fsum(numbers) / len(numbers)
-            out[key] = Average(mean, interval(numbers, stepped), numbers)
+            ends = interval(numbers, stepped, looked=looked)
+            out[key] = Average(mean, ends, numbers, looked)
     return out
 
 
@@ -100,24 +104,30 @@ def scaled(metric: str, means: Mapping[Any, Average]) -> dict[Any, Average]:
             one.mean * scale,
             None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
             tuple(value * scale for value in one.values),
+            one.looked,
         )
         for key, one in means.items()
     }
 
 
-def interval(values: Sequence[float], stepped: bool) -> tuple[float, float] | None:
+def interval(
+    values: Sequence[float], stepped: bool, *, looked: bool = False
+) -> tuple[float, float] | None:
     """Return the 95 % interval of a mean over replications, None if there is none.
 
     Args:
         values: by replication.
         stepped: whether they are percentiles, which are known to the steps of a sketch.
+        looked: see `Average`.
     """
-    ends, _ = told95(values, "replication", step_ms(values) if stepped else 0.0)
+    ends, _ = told95(values, "replication", step_ms(values) if stepped else 0.0, looked=looked)
     return None if ends is None else (ends[0], ends[1])
 
 
 def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:
     """Return which arm is best at a point; None of fewer than two, or where none is better.
+
+    Of arms with unlike numbers of replications those that both have are set against each other.
 
     Args:
         metric: its name.
@@ -130,12 +140,12 @@ def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:
     first, second = sorted(at, key=lambda arm: sign * at[arm].mean)[:2]
     if at[first].values == at[second].values:
         return None
-    pairs = zip(at[first].values, at[second].values, strict=True)
+    pairs = list(zip(at[first].values, at[second].values, strict=False))
     differences = [a - b for a, b in pairs]
     step = 0.0
     if known(metric).metric.stepped:
-        step = step_ms([*at[first].values, *at[second].values])
-    ends, _ = told95(differences, "replication", step)
+        step = step_ms([x for pair in pairs for x in pair])
+    ends, _ = told95(differences, "replication", step, looked=at[first].looked)
     if ends is None:  # the same in every replication, or there is one
         return Winner(first, len(differences) > 1 and differences[0] != 0)
     return Winner(first, not ends[0] <= 0 <= ends[1])

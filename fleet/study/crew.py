@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fleet.plan.memo import Memo
+from collections.abc import Mapping
+
 from fleet.scenario.load import Scenario
-from fleet.study.task import Answer, Shared, Task, carry_out
+from fleet.study.task import Answer, Rows, Shared, Task, carry_out
 from fleet.study.team import Team
 from fleet.study.uncertain import draws
 from fleet.study.uncertain.draws import DrawAnswer, DrawTask
@@ -23,11 +24,14 @@ class Crew(Team[Shared, Task, Answer]):
     Args:
         scenario: the study's.
         size: how many processes at most.
+        draws: of the catalogue, by their names in tasks; None: none.
     """
 
-    def __init__(self, scenario: Scenario, size: int) -> None:
+    def __init__(
+        self, scenario: Scenario, size: int, draws: Mapping[str, Rows] | None = None
+    ) -> None:
         super().__init__(
-            carry_out, Shared(scenario, Memo()),
+            carry_out, Shared(scenario, draws),
             lambda _, how: Answer(error=f"{how}; {AGAIN}", died=True), size,
             short=lambda answer: answer.seconds <= _SHORT_S,
         )  # fmt: skip
@@ -45,6 +49,6 @@ class DrawCrew(Team[Shared, DrawTask, DrawAnswer]):
 
     def __init__(self, scenario: Scenario, size: int) -> None:
         super().__init__(
-            draws.carry_out, Shared(scenario, Memo()),
+            draws.carry_out, Shared(scenario),
             lambda _, how: DrawAnswer({}, error=f"{how}; {AGAIN}", died=True), size,
         )  # fmt: skip

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from fleet.errors import InputError
-from fleet.plan.memo import Memo
-from fleet.running.choice import LONG_S, cluster, cpus
+from fleet.running.choice import LONG_S, cluster, cpus, frames_s
 from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.study.crew import AGAIN, Crew
 from fleet.study.task import Answer, Shared, Task, carry_out
-
-_FRAMES_PER_S, _S_PER_RUN = 1e6, 0.03
-"""What a core does about, to tell how much there is to do; what a run takes beside its frames."""
 
 
 class Carrier(Protocol):
@@ -70,7 +67,7 @@ class Hands(NamedTuple):
         """Return them with an executor, chosen by how much there is to do if none is said."""
         if self.executor is not None:
             return self
-        small = frames / _FRAMES_PER_S + runs * _S_PER_RUN <= LONG_S
+        small = frames_s(frames, runs) <= LONG_S
         return self._replace(executor=ExecutorKind.local if small else ExecutorKind.ray)
 
     def open(self, scenario: Scenario, most: int) -> Carrier:
@@ -91,7 +88,7 @@ class RayCrew:
     def __init__(self, scenario: Scenario, address: str | None) -> None:
         from fleet.running.ray_tasks import RayTasks  # Ray takes a while
 
-        self._tasks = RayTasks(_work, scenario, address)
+        self._tasks = RayTasks(_work, (uuid.uuid4().hex, scenario), address)
 
     def __enter__(self) -> RayCrew:
         self._tasks.__enter__()
@@ -110,5 +107,12 @@ class RayCrew:
             yield task, Answer(error=f"{died}; {AGAIN}", died=True) if died else answer
 
 
-def _work(scenario: Scenario, task: Task) -> Any:
-    return carry_out(Shared(scenario, Memo()), task, lambda _: None)
+_last: dict[str, Shared] = {}  # of a process in the cluster: what the tasks of one crew share
+
+
+def _work(crew: tuple[str, Scenario], task: Task) -> Any:
+    name, scenario = crew
+    if name not in _last:
+        _last.clear()
+        _last[name] = Shared(scenario)
+    return carry_out(_last[name], task, lambda _: None)

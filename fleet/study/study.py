@@ -30,8 +30,9 @@ from fleet.scenario.load import Scenario, load
 from fleet.scenario.schema import AUTO
 from fleet.study import study_file
 from fleet.study.design import Design, design
-from fleet.study.journal import Run, written
+from fleet.study.journal import written
 from fleet.study.points import LIST, Drawing
+from fleet.study.until import ONCE, Enough, enough
 from fleet.study.vary import Vary
 
 SCHEMA = "fleet-study/1"
@@ -52,6 +53,7 @@ _CHANGED = {
     "file": "its study file has changed since the study began",
     "arms": "it holds a study of other arms",
     "replications": "it holds a study of another number of replications",
+    "until": "it holds a study of another --until",
 }
 
 
@@ -62,9 +64,10 @@ class Study:
     Attributes:
         design: the scenario and its points.
         arms: which arms run, in order.
-        replications: how many of each.
+        replications: how many of each; if intervals are looked at, how many at most.
         file: path and digest of the study file that says so, if one does.
         metrics: those that are shown; none for the usual ones.
+        enough: how long replications are added, of each point and arm by itself.
     """
 
     design: Design
@@ -72,22 +75,14 @@ class Study:
     replications: int
     file: tuple[str, str] | None = None
     metrics: tuple[str, ...] = ()
-
-    @property
-    def runs(self) -> list[Run]:
-        """Return all runs, by point, arm and replication."""
-        return [
-            Run(point.id, arm, replication)
-            for point in self.design.points
-            for arm in self.arms
-            for replication in range(self.replications)
-        ]
+    enough: Enough = ONCE
 
     @property
     def name(self) -> str:
         """Return a name that follows from what was asked."""
         keys = ["digest", "vary", "where", "arms"]
         keys += [] if self.design.drawing.is_grid else ["drawing"]
+        keys += ["until"] if self.enough.asked else []
         asked = {key: self.about[key] for key in keys}
         text = json.dumps([asked, self.replications], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
@@ -115,6 +110,7 @@ class Study:
             "where": self.design.where,
             "arms": list(self.arms),
             "replications": self.replications,
+            "until": [one.text for one in self.enough.asked],
             **depends_on(scenario, points),
             "says": scenario.data,
         }
@@ -146,6 +142,7 @@ def study(
     drawing: Drawing | None = None,
     file: tuple[str, str] | None = None,
     metrics: Sequence[str] | None = None,
+    until: Sequence[str] = (),
 ) -> Study:
     """Return the study that is asked for.
 
@@ -154,11 +151,14 @@ def study(
         vary: which keys do, and what values they take.
         where: an expression over these keys, which holds at the points there are.
         arms: arms to run; None: all of the scenario.
-        replications: how many of each; None: as the scenario says.
+        replications: how many of each; None: as the scenario says. With `until` how many there are
+            at most; None: `fleet.study.until.MOST`.
         overrides: `key.path=value`, what replaces values of the scenario.
         drawing: which points there are of what varies; None: all of the grid.
         file: path and digest of the study file that says so.
         metrics: those that are shown; None: the usual ones.
+        until: how narrow intervals are to be (`fleet.study.until`); replications are added until
+            they are, of each point and arm by itself.
 
     Raises:
         InputError: something in it cannot be used.
@@ -175,12 +175,14 @@ def study(
     known = list(loaded.model.arms)
     for arm in arms or ():
         check_arm(arm, known)
+    added = enough(loaded, until, replications) if until else ONCE
     return Study(
         design(loaded, vary, where, drawing),
         tuple(dict.fromkeys(arms or known)),
-        replications or loaded.model.replications,
+        added.most if until else replications or loaded.model.replications,
         file,
         tuple(metrics or ()),
+        added,
     )
 
 
@@ -200,7 +202,7 @@ def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Stu
             scenario or about["scenario"], about["vary"], where=about["where"],
             arms=about["arms"], replications=about["replications"], overrides=about["overrides"],
             drawing=Drawing(*about["drawing"]), file=_same_file(folder, about["file"]),
-            metrics=about["metrics"],
+            metrics=about["metrics"], until=about["until"],
         )  # fmt: skip
     except KeyError as error:
         raise InputError(f"'{folder / ASKED}' does not say its {error}; begin anew") from None

@@ -11,6 +11,7 @@
     arms: [on_sensor, cloud]
     metrics: [latency_ms.p99, power_w.total]      # those that are shown
     replications: 5
+    until: latency_ms.p99 ± 5 %                   # then `replications` says how many at most
 
 A design `list` has `file:` instead of `vary:`, a CSV whose header names keys, a row a point.
 """
@@ -34,7 +35,7 @@ from fleet.study.points import DRAWN, GRID, LIST, Drawing
 
 _KEYS = (
     "scenario", "set", "design", "points", "seed", "vary", "file", "where", "arms", "metrics",
-    "replications",
+    "replications", "until",
 )  # fmt: skip
 _DESIGNS = (GRID, *DRAWN, LIST)
 _MOST_POINTS = 100_000
@@ -54,6 +55,7 @@ class StudyFile(NamedTuple):
         arms: which arms run; None: all.
         metrics: which are shown; None: the usual ones.
         replications: how many of each; None: as the scenario says.
+        until: how narrow intervals are to be; None: it is not looked.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class StudyFile(NamedTuple):
     arms: list[str] | None
     metrics: list[str] | None
     replications: int | None
+    until: list[str] | None
 
 
 def is_study(path: str | Path) -> bool:
@@ -107,7 +110,7 @@ def read(path: str | Path) -> StudyFile:
     return StudyFile(
         document.path, hashlib.sha256(text.encode()).hexdigest(), _scenario(take),
         take("set", _mapping) or {}, vary, drawing, take("where", _word), take("arms", _words),
-        _metrics(take), take("replications", _count),
+        _metrics(take), take("replications", _count), _until(take),
     )  # fmt: skip
 
 
@@ -197,6 +200,18 @@ def _metrics(take: _Taker) -> list[str] | None:
     return metrics
 
 
+def _until(take: _Taker) -> list[str] | None:
+    """Return what is written as a text, or as a list of several."""
+    if isinstance(take.document.data.get("until"), str):
+        return [str(take("until", _word))]
+    texts: list[str] | None = take("until", _demands)
+    return texts
+
+
+def _demands(value: Value) -> str:
+    return "must be such as 'latency_ms.p99 ± 5 %', or a list of such" if _words(value) else ""
+
+
 def _listed(path: Path) -> tuple[dict[str, Any], str]:
     """Return the values of each key of a list of points, and its text.
 
@@ -226,5 +241,5 @@ def as_options(file: StudyFile) -> Mapping[str, Any]:
     """Return what a study file says as arguments of `fleet.study.study.study`."""
     return {
         "vary": file.vary, "drawing": file.drawing, "where": file.where, "arms": file.arms,
-        "replications": file.replications, "metrics": file.metrics,
+        "replications": file.replications, "metrics": file.metrics, "until": file.until or (),
     }  # fmt: skip

@@ -17,16 +17,15 @@ from fleet.passing import passing_folder
 from fleet.plan import expected
 from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario
-from fleet.study import study_file, tidy
+from fleet.study import looking, study_file, tidy
 from fleet.study.design import Point
 from fleet.study.hands import Hands
 from fleet.study.job import Overrides, changes
 from fleet.study.journal import Journal, Row, Run, locked, written
 from fleet.study.study import JOURNAL, Study, asked_in, begin, make_folder, study
 from fleet.study.task import Answer, Task
+from fleet.study.until import Enough
 from fleet.study.vary import Vary
-
-FAILED, DIED = "failed", "died"
 
 
 class Progress(NamedTuple):
@@ -34,15 +33,17 @@ class Progress(NamedTuple):
 
     Attributes:
         done: runs that are done, those that failed too.
-        runs: all of them.
+        runs: all of them, as far as is known.
         share: of the frames of all, how much is done.
         left_s: wall time that the rest is expected to take; None: not known yet.
+        looks: whether there may be more, as it is looked whether these are enough.
     """
 
     done: int
     runs: int
     share: float
     left_s: float | None
+    looks: bool = False
 
 
 Told = Callable[[Progress], None]
@@ -55,12 +56,14 @@ class Swept(NamedTuple):
         study: what it is of.
         table: its numbers (`fleet.study.tidy`).
         ran_on: what carried it out; None: all was done already.
+        intervals: how wide those are that were asked for (`fleet.study.looking.intervals`).
         folder: where it is written; None: nowhere.
     """
 
     study: Study
     table: pa.Table
     ran_on: ExecutorKind | None
+    intervals: list[dict[str, Any]]
     folder: Path | None
 
 
@@ -71,6 +74,7 @@ def sweep(
     where: str | None = None,
     arms: Sequence[str] | None = None,
     replications: int | None = None,
+    until: str | Sequence[str] = (),
     overrides: Overrides | None = None,
     output: str | Path | None = None,
     resume: str | Path | None = None,
@@ -82,10 +86,11 @@ def sweep(
 
     Args:
         scenario: what does not vary, or its path; with `resume` it may be left out.
-        vary: see `fleet.study.study.study`, as the next three.
+        vary: see `fleet.study.study.study`, as the next four.
         where: which points there are.
         arms: arms to run.
         replications: how many of each.
+        until: how narrow intervals are to be.
         overrides: what replaces values of the scenario.
         output: the folder; one that is there already is gone on with.
         resume: a folder that is there, to go on with as it was asked for.
@@ -99,17 +104,21 @@ def sweep(
     """
     hands = (hands or Hands()).checked()
     if resume is not None:
-        if vary or any(x is not None for x in (where, arms, replications, overrides, output)):
+        others = (where, arms, replications, overrides, output)
+        if vary or until or any(x is not None for x in others):
             raise InputError(
                 "--resume goes on with what was asked before: leave out --vary, --where, --arm,"
-                " --set, --replications and --output"
+                " --set, --replications, --until and --output"
             )
         folder = Path(resume)
         of = asked_in(folder, scenario)
     elif scenario is None:
         raise InputError("name a scenario or a study file, or a study with --resume DIR")
     else:
-        given = {"vary": vary, "where": where, "arms": arms, "replications": replications}
+        given = {
+            "vary": vary, "where": where, "arms": arms, "replications": replications,
+            "until": [until] if isinstance(until, str) else list(until),
+        }  # fmt: skip
         of = asked_of(scenario, given, overrides or ())
         if output is None and results is None:
             with passing_folder() as passing:
@@ -131,7 +140,7 @@ def asked_of(
     Raises:
         InputError: something in it cannot be used.
     """
-    options = {key: value for key, value in (given or {}).items() if value not in (None, ())}
+    options = {key: value for key, value in (given or {}).items() if value not in (None, (), [])}
     replaced = [*changes(overrides)]
     if isinstance(asked, Scenario) or not study_file.is_study(asked):
         return study(asked, overrides=replaced, **{"vary": (), **options})
@@ -148,7 +157,7 @@ def asked_of(
 
 def carry_out(
     of: Study, folder: Path, *, hands: Hands | None = None, told: Told | None = None
-) -> tuple[pa.Table, ExecutorKind | None]:
+) -> tuple[pa.Table, ExecutorKind | None, list[dict[str, Any]]]:
     """Do what is not done yet of a study, and write its results.
 
     Args:
@@ -159,7 +168,7 @@ def carry_out(
 
     Returns:
         the table of `fleet.study.tidy`, which does not depend on what it was interrupted by, nor on
-        who carried it out; and who did, None if all was done.
+        who carried it out; who did, None if all was done; and how wide intervals are.
 
     Raises:
         InputError: the folder is of another study, in use, or damaged.
@@ -173,13 +182,16 @@ def carry_out(
 
 def _carried_out(
     of: Study, folder: Path, hands: Hands, told: Told | None
-) -> tuple[pa.Table, ExecutorKind | None]:
+) -> tuple[pa.Table, ExecutorKind | None, list[dict[str, Any]]]:
     journal = Journal(folder / JOURNAL)
     ran_on = _run(of, journal, hands, told or (lambda _: None))
-    table = tidy.tidy(of, journal.rows)
+    table, intervals = tidy.tidy(of, journal.rows), looking.intervals(of, journal.rows)
+    if of.enough.asked:
+        with written(folder / tidy.UNTIL):
+            tidy.write_until(intervals, folder)
     with written(folder / "results.parquet"):
         tidy.write(table, folder)
-    return table, ran_on
+    return table, ran_on, intervals
 
 
 @contextlib.contextmanager
@@ -196,21 +208,31 @@ def way_on(how: str) -> Iterator[None]:
 
 
 def _run(of: Study, journal: Journal, hands: Hands, told: Told) -> ExecutorKind | None:
-    """Run what is not done, the longest first; return what ran it."""
-    left = [run for run in of.runs if not _is_done(journal.rows.get(run))]
+    """Run what is not done, the longest first, look by look; return what ran it."""
+    every = looking.runs(of, journal.rows)
+    left = [run for run in every if _is_left(journal, run)]
     if not left:
         return None
     overrides = {point.id: point.overrides for point in of.design.points}
     frames = {point.id: _frames(of, point) for point in of.design.points}
-    left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
     chosen = hands.for_work(sum(frames[run.point] for run in left), len(left))
-    tasks = {Task(overrides[run.point], run.arm, run.replication): run for run in left}
-    with chosen.open(of.design.scenario, len(left)) as crew:
-        clock = _Clock({run: frames[run.point] for run in of.runs}, left, told)
-        for task, answer in crew.carry_out([*tasks]):
-            journal.add(tasks[task], _row(answer))
-            clock.tell(tasks[task])
+    with chosen.open(of.design.scenario, max(len(left), of.enough.most)) as crew:
+        tried: set[Run] = set()
+        while left:
+            left.sort(key=lambda run: -frames[run.point])  # those of one point stay in order
+            tasks = {Task(overrides[run.point], run.arm, run.replication): run for run in left}
+            clock = _Clock({run: frames[run.point] for run in every}, left, told, of.enough)
+            for task, answer in crew.carry_out([*tasks]):
+                journal.add(tasks[task], row_of(answer))
+                clock.tell(tasks[task])
+            tried.update(left)  # what died is for another time
+            every = looking.runs(of, journal.rows)
+            left = [run for run in every if run not in tried and _is_left(journal, run)]
     return chosen.executor
+
+
+def _is_left(journal: Journal, run: Run) -> bool:
+    return not looking.is_done(journal.rows.get(run))
 
 
 def _frames(of: Study, point: Point) -> float:
@@ -221,15 +243,13 @@ def _frames(of: Study, point: Point) -> float:
         return 0.0
 
 
-def _is_done(row: Row | None) -> bool:
-    return row is not None and row["status"] != DIED
-
-
-def _row(answer: Answer) -> Row:
+def row_of(answer: Answer) -> Row:
+    """Return what a journal says of a run."""
     if answer.error:
-        return {"status": DIED if answer.died else FAILED, "error": answer.error, "frames": 0.0}
+        status = looking.DIED if answer.died else looking.FAILED
+        return {"status": status, "error": answer.error, "frames": 0.0}
     return {
-        "status": tidy.DONE, "trial": answer.trial, "frames": answer.frames,
+        "status": looking.DONE, "trial": answer.trial, "frames": answer.frames,
         "seconds": round(answer.seconds, 3), "values": answer.values,
     }  # fmt: skip
 
@@ -237,20 +257,24 @@ def _row(answer: Answer) -> Row:
 class _Clock:
     """Tells how far a study is: by frames, of which longer runs have more."""
 
-    def __init__(self, frames: Mapping[Run, float], left: Sequence[Run], told: Told) -> None:
+    def __init__(
+        self, frames: Mapping[Run, float], left: Sequence[Run], told: Told, enough: Enough
+    ) -> None:
         """Begin with what is done already.
 
         Args:
             frames: of all runs.
             left: those that are not done.
             told: is told.
+            enough: whether there may be more.
         """
+        self._looks = bool(enough.asked)
         self._frames, self._told = frames, told
         self._runs, self._done = len(frames), len(frames) - len(left)
         self._all, self._now = sum(n + 1 for n in frames.values()), 0.0
         self._before = self._all - sum(frames[run] + 1 for run in left)
         self._began_s = time.monotonic()
-        told(Progress(self._done, self._runs, self._before / self._all, None))
+        told(Progress(self._done, self._runs, self._before / self._all, None, self._looks))
 
     def tell(self, run: Run) -> None:
         """Tell that a run is done."""
@@ -258,4 +282,5 @@ class _Clock:
         rest = self._all - self._before - self._now
         spent_s = time.monotonic() - self._began_s
         share = (self._before + self._now) / self._all
-        self._told(Progress(self._done, self._runs, share, spent_s * rest / self._now))
+        left_s = spent_s * rest / self._now
+        self._told(Progress(self._done, self._runs, share, left_s, self._looks))

@@ -1,10 +1,15 @@
-"""What a study gave as one long table: a row a number, in the order of the design."""
+"""What a study gave as one long table: a row a number, in the order of the design.
+
+A table whose replications were added until intervals were narrow says so in the metadata of its
+schema, as intervals of it are then wider (`fleet.results.interval`).
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +18,18 @@ import pyarrow.parquet as pq
 
 from fleet import doors
 from fleet.engine.snapshot import drafted
+from fleet.study import looking
 from fleet.study.journal import Row, Run
 from fleet.study.study import Study
 
-DONE = "done"
-"""The status of a run that gave numbers."""
+UNTIL = "until.csv"
+_SAYS_UNTIL = b"fleet.until"
+_INTERVALS = [
+    ("point", pa.string()), ("arm", pa.string()), ("asked", pa.string()), ("metric", pa.string()),
+    ("unit", pa.string()), ("replications", pa.int32()), ("mean", pa.float64()),
+    ("half_width", pa.float64()), ("at_most", pa.float64()), ("reached", pa.bool_()),
+    ("why_no_ci95", pa.string()),
+]  # fmt: skip
 _LAST = [
     ("arm", pa.string()), ("replication", pa.int32()), ("metric", pa.string()),
     ("value", pa.float64()), ("unit", pa.string()), ("error", pa.string()),
@@ -33,9 +45,12 @@ def tidy(study: Study, rows: Mapping[Run, Row]) -> pa.Table:
     """
     design = study.design.table().schema
     schema = pa.schema([*design, *_LAST])
+    if study.enough.asked:
+        said = {"asked": [one.text for one in study.enough.asked], "most": study.enough.most}
+        schema = schema.with_metadata({_SAYS_UNTIL: json.dumps(said, ensure_ascii=False).encode()})
     columns: list[list[Any]] = [[] for _ in schema]
     cells = {point.id: point.cells for point in study.design.points}
-    for run in study.runs:
+    for run in looking.runs(study, rows):
         for numbers in _numbers(rows[run]):
             values = (run.point, *cells[run.point], run.arm, run.replication, *numbers)
             for column, value in zip(columns, values, strict=True):
@@ -44,11 +59,16 @@ def tidy(study: Study, rows: Mapping[Run, Row]) -> pa.Table:
 
 
 def _numbers(row: Row) -> Iterator[tuple[str | None, float | None, str | None, str | None]]:
-    if row["status"] != DONE:
+    if row["status"] != looking.DONE:
         yield None, None, None, row["error"]
         return
     for metric, (value, unit) in row["values"].items():
         yield metric, value, unit, None
+
+
+def looked(table: pa.Table) -> bool:
+    """Return whether the number of replications was chosen by looking at intervals."""
+    return _SAYS_UNTIL in (table.schema.metadata or {})
 
 
 def write(table: pa.Table, folder: Path) -> None:
@@ -56,6 +76,13 @@ def write(table: pa.Table, folder: Path) -> None:
     with drafted(folder / "results.parquet") as draft:
         pq.write_table(table, draft, compression="zstd")
     with drafted(folder / "results.csv") as draft:
+        draft.write_text(csv_text(table), encoding="utf-8")
+
+
+def write_until(intervals: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write how wide the intervals are that a study was asked for into its folder."""
+    table = pa.Table.from_pylist(list(intervals), schema=pa.schema(_INTERVALS))
+    with drafted(folder / UNTIL) as draft:
         draft.write_text(csv_text(table), encoding="utf-8")
 
 

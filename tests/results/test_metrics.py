@@ -16,8 +16,9 @@ import fleet
 from fleet.errors import InputError
 from fleet.results import latency, metrics
 from fleet.results.metric import SHARE, Better, Metric, Over, Part, Scope, Section, at
+from fleet.results.metric import value as metric_value
 from fleet.results.metric_table import metric_table
-from fleet.results.metrics import find, known, look_up, named, names_in
+from fleet.results.metrics import find, flat, known, look_up, named, names_in
 from fleet.running.run import Outcome
 from fleet.show.rows import sections
 from fleet.study.slo import judge, objectives
@@ -195,3 +196,24 @@ def test_rows_say_what_the_doors_need() -> None:
         for path in (metric.link, metric.pool, metric.group):
             assert path.count("{}") in (0, 1), metric.key
         assert metric.whole or metric.compared is not Over.SITES, metric.key
+
+
+def test_numbers_side_by_side_are_those_in_their_places(record: fleet.Record) -> None:
+    """By whole paths too, in which names of links may hold dots: so rows of studies are read."""
+    (run,) = record.numbers["cloud"][:1]
+    run = json.loads(json.dumps(run))
+    for part in ("bandwidth_mbit_s", "bytes_by_link"):
+        run[part]["wan.old"] = run[part]["wan"]
+    rows = flat(run)
+    assert rows["bandwidth_mbit_s.wan.old.mean"] == rows["bandwidth_mbit_s.wan.mean"]
+    assert len(rows) > 100
+    beside = {name: value for name, (value, _) in rows.items()}
+    for name, (value, unit) in rows.items():
+        one = known(name).metric
+        assert unit == one.unit.name
+        assert value == (one.read(beside) if one.read else metric_value(beside, name))
+        assert value == metric_value(run, name) or one.read
+    for name in ("lost", "delivered.never"):
+        out_of = known(name).metric.out_of
+        assert out_of is not None
+        assert out_of(beside) == out_of(run) > 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,20 @@ from typer.testing import CliRunner
 import fleet
 from fleet.cli.main import app
 from fleet.errors import InputError
+from fleet.plan.compile import catalogue
 from fleet.results.metric import MS, SHARE
 from fleet.scenario.load import Scenario, load
-from fleet.sizing import written
+from fleet.show import sizing
+from fleet.sizing import door, planning, ranges, written
 from fleet.sizing.conditions import conditions, reserve
+from fleet.sizing.kept import Kept, kept
 from fleet.sizing.keys import ladders
-from fleet.sizing.planning import Planned, find
+from fleet.sizing.planning import Planned, question
 from fleet.sizing.refusal import refusal
 from fleet.sizing.search import _least, _smallest
 from fleet.sizing.verdict import FAR, Judged, Verdict, judge
 from fleet.study.slo import objectives
+from fleet.study.uncertain.draws import draw_of
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -45,7 +51,7 @@ def street(**changes: Any) -> dict[str, Any]:
 
 def planned(data: dict[str, Any], *keys: str, **asked: Any) -> Planned:
     scenario = worlds.load(data)
-    return find(scenario, keys, crew=known_plants.Here(scenario), **asked)
+    return planning.answer(question(scenario, keys, **asked), known_plants.Here(scenario))
 
 
 # Keys ---------------------------------------------------------------------------------------------
@@ -96,7 +102,6 @@ def test_ranges_of_keys(key: str, count: int, first: str, last: str) -> None:
         ({"headroom": "much"}, "--headroom 'much' is not a fraction"),
         ({"headroom": "2000 %"}, "is more than 1000 %"),
         ({"survive": "2 servers"}, "write '1 server' or '1 link'"),
-        ({"workers": 0}, "--workers 0: must be at least 1"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_planned(asked: dict[str, Any], why: str) -> None:
@@ -104,7 +109,14 @@ def test_what_cannot_be_planned(asked: dict[str, Any], why: str) -> None:
     asked = {"wanted": ["cloud.servers=20..30"], **({} if "most" not in asked else {"wanted": ()}),
              **asked}  # fmt: skip
     with pytest.raises(InputError, match=why.replace("..", "[.][.]").replace(".*[", ".*[")):
-        find(scenario, asked.pop("wanted"), crew=known_plants.Here(scenario), **asked)
+        planning.answer(
+            question(scenario, asked.pop("wanted"), **asked), known_plants.Here(scenario)
+        )
+
+
+def test_workers_are_needed() -> None:
+    with pytest.raises(InputError, match="--workers 0: must be at least 1"):
+        door.plan(question(worlds.load(street()), ["cloud.servers"]), workers=0)
 
 
 def test_objectives_are_needed() -> None:
@@ -288,6 +300,39 @@ def test_alternatives_and_who_is_beaten() -> None:
         assert (arm, by) == ("cloud", "sensor")
 
 
+def test_the_range_of_a_plan_over_draws_of_the_catalogue() -> None:
+    """A batch of one takes 3 ms, with draws 2, 6 and 61 ms, and 3,800 frames come a second."""
+    scenario = worlds.load(street(duration="2 s", warm_up="500 ms"))
+    key = ("models", "cloudy", "test-gpu_batch_base")
+    row = catalogue(scenario).row(*key)
+    draws = [draw_of({key: replace(row, value=base)}) for base in ("1", "5", "60")]
+    asked = question(scenario, ["cloud.servers=5..30"], arms=["cloud"])
+    crew = known_plants.Here(scenario, {draw.id: draw.rows for draw in draws})
+    planned = planning.answer(asked, crew, drawing=ranges.Drawing(draws, {"a.b": "it is small"}))
+    (one,) = planned.ranges
+    assert planned.answers[0].values == {"cloud.servers": "12"}
+    assert (one.draws, one.impossible, one.without) == (3, 0, 1)
+    assert one.values == {"cloud.servers": ("8", "23", "more than 30")}
+    power = one.figures["power_w_per_sensor"]
+    assert power[0] < (planned.answers[0].figures["power_w_per_sensor"] or 0.0) < power[2]
+    told = planned.data["answers"][0]["uncertain"]
+    assert told["values"]["cloud.servers"] == {"p5": "8", "p50": "23", "p95": "more than 30"}
+    (said,) = (line for line in sizing.lines(planned) if "draws" in line)
+    assert "cloud.servers 23 (8 to more than 30)" in said
+    assert "1 of them have no plant in the range" in said
+    assert next(sizing.held(planned)).endswith("at an end of their ranges: a.b.")
+
+
+def test_draws_are_of_what_the_arms_use(shops: Scenario) -> None:
+    """And what an arm cannot be with is held: of the array too few pixels would be left."""
+    some, held = ranges.drawing(shops, [()], ["on_sensor"], 4)
+    assert len({draw.id for draw in some}) == 4
+    assert {key[1] for draw in some for key in draw.rows} >= {"lucid-triton", "wan"}
+    assert not {key for draw in some for key in draw.rows if key[1] == "l4"}
+    assert all("'lucid-triton' gives at most" in why for why in held.values())
+    assert not {".".join(key[1:]) for draw in some for key in draw.rows} & set(held)
+
+
 # The command --------------------------------------------------------------------------------------
 
 
@@ -317,6 +362,52 @@ def test_the_command_writes_scenarios_that_run(tmp_path: Path) -> None:
     assert json.loads(again.stdout)["answers"][0]["refused"][0]["nearest"]
     other = runner.invoke(app, [*asked[:-1], str(tmp_path)])
     assert other.exit_code != 0
+
+
+class Mortal:
+    """Carries tasks out until it has done so many, and counts what it did."""
+
+    def __init__(self, scenario: Scenario, lives: int) -> None:
+        self._here, self.lives, self.done = known_plants.Here(scenario), lives, list[Any]()
+
+    def carry_out(self, tasks: Any) -> Any:
+        for task, one in self._here.carry_out(tasks):
+            if len(self.done) == self.lives:
+                raise KeyboardInterrupt
+            self.done.append(task)
+            yield task, one
+
+
+def test_a_plan_that_is_killed_goes_on_and_runs_nothing_twice(tmp_path: Path) -> None:
+    scenario = worlds.load(street(duration="2 s", warm_up="500 ms"))
+    asked = question(scenario, ["cloud.servers=10..15"], headroom="5 %")
+    whole, done = Mortal(scenario, 1000), list[Any]()
+    written.write(tmp_path / "whole", planning.answer(asked, whole))
+    for lives in (1, 3, 1000):
+        crew = Mortal(scenario, lives)
+        lived = contextlib.nullcontext() if lives > 3 else pytest.raises(KeyboardInterrupt)
+        with lived as died, kept(tmp_path / "cut", asked) as journal:
+            written.write(tmp_path / "cut", planning.answer(asked, Kept(crew, journal)))
+        if died is not None:
+            assert "the same command goes on" in str(died.value.__notes__)
+            assert (tmp_path / "cut.unfinished").is_dir()
+        done += crew.done
+    assert len(done) == len(set(done)) == len(set(whole.done))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
+    for path in (tmp_path / "whole").glob("*.*"):
+        assert path.read_bytes() == (tmp_path / "cut" / path.name).read_bytes()
+
+
+def test_runs_that_are_kept_are_of_the_same_scenario(tmp_path: Path) -> None:
+    for servers in (1, 2):
+        scenario = worlds.load(street()).changed(f"cloud.servers={servers}")
+        asked = question(scenario, ["sensors.cam.rate=1..5 fps"])
+        if servers == 2:
+            with pytest.raises(InputError, match=r"the scenario has changed .* or remove it"):
+                kept(tmp_path / "plan", asked).__enter__()
+            return
+        with pytest.raises(KeyboardInterrupt), kept(tmp_path / "plan", asked):
+            raise KeyboardInterrupt
 
 
 def test_places_that_hold_something_else(tmp_path: Path) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import worlds
 
@@ -14,6 +19,7 @@ from fleet.errors import InputError
 from fleet.results.interval import ERROR_A_LOOK, chance, interval95, t95
 from fleet.results.means import estimate
 from fleet.results.metrics import known
+from fleet.study import averages
 from fleet.study.until import looks, read
 
 WIDTH = "cloud: latency_ms.mean ± 2 %"
@@ -139,3 +145,79 @@ def test_what_cannot_be_asked_is_told(text: str, told: str) -> None:
 def test_the_first_look_is_allowed() -> None:
     with pytest.raises(InputError, match=r"the first look is after 10"):
         fleet.run(scenario(), until=WIDTH, replications=9, executor="local")
+
+
+STUDY: dict[str, Any] = {
+    "vary": ["cloud.servers=1,2"], "until": "cloud: latency_ms.mean ± 2 %", "replications": 40,
+}  # fmt: skip
+FINAL = ("study.yaml", "design.parquet", "results.parquet", "results.csv", "until.csv")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a scenario, and a study of it that ended when its intervals were narrow enough."""
+    folder = tmp_path_factory.mktemp("until")
+    shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
+    (folder / "small.yaml").write_text(json.dumps(worlds.scenario(duration="500 ms")))
+    fleet.sweep(folder / "small.yaml", **STUDY, output=folder / "whole", workers=1)
+    return folder / "small.yaml", folder / "whole"
+
+
+def test_each_point_and_arm_has_as_many_replications_as_it_needs(
+    study: tuple[Path, Path],
+) -> None:
+    table = pq.read_table(study[1] / "results.parquet")
+    means = averages.averages(table, "latency_ms.mean")
+    counts = {key: len(mean.values) for key, mean in means.items()}
+    assert {n for (_, arm), n in counts.items() if arm != "cloud"} == {10}
+    assert max(counts.values()) > 10
+    for (point, arm), mean in means.items():
+        if arm == "cloud":
+            for n in (n for n in looks(40) if n <= counts[point, arm]):
+                low, high = interval95(mean.values[:n], looked=True) or (0.0, np.inf)
+                narrow = (high - low) / 2 <= 0.02 * sum(mean.values[:n]) / n
+                assert narrow == (n == counts[point, arm]) or n == 40
+            assert mean.ci95 == pytest.approx((low, high))
+    at = {arm: mean for (point, arm), mean in means.items() if point == table["point"][0].as_py()}
+    assert averages.winner("latency_ms.mean", at) is not None  # over those that both have
+
+
+def test_a_study_until_is_the_same_however_it_was_stopped(
+    study: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """As if killed with any runs done, in any order: so may several processes have left them."""
+    path, whole = study
+    lines = (whole / "journal.jsonl").read_text().splitlines(keepends=True)
+    chance = random.Random(4)
+    for share in (0.3, 0.9):
+        cut = tmp_path / str(share)
+        shutil.copytree(whole, cut)
+        for name in FINAL[2:]:
+            (cut / name).unlink()
+        kept = chance.sample(lines, round(share * len(lines)))
+        (cut / "journal.jsonl").write_text("".join(kept))
+        fleet.sweep(resume=cut, workers=1)
+        for name in FINAL:
+            assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+        done = (cut / "journal.jsonl").read_text().splitlines()
+        assert len(done) == len(lines)
+    with pytest.raises(InputError, match="another --until"):
+        fleet.sweep(path, **{**STUDY, "until": "bytes ± 1 %"}, output=cut)
+
+
+def test_a_study_tells_what_is_not_reached(study: tuple[Path, Path], tmp_path: Path) -> None:
+    from fleet.show.sweep import how_sure, tables
+    from fleet.study.sweep import sweep
+
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        f"scenario: {study[0]}\nvary: {{cloud.servers: [1]}}\narms: [cloud]\nreplications: 11\n"
+        "until: [lost ± 50 %, bytes ± 1 B]\n"
+    )
+    swept = sweep(path)
+    assert [row["reached"] for row in swept.intervals] == [False, False]
+    told = [*how_sure(swept)]
+    assert told[0].startswith("Mean ± 95 % interval over 11 to 11 replications")
+    assert "✗ bytes ± 1 B: not reached in 1 of 1 after 11 replications" in told[2]
+    assert pc.max(swept.table["replication"]).as_py() == 10
+    assert [*tables(swept.table, ["bytes"])]

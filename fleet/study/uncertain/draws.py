@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from fleet.catalog.rows import Key, Row
 from fleet.errors import FleetError
 from fleet.plan.bare import bare
-from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.compile import compile_plan
 from fleet.plan.plan import Plan
 from fleet.results.metrics import known, summarise
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
-from fleet.study.task import Shared
+from fleet.study.task import Rows, Shared
 from fleet.study.team import Tell
 
 _REMEMBERED = 4
 _ID_DIGITS = 16
-Rows = Mapping[Key, Row]
 
 
 class Draw(NamedTuple):
@@ -38,6 +35,10 @@ class Draw(NamedTuple):
 
     id: str
     rows: Rows
+
+
+BASE = Draw("", {})
+"""The catalogue as it stands."""
 
 
 def draw_of(rows: Rows) -> Draw:
@@ -114,7 +115,7 @@ def carry_out(shared: Shared, task: DrawTask, tell: Tell) -> DrawAnswer:
 def _found(shared: Shared, task: DrawTask, draw: Draw, tell: Tell) -> Found:
     scenario = shared.scenario
     try:
-        catalog = catalogue(scenario).changed(draw.rows)
+        catalog = shared.catalog(scenario).changed(draw.rows)
         plan = compile_plan(scenario, catalog, task.arm, replication=task.replication)
         digest, outcome = counted(plan, lambda _: tell(0.0))
         numbers = summarise(outcome)

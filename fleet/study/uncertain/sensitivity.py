@@ -19,7 +19,7 @@ import numpy as np
 from fleet.arrays import Floats
 from fleet.catalog.spread import Spread
 from fleet.errors import InputError
-from fleet.study.uncertain.draws import Draw, draw_of
+from fleet.study.uncertain.draws import BASE, Draw, draw_of
 from fleet.study.uncertain.findings import Effect, Finding, Range, most_moving
 from fleet.study.uncertain.flips import Search, search
 from fleet.study.uncertain.indices import (
@@ -33,7 +33,6 @@ from fleet.study.uncertain.sampler import Sampler
 SURVIVORS = 8
 ESTIMATES, OTHERS = "other estimates", "others"
 _SAME = 1e-9
-BASE = Draw("", {})
 
 
 class Effort(NamedTuple):
