@@ -18,6 +18,7 @@ from fleet.results.record import Record
 from fleet.scenario.city import Site, read_sites
 from fleet.scenario.load import Scenario
 from fleet.scenario.sensors import SensorGroup
+from fleet.show.labels import labelled
 from fleet.show.rows import EMPTY
 
 _SHOWN = ("latency_ms.p50", "latency_ms.p99", "delivered.never", "power_w.total", "accuracy.recall")
@@ -25,6 +26,7 @@ _SHOWN = ("latency_ms.p50", "latency_ms.p99", "delivered.never", "power_w.total"
 
 def record_html(record: Record) -> Markup:
     """Return the arms of a record by some numbers, and their power by component."""
+    record = labelled(record)
     summary = record.summary
     rows = [
         (arm, *(EMPTY if (x := known(name).value(numbers)) is None
@@ -67,7 +69,7 @@ def scenario_html(scenario: Scenario) -> Markup:
         for name, group in model.sensors.items()
         if (fps := float(group.rate) * (counts[name] or 0))
     ]
-    arms = ", ".join(model.arms)
+    arms = ", ".join(scenario.labels.values())
     title = f"{model.name}: {model.duration / 1e9:g} s, seed {model.seed}; arms: {arms}"
     chart = bars(drawn, "Frames captured a second by group.") if drawn else None
     head = ["group", "sensors", "rate", "app", "uplink"]

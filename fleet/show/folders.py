@@ -15,6 +15,7 @@ import yaml
 
 from fleet import paths
 from fleet.errors import InputError
+from fleet.results.metrics import find
 from fleet.results.record import Record, fitting
 from fleet.show.labels import in_column
 from fleet.sizing.planning import SCHEMA as PLAN_SCHEMA
@@ -115,6 +116,9 @@ def _study(path: Path) -> StudyFolder:
     if table.column_names[0] != "point" or not set(table.column_names) >= _COLUMNS:
         raise ValueError(f"{_RESULTS} has other columns than a study")
     labels = {name: str(arm.get("label") or name) for name, arm in says["arms"].items()}
+    for metric in about.get("metrics") or ():
+        if not isinstance(metric, str) or find(metric) is None:
+            raise ValueError(f"{ASKED} names a metric {metric!r}, which there is not")
     return StudyFolder(path, str(says["name"]), about, in_column(table, "arm", labels))
 
 

@@ -38,12 +38,15 @@ from fleet.eyes import trace_file, user_traces
 from fleet.lab.convert import onnx_file
 from fleet.lab.measures.video import open_clip
 from fleet.plan.capture_times import read_columns
+from fleet.reports.write import chapter_of
 from fleet.results.record import Record
 from fleet.running import sealed
 from fleet.running.runner import Runner
 from fleet.running.unfinished import SCHEMA, VERSION, asked_in
 from fleet.scenario import city, strict_yaml, user_rows
 from fleet.scenario.load import Scenario, load, loads
+from fleet.show import folders, tables
+from fleet.study import artifact
 from fleet.study.experiment import execute
 from fleet.study.job import prepare
 from fleet.study.slo import objectives
@@ -149,6 +152,43 @@ def _record_with(name: str) -> Door:
     return door
 
 
+def _shown(name: str, data: bytes, folder: Path, **beside: bytes) -> object:
+    """Read a folder of results in which one file is the input, and make a chapter and tables."""
+    place = folder / f"of-{name}"
+    place.mkdir(exist_ok=True)
+    for other, held in beside.items():
+        (place / other.replace("_", ".")).write_bytes(held)
+    (place / name).write_bytes(data)
+    shown = folders.opened(place)
+    with folders.fitting_folder(shown):
+        return chapter_of(shown, "r1"), tables.grids(shown)
+
+
+def _plan(data: bytes, folder: Path) -> object:
+    return _shown("plan.json", data, folder)
+
+
+def _worth(data: bytes, folder: Path) -> object:
+    about = b"{schema: fleet-sensitivity/1, scenario: a, replications: 1}"
+    return _shown("sensitivity.json", data, folder, study_yaml=about)
+
+
+def _study(data: bytes, folder: Path) -> object:
+    out = pa.BufferOutputStream()
+    row = {"point": "p", "k": 1, "arm": "a", "replication": 0, "metric": "lost", "value": 0.5,
+           "unit": "share", "error": None}  # fmt: skip
+    schema = pa.schema([*((k, pa.array([v]).type) for k, v in row.items() if v is not None),
+                        ("error", pa.string())])  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([row], schema=schema), out)
+    return _shown("study.yaml", data, folder, results_parquet=bytes(out.getvalue()))
+
+
+def _claims(data: bytes, folder: Path) -> object:
+    (folder / "a.yaml").write_text("a: 1\n")
+    (folder / "claims.yaml").write_bytes(data)
+    return artifact.read(folder / "claims.yaml")
+
+
 def _rows(path: Path) -> object:
     try:
         text = path.read_text("utf-8-sig")
@@ -177,6 +217,10 @@ DOORS: dict[str, Door] = {
     "unfinished": _unfinished,
     "record": _record_with("summary.json"),
     "record-table": _record_with("sensors.parquet"),
+    "plan": _plan,
+    "worth": _worth,
+    "study": _study,
+    "claims": _claims,
     "onnx": _onnx,
     "video-mp4": _file("clip.mp4", lambda path: len(open_clip(path))),
     "video-mkv": _file("clip.mkv", lambda path: len(open_clip(path))),
@@ -233,6 +277,21 @@ def _sound(door: str) -> bytes:
                 "output": "c", "frames": None}  # fmt: skip
         values = {**rest, **asked}
         return json.dumps({**values, "sha256": sealed._sum(values)}).encode()
+    if door == "claims":
+        return b"""artifact: fleet-artifact/1
+title: t
+claims:
+  one: {claim: c, scenario: a.yaml, minutes: 1, expect: ["a: lost < 1 %", "fingerprint = 00000000"]}
+"""
+    if door == "study":
+        return b"""schema: fleet-study/1
+scenario: a
+replications: 1
+metrics: [lost]
+says: {name: n, arms: {a: {label: b}}}
+"""
+    if door in ("plan", "worth"):
+        return json.dumps(_SHOWN[door]).encode()
     if door == "state":
         out = io.BytesIO()
         np.savez(out, sensors=np.arange(4), now=np.asarray(3))
@@ -247,6 +306,32 @@ def _sound(door: str) -> bytes:
     return eyes_nets.relu()
 
 
+_SHOWN: dict[str, Any] = {
+    "worth": {
+        "schema": "fleet-sensitivity/1", "scenario": "s", "arms": ["a", "b"], "held": {"x": "y"},
+        "varied": {"i.p": {"value": 1, "low": 0, "high": 2, "unit": "W", "confidence": "estimate"}},
+        "draws": 4, "ranges": [{"metric": "lost", "arm": "a", "p5": 0.1, "p50": 0.2, "p95": 0.3}],
+        "findings": [
+            {"metric": "lost", "arm": "a", "baseline": "b", "values": [0.1, 0.2], "why": None,
+             "same_sign_in": 1.0, "noise": 0.1, "indices": {}, "flips": [
+                {"number": "i.p", "above": 1.5, "unit": "W", "difference": 0.1}]}
+        ],
+    },
+    "plan": {
+        "schema": "fleet-plan/1", "scenario": {"name": "n", "digest": "d"}, "labels": {"a": "A"},
+        "seed": 1, "objectives": ["lost < 1 %"], "looked_for": {"k": "1 to 2"}, "most": False,
+        "headroom": 0.0, "survive": None, "enough": True, "runs": 2,
+        "answers": [
+            {"arm": "a", "given": [], "enough": True, "values": {"k": "1"}, "verdict": "meets",
+             "p_meets": 0.99, "replications": 5, "one_less": {}, "figures": {"lost": 0.1},
+             "objectives": [{"objective": "lost < 1 %", "mean": 0.1, "ci95": [0.0, 0.2],
+                             "unit": "share", "p_meets": 0.9}],
+             "binds": {"busiest": {"name": "wan", "why": "is busy"}}, "refused": [],
+             "slack": [{"name": "wan", "load": 0.5, "more": 1.0}], "dominated_by": None,
+             "file": "plan.yaml", "catalogue_rows": []}
+        ],
+    },
+}  # fmt: skip
 _TOKENS = (
     b"", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"nan", b"inf", b"-1", b"0", b"1e99", b"1e-99",
     b"9223372036854775808", b"4" * 400, b"null", b"true", b"~", b"[]", b"{}", b"[", b"{", b"- ",
