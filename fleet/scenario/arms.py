@@ -85,8 +85,7 @@ class Arm(Equipment):
     """One answer to 'where does inference run?'.
 
     Either equipment for every sensor, with `per` overriding it for some groups, or `place`: for
-    each group the name of another arm (`default` for the rest). Where results are shown, `label`
-    is what it is called.
+    each group the name of another arm (`default` for the rest).
     """
 
     model_config = ConfigDict(
@@ -102,7 +101,8 @@ class Arm(Equipment):
     )
 
     label: Annotated[
-        Label | None, says("what it is called where results are shown", "on the sensor", "its name")
+        Label | None,
+        says("what tables, figures and reports call it", "Cloud, two T4", "its name"),
     ] = None
     per: Annotated[
         dict[Name, Equipment],
