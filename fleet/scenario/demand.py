@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator
 
 import fleet.units as units
 from fleet.errors import InputError
 from fleet.scenario.city import HOURS, MOST_PER_H
-from fleet.scenario.quantities import UNIT, form
+from fleet.scenario.quantities import UNIT, SaidAs, form
 from fleet.units import Dimension
 
 DAYS = ("weekday", "weekend")
@@ -92,5 +92,5 @@ _SCHEMA = {
     "examples": ["300 /h", {"07:00": "900 /h", "19:00": "50 /h"}],
     UNIT: f"{units.usual(Dimension.PEOPLE)}, or such from clock hours on, or these by day",
 }
-PeoplePerHour = Annotated[tuple[Fraction, ...], BeforeValidator(hours_of), WithJsonSchema(_SCHEMA)]
+PeoplePerHour = Annotated[tuple[Fraction, ...], BeforeValidator(hours_of), SaidAs(_SCHEMA)]
 """People an hour who pass a site, by the hours of a weekday and of a weekend day; shape (48,)."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator
 
 from fleet.errors import InputError
-from fleet.scenario.quantities import OFFSET_PATTERN, interval_ns
+from fleet.scenario.quantities import OFFSET_PATTERN, SaidAs, interval_ns
 
 _PUBLISH = re.compile(
     r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
@@ -54,5 +54,5 @@ _SCHEMA = {
     rf"on change( or every {_TIME})?)$",
     "examples": ["every inference", "every 5 inferences", "every 2 s", "on change or every 60 s"],
 }
-Publish = Annotated[str, AfterValidator(_rule), WithJsonSchema(_SCHEMA)]
+Publish = Annotated[str, AfterValidator(_rule), SaidAs(_SCHEMA)]
 """A publishing rule, as it is written."""

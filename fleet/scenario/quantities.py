@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
@@ -14,13 +16,27 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    WithJsonSchema,
 )
 
 import fleet.units as units
 from fleet.catalog.ranges import LONGEST
 from fleet.errors import InputError
 from fleet.units import Dimension
+
+
+@dataclass(frozen=True, eq=False)
+class SaidAs:
+    """What the JSON Schema says of a value, instead of what its type would.
+
+    Unlike pydantic's own `WithJsonSchema` it gives a copy each time: pydantic 2.10 writes defaults
+    of fields into what it gets.
+    """
+
+    schema: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, core: Any, made: Callable[[Any], Any]) -> Any:
+        """Return the JSON Schema of the value."""
+        return copy.deepcopy(self.schema)
 
 
 class Quantity(NamedTuple):
@@ -60,7 +76,7 @@ class Quantity(NamedTuple):
         return number
 
     @property
-    def schema(self) -> WithJsonSchema:
+    def schema(self) -> SaidAs:
         """Return what the JSON Schema of scenarios says of it."""
         told: dict[str, Any] = {
             "type": "string", "pattern": self.pattern, "examples": [self.example],
@@ -71,7 +87,7 @@ class Quantity(NamedTuple):
             told |= {"type": ["string", "number"], "minimum": least, "maximum": most}
         elif not self.parse(self.least):
             told |= {"type": ["string", "number"], "minimum": 0, "maximum": 0}
-        return WithJsonSchema(told)
+        return SaidAs(told)
 
     @property
     def pattern(self) -> str:
@@ -231,7 +247,7 @@ _OBJECTIVE = {
     rf"{_NUMBER}(\s*[^\s0-9].*)?$",
     "examples": ["latency_ms.p99 < 200 ms", "lost < 1 %"],
 }
-Objective = Annotated[str, WithJsonSchema(_OBJECTIVE)]
+Objective = Annotated[str, SaidAs(_OBJECTIVE)]
 """What is demanded; `fleet.study.slo` reads it."""
 FORMS = {
     NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
@@ -260,7 +276,7 @@ _MOMENT = {
     "examples": ["5 min", "18:30"],
     UNIT: f"{units.usual(Dimension.TIME)}, or HH:MM",
 }
-Moment = Annotated[int | dt.time, BeforeValidator(_moment), WithJsonSchema(_MOMENT)]
+Moment = Annotated[int | dt.time, BeforeValidator(_moment), SaidAs(_MOMENT)]
 """When something happens: ns from the start, or a time of day."""
 
 
