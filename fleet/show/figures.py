@@ -52,13 +52,7 @@ def draw_all(
     """
     if len(record.arms) > MOST_ARMS:
         return {"of so many arms": too_many(record)}
-    return draw_each(_telling(list(figures(labelled(record))), told), folder)[1]
-
-
-def _telling(named: Sequence[Named], told: Callable[[str, float], None]) -> Iterator[Named]:
-    for k, (name, drawing) in enumerate(named):
-        told(name, k / len(named))
-        yield name, drawing
+    return draw_each(figures(labelled(record)), folder, told=told)[1]
 
 
 def too_many(record: Record) -> InputError:

@@ -114,9 +114,16 @@ VENUES = {
 
 
 def draw_each(
-    figures: Iterable[Named], folder: Path, venue: Venue = OWN
-) -> tuple[list[str], dict[str, Exception]]:
+    figures: Iterable[Named], folder: Path, venue: Venue = OWN,
+    told: Callable[[str, float], None] = lambda *_: None,
+) -> tuple[list[str], dict[str, Exception]]:  # fmt: skip
     """Draw figures into a folder, made if need be, each as soon as it is whole.
+
+    Args:
+        figures: names, and what draws them.
+        folder: where.
+        venue: where they go.
+        told: is called with the name of a figure that is begun and the share that is done.
 
     Returns:
         the names of those that are there, and by name why others could not be drawn.
@@ -124,8 +131,10 @@ def draw_each(
     done: list[str] = []
     failed: dict[str, Exception] = {}
     with matplotlib.rc_context(venue.rc):
-        for name, drawing in figures:
+        named = list(figures)
+        for k, (name, drawing) in enumerate(named):
             check()
+            told(name, k / len(named))
             file = _file_name(name, done)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
