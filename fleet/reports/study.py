@@ -36,6 +36,7 @@ from fleet.study.averages import (
     winner,
 )
 from fleet.study.points import GRID
+from fleet.study.tidy import replications
 
 _MOST_PANELS = 4
 _WIDE = 20.0
@@ -58,10 +59,9 @@ def chapter(study: StudyFolder, key: str) -> Chapter:
         _provenance(study.about),
     ]
     points, arms = len(places(study.table)), ", ".join(_arms(study))
-    many = study.about["replications"]
     facts = (
-        f"A study of {points} points by {', '.join(keys) or 'nothing'}; {many}"
-        f" replication{'s' if many > 1 else ''}, which share their random numbers between points"
+        f"A study of {points} points by {', '.join(keys) or 'nothing'};"
+        f" {replications(study.about)}, which share their random numbers between points"
         f" and arms. Arms, each a way to equip and serve the same sensors: {arms}."
     )
     return Chapter(key, f"{study.name}, a study", facts, sections)

@@ -21,6 +21,7 @@ from fleet.show.sweep import chosen, plain
 from fleet.show.words import said
 from fleet.sizing.written import PLAN
 from fleet.study.averages import Average, averages, places, varied
+from fleet.study.tidy import replications
 
 _CALLED = {
     "latency_ms.p50": "median latency", "latency_ms.p99": "99th percentile of latency",
@@ -151,7 +152,7 @@ def _of_study(shown: StudyFolder, name: str) -> Grid:
     ]
     many = int(shown.about["replications"])
     note = (
-        f"Mean over {many} replications with its 95 % interval (Student's t)."
+        f"Mean over {replications(shown.about)} with its 95 % interval (Student's t)."
         if many > 1
         else "One replication, without intervals."
     )

@@ -21,6 +21,7 @@ from fleet.engine.snapshot import drafted
 from fleet.study import looking
 from fleet.study.journal import Row, Run
 from fleet.study.study import Study
+from fleet.study.until import FIRST
 
 UNTIL = "until.csv"
 _SAYS_UNTIL = b"fleet.until"
@@ -64,6 +65,14 @@ def _numbers(row: Row) -> Iterator[tuple[str | None, float | None, str | None, s
         return
     for metric, (value, unit) in row["values"].items():
         yield metric, value, unit, None
+
+
+def replications(about: Mapping[str, Any]) -> str:
+    """Return how many replications a study has, in words, given its `study.yaml`."""
+    many = about["replications"]
+    if about.get("until"):
+        return f"{FIRST} to {many} replications"
+    return f"{many} replication{'s' if many > 1 else ''}"
 
 
 def looked(table: pa.Table) -> bool:
