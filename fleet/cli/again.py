@@ -23,10 +23,12 @@ def reproduce(
     """Run a result folder again from what it holds; exit with 1 if anything is not as it was."""
     from fleet.show.again import lines
     from fleet.show.answer import say
+    from fleet.show.folders import check_run
     from fleet.show.progress import progress_bar
     from fleet.study import door
     from fleet.study.again import reproduce as again
 
+    check_run(folder)
     with door.runner(executor=executor) as runner, progress_bar() as progress:
         answer = again(folder, runner, arms=arm, output=output, progress=progress)
     say(lines(answer))
@@ -45,8 +47,11 @@ def diff(
     from fleet.show import between as show
     from fleet.show.answer import say
     from fleet.show.console import console
+    from fleet.show.folders import check_run
     from fleet.study.between import between
 
+    for folder in (one, other):
+        check_run(folder)
     records = [Record.load(folder) for folder in (one, other)]
     with fitting(records[0]), fitting(records[1]):
         compared = between(records[0], records[1])

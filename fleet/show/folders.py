@@ -105,6 +105,22 @@ def opened(folder: str | Path) -> Shown:
     return Record.load(path)
 
 
+def check_run(folder: Path) -> None:
+    """Refuse a folder of something else where that of a run is asked for.
+
+    Raises:
+        InputError: it is of a study, a sensitivity or a plan.
+    """
+    if paths.is_file(folder / "summary.json"):
+        return
+    for name, what in ((PLAN, "plan"), (_SENSITIVITY, "sensitivity"), (ASKED, "study")):
+        if paths.is_file(folder / name):
+            raise InputError(
+                f"'{folder}' is a {what}, and here one run is asked for; 'fleet table' and 'fleet"
+                " report' show it, and the command that made it makes it again in another folder"
+            )
+
+
 def _study(path: Path) -> StudyFolder:
     about = _asked(path, STUDY_SCHEMA)
     if not paths.is_file(path / _RESULTS):

@@ -111,6 +111,14 @@ def test_folders_of_others_are_bad_input(tmp_path: Path, capsys: Said) -> None:
         assert "not a result folder" in capsys.readouterr().err
 
 
+def test_a_study_is_no_run(tmp_path: Path, capsys: Said) -> None:
+    for name, what in (("study.yaml", "study"), ("plan.json", "plan")):
+        (tmp_path / name).write_text("{}")
+        for command in (["reproduce", str(tmp_path)], ["diff", str(tmp_path), str(tmp_path)]):
+            assert fleet(*command) == 2
+            assert f"is a {what}, and here one run is asked for" in capsys.readouterr().err
+
+
 def test_what_a_function_places_is_left_out(tmp_path: Path, capsys: Said) -> None:
     scenario = cities.city(tmp_path / "city", ("a", "b"), replications=1)
     out = tmp_path / "out"
