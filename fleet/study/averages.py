@@ -138,9 +138,9 @@ def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:
         return None
     sign = 1 if better is Better.LESS else -1
     first, second = sorted(at, key=lambda arm: sign * at[arm].mean)[:2]
-    if at[first].values == at[second].values:
-        return None
     pairs = list(zip(at[first].values, at[second].values, strict=False))
+    if all(a == b for a, b in pairs):
+        return None
     differences = [a - b for a, b in pairs]
     step = 0.0
     if known(metric).metric.stepped:
