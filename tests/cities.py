@@ -136,7 +136,7 @@ def studies() -> dict[str, Path]:
     )
     crew, draw_crew = (functools.partial(Here, of.carry_out) for of in (task, draws))
     with (
-        mock.patch("fleet.study.hands.Crew", crew), mock.patch("fleet.sizing.planning.Crew", crew),
+        mock.patch("fleet.study.hands.Crew", crew), mock.patch("fleet.sizing.door.Crew", crew),
         mock.patch("fleet.study.uncertain.door.DrawCrew", draw_crew),
     ):  # fmt: skip
         fleet.sweep(path, line, output=place / "line", workers=1)

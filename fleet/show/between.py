@@ -17,8 +17,8 @@ from fleet.show.rows import EMPTY
 from fleet.show.words import said
 from fleet.study.between import Between, Compared
 
-MOST = 16
-"""So many numbers fit a screen."""
+MOST = 8
+"""So many numbers fit a screen, also where names break."""
 _FIRST = (
     "latency_ms.p50", "latency_ms.p99", "lost", "power_w.total", "bytes", "accuracy.recall_of_all",
     "cost_usd_per_sensor_month.total",
@@ -59,7 +59,7 @@ def tails(records: Sequence[Record], compared: Compared, shown: int) -> Iterator
         return
     how = "replication by replication" if compared.paired else "of independent runs (Welch)"
     yield (
-        f"± and [ ] are 95 % intervals; ✓: the difference {how} is shown with 95 % among all"
+        f"± is a 95 % interval; ✓: the difference {how} is shown with 95 % among all"
         " numbers that are compared (Holm)."
     )
 
@@ -102,5 +102,5 @@ def _difference(row: Between) -> str:
     if row.ci95 is None:
         share = f" ({difference / abs(row.was):+.2%})" if row.was and unit != SHARE else ""
         return f"{shown} {unit.of_differences}{share}"
-    low, high = (unit.show_difference(x) for x in row.ci95)
-    return f"{shown} [{low} .. {high}] {unit.of_differences}"
+    half = unit.show_difference((row.ci95[1] - row.ci95[0]) / 2).lstrip("+")
+    return f"{shown} ± {half}{' points' if unit == SHARE else ''}"

@@ -149,7 +149,10 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing_else(
     assert "fleet: no figure 'power', all numbers are there: OSError: [Errno 28] No" in told.err
     assert "Power by component" in told.out
     drawn = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
-    assert drawn == {"latency_cdf", "latency_stages", "bandwidth", "boundaries", "tasks"}
+    assert drawn == {
+        "latency_cdf", "latency_ccdf", "latency_stages", "bandwidth", "boundaries", "tasks",
+        "timeline",
+    }  # fmt: skip
     with pytest.warns(UserWarning, match=r"no figure 'power': OSError\(28"):
         api.run(worlds.load(worlds.scenario()), executor="local", output=tmp_path / "python")
     assert (tmp_path / "python" / "figures" / "power.png").exists() is False

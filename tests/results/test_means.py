@@ -269,7 +269,7 @@ def test_intervals_hold_the_truth_of_a_queue(script: ModuleType) -> None:
             assert row.studies == 80
             assert row.share > 0.95 - 4 * math.sqrt(0.95 * 0.05 / row.studies), row
     for arms in (2, 4):
-        row = script.differences(runs, world, 5, arms)
+        row = script.differences(runs["mean"], world, 5, arms)
         assert row.share < 0.05 + 4 * math.sqrt(0.95 * 0.05 / row.studies), row
 
 
