@@ -15,7 +15,6 @@ import worlds
 import yaml
 
 import fleet
-from fleet.plan.memo import Memo
 from fleet.results.record import Record
 from fleet.study import task
 from fleet.study.task import Shared
@@ -98,8 +97,8 @@ def hostile() -> Record:
 class Here:
     """Carries the runs of studies out in this process."""
 
-    def __init__(self, carry_out: Any, scenario: Any, _: int) -> None:
-        self._carry_out, self._shared = carry_out, Shared(scenario, Memo())
+    def __init__(self, carry_out: Any, scenario: Any, _: int, rows: Any = None) -> None:
+        self._carry_out, self._shared = carry_out, Shared(scenario, rows)
 
     def __enter__(self) -> Here:
         return self
