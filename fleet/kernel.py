@@ -108,3 +108,25 @@ def _fetch(typing: Any, table: Any, row: Any) -> Any:
 
 fetch: Any = intrinsic(_fetch)
 """Has a row of a table fetched into the cache, in a kernel: `fetch(table, row)`."""
+
+
+def _choose(typing: Any, flag: Any, one: Any, other: Any) -> Any:
+    """Generate the code of `choose`; numba asks for it once for each kind of number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        holds = context.cast(builder, arguments[0], signature.args[0], types.boolean)
+        numbers = [
+            context.cast(builder, value, kind, signature.return_type)
+            for value, kind in zip(arguments[1:], signature.args[1:], strict=True)
+        ]
+        return builder.select(builder.trunc(holds, ir.IntType(1)), *numbers)
+
+    return types.int64(flag, one, other), generate
+
+
+choose: Any = intrinsic(_choose)
+"""One of two whole numbers, in a kernel: `choose(flag, one, other)`.
+
+Where loops are to be vector instructions: the compiler makes branches of conditions that stand in
+several expressions, and of these stores under a mask, which are slow on some processors.
+"""

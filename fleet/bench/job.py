@@ -158,7 +158,7 @@ def _measured(
 
 
 _KERNELS = ("crossing", "device", "frame_store", "hop", "modem", "order", "serving")
-_LANES = ("device", "levels", "order", "pools", "results")
+_LANES = ("device", "flow", "results")
 
 
 def kernel_times(profile: cProfile.Profile) -> dict[str, float]:

@@ -6,9 +6,11 @@ lanes; what is in a port is booked as sent, as lanes do it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from fleet.arrays import Ints, Keys
+from fleet.arrays import Bools, Ints, Keys
 from fleet.columns import frame_store
 from fleet.columns.device import EMPTY
 from fleet.columns.shard import Shard
@@ -16,8 +18,10 @@ from fleet.kernel import kernel
 from fleet.lanes import levels, queues, tiles
 from fleet.lanes.blocks import Blocks
 from fleet.lanes.frames import ANSWERS, DECODED, FREE, LATE, Frames, grown
+from fleet.lanes.part import Part
 from fleet.lanes.records import (
     BEHIND,
+    BEHIND_WEIGHTS,
     DECODED_AT,
     DONE_AT,
     INFERRED_AT,
@@ -66,7 +70,8 @@ def fold(shard: Shard) -> Blocks:
         lanes.tiles, shard.plan, shard.devices.states, shard.tally, shard.network.ports,
         _last_ns(shard),
     )  # fmt: skip
-    lanes.frames = grown(lanes.frames, 2 * len(shard.store.columns[0]))
+    for part in lanes.parts:
+        part.frames = grown(part.frames, 2 * len(shard.store.columns[0]))
     _links(lanes, shard)
     if lanes.pools is not None:
         _pools(lanes, shard)
@@ -111,7 +116,7 @@ def _ports(lanes: Blocks, shard: Shard) -> None:
     ports, rows = shard.network.ports, lanes.ways.links
     rows[:, levels.FREE_AT] = ports.free_ns
     rows[:, levels.IDLE] = shard.tally.links[:, books.IDLE_NS]
-    lanes.ways.down_until[:] = ports.down_until_ns
+    rows[:, levels.DOWN] = ports.down_until_ns
 
 
 def _last_ns(shard: Shard) -> Ints:
@@ -123,9 +128,16 @@ def _last_ns(shard: Shard) -> Ints:
     return last
 
 
-def _take(lanes: Blocks, shard: Shard, index: Index) -> Ints:
+def _dealt(lanes: Blocks, shard: Shard, index: Index) -> Iterator[tuple[Part, Bools]]:
+    """Yield each part with those of some frames that are its own."""
+    of = lanes.part_of[shard.store.columns[SENSOR, index]]
+    for p, part in enumerate(lanes.parts):
+        yield part, of == p
+
+
+def _take(part: Part, shard: Shard, index: Index) -> Ints:
     """Write frames of the columns down as records; return their slots."""
-    frames, left = lanes.frames, int(lanes.frames.counts[FREE])
+    frames, left = part.frames, int(part.frames.counts[FREE])
     slots = frames.free[left - len(index) : left].copy()
     frames.counts[FREE] = left - len(index)
     _record(shard.store.columns, index, slots, frames, shard.plan.sensors.name_hash)
@@ -140,8 +152,9 @@ def _record(columns: Columns, index: Index, slots: Ints, frames: Frames, names: 
         word = np.int64(names[s])
         for c in range(FRAME, CLOCK):
             word += columns[c, i] * _WEIGHTS[c]
-        for c in range(CAPTURE, ACCESS):
-            word += columns[c, i] * _WEIGHTS[c]
+        for c in range(CAPTURE, ACCESS + LEVELS):
+            if columns[c, i] >= 0:
+                word += columns[c, i] * _WEIGHTS[c]
         record[WORD], record[TAKEN] = word, columns[CAPTURE, i]
         record[INFO] = packed(columns[BITS, i], columns[SIGHT, i], columns[OBJECTS, i])
         record[WHO] = s << 32 | columns[FRAME, i]
@@ -162,7 +175,7 @@ def _links(lanes: Blocks, shard: Shard) -> None:
     for level in range(LEVELS):
         index = own if level == 0 else network.in_port[level]
         on_wire = _coming(lanes, shard, level + 1)
-        _late(lanes, level + 1, _take(lanes, shard, on_wire), columns[CLOCK, on_wire])
+        _late(lanes, shard, level + 1, on_wire, columns[CLOCK, on_wire])
         link = shard.plan.links.of[level, columns[SENSOR, index]]
         far = columns[CLOCK, index] + shard.plan.links.table.propagation_ns[link]
         sensors, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
@@ -172,7 +185,7 @@ def _links(lanes: Blocks, shard: Shard) -> None:
             last = shard.tally.sensors[sensors[firsts], books.LAST_SENT_NS]
             rest(shard, sensors[firsts], last, began, 1)
         send_ahead(shard, level, sensors, bits, departs, 1)
-        _late(lanes, level + 1, _take(lanes, shard, index), far)
+        _late(lanes, shard, level + 1, index, far)
         network.in_port[level] = index[:0]
 
 
@@ -191,39 +204,55 @@ def _coming(lanes: Blocks, shard: Shard, level: int) -> Index:
     return frame_store.join([coming, served])
 
 
-def _late(lanes: Blocks, level: int, slots: Ints, at_ns: Ints) -> None:
-    frames, many = lanes.frames, int(lanes.frames.counts[LATE + level])
-    frames.late[level, many : many + len(slots)] = slots
-    frames.records[slots, BEHIND + level - 1] = at_ns
-    frames.counts[LATE + level] = many + len(slots)
+def _late(lanes: Blocks, shard: Shard, level: int, index: Index, at_ns: Ints) -> None:
+    """Have frames come late to a level, at some times."""
+    for part, mine in _dealt(lanes, shard, index):
+        frames, many = part.frames, int(part.frames.counts[LATE + level])
+        slots = _take(part, shard, index[mine])
+        frames.late[level, many : many + len(slots)] = slots
+        record, column = frames.records, BEHIND + level - 1
+        fresh = slots[record[slots, column] < 0]  # what is in a port is booked as sent
+        record[slots, column] = at_ns[mine]
+        record[fresh, WORD] += BEHIND_WEIGHTS[level - 1] * record[fresh, column]
+        frames.counts[LATE + level] = many + len(slots)
 
 
 def _pools(lanes: Blocks, shard: Shard) -> None:
     """Take over what is at servers, and the answers of these."""
-    frames, network, served = lanes.frames, shard.network, lanes.pools
+    network, served = shard.network, lanes.pools
     assert served is not None
-    columns = shard.store.columns
-    lanes.pending = _queue(lanes, shard, served.pending)
-    lanes.waiting = _queue(lanes, shard, served.waiting)
-    slots = _take(lanes, shard, served.decoding)
-    frames.served[slots, DECODED_AT] = columns[CLOCK, served.decoding]
-    frames.decoded[: len(slots)], frames.counts[DECODED] = slots, len(slots)
-    returns = shard.plan.pools.return_ns[columns[SENSOR, served.serving]]
-    columns[DONE, served.serving] = columns[INFER, served.serving] + returns
-    slots = _take(lanes, shard, frame_store.join([network.answered, served.serving]))
-    frames.answers[: len(slots)], frames.counts[ANSWERS] = slots, len(slots)
+    columns, returns = shard.store.columns, shard.plan.pools.return_ns
+    columns[DONE, served.serving] = (
+        columns[INFER, served.serving] + returns[columns[SENSOR, served.serving]]
+    )
+    answers = frame_store.join([network.answered, served.serving])
+    for part, mine in _dealt(lanes, shard, served.pending):
+        part.pending = _queue(lanes, shard, part, served.pending[mine])
+    for part, mine in _dealt(lanes, shard, served.waiting):
+        part.waiting = _queue(lanes, shard, part, served.waiting[mine])
+    for part, mine in _dealt(lanes, shard, served.decoding):
+        frames, index = part.frames, served.decoding[mine]
+        slots = _take(part, shard, index)
+        frames.served[slots, DECODED_AT] = columns[CLOCK, index]
+        frames.served[slots, DONE_AT] = returns[columns[SENSOR, index]]
+        frames.decoded[: len(slots)], frames.counts[DECODED] = slots, len(slots)
+    for part, mine in _dealt(lanes, shard, answers):
+        slots = _take(part, shard, answers[mine])
+        part.frames.answers[: len(slots)], part.frames.counts[ANSWERS] = slots, len(slots)
     empty = served.serving[:0]
     served.pending = served.decoding = served.waiting = served.serving = empty
     network.answered = empty
 
 
-def _queue(lanes: Blocks, shard: Shard, index: Index) -> queues.Queue:
-    """Return queues of frames that wait, in order; CLOCK says since when."""
+def _queue(lanes: Blocks, shard: Shard, part: Part, index: Index) -> queues.Queue:
+    """Return queues of a part's frames that wait, in order; CLOCK says since when."""
     columns, served = shard.store.columns, lanes.pools
     assert served is not None
     queue = queues.queue(len(served.ids), len(index) + 64)
-    row = served.row_of[shard.plan.pools.of[columns[SENSOR, index]]]
-    slots = _take(lanes, shard, index)
+    sensors = columns[SENSOR, index]
+    row = served.row_of[shard.plan.pools.of[sensors]]
+    slots = _take(part, shard, index)
+    part.frames.served[slots, DONE_AT] = shard.plan.pools.return_ns[sensors]
     for p in range(len(served.ids)):
         here = np.flatnonzero(row == p)
         queue.slots[p, : len(here)] = slots[here]

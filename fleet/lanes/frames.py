@@ -11,14 +11,15 @@ from fleet.lanes.records import RECORD, SERVED_TIMES
 from fleet.model.frames import LEVELS
 
 # How long the lists are, in `Frames.counts`. Of the lists of late frames there is one a place:
-# before the links of each level, and behind the last.
-FREE, KEYS, ENDED, HOME, DONE, ANSWERS, DECODED = range(7)
-LATE = 7
+# before the links of each level, and behind the last. LAST says when the last of the servable
+# frames was decoded, -1 if they are not in order of that.
+FREE, KEYS, ENDED, HOME, DONE, ANSWERS, DECODED, SERVABLE, LAST = range(9)
+LATE = 9
 COUNTS = LATE + LEVELS + 1
 
 
 class Frames(NamedTuple):
-    """Records and lists of slots, all of the same length, which is enough for every frame.
+    """Records and lists of slots, each long enough for every frame.
 
     Attributes:
         records: see `fleet.lanes.records`; shape (slots, RECORD).
@@ -27,11 +28,14 @@ class Frames(NamedTuple):
         free: slots that no frame has; the last are taken first, for they are in the cache.
         keys: frames on their way through a block, as time since its begin and slot.
         other, spare: room for the same.
+        dealt: keys of frames behind the last links, pool by pool.
+        starts: room to sort keys.
         ended: slots, fates and times of frames that did not become results; shape (slots, 3).
         home: slots of results that are used at their sensors.
         done: slots of results of servers.
         answers: slots of frames whose results are on their way.
-        decoded: slots of frames that a decoder has taken, or that need none.
+        decoded: slots of frames that are decoded behind the block.
+        servable: frames that are decoded in the block, as `keys`.
         late: slots of frames that come to a place behind the block; shape (LEVELS + 1, slots).
     """
 
@@ -42,11 +46,14 @@ class Frames(NamedTuple):
     keys: Ints
     other: Ints
     spare: Ints
+    dealt: Ints
+    starts: Ints
     ended: Ints
     home: Ints
     done: Ints
     answers: Ints
     decoded: Ints
+    servable: Ints
     late: Ints
 
 
@@ -62,11 +69,14 @@ def empty(slots: int) -> Frames:
         keys=np.zeros(slots, dtype=np.int64),
         other=np.zeros(slots, dtype=np.int64),
         spare=np.zeros(slots, dtype=np.int64),
+        dealt=np.zeros(slots, dtype=np.int64),
+        starts=np.zeros(2 * slots + 2, dtype=np.int64),
         ended=np.zeros((slots, 3), dtype=np.int64),
         home=np.zeros(slots, dtype=np.int64),
         done=np.zeros(slots, dtype=np.int64),
         answers=np.zeros(slots, dtype=np.int64),
         decoded=np.zeros(slots, dtype=np.int64),
+        servable=np.zeros(slots, dtype=np.int64),
         late=np.zeros((LEVELS + 1, slots), dtype=np.int64),
     )
 

@@ -16,35 +16,51 @@ from numpy.typing import NDArray
 from fleet.arrays import Ints
 from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import ENDED, KEYS, LATE, Frames
-from fleet.lanes.records import BEHIND, INFO, SLOT_BITS, WHO, bin_at, bits_of, sensor_of, service_of
+from fleet.lanes.records import (
+    BEHIND,
+    BEHIND_WEIGHTS,
+    INFO,
+    SLOT_BITS,
+    WHO,
+    WORD,
+    bin_at,
+    bits_of,
+    second_end,
+    sensor_of,
+    service_of,
+)
+from fleet.lanes.work import AHEAD
 from fleet.model.frames import LEVELS, LOST_ACCESS_BUFFER
 from fleet.plan.plan import Plan
 
 _LOW = (1 << SLOT_BITS) - 1
-_AHEAD = 32
-"""So many frames before its turn a record is fetched into the cache."""
 
 
 # A link is a row of 64 bytes, which is a cache line.
-RATE, BUFFER, PROPAGATION, BIN_ROW, FREE_AT, OFFERED, BUSY, IDLE = range(8)
+RATE, BUFFER, PROPAGATION, FREE_AT, SENT, BUSY, IDLE, DOWN = range(8)
 LINK = 8
 
 
 class Ways(NamedTuple):
     """The links on the ways of sensors, and what is counted there.
 
+    What departs in the second under way is counted as sent, and goes into the book of bins when
+    that second is over (`put_by`); what departs later is booked at once.
+
     Attributes:
-        of: link of each sensor at each level, -1 for none; shape (sensors, LEVELS), int32.
+        of: link of each sensor at each level, -1 for none; shape (LEVELS, sensors), int32.
         links: what links are, how they stand and what they count; shape (links, LINK).
         dropped: bits dropped; shape (links,).
-        down_until: until when each is down; ns.
+        booked: bits sent that are in the book of bins; shape (links,).
+        row: of each link in that book.
         bins: the book of bits by row and second.
     """
 
     of: NDArray[np.int32]
     links: Ints
     dropped: Ints
-    down_until: Ints
+    booked: Ints
+    row: Ints
     bins: Ints
 
 
@@ -53,28 +69,44 @@ def ways(plan: Plan, bins: Ints) -> Ways:
     table = plan.links.table
     links = np.zeros((len(table), LINK), dtype=np.int64)
     links[:, RATE], links[:, BUFFER] = table.rate_bps, table.buffer_ns
-    links[:, PROPAGATION], links[:, BIN_ROW] = table.propagation_ns, plan.stations.bin_of
-    of = np.ascontiguousarray(plan.links.of.T, dtype=np.int32)
-    zeros = np.zeros((2, len(table)), dtype=np.int64)
-    return Ways(of, links, zeros[0], zeros[1], bins)
+    links[:, PROPAGATION] = table.propagation_ns
+    of = np.ascontiguousarray(plan.links.of, dtype=np.int32)
+    dropped, booked = np.zeros((2, len(table)), dtype=np.int64)
+    return Ways(of, links, dropped, booked, plan.stations.bin_of, bins)
+
+
+def put_by(ways: Ways, second: int) -> None:
+    """Put by what has been sent in the second under way."""
+    fresh = ways.links[:, SENT] - ways.booked
+    used = np.flatnonzero(fresh)
+    np.add.at(ways.bins[:, second], ways.row[used], fresh[used])
+    ways.booked[used] += fresh[used]
 
 
 @inlined
-def _departure(ways: Ways, link: np.uint64, now: int, bits: int) -> int:
+def book_later(ways: Ways, link: np.uint64, departs: int, bits: int) -> None:
+    """Book what departs from a link in a later second."""
+    ways.bins[np.uint64(ways.row[link]), bin_at(departs, ways.bins)] += bits
+    ways.booked[link] += bits
+
+
+@inlined
+def _departure(ways: Ways, link: np.uint64, now: int, bits: int, end_ns: int) -> int:
     """Return when a frame that comes to a link now departs, -1 if it does not fit; book it."""
     row = ways.links[link]
     free = row[FREE_AT]
     service = service_of(bits, row[RATE])
-    row[OFFERED] += bits
     row[IDLE] = now if free <= now else row[IDLE]  # no branch: nobody could guess it
-    ahead = max(0, free - max(now, ways.down_until[link]))
+    ahead = max(0, free - max(now, row[DOWN]))
     if ahead + service > row[BUFFER]:
         ways.dropped[link] += bits
         return -1
     departs = max(now, free) + service
     row[FREE_AT] = departs
+    row[SENT] += bits
     row[BUSY] += service
-    ways.bins[np.uint64(row[BIN_ROW]), bin_at(departs, ways.bins)] += bits
+    if departs >= end_ns:
+        book_later(ways, link, departs, bits)
     return int(departs)
 
 
@@ -96,26 +128,30 @@ def cross(
     """
     first, last = levels
     begin, until = span
+    end_ns = second_end(begin)
     records, count = frames.records, frames.counts
     done = count[KEYS]
-    most = len(keys) - 1
+    most, of = len(keys) - 1, ways.of[first]
     for i in range(len(keys)):
         slot = np.uint64(keys[i] & _LOW)
-        fetch(records, keys[min(i + _AHEAD, most)] & _LOW)
+        fetch(records, keys[min(i + AHEAD, most)] & _LOW)
+        fetch(of, sensor_of(records[np.uint64(keys[min(i + AHEAD // 2, most)] & _LOW), WHO]))
         now = (keys[i] >> SLOT_BITS) + begin
         bits, s = bits_of(records[slot, INFO]), np.uint64(sensor_of(records[slot, WHO]))
-        level = first
+        level, word = first, records[slot, WORD]
         while level <= last:
-            link = ways.of[s, level]
+            link = ways.of[level, s]
             if link >= 0:
-                departs = _departure(ways, np.uint64(link), now, bits)
+                departs = _departure(ways, np.uint64(link), now, bits, end_ns)
                 if departs < 0:
                     break
                 now = departs + ways.links[np.uint64(link), PROPAGATION]
             records[slot, BEHIND + level] = now
+            word += BEHIND_WEIGHTS[level] * now
             level += 1
             if now >= until:
                 break
+        records[slot, WORD] = word
         if level <= last and now < until:
             frames.ended[count[ENDED], 0] = slot
             frames.ended[count[ENDED], 1] = LOST_ACCESS_BUFFER + level
@@ -181,9 +217,14 @@ def _meet(here: Ints, last: Ints) -> bool:
     return bool((np.diff(pairs >> 32) == 0).any())
 
 
-def meet_at_pools(plan: Plan) -> bool:
-    """Return whether frames of several links meet at a pool of a region."""
-    last = -1 - np.arange(plan.size)
-    for here in plan.links.of:
+def meet_at_pools(of: Ints, pools: Ints) -> bool:
+    """Return whether frames of several links meet at one of some pools.
+
+    Args:
+        of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
+        pools: pool of each sensor, -1 for none.
+    """
+    last = -1 - np.arange(of.shape[1])
+    for here in of:
         last = np.where(here >= 0, here, last)
-    return _meet(plan.pools.of, last)
+    return _meet(pools, last)

@@ -14,30 +14,27 @@ from fleet.kernel import kernel
 from fleet.lanes.records import SLOT_BITS, WHO
 
 
-def sort(keys: Ints, other: Ints, span_ns: int, records: Ints) -> Ints:
-    """Return keys in the total order, in the other array or their own.
+@kernel
+def sort(keys: Ints, ordered: Ints, starts: Ints, span_ns: int, records: Ints) -> None:
+    """Put keys in the total order.
 
     Args:
         keys: of frames in the block.
-        other: room for as many.
+        ordered: filled with them.
+        starts: room for twice as many and two more.
         span_ns: length of the block.
         records: of the frames.
     """
-    if len(keys) < 2:
-        return keys
-    shift = max(0, (int(span_ns) // len(keys)).bit_length() - 1)
-    starts = np.zeros((span_ns >> shift) + 2, dtype=np.int64)
-    ordered = other[: len(keys)]
-    _sort(keys, ordered, starts, shift + SLOT_BITS, records)
-    return ordered
-
-
-@kernel
-def _sort(keys: Ints, ordered: Ints, starts: Ints, shift: int, records: Ints) -> None:
-    down, many = np.uint64(shift), len(keys)
+    many, shift = len(keys), 0
+    while span_ns >> shift > 2 * many:
+        shift += 1
+    spans = (span_ns >> shift) + 2
+    for b in range(spans):
+        starts[b] = 0
+    down = np.uint64(shift + SLOT_BITS)
     for i in range(many):
         starts[(np.uint64(keys[i]) >> down) + np.uint64(1)] += 1
-    for b in range(1, len(starts)):
+    for b in range(1, spans):
         starts[b] += starts[b - 1]
     for i in range(many):
         key = keys[i]
@@ -55,7 +52,7 @@ def _sort(keys: Ints, ordered: Ints, starts: Ints, shift: int, records: Ints) ->
     for i in range(1, many):
         ties += (ordered[i] >> SLOT_BITS) == (ordered[i - 1] >> SLOT_BITS)
     if ties > 0:
-        _settle(ordered, records)
+        _settle(ordered[:many], records)
 
 
 @kernel

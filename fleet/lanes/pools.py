@@ -1,4 +1,4 @@
-"""Servers at the region: decoders, then batches, for frames that come pool by pool in order.
+"""Servers at the region: frames are dealt to their pools, and pool by pool served in batches.
 
 The rules are those of `fleet.columns.serving`, and so are the rings in which it is kept when who is
 free. A frame is admitted before what is due at its very time; what would start at or after the end
@@ -14,10 +14,9 @@ import numpy as np
 from fleet.arrays import Floats, Ints, Keys
 from fleet.columns.serving import first_of, replace_first
 from fleet.kernel import fetch, inlined, kernel
-from fleet.lanes.frames import ANSWERS, DECODED, DONE, ENDED, Frames
+from fleet.lanes.frames import ANSWERS, DONE, ENDED, Frames
 from fleet.lanes.queues import Queue
 from fleet.lanes.records import (
-    DECODED_AT,
     DONE_AT,
     INFERRED_AT,
     SLOT_BITS,
@@ -25,15 +24,14 @@ from fleet.lanes.records import (
     WHO,
     frame_of,
     sensor_of,
-    service_of,
 )
+from fleet.lanes.work import AHEAD
 from fleet.model.capture import NEVER_NS
-from fleet.model.frames import LOST_DEADLINE, LOST_DECODE_QUEUE
+from fleet.model.frames import LOST_DEADLINE
 from fleet.model.servers import KINDS, PoolTable, batch_ns
 
 _LOW = (1 << SLOT_BITS) - 1
-_AHEAD = 32  # as in `fleet.lanes.levels`
-_KIND = KINDS.bit_length() - 1
+KIND_BITS = KINDS.bit_length() - 1
 
 ROW, PIXELS, RETURN_NS = range(3)
 ABOUT = 4
@@ -71,8 +69,26 @@ class Pool(NamedTuple):
     idle_ns: Ints
 
 
+class Servers(NamedTuple):
+    """The servers of a part of a shard.
+
+    Attributes:
+        rows: of its pools; the first is -1 where some frames need no servers.
+        pool: the pools of the shard.
+        pending, waiting: frames that wait for a decoder and for a server.
+        starts: room for a number a pool of the shard and two more.
+    """
+
+    rows: Ints
+    pool: Pool
+    pending: Queue
+    waiting: Queue
+    starts: Ints
+
+
 @inlined
-def _end(frames: Frames, slot: int, fate: int, now: int) -> None:
+def end_now(frames: Frames, slot: int, fate: int, now: int) -> None:
+    """Write down that a frame has met a fate now."""
     n = frames.counts[ENDED]
     frames.ended[n, 0], frames.ended[n, 1], frames.ended[n, 2] = slot, fate, now
     frames.counts[ENDED] = n + 1
@@ -85,23 +101,23 @@ def deal(keys: Ints, about: Ints, frames: Frames, starts: Ints) -> None:
     Args:
         keys: of the frames.
         about: see `Pool`; a sensor without a pool has the row after the last.
-        frames: all frames; `keys` takes the keys, pool by pool.
+        frames: all frames; `dealt` takes the keys, pool by pool.
         starts: filled with where those of each pool begin, and with where the last end; shape
             (pools + 2,).
     """
     starts[:] = 0
     most = len(keys) - 1
     for i in range(len(keys)):
-        fetch(frames.records, keys[min(i + _AHEAD, most)] & _LOW)
+        fetch(frames.records, keys[min(i + AHEAD, most)] & _LOW)
         of = about[np.uint64(sensor_of(frames.records[np.uint64(keys[i] & _LOW), WHO])), ROW]
-        frames.spare[np.uint64(i)] = of
+        frames.keys[np.uint64(i)] = of
         starts[np.uint64(of + 1)] += 1
     for p in range(1, len(starts)):
         starts[p] += starts[p - 1]
     for i in range(len(keys)):
-        row = np.uint64(frames.spare[np.uint64(i)])
+        row = np.uint64(frames.keys[np.uint64(i)])
         to = starts[row]
-        frames.keys[np.uint64(to)] = keys[i]
+        frames.dealt[np.uint64(to)] = keys[i]
         starts[row] = to + 1
     for p in range(len(starts) - 1, 0, -1):
         starts[p] = starts[p - 1]
@@ -109,147 +125,40 @@ def deal(keys: Ints, about: Ints, frames: Frames, starts: Ints) -> None:
 
 
 @kernel
-def decode(
-    keys: Ints, starts: Ints, span: tuple[int, int], pool: Pool, pending: Queue, frames: Frames
-) -> None:
-    """Take arrivals through the decoders up to the end of a block.
-
-    Args:
-        keys: of the arrivals, pool by pool.
-        starts: where those of each pool begin.
-        span: begin and end of the block; ns.
-        pool: the pools.
-        pending: frames that wait for a decoder.
-        frames: all frames; `decoded` takes the slots of those that a decoder took or that need
-            none.
-    """
-    begin, until = span
-    for p in range(len(pool.sizes)):
-        for i in range(starts[p], starts[p + 1]):
-            slot = np.uint64(keys[i] & _LOW)
-            now = (keys[i] >> SLOT_BITS) + begin
-            pixels = pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), PIXELS]
-            if pixels == 0:
-                frames.served[slot, DECODED_AT] = now
-                frames.decoded[frames.counts[DECODED]] = slot
-                frames.counts[DECODED] += 1
-                continue
-            pool.arrived[p, 1] += pixels
-            _take(p, now, pool, pending, frames)
-            alone = i + 1 == starts[p + 1] or keys[i + 1] >> SLOT_BITS > keys[i] >> SLOT_BITS
-            if alone and _idle(p, now, pool, pending):
-                _decode_now(p, slot, pixels, now, pool, frames)
-                continue
-            if pending.ends[p, 1] - pending.ends[p, 0] >= pool.table.queue[p]:
-                _end(frames, int(slot), LOST_DECODE_QUEUE, now)
-                continue
-            tail = pending.ends[p, 1]
-            place = np.uint64(tail & (pending.slots.shape[1] - 1))
-            pending.slots[p, place], pending.came_ns[p, place] = slot, now
-            pending.ends[p, 1] = tail + 1
-        pool.arrived[p, 0] += starts[p + 1] - starts[p]
-        _take(p, until, pool, pending, frames)
-
-
-@inlined
-def _idle(p: int, now: int, pool: Pool, pending: Queue) -> bool:
-    """Return whether a decoder of a pool waits for a frame, and none waits for a decoder."""
-    nobody = pending.ends[p, 0] == pending.ends[p, 1] and pool.decoder_sizes[p] > 0
-    return bool(nobody and first_of(pool.decoders[p]) >> _KIND <= now)
-
-
-@inlined
-def _decode_now(
-    p: int, slot: np.uint64, pixels: int, came: int, pool: Pool, frames: Frames
-) -> None:
-    """Have the decoder of a pool that is free first take a frame, as soon as it is free."""
-    first, n = first_of(pool.decoders[p]), frames.counts[DECODED]
-    kind, start = first & (KINDS - 1), max(first >> _KIND, came)
-    if start == came:
-        pool.idle_ns[p, 1] = start
-    spent = service_of(pixels, pool.rates[p, kind])
-    frames.served[slot, DECODED_AT] = start + spent
-    pool.decoding_ns[p, kind] += spent
-    replace_first(pool.decoders[p], pool.decoder_sizes[p], (start + spent) << _KIND | kind)
-    frames.decoded[n] = slot
-    frames.counts[DECODED] = n + 1
-
-
-@inlined
-def _take(p: int, before: int, pool: Pool, pending: Queue, frames: Frames) -> None:
-    """Have the decoders of a pool take what waits, as far as they can before a time."""
-    head, mask = pending.ends[p, 0], pending.slots.shape[1] - 1
-    while head < pending.ends[p, 1] and pool.decoder_sizes[p] > 0:
-        at = np.uint64(head & mask)
-        came, slot = pending.came_ns[p, at], np.uint64(pending.slots[p, at])
-        if max(first_of(pool.decoders[p]) >> _KIND, came) >= before:
-            break
-        pixels = pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), PIXELS]
-        _decode_now(p, slot, pixels, came, pool, frames)
-        head += 1
-    pending.ends[p, 0] = head
-
-
-@kernel
-def come(span: tuple[int, int], pool: Pool, frames: Frames, starts: Ints) -> bool:
-    """List the keys of decoded frames that come to servers in a block.
-
-    Args:
-        span: begin and end of the block; ns.
-        pool: the pools.
-        frames: all frames; `other` takes the keys, and those listed are taken out of `decoded`.
-        starts: room for a number a pool and two more; the first takes how many keys there are.
-
-    Returns:
-        whether the keys of each pool are in the total order.
-    """
-    n, kept, ordered = 0, 0, True
-    starts[:] = -1
-    for k in range(frames.counts[DECODED]):
-        slot = np.uint64(frames.decoded[k])
-        at = frames.served[slot, DECODED_AT]
-        if at < span[1]:
-            frames.other[n] = (at - span[0]) << SLOT_BITS | np.int64(slot)
-            n += 1
-            row = np.uint64(pool.about[np.uint64(sensor_of(frames.records[slot, WHO])), ROW] + 1)
-            ordered = ordered and at > starts[row]
-            starts[row] = at
-        else:
-            frames.decoded[kept] = slot
-            kept += 1
-    frames.counts[DECODED], starts[0] = kept, n
-    return ordered
-
-
-@kernel
 def serve(
-    keys: Ints, starts: Ints, span: tuple[int, int], pool: Pool, waiting: Queue, frames: Frames
+    p: int, keys: Ints, span: tuple[int, int], pool: Pool, waiting: Queue, frames: Frames
 ) -> None:
-    """Take decoded frames through the servers up to the end of a block.
+    """Take decoded frames through the servers of a pool up to the end of a block.
 
     Those whose results are at their consumers before that are added to `done`, those whose results
-    are under way to `answers`; the arguments are those of `decode`.
+    are under way to `answers`.
+
+    Args:
+        p: the pool.
+        keys: of the frames, in order of when they are decoded.
+        span: begin and end of the block; ns.
+        pool: the pools.
+        waiting: frames that wait for a server.
+        frames: all frames.
     """
-    begin, until = span
-    for p in range(len(pool.sizes)):
-        due = _due(p, pool, waiting)
-        for i in range(starts[p], starts[p + 1] + 1):
-            last = i == starts[p + 1]
-            slot = 0 if last else keys[i] & _LOW
-            now = until if last else (keys[i] >> SLOT_BITS) + begin
-            if due < now:
-                due = _launch(p, now, until, pool, waiting, frames)
-            if last:
-                break
-            head, tail = waiting.ends[p, 0], waiting.ends[p, 1]
-            if tail - head >= pool.table.queue[p]:
-                _end(frames, slot, pool.table.queue_lost[p], now)
-                continue
-            place = np.uint64(tail & (waiting.slots.shape[1] - 1))
-            waiting.slots[p, place], waiting.came_ns[p, place] = slot, now
-            waiting.ends[p, 1] = tail + 1
-            if tail == head or tail + 1 - head == pool.table.max_batch[p]:
-                due = _due(p, pool, waiting)
+    begin_ns, until = span
+    due, most, queue = _due(p, pool, waiting), pool.table.max_batch[p], pool.table.queue[p]
+    for i in range(len(keys) + 1):
+        last = i == len(keys)
+        now = until if last else (keys[i] >> SLOT_BITS) + begin_ns
+        if due < now:
+            due = _launch(p, now, until, pool, waiting, frames)
+        if last:
+            break
+        slot, head, tail = keys[i] & _LOW, waiting.ends[p, 0], waiting.ends[p, 1]
+        if tail - head >= queue:
+            end_now(frames, slot, pool.table.queue_lost[p], now)
+            continue
+        place = np.uint64(tail & (waiting.slots.shape[1] - 1))
+        waiting.slots[p, place], waiting.came_ns[p, place] = slot, now
+        waiting.ends[p, 1] = tail + 1
+        if tail == head or tail + 1 - head == most:
+            due = _due(p, pool, waiting)
 
 
 @inlined
@@ -286,27 +195,27 @@ def _launch(p: int, before: int, until: int, pool: Pool, waiting: Queue, frames:
             due = came + wait_ns
             if many >= most:
                 due = min(due, waiting.came_ns[p, np.uint64((head + most - 1) & mask)])
-            start = max(first >> _KIND, due)
+            start = max(first >> KIND_BITS, due)
         if deadline_ns > 0 and came + deadline_ns < min(start, before):
             slot = waiting.slots[p, np.uint64(head & mask)]
-            _end(frames, slot, LOST_DEADLINE, came + deadline_ns)
+            end_now(frames, slot, LOST_DEADLINE, came + deadline_ns)
             waiting.ends[p, 0] = head + 1
             continue
         if start >= before:
             break
         kind, taken = first & (KINDS - 1), min(most, many)
-        if first >> _KIND <= due:
+        if first >> KIND_BITS <= due:
             pool.idle_ns[p, 0] = start
         ends, held_ns = _batch(
             p, kind, taken, waiting.slots[p, np.uint64(head & mask)], pool, frames
         )
-        replace_first(ring, size, (start + held_ns) << _KIND | kind)
+        replace_first(ring, size, (start + held_ns) << KIND_BITS | kind)
         pool.served_ns[p, kind] += held_ns
         pool.batches[p, kind] += 1
         pool.started[p, kind] += taken
         for at in range(head, head + taken):
             slot = np.uint64(waiting.slots[p, np.uint64(at & mask)])
-            _answer(slot, start, start + ends, until, pool, frames)
+            _answer(slot, start, start + ends, until, frames)
         waiting.ends[p, 0] = head + taken
     return _due(p, pool, waiting)
 
@@ -322,10 +231,13 @@ def _batch(p: int, kind: int, taken: int, lead: int, pool: Pool, frames: Frames)
 
 
 @inlined
-def _answer(slot: np.uint64, start: int, ends: int, until: int, pool: Pool, frames: Frames) -> None:
-    """Write down when a frame is served and when its result is at its consumer."""
-    count, s = frames.counts, np.uint64(sensor_of(frames.records[slot, WHO]))
-    done = ends + pool.about[s, RETURN_NS]
+def _answer(slot: np.uint64, start: int, ends: int, until: int, frames: Frames) -> None:
+    """Write down when a frame is served and when its result is at its consumer.
+
+    Up to now its DONE_AT says how long the way back is.
+    """
+    count = frames.counts
+    done = ends + frames.served[slot, DONE_AT]
     frames.served[slot, STARTED_AT] = start
     frames.served[slot, INFERRED_AT] = ends
     frames.served[slot, DONE_AT] = done

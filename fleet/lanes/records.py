@@ -13,10 +13,11 @@ from fleet.arrays import Ints
 from fleet.engine.counting import weights
 from fleet.kernel import inlined
 from fleet.model.books import BIN_NS
-from fleet.model.frames import DECODED, INFER, START
+from fleet.model.frames import DECODED, INFER, LEVEL_COLUMN, START
 from fleet.model.link import service_ns
+from fleet.model.scene import SECOND_NS
 
-WORD = 0  # of the hash: all terms up to READY
+WORD = 0  # of the hash: all terms up to READY, and of the links behind it
 TAKEN = 1  # when it was captured; ns
 INFO = 2  # bits, row of the traces, objects in view: see `packed`
 WHO = 3  # sensor << 32 | frame: in the order in which ties are broken
@@ -49,6 +50,10 @@ WEIGHTS = tuple(int(w) for w in weights().view(np.int64))
 """Of the terms of a frame's hash, by its columns."""
 NEVER_SERVED = wrapped(-sum(WEIGHTS[c] for c in (DECODED, START, INFER)))
 """Terms of a frame that met no servers, whose times there are -1."""
+NEVER_SENT = wrapped(-sum(WEIGHTS[c] for c in LEVEL_COLUMN))
+"""Terms of a frame that met no links."""
+BEHIND_WEIGHTS = np.array([WEIGHTS[c] for c in LEVEL_COLUMN])
+"""Of the times behind the levels of links."""
 
 
 @inlined
@@ -94,6 +99,12 @@ def bin_at(time_ns: int, bins: Ints) -> np.uint64:
     That is booked back before anybody sees it (`fleet.lanes.unfold`).
     """
     return min(np.uint64(time_ns) // np.uint64(BIN_NS), np.uint64(bins.shape[1] - 1))
+
+
+@inlined
+def second_end(at_ns: int) -> int:
+    """Return the end of the second in which a time is; ns."""
+    return (at_ns // SECOND_NS + 1) * SECOND_NS
 
 
 @inlined

@@ -13,23 +13,39 @@ import numpy as np
 from fleet.arrays import Ints, Keys
 from fleet.engine.by_second import Book, wait
 from fleet.engine.counting import BACK, DECODE, FAR, QUEUE, RETURN, SERVE, UP
-from fleet.kernel import fetch, inlined, kernel
+from fleet.kernel import choose, inlined, kernel
 from fleet.lanes.frames import FREE, Frames
 from fleet.lanes.records import (
-    BEHIND,
     DECODED_AT,
     DONE_AT,
     INFERRED_AT,
-    INFO,
+    NEVER_SENT,
     NEVER_SERVED,
     STARTED_AT,
-    TAKEN,
     WEIGHTS,
-    WHO,
-    WORD,
     row_of,
     sensor_of,
     wrapped,
+)
+from fleet.lanes.work import (
+    C_ACCESS,
+    C_BACKHAUL,
+    C_BUCKET,
+    C_DECODED,
+    C_DONE,
+    C_INFERRED,
+    C_INFO,
+    C_SLOT,
+    C_SPENT,
+    C_STARTED,
+    C_TAKEN,
+    C_UPLINK,
+    C_WAN,
+    C_WHO,
+    C_WORD,
+    PART,
+    fetch_soon,
+    gather,
 )
 from fleet.model.frames import (
     ACCESS,
@@ -45,14 +61,6 @@ from fleet.model.frames import (
 )
 from fleet.sketch import DECADE, bucket_of, coarse_of
 
-PART = 256
-_AHEAD = np.uint64(32)
-_COLUMNS = 15
-(
-    _WORD, _TAKEN, _INFO, _WHO, _ACCESS, _UPLINK, _BACKHAUL, _WAN, _DECODED, _STARTED, _INFERRED,
-    _DONE, _SPENT, _BUCKET, _SLOT,
-) = (np.uint64(PART * c) for c in range(_COLUMNS))  # fmt: skip
-
 HOME, NETWORK, SERVERS = range(3)
 """Where results come from: the sensor itself, over the network to somebody behind it, servers."""
 
@@ -60,10 +68,10 @@ HOME, NETWORK, SERVERS = range(3)
 SPENT_NS, LONGEST_NS, RESULTS, GROUP = range(4)
 SENSOR_COUNTS = 4
 
-_W_ACCESS, _W_UPLINK, _W_BACKHAUL, _W_WAN, _W_DECODED, _W_START, _W_INFER, _W_DONE = (
-    WEIGHTS[c] for c in (ACCESS, UPLINK, BACKHAUL, WAN, DECODED, START, INFER, DONE)
-)
+_W_DECODED, _W_START, _W_INFER, _W_DONE = (WEIGHTS[c] for c in (DECODED, START, INFER, DONE))
 _W_RESULT = wrapped(WEIGHTS[FATE] * RESULT)
+_W_RESULT_UNSERVED = wrapped(_W_RESULT + NEVER_SERVED)
+_W_RESULT_AT_HOME = wrapped(_W_RESULT + NEVER_SERVED + NEVER_SENT)
 _LONGEST_IN_LANES_NS = 10**12
 _THIRTY, _TWENTY_SEVEN, _THIRTY_ONE, _SEVENTEEN = (np.uint64(n) for n in (30, 27, 31, 17))
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -95,64 +103,23 @@ class Results(NamedTuple):
     apart: Ints
 
 
-def work() -> Ints:
-    """Return room for a part."""
-    return np.zeros(PART * _COLUMNS, dtype=np.int64)
-
-
-@inlined
-def _gather(slots: Ints, low: int, many: np.uint64, frames: Frames, source: int, w: Ints) -> None:
-    """Fetch the records of a part, and let others have their slots."""
-    records, left = frames.records, frames.counts[FREE]
-    most = np.uint64(len(slots) - 1)
-    for i in range(many):
-        slot = np.uint64(slots[np.uint64(low) + i])
-        fetch(records, slots[min(np.uint64(low) + i + _AHEAD, most)])
-        frames.free[left] = slot
-        left += 1
-        w[_SLOT + i] = slot
-        w[_WORD + i] = records[slot, WORD]
-        w[_TAKEN + i] = records[slot, TAKEN]
-        w[_INFO + i] = records[slot, INFO]
-        w[_WHO + i] = records[slot, WHO]
-        w[_ACCESS + i] = records[slot, BEHIND]
-        w[_UPLINK + i] = records[slot, BEHIND + 1]
-        w[_BACKHAUL + i] = records[slot, BEHIND + 2]
-        w[_WAN + i] = records[slot, BEHIND + 3]
-        w[_DONE + i] = records[slot, BEHIND + 3]
-    if source == HOME:
-        for i in range(many):
-            w[_DONE + i] = w[_ACCESS + i]
-            w[_ACCESS + i] = w[_UPLINK + i] = w[_BACKHAUL + i] = w[_WAN + i] = -1
-    if source == SERVERS:
-        for i in range(many):
-            slot = np.uint64(w[_SLOT + i])
-            w[_DECODED + i] = frames.served[slot, DECODED_AT]
-            w[_STARTED + i] = frames.served[slot, STARTED_AT]
-            w[_INFERRED + i] = frames.served[slot, INFERRED_AT]
-            w[_DONE + i] = frames.served[slot, DONE_AT]
-    frames.counts[FREE] = left
-
-
 @inlined
 def _hash(many: np.uint64, source: int, w: Ints, print_sum: Keys) -> None:
     """Add the hashes of a part to the fingerprint."""
     if source == SERVERS:
         for i in range(many):
-            w[_WORD + i] += (
-                _W_DECODED * w[_DECODED + i] + _W_START * w[_STARTED + i]
-                + _W_INFER * w[_INFERRED + i]
+            w[C_WORD + i] += (
+                _W_DECODED * w[C_DECODED + i] + _W_START * w[C_STARTED + i]
+                + _W_INFER * w[C_INFERRED + i]
             )  # fmt: skip
-    else:
-        for i in range(many):
-            w[_WORD + i] += NEVER_SERVED
+    missing = _W_RESULT
+    if source == HOME:
+        missing = _W_RESULT_AT_HOME
+    elif source == NETWORK:
+        missing = _W_RESULT_UNSERVED
     first, second = print_sum[0], print_sum[1]
     for i in range(many):
-        word = np.uint64(
-            w[_WORD + i] + _W_ACCESS * w[_ACCESS + i] + _W_UPLINK * w[_UPLINK + i]
-            + _W_BACKHAUL * w[_BACKHAUL + i] + _W_WAN * w[_WAN + i] + _W_DONE * w[_DONE + i]
-            + _W_RESULT
-        )  # fmt: skip
+        word = np.uint64(w[C_WORD + i] + _W_DONE * w[C_DONE + i] + missing)
         word = (word ^ (word >> _THIRTY)) * _FIRST
         word = (word ^ (word >> _TWENTY_SEVEN)) * _SECOND
         word = word ^ (word >> _THIRTY_ONE)
@@ -166,28 +133,27 @@ def _latencies(many: np.uint64, w: Ints) -> None:
     """Work out latencies and their buckets, which is what `fleet.sketch.bucket_of` says."""
     longest = 0
     for i in range(many):
-        spent = w[_DONE + i] - w[_TAKEN + i]
-        w[_SPENT + i] = spent
+        spent = w[C_DONE + i] - w[C_TAKEN + i]
+        w[C_SPENT + i] = spent
         longest = max(longest, spent)
     if longest >= _LONGEST_IN_LANES_NS:
         for i in range(many):
-            w[_BUCKET + i] = bucket_of(w[_SPENT + i])
+            w[C_BUCKET + i] = bucket_of(w[C_SPENT + i])
         return
     for i in range(many):
-        top = w[_SPENT + i] - 1
-        scale, decades = 1.0, 0
-        scale, decades = (10.0, 1) if top >= 10**4 else (scale, decades)
-        scale, decades = (100.0, 2) if top >= 10**5 else (scale, decades)
-        scale, decades = (1e3, 3) if top >= 10**6 else (scale, decades)
-        scale, decades = (1e4, 4) if top >= 10**7 else (scale, decades)
-        scale, decades = (1e5, 5) if top >= 10**8 else (scale, decades)
-        scale, decades = (1e6, 6) if top >= 10**9 else (scale, decades)
-        scale, decades = (1e7, 7) if top >= 10**10 else (scale, decades)
-        scale, decades = (1e8, 8) if top >= 10**11 else (scale, decades)
-        step = np.int64(top / scale)
+        top = w[C_SPENT + i] - 1
+        decades, scale = choose(top >= 10**4, 1, 0), choose(top >= 10**4, 10, 1)
+        decades, scale = choose(top >= 10**5, 2, decades), choose(top >= 10**5, 100, scale)
+        decades, scale = choose(top >= 10**6, 3, decades), choose(top >= 10**6, 1000, scale)
+        decades, scale = choose(top >= 10**7, 4, decades), choose(top >= 10**7, 10**4, scale)
+        decades, scale = choose(top >= 10**8, 5, decades), choose(top >= 10**8, 10**5, scale)
+        decades, scale = choose(top >= 10**9, 6, decades), choose(top >= 10**9, 10**6, scale)
+        decades, scale = choose(top >= 10**10, 7, decades), choose(top >= 10**10, 10**7, scale)
+        decades, scale = choose(top >= 10**11, 8, decades), choose(top >= 10**11, 10**8, scale)
+        step = np.int64(top / float(scale))
         fifth, half = 2500 + np.int64(step / 5.0), 1000 + np.int64(step / 2.0)
-        step = fifth if step >= 5000 else (half if step >= 2000 else step)
-        w[_BUCKET + i] = decades * DECADE + step + 1
+        step = choose(step >= 5000, fifth, choose(step >= 2000, half, step))
+        w[C_BUCKET + i] = decades * DECADE + step + 1
 
 
 @inlined
@@ -195,12 +161,13 @@ def _book(many: np.uint64, second_ns: int, source: int, results: Results) -> Non
     """Book a part, frame by frame."""
     w, sensors, sums = results.work, results.sensors, results.sums
     for i in range(many):
-        s, spent = np.uint64(sensor_of(w[_WHO + i])), w[_SPENT + i]
+        fetch_soon(sensors, i, many, w)
+        s, spent = np.uint64(sensor_of(w[C_WHO + i])), w[C_SPENT + i]
         sensors[s, SPENT_NS] += spent
         sensors[s, LONGEST_NS] = max(sensors[s, LONGEST_NS], spent)
         sensors[s, RESULTS] += 1
         g = np.uint64(sensors[s, GROUP])
-        bucket, row = w[_BUCKET + i], row_of(w[_INFO + i])
+        bucket, row = w[C_BUCKET + i], row_of(w[C_INFO + i])
         results.latency[g, np.uint64(bucket)] += 1
         results.coarse[g, np.uint64(coarse_of(bucket))] += 1
         if row >= 0:
@@ -208,15 +175,15 @@ def _book(many: np.uint64, second_ns: int, source: int, results: Results) -> Non
         if source == HOME:
             sums[g, UP] += spent
         else:
-            sums[g, UP] += w[_UPLINK + i] - w[_TAKEN + i]
-            sums[g, BACK] += w[_BACKHAUL + i] - w[_UPLINK + i]
-            sums[g, FAR] += w[_WAN + i] - w[_BACKHAUL + i]
+            sums[g, UP] += w[C_UPLINK + i] - w[C_TAKEN + i]
+            sums[g, BACK] += w[C_BACKHAUL + i] - w[C_UPLINK + i]
+            sums[g, FAR] += w[C_WAN + i] - w[C_BACKHAUL + i]
         if source == SERVERS:
-            sums[g, DECODE] += w[_DECODED + i] - w[_WAN + i]
-            sums[g, QUEUE] += w[_STARTED + i] - w[_DECODED + i]
-            sums[g, SERVE] += w[_INFERRED + i] - w[_STARTED + i]
-            sums[g, RETURN] += w[_DONE + i] - w[_INFERRED + i]
-        if w[_TAKEN + i] < second_ns:
+            sums[g, DECODE] += w[C_DECODED + i] - w[C_WAN + i]
+            sums[g, QUEUE] += w[C_STARTED + i] - w[C_DECODED + i]
+            sums[g, SERVE] += w[C_INFERRED + i] - w[C_STARTED + i]
+            sums[g, RETURN] += w[C_DONE + i] - w[C_INFERRED + i]
+        if w[C_TAKEN + i] < second_ns:
             _waited(i, int(s), source, results)
 
 
@@ -224,29 +191,50 @@ def _book(many: np.uint64, second_ns: int, source: int, results: Results) -> Non
 def _waited(i: int, s: int, source: int, results: Results) -> None:
     """Count where a frame waited that came in an earlier second."""
     w, apart = results.work, results.apart
-    apart[ACCESS, 0], apart[UPLINK, 0] = w[_ACCESS + i], w[_UPLINK + i]
-    apart[BACKHAUL, 0], apart[WAN, 0] = w[_BACKHAUL + i], w[_WAN + i]
-    apart[START, 0] = w[_STARTED + i] if source == SERVERS else -1
-    apart[INFER, 0] = w[_INFERRED + i] if source == SERVERS else -1
-    apart[DONE, 0], apart[FATE, 0] = w[_DONE + i], RESULT
+    apart[ACCESS, 0], apart[UPLINK, 0] = w[C_ACCESS + i], w[C_UPLINK + i]
+    apart[BACKHAUL, 0], apart[WAN, 0] = w[C_BACKHAUL + i], w[C_WAN + i]
+    apart[START, 0] = w[C_STARTED + i] if source == SERVERS else -1
+    apart[INFER, 0] = w[C_INFERRED + i] if source == SERVERS else -1
+    apart[DONE, 0], apart[FATE, 0] = w[C_DONE + i], RESULT
     wait(apart, 0, s, results.book)
 
 
+@inlined
+def count_part(many: np.uint64, second_ns: int, source: int, frames: Frames, to: Results) -> None:
+    """Count a part of results whose DONE is known, and let others have its slots."""
+    w, left = to.work, np.uint64(frames.counts[FREE])
+    for i in range(many):
+        frames.free[left + i] = w[C_SLOT + i]
+    frames.counts[FREE] += np.int64(many)
+    _hash(many, source, w, to.print_sum)
+    _latencies(many, w)
+    _book(many, second_ns, source, to)
+
+
 @kernel
-def count(slots: Ints, second_ns: int, source: int, frames: Frames, results: Results) -> None:
+def count(slots: Ints, second_ns: int, source: int, frames: Frames, to: Results) -> None:
     """Count frames that became results in a second, and let others have their slots.
 
     Args:
         slots: of the frames.
         second_ns: begin of the second.
-        source: where they come from.
+        source: where they come from: their sensors or servers.
         frames: all frames.
-        results: where to count.
+        to: where to count.
     """
-    w = results.work
+    w = to.work
     for low in range(0, len(slots), PART):
         many = np.uint64(min(PART, len(slots) - low))
-        _gather(slots, low, many, frames, source, w)
-        _hash(many, source, w, results.print_sum)
-        _latencies(many, w)
-        _book(many, second_ns, source, results)
+        gather(slots, low, many, frames, w)
+        if source == HOME:
+            for i in range(many):
+                w[C_DONE + i] = w[C_ACCESS + i]
+                w[C_ACCESS + i] = w[C_UPLINK + i] = w[C_BACKHAUL + i] = w[C_WAN + i] = -1
+        else:
+            for i in range(many):
+                slot = np.uint64(w[C_SLOT + i])
+                w[C_DECODED + i] = frames.served[slot, DECODED_AT]
+                w[C_STARTED + i] = frames.served[slot, STARTED_AT]
+                w[C_INFERRED + i] = frames.served[slot, INFERRED_AT]
+                w[C_DONE + i] = frames.served[slot, DONE_AT]
+        count_part(many, second_ns, source, frames, to)

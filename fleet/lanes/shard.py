@@ -74,7 +74,7 @@ class LaneShard(Shard):
             self._blocks = fold(self)
         if self._blocks is None:
             return super()._flow(until_ns)
-        self._blocks.advance(until_ns)
+        self._blocks.come_to(until_ns, waits=self.env.peek() > until_ns)
         for scaled in self.changing:
             scaled.accrue(until_ns)
         return NO_FRAMES
@@ -97,16 +97,25 @@ class LaneShard(Shard):
         self._unfold()
         super()._forget(now_ns)
 
+    def resize(self, region: int, servers: int) -> None:
+        """Have another number of servers of its first kind in a region's pool, now."""
+        if self._blocks is not None:
+            self._blocks.settle()
+        self._copy = None
+        super().resize(region, servers)
+
     def _unfold(self) -> None:
         """Go on in columns."""
         if self._blocks is not None:
             blocks, self._blocks = self._blocks, None
+            blocks.settle()
             unfold(blocks, self)
 
     def _in_columns(self) -> Shard:
         """Return a shard of columns in the state of this one, which runs in lanes."""
         assert self._blocks is not None
         if self._copy is None:
+            self._blocks.settle()
             self._blocks.put_by()
             self._copy = Shard(self.plan, self.territory, self._open_eyes)
             self._copy.load(super().save())

@@ -40,20 +40,21 @@ STATE = 28
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile: how sensors stand, and sums over their frames."""
 
-ROUND = 11
+ROUND = 13
 (
     ROW, AT,  # the row, and the place in the table of bytes
     BYTES, MESSAGE, WIRE,  # bytes, what a message about what is found has; bits on the wire
     SENDING,  # how long sending takes
     CAPTURED, DEPARTS, FAR,  # when the frame is captured, departs or ends, is at the far end
-    HASHED,  # its hash, as far as it is known
+    HASHED, ABOUT, WHOSE,  # of its record: its hash so far, what it holds, whose it is
     ENDS,  # its fate; NOBODY: no frame is due
 ) = _columns(ROUND)  # fmt: skip
 """Columns of a round, which takes one frame of each lane."""
 NOBODY = -1
 
-RULES = 25
+RULES = 26
 (
+    WHERE,  # the part of the shard
     SETUP, AT_SITE,  # the setup; 1 if results are used where they are made
     SENSE, AFTER,  # from capture until pixels are there, and until the end of computing
     OCCUPY,  # how long the DSP is taken

@@ -50,6 +50,7 @@ from fleet.lanes.tile import (
     TABLED,
     TAIL,
     TRACE,
+    WHERE,
     WIDTH,
     Tiles,
     set_column,
@@ -66,22 +67,26 @@ from fleet.plan.plan import Plan
 _MOST_ENTRIES = 1 << 20
 
 
-def lay_out(plan: Plan, states: States) -> Tiles:
-    """Return tiles of all sensors of a plan, to be filled.
+def lay_out(plan: Plan, states: States, part_of: Ints) -> Tiles:
+    """Return tiles of all sensors of a plan, to be filled, those of a part side by side.
+
+    In order of when their next frames are due, so that few tiles have frames due and others not.
 
     Args:
         plan: the plan; its sensors are plain (`fleet.lanes.plain`).
         states: of the sensors.
+        part_of: part of each.
     """
-    sensors = np.arange(plan.size)
+    sensors = np.argsort(states.clocks.next_ns, kind="stable")
     rules_of = _rules(plan, states)
+    rules_of[:, WHERE] = part_of
     one_of_kind, kind_of = _kinds(rules_of)
     table, first, tabled = _table(plan, np.unique(states.setup_of))
     parts = [
         (rules_of[one], part)
         for k, one in enumerate(one_of_kind)
         for part in np.array_split(
-            sensors[kind_of == k], -(-np.count_nonzero(kind_of == k) // LANES)
+            sensors[kind_of[sensors] == k], -(-np.count_nonzero(kind_of == k) // LANES)
         )
     ]
     rules = np.array([kind for kind, _ in parts])

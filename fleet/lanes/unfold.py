@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.arrays import Ints
+from fleet.columns import frame_store
 from fleet.columns.device import Held
 from fleet.columns.shard import Shard
 from fleet.engine.counting import COMPUTE, SENSE, UP
@@ -18,6 +19,7 @@ from fleet.kernel import kernel
 from fleet.lanes import levels, queues, spell
 from fleet.lanes.blocks import Blocks
 from fleet.lanes.frames import ANSWERS, DECODED, LATE
+from fleet.lanes.part import Part
 from fleet.lanes.records import BEHIND, DECODED_AT, DONE_AT, WHO
 from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
 from fleet.lanes.sending import first_of_each, port_ns, rest, send_ahead
@@ -162,39 +164,42 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
         tally.computing_ns[row] -= int(compute[k[s] == row].sum())
 
 
-def _take(lanes: Blocks, shard: Shard, slots: Ints, levels_behind: int, stations: int) -> Index:
+def _take(
+    lanes: Blocks, part: Part, shard: Shard, slots: Ints, levels_behind: int, stations: int
+) -> Index:
     """Write frames of lanes into the store of a shard; return their slots there."""
     index = shard.store.take(len(slots))
     columns = np.empty((shard.store.columns.shape[0], len(slots)), dtype=np.int64)
-    spell.spell(columns, slots.copy(), lanes.frames, lanes.whose, levels_behind, stations)
+    spell.spell(columns, slots.copy(), part.frames, lanes.whose, levels_behind, stations)
     shard.store.columns[:, index] = columns
     return index
 
 
 def _links(lanes: Blocks, shard: Shard) -> Index:
     """Put frames in ports and on wires where the columns have them; return those in own ports."""
-    frames, now = lanes.frames, shard.env.now
-    network, plan = shard.network, lanes.plan
-    own: Index = np.empty(0, dtype=np.int64)
+    in_ports: list[Index] = []
     for level in range(1, LEVELS + 1):
-        slots: Ints = frames.late[level, : frames.counts[LATE + level]]
-        if not len(slots):
-            continue
-        at = frames.records[slots, BEHIND + level - 1]
-        link = plan.links.of[level - 1, frames.records[slots, WHO] >> 32]
-        departs = at - plan.links.table.propagation_ns[link]
-        sending = departs >= now
-        index = _take(lanes, shard, slots[~sending], level, 0)
-        shard.store.columns[CLOCK, index] = at[~sending]
-        _arrive(lanes, shard, level, index)
-        index = _take(lanes, shard, slots[sending], level - 1, 0)
-        shard.store.columns[CLOCK, index] = departs[sending]
-        _unsend(lanes, shard, level - 1, index)
-        if level == 1:
-            own = index
-        else:
-            network.in_port[level - 1] = index
-    return own
+        sending = [_on_the_way(lanes, part, shard, level) for part in lanes.parts]
+        in_ports.append(frame_store.join(sending))
+        _unsend(lanes, shard, level - 1, in_ports[-1])
+    shard.network.in_port[1:] = in_ports[1:]
+    return in_ports[0]
+
+
+def _on_the_way(lanes: Blocks, part: Part, shard: Shard, level: int) -> Index:
+    """Put frames that come to a level on the wire before it, or return them: they are in a port."""
+    frames, plan, columns = part.frames, lanes.plan, shard.store
+    slots: Ints = frames.late[level, : frames.counts[LATE + level]]
+    at = frames.records[slots, BEHIND + level - 1]
+    link = plan.links.of[level - 1, frames.records[slots, WHO] >> 32]
+    departs = at - plan.links.table.propagation_ns[link]
+    sending = departs >= shard.env.now
+    index = _take(lanes, part, shard, slots[~sending], level, 0)
+    columns.columns[CLOCK, index] = at[~sending]
+    _arrive(lanes, shard, level, index)
+    index = _take(lanes, part, shard, slots[sending], level - 1, 0)
+    columns.columns[CLOCK, index] = departs[sending]
+    return index
 
 
 def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
@@ -213,12 +218,13 @@ def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
 def _shared(lanes: Blocks, shard: Shard) -> None:
     """Set how shared links stand, and add what they count."""
     rows, dropped, links = lanes.ways.links, lanes.ways.dropped, shard.tally.links
+    sent = rows[:, levels.SENT]
     shared = np.flatnonzero(lanes.plan.links.level_of > 0)
     shard.network.ports.free_ns[shared] = rows[shared, levels.FREE_AT]
-    shard.network.ports.down_until_ns[shared] = lanes.ways.down_until[shared]
-    links[shared, books.OFFERED_BITS] += rows[shared, levels.OFFERED]
+    shard.network.ports.down_until_ns[shared] = rows[shared, levels.DOWN]
+    links[shared, books.OFFERED_BITS] += sent[shared] + dropped[shared]
     links[shared, books.DROPPED_BITS] += dropped[shared]
-    links[shared, books.SENT_LINK_BITS] += rows[shared, levels.OFFERED] - dropped[shared]
+    links[shared, books.SENT_LINK_BITS] += sent[shared]
     links[shared, books.BUSY_NS] += rows[shared, levels.BUSY]
     links[shared, books.IDLE_NS] = rows[shared, levels.IDLE]
 
@@ -242,28 +248,34 @@ def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
 
 def _pools(lanes: Blocks, shard: Shard) -> None:
     """Put frames at servers where the columns have them."""
-    frames, served, columns = lanes.frames, shard.network.pools[LEVELS - 1], shard.store
+    network, served = shard.network, shard.network.pools[LEVELS - 1]
     assert served is not None
-    rows = range(len(served.ids))
-    late = frames.counts
-    for name, slots, stations in (
-        ("pending", np.concatenate([queues.held(lanes.pending, p) for p in rows]), 0),
-        ("decoding", frames.decoded[: late[DECODED]], 1),
-        ("waiting", np.concatenate([queues.held(lanes.waiting, p) for p in rows]), 1),
-    ):
-        index = _take(lanes, shard, slots, LEVELS, stations)
-        setattr(served, name, index)
-        columns.columns[CLOCK, index] = (
-            frames.records[slots, BEHIND + LEVELS - 1]
-            if stations == 0
-            else frames.served[slots, DECODED_AT]
-        )
-    slots = frames.answers[: late[ANSWERS]]
-    index = _take(lanes, shard, slots, LEVELS, 3)
-    under_way = columns.columns[INFER, index] < shard.env.now
-    columns.columns[DONE, index[under_way]] = frames.served[slots[under_way], DONE_AT]
-    served.serving = index[~under_way]
-    shard.network.answered = np.concatenate([shard.network.answered, index[under_way]])
+    for part in lanes.parts:
+        count, frames = part.frames.counts, part.frames
+        pending = [queues.held(part.pending, p) for p in range(len(served.ids))]
+        waiting = [queues.held(part.waiting, p) for p in range(len(served.ids))]
+        index = _at_servers(lanes, part, shard, frame_store.join(pending), 0)
+        served.pending = frame_store.join([served.pending, index])
+        index = _at_servers(lanes, part, shard, frames.decoded[: count[DECODED]], 1)
+        served.decoding = frame_store.join([served.decoding, index])
+        index = _at_servers(lanes, part, shard, frame_store.join(waiting), 1)
+        served.waiting = frame_store.join([served.waiting, index])
+        slots = frames.answers[: count[ANSWERS]]
+        index, columns = _take(lanes, part, shard, slots, LEVELS, 3), shard.store.columns
+        under_way = columns[INFER, index] < shard.env.now
+        columns[DONE, index[under_way]] = frames.served[slots[under_way], DONE_AT]
+        served.serving = frame_store.join([served.serving, index[~under_way]])
+        network.answered = frame_store.join([network.answered, index[under_way]])
+
+
+def _at_servers(lanes: Blocks, part: Part, shard: Shard, slots: Ints, stations: int) -> Index:
+    """Write down frames that are at servers, with so many times there; return their slots."""
+    frames = part.frames
+    index = _take(lanes, part, shard, slots, LEVELS, stations)
+    shard.store.columns[CLOCK, index] = (
+        frames.served[slots, DECODED_AT] if stations else frames.records[slots, BEHIND + LEVELS - 1]
+    )
+    return index
 
 
 def _capture(lanes: Blocks, shard: Shard, in_ports: Index) -> None:

@@ -21,10 +21,13 @@ from fleet.errors import InputError
 from fleet.kernel import kernel
 from fleet.lanes import device, results
 from fleet.lanes.fold import fold
+from fleet.lanes.frames import grown
 from fleet.lanes.records import MANY_BITS, service_of
 from fleet.lanes.shard import LaneShard, shard
+from fleet.lanes.tile import Span
 from fleet.lanes.when import Lanes
 from fleet.model.frames import CLOCK
+from fleet.plan.light import light_by_second
 from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
 from fleet.running.live_eyes import open_eyes
@@ -53,13 +56,18 @@ def counted(outcome: Outcome) -> list[Any]:
     ]  # fmt: skip
 
 
-@given(**PLAIN, window_ns=WINDOWS)
+@given(**PLAIN, window_ns=WINDOWS, least=st.sampled_from([1, 1000]))
 @settings(max_examples=30)
-def test_lanes_and_columns_agree(world: dict[str, Any], arm: str, window_ns: int | None) -> None:
+def test_lanes_and_columns_agree(
+    world: dict[str, Any], arm: str, window_ns: int | None, least: int
+) -> None:
+    """Also where each region, or each link that leads nowhere else, is a part of its own."""
     made = worlds.plan(world, arm)
     columns = counted(run(made, "never", window_ns=window_ns))
-    assert counted(run(made, "always", window_ns=window_ns)) == columns
-    assert counted(run(made, "worth")) == columns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fleet.lanes.parts._LEAST", least)
+        assert counted(run(made, "always", window_ns=window_ns)) == columns
+        assert counted(run(made, "worth")) == columns
 
 
 @given(**PLAIN)
@@ -196,14 +204,25 @@ def test_lanes_are_vector_instructions() -> None:
     """Sensors side by side: divisions of four or eight floats at once, and shared hashes."""
     if "avx2" not in features():
         pytest.skip("this processor has no AVX2")
-    made = workloads.plan(workloads.city(20, 10, "1 s"), "cloud")
-    run(made, "always")
-    for loop in (device.advance, results.count):  # of what is kept on disk no code is told
+    for loop in at_work():  # of what is kept on disk no code is told
         anew = njit(error_model="numpy", _nrt=False)(loop.py_func)
         anew.compile(loop.signatures[0])
         (code,) = anew.inspect_asm().values()
         assert re.search(r"vdivpd\s.*[yz]mm", code)
         assert len(re.findall(r"[yz]mm", code)) > 100
+
+
+def at_work() -> list[Any]:
+    """Return the kernels of sensors and of results, each called by itself once."""
+    made = workloads.plan(workloads.city(20, 10, "1 s"), "cloud")
+    blocks = fold(Shard(made, partition(made, 1).shards[0], open_eyes))
+    part, (first, view) = blocks.parts[0], blocks.devices.crowd.look(0, 10**9)
+    lights = light_by_second(made, first, len(view))
+    span = Span(0, 10**9, first, view, lights, blocks.tally.link_bins)
+    part.frames = grown(part.frames, 1000)
+    device.advance(part.tiles, span, part.frames)
+    results.count(part.frames.done[:0], 0, results.SERVERS, part.frames, blocks.to)
+    return [device.advance, results.count]
 
 
 def features() -> str:

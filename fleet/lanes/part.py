@@ -1,0 +1,128 @@
+"""A part of a shard at work: its frames, taken through one block of time after the other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fleet.arrays import Floats, Ints
+from fleet.lanes import device, flow, levels, queues, results
+from fleet.lanes.flow import Route
+from fleet.lanes.frames import DONE, HOME, KEYS, empty, grown
+from fleet.lanes.levels import Ways
+from fleet.lanes.pools import Pool, Servers
+from fleet.lanes.results import Results
+from fleet.lanes.tile import PARTS, PERIOD, PERIOD_PART, WIDTH, Span, Tiles
+from fleet.model.frames import LEVELS
+from fleet.model.scene import SECOND_NS
+from fleet.plan.plan import Plan
+
+_BLOCK_FRAMES = 6_000
+"""About so many frames and what they touch stay in the cache of a core."""
+_TICK_NS = 1_000
+"""How far from a whole number of periods a block may be."""
+
+
+class Around(NamedTuple):
+    """What parts of a shard have in common.
+
+    Attributes:
+        ways: the links.
+        to: where results are counted.
+        pool: the pools, None if nobody sends to servers.
+    """
+
+    ways: Ways
+    to: Results
+    pool: Pool | None
+
+
+class Part:
+    """Frames of some sensors, from capture to their fate, and where they are between blocks.
+
+    Attributes:
+        frames: of its sensors.
+        pending, waiting: frames that wait for a decoder and for a server, by pool of the shard.
+        block_ns: length of a block.
+    """
+
+    def __init__(self, plan: Plan, mine: Ints, tiles: Tiles, rows: Ints, many: int) -> None:
+        """Set up a part without frames.
+
+        Args:
+            plan: the plan of the shard.
+            mine: its sensors.
+            tiles: these, in tiles.
+            rows: row of the pool of each sensor of the plan, -1 for none.
+            many: rows that there are.
+        """
+        self.tiles, self.frames = tiles, empty(4096)
+        pools = np.unique(rows[mine])  # -1 comes first
+        self.pools = pools if (pools >= 0).any() else pools[:0]
+        self.pending, self.waiting = (queues.queue(many, 1) for _ in range(2))
+        self.starts = np.zeros(many + 2, dtype=np.int64)
+        of = plan.links.of[:, mine]
+        self.route = _route(of, rows[mine])
+        rules = tiles.rules
+        self.periods = rules[:, PERIOD] + rules[:, PERIOD_PART] / rules[:, PARTS]
+        self.block_ns = _block_ns(self.periods, rules[:, WIDTH])
+
+    def advance(self, span: Span, around: Around) -> None:
+        """Take every frame as far as it comes before the end of a block."""
+        widths = self.tiles.rules[:, WIDTH]
+        most = ((span.until_ns - span.from_ns) / self.periods + 2).astype(np.int64) @ widths
+        self.frames = frames = grown(self.frames, int(most))
+        block = (span.from_ns, span.until_ns)
+        frames.counts[KEYS] = 0
+        device.advance(self.tiles, span, frames)
+        if around.pool is None or not len(self.pools):
+            flow.to_consumers(block, self.route, around.ways, frames, around.to)
+        else:
+            many = len(frames.free)
+            self.pending = queues.roomier(self.pending, many)
+            self.waiting = queues.roomier(self.waiting, many)
+            servers = Servers(self.pools, around.pool, self.pending, self.waiting, self.starts)
+            flow.to_servers(block, self.route, servers, around.ways, frames, around.to)
+        self._count(DONE, frames.done, results.SERVERS, span.from_ns, around.to)
+        self._count(HOME, frames.home, results.HOME, span.from_ns, around.to)
+
+    def _count(self, which: int, slots: Ints, source: int, begin_ns: int, to: Results) -> None:
+        """Count the results in a list, which is then empty."""
+        many = int(self.frames.counts[which])
+        if many:
+            self.frames.counts[which] = 0
+            second_ns = begin_ns // SECOND_NS * SECOND_NS
+            results.count(slots[:many], second_ns, source, self.frames, to)
+
+
+def _route(of: Ints, rows: Ints) -> Route:
+    """Return the ways of the frames of some sensors.
+
+    Args:
+        of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
+        rows: row of the pool of each, -1 for none.
+    """
+    runs = levels.runs(of)
+    first, _, meet = runs[-1]
+    last = of[first:]
+    if (last == last[:, :1]).all() and (last >= 0).any() and len(np.unique(rows)) == 1:
+        runs.pop()
+    else:  # on to several links or pools
+        first, meet = LEVELS, levels.meet_at_pools(of, rows)
+    passes = np.array(runs, dtype=np.int64).reshape(-1, 3)
+    return Route(passes, first, meet, of[:, 0].copy())
+
+
+def _block_ns(periods: Floats, widths: Ints) -> int:
+    """Return the length of blocks: a part of a second, of whole periods as far as can be.
+
+    Then a round takes a frame of every lane of a tile.
+    """
+    wanted_ns = _BLOCK_FRAMES / float((widths / periods).sum())
+    many = np.arange(1, int(max(1.0, 4 * SECOND_NS / wanted_ns)) + 1)
+    length = SECOND_NS / many
+    rounds = np.ceil((length[:, None] - _TICK_NS) / periods)
+    waste = (rounds * periods / length[:, None]) @ widths / widths.sum()
+    apart = np.abs(np.log2(length / wanted_ns))
+    return int(SECOND_NS / many[np.argmin(waste + apart / 4)])
