@@ -132,8 +132,9 @@ def test_what_a_function_places_is_left_out(tmp_path: Path, capsys: Said) -> Non
 
 
 def test_two_results_differ_where_replications_show_it(
-    folder: Path, tmp_path: Path, capsys: Said
+    folder: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     other = tmp_path / "b"
     rest = [arm for arm in cities.small().arms if arm != "cloud"]
     scenario = folder / "scenario.yaml"
