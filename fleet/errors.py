@@ -23,5 +23,10 @@ def eyes_missing(what: str) -> InputError:
     return InputError(f"{what}: pip install 'sensor-fleet[eyes]'")
 
 
+def in_a_line(error: BaseException) -> str:
+    """Return the kind of an error and what it says, in a line whatever that holds."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 class RunError(FleetError, RuntimeError):
     """A run that could not finish, or that broke a promise such as conservation of frames."""

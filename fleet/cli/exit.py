@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import typer
 
 from fleet import doors, interrupt, keeper
-from fleet.errors import FleetError, InputError
+from fleet.errors import FleetError, InputError, in_a_line
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, keeper.FAILED, 130
 _CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -124,13 +124,19 @@ def _is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt)
 
 
+def not_drawn(name: str, error: Exception) -> None:
+    """Say that a figure could not be drawn, and why, after an answer that has all numbers."""
+    why = in_a_line(error)
+    typer.echo(doors.terminal(f"fleet: no figure '{name}', all numbers are there: {why}"), err=True)
+
+
 def _verdict(error: BaseException) -> tuple[int, str]:
     """Return the exit code of an error, and what to say about it."""
     if isinstance(error, InputError):
         return BAD_INPUT, str(error)
     if isinstance(error, FleetError):
         return FAILED, f"the run failed: {error}"
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    what = in_a_line(error)
     if _is_of_memory(error):
         return FAILED, f"there is not enough memory: {what}; use fewer sensors, shards or seconds"
     if isinstance(error, OSError):  # such as a full disk behind the answer

@@ -10,6 +10,7 @@ import typer
 
 from fleet import doors
 from fleet.cli.exit import FAILED
+from fleet.errors import in_a_line
 
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder of a run, a study, a sensitivity, a plan.")
@@ -48,7 +49,6 @@ def figures(
     for name in done:
         typer.echo(doors.terminal(str(place / name)))
     for name, error in failed.items():
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        typer.echo(doors.terminal(f"fleet: no figure '{name}': {what}"), err=True)
+        typer.echo(doors.terminal(f"fleet: no figure '{name}': {in_a_line(error)}"), err=True)
     if failed:
         raise typer.Exit(FAILED)

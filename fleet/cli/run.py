@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet import clock, doors
-from fleet.cli.exit import TRACEBACK
+from fleet.cli.exit import TRACEBACK, not_drawn
 from fleet.running.options import Engine, ExecutorKind
 
 if TYPE_CHECKING:
@@ -183,7 +183,6 @@ def _draw(record: Record) -> None:
     with drawing() as told:
         failed = draw(record, record.folder, told)
     for name, error in failed.items():
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
+        not_drawn(name, error)
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)

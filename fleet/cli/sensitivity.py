@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet import doors
+from fleet.cli.exit import not_drawn
 from fleet.cli.run import Arms, Replications, ScenarioPath, Sets
 from fleet.cli.sweep import Workers
 
@@ -85,7 +86,6 @@ def _leave(answer: Sensitivity, folder: Path, figures: bool) -> None:
         from fleet.show import tornado
 
         for name, error in tornado.draw(answer, folder / "figures").items():
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
+            not_drawn(name, error)
     err = console(stderr=True)
     err.print(f"Sensitivity: {folder}/", style="dim", soft_wrap=True, markup=False)

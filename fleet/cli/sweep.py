@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleet.cli.exit import FAILED
+from fleet.cli.exit import FAILED, not_drawn
 from fleet.cli.run import Address, Arms, Replications, Sets, Until
-from fleet.errors import InputError
 from fleet.running.options import ExecutorKind
 
 if TYPE_CHECKING:
@@ -61,16 +60,12 @@ def sweep(
     figures: Annotated[bool, typer.Option("--figures", help="Draw figures of the table.")] = False,
 ) -> None:
     """Run a scenario at many points, of a grid or a study file; killed, the command goes on."""
-    from fleet.results.metrics import find
+    from fleet.results.metrics import check_asked
     from fleet.show.sweep import progress
     from fleet.study import sweep as study
     from fleet.study.hands import Hands
 
-    for name in metric or ():
-        if find(name) is None:
-            raise InputError(
-                f"--metric {name}: there is no such metric; docs/GLOSSARY.md lists all"
-            )
+    check_asked(metric or ())
     with progress() as told:
         swept = study.sweep(
             scenario, vary=vary or (), where=where, arms=arm, replications=replications,
@@ -92,8 +87,7 @@ def _draw(swept: Swept, metrics: list[str]) -> None:
     assert swept.folder is not None  # it has a name, if none was given
     folder = swept.folder / "figures"
     for name, error in draw(swept.table, metrics or chosen(swept.table), folder).items():
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        typer.echo(f"fleet: no figure '{name}', all numbers are there: {what}", err=True)
+        not_drawn(name, error)
 
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:

@@ -14,8 +14,8 @@ from fleet.reports.tables import figure, table
 from fleet.results.metric import SHARE, number
 from fleet.show.digest import KEPT, MISSED
 from fleet.show.folders import PlanFolder
-from fleet.show.rows import EMPTY
-from fleet.show.tables import grids, value_of
+from fleet.show.rows import EMPTY, chance_percent
+from fleet.show.tables import called, grids, value_of
 
 Answer = Mapping[str, Any]
 _MOST = 8
@@ -45,10 +45,6 @@ def chapter(plan: PlanFolder, key: str) -> Chapter:
     return Chapter(key, f"{data['scenario']['name']}, a plan", facts, sections)
 
 
-def _called(answer: Answer) -> str:
-    return ", ".join([*answer["given"], answer["arm"]])
-
-
 def _answer(plan: PlanFolder) -> Markup:
     answers = plan.data["answers"]
     enough = [one for one in answers if one["enough"]]
@@ -66,7 +62,7 @@ def _answer(plan: PlanFolder) -> Markup:
 
 
 def _said(answer: Answer, data: Mapping[str, Any]) -> Iterator[Markup]:
-    name = _called(answer)
+    name = called(answer)
     if not answer["enough"]:
         for one in answer["refused"]:
             what = f"{one['objective']} is missed: {one['why']}" if one["objective"] else one["why"]
@@ -96,14 +92,12 @@ def _slack(answers: Sequence[Answer]) -> Iterator[Markup]:
     for answer in answers:
         rooms = answer["slack"]
         if not rooms:
-            yield tag("p", f"{_called(answer)}: no plant is enough, so nothing has room.")
+            yield tag("p", f"{called(answer)}: no plant is enough, so nothing has room.")
             continue
         rows = [_bar(room) for room in rooms[:_MOST]]
         bind = answer["binds"].get("busiest")
         busiest = f" {bind['name']} is busiest: {bind['why']}." if bind else ""
-        text = (
-            f"{_called(answer)}: load of its resources, in per cent of what they can do.{busiest}"
-        )
+        text = f"{called(answer)}: load of its resources, in per cent of what they can do.{busiest}"
         cells = [(room["name"], f"{100 * room['load']:.3g}", _more(room)) for room in rooms]
         numbers = table(text, ["resource", "load, %", "could come on top"], cells)
         label = f"{text} {'; '.join(f'{row.name}: {row.said}' for row in rows)}."
@@ -133,7 +127,7 @@ def _sure(answers: Sequence[Answer]) -> Iterator[Markup]:
         many = answer["replications"]
         head = ["objective", "mean and 95 % interval", "P(keeps it)"]
         yield table(
-            f"{_called(answer)}: {answer['verdict']}, over {many} replications; P(meets all)"
+            f"{called(answer)}: {answer['verdict']}, over {many} replications; P(meets all)"
             f" {_share(answer['p_meets'])}", head, rows, words=(1,),
         )  # fmt: skip
 
@@ -148,11 +142,7 @@ def _standing(one: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _share(share: float | None) -> str:
-    if share is None:
-        return EMPTY
-    if share > 0.999:
-        return "> 99.9 %"
-    return "< 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
+    return EMPTY if share is None else f"{chance_percent(share)} %"
 
 
 def _provenance(data: Mapping[str, Any]) -> Markup:

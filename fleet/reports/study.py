@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from fleet.reports.charts import Band, Line, plot
 from fleet.reports.look import legend
@@ -17,7 +16,7 @@ from fleet.reports.section import Chapter, Section
 from fleet.reports.sources import texts
 from fleet.reports.tables import figure, table
 from fleet.reports.tiles import Tile, tiles
-from fleet.results.metric import SHARE, Better
+from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder
 from fleet.show.grid import Grid
@@ -26,19 +25,19 @@ from fleet.show.tables import grids
 from fleet.study.averages import (
     Average,
     Key,
+    arms_of,
+    at_point,
     averages,
     bend,
-    is_grid,
-    is_number,
     places,
     scaled,
     varied,
     winner,
 )
+from fleet.study.panels import has_lines, has_map, panels
 from fleet.study.points import GRID
 from fleet.study.tidy import replications
 
-_MOST_PANELS = 4
 _WIDE = 20.0
 """A key whose largest value is so many times its least is drawn over its logarithm."""
 
@@ -48,28 +47,20 @@ def chapter(study: StudyFolder, key: str) -> Chapter:
     metrics = list(study.about.get("metrics") or chosen(study.table))
     means = {name: averages(study.table, name) for name in metrics}
     keys = varied(study.table)
-    grid = is_grid(study.table) and len(keys) <= 2 and bool(metrics)
-    curves = grid and any(is_number(study.table, one) for one in keys)
-    maps = grid and len(keys) == 2 and len(_arms(study)) > 1
     sections = [
         _answer(study, means),
-        *([_curves(study, means)] if curves else []),
-        *([_maps(study, means)] if maps else []),
+        *([_curves(study, means)] if metrics and has_lines(study.table) else []),
+        *([_maps(study, means)] if metrics and has_map(study.table) else []),
         _numbers(grids(study, metrics)),
         _provenance(study.about),
     ]
-    points, arms = len(places(study.table)), ", ".join(_arms(study))
+    points, arms = len(places(study.table)), ", ".join(arms_of(study.table))
     facts = (
         f"A study of {points} points by {', '.join(keys) or 'nothing'};"
         f" {replications(study.about)}, which share their random numbers between points"
         f" and arms. Arms, each a way to equip and serve the same sensors: {arms}."
     )
     return Chapter(key, f"{study.name}, a study", facts, sections)
-
-
-def _arms(study: StudyFolder) -> list[str]:
-    arms: list[str] = pc.unique(study.table["arm"]).to_pylist()
-    return arms
 
 
 Means = Mapping[str, Mapping[Key, Average]]
@@ -86,9 +77,9 @@ def _answer(study: StudyFolder, means: Means) -> Section:
 
 
 def _best(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterator[str]:
-    arms, wins, shown, points = _arms(study), Counter[str](), Counter[str](), 0
+    arms, wins, shown, points = arms_of(study.table), Counter[str](), Counter[str](), 0
     for row in places(study.table):
-        best = winner(name, _at(means, row, arms))
+        best = winner(name, at_point(means, row, arms))
         if best is not None:
             points += 1
             wins[best.arm] += 1
@@ -116,15 +107,8 @@ def _sure(shown: int, many: int) -> str:
     return f" (shown at {shown})" if shown else " (shown nowhere)"
 
 
-def _at(
-    means: Mapping[Key, Average], row: Mapping[str, Any], arms: Sequence[str]
-) -> dict[str, Average]:
-    return {arm: means[at] for arm in arms if (at := (str(row["point"]), arm)) in means}
-
-
 def _unit(name: str) -> str:
-    unit = known(name).metric.unit
-    return "%" if unit == SHARE else unit.name
+    return known(name).metric.unit.printed
 
 
 def _curves(study: StudyFolder, means: Means) -> Section:
@@ -139,19 +123,17 @@ def _curves(study: StudyFolder, means: Means) -> Section:
 
 
 def _curve(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterator[Markup]:
-    keys, rows = varied(study.table), places(study.table)
-    along = next(key for key in reversed(keys) if is_number(study.table, key))
-    other = next((key for key in keys if key != along), None)
-    values = list(dict.fromkeys(row[other] for row in rows)) if other else [None]
+    rows, arms = places(study.table), arms_of(study.table)
+    along, other, values = panels(study.table)
     x = _along([float(row[along]) for row in rows])
     ends = [end for one in means.values() for end in (one.mean, *(one.ci95 or ()))]
     least = 0.0 if min(one.mean for one in means.values()) >= 0 else min(ends)
     y = linear([max(end, least) for end in ends])
-    for value in values[:: max(1, -(-len(values) // _MOST_PANELS))]:
+    for value in values:
         here = [row for row in rows if other is None or row[other] == value]
         here.sort(key=lambda row: float(row[along]))
         lines, bands, knees = [], [], []
-        for k, arm in enumerate(_arms(study)):
+        for k, arm in enumerate(arms):
             points = [(float(r[along]), means[at]) for r in here
                       if (at := (str(r["point"]), arm)) in means]  # fmt: skip
             if points:
@@ -164,7 +146,7 @@ def _curve(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Itera
         text = f"{name} ({_unit(name)}) over {along}{where}."
         said = f" Knee: {'; '.join(knees)}." if knees else ""
         chart = plot(lines, x, y, text + said, height=180, behind=bands)
-        yield figure(text + said, chart, legend(_arms(study), line=True))
+        yield figure(text + said, chart, legend(arms, line=True))
 
 
 def _along(values: Sequence[float]) -> Scale:
@@ -187,7 +169,7 @@ def _band(k: int, points: Sequence[tuple[float, Average]]) -> Band:
 def _maps(study: StudyFolder, means: Means) -> Section:
     """Return who is best at each point of two keys, for each metric of which less is better."""
     good = [name for name in means if known(name).metric.better is not Better.NEITHER]
-    arms = _arms(study)
+    arms = arms_of(study.table)
     letters = [f"{chr(ord('A') + k % 9)}: {arm}" for k, arm in enumerate(arms)]
     parts = [_map(study, name, means[name], legend(letters)) for name in good]
     note = (
@@ -199,12 +181,12 @@ def _maps(study: StudyFolder, means: Means) -> Section:
 
 
 def _map(study: StudyFolder, name: str, means: Mapping[Key, Average], key: Markup) -> Markup:
-    (first, second), rows, arms = varied(study.table), places(study.table), _arms(study)
+    (first, second), rows, arms = varied(study.table), places(study.table), arms_of(study.table)
     across = list(dict.fromkeys(row[second] for row in rows))
     up = list(dict.fromkeys(row[first] for row in rows))
     at: dict[tuple[Any, Any], Tile] = {}
     for row in rows:
-        best = winner(name, _at(means, row, arms))
+        best = winner(name, at_point(means, row, arms))
         if best is not None:
             at[row[first], row[second]] = Tile(arms.index(best.arm), best.arm, best.shown)
     columns = [plain(value) for value in across]

@@ -72,7 +72,7 @@ def _unit(metric: Metric) -> str:
 
 
 def _row(name: str, look: int, measured: Mapping[str, Any], metric: Metric) -> Spread:
-    by = 100 if metric.unit == SHARE else 1
+    by = metric.unit.factor
     low, high = measured["ci95"] or (np.nan, np.nan)
     said = number(by * measured["mean"])
     return Spread(name, said, look, by * low, np.nan, by * measured["mean"], np.nan, by * high)

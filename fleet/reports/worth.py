@@ -11,7 +11,6 @@ from fleet.reports.section import Chapter, Section
 from fleet.reports.study import asked, grid_table
 from fleet.reports.tables import figure, table
 from fleet.reports.tiles import Swing, tornado
-from fleet.results.metric import SHARE
 from fleet.results.metrics import known
 from fleet.show.folders import SensitivityFolder
 from fleet.show.sensitivity import quantity, words
@@ -52,8 +51,8 @@ def _words(kept: SensitivityFolder) -> Markup:
 def _tornado(finding: Finding) -> Markup:
     """Return what each number alone does to a difference, the widest first."""
     unit = known(finding.metric).metric.unit
-    scale, name = (100.0, "% points") if unit == SHARE else (1.0, unit.name)
-    moving = [one for one in finding.effects if one.size(finding.difference)]
+    scale, name = unit.factor, unit.of_differences
+    moving = finding.moving
     middle = finding.difference * scale
     swings = [_swing(one, scale) for one in moving[:_MOST]]
     text = (

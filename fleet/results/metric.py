@@ -60,6 +60,16 @@ class Unit(NamedTuple):
         return f"{100 * x if self == SHARE else x:+.4g}"
 
     @property
+    def printed(self) -> str:
+        """Return how it is printed."""
+        return "%" if self == SHARE else self.name
+
+    @property
+    def factor(self) -> float:
+        """Return by what numbers are multiplied where they stand beside it as printed."""
+        return 100.0 if self == SHARE else 1.0
+
+    @property
     def of_differences(self) -> str:
         """Return the unit of differences."""
         return "% points" if self == SHARE else self.name

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from fleet.errors import InputError
 from fleet.results import (
     accuracy,
     cost,
@@ -156,6 +157,19 @@ def find(text: str) -> Named | None:
             if braces and name and text == f"{before}{name}{after}":
                 fits.append((len(before), Named(metric, scope, name)))
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
+
+
+def check_asked(names: Iterable[str]) -> None:
+    """Refuse names of numbers that there are not, as `--metric` gives them.
+
+    Raises:
+        InputError: one of them is none.
+    """
+    for name in names:
+        if find(name) is None:
+            raise InputError(
+                f"--metric {name}: there is no such metric; docs/GLOSSARY.md lists all"
+            )
 
 
 def known(text: str) -> Named:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fleet import above
-from fleet.errors import InputError
+from fleet.errors import InputError, in_a_line
 from fleet.results.tables import Tables, tables
 from fleet.running.run import Outcome
 from fleet.scenario.load import Scenario
@@ -46,10 +46,9 @@ def fitting(record: Record) -> Iterator[None]:
     except (InputError, UnicodeError):
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"'{record.folder}' cannot be shown, its files do not fit together ({what}); run its"
-            " scenario again with 'fleet run'"
+            f"'{record.folder}' cannot be shown, its files do not fit together"
+            f" ({in_a_line(error)}); run its scenario again with 'fleet run'"
         ) from error
 
 

@@ -60,16 +60,12 @@ def _numbers(answer: Again) -> Iterator[str]:
 
 def _said(one: Other) -> str:
     name = one.metric if one.group is None else f"groups.{one.group}.{one.metric}"
+    short = one.share > 1e-3  # they can be told apart in four digits
     was, now = (
-        "unknown" if x is None else unit_of(name).show(x) if was_short else f"{x!r} {one.unit}"
-        for x, was_short in ((one.was, _tells(one)), (one.now, _tells(one)))
+        "unknown" if x is None else unit_of(name).show(x) if short else f"{x!r} {one.unit}"
+        for x in (one.was, one.now)
     )
     return f"{one.arm}, replication {one.replication}: {name} {was} then, {now} now"
-
-
-def _tells(one: Other) -> bool:
-    """Return whether a number and the other one can be told apart in four digits."""
-    return one.share > 1e-3
 
 
 def made_of(changed: Sequence[Change], most: int = _MOST) -> Iterator[str]:
@@ -80,10 +76,10 @@ def made_of(changed: Sequence[Change], most: int = _MOST) -> Iterator[str]:
         if not mine:
             same.append(kind)
             continue
-        shown = mine if kind == INPUTS else mine[: most // 2]
+        shown = mine[: most if kind == INPUTS else most // 2]
         said = [f"{one.name} {_value(one, one.was)} → {_value(one, one.now)}" for one in shown]
-        rest = f" and {len(mine) - len(said[:most])} more" if len(mine) > len(said[:most]) else ""
-        yield f"Other {kind}: {', '.join(said[:most])}{rest}"
+        rest = f" and {len(mine) - len(shown)} more" if len(mine) > len(shown) else ""
+        yield f"Other {kind}: {', '.join(said)}{rest}"
     if same:
         yield f"The same {' and '.join(', '.join(same).rsplit(', ', 1))}."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleet import paths
 from fleet.errors import InputError
-from fleet.results.metrics import find
+from fleet.results.metrics import check_asked
 from fleet.results.record import Record
 from fleet.show import figures as run_figures
 from fleet.show import plan_figures, study_figures, tornado
@@ -36,11 +36,7 @@ def draw(
     Raises:
         InputError: the folder or the place cannot be used, or there is no such figure or number.
     """
-    for name in metrics:
-        if find(name) is None:
-            raise InputError(
-                f"--metric {name}: there is no such metric; docs/GLOSSARY.md lists all"
-            )
+    check_asked(metrics)
     shown = opened(folder)
     with fitting_folder(shown):
         named = list(_named(shown, metrics))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fleet import doors
-from fleet.results.metric import SHARE, number
+from fleet.results.metric import number
 from fleet.show.wide import heading, in_tables
 from fleet.sizing.beside import Beside
 from fleet.sizing.door import Estimated
@@ -121,15 +121,14 @@ def beside_table(arm: str, rows: Sequence[Beside]) -> Table:
     """Return what was expected of an arm beside what a run gave."""
     out = _table(f"{arm}: expected beside the run", ["expected", "run", "apart", "unit"])
     for row in rows:
-        scale = 100 if row.unit == SHARE else 1
+        scale = row.unit.factor
         cells = [
             "–" if value is None else number(value * scale)
             for value in (row.expected, row.measured)
         ]
         apart = "" if row.apart is None else f"{row.apart:+.1%}"
         mark = " !" if row.disagrees else ""
-        unit = "%" if row.unit == SHARE else row.unit.name
-        out.add_row(doors.terminal(row.name), *cells, f"{apart}{mark}", unit)
+        out.add_row(doors.terminal(row.name), *cells, f"{apart}{mark}", row.unit.printed)
     return out
 
 

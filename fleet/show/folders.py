@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from fleet import paths
-from fleet.errors import InputError
+from fleet.errors import InputError, in_a_line
 from fleet.results.metrics import find
 from fleet.results.record import Record, fitting
 from fleet.show.labels import in_column
@@ -98,9 +98,9 @@ def opened(folder: str | Path) -> Shown:
                 OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
                 pa.ArrowException, yaml.YAMLError,
             ) as error:  # fmt: skip
-                what = " ".join(f"{type(error).__name__}: {error}".split())
                 raise InputError(
-                    f"'{path}' cannot be read, it is damaged or not whole ({what}); make it again"
+                    f"'{path}' cannot be read, it is damaged or not whole"
+                    f" ({in_a_line(error)}); make it again"
                 ) from None
     return Record.load(path)
 
@@ -207,7 +207,6 @@ def fitting_folder(shown: Shown) -> Iterator[None]:
     except InputError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"'{shown.folder}' cannot be shown, it is damaged ({what}); make it again"
+            f"'{shown.folder}' cannot be shown, it is damaged ({in_a_line(error)}); make it again"
         ) from error

@@ -9,6 +9,7 @@ from typing import Any
 from fleet import doors
 from fleet.show.folders import PlanFolder
 from fleet.show.style import COLOURS, Drawn, Named, Table, axes_of
+from fleet.show.tables import called
 
 _MOST = 8
 
@@ -39,8 +40,7 @@ def slack(answer: Mapping[str, Any]) -> Drawn:
     axes.invert_yaxis()
     axes.set_xlim(0, max(115.0, 1.15 * max(loads)))
     axes.grid(axis="y", visible=False)
-    title = ", ".join([*answer["given"], answer["arm"]])
-    axes.set_title(doors.terminal(title), loc="left")
+    axes.set_title(doors.terminal(called(answer)), loc="left")
     axes.set_xlabel("load of what it can do (%); orange: what binds")
     table: Table = [("resource", "load_percent", "could_come_on_top", "binds")]
     table += [

@@ -87,6 +87,13 @@ def mean_and_interval(metric: Metric, mean: float, ci95: Sequence[float] | None)
     return metric.show(mean) if sign and not set(half) & set("123456789") else shown
 
 
+def chance_percent(share: float) -> str:
+    """Return a probability in per cent, of which none is rounded to never or always."""
+    if share > 0.999:
+        return "> 99.9"
+    return "< 0.1" if share < 0.001 else f"{100 * share:.1f}"
+
+
 def _recall_of_each(arms: Arms, part: str) -> list[Row]:
     """Return the recall in each light or group, if there are several."""
     names = dict.fromkeys(name for run in _every(arms) for name in run["accuracy"][part])

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from fleet import doors
-from fleet.results.metric import SHARE, Unit
+from fleet.results.metric import Unit
 from fleet.results.metrics import known
 from fleet.study.uncertain.findings import Finding, Flip, Range, Sensitivity
 
@@ -153,14 +153,14 @@ def ranges_table(
             _beside(values.get((metric, arm)), ranges.get((metric, arm)), metric) for arm in arms
         ]
         unit = known(metric).metric.unit
-        out.add_row(doors.terminal(metric), *cells, "%" if unit == SHARE else unit.name)
+        out.add_row(doors.terminal(metric), *cells, unit.printed)
     return out
 
 
 def _beside(value: float | None, span: Range | None, metric: str) -> str:
     if value is None or span is None:
         return "–"
-    scale = 100 if known(metric).metric.unit == SHARE else 1
+    scale = known(metric).metric.unit.factor
     middle, low, high = (_short(x * scale) for x in (value, span.p5, span.p95))
     return middle if low == high else f"{middle} ({low} .. {high})"
 
@@ -170,7 +170,7 @@ def _short(x: float) -> str:
 
 
 def _in_unit(x: float, unit: Unit) -> str:
-    return f"{_short(100 * x)} %" if unit == SHARE else f"{_short(x)} {unit.name}"
+    return f"{_short(x * unit.factor)} {unit.printed}"
 
 
 def quantity(x: float, unit: str) -> str:

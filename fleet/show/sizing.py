@@ -16,6 +16,7 @@ from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import number
 from fleet.show.progress import LINE_S, bar_or_lines
+from fleet.show.rows import chance_percent
 from fleet.show.wide import heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
@@ -90,7 +91,7 @@ def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
         unit = "" if " " not in key.texts[0] else key.texts[0].partition(" ")[2]
         cells = [_value(answer, k).removesuffix(f" {unit}") for answer in answers]
         out.add_row(doors.terminal(key.key), *cells, unit)
-    out.add_row("P(meets)", *(_share(answer.found.stands.meets) for answer in answers), "%")
+    out.add_row("P(meets)", *(chance_percent(answer.found.stands.meets) for answer in answers), "%")
     step = "more" if any(key.most for key in planned.ladders) else "less"
     out.add_row(f"P(meets) with one {step}", *map(_less, answers), "%")
     for label, unit, figure, scale in _FIGURES:
@@ -108,21 +109,14 @@ def _value(answer: Answer, k: int) -> str:
     return outcome.ladders[k].texts[outcome.index[k]] if outcome.matters[k] else "any"
 
 
-def _share(share: float) -> str:
-    """Return a probability in per cent."""
-    if share > 0.999:
-        return "> 99.9"
-    return "< 0.1" if share < 0.001 else f"{100 * share:.1f}"
-
-
 def _chance(share: float) -> str:
-    return f"{_share(share)} %"
+    return f"{chance_percent(share)} %"
 
 
 def _less(answer: Answer) -> str:
     if not answer.enough or not answer.found.below:
         return "–"
-    return ", ".join(_share(one.meets) for one in answer.found.below.values())
+    return ", ".join(chance_percent(one.meets) for one in answer.found.below.values())
 
 
 def _figure(value: float | None, scale: float) -> str:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
 from fleet import doors
-from fleet.results.metric import SHARE, Better
+from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.show.style import (
     COLOURS,
@@ -30,18 +29,18 @@ from fleet.show.style import (
 )
 from fleet.study.averages import (
     Average,
+    arms_of,
+    at_point,
     averages,
     bend,
     front,
-    is_grid,
-    is_number,
     places,
     scaled,
     varied,
     winner,
 )
+from fleet.study.panels import has_lines, has_map, panels
 
-_MOST_PANELS = 4
 _NOT_SHOWN = "////"
 
 
@@ -64,26 +63,20 @@ def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[Named]:
 
     Curves are of the one or two keys of a grid, maps of two; fronts are of any design.
     """
-    keys, grid = varied(table), is_grid(table)
+    lines, maps = has_lines(table), has_map(table)
     for metric in metrics:
-        if grid and len(keys) <= 2 and any(map(partial(is_number, table), keys)):
+        if lines:
             yield f"curve_{metric}", partial(curve, table, metric)
         has_winners = known(metric).metric.better is not Better.NEITHER
-        if grid and len(keys) == 2 and has_winners and len(_arms(table)) > 1:
+        if maps and has_winners:
             yield f"regimes_{metric}", partial(regimes, table, metric)
     good = [m for m in metrics if known(m).metric.better is not Better.NEITHER]
     for one, other in itertools.combinations(good, 2):
         yield f"pareto_{one}_{other}", partial(pareto, table, one, other)
 
 
-def _arms(table: pa.Table) -> list[str]:
-    arms: list[str] = pc.unique(table["arm"]).to_pylist()
-    return arms
-
-
 def _label(metric: str) -> str:
-    unit = known(metric).metric.unit
-    return f"{metric} ({'%' if unit == SHARE else unit.name})"
+    return f"{metric} ({known(metric).metric.unit.printed})"
 
 
 def curve(table: pa.Table, metric: str) -> Drawn:
@@ -92,19 +85,16 @@ def curve(table: pa.Table, metric: str) -> Drawn:
     The last key that has numbers is along; another one has a panel for each of up to four values.
     """
     keys = varied(table)
-    along = next(key for key in reversed(keys) if is_number(table, key))
-    other = next((key for key in keys if key != along), None)
+    along, other, values = panels(table)
     means, rows = scaled(metric, averages(table, metric)), places(table)
-    values = list(dict.fromkeys(row[other] for row in rows)) if other else [None]
-    values = values[:: max(1, -(-len(values) // _MOST_PANELS))]
     figure = figure_of(0.9 + 1.5 * len(values))
-    panels = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
+    drawn = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     out: Table = [(*keys, "arm", "mean", "low", "high", "is_knee")]
-    for axes, value in zip(panels, values, strict=True):
+    for axes, value in zip(drawn, values, strict=True):
         here = [row for row in rows if other is None or row[other] == value]
         before = len(out)
         here.sort(key=lambda row: row[along])
-        for k, arm in enumerate(_arms(table)):
+        for k, arm in enumerate(arms_of(table)):
             points = [(row, means[at]) for row in here if (at := (row["point"], arm)) in means]
             line = _line(axes, [(row[along], one) for row, one in points], arm, k)
             cells = ([row[key] for key in keys] for row, _ in points)
@@ -113,9 +103,9 @@ def curve(table: pa.Table, metric: str) -> Drawn:
         if other:
             axes.set_title(f"{other}: {_plain(value)}", loc="left")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-    panels[-1].set_xlabel(along)
+    drawn[-1].set_xlabel(along)
     figure.supylabel(_label(metric), fontsize=8)
-    one_legend(figure, panels, ncols=3)
+    one_legend(figure, drawn, ncols=3)
     return figure, out
 
 
@@ -162,15 +152,14 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     replication, holds zero; with one replication nowhere.
     """
     first, second = varied(table)
-    means, arms = averages(table, metric), _arms(table)
+    means, arms = averages(table, metric), arms_of(table)
     across = list(dict.fromkeys(table[second].to_pylist()))
     up = list(dict.fromkeys(table[first].to_pylist()))
     figure, axes = axes_of(1.5 + 0.22 * len(up))
     out: Table = [(first, second, "best", "is_shown")]
     won: dict[str, None] = {}
     for row in places(table):
-        at = {arm: means[key] for arm in arms if (key := (str(row["point"]), arm)) in means}
-        best = winner(metric, at)
+        best = winner(metric, at_point(means, row, arms))
         if best is None:
             continue
         won[best.arm] = None
@@ -211,7 +200,7 @@ def pareto(table: pa.Table, one: str, other: str) -> Drawn:
     """Return every point in every arm by two metrics, and the front that none beats in both."""
     pairs = [scaled(metric, averages(table, metric)) for metric in (one, other)]
     keys = [key for key in pairs[0] if key in pairs[1]]
-    arms, rows = _arms(table), {str(row["point"]): row for row in places(table)}
+    arms, rows = arms_of(table), {str(row["point"]): row for row in places(table)}
     figure, axes = axes_of(2.7)
     for k, arm in enumerate(arms):
         mine = [key for key in keys if key[1] == arm]

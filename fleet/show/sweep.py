@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,13 +15,13 @@ from rich.table import Table
 
 from fleet import doors
 from fleet.interrupt import check
-from fleet.results.metric import SHARE, Metric
+from fleet.results.metric import Metric
 from fleet.results.metrics import known
 from fleet.show.progress import bar_or_lines, duration
 from fleet.show.rows import EMPTY, mean_and_interval
 from fleet.show.wide import heading, in_tables
 from fleet.study import tidy
-from fleet.study.averages import interval, places, varied
+from fleet.study.averages import Average, arms_of, averages, places, varied
 from fleet.study.sweep import Progress, Swept
 
 _LINK = "bandwidth_mbit_s.{}.mean"
@@ -83,20 +82,15 @@ def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Ta
     A cell is mean ± 95 % interval, Student's t over the replications, no narrower than the steps of
     a percentile; with one there is none.
     """
-    keys_of, arms = varied(table), pc.unique(table["arm"]).to_pylist()
-    looked = tidy.looked(table)
-    points = places(table)
+    keys_of, arms, points = varied(table), arms_of(table), places(table)
     failed = {(r["point"], r["arm"]) for r in _rows(table, pc.is_valid(table["error"]))}
     for name in metrics:
-        metric = known(name).metric
-        values: dict[tuple[str, str], list[float | None]] = {}
-        for row in _rows(table, pc.equal(table["metric"], name)):
-            values.setdefault((row["point"], row["arm"]), []).append(row["value"])
+        metric, means = known(name).metric, averages(table, name)
         cells = {
-            key: FAILED if key in failed else _cell(values.get(key, []), metric, looked)
+            key: FAILED if key in failed else _cell(means.get(key), metric)
             for key in ((place["point"], arm) for place in points[:MOST_POINTS] for arm in arms)
         }
-        title = f"{name} ({_unit(metric)})"
+        title = f"{name} ({metric.unit.printed})"
 
         def some(
             columns: Sequence[int], title: str = title, cells: dict[Any, str] = cells
@@ -133,17 +127,8 @@ def plain(cell: object) -> str:
     return f"{cell:g}" if isinstance(cell, float) else doors.terminal(str(cell))
 
 
-def _unit(metric: Metric) -> str:
-    return "%" if metric.unit == SHARE else metric.unit.name
-
-
-def _cell(values: Sequence[float | None], metric: Metric, looked: bool) -> str:
-    """Return the mean of what is known in every replication, with its interval if it has width."""
-    numbers = [value for value in values if value is not None]
-    if not numbers or len(numbers) < len(values):
-        return EMPTY
-    mean = math.fsum(numbers) / len(numbers)
-    return mean_and_interval(metric, mean, interval(numbers, metric.stepped, looked=looked))
+def _cell(one: Average | None, metric: Metric) -> str:
+    return EMPTY if one is None else mean_and_interval(metric, one.mean, one.ci95)
 
 
 def how_sure(swept: Swept) -> Iterator[str]:

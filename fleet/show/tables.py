@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 from fleet.errors import InputError
 from fleet.results.interval import ERROR_A_LOOK
 from fleet.results.means import FRAMES
-from fleet.results.metric import SHARE, Metric, Scope
-from fleet.results.metrics import Named, find, known, named, names_in
+from fleet.results.metric import Metric, Scope, number
+from fleet.results.metrics import Named, check_asked, known, named, names_in
 from fleet.results.record import Record
 from fleet.show.folders import PlanFolder, SensitivityFolder, Shown, StudyFolder
 from fleet.show.grid import Cell, Grid, Line
 from fleet.show.labels import labelled
-from fleet.show.rows import EMPTY, mean_and_interval
+from fleet.show.rows import EMPTY, chance_percent, mean_and_interval
 from fleet.show.sweep import chosen, plain
 from fleet.show.words import said
 from fleet.sizing.written import PLAN
-from fleet.study.averages import Average, averages, places, varied
+from fleet.study.averages import Average, arms_of, averages, places, varied
 from fleet.study.tidy import replications
 
 _CALLED = {
@@ -51,11 +51,7 @@ def grids(shown: Shown, metrics: Sequence[str] = (), *, full: bool = False) -> l
     Raises:
         InputError: there is no such number.
     """
-    for name in metrics:
-        if find(name) is None:
-            raise InputError(
-                f"--metric {name}: there is no such metric; docs/GLOSSARY.md lists all"
-            )
+    check_asked(metrics)
     if isinstance(shown, Record):
         return [_of_run(labelled(shown), metrics, full)]
     if isinstance(shown, StudyFolder):
@@ -73,7 +69,7 @@ def _of_run(record: Record, metrics: Sequence[str], full: bool) -> Grid:
         cells = [_cell(record, arm, name) for arm in record.arms]
         if metrics or any(cell.mean is not None for cell in cells):
             lines.append(
-                Line([_label(known(name)), _unit(metric)], cells, metric.section != sections)
+                Line([_label(known(name)), metric.unit.printed], cells, metric.section != sections)
             )
             sections = metric.section
     many = record.summary["replications"]
@@ -117,16 +113,12 @@ def _label(one: Named) -> str:
     return (short or one.text).replace("{}", one.name)
 
 
-def _unit(metric: Metric) -> str:
-    return "%" if metric.unit == SHARE else metric.unit.name
-
-
 def _cell(record: Record, arm: str, name: str) -> Cell:
     metric, mean = known(name).metric, known(name).value(record.arms[arm])
     if mean is None:
         return Cell(EMPTY)
     row = record.summary["intervals"][arm].get(name) or {"ci95": None, "over": None}
-    scale = 100.0 if metric.unit == SHARE else 1.0
+    scale = metric.unit.factor
     low, high = row["ci95"] or (None, None)
     if row["over"] == FRAMES:  # a bound of what never was
         low = None if low is None else 0.0
@@ -141,7 +133,7 @@ def _of_study(shown: StudyFolder, name: str) -> Grid:
     table, metric = shown.table, known(name).metric
     if name not in pc.unique(table["metric"]).to_pylist():
         raise InputError(f"--metric {name}: '{shown.folder}' does not have it")
-    keys, arms = varied(table), pc.unique(table["arm"]).to_pylist()
+    keys, arms = varied(table), arms_of(table)
     means = averages(table, name)
     lines = [
         Line(
@@ -156,13 +148,13 @@ def _of_study(shown: StudyFolder, name: str) -> Grid:
         if many > 1
         else "One replication, without intervals."
     )
-    return Grid(f"{shown.name}: {name} ({_unit(metric)})", keys, arms, lines, [note])
+    return Grid(f"{shown.name}: {name} ({metric.unit.printed})", keys, arms, lines, [note])
 
 
 def _average(metric: Metric, one: Average | None) -> Cell:
     if one is None:
         return Cell(EMPTY)
-    scale = 100.0 if metric.unit == SHARE else 1.0
+    scale = metric.unit.factor
     low, high = (None, None) if one.ci95 is None else (x * scale for x in one.ci95)
     text = mean_and_interval(metric, one.mean, one.ci95).removesuffix("%")
     return Cell(text, one.mean * scale, low, high)
@@ -173,7 +165,7 @@ def _of_ranges(shown: SensitivityFolder) -> Grid:
     lines = []
     for name in dict.fromkeys(metric for metric, _ in answer.ranges):
         metric = known(name).metric
-        scale = 100.0 if metric.unit == SHARE else 1.0
+        scale = metric.unit.factor
         cells = []
         for arm in answer.arms:
             one = answer.ranges.get((name, arm))
@@ -181,16 +173,12 @@ def _of_ranges(shown: SensitivityFolder) -> Grid:
                 cells.append(Cell(EMPTY))
                 continue
             low, middle, high = (x * scale for x in one)
-            shown_as = [_short(x) for x in (middle, low, high)]
+            shown_as = [number(x) for x in (middle, low, high)]
             cells.append(Cell(f"{shown_as[0]} ({shown_as[1]}–{shown_as[2]})", middle, low, high))
-        lines.append(Line([name, _unit(metric)], cells))
+        lines.append(Line([name, metric.unit.printed], cells))
     note = f"Median and 5 % to 95 % of {answer.draws} draws of the catalogue's ranges."
     title = f"{answer.scenario}: what the sources allow"
     return Grid(title, ["quantity", "unit"], answer.arms, lines, [note])
-
-
-def _short(x: float) -> str:
-    return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.4g}"
 
 
 FIGURES = (
@@ -225,6 +213,11 @@ def _of_plan(shown: PlanFolder) -> Iterator[Grid]:
         yield Grid(title, ["quantity", "unit"], [one["arm"] for one in answers], lines, [note])
 
 
+def called(answer: Mapping[str, Any]) -> str:
+    """Return of what an answer of a plan is: what of the scenario was varied, and the arm."""
+    return ", ".join([*answer["given"], answer["arm"]])
+
+
 def value_of(answer: Mapping[str, Any], key: str) -> str:
     """Return the value of a key that an answer of a plan comes to."""
     if not answer["enough"]:
@@ -233,10 +226,8 @@ def value_of(answer: Mapping[str, Any], key: str) -> str:
 
 
 def _chance(share: float) -> Cell:
-    """Return a probability in per cent, of which none is rounded to never or always."""
-    text = "> 99.9" if share > 0.999 else "< 0.1" if share < 0.001 else f"{100 * share:.1f}"
-    return Cell(text, 100 * share)
+    return Cell(chance_percent(share), 100 * share)
 
 
 def _number(value: float | None, scale: float) -> Cell:
-    return Cell(EMPTY) if value is None else Cell(_short(value * scale), value * scale)
+    return Cell(EMPTY) if value is None else Cell(number(value * scale), value * scale)

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-from fleet.results.metric import SHARE
 from fleet.results.metrics import known
 from fleet.show.sensitivity import quantity
 from fleet.show.style import COLOURS, Named, Table, axes_of, draw_each
@@ -67,8 +66,8 @@ def tornado(finding: Finding) -> tuple[Figure, Table]:
     others as they stand; those of estimates are hatched.
     """
     unit = known(finding.metric).metric.unit
-    scale, name = (100.0, "% points") if unit == SHARE else (1.0, unit.name)
-    moving = [e for e in finding.effects if e.size(finding.difference)][:_MOST]
+    scale, name = unit.factor, unit.of_differences
+    moving = finding.moving[:_MOST]
     figure, axes = axes_of(1.25 + 0.19 * len(moving))
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)  # as the style says

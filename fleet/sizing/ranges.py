@@ -18,11 +18,12 @@ from fleet.catalog.rows import Row
 from fleet.catalog.spread import Spread, spreads
 from fleet.errors import InputError
 from fleet.plan.compile import catalogue, compile_plan
+from fleet.plan.memo import Memo
 from fleet.scenario.load import Scenario
 from fleet.sizing.answer import Answer, Drawn
 from fleet.sizing.keys import Ladder
-from fleet.study.uncertain.draws import Draw, draw_of
-from fleet.study.uncertain.sensitivity import draws_at
+from fleet.study.uncertain.draws import Draw
+from fleet.study.uncertain.sensitivity import draws_at, single
 
 DRAWS = 32
 """A power of two, as a Sobol sequence is balanced with."""
@@ -82,12 +83,12 @@ def drawing(
             rows = set(compile_plan(point, catalog, arm).notes.assumptions)
             places.setdefault(arm, rows)
             used |= rows
-    first = functools.partial(_why_not, scenario.changed(*cells[0]), catalog)
+    first = functools.partial(_why_not, scenario.changed(*cells[0]), catalog, Memo())
     numbers, held, seed = spreads(catalog, used), dict[str, str](), scenario.model.seed % 2**31
     made = _drawn(numbers, many, seed)
     if any(first(draw, arm) for draw in made for arm in arms):
         for number in numbers:
-            ends = [draw_of({number.key: number.at(end)}) for end in number.ends]
+            ends = [single(number, end) for end in number.ends]
             using = [arm for arm in arms if number.row in places[arm]]
             why = next(filter(None, (first(end, arm) for end in ends for arm in using)), "")
             if why:
@@ -104,10 +105,10 @@ def _drawn(numbers: Sequence[Spread], many: int, seed: int) -> list[Draw]:
     return draws_at(numbers, qmc.Sobol(len(numbers), scramble=True, rng=seed).random(many))
 
 
-def _why_not(point: Scenario, catalog: Catalog, draw: Draw, arm: str) -> str:
+def _why_not(point: Scenario, catalog: Catalog, memo: Memo, draw: Draw, arm: str) -> str:
     """Return why an arm cannot be with a draw, empty if it can."""
     try:
-        compile_plan(point, catalog.changed(draw.rows), arm)
+        compile_plan(point, catalog.changed(draw.rows), arm, memo=memo)
     except InputError as error:
         return str(error)
     return ""

@@ -44,7 +44,7 @@ class Again(NamedTuple):
     Attributes:
         record: the folder's.
         again: that of the new run.
-        fingerprints: by arm what it was and is, and whether it is the same.
+        fingerprints: by arm what it was and is.
         numbers: how many were compared.
         others: those that are not the same to nine digits.
         last_bits: how many are the same to nine digits, but not to the last bit.
@@ -117,7 +117,7 @@ def _compared(record: Record, again: Record, arms: Sequence[str], left_out: list
     }
     was, now = (_numbers(one, arms) for one in (record, again))
     differing = [
-        Other(*key, *(None if each.get(key) is None else each[key] for each in (was, now)))
+        Other(*key, was.get(key), now.get(key))
         for key in {**was, **now}
         if was.get(key) != now.get(key)
     ]

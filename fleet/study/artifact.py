@@ -316,6 +316,5 @@ def _numbers(record: Record) -> Iterator[str]:
             half = abs(row["mean"]) * 1e-3
             if row["ci95"] is not None:
                 half = max(half, (row["ci95"][1] - row["ci95"][0]) / 2)
-            scale, called = (100.0, "%") if unit == SHARE else (1.0, unit.name)
-            mean, within = (f"{x * scale:.6g} {called}" for x in (row["mean"], half))
+            mean, within = (f"{x * unit.factor:.6g} {unit.printed}" for x in (row["mean"], half))
             yield f"{arm}: {name} = {mean} ± {within}"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from fleet.results.interval import told95
 from fleet.results.means import step_ms
-from fleet.results.metric import SHARE, Better
+from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.study import tidy
 
@@ -53,6 +53,12 @@ def varied(table: pa.Table) -> list[str]:
     """Return the columns of what varies."""
     names: list[str] = table.column_names
     return names[1 : names.index("arm")]
+
+
+def arms_of(table: pa.Table) -> list[str]:
+    """Return the arms, in order."""
+    names: list[str] = pc.unique(table["arm"]).to_pylist()
+    return names
 
 
 def places(table: pa.Table) -> list[dict[str, Any]]:
@@ -98,7 +104,7 @@ def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
 
 def scaled(metric: str, means: Mapping[Any, Average]) -> dict[Any, Average]:
     """Return averages of shares in percent, others as they are."""
-    scale = 100.0 if known(metric).metric.unit == SHARE else 1.0
+    scale = known(metric).metric.unit.factor
     return {
         key: Average(
             one.mean * scale,
@@ -122,6 +128,13 @@ def interval(
     """
     ends, _ = told95(values, "replication", step_ms(values) if stepped else 0.0, looked=looked)
     return None if ends is None else (ends[0], ends[1])
+
+
+def at_point(
+    means: Mapping[Key, Average], place: Mapping[str, Any], arms: Sequence[str]
+) -> dict[str, Average]:
+    """Return the averages at a point by arm, of those arms in which they are known."""
+    return {arm: means[at] for arm in arms if (at := (str(place["point"]), arm)) in means}
 
 
 def winner(metric: str, at: Mapping[str, Average]) -> Winner | None:

@@ -20,7 +20,7 @@ from fleet.errors import InputError
 from fleet.passing import passing_folder
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import check_arm
-from fleet.results.metrics import find, unit_of
+from fleet.results.metrics import check_asked, unit_of
 from fleet.running.choice import cpus
 from fleet.scenario.load import Scenario, did_you_mean, load
 from fleet.study.crew import DrawCrew
@@ -143,12 +143,8 @@ def _not_held(every: tuple[Spread, ...], hold: Sequence[str]) -> tuple[Spread, .
 
 def _metrics(scenario: Scenario, metrics: Sequence[str] | None) -> Iterator[str]:
     if metrics:
-        for name in dict.fromkeys(metrics):
-            if find(name) is None:
-                raise InputError(
-                    f"--metric {name}: there is no such metric; docs/GLOSSARY.md lists all"
-                )
-            yield name
+        check_asked(metrics)
+        yield from dict.fromkeys(metrics)
         return
     yield from ("power_w.total", "latency_ms.p50", "latency_ms.p99")
     links = list(scenario.model.links)

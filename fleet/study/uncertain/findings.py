@@ -91,6 +91,11 @@ class Finding:
     why: str = ""
 
     @property
+    def moving(self) -> list[Effect]:
+        """Return the effects of those numbers that move the difference, the largest first."""
+        return [one for one in self.effects if one.size(self.difference)]
+
+    @property
     def difference(self) -> float:
         """Return the arm less the other one."""
         return self.values[0] - self.values[1]

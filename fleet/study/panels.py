@@ -1,0 +1,47 @@
+"""How a study is laid out where it is drawn: lines over a key in panels of another, maps of two."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from fleet.study.averages import arms_of, is_grid, is_number, places, varied
+
+_MOST = 4
+
+
+class Panels(NamedTuple):
+    """Lines over the last key that has numbers.
+
+    Attributes:
+        along: that key.
+        other: the other one, of which each panel has a value; None: there is none.
+        values: of the panels, evenly chosen if there are many; one None without another key.
+    """
+
+    along: str
+    other: str | None
+    values: list[Any]
+
+
+def has_lines(table: pa.Table) -> bool:
+    """Return whether a study is a grid of one or two keys, of which one has numbers."""
+    keys = varied(table)
+    return len(keys) <= 2 and is_grid(table) and any(is_number(table, key) for key in keys)
+
+
+def has_map(table: pa.Table) -> bool:
+    """Return whether a study is a grid of two keys in several arms, one of which may be best."""
+    return len(varied(table)) == 2 and is_grid(table) and len(arms_of(table)) > 1
+
+
+def panels(table: pa.Table) -> Panels:
+    """Return along what the lines of a study go that has lines."""
+    keys = varied(table)
+    along = next(key for key in reversed(keys) if is_number(table, key))
+    other = next((key for key in keys if key != along), None)
+    if other is None:
+        return Panels(along, None, [None])
+    values = list(dict.fromkeys(row[other] for row in places(table)))
+    return Panels(along, other, values[:: max(1, -(-len(values) // _MOST))])
