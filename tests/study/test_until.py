@@ -206,6 +206,8 @@ def test_a_study_until_is_the_same_however_it_was_stopped(
 
 
 def test_a_study_tells_what_is_not_reached(study: tuple[Path, Path], tmp_path: Path) -> None:
+    from rich.console import Console
+
     from fleet.show.sweep import how_sure, tables
     from fleet.study.sweep import sweep
 
@@ -220,4 +222,4 @@ def test_a_study_tells_what_is_not_reached(study: tuple[Path, Path], tmp_path: P
     assert told[0].startswith("Mean ± 95 % interval over 11 to 11 replications")
     assert "✗ bytes ± 1 B: not reached in 1 of 1 after 11 replications" in told[2]
     assert pc.max(swept.table["replication"]).as_py() == 10
-    assert [*tables(swept.table, ["bytes"])]
+    assert [*tables(swept.table, ["bytes"], Console(width=100))]
