@@ -4,7 +4,7 @@ A kernel reads and writes arrays that it is given and makes none itself. That is
 numba must keep count of who holds an array, taking one out of a tuple or handing it to a function
 costs an atomic operation, which made the loops here three to five times slower.
 
-An inlined function is written into the kernels that use it, at no cost.
+An inlined function is written into the kernels that use it and costs nothing when it is called.
 
 Machine code is kept beside the sources or in the user's cache; where neither can be written, as in
 a container, in a folder of the system's place for temporary files that is the user's alone.
@@ -85,7 +85,16 @@ def kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """Compile a function that is written in place into the kernels that call it."""
+    """Compile a function whose machine code is written into the kernels that call it."""
+    return _compiled(function, forceinline=True)
+
+
+def written_out(function: F) -> F:
+    """Have a function written into its callers before they are compiled: it may return arrays.
+
+    Numba does this by rewriting the caller, which is slow: half of the time to compile all kernels
+    went into it when all that is inlined was written out.
+    """
     return _compiled(function, inline="always")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fleet.arrays import Ints
-from fleet.kernel import inlined, kernel
+from fleet.kernel import inlined, kernel, written_out
 from fleet.lanes import decoders, pools, stream
 from fleet.lanes.frames import KEYS, LAST, SERVABLE, Frames
 from fleet.lanes.levels import Ways, come, cross
@@ -116,7 +116,7 @@ def _coming(level: int, block: tuple[int, int], meet: bool, frames: Frames) -> i
     return int(late + fresh)
 
 
-@inlined
+@written_out
 def _stream(level: int, route: Route, block: tuple[int, int], many: int, frames: Frames) -> Ints:
     """Return the keys of a stream that comes to a level in a block, from there or from before."""
     if level > route.first:
