@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import Scenario, loads
 
 HERE = Path(__file__).parent
+MANY = int(os.environ.get("FLEET_WORLDS", "300"))
+"""Random scenarios on which the engines are compared."""
 
 
 def scenario(**changes: Any) -> dict[str, Any]:

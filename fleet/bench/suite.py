@@ -60,7 +60,7 @@ class Size:
 SIZES = {
     "smoke": Size(
         (50, "2 s", "20 s"), (200, "20 s", "5 s"), (100, 1_000), "20 s", (50, "1 min", "10 min"),
-        (100, "5 s"), (4, "5 s"), repeat=1, arms=("cloud",), full=False,
+        (100, "5 s"), (4, "2 s"), repeat=1, arms=("cloud",), full=False,
     ),
     "standard": Size(),
     "city-day": Size(day=True),
@@ -197,7 +197,7 @@ class Bench:
             alone = self._job(f"{arm}, local", job)
             rays = {
                 n: self._job(f"{arm}, ray-{n}", replace(job, executor=ExecutorKind.ray, shards=n))
-                for n in (1, 2)
+                for n in ((1, 2) if self.size.full else (2,))
             }
             for measured in rays.values():
                 _equal("one process and Ray", alone, measured)

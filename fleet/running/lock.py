@@ -20,6 +20,9 @@ from fleet.errors import InputError
 from fleet.passing import remove
 
 HOLDER = "holder.json"
+PATIENCE_S = 3.0
+"""How long to wait for a folder: who was killed holds it until the system has taken it apart."""
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EBADF)
 
 
@@ -55,11 +58,12 @@ def held(folder: Path, told: Callable[[Path, Holder], str] = of_a_run) -> Iterat
         raise InputError(f"cannot use '{folder}': {error.strerror}") from None
     try:
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise InputError(told(folder, _holder(folder))) from None
+            is_held = not _locked(number)
+        except OSError:
             _check_holder(folder, told)
+        else:
+            if is_held:
+                raise InputError(told(folder, _holder(folder)))
         _check_same(folder, number)
         _sign(folder)
         try:
@@ -68,6 +72,25 @@ def held(folder: Path, told: Callable[[Path, Holder], str] = of_a_run) -> Iterat
             remove(folder / HOLDER)
     finally:
         os.close(number)
+
+
+def _locked(number: int) -> bool:
+    """Lock an open folder; return whether that was possible.
+
+    Raises:
+        OSError: the file system knows no locks.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise
+        if time.monotonic() >= until:
+            return False
+        time.sleep(PATIENCE_S / 100)
 
 
 def _sign(folder: Path) -> None:

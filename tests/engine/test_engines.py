@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)
-@settings(max_examples=300)
+@settings(max_examples=worlds.MANY)
 def test_engines_agree_on_every_frame(world: dict[str, Any], arm: str) -> None:
     made = worlds.plan(world, arm)
     columns = worlds.run(made)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import worlds
 from hypothesis import given, settings
@@ -163,8 +164,14 @@ def test_actors_that_die_again_and_again_end_the_run(tmp_path: Path) -> None:
     made = worlds.plan(worlds.scenario(), "cloud")
     kept = Checkpoints(tmp_path, SELDOM)
     executor = RayExecutor(made, partition(made, 1), 100_000_000, 50_000_000, checkpoints=kept)
+
+    def kill(done_ns: int) -> None:
+        victim = psutil.Process(ray.get(executor._all[0].pid.remote()))
+        victim.kill()
+        victim.wait(60.0)
+
     with pytest.raises(RunError, match="actors died 4 times in the same place"):
-        executor.advance(made.end_ns, lambda done_ns: ray.kill(executor._all[0]))
+        executor.advance(made.end_ns, kill)
     executor.close()
 
 
