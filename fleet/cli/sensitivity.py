@@ -63,7 +63,7 @@ def sensitivity(
     else:
         _show(answer)
     if folder is not None:
-        _leave(answer, folder, figures)
+        _leave(folder, figures)
 
 
 def _show(answer: Sensitivity) -> None:
@@ -78,14 +78,15 @@ def _show(answer: Sensitivity) -> None:
         out.print(line, markup=False, style="dim")
 
 
-def _leave(answer: Sensitivity, folder: Path, figures: bool) -> None:
+def _leave(folder: Path, figures: bool) -> None:
     """Draw the figures, and say where all is."""
     from fleet.show.console import console
 
     if figures:
-        from fleet.show import tornado
+        from fleet.show.drawing import draw
 
-        for name, error in tornado.draw(answer, folder / "figures").items():
+        _, failed = draw(folder, folder / "figures")
+        for name, error in failed.items():
             not_drawn(name, error)
     err = console(stderr=True)
     err.print(f"Sensitivity: {folder}/", style="dim", soft_wrap=True, markup=False)

@@ -81,12 +81,11 @@ def sweep(
 
 
 def _draw(swept: Swept, metrics: list[str]) -> None:
-    from fleet.show.study_figures import draw
-    from fleet.show.sweep import chosen
+    from fleet.show.drawing import draw
 
     assert swept.folder is not None  # it has a name, if none was given
-    folder = swept.folder / "figures"
-    for name, error in draw(swept.table, metrics or chosen(swept.table), folder).items():
+    _, failed = draw(swept.folder, swept.folder / "figures", metrics=metrics)
+    for name, error in failed.items():
         not_drawn(name, error)
 
 

@@ -14,19 +14,23 @@ from fleet.show import figures as run_figures
 from fleet.show import plan_figures, study_figures, tornado
 from fleet.show.folders import SensitivityFolder, Shown, StudyFolder, fitting_folder, opened
 from fleet.show.labels import labelled
-from fleet.show.style import VENUES, Named, draw_each
+from fleet.show.style import OWN, VENUES, Named, draw_each
 from fleet.show.sweep import chosen
 
 
 def draw(
-    folder: Path, place: Path, venue: str, only: Sequence[str] = (), metrics: Sequence[str] = ()
+    folder: Path,
+    place: Path,
+    venue: str | None = None,
+    only: Sequence[str] = (),
+    metrics: Sequence[str] = (),
 ) -> tuple[list[str], dict[str, Exception]]:
     """Draw the figures of a folder.
 
     Args:
         folder: of a run, a study, a sensitivity or a plan.
         place: the folder in which they are drawn, made if need be.
-        venue: a name of `fleet.show.style.VENUES`.
+        venue: a name of `fleet.show.style.VENUES`; None: none of them.
         only: beginnings of the names of those that are drawn; none: all.
         metrics: names of numbers, of a study; none: the usual ones.
 
@@ -43,7 +47,7 @@ def draw(
     chosen_names = {name for begin in only for name in _fitting(begin, [n for n, _ in named])}
     _check(place)
     wanted = [one for one in named if not only or one[0] in chosen_names]
-    return draw_each(wanted, place, VENUES[venue])
+    return draw_each(wanted, place, OWN if venue is None else VENUES[venue])
 
 
 def _fitting(asked: str, names: Sequence[str]) -> list[str]:

@@ -42,6 +42,8 @@ from fleet.study.averages import (
 from fleet.study.panels import has_lines, has_map, panels
 
 _NOT_SHOWN = "////"
+_LOST = 30.0
+"""A value so many times smaller than another one is seen over logarithms only."""
 
 
 def draw(table: pa.Table, metrics: Sequence[str], folder: Path) -> dict[str, Exception]:
@@ -102,11 +104,20 @@ def curve(table: pa.Table, metric: str) -> Drawn:
         _mark_knees(axes, along, [out[0], *out[before:]])
         if other:
             axes.set_title(f"{other}: {_plain(value)}", loc="left")
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        _scale(axes, [means[row["point"], arm].mean for row in here for arm in arms_of(table)
+                      if (row["point"], arm) in means])  # fmt: skip
     drawn[-1].set_xlabel(along)
     figure.supylabel(_label(metric), fontsize=8)
     one_legend(figure, drawn, ncols=3)
     return figure, out
+
+
+def _scale(axes: Axes, values: Sequence[float]) -> None:
+    """Begin at zero, or take logarithms where the least would be lost beside the largest."""
+    if values and min(values) > 0 and max(values) > _LOST * min(values):
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
 
 
 def _line(axes: Axes, points: Sequence[tuple[Any, Average]], arm: str, k: int) -> Table:

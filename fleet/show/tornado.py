@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from matplotlib.patches import Patch
 
 from fleet.results.metrics import known
 from fleet.show.sensitivity import quantity
-from fleet.show.style import COLOURS, Named, Table, axes_of, draw_each
+from fleet.show.style import COLOURS, Named, Table, axes_of
 from fleet.study.uncertain.findings import Effect, Finding, Sensitivity
 
 _MOST = 12
@@ -21,15 +20,6 @@ _CUT_FROM, _CUT_AT = 2, 3.0
 """A bar is cut that is so many times as long as the third."""
 _BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
 _MIDDLE, _ZERO = "#222222", "#D55E00"
-
-
-def draw(answer: Sensitivity, folder: Path) -> dict[str, Exception]:
-    """Draw a tornado for each finding into a folder, made if need be.
-
-    Returns:
-        by name, why a figure could not be drawn.
-    """
-    return draw_each(figures(answer), folder)[1]
 
 
 def figures(answer: Sensitivity) -> Iterator[Named]:

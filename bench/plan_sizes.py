@@ -1,6 +1,6 @@
 """Time and memory of plans: of the whole city, and of what each of its shards is given.
 
-    python bench/plans.py -o results/scaling/plans.csv
+    python bench/plan_sizes.py -o results/scaling/plans.csv
 
 Every row is a fresh process, which plans a city of `fleet bench` at one frame a second (cloud arm)
 and then shares the plan out. Bytes are those of the arrays.
@@ -23,7 +23,7 @@ import numpy as np
 SIZES = (10_000, 100_000, 1_000_000)
 SHARDS = (1, 2, 8)
 COLUMNS = (
-    "sensors", "shards", "plan_s", "share_s", "plan_b_sensor", "largest_share_b_own_sensor", "peak_mb",
+    "sensors", "shards", "plan_s", "share_s", "plan_b_sensor", "share_b_own_sensor", "peak_mb",
 )  # fmt: skip
 
 
