@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import Metric
 from fleet.results.metrics import known
-from fleet.show.progress import bar_or_lines, duration
+from fleet.show.progress import LINE_S, bar_or_lines, duration
 from fleet.show.rows import EMPTY, mean_and_interval
 from fleet.show.wide import heading, in_tables
 from fleet.study import tidy
@@ -26,7 +27,11 @@ from fleet.study.sweep import Progress, Swept
 
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
+_LARGER = 1.1
+"""A study that has grown by so much says at once how far it is now."""
+
 FAILED = "failed"
+
 MOST_POINTS = 50
 """So many points are shown; all are in the results."""
 
@@ -48,14 +53,17 @@ def progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _plain_lines(write: Callable[[str], None]) -> Callable[[Progress], None]:
-    last = 0, -1
+    last, runs, when = -1, 0, -LINE_S
 
     def show(at: Progress) -> None:
-        nonlocal last
+        nonlocal last, runs, when
         check()
-        step = at.runs, int(at.share * _PLAIN_STEPS)
-        if step > last:
-            last = step
+        step, now = int(at.share * _PLAIN_STEPS), time.monotonic()
+        is_larger = at.runs > _LARGER * runs
+        # Where one run is asked for after another, each is all that there is to do.
+        has_grown = at.runs > runs and now >= when + LINE_S
+        if is_larger or has_grown or step > last:
+            last, runs, when = step, at.runs, now
             write(_how_far(at))
 
     return show

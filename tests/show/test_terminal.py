@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 import fleet
 from fleet.results.record import Record
-from fleet.show import estimate, progress, rows, terminal
+from fleet.show import estimate, progress, rows, sweep, terminal
 from fleet.sizing.door import estimates
 
 
@@ -132,4 +132,21 @@ def test_without_a_terminal_long_runs_say_how_far_they_are(
         show("cloud", share)
     assert said == [
         "running cloud ...", "running cloud: 25%, 36 s left", "running cloud: 80%, 10 s left",
+    ]  # fmt: skip
+
+
+def test_a_study_that_grows_run_by_run_says_so_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    show = sweep._plain_lines(said.append)
+    steps = [(0, 0, 8, 0.0), (1, 4, 8, 0.5), (2, 8, 8, 1.0), (3, 8, 40, 0.2), (4, 40, 40, 1.0)]
+    steps += [(5 + k, 41 + k, 41 + k, 1.0) for k in range(12)]
+    for now[0], done, runs, share in steps:
+        show(sweep.Progress(done, runs, share, None))
+    assert said == [
+        "0 of 8 runs, 0%", "4 of 8 runs, 50%", "8 of 8 runs, 100%", "8 of 40 runs, 20%",
+        "40 of 40 runs, 100%", "45 of 45 runs, 100%", "50 of 50 runs, 100%",
     ]  # fmt: skip
