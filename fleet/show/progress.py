@@ -29,6 +29,8 @@ from fleet.keeper import CLEAN, say
 from fleet.show.console import console
 from fleet.telling import heard_by
 
+_TELLING = 0.02
+"""So large a share of the whole says how fast the rest goes."""
 LINE_S = 10.0
 """Where no bar is, so much time passes between two lines that say how far it is."""
 
@@ -53,16 +55,45 @@ def bar_or_lines(*columns: ProgressColumn) -> Iterator[Progress | Callable[[str]
         yield bar
 
 
+class Pace:
+    """How long something still takes, at the pace at which it has gone since it moved at all.
+
+    Before that kernels may have been compiled, or Ray started, which says nothing of the rest.
+    """
+
+    def __init__(self, began_s: float) -> None:
+        """Begin at a time; s."""
+        self._began_s = began_s
+        self._moved: tuple[float, float] | None = None
+
+    def left_s(self, share: float, now_s: float) -> float | None:
+        """Return the time left when a share is done; None if too little is done to tell."""
+        if share <= 0:
+            return None
+        self._moved = self._moved or (now_s, share)
+        then_s, at = self._moved
+        if share - at < _TELLING:
+            then_s, at = self._began_s, 0.0
+            if share < 5 * _TELLING:
+                return None
+        return (now_s - then_s) * (1 - share) / (share - at)
+
+
 class _Left(ProgressColumn):
-    """How long it still takes if it goes on as it went from the beginning."""
+    """How long each task still takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paces: dict[TaskID, Pace] = {}
 
     def render(self, task: Task) -> Text:
-        """Return the time in words, as soon as anything is done."""
-        share, spent_s = task.percentage / 100, task.elapsed or 0.0
-        if task.finished or not share:
-            return Text("" if task.finished else "? left", style="progress.remaining")
-        left_s = spent_s * (1 - share) / share
-        return Text(f"{duration(left_s)} left", style="progress.remaining")
+        """Return the time in words, as soon as it can be told."""
+        if task.finished:
+            return Text("", style="progress.remaining")
+        pace = self._paces.setdefault(task.id, Pace(0.0))
+        left_s = pace.left_s(task.percentage / 100, task.elapsed or 0.0)
+        told = "?" if left_s is None else duration(left_s)
+        return Text(f"{told} left", style="progress.remaining")
 
 
 def shares() -> tuple[ProgressColumn, ...]:
@@ -100,20 +131,21 @@ def _clean() -> None:
 
 
 def _plain_lines(write: Callable[[str], None]) -> Callable[[str, float], None]:
-    began: dict[str, float] = {}
+    paces: dict[str, Pace] = {}
     last = time.monotonic()
 
     def show(arm: str, share: float) -> None:
         nonlocal last
         check()
         now = time.monotonic()
-        if arm not in began:
-            began[arm], last = now, now
+        if arm not in paces:
+            paces[arm], last = Pace(now), now
             write(f"running {arm} ...")
-        elif 0 < share < 1 and now - last >= LINE_S:
+        left_s = paces[arm].left_s(share, now)
+        if 0 < share < 1 and now - last >= LINE_S:
             last = now
-            left = (now - began[arm]) * (1 - share) / share
-            write(f"running {arm}: {share:.0%}, {duration(left)} left")
+            left = "" if left_s is None else f", {duration(left_s)} left"
+            write(f"running {arm}: {share:.0%}{left}")
 
     return show
 

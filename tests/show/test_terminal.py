@@ -99,8 +99,11 @@ def test_time_left_is_told_as_soon_as_something_is_done() -> None:
     now[0] = 30.0
     bar.update(task, completed=0.25)
     assert shown().startswith("25% 1 min 30 s left")
+    now[0] = 40.0
+    bar.update(task, completed=0.75)
+    assert shown().startswith("75% 5 s left")  # what came before it moved says nothing
     bar.update(task, completed=1.0)
-    assert shown().startswith("100% 0:00:30")
+    assert shown().startswith("100% 0:00:40")
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -131,8 +134,16 @@ def test_without_a_terminal_long_runs_say_how_far_they_are(
         now[0] = seconds
         show("cloud", share)
     assert said == [
-        "running cloud ...", "running cloud: 25%, 36 s left", "running cloud: 80%, 10 s left",
+        "running cloud ...", "running cloud: 25%, 40 s left", "running cloud: 80%, 11 s left",
     ]  # fmt: skip
+
+
+def test_what_has_hardly_begun_says_nothing_of_the_rest() -> None:
+    pace = progress.Pace(0.0)
+    assert pace.left_s(0.0, 50.0) is None
+    assert pace.left_s(0.004, 55.0) is None  # compiling took all of it
+    assert pace.left_s(0.02, 56.0) is None
+    assert pace.left_s(0.054, 60.0) == pytest.approx(5.0 * 0.946 / 0.05)
 
 
 def test_a_study_that_grows_run_by_run_says_so_now_and_then(
