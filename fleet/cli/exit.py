@@ -124,6 +124,11 @@ def _is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt)
 
 
+def drawn(asked: bool | None) -> bool:
+    """Return whether figures are drawn: as was asked, else where somebody looks."""
+    return sys.stdout.isatty() if asked is None else asked
+
+
 def not_drawn(name: str, error: Exception) -> None:
     """Say that a figure could not be drawn, and why, after an answer that has all numbers."""
     why = in_a_line(error)

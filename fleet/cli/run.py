@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet import clock, doors
-from fleet.cli.exit import TRACEBACK, not_drawn
+from fleet.cli.exit import TRACEBACK, drawn, not_drawn
 from fleet.running.options import Engine, ExecutorKind
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="DIR", help="Result folder [results/<run-id>]."),
 ]
-Figures = Annotated[bool, typer.Option(help="Draw figures, when the answer is given.")]
+Figures = Annotated[
+    bool | None,
+    typer.Option(
+        "--figures/--no-figures", help="Draw figures after the answer [on a terminal only]."
+    ),
+]
 Frames = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write every frame's times there as Parquet.")
 ]
@@ -85,7 +90,7 @@ def run(
     window: Window = None,
     ray_address: Address = None,
     output: Output = None,
-    figures: Figures = True,
+    figures: Figures = None,
     frames: Frames = None,
     checkpoint: Annotated[
         str, typer.Option(metavar="TIME", help="Wall time between checkpoints, or 'never'.")
@@ -116,7 +121,7 @@ def run(
                 _show_ranges(record, as_json)
         finally:  # an answer that cannot be given is no reason to go without figures
             _tell_where(record, frames)
-            if figures:
+            if drawn(figures):
                 _draw(record)
             _tell_time()
     if not record.kept_all:

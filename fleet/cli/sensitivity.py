@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet import doors
-from fleet.cli.exit import not_drawn
-from fleet.cli.run import Arms, Replications, ScenarioPath, Sets
+from fleet.cli.exit import drawn, not_drawn
+from fleet.cli.run import Arms, Figures, Replications, ScenarioPath, Sets
 from fleet.cli.sweep import Workers
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def sensitivity(
     samples: Samples = 64,
     output: Output = None,
     workers: Workers = None,
-    figures: Annotated[bool, typer.Option(help="Draw figures, when the answer is given.")] = True,
+    figures: Figures = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print sensitivity.json.")] = False,
 ) -> None:
     """Say how often an answer stays as the catalogue's ranges allow, and what would flip it."""
@@ -63,7 +63,7 @@ def sensitivity(
     else:
         _show(answer)
     if folder is not None:
-        _leave(folder, figures)
+        _leave(folder, drawn(figures))
 
 
 def _show(answer: Sensitivity) -> None:

@@ -117,7 +117,9 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
     if values and min(values) > 0 and max(values) > _LOST * min(values):
         axes.set_yscale("log")
     else:
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        low, high = axes.get_ylim()
+        low = min(0.0, low)
+        axes.set_ylim(low, high + 0.03 * (high - low))  # a marker at the top is whole
 
 
 def _line(axes: Axes, points: Sequence[tuple[Any, Average]], arm: str, k: int) -> Table:

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from fleet import __version__, api
 from fleet.cli import main as cli
-from fleet.cli.exit import code_of
+from fleet.cli.exit import code_of, drawn
 from fleet.errors import InputError
 from fleet.proof.account import compared
 from fleet.results.record import Record
@@ -42,7 +42,8 @@ def fleet(*arguments: str) -> int:
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the result folder of the smoke scenario."""
     folder = tmp_path_factory.mktemp("smoke") / "run"
-    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(folder)) == 0
+    where = ["--executor", "local", "--figures", "-o", str(folder)]
+    assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     return folder
 
 
@@ -85,7 +86,7 @@ def test_the_flagship_is_a_city() -> None:
 def test_an_answer_that_nobody_reads_is_kept(tmp_path: Path) -> None:
     """As with `fleet run ... | head -1`: the reader goes while the figures are drawn."""
     command = [sys.executable, "-m", "fleet", "run", "scenarios/smoke.yaml", "--executor", "local",
-               "-o", str(tmp_path / "run")]  # fmt: skip
+               "--figures", "-o", str(tmp_path / "run")]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     ) as process:
@@ -127,7 +128,8 @@ def test_the_answer_comes_before_the_figures_and_nothing_is_lost_with_it(
 
     monkeypatch.setattr("fleet.cli.run._show", show)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert fleet("run", "scenarios/smoke.yaml", "--executor", "local", "-o", str(folder)) == 3
+    where = ["--executor", "local", "--figures", "-o", str(folder)]
+    assert fleet("run", "scenarios/smoke.yaml", *where) == 3
     assert "ZeroDivisionError: a mistake in the table; send '" in capsys.readouterr().err
     assert there == [(True, False)]
     assert sorted(path.name[:13] for path in tmp_path.iterdir()) == ["fleet-report-", "run"]
@@ -143,7 +145,7 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing_else(
         path.write_bytes(b"drawn")
 
     monkeypatch.setattr(Figure, "savefig", savefig)
-    where = ["--executor", "local", "--full", "-o", str(tmp_path / "run")]
+    where = ["--executor", "local", "--figures", "--full", "-o", str(tmp_path / "run")]
     assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     told = capsys.readouterr()
     assert "fleet: no figure 'power', all numbers are there: OSError: [Errno 28] No" in told.err
@@ -159,8 +161,13 @@ def test_a_figure_that_cannot_be_drawn_costs_nothing_else(
     assert Record.load(tmp_path / "python").arms
 
 
-def test_figures_are_optional(tmp_path: Path) -> None:
-    where = ["--executor", "local", "-o", str(tmp_path / "run"), "--no-figures"]
+@pytest.mark.parametrize(("is_terminal", "asked"), [(False, []), (True, ["--no-figures"])])
+def test_figures_are_for_who_looks_or_asks(
+    is_terminal: bool, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert [drawn(each) for each in (None, True, False)] == [is_terminal, True, False]
+    where = ["--executor", "local", "-o", str(tmp_path / "run"), *asked]
     assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     assert (tmp_path / "run" / "summary.json").is_file()
     assert not (tmp_path / "run" / "figures").exists()

@@ -129,7 +129,7 @@ def test_a_hostile_city_is_checked_run_and_drawn(
 ) -> None:
     command, *more = arguments
     if command == "run":
-        more += ["--executor", "local", "--full", "-o", str(tmp_path / "out")]
+        more += ["--executor", "local", "--full", "--figures", "-o", str(tmp_path / "out")]
     assert fleet(command, str(city), *more) == 0
     said = capsys.readouterr()
     only_seen(said)
