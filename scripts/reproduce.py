@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.passing import passing_folder
@@ -43,7 +43,7 @@ class Step:
     folder: str
     command: Sequence[str]
     figures: Sequence[str] = ()
-    metrics: Sequence[str] = field(default=())
+    metrics: Sequence[str] = ()
 
     def run(self) -> None:
         """Make it."""
@@ -64,12 +64,6 @@ STEPS = (
     Step("helsinki", ("run", "scenarios/helsinki.yaml", "--figures")),
     Step("helsinki-flips", ("scenarios/helsinki_flips.py",)),
     Step("gpu-load", ("scenarios/gpu_load.py",)),
-    Step(
-        "answer/helsinki",
-        ("run", "scenarios/helsinki.yaml", "--arm", "on_sensor", "--arm", "cloud",
-         "--replications", "5", "--no-figures"),
-        ("latency_ccdf", "power", "bandwidth"),
-    ),
     Step("answer/street-line", ("sweep", f"{STUDIES}/street-line.yaml"),
          ("regimes_latency_ms.p50", "curve_latency_ms.p99"),
          ("latency_ms.p50", "latency_ms.p99")),
