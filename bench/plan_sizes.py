@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import resource
 import subprocess
 import sys
 import time
@@ -46,9 +45,10 @@ def row(sensors: int, shards: int) -> tuple[object, ...]:
     from fleet.bench import workloads
     from fleet.plan.partition import partition
     from fleet.plan.share import share_of
+    from fleet.running.run import peak_rss_mb
 
     workloads.plan(workloads.city(100, 1, "1 s"), "cloud")  # compiles, and reads the catalogue
-    before_mb = _peak_mb()
+    before_mb = peak_rss_mb()
     began = time.perf_counter()
     plan = workloads.plan(workloads.city(sensors, 1, "1 s"), "cloud")
     planned = time.perf_counter()
@@ -57,12 +57,8 @@ def row(sensors: int, shards: int) -> tuple[object, ...]:
     own = max(array_bytes(part, set()) / len(territory.ids) for part, territory in shares)
     return (
         sensors, shards, round(planned - began, 3), round(shared - planned, 3),
-        round(array_bytes(plan, set()) / sensors), round(own), round(_peak_mb() - before_mb),
+        round(array_bytes(plan, set()) / sensors), round(own), round(peak_rss_mb() - before_mb),
     )  # fmt: skip
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def main() -> None:

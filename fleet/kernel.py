@@ -92,8 +92,8 @@ def inlined(function: F) -> F:
 def written_out(function: F) -> F:
     """Have a function written into its callers before they are compiled: it may return arrays.
 
-    Numba does this by rewriting the caller, which is slow: half of the time to compile all kernels
-    went into it when all that is inlined was written out.
+    Numba does this by rewriting the caller, which is slow: a third of the time to compile all
+    kernels went into it when all that is inlined was written out.
     """
     return _compiled(function, inline="always")
 

@@ -10,7 +10,6 @@ machine (`results/bench`, `results/scaling`) or trained (`results/eyes`) has scr
 from __future__ import annotations
 
 import argparse
-import hashlib
 import subprocess
 import sys
 import time
@@ -23,7 +22,6 @@ from fleet.passing import passing_folder
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 STUDIES = "scenarios/studies"
-QUICK = ("--set", "duration=20 s", "--set", "warm_up=5 s")
 
 SAME = (".csv", ".md", ".png")
 """Kinds of files whose bytes are compared; a PDF holds the same picture as the PNG beside it."""
@@ -73,9 +71,9 @@ STEPS = (
          ("curve_power_w.total", "curve_latency_ms.p99")),
     Step(
         "answer/sensitivity",
-        ("sensitivity", "scenarios/shopping-street-matched.yaml", *QUICK, "--metric",
-         "power_w.total", "--metric", "latency_ms.p50", "--trajectories", "2", "--samples", "32",
-         "--no-figures"),
+        ("sensitivity", "scenarios/shopping-street-matched.yaml", "--set", "duration=20 s", "--set",
+         "warm_up=5 s", "--metric", "power_w.total", "--metric", "latency_ms.p50",
+         "--trajectories", "2", "--samples", "32", "--no-figures"),
         ("tornado",),
     ),
 )  # fmt: skip
@@ -85,21 +83,18 @@ def _python(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
 
 
-def prints(folder: Path) -> dict[str, str]:
-    """Return a digest of each file that is compared, by its path in a folder."""
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in SAME and file.is_file()]
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-    }
+def compared(folder: Path) -> dict[str, bytes]:
+    """Return what is in each file that is compared, by its path in a folder."""
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix in SAME]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def remake(step: Step, told: Callable[[str], None]) -> bool:
     """Make a folder again; return whether what was there before is the same."""
-    before, began = prints(RESULTS / step.folder), time.perf_counter()
+    before, began = compared(RESULTS / step.folder), time.perf_counter()
     step.run()
-    took_s, after = time.perf_counter() - began, prints(RESULTS / step.folder)
-    others = [name for name, digest in before.items() if after.get(name) != digest]
+    took_s, after = time.perf_counter() - began, compared(RESULTS / step.folder)
+    others = [name for name, data in before.items() if after.get(name) != data]
     said = f"{len(others)} of {len(before)} are others: {', '.join(others)}" if others else "same"
     told(f"{step.folder}: {took_s:.0f} s; {said if before else 'new'}")
     return not others

@@ -40,6 +40,7 @@ class Size:
         live: (sensors, simulated time) of networks that look at a frame a second each.
         repeat: runs of which the median counts.
         arms: arms of the city.
+        shards: numbers of its shards under Ray.
         day: whether a whole day of the city is run.
         full: whether the sizes are those of the targets.
     """
@@ -53,6 +54,7 @@ class Size:
     live: tuple[int, str] = (200, "30 s")
     repeat: int = 3
     arms: tuple[str, ...] = ("cloud", "on_sensor")
+    shards: tuple[int, ...] = (1, 2)
     day: bool = False
     full: bool = True
 
@@ -60,7 +62,8 @@ class Size:
 SIZES = {
     "smoke": Size(
         (50, "2 s", "20 s"), (200, "20 s", "5 s"), (100, 1_000), "20 s", (50, "1 min", "10 min"),
-        (100, "5 s"), (4, "2 s"), repeat=1, arms=("cloud",), full=False,
+        (100, "5 s"), (4, "2 s"), repeat=1, arms=("cloud",), shards=(2,),
+        full=False,
     ),
     "standard": Size(),
     "city-day": Size(day=True),
@@ -197,7 +200,7 @@ class Bench:
             alone = self._job(f"{arm}, local", job)
             rays = {
                 n: self._job(f"{arm}, ray-{n}", replace(job, executor=ExecutorKind.ray, shards=n))
-                for n in ((1, 2) if self.size.full else (2,))
+                for n in self.size.shards
             }
             for measured in rays.values():
                 _equal("one process and Ray", alone, measured)

@@ -124,17 +124,6 @@ def _is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt)
 
 
-def drawn(asked: bool | None) -> bool:
-    """Return whether figures are drawn: as was asked, else where somebody looks."""
-    return sys.stdout.isatty() if asked is None else asked
-
-
-def not_drawn(name: str, error: Exception) -> None:
-    """Say that a figure could not be drawn, and why, after an answer that has all numbers."""
-    why = in_a_line(error)
-    typer.echo(doors.terminal(f"fleet: no figure '{name}', all numbers are there: {why}"), err=True)
-
-
 def _verdict(error: BaseException) -> tuple[int, str]:
     """Return the exit code of an error, and what to say about it."""
     if isinstance(error, InputError):

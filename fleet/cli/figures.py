@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,27 @@ class Style(StrEnum):
     IEEE = "ieee"
     ACM = "acm"
     SLIDES = "slides"
+
+
+def drawn(asked: bool | None) -> bool:
+    """Return whether figures are drawn: as was asked, else where somebody looks."""
+    from fleet.show.console import console
+
+    return console().is_terminal if asked is None else asked
+
+
+def not_drawn(name: str, error: Exception) -> None:
+    """Say that a figure could not be drawn, and why, after an answer that has all numbers."""
+    why = in_a_line(error)
+    typer.echo(doors.terminal(f"fleet: no figure '{name}', all numbers are there: {why}"), err=True)
+
+
+def draw_beside(folder: Path, metrics: Sequence[str] = ()) -> None:
+    """Draw the figures of a folder into it, after its answer; what cannot be drawn is told."""
+    from fleet.show.drawing import draw
+
+    for name, error in draw(folder, folder / "figures", metrics=metrics)[1].items():
+        not_drawn(name, error)
 
 
 def figures(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet import clock, doors
-from fleet.cli.exit import TRACEBACK, drawn, not_drawn
+from fleet.cli.exit import TRACEBACK
+from fleet.cli.figures import drawn, not_drawn
 from fleet.running.options import Engine, ExecutorKind
 
 if TYPE_CHECKING:

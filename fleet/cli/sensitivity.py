@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet import doors
-from fleet.cli.exit import drawn, not_drawn
+from fleet.cli.figures import draw_beside, drawn
 from fleet.cli.run import Arms, Figures, Replications, ScenarioPath, Sets
 from fleet.cli.sweep import Workers
 
@@ -83,10 +83,6 @@ def _leave(folder: Path, figures: bool) -> None:
     from fleet.show.console import console
 
     if figures:
-        from fleet.show.drawing import draw
-
-        _, failed = draw(folder, folder / "figures")
-        for name, error in failed.items():
-            not_drawn(name, error)
+        draw_beside(folder)
     err = console(stderr=True)
     err.print(f"Sensitivity: {folder}/", style="dim", soft_wrap=True, markup=False)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleet.cli.exit import FAILED, not_drawn
+from fleet.cli.exit import FAILED
+from fleet.cli.figures import draw_beside
 from fleet.cli.run import Address, Arms, Replications, Sets, Until
 from fleet.running.options import ExecutorKind
 
@@ -75,18 +76,10 @@ def sweep(
     metrics = metric or list(swept.study.metrics)
     _show(swept, metrics)
     if figures:
-        _draw(swept, metrics)
+        assert swept.folder is not None  # it has a name, if none was given
+        draw_beside(swept.folder, metrics)
     if swept.table["error"].null_count < swept.table.num_rows:
         raise typer.Exit(FAILED)
-
-
-def _draw(swept: Swept, metrics: list[str]) -> None:
-    from fleet.show.drawing import draw
-
-    assert swept.folder is not None  # it has a name, if none was given
-    _, failed = draw(swept.folder, swept.folder / "figures", metrics=metrics)
-    for name, error in failed.items():
-        not_drawn(name, error)
 
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:

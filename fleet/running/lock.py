@@ -58,12 +58,10 @@ def held(folder: Path, told: Callable[[Path, Holder], str] = of_a_run) -> Iterat
         raise InputError(f"cannot use '{folder}': {error.strerror}") from None
     try:
         try:
-            is_held = not _locked(number)
+            if not _locked(number):
+                raise InputError(told(folder, _holder(folder)))
         except OSError:
             _check_holder(folder, told)
-        else:
-            if is_held:
-                raise InputError(told(folder, _holder(folder)))
         _check_same(folder, number)
         _sign(folder)
         try:

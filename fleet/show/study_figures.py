@@ -89,23 +89,24 @@ def curve(table: pa.Table, metric: str) -> Drawn:
     keys = varied(table)
     along, other, values = panels(table)
     means, rows = scaled(metric, averages(table, metric)), places(table)
+    arms = arms_of(table)
     figure = figure_of(0.9 + 1.5 * len(values))
     drawn = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     out: Table = [(*keys, "arm", "mean", "low", "high", "is_knee")]
     for axes, value in zip(drawn, values, strict=True):
         here = [row for row in rows if other is None or row[other] == value]
-        before = len(out)
+        before, means_here = len(out), list[float]()
         here.sort(key=lambda row: row[along])
-        for k, arm in enumerate(arms_of(table)):
+        for k, arm in enumerate(arms):
             points = [(row, means[at]) for row in here if (at := (row["point"], arm)) in means]
+            means_here += [one.mean for _, one in points]
             line = _line(axes, [(row[along], one) for row, one in points], arm, k)
             cells = ([row[key] for key in keys] for row, _ in points)
             out += [(*cell, *rest) for cell, rest in zip(cells, line, strict=True)]
         _mark_knees(axes, along, [out[0], *out[before:]])
         if other:
             axes.set_title(f"{other}: {_plain(value)}", loc="left")
-        _scale(axes, [means[row["point"], arm].mean for row in here for arm in arms_of(table)
-                      if (row["point"], arm) in means])  # fmt: skip
+        _scale(axes, means_here)
     drawn[-1].set_xlabel(along)
     figure.supylabel(_label(metric), fontsize=8)
     one_legend(figure, drawn, ncols=3)

@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 
 from fleet import __version__, api
 from fleet.cli import main as cli
-from fleet.cli.exit import code_of, drawn
+from fleet.cli.exit import code_of
+from fleet.cli.figures import drawn
 from fleet.errors import InputError
 from fleet.proof.account import compared
 from fleet.results.record import Record
@@ -167,6 +168,9 @@ def test_figures_are_for_who_looks_or_asks(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
     assert [drawn(each) for each in (None, True, False)] == [is_terminal, True, False]
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)  # as with `>&-`
+        assert not drawn(None)
     where = ["--executor", "local", "-o", str(tmp_path / "run"), *asked]
     assert fleet("run", "scenarios/smoke.yaml", *where) == 0
     assert (tmp_path / "run" / "summary.json").is_file()

@@ -299,5 +299,6 @@ def test_names_that_are_too_long(
 
 def test_a_name_of_two_hundred_bytes_is_fine(tmp_path: Path) -> None:
     out = tmp_path / ("ü" * 100)
-    assert fleet("run", scenario(tmp_path), "--executor", "local", "-o", str(out)) == 0
+    where = ["--executor", "local", "--figures", "-o", str(out)]
+    assert fleet("run", scenario(tmp_path), *where) == 0
     assert (out / "summary.json").is_file()

@@ -115,7 +115,7 @@ def test_results_are_open_to_whom_the_caller_says(umask: int, tmp_path: Path) ->
     path = tmp_path / "scenario.yaml"
     shutil.copytree(worlds.HERE / "catalogue", tmp_path / "catalogue")
     path.write_text(json.dumps(worlds.scenario(duration="200 ms")))
-    asked = [str(path), "--executor", "local", "--frames", str(tmp_path / "frames")]
+    asked = [str(path), "--executor", "local", "--figures", "--frames", str(tmp_path / "frames")]
     done = subprocess.run(
         [sys.executable, "-m", "fleet", "run", *asked, "-o", str(tmp_path / "out")],
         capture_output=True, text=True, umask=umask, check=False,

@@ -161,7 +161,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float
     for _ in range(2):  # the first may have to compile
         began = time.monotonic()
         done = subprocess.run(
-            fleet("run", path, "-o", folder / "out", "--executor", "local", "--json"),
+            fleet("run", path, "-o", folder / "out", "--executor", "local", "--figures", "--json"),
             capture_output=True, text=True, check=True,
         )  # fmt: skip
     return path, json.loads(done.stdout)["fingerprint"], time.monotonic() - began
@@ -181,7 +181,7 @@ def test_a_run_that_is_pressed_anywhere(
     output = tmp_path / "out"
     command = fleet(
         "run", path, "-o", output, "--executor", "local", "--window", "500 ms",
-        "--checkpoint", every, "--json",
+        "--checkpoint", every, "--figures", "--json",
     )  # fmt: skip
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -289,8 +289,8 @@ def test_a_reader_that_goes_changes_no_exit_code(lines: int, tmp_path: Path) -> 
     """As with `fleet run ... | head -1`."""
     for objective, code in (("lost < 100 %", 0), ("lost < 0 %", 1)):
         with subprocess.Popen(
-            fleet("run", ROOT / "scenarios/smoke.yaml", "--executor", "local", "-o",
-                  tmp_path / "out", "--set", f"slo=['{objective}']"),
+            fleet("run", ROOT / "scenarios/smoke.yaml", "--executor", "local", "--figures",
+                  "-o", tmp_path / "out", "--set", f"slo=['{objective}']"),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as running:  # fmt: skip
             assert running.stdout is not None

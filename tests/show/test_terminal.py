@@ -123,12 +123,16 @@ def test_names_above_columns_break_behind_signs_and_cells_do_not(
         assert max(map(len, lines)) <= width
 
 
-def test_without_a_terminal_long_runs_say_how_far_they_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time by which lines are written, to be set."""
+    at = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: at[0])
+    return at
+
+
+def test_without_a_terminal_long_runs_say_how_far_they_are(now: list[float]) -> None:
     said: list[str] = []
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     show = progress._plain_lines(said.append)
     for seconds, share in ((0, 0.0), (4, 0.1), (12, 0.25), (16, 0.5), (40, 0.8), (50, 1.0)):
         now[0] = seconds
@@ -146,12 +150,8 @@ def test_what_has_hardly_begun_says_nothing_of_the_rest() -> None:
     assert pace.left_s(0.054, 60.0) == pytest.approx(5.0 * 0.946 / 0.05)
 
 
-def test_a_study_that_grows_run_by_run_says_so_now_and_then(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_study_that_grows_run_by_run_says_so_now_and_then(now: list[float]) -> None:
     said: list[str] = []
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     show = sweep._plain_lines(said.append)
     steps = [(0, 0, 8, 0.0), (1, 4, 8, 0.5), (2, 8, 8, 1.0), (3, 8, 40, 0.2), (4, 40, 40, 1.0)]
     steps += [(5 + k, 41 + k, 41 + k, 1.0) for k in range(12)]
