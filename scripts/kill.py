@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "running")]
-ends: Any = importlib.import_module("test_ray_ends")
+sys.path.insert(0, str(ROOT / "tests"))
+rays: Any = importlib.import_module("rays")
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SERVERS = ("gcs_server", "raylet")
@@ -44,14 +44,14 @@ def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> 
     with tempfile.TemporaryDirectory(prefix="k-") as folder:
         output, files = Path(folder, "out"), Path(folder, "t")
         files.mkdir()
-        running = ends.fleet(
+        running = rays.fleet(
             "run", path, "-o", output, "--executor", executor, "--shards", shards, "--checkpoint",
             "0 s", "--window", "100 ms", "--no-figures", TMPDIR=str(files),
         )  # fmt: skip
         unfinished = output.with_name("out.unfinished")
-        ends.until(lambda: unfinished.exists() or running.poll() is not None)
+        rays.until(lambda: unfinished.exists() or running.poll() is not None)
         time.sleep(chance.uniform(0, 6))
-        others = ends.below(running.pid)
+        others = rays.below(running.pid)
         victims = [pid for pid, name in others.items() if whom and name.startswith(whom)]
         if whom == KEPT:
             victims = [*others][:1]  # the only child
@@ -60,12 +60,12 @@ def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> 
             os.kill(victim, number if victim == running.pid else signal.SIGKILL)
         except ProcessLookupError:
             return "over before"
-        _, said = running.communicate(timeout=ends.LONG_S)
+        _, said = running.communicate(timeout=rays.LONG_S)
         is_told = running.returncode in (0, -9) or "fleet: " in said
         if running.returncode not in CODES or "Traceback" in said or not is_told:
             return f"code {running.returncode}: {said[-200:]}"
         time.sleep(0 if executor == "local" else 8)
-        left = [pid for pid in others if ends.alive(pid)] + list(files.iterdir())
+        left = [pid for pid in others if rays.alive(pid)] + list(files.iterdir())
         if left:
             return f"left behind: {left}"
         if running.returncode == 0:
@@ -73,10 +73,10 @@ def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> 
         if not unfinished.exists():
             return "nothing to go on from"
         other, more = chance.choice((("local", "1"), ("local", "3"), (executor, "2")))
-        again = ends.fleet(
+        again = rays.fleet(
             "run", "--resume", output, "--executor", other, "--shards", more, "--no-figures"
         )
-        _, said = again.communicate(timeout=ends.LONG_S)
+        _, said = again.communicate(timeout=rays.LONG_S)
         if again.returncode != 0:
             return f"cannot go on: {said[-200:]}"
         return _compared(output, expected)
@@ -97,9 +97,9 @@ def main() -> None:
     given = parser.parse_args()
     chance, met = random.Random(given.seed), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
-        path = ends.scenario(Path(folder), "30 s")
-        whole = ends.fleet("run", path, "-o", Path(folder, "w"), "--executor", "local", "--json")
-        expected = ends.fingerprint(whole)
+        path = rays.scenario(Path(folder), "30 s")
+        whole = rays.fleet("run", path, "-o", Path(folder, "w"), "--executor", "local", "--json")
+        expected = rays.fingerprint(whole)
         for trial in range(given.trials):
             try:
                 verdict = attempt(chance, given.executor, expected, path)

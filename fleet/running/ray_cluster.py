@@ -67,6 +67,7 @@ def connect(address: str | None) -> dict[str, float]:
     address = cluster(address)
     if not connected():
         _keep_to_loopback(address is None)
+        _let_servers_speak(False)
         try:
             if address is None:
                 tell("starting Ray, which takes some seconds ...")
@@ -244,6 +245,14 @@ def _keep_to_loopback(alone: bool) -> None:
     ray_constants.ENABLE_RAY_CLUSTER = not alone
 
 
+def _let_servers_speak(allowed: bool) -> None:
+    """Let Ray's servers write lines into what this process says, or not.
+
+    They write to the output, where an answer stands; what of theirs concerns a run is told by us.
+    """
+    ray._private.worker._worker_logs_enabled = allowed
+
+
 _TOKEN_BEFORE = tuple(map(os.environ.get, _TOKEN))
 
 
@@ -291,6 +300,7 @@ def _leave() -> None:
     _servers.clear()
     _leaving = threading.Event()
     _set_token(*_TOKEN_BEFORE)
+    _let_servers_speak(True)
     _ours.close()
 
 
