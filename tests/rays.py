@@ -87,15 +87,14 @@ class Cluster:
         port, dashboard = free_ports(2)
         self.address, self.dashboard = f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}"
         self.home, self.nodes = home, list[subprocess.Popen[bytes]]()
-        self._head = ["--head", f"--port={port}", f"--temp-dir={folder}"]
-        self._ports = {
-            True: [f"--dashboard-port={dashboard}"],
-            False: ["--include-dashboard=false"],
-        }
+        self._head = [
+            "--head", f"--port={port}", f"--temp-dir={folder}", f"--dashboard-port={dashboard}",
+        ]  # fmt: skip
 
     def begin(self, nodes: int = 1, *, has_dashboard: bool = False) -> Cluster:
         """Start it; with what jobs need if it is asked for."""
         self._start(*self._head, f"--include-dashboard={has_dashboard}".lower())
+        until(lambda: not has_dashboard or answers(self.dashboard))
         for _ in range(nodes - 1):
             self._start(f"--address={self.address}")
         return self
@@ -150,6 +149,16 @@ def cluster(nodes: int, *, has_dashboard: bool = False) -> Iterator[Cluster]:
     finally:
         started.end()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def answers(url: str) -> bool:
+    """Return whether somebody listens at an address."""
+    host, _, port = url.rpartition("/")[2].partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_ports(many: int) -> list[int]:
