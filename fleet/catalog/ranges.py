@@ -29,6 +29,8 @@ _USUAL = {
     Dimension.COUNT: ("0", "1000000000"),
 }
 """Of numbers of which nothing else is said."""
+MEASURED = tuple(_USUAL)
+"""What numbers of the catalogue measure."""
 
 _PIXELS, _FRAME, _MESSAGE = ("1", "16384"), ("0 bit", "100 MB"), ("0 bit", "1 MB")
 _SHARE, _EXPONENT, _SLOWEST = ("0", "1"), ("0", "4"), ("1 bit/s", FASTEST)

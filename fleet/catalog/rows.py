@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 
 import fleet.units as units
-from fleet.catalog.ranges import outside
+from fleet.catalog.ranges import MEASURED, outside
 from fleet.errors import InputError
 
 CONFIDENCES = ("measured", "vendor", "derived", "estimate")
@@ -221,7 +221,7 @@ def dimension_of(unit: str, where: str) -> units.Dimension:
 @functools.lru_cache(maxsize=256)
 def _measured_in(unit: str) -> units.Dimension | None:
     """Return what is measured in a unit; a thousand rows share some twenty units."""
-    return next((d for d in units.Dimension if _measures(unit, d)), None)
+    return next((d for d in MEASURED if _measures(unit, d)), None)
 
 
 def _measures(unit: str, dimension: units.Dimension) -> bool:

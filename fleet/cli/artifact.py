@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Annotated
@@ -51,12 +52,16 @@ def artifact(
 def _draft(folders: list[Path]) -> None:
     import yaml
 
-    from fleet.results.record import Record
+    from fleet.results.record import Record, fitting
     from fleet.study import artifact as claims
 
     if not folders:
         raise InputError("--draft takes folders of results; name one")
-    made = claims.draft([Record.load(folder) for folder in folders])
+    records = [Record.load(folder) for folder in folders]
+    with contextlib.ExitStack() as all_fit:
+        for record in records:
+            all_fit.enter_context(fitting(record))
+        made = claims.draft(records)
     text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=1000)
     for line in text.splitlines():
         typer.echo(doors.terminal(line))

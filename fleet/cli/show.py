@@ -15,7 +15,11 @@ def show(
     full: Full = False,
 ) -> None:
     """Show the answer that a result folder holds."""
-    from fleet.results.record import Record
+    from fleet.results.record import Record, fitting
     from fleet.show.answer import show as show_record
+    from fleet.show.folders import check_run
 
-    show_record(Record.load(folder), full=full)
+    check_run(folder)
+    record = Record.load(folder)
+    with fitting(record):
+        show_record(record, full=full)

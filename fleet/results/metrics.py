@@ -173,9 +173,14 @@ def check_asked(names: Iterable[str]) -> None:
 
 
 def known(text: str) -> Named:
-    """Return what `find` does of a name that is known to be one."""
+    """Return what `find` does of a name that is known to be one.
+
+    Raises:
+        LookupError: it is none; it stood in a file that somebody has changed.
+    """
     one = find(text)
-    assert one is not None, text
+    if one is None:
+        raise LookupError(f"there is no metric {text!r}")
     return one
 
 

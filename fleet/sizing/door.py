@@ -11,7 +11,7 @@ from fleet import paths
 from fleet.errors import InputError
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.placing import check_arm
-from fleet.results.record import Record
+from fleet.results.record import Record, fitting
 from fleet.running.choice import cpus
 from fleet.scenario.load import Scenario, load
 from fleet.sizing.beside import Beside, beside
@@ -112,12 +112,13 @@ def estimates(
         arm: estimate(compile_plan(asked, catalog, arm))
         for arm in dict.fromkeys(arms or asked.model.arms)
     }
-    run = None
+    rows, run = {}, None
     if not isinstance(scenario, Scenario) and not replaced and paths.is_dir(Path(scenario)):
         run = Record.load(scenario)
-    rows = {
-        arm: beside(one, run.numbers[arm])
-        for arm, one in expected.items()
-        if run is not None and arm in run.numbers
-    }
+        with fitting(run):
+            rows = {
+                arm: beside(one, run.numbers[arm])
+                for arm, one in expected.items()
+                if arm in run.numbers
+            }
     return Estimated(asked, expected, rows)

@@ -39,13 +39,14 @@ from fleet.lab.convert import onnx_file
 from fleet.lab.measures.video import open_clip
 from fleet.plan.capture_times import read_columns
 from fleet.reports.write import chapter_of
-from fleet.results.record import Record
+from fleet.results.record import Record, fitting
 from fleet.running import sealed
 from fleet.running.runner import Runner
 from fleet.running.unfinished import SCHEMA, VERSION, asked_in
 from fleet.scenario import city, strict_yaml, user_rows
 from fleet.scenario.load import Scenario, load, loads
 from fleet.show import folders, tables
+from fleet.show.digest import digest
 from fleet.study import artifact
 from fleet.study.experiment import execute
 from fleet.study.job import prepare
@@ -147,7 +148,11 @@ def _record_with(name: str) -> Door:
         _catalogue(there)
         (there / name).unlink()
         (there / name).write_bytes(data)
-        return Record.load(there)
+        record = Record.load(there)
+        with fitting(record):  # what loads can be shown, or is refused then
+            digest(record)
+            chapter_of(record, "r1")
+        return record
 
     return door
 
