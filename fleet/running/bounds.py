@@ -13,6 +13,9 @@ _WINDOW_S = 1e-4
 """CPU time of a window in which nothing happens, in one process (measured)."""
 _WINDOW_RAY_S = 2e-3
 """Wall time of a window between actors (measured)."""
+MOST_LOOKS = 1_000_000
+_LOOK_S = 4e-4
+"""CPU time of a look at the load of servers (measured)."""
 
 
 def check(plan: Plan, window_ns: int, processes: int, *, on_ray: bool) -> None:
@@ -35,6 +38,7 @@ def check(plan: Plan, window_ns: int, processes: int, *, on_ray: bool) -> None:
             f" {hours:,.0f} hours whatever happens in them, more than {MOST_WINDOWS:,}; use a"
             " longer one"
         )
+    _check_looks(plan)
     rows = plan.stations.link_rows + 2 * len(plan.sensors.group_names)
     rows += len(plan.links.region_names)
     seconds = 8 * rows * bins(plan.end_ns)
@@ -44,3 +48,15 @@ def check(plan: Plan, window_ns: int, processes: int, *, on_ray: bool) -> None:
         f" in {processes} processes",
         "make 'duration' shorter, or use fewer --shards or sensors",
     )
+
+
+def _check_looks(plan: Plan) -> None:
+    for pool in plan.pools.entries:
+        rule = pool and pool.autoscaling
+        looks = plan.end_ns // rule.every_ns if rule else 0
+        if pool and rule and looks > MOST_LOOKS:
+            raise InputError(
+                f"'autoscale' of '{pool.name}' with 'every' of {rule.every_ns:,} ns would look"
+                f" {looks:,} times at the load, some {looks * _LOOK_S / 3600:,.0f} hours"
+                f" of a core, more than {MOST_LOOKS:,} times; look less often"
+            )

@@ -68,6 +68,14 @@ def test_windows_are_counted_first() -> None:
         simulate(made, Options(executor="local", window_ns=1))
 
 
+def test_looks_at_the_load_are_counted_first() -> None:
+    rule = {"min": 1, "max": 2, "target": "70 %", "every": "1 us", "cooldown": "1 s"}
+    made = worlds.plan(worlds.scenario(cloud={"server": "test-gpu", "autoscale": rule}), "cloud")
+    words = "'autoscale' of 'cloud' with 'every' of 1,000 ns would look 2,000,000 times"
+    with pytest.raises(InputError, match=words):
+        simulate(made, Options(executor="local"))
+
+
 def test_counts_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     made = worlds.plan(worlds.scenario(), "cloud")
     bounds.check(made, 10**8, 3, on_ray=False)
