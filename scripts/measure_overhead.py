@@ -98,7 +98,7 @@ def main() -> None:
     """Measure, and say what it takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenario", nargs="?", default="scenarios/shopping-street.yaml")
-    parser.add_argument("duration", nargs="?", default="60 s")
+    parser.add_argument("duration", nargs="?", default="160 s")
     parser.add_argument("--profile", action="store_true", help="say where the time goes")
     asked = parser.parse_args()
     scenario = load(asked.scenario).changed(f"duration={asked.duration}", "slo=[]")

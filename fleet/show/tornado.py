@@ -42,7 +42,7 @@ def _cut(axes: Axes, effects: Sequence[Effect], difference: float, scale: float)
             seen.append(min(max(end, least), last))
             if seen[-1] != end:
                 axes.annotate(
-                    f" {end * scale:,.3g} ", (seen[-1] * scale, k), va="center", fontsize=6,
+                    f" {end * scale:,.3g} ".replace("-", "\N{MINUS SIGN}"), (seen[-1] * scale, k), va="center", fontsize=6,
                     ha="left" if end < difference else "right", bbox=_BOX,
                 )  # fmt: skip
     room = (max(seen) - min(seen)) * 0.04
@@ -61,7 +61,7 @@ def tornado(finding: Finding) -> tuple[Figure, Table]:
     figure, axes = axes_of(1.25 + 0.19 * len(moving))
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)  # as the style says
-    engine.set(w_pad=0.06)
+    engine.set(w_pad=0.12)
     table: Table = [("number", "at", "confidence", f"difference ({name})")]
     middle = finding.difference * scale
     for k, effect in enumerate(moving):
