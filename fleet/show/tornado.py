@@ -41,8 +41,9 @@ def _cut(axes: Axes, effects: Sequence[Effect], difference: float, scale: float)
         for end in (effect.at_low, effect.at_high):
             seen.append(min(max(end, least), last))
             if seen[-1] != end:
+                shown = f" {end * scale:,.3g} ".replace("-", "\N{MINUS SIGN}")
                 axes.annotate(
-                    f" {end * scale:,.3g} ".replace("-", "\N{MINUS SIGN}"), (seen[-1] * scale, k), va="center", fontsize=6,
+                    shown, (seen[-1] * scale, k), va="center", fontsize=6,
                     ha="left" if end < difference else "right", bbox=_BOX,
                 )  # fmt: skip
     room = (max(seen) - min(seen)) * 0.04
