@@ -18,6 +18,7 @@ from fleet.scenario.quantities import (
     OffsetNs,
     Part,
     PartOrNone,
+    PeriodNs,
     RateBps,
     Server,
     Technology,
@@ -102,7 +103,7 @@ class Autoscale(Model):
     min: Annotated[Count, says("fewest servers", 2)] = 1
     max: Annotated[Count, says("most servers", 40)]
     target: Annotated[Part, says("share of time at work wanted", "70 %")]
-    every: Annotated[TimeNs, says("time between two looks", "10 s")]
+    every: Annotated[PeriodNs, says("time between two looks", "10 s")]
     boot: Annotated[TimeNs | None, says("time until a new one is up", "40 s", "the server's")] = (
         None
     )

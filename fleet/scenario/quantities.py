@@ -171,6 +171,7 @@ LIFETIME = "36500 d"
 
 _TIME = Quantity(Dimension.TIME, units.time_ns, "10 s", "1 ns", LONGEST)
 _OFFSET = _TIME._replace(least="0 ns")
+_PERIOD = _TIME._replace(least="1 ms")
 _SPAN = _TIME._replace(most=LIFETIME)
 _SPAN0 = _SPAN._replace(least="0 ns")
 OFFSET_PATTERN = _OFFSET.pattern
@@ -196,6 +197,7 @@ def interval_ns(value: object) -> int:
 
 
 TimeNs = Annotated[int, BeforeValidator(_TIME.read), _TIME.schema]
+PeriodNs = Annotated[int, BeforeValidator(_PERIOD.read), _PERIOD.schema]
 SpanNs = Annotated[int, BeforeValidator(_SPAN.read), _SPAN.schema]
 SpanOrNone = Annotated[int, BeforeValidator(_SPAN0.read), _SPAN0.schema]
 OffsetNs = Annotated[int, BeforeValidator(_OFFSET.read), _OFFSET.schema]

@@ -69,9 +69,10 @@ def test_windows_are_counted_first() -> None:
 
 
 def test_looks_at_the_load_are_counted_first() -> None:
-    rule = {"min": 1, "max": 2, "target": "70 %", "every": "1 us", "cooldown": "1 s"}
-    made = worlds.plan(worlds.scenario(cloud={"server": "test-gpu", "autoscale": rule}), "cloud")
-    words = "'autoscale' of 'cloud' with 'every' of 1,000 ns would look 2,000,000 times"
+    rule = {"min": 1, "max": 2, "target": "70 %", "every": "1 ms", "cooldown": "1 s"}
+    cloud = {"server": "test-gpu", "autoscale": rule}
+    made = worlds.plan(worlds.scenario(cloud=cloud, duration="30 min"), "cloud")
+    words = "'autoscale' of 'cloud' with 'every' of 1,000,000 ns would look 1,800,000 times"
     with pytest.raises(InputError, match=words):
         simulate(made, Options(executor="local"))
 
