@@ -72,7 +72,9 @@ def written(grid: Grid, form: Form) -> str:
 
 
 _SIGNS = {"±": r"$\pm$", "–": "--", "−": "$-$", "µ": r"\textmu{}", "×": r"$\times$", "→": r"$\to$",
-          "✓": r"$\checkmark$", "≤": r"$\le$", "≥": r"$\ge$"}  # fmt: skip
+          "✓": r"$\checkmark$", "≤": r"$\le$", "≥": r"$\ge$",
+          "\N{GREEK SMALL LETTER MU}": r"\textmu{}", "≈": r"$\approx$",
+          "∞": r"$\infty$"}  # fmt: skip
 
 
 def _tex(text: str) -> str:

@@ -73,7 +73,9 @@ def test_a_text_for_a_paper_is_text() -> None:
     said = doors.latex(r"\input{/etc/passwd} 50 % of $x_1^2$ & #~<>|" + '"')
     assert r"\textbackslash{}input\{/etc/passwd\}" in said
     assert r"50 \% of \$x\_1\textasciicircum{}2\$ \& \#" in said
-    assert not re.search(r"(?<!\\)[{}$&#%_^~](?<!\{\})", said.replace("{}", ""))
+    assert said.endswith(r"{\char34}")  # \textquotedbl is not in every encoding of fonts
+    said = said.replace("{}", "").replace(r"{\char34}", "")
+    assert not re.search(r"(?<!\\)[{}$&#%_^~](?<!\{\})", said)
 
 
 @pytest.fixture(scope="module")
