@@ -1,4 +1,4 @@
-"""The calls of the Python API: run, sweep, plan, question, compare, report; `fleet` has them."""
+"""The calls of the Python API: run, sweep, find, compare, reproduce; `fleet` has them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
 from fleet.results.metrics import find as find_metric
-from fleet.results.record import Record
+from fleet.results.record import Record, fitting
 from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.sizing.door import estimates, plan
@@ -20,9 +20,14 @@ from fleet.sizing.keys import Wanted
 from fleet.sizing.planning import Told as PlanTold
 from fleet.sizing.planning import question
 from fleet.study import door
+from fleet.study.again import Again
+from fleet.study.again import reproduce as reproduce_run
+from fleet.study.between import Compared, between
 from fleet.study.compare import compare as compare_runs
 from fleet.study.hands import Hands
 from fleet.study.job import Overrides
+from fleet.study.study_again import StudyAgain, is_study
+from fleet.study.study_again import reproduce as reproduce_study
 from fleet.study.sweep import Told
 from fleet.study.sweep import sweep as run_sweep
 from fleet.study.trials import Progress
@@ -167,6 +172,57 @@ def report(
     if isinstance(results, Record | str | Path):
         return write([results], path)
     return write(list(results), path)
+
+
+def reproduce(
+    folder: str | Path, *, arms: Sequence[str] | None = None, executor: str = ExecutorKind.auto,
+    output: str | Path | None = None,
+) -> Again | StudyAgain:  # fmt: skip
+    """Run a folder of results or of a study again, and compare every number: `fleet reproduce`.
+
+    Args:
+        folder: a folder of results, which is run from what it holds, or of a study, whose scenario
+            is read where it was.
+        arms: of results: arms to run; None: all.
+        executor: 'ray', 'local', or 'auto', as in `run`.
+        output: folder of the new results; None: they are not kept.
+
+    Returns:
+        `same` says whether all is as it was; `numbers.others` are those that are not, and `changes`
+        what it was made of that is another now (`fleet.study.again`, `fleet.study.study_again`).
+
+    Raises:
+        InputError: the folder cannot be read, or cannot be run.
+        RunError: a run broke a promise.
+    """
+    path, kind = Path(folder), ExecutorKind(executor)
+    keep = None if output is None else Path(output)
+    if is_study(path):
+        if arms:
+            raise InputError("arms: a study is run again whole")
+        hands = Hands(None if kind is ExecutorKind.auto else kind)
+        return reproduce_study(path, hands=hands, output=keep)
+    with door.runner(executor=kind) as runner:
+        return reproduce_run(path, runner, arms=arms, output=keep)
+
+
+def diff(one: Record | str | Path, other: Record | str | Path) -> Compared:
+    """Compare two results number by number, the second less the first: `fleet diff`.
+
+    Args:
+        one: what `run` gave, or a folder of results.
+        other: another one.
+
+    Returns:
+        `rows` are the numbers that differ, those first of which replications show it, `same` how
+        many do not; `fleet.study.between` says more.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    records = [r if isinstance(r, Record) else Record.load(r) for r in (one, other)]
+    with fitting(records[0]), fitting(records[1]):
+        return between(records[0], records[1])
 
 
 def estimate(

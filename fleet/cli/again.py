@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fleet.cli.run import MISSED, Arms
+from fleet.errors import InputError
 from fleet.running.options import ExecutorKind
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")]
@@ -20,18 +21,41 @@ Executor = Annotated[ExecutorKind, typer.Option(help="Ray for a city, else here.
 def reproduce(
     folder: Folder, arm: Arms = None, executor: Executor = ExecutorKind.auto, output: Output = None
 ) -> None:
-    """Run a result folder again from what it holds; exit with 1 if anything is not as it was."""
+    """Run a result or study folder again; exit with 1 if anything is not as it was."""
     from fleet.show.again import lines
     from fleet.show.answer import say
     from fleet.show.folders import check_run
     from fleet.show.progress import progress_bar
     from fleet.study import door
     from fleet.study.again import reproduce as again
+    from fleet.study.study_again import is_study
 
+    if is_study(folder):
+        _reproduce_study(folder, arm, executor, output)
+        return
     check_run(folder)
     with door.runner(executor=executor) as runner, progress_bar() as progress:
         answer = again(folder, runner, arms=arm, output=output, progress=progress)
     say(lines(answer))
+    if not answer.same:
+        raise typer.Exit(MISSED)
+
+
+def _reproduce_study(
+    folder: Path, arms: list[str] | None, executor: ExecutorKind, output: Path | None
+) -> None:
+    from fleet.show.again import study_lines
+    from fleet.show.answer import say
+    from fleet.show.sweep import progress
+    from fleet.study.hands import Hands
+    from fleet.study.study_again import reproduce as again
+
+    if arms:
+        raise InputError("--arm chooses arms of one run; a study is run again whole")
+    hands = Hands(None if executor is ExecutorKind.auto else executor)
+    with progress() as told:
+        answer = again(folder, hands=hands, output=output, told=told)
+    say(study_lines(answer))
     if not answer.same:
         raise typer.Exit(MISSED)
 

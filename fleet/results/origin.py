@@ -16,6 +16,8 @@ from fleet.results.store import provenance
 
 INPUTS, CATALOGUE, VERSIONS, CODE = "inputs", "catalogue", "versions", "code"
 KINDS = (INPUTS, CATALOGUE, VERSIONS, CODE)
+OF_STUDIES = (INPUTS, CATALOGUE, VERSIONS)
+"""Kinds that a study tells of itself."""
 
 
 class Change(NamedTuple):
@@ -35,19 +37,46 @@ class Change(NamedTuple):
 
 def changes(one: Record, other: Record) -> list[Change]:
     """Return what two records were made of that is not the same, kind by kind."""
-    made = [record.made or provenance(record) for record in (one, other)]
-    pairs = {
-        INPUTS: [_inputs(r, m) for r, m in zip((one, other), made, strict=True)],
-        CATALOGUE: [_catalogue(r, m) for r, m in zip((one, other), made, strict=True)],
-        VERSIONS: [_versions(m) for m in made],
-        CODE: [{"commit": m.get("git_commit")} for m in made],
-    }
+    return changed(_origin(one), _origin(other))
+
+
+Origin = Mapping[str, Mapping[str, str | None]]
+"""What results were made of: texts by name, by kind."""
+
+
+def changed(was: Origin, now: Origin) -> list[Change]:
+    """Return what is not the same, kind by kind."""
     return [
-        Change(kind, name, was.get(name), now.get(name))
-        for kind, (was, now) in pairs.items()
-        for name in {**was, **now}
-        if was.get(name) != now.get(name)
+        Change(kind, name, was[kind].get(name), now[kind].get(name))
+        for kind in KINDS
+        if kind in was
+        for name in {**was[kind], **now[kind]}
+        if was[kind].get(name) != now[kind].get(name)
     ]
+
+
+def _origin(record: Record) -> Origin:
+    made = record.made or provenance(record)
+    return {
+        INPUTS: _inputs(record, made),
+        CATALOGUE: _catalogue(record, made),
+        VERSIONS: _versions(made),
+        CODE: {"commit": made.get("git_commit")},
+    }
+
+
+def of_study(about: Mapping[str, Any]) -> Origin:
+    """Return what a study was made of, by what its `study.yaml` says; not by which code.
+
+    Raises:
+        LookupError, TypeError, ValueError: it does not say that.
+    """
+    files = {f"file {name}": _short(sha256) for name, sha256 in dict(about["inputs"]).items()}
+    return {
+        INPUTS: {**dict(_leaves("", about["says"])), **files},
+        CATALOGUE: {"all rows": _short(about["catalogue"])},
+        VERSIONS: {name: str(version) for name, version in dict(about["versions"]).items()},
+    }
 
 
 def _inputs(record: Record, made: Mapping[str, Any]) -> dict[str, str | None]:

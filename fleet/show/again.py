@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fleet.results.metrics import unit_of
-from fleet.results.origin import CODE, INPUTS, KINDS, Change
+from fleet.results.origin import CODE, INPUTS, KINDS, OF_STUDIES, Change
 from fleet.show.digest import KEPT, MISSED, from_here
-from fleet.study.again import Again, Other
+from fleet.study.again import Again, Matched, Other
+from fleet.study.study_again import StudyAgain
 
 _MOST = 8
 
@@ -22,7 +23,7 @@ def lines(answer: Again) -> Iterator[str]:
         f" ({spent[0]:.1f} s then, {spent[1]:.1f} s now)"
     )
     yield from _fingerprints(answer)
-    yield from _numbers(answer)
+    yield from _numbers(answer.numbers)
     for arm in answer.left_out:
         yield (
             f"{MISSED} {arm} was not run: a Python function places it; run its script again and"
@@ -43,12 +44,21 @@ def _fingerprints(answer: Again) -> Iterator[str]:
         yield f"{KEPT} fingerprints: every frame of {', '.join(same)} as it was"
 
 
-def _numbers(answer: Again) -> Iterator[str]:
-    many, others = f"{answer.numbers:,}", answer.others
+def study_lines(answer: StudyAgain) -> Iterator[str]:
+    """Yield the same of a study."""
+    yield f"{from_here(answer.folder)}, run again from where its scenario is"
+    for run, was, now in answer.failures:
+        yield f"{MISSED} {run}: {was or 'did not fail'} then, {now or 'did not fail'} now"
+    yield from _numbers(answer.numbers)
+    yield from made_of(answer.changes, kinds=OF_STUDIES)
+
+
+def _numbers(numbers: Matched) -> Iterator[str]:
+    many, others = f"{numbers.many:,}", numbers.others
     if not others:
         to = "the last bit"
-        if answer.last_bits:
-            to = f"nine digits ({answer.last_bits:,} of them differ behind these)"
+        if numbers.last_bits:
+            to = f"nine digits ({numbers.last_bits:,} of them differ behind these)"
         yield f"{KEPT} {many} numbers as they were, to {to}"
         return
     yield f"{MISSED} {len(others):,} of {many} numbers are others, the largest first:"
@@ -59,19 +69,23 @@ def _numbers(answer: Again) -> Iterator[str]:
 
 
 def _said(one: Other) -> str:
-    name = one.metric if one.group is None else f"groups.{one.group}.{one.metric}"
+    key = one.key
+    name = key.metric if key.group is None else f"groups.{key.group}.{key.metric}"
     short = one.share > 1e-3  # they can be told apart in four digits
     was, now = (
-        "unknown" if x is None else unit_of(name).show(x) if short else f"{x!r} {one.unit}"
+        "unknown" if x is None else unit_of(name).show(x) if short else f"{x!r} {key.unit}"
         for x in (one.was, one.now)
     )
-    return f"{one.arm}, replication {one.replication}: {name} {was} then, {now} now"
+    at = f"{key.point}, " if key.point else ""
+    return f"{at}{key.arm}, replication {key.replication}: {name} {was} then, {now} now"
 
 
-def made_of(changed: Sequence[Change], most: int = _MOST) -> Iterator[str]:
-    """Yield what differs in what two records were made of: a line a kind, and its first ones."""
+def made_of(
+    changed: Sequence[Change], most: int = _MOST, kinds: Sequence[str] = KINDS
+) -> Iterator[str]:
+    """Yield what differs in what two results were made of: a line a kind, and its first ones."""
     same = []
-    for kind in KINDS:
+    for kind in kinds:
         mine = [change for change in changed if change.kind == kind]
         if not mine:
             same.append(kind)

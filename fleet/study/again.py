@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,14 +19,21 @@ NINE_DIGITS = 1e-9
 on another machine."""
 
 
-class Other(NamedTuple):
-    """A number that is not as it was; `group` is None for all sensors of the arm."""
+class Key(NamedTuple):
+    """Which number of a folder; `group` is None for all sensors, `point` is of a study."""
 
     arm: str
     replication: int
     group: str | None
     metric: str
     unit: str
+    point: str = ""
+
+
+class Other(NamedTuple):
+    """A number that is not as it was."""
+
+    key: Key
     was: float | None
     now: float | None
 
@@ -38,6 +45,33 @@ class Other(NamedTuple):
         return abs(self.was - self.now) / max(abs(self.was), abs(self.now))
 
 
+class Matched(NamedTuple):
+    """Numbers beside those that they were.
+
+    Attributes:
+        many: how many were compared.
+        others: those that are not the same to nine digits.
+        last_bits: how many are the same to nine digits, but not to the last bit.
+    """
+
+    many: int
+    others: list[Other]
+    last_bits: int
+
+
+Numbers = Mapping[Key, float | None]
+
+
+def matched(was: Numbers, now: Numbers) -> Matched:
+    """Return which numbers are not as they were."""
+    keys = {**was, **now}
+    differing = [
+        Other(key, was.get(key), now.get(key)) for key in keys if was.get(key) != now.get(key)
+    ]
+    others = [other for other in differing if other.share > NINE_DIGITS]
+    return Matched(len(keys), others, len(differing) - len(others))
+
+
 class Again(NamedTuple):
     """What a folder says, and what running it again gave.
 
@@ -45,9 +79,7 @@ class Again(NamedTuple):
         record: the folder's.
         again: that of the new run.
         fingerprints: by arm what it was and is.
-        numbers: how many were compared.
-        others: those that are not the same to nine digits.
-        last_bits: how many are the same to nine digits, but not to the last bit.
+        numbers: which are not as they were.
         left_out: arms that a Python function places, which no folder can run.
         changes: what it was made of that is another now.
     """
@@ -55,9 +87,7 @@ class Again(NamedTuple):
     record: Record
     again: Record
     fingerprints: dict[str, tuple[str, str]]
-    numbers: int
-    others: list[Other]
-    last_bits: int
+    numbers: Matched
     left_out: list[str]
     changes: list[Change]
 
@@ -65,7 +95,7 @@ class Again(NamedTuple):
     def same(self) -> bool:
         """Return whether all is as it was."""
         kept = all(was == now for was, now in self.fingerprints.values())
-        return kept and not self.others and not self.left_out
+        return kept and not self.numbers.others and not self.left_out
 
 
 def reproduce(
@@ -115,23 +145,13 @@ def _compared(record: Record, again: Record, arms: Sequence[str], left_out: list
     prints = {
         arm: (record.arms[arm]["fingerprint"], again.arms[arm]["fingerprint"]) for arm in arms
     }
-    was, now = (_numbers(one, arms) for one in (record, again))
-    differing = [
-        Other(*key, was.get(key), now.get(key))
-        for key in {**was, **now}
-        if was.get(key) != now.get(key)
-    ]
-    others = [other for other in differing if other.share > NINE_DIGITS]
-    return Again(
-        record, again, prints, len({**was, **now}), others, len(differing) - len(others), left_out,
-        changes(record, again),
-    )  # fmt: skip
+    numbers = matched(_numbers(record, arms), _numbers(again, arms))
+    return Again(record, again, prints, numbers, left_out, changes(record, again))
 
 
-def _numbers(
-    record: Record, arms: Sequence[str]
-) -> dict[tuple[str, int, str | None, str, str], float | None]:
-    """Return all numbers of some arms by arm, replication, group, metric and unit."""
+def _numbers(record: Record, arms: Sequence[str]) -> dict[Key, float | None]:
     table = metric_table({arm: record.numbers[arm] for arm in arms})
-    names = ("arm", "replication", "group", "metric", "unit")
-    return {tuple(row[n] for n in names): row["value"] for row in table.to_pylist()}
+    return {Key(*(row[name] for name in _NAMES)): row["value"] for row in table.to_pylist()}
+
+
+_NAMES = ("arm", "replication", "group", "metric", "unit")

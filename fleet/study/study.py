@@ -196,7 +196,7 @@ def asked_in(folder: Path, scenario: Scenario | str | Path | None = None) -> Stu
     Raises:
         InputError: it is no such folder, or its scenario cannot be read.
     """
-    about = _read(folder)
+    about = read_about(folder)
     try:
         return study(
             scenario or about["scenario"], about["vary"], where=about["where"],
@@ -221,7 +221,12 @@ def _same_file(folder: Path, file: Sequence[str] | None) -> tuple[str, str] | No
     return path, digest
 
 
-def _read(folder: Path, wanted: str = SCHEMA) -> dict[str, Any]:
+def read_about(folder: Path, wanted: str = SCHEMA) -> dict[str, Any]:
+    """Return what `study.yaml` of a folder says.
+
+    Raises:
+        InputError: there is none, it cannot be read, or it is in another form.
+    """
     path = folder / ASKED
     if not paths.is_file(path):
         raise InputError(f"'{folder}' is no study: it has no {ASKED}; name the folder of one")
@@ -281,7 +286,7 @@ def settle(folder: Path, about: Mapping[str, Any], changed: Mapping[str, str]) -
         text = yaml.safe_dump(dict(about), sort_keys=False, allow_unicode=True)
         with written(folder / ASKED):
             _write_whole(folder / ASKED, text)
-    held = _read(folder, about["schema"])
+    held = read_about(folder, about["schema"])
     for key, problem in changed.items():
         if held.get(key) != about[key]:
             raise InputError(

@@ -121,8 +121,7 @@ def sweep(
         }  # fmt: skip
         of = asked_of(scenario, given, overrides or ())
         if output is None and results is None:
-            with passing_folder() as passing:
-                return Swept(of, *_carried_out(of, passing, hands, told), None)
+            return Swept(of, *carry_out_here(of, hands=hands, told=told), None)
         folder = Path(output) if output is not None else (results or Path()) / of.name
     return Swept(of, *carry_out(of, folder.resolve(), hands=hands, told=told), folder)
 
@@ -178,6 +177,14 @@ def carry_out(
         begin(folder, of)
         with way_on(f"go on with: fleet sweep --resume {shlex.quote(str(folder))}"):
             return _carried_out(of, folder, (hands or Hands()).checked(), told)
+
+
+def carry_out_here(
+    of: Study, *, hands: Hands | None = None, told: Told | None = None
+) -> tuple[pa.Table, ExecutorKind | None, list[dict[str, Any]]]:
+    """Do all of a study and keep nothing; see `carry_out`."""
+    with passing_folder() as passing:
+        return _carried_out(of, passing, (hands or Hands()).checked(), told)
 
 
 def _carried_out(

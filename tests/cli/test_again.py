@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import cities
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import worlds
 from scipy import stats
 from test_cli import fleet
 
 import fleet as api
 from fleet.results.interval import welch95
+from fleet.results.origin import Change
+from fleet.study.study_again import StudyAgain
 
 Said = pytest.CaptureFixture[str]
 
@@ -112,9 +117,10 @@ def test_folders_of_others_are_bad_input(tmp_path: Path, capsys: Said) -> None:
 
 
 def test_a_study_is_no_run(tmp_path: Path, capsys: Said) -> None:
-    for name, what in (("study.yaml", "study"), ("plan.json", "plan")):
+    both = ["reproduce", str(tmp_path)], ["diff", str(tmp_path), str(tmp_path)]
+    for name, what, commands in (("study.yaml", "study", both[1:]), ("plan.json", "plan", both)):
         (tmp_path / name).write_text("{}")
-        for command in (["reproduce", str(tmp_path)], ["diff", str(tmp_path), str(tmp_path)]):
+        for command in commands:
             assert fleet(*command) == 2
             assert f"is a {what}, and here one run is asked for" in capsys.readouterr().err
 
@@ -173,3 +179,85 @@ def test_an_interval_of_independent_samples_is_that_of_welch() -> None:
     assert (low, high) == pytest.approx((middle - half, middle + half), rel=1e-3)
     assert welch95([1.0], other) is None
     assert welch95([1.0, 1.0], [2.0, 2.0]) is None
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that has a scenario and a study of it."""
+    there = tmp_path_factory.mktemp("studied")
+    shutil.copytree(worlds.HERE / "catalogue", there / "catalogue")
+    made = worlds.scenario(duration="300 ms")
+    (there / "s.yaml").write_text(json.dumps(made))
+    vary = {"cloud.servers": [1, 2]}
+    api.sweep(there / "s.yaml", vary, arms=["cloud"], output=there / "study", workers=1)
+    return there
+
+
+def test_a_study_gives_the_same_again(study: Path, tmp_path: Path, capsys: Said) -> None:
+    assert fleet("reproduce", str(study / "study"), "-o", str(tmp_path / "new")) == 0
+    said = capsys.readouterr().out
+    assert "numbers as they were, to the last bit" in said
+    assert "The same inputs, catalogue and versions." in said
+    new, old = (place / "results.parquet" for place in (tmp_path / "new", study / "study"))
+    assert new.read_bytes() == old.read_bytes()
+    for more in (["-o", str(study / "study")], ["--arm", "cloud"]):
+        assert fleet("reproduce", str(study / "study"), *more) == 2
+
+
+def test_a_study_that_is_another_now_says_so(study: Path, tmp_path: Path, capsys: Said) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(study, there)
+    about = (there / "study" / "study.yaml").read_text().replace(str(study), str(there))
+    (there / "study" / "study.yaml").write_text(about)
+    made = json.loads((there / "s.yaml").read_text())
+    (there / "s.yaml").write_text(json.dumps({**made, "duration": "200 ms"}))
+    table = pq.read_table(there / "study" / "results.parquet")
+    rows = table.to_pylist()
+    rows[0] |= {"metric": None, "value": None, "unit": None, "error": "it was late"}
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), there / "study" / "results.parquet")
+    answer = api.reproduce(there / "study", executor="local")
+    assert not answer.same
+    assert isinstance(answer, StudyAgain)
+    assert [(one.run, one.was, one.now) for one in answer.failures] == [
+        ("cloud.servers=1, cloud, replication 0", "it was late", None)
+    ]
+    assert Change("inputs", "duration", "300 ms", "200 ms") in answer.changes
+    assert {other.key.point for other in answer.numbers.others} == {
+        "cloud.servers=1",
+        "cloud.servers=2",
+    }
+    assert fleet("reproduce", str(there / "study")) == 1
+    said = capsys.readouterr().out
+    assert "✗ cloud.servers=1, cloud, replication 0: it was late then, did not fail now" in said
+    assert "cloud.servers=2, cloud, replication 0: " in said
+    assert "Other inputs: duration 300 ms → 200 ms" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("study.yaml", "schema: fleet-study/1\n", "it is damaged"),
+        ("study.yaml", "schema: fleet-study/0\n", "fleet-study/0"),
+        ("results.parquet", "PAR1", "it is damaged"),
+        ("results.parquet", None, "go on with: fleet sweep --resume"),
+    ],
+)
+def test_a_damaged_study_is_bad_input(
+    name: str, text: str | None, why: str, study: Path, tmp_path: Path, capsys: Said
+) -> None:
+    there = Path(shutil.copytree(study / "study", tmp_path / "study"))
+    (there / name).unlink()
+    if text is not None:
+        (there / name).write_text(text)
+    assert fleet("reproduce", str(there)) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_results_are_compared_from_python(folder: Path) -> None:
+    one, other = api.Record.load(folder), api.diff(folder, folder)
+    assert other.rows == []
+    assert other.same_frames == list(one.numbers)
+    assert api.diff(one, folder).same == other.same
+    answer = api.reproduce(folder, arms=["cloud"], executor="local")
+    assert answer.same
+    assert answer.numbers.many > 100
