@@ -18,19 +18,15 @@ from fleet.errors import FleetError, InputError, RunError
 
 if TYPE_CHECKING:
     from fleet.api import (
-        compare,
-        diff,
-        digest,
         estimate,
-        figures,
         find,
-        report,
         reproduce,
         run,
         sensitivity,
         sweep,
     )  # fmt: skip
     from fleet.plan.roster import Placed
+    from fleet.reading import compare, diff, digest, figures, report
     from fleet.results.record import Record
     from fleet.scenario.load import Scenario, load
     from fleet.simulation import Simulation
@@ -60,14 +56,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "compare": "fleet.api",
-    "diff": "fleet.api",
-    "digest": "fleet.api",
-    "report": "fleet.api",
+    "compare": "fleet.reading",
+    "diff": "fleet.reading",
+    "digest": "fleet.reading",
+    "report": "fleet.reading",
     "reproduce": "fleet.api",
     "estimate": "fleet.api",
     "find": "fleet.api",
-    "figures": "fleet.api",
+    "figures": "fleet.reading",
     "run": "fleet.api",
     "sensitivity": "fleet.api",
     "sweep": "fleet.api",

@@ -1,18 +1,17 @@
-"""The calls of the Python API: run, sweep, find, compare, reproduce; `fleet` has them."""
+"""The calls of the Python API that simulate: run, sweep, find, sensitivity, reproduce."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from fleet.errors import InputError
 from fleet.plan.placing import Placement
-from fleet.results.metrics import find as find_metric
-from fleet.results.record import Record, fitting
+from fleet.results.record import Record
 from fleet.running.options import Engine, ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.sizing.door import estimates, plan
@@ -22,8 +21,6 @@ from fleet.sizing.planning import question
 from fleet.study import door
 from fleet.study.again import Again
 from fleet.study.again import reproduce as reproduce_run
-from fleet.study.between import Compared, between
-from fleet.study.compare import compare as compare_runs
 from fleet.study.hands import Hands
 from fleet.study.job import Overrides
 from fleet.study.study_again import StudyAgain, is_study
@@ -35,6 +32,8 @@ from fleet.study.uncertain import door as uncertain_door
 from fleet.study.uncertain.door import SAMPLES, TRAJECTORIES
 from fleet.study.uncertain.findings import Sensitivity
 from fleet.study.vary import Vary
+
+T = TypeVar("T")
 
 
 def run(
@@ -91,9 +90,9 @@ def run(
         checkpoint=checkpoint,
     )  # fmt: skip
     record = door.run(
-        runner, scenario, arms=arms, placements=placements, seed=seed, replications=replications,
-        overrides=overrides, output=output, frames=frames, resume=resume, progress=progress,
-        force=force, until=[until] if isinstance(until, str) else until,
+        runner, scenario, arms=_listed(arms), placements=placements, seed=seed, frames=frames,
+        replications=replications, until=_listed(until), overrides=overrides, output=output,
+        resume=resume, progress=progress, force=force,
     )  # fmt: skip
     if figures:
         _draw(record)
@@ -145,33 +144,9 @@ def sweep(
     """
     hands = Hands(None if executor is None else ExecutorKind(executor), workers, ray_address)
     return run_sweep(
-        scenario, vary=vary, where=where, arms=arms, replications=replications, until=until,
-        overrides=overrides, output=output, resume=resume, hands=hands, told=progress,
+        scenario, vary=vary, where=where, arms=_listed(arms), replications=replications,
+        until=until, overrides=overrides, output=output, resume=resume, hands=hands, told=progress,
     ).table  # fmt: skip
-
-
-def report(
-    results: Record | str | Path | Sequence[Record | str | Path], path: str | Path | None = None
-) -> Path:
-    """Write results as one HTML file that can be sent: it asks no network for anything.
-
-    It is the same to the byte when it is made again.
-
-    Args:
-        results: a record, a folder of results, or several of these.
-        path: the file; None: `report.html` in the folder of the results.
-
-    Returns:
-        the path of the file.
-
-    Raises:
-        InputError: a folder cannot be read, or the file cannot be written.
-    """
-    from fleet.reports.write import write  # with what it imports it takes a while
-
-    if isinstance(results, Record | str | Path):
-        return write([results], path)
-    return write(list(results), path)
 
 
 def reproduce(
@@ -203,26 +178,7 @@ def reproduce(
         hands = Hands(None if kind is ExecutorKind.auto else kind)
         return reproduce_study(path, hands=hands, output=keep)
     with door.runner(executor=kind) as runner:
-        return reproduce_run(path, runner, arms=arms, output=keep)
-
-
-def diff(one: Record | str | Path, other: Record | str | Path) -> Compared:
-    """Compare two results number by number, the second less the first: `fleet diff`.
-
-    Args:
-        one: what `run` gave, or a folder of results.
-        other: another one.
-
-    Returns:
-        `rows` are the numbers that differ, those first of which replications show it, `same` how
-        many do not; `fleet.study.between` says more.
-
-    Raises:
-        InputError: a folder cannot be read.
-    """
-    records = [r if isinstance(r, Record) else Record.load(r) for r in (one, other)]
-    with fitting(records[0]), fitting(records[1]):
-        return between(records[0], records[1])
+        return reproduce_run(path, runner, arms=_listed(arms), output=keep)
 
 
 def estimate(
@@ -245,7 +201,7 @@ def estimate(
     Raises:
         InputError: something in the scenario or the arguments cannot be used.
     """
-    return estimates(scenario, arms=arms, overrides=overrides).facts
+    return estimates(scenario, arms=_listed(arms), overrides=overrides).facts
 
 
 def find(
@@ -282,35 +238,12 @@ def find(
         RunError: a run broke a promise.
     """
     asked = question(
-        scenario, wanted, most=most, slo=slo, vary=vary, arms=arms, overrides=overrides,
+        scenario, wanted, most=most, slo=slo, vary=vary, arms=_listed(arms), overrides=overrides,
         headroom=headroom, survive=survive,
     )  # fmt: skip
     folder = None if output is None else Path(output)
     planned = plan(asked, uncertain=uncertain, output=folder, workers=workers, told=progress)
     return planned.data
-
-
-def figures(table: pa.Table, folder: str | Path, metrics: Sequence[str] | None = None) -> None:
-    """Draw the figures of a study: curves, who is best where, and Pareto fronts.
-
-    A figure that cannot be drawn is a warning.
-
-    Args:
-        table: what `sweep` gave, or its `results.parquet`.
-        folder: where they are drawn, each as PNG, PDF and CSV; made if need be.
-        metrics: names of numbers; None: delay, losses, power and traffic.
-
-    Raises:
-        InputError: there is no such metric.
-    """
-    from fleet.show.study_figures import draw
-    from fleet.show.sweep import chosen
-
-    for name in metrics or ():
-        if find_metric(name) is None:
-            raise InputError(f"no metric '{name}'; docs/GLOSSARY.md lists all")
-    for name, error in draw(table, metrics or chosen(table), Path(folder)).items():
-        warnings.warn(f"no figure '{name}': {error!r}", stacklevel=2)
 
 
 def sensitivity(
@@ -348,8 +281,8 @@ def sensitivity(
         RunError: a process died.
     """
     asked = uncertain_door.question(
-        scenario, arms=arms, metrics=metrics, replications=replications, overrides=overrides,
-        hold=hold,
+        scenario, arms=_listed(arms), metrics=metrics, replications=replications,
+        overrides=overrides, hold=hold,
     )  # fmt: skip
     return uncertain_door.sensitivity(
         asked, trajectories=trajectories, samples=samples, output=output, workers=workers,
@@ -365,31 +298,6 @@ def _draw(record: Record) -> None:
             warnings.warn(f"no figure '{name}': {error!r}", stacklevel=3)
 
 
-def digest(record: Record) -> str:
-    """Return the answer of a record in some ten lines, as `fleet run` shows it first.
-
-    Args:
-        record: what `run` gave, or what `Record.load` read.
-    """
-    from fleet.show.digest import digest as lines_of
-
-    return lines_of(record)
-
-
-def compare(record: Record, baseline: str | None = None) -> dict[str, Any]:
-    """Return every arm of a record against a baseline, paired by replication.
-
-    Args:
-        record: what `run` gave.
-        baseline: an arm; None: the scenario's, else 'cloud', else the first arm.
-
-    Returns:
-        see `fleet.study.compare.compare`.
-
-    Raises:
-        InputError: the baseline is not an arm of the record.
-    """
-    chosen = baseline or record.summary["comparison"]["baseline"]
-    if chosen not in record.numbers:
-        raise InputError(f"no arm '{chosen}'; arms: {', '.join(record.numbers)}")
-    return compare_runs(record.numbers, chosen, looked=record.looked)
+def _listed(texts: T) -> T | list[str]:
+    """Return texts as a list, also one that is given by itself."""
+    return [texts] if isinstance(texts, str) else texts

@@ -31,6 +31,8 @@ rays: Any = importlib.import_module("rays")
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SERVERS = ("gcs_server", "raylet")
+LEFT_S = 10.0
+"""How long what was started may be there after the end."""
 KEPT = "the process that is kept"
 FINE = ("fine", "nothing to go on from", "over before")
 CODES = {0, 3, 130, 143, -9}
@@ -64,10 +66,11 @@ def attempt(chance: random.Random, executor: str, expected: str, path: Path) -> 
         is_told = running.returncode in (0, -9) or "fleet: " in said
         if running.returncode not in CODES or "Traceback" in said or not is_told:
             return f"code {running.returncode}: {said[-200:]}"
-        time.sleep(0 if executor == "local" else 8)
-        left = [pid for pid in others if rays.alive(pid)] + list(files.iterdir())
-        if left:
-            return f"left behind: {left}"
+        until_s = time.monotonic() + LEFT_S
+        while left := [pid for pid in others if rays.alive(pid)] + list(files.iterdir()):
+            if time.monotonic() > until_s:
+                return f"left behind: {left}"
+            time.sleep(0.1)
         if running.returncode == 0:
             return _compared(output, expected)
         if not unfinished.exists():

@@ -26,7 +26,7 @@ LAYERS = [
     ("eyes",), ("scenario",), ("plan",), ("engine",), ("reference",), ("columns",), ("lanes",),
     ("lab",), ("running",), ("results",), ("study",), ("proof",),
     ("sizing",), ("bench",), ("show",), ("reports",),
-    ("simulation", "api"),
+    ("simulation", "api", "reading"),
     ("cli",),
     ("__init__", "__main__"),
 ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_only_what_shows_an_object_is_asked_for_from_below() -> None:
         for name in re.findall(r'above\.call\(\s*"([^"]+)"', path.read_text())
     }
     assert asked == {
-        ("results/record", "api.report"), ("results/record", "reports.notebook.record_html"),
+        ("results/record", "reading.report"), ("results/record", "reports.notebook.record_html"),
         ("scenario/load", "reports.notebook.scenario_html"),
     }  # fmt: skip
     users = {module(path) for path in SOURCES if "fleet.above" in imports(path)}

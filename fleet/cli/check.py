@@ -17,13 +17,14 @@ def check(
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
     from fleet.show.console import console
-    from fleet.show.estimate import short
+    from fleet.show.estimate import short, without_events
     from fleet.show.plan import fact_lines
     from fleet.sizing.estimate import estimate, in_short
     from fleet.study.facts import plan_facts
     from fleet.study.job import prepare
 
-    plans = prepare(scenario, overrides=set_).plans
+    job = prepare(scenario, overrides=set_)
+    plans = job.plans
     facts = plan_facts(plans)
     expected = {arm: in_short(estimate(each[0])) for arm, each in plans.items()}
     if as_json:
@@ -36,6 +37,8 @@ def check(
     out.print("  expected (fleet estimate tells more)")
     for arm, one in expected.items():
         out.print(f"    {arm}: {short(one)}", soft_wrap=True, markup=False)
+    for line in without_events(job.scenario):
+        out.print(f"    {line}", soft_wrap=True, markup=False)
 
 
 def schema() -> None:

@@ -69,7 +69,7 @@ def figures(
     place = output or folder / "figures" / style.value
     done, failed = drawing.draw(folder, place, style.value, only or (), metric or ())
     for name in done:
-        typer.echo(doors.terminal(str(place / name)))
+        typer.echo(doors.terminal(f"{place / name}.pdf"))
     for name, error in failed.items():
         typer.echo(doors.terminal(f"fleet: no figure '{name}': {in_a_line(error)}"), err=True)
     if failed:

@@ -46,7 +46,8 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
             raise draft.scenario.error(
                 (*keys, "at"),
                 f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
-                f" {model.duration / 1e9:g} s; make it earlier, or run longer",
+                f" {model.duration / 1e9:g} s; make it earlier, run longer, or leave events out:"
+                " --set 'events=[]'",
             )
         if event.kind == "resize":
             region = resized(draft.scenario, event, keys)

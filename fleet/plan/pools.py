@@ -168,12 +168,13 @@ def resized(scenario: Scenario, event: Event, keys: Keys) -> int:
         raise scenario.error(
             (*keys, "resize"), f"no region '{name}'{hint}; regions: {', '.join(regions)}"
         )
-    spec, at = _spec(scenario, name, regions.index(name))
-    if isinstance(spec, Cloud) and spec.autoscale is not None:
+    own, cloud = scenario.model.regions.get(name), scenario.model.cloud
+    rule = cloud.autoscale if own is None or own.autoscale is None else own.autoscale
+    if rule is not None:
+        place = "cloud" if own is None else f"regions.{name}"
         raise scenario.error(
             (*keys, "resize"),
-            f"the servers of '{name}' follow load; remove {'.'.join(map(str, at))}.autoscale, or"
-            " the event",
+            f"the servers of '{name}' follow load; remove {place}.autoscale, or the event",
         )
     return regions.index(name)
 

@@ -51,6 +51,8 @@ def changed(was: Origin, now: Origin) -> list[Change]:
         for kind in KINDS
         if kind in was
         for name in {**was[kind], **now[kind]}
+        # A row that only one of them used is no other row.
+        if kind != CATALOGUE or (name in was[kind] and name in now[kind])
         if was[kind].get(name) != now[kind].get(name)
     ]
 

@@ -91,6 +91,9 @@ class Record:
             InputError: it is none, or one of another version.
         """
         path = Path(folder)
+        if not path.is_dir():
+            what = "is a file, and here a folder of results is asked for" if path.exists() else ""
+            raise InputError(f"'{path}' {what or 'is not there'}; 'fleet run' makes such a folder")
         missing = [name for name in _FILES if not (path / name).is_file()]
         if missing:
             raise InputError(
@@ -117,7 +120,7 @@ class Record:
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write this record as one page; see `fleet.report`, which this calls."""
-        written: Path = above.call("api.report", self, path)
+        written: Path = above.call("reading.report", self, path)
         return written
 
     def _repr_html_(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import typing
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from fleet import above, paths
 from fleet.errors import InputError
 from fleet.scenario import strict_yaml
-from fleet.scenario.override import dotted, named_by, replaced
+from fleet.scenario.override import added_by, dotted, named_by, replaced
 from fleet.scenario.quantities import FORMS
 from fleet.scenario.schema import ScenarioModel
 from fleet.scenario.strict_yaml import Document, Keys, Value
@@ -154,6 +155,11 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     Raises:
         InputError: the file or an override cannot be used.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(
+            f"a scenario is read from the path of its file, not from a {type(path).__name__}; write"
+            " it as YAML first, as 'fleet new' does"
+        )
     file = Path(path)
     file = file / "scenario.yaml" if paths.is_dir(file) else file
     return _checked(strict_yaml.load(file), overrides)
@@ -187,7 +193,33 @@ def _place(document: Document, keys: Keys, overrides: Sequence[str]) -> str:
     override = named_by(overrides, place)
     if override is not None:
         return f"--set {override}: {place}"
+    for k in range(1, len(keys) + 1):
+        inside = _inside(document.data, keys[: k - 1])
+        added = None if keys[k - 1] in inside else added_by(overrides, dotted(keys[:k]))
+        if added is not None:
+            return f"--set {added}: {_not_there(document, keys[:k], [*map(str, inside)])}{place}"
     return f"{document.path}:{document.line_of(keys)} {place}"
+
+
+def _inside(data: Any, keys: Keys) -> Mapping[Any, Any]:
+    """Return what stands below a place: nothing, if that is no mapping."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
+
+
+def _not_there(document: Document, keys: Keys, known: Sequence[str]) -> str:
+    """Return that an override adds something of which it says a part; nothing of a top key."""
+    if len(keys) == 1 or not known:
+        return ""
+    hint = did_you_mean(str(keys[-1]), known) or f" ({', '.join(known[:_NAMED])})"
+    return (
+        f"'{dotted(keys[:-1])}' of {document.path} has no '{keys[-1]}'{hint}, and a new one needs"
+        " more: "
+    )
+
+
+_NAMED = 8
 
 
 def _input_error(

@@ -48,6 +48,13 @@ def named_by(overrides: Sequence[str], place: str) -> str | None:
     return None
 
 
+def added_by(overrides: Sequence[str], place: str) -> str | None:
+    """Return the last override that says what stands below a place, if one does."""
+    below = f"{_undotted(place)}."
+    paths = {text: _undotted(text.partition("=")[0].strip()) for text in overrides}
+    return next((text for text in reversed(paths) if paths[text].startswith(below)), None)
+
+
 def dotted(keys: Keys) -> str:
     """Return the way to a value as a text, such as `events[0].at`."""
     text = ""

@@ -58,11 +58,11 @@ def _host(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"At most {host['peak_transfer_mb']:.1f} MB under way between actors.")
     if host["restarts"]:
         lines.append(f"{host['restarts']} restarts after a crash.")
-    many = host.get("processes", 1)
+    many, shards = host.get("processes", 1), f"{host['shards']} shard{'s' * (host['shards'] != 1)}"
     in_processes = f"{many} processes, " if many > 1 else ""
     return [
         *lines,
         f"{host['frames_per_s']:,.0f} frames/s with {host['engine']} engine, {host['executor']}"
-        f" executor, {in_processes}{host['shards']} shards; {host['wall_s']:.1f} s to run;"
+        f" executor, {in_processes}{shards}; {host['wall_s']:.1f} s to run;"
         f" fingerprint {summary['fingerprint'][:16]}",
     ]

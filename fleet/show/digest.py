@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from fleet import doors
 from fleet.results.load import TARGET
-from fleet.results.metric import SHARE, Numbers
+from fleet.results.metric import SHARE
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
+from fleet.show.deciding import decides
 from fleet.show.remarks import busiest, doubts
 from fleet.show.rows import mean_and_interval
 
@@ -77,9 +78,10 @@ def digest_lines(record: Record) -> Iterator[str]:
     yield title(record.summary)
     yield from _verdict(record.summary["slo"])
     yield from _until(record.summary)
+    yield from _unfinished(record)
     yield from _differences(record)
     yield _binds(record)
-    yield from _decides(record)
+    yield from decides(record)
     minded = list(doubts(record))
     if minded:
         more = f" (and {len(minded) - 1} more of this kind)" if len(minded) > 1 else ""
@@ -105,16 +107,39 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if not row["kept"]:
             value = row["measured"]
             shown = "not measured" if value is None else unit_of(row["metric"]).show(value)
-            demand = row["objective"].removeprefix(f"{row['arm']}: ")
+            demand = _demand(row).removeprefix(f"{row['arm']}: ")
             missed.setdefault(demand, []).append(f"{row['arm']} ({shown})")
     for demand, arms in missed.items():
         yield f"{MISSED} {demand}: missed by {_listed(arms)}"
-    kept = dict.fromkeys(row["objective"] for row in rows)
-    kept = {text: None for text in kept if all(r["kept"] for r in rows if r["objective"] == text)}
+    told = dict.fromkeys(map(_demand, rows))
+    kept = [text for text in told if all(row["kept"] for row in rows if _demand(row) == text)]
     if kept:
         yield f"{KEPT} {', '.join(kept)}: kept{' by every arm' if len(rows) > len(kept) else ''}"
     if not rows:
         yield "No objectives are stated ('slo')."
+
+
+def _unfinished(record: Record) -> Iterator[str]:
+    """Yield of which arms many frames had no result yet when the run ended."""
+    for arm, numbers in record.arms.items():
+        frames = numbers["frames"]
+        under_way, captured = frames["in_flight"], frames["captured"]
+        if under_way > MOST_UNDER_WAY * captured:
+            yield (
+                f"Still under way: {under_way:,.0f} frames of {arm} had no result yet when the run"
+                f" ended, and {captured:,.0f} were captured: losses and latencies are of the others"
+            )
+
+
+MOST_UNDER_WAY = 0.1
+"""Frames under way at the end over those captured, above which it is told."""
+
+
+def _demand(row: Mapping[str, Any]) -> str:
+    """Return an objective as it is written, with the unit if it was left out."""
+    text, unit = str(row["objective"]), unit_of(row["metric"])
+    is_bare = unit.factor == 1 and text.rpartition(" ")[2].replace(".", "", 1).isdigit()
+    return f"{text} {unit.printed}".rstrip() if is_bare else text
 
 
 def _until(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -287,60 +312,14 @@ def _asked(load: Mapping[str, Any]) -> str:
     return f"{asked}, so its queue grows ({need} for {TARGET:.0%} use)"
 
 
-def _decides(record: Record) -> Iterator[str]:
-    """Yield under what light and demand it is so, and how power hangs on the network's boundary."""
-    lights = dict.fromkeys(
-        light for arm in record.arms.values() for light in arm["accuracy"]["by_light"]
-    )
-    model = record.scenario.model
-    when = model.start_time.strftime("%A %H:%M")
-    people = " with the people of that hour" if model.city and model.city.demand else ""
-    seen = f", seen by {' and '.join(lights)}" if lights else ""
-    told = f"What decides it: {when}{people}{seen}"
-    if record.summary["comparison"]["arms"]:
-        told += f"; {_by_boundary(record)}"
-    yield told
-
-
-def _by_boundary(record: Record) -> str:
-    """Return by how much an arm's power differs under each boundary.
-
-    That is the first for which another boundary turns the difference over, else the first.
-    """
-    others = record.summary["comparison"]["arms"]
-    shares = {arm: _shares(record, arm) for arm in others}
-    turned = [arm for arm, each in shares.items() if len({x > 0 for x in each.values()}) > 1]
-    arm = (turned or list(others))[0]
-    here = record.summary["network_energy"]["boundary"]
-    said = [
-        f"{abs(100 * x):.2g} % {'more' if x > 0 else 'less'} ({name}{', as here' * (name == here)})"
-        for name, x in shares[arm].items()
-    ]
-    what = "which turns power over" if turned else "power"
-    return f"{what} by the network's energy: {arm} {', '.join(said)}"
-
-
-def _shares(record: Record, arm: str) -> dict[str, float]:
-    """Return by boundary what share an arm draws more than the baseline."""
-    base = record.arms[record.summary["comparison"]["baseline"]]
-    return {
-        name: _everything(record.arms[arm], name) / total - 1
-        for name in base["power_by_boundary_w"]
-        if (total := _everything(base, name))
-    }
-
-
-def _everything(arm: Numbers, boundary: str) -> float:
-    return float(arm["power_by_boundary_w"][boundary]["everything"])
-
-
 def _rest(record: Record) -> str:
     """Return where everything else is."""
     weak = sum(a["confidence"] == "estimate" for a in record.summary["assumptions"])
     total = len(record.summary["assumptions"])
     rests = f"{total} catalogue values were used, {weak} of them estimates"
-    where = "--full" if record.folder is None else f"fleet show {from_here(record.folder)} --full"
-    return f"{rests}; all tables and remarks: {where}"
+    if record.folder is None:
+        return f"{rests}; where results are kept (output=), 'fleet show' has all tables"
+    return f"{rests}; all tables and remarks: fleet show {from_here(record.folder)} --full"
 
 
 def from_here(path: Path) -> Path:

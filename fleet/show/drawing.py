@@ -12,7 +12,14 @@ from fleet.results.metrics import check_asked
 from fleet.results.record import Record
 from fleet.show import figures as run_figures
 from fleet.show import plan_figures, study_figures, tornado
-from fleet.show.folders import SensitivityFolder, Shown, StudyFolder, fitting_folder, opened
+from fleet.show.folders import (
+    SensitivityFolder,
+    Shown,
+    StudyFolder,
+    check_numbers,
+    fitting_folder,
+    opened,
+)
 from fleet.show.labels import labelled
 from fleet.show.style import OWN, VENUES, Named, draw_each
 from fleet.show.sweep import chosen
@@ -42,6 +49,7 @@ def draw(
     """
     check_asked(metrics)
     shown = opened(folder)
+    check_numbers(shown)
     with fitting_folder(shown):
         named = list(_named(shown, metrics))
     chosen_names = {name for begin in only for name in _fitting(begin, [n for n, _ in named])}

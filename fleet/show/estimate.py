@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fleet import doors
 from fleet.results.metric import number
+from fleet.scenario.load import Scenario
 from fleet.show.wide import heading, in_tables
 from fleet.sizing.beside import Beside
 from fleet.sizing.door import Estimated
@@ -99,6 +100,15 @@ def remarks(estimated: Estimated) -> Iterator[str]:
         yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
             yield f"{arm}: as it begins; events change rates or demand later."
+    yield from without_events(estimated.scenario)
+
+
+def without_events(scenario: Scenario) -> Iterator[str]:
+    """Yield that a closed form knows nothing of events, if there are any."""
+    many = len(scenario.model.events)
+    if many:
+        events = f"{many} event{'s' * (many > 1)}"
+        yield f"Without the scenario's {events}: what they delay or lose, a run shows."
 
 
 def short(one: Mapping[str, Any]) -> str:

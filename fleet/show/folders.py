@@ -105,6 +105,22 @@ def opened(folder: str | Path) -> Shown:
     return Record.load(path)
 
 
+def check_numbers(shown: Shown) -> None:
+    """Refuse to show numbers of a study that has none.
+
+    Raises:
+        InputError: all of its runs failed; says why the first did.
+    """
+    if not isinstance(shown, StudyFolder) or not shown.table.num_rows:
+        return
+    errors = shown.table["error"]
+    if errors.null_count == 0:
+        raise InputError(
+            f"'{shown.folder}' has no numbers, as all of its {len(errors):,} runs failed; the first"
+            f" because: {errors[0].as_py()}"
+        )
+
+
 def check_run(folder: Path) -> None:
     """Refuse a folder of something else where that of a run is asked for.
 

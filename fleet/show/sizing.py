@@ -47,7 +47,7 @@ def progress() -> Iterator[Callable[[int, int], None]]:
         def show(answers: int, runs: int) -> None:
             nonlocal last
             check()
-            said = f"{answers} answers found, {runs:,} runs done"
+            said = f"{runs:,} runs done, {answers} answers found so far"
             if isinstance(bar, Progress):
                 if task is not None:
                     bar.update(task, description=said)

@@ -13,7 +13,13 @@ from fleet.results.means import FRAMES
 from fleet.results.metric import Metric, Scope, number
 from fleet.results.metrics import Named, check_asked, known, named, names_in
 from fleet.results.record import Record
-from fleet.show.folders import PlanFolder, SensitivityFolder, Shown, StudyFolder
+from fleet.show.folders import (
+    PlanFolder,
+    SensitivityFolder,
+    Shown,
+    StudyFolder,
+    check_numbers,
+)
 from fleet.show.grid import Cell, Grid, Line
 from fleet.show.labels import labelled
 from fleet.show.rows import EMPTY, chance_percent, mean_and_interval
@@ -52,6 +58,7 @@ def grids(shown: Shown, metrics: Sequence[str] = (), *, full: bool = False) -> l
         InputError: there is no such number.
     """
     check_asked(metrics)
+    check_numbers(shown)
     if isinstance(shown, Record):
         return [_of_run(labelled(shown), metrics, full)]
     if isinstance(shown, StudyFolder):

@@ -18,6 +18,7 @@ from fleet import doors, paths
 from fleet.errors import InputError
 from fleet.passing import becoming
 from fleet.results.inputs import copy_inputs
+from fleet.results.replaced import take_along
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
 
@@ -44,6 +45,8 @@ def write(path: Path, planned: Planned) -> dict[int, str]:
             answer["file"] = names.get(k)
         text = json.dumps(data, indent=1, ensure_ascii=False)
         (folder / PLAN).write_text(f"{text}\n", encoding="utf-8")
+        plans = (file.name for file in path.glob("plan*")) if path.is_dir() else ()
+        take_along(path, folder, {*plans, "figures", "report.html"})
     return names
 
 

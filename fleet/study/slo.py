@@ -25,7 +25,7 @@ _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.
 
 @dataclass(frozen=True)
 class Objective:
-    """A demand such as 'latency_ms.p99 < 200'.
+    """A demand such as 'latency_ms.p99 < 200 ms'.
 
     Attributes:
         text: as written.
@@ -78,7 +78,7 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
     match = _FORM.match(text)
     if match is None:
         raise scenario.error(
-            keys, f"{text!r} is not an objective; write such as 'latency_ms.p99 < 200'"
+            keys, f"{text!r} is not an objective; write such as 'latency_ms.p99 < 200 ms'"
         )
     metric, arm = match["metric"], match["arm"]
     known = demandable(scenario)

@@ -15,6 +15,7 @@ from fleet import interrupt
 from fleet.errors import InputError
 from fleet.passing import passing_folder
 from fleet.plan import expected
+from fleet.plan.compile import catalogue, compile_plan
 from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario
 from fleet.study import looking, study_file, tidy
@@ -220,6 +221,8 @@ def _run(of: Study, journal: Journal, hands: Hands, told: Told) -> ExecutorKind 
     left = [run for run in every if _is_left(journal, run)]
     if not left:
         return None
+    if not journal.rows:
+        _check_ends(of)
     overrides = {point.id: point.overrides for point in of.design.points}
     frames = {point.id: _frames(of, point) for point in of.design.points}
     chosen = hands.for_work(sum(frames[run.point] for run in left), len(left))
@@ -236,6 +239,26 @@ def _run(of: Study, journal: Journal, hands: Hands, told: Told) -> ExecutorKind 
             every = looking.runs(of, journal.rows)
             left = [run for run in every if run not in tried and _is_left(journal, run)]
     return chosen.executor
+
+
+def _check_ends(of: Study) -> None:
+    """Refuse a study of which neither the first point can run nor the last, in any arm.
+
+    What a point alone cannot be is a failed run, and what none can be is a mistake.
+
+    Raises:
+        InputError: that of the first.
+    """
+    refused: list[InputError] = []
+    for point in (of.design.points[0], of.design.points[-1]):
+        for arm in of.arms:
+            try:
+                scenario = of.design.scenario.changed(*point.overrides)
+                compile_plan(scenario, catalogue(scenario), arm)
+                return
+            except InputError as error:
+                refused.append(error)
+    raise refused[0]
 
 
 def _is_left(journal: Journal, run: Run) -> bool:

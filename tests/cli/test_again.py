@@ -18,7 +18,7 @@ from test_cli import fleet
 
 import fleet as api
 from fleet.results.interval import welch95
-from fleet.results.origin import Change
+from fleet.results.origin import Change, changed
 from fleet.study.study_again import StudyAgain
 
 Said = pytest.CaptureFixture[str]
@@ -261,3 +261,11 @@ def test_results_are_compared_from_python(folder: Path) -> None:
     answer = api.reproduce(folder, arms=["cloud"], executor="local")
     assert answer.same
     assert answer.numbers.many > 100
+
+
+def test_rows_that_only_one_has_used_are_no_other_rows() -> None:
+    was = {"catalogue": {"a.x": "1 W", "b.y": "2 W"}, "versions": {}}
+    now = {"catalogue": {"a.x": "3 W", "c.z": "2 W"}, "versions": {"numpy": "2"}}
+    assert changed(was, now) == [
+        Change("catalogue", "a.x", "1 W", "3 W"), Change("versions", "numpy", None, "2"),
+    ]  # fmt: skip

@@ -437,6 +437,13 @@ def attempt(trial: Trial, *, draw: bool = False) -> Verdict:
     return Verdict(trial, KINDS.get(os.WEXITSTATUS(status), "fault"), first, took_s)
 
 
+def mapped_bytes() -> int:
+    """Return how much address space this process has taken, such as for Ray."""
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_text().split()[0]) if statm.exists() else 0
+    return pages * resource.getpagesize()
+
+
 def _in_child(path: str, said: Path, draw: bool) -> None:
     code = FAILED
     try:
@@ -445,7 +452,7 @@ def _in_child(path: str, said: Path, draw: bool) -> None:
         signal.alarm(MOST_WAIT_S)
         used = int(time.process_time()) + 1
         for kind, limit in (
-            (resource.RLIMIT_AS, MOST_BYTES), (resource.RLIMIT_CPU, used + MOST_S),
+            (resource.RLIMIT_AS, mapped_bytes() + MOST_BYTES), (resource.RLIMIT_CPU, used + MOST_S),
         ):  # fmt: skip
             resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
         with said.open("w") as out:

@@ -16,6 +16,7 @@ import worlds
 from rich.console import Console
 
 import fleet
+from fleet import telling
 from fleet.errors import InputError
 from fleet.results.record import Record
 from fleet.results.tables import Tables
@@ -118,7 +119,7 @@ def test_the_long_table_has_every_number_of_every_replication(
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: shutil.rmtree(folder), "is not a result folder of this version: it has no"),
+        (lambda folder: shutil.rmtree(folder), "is not there; 'fleet run' makes such a folder"),
         (lambda folder: (folder / "series.parquet").unlink(), "it has no series.parquet; run its"),
         (lambda folder: (folder / "latencies.parquet").unlink(), "it has no latencies.parquet; ru"),
         (lambda folder: (folder / "summary.json").write_text("{"), "cannot be read: "),
@@ -216,3 +217,20 @@ def test_an_arm_of_a_placement_needs_a_name() -> None:
 def changed(folder: Path, schema: str) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps({**summary, "schema": schema}))
+
+
+def test_who_replaces_results_keeps_what_others_put_there(tmp_path: Path) -> None:
+    made, out = worlds.load(worlds.scenario(duration="300 ms")), tmp_path / "out"
+    fleet.run(made, arms=["cloud"], executor="local", output=out)
+    (out / "notes.txt").write_text("mine")
+    (out / "sub").mkdir()
+    (out / "sub" / "more.txt").write_text("mine, too")
+    (out / "report.html").write_text("of what was there")
+    heard: list[str] = []
+    with telling.heard_by(heard.append):
+        fleet.run(made, arms=["cloud"], seed=2, executor="local", output=out, figures=False)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "sub" / "more.txt").read_text() == "mine, too"
+    assert not (out / "report.html").exists()
+    assert f"replaced what was in '{out}'; kept: notes.txt, sub" in heard
+    assert fleet.Record.load(out).summary["seed"] == 2

@@ -118,3 +118,24 @@ def test_the_last_option_that_says_a_value_is_named() -> None:
     assert named_by(asked, "arms.a.b.rate") == asked[1]
     assert named_by(asked, "seeds") is None
     assert named_by(asked, "arms.a") is None
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("sensors.cams.rate=5 fps", "--set sensors.cams.rate=5 fps: 'sensors' of .* has no 'cams'"
+         r" \(did you mean 'cam'\?\), and a new one needs more: sensors.cams.app: is missing"),
+        ("links.x.rate=5 Mbit/s", r"'links' of .* has no 'x' \(cell, metro, wan\)"),
+        ("clod.servers=3", r"--set clod.servers=3: clod: unknown key 'clod' \(did you mean"),
+        ("cloud.serers=3", "--set cloud.serers=3: cloud.serers: unknown key 'serers'"),
+    ],
+)  # fmt: skip
+def test_who_names_what_is_not_there_is_told_so(override: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        worlds.load(worlds.scenario()).changed(override)
+
+
+def test_something_new_can_be_added_in_pieces() -> None:
+    new = "sensors.new={count: 1, rate: 5 fps, app: watch, uplink: port}"
+    changed = worlds.load(worlds.scenario()).changed(new, "sensors.new.rate=7 fps")
+    assert changed.model.sensors["new"].rate == 7

@@ -116,6 +116,20 @@ def test_a_queue_that_grows_binds() -> None:
     assert "Against" not in fleet.digest(record)  # there is nothing to compare with
 
 
+def test_frames_without_a_result_at_the_end_and_units_that_were_left_out_are_told() -> None:
+    data = worlds.scenario(duration="3 s", slo=["latency_ms.p99 < 9000", "lost < 0.5"])
+    data["links"]["wan"]["rate"] = "200 kbit/s"
+    record = fleet.run(worlds.load(data), executor="local")
+    frames = record.arms["cloud"]["frames"]
+    assert frames["in_flight"] > 0.1 * frames["captured"]
+    said = line(record, "Still under way: ")
+    assert said.startswith(
+        f"Still under way: {frames['in_flight']:,.0f} frames of cloud had no result yet"
+    )
+    assert f" {frames['captured']:,.0f} were captured: losses and latencies are of" in said
+    assert "latency_ms.p99 < 9000 ms, lost < 0.5: " in line(record, "✓ ")
+
+
 def test_the_digest_of_a_folder_is_that_of_the_run(tmp_path: Path) -> None:
     data = worlds.scenario(duration="1 s")
     record = fleet.run(worlds.load(data), executor="local", output=tmp_path / "out")

@@ -25,7 +25,9 @@ from fleet.errors import InputError
 from fleet.results.interval import interval95
 from fleet.running.options import ExecutorKind
 from fleet.scenario.load import Scenario, loads
+from fleet.show.folders import opened
 from fleet.show.sweep import chosen, tables
+from fleet.show.tables import grids
 from fleet.study.crew import Crew
 from fleet.study.design import design
 from fleet.study.hands import Hands
@@ -509,3 +511,27 @@ def test_scenarios_that_no_file_holds() -> None:
     table = fleet.sweep(scenario, "cloud.servers=1", arms=["cloud"])
     assert table["replication"].to_pylist()[0] == 0
     assert len(numbers(table, "power_w.total")) == 1
+
+
+def test_what_no_point_can_be_is_refused_before_any_runs(tmp_path: Path) -> None:
+    late = made_up(events=[{"at": "5 s", "outage": "wan", "lasts": "1 s"}])
+    with pytest.raises(InputError, match=r"leave events out: --set 'events=\[\]'"):
+        fleet.sweep(late, {"cloud.servers": [1, 2]}, output=tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "journal.jsonl").exists()
+    table = fleet.sweep(late, {"duration": ["1 s", "8 s"]}, arms="cloud", workers=1)
+    errors = table["error"].to_pylist()
+    assert "is not before the end of the run" in errors[0]
+    assert errors[-1] is None
+
+
+def test_a_study_of_which_all_failed_is_not_shown(tmp_path: Path) -> None:
+    late = made_up(events=[{"at": "5 s", "outage": "wan", "lasts": "1 s"}])
+    fleet.sweep(late, {"duration": ["1 s", "8 s"]}, arms=["cloud"], output=tmp_path, workers=1)
+    rows = pq.read_table(tmp_path / "results.parquet")
+    failed = rows.filter(pc.is_valid(rows["error"]))
+    pq.write_table(failed, tmp_path / "results.parquet")
+    for show in (lambda: fleet.figures(tmp_path, tmp_path / "f"), lambda: grids(opened(tmp_path))):
+        with pytest.raises(InputError, match="has no numbers, as all of its 1 runs failed"):
+            show()
+    with pytest.raises(InputError, match="not of a dict"):
+        fleet.figures({}, tmp_path)  # type: ignore[arg-type]
