@@ -121,14 +121,17 @@ def _verdict(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _unfinished(record: Record) -> Iterator[str]:
     """Yield of which arms many frames had no result yet when the run ended."""
-    for arm, numbers in record.arms.items():
-        frames = numbers["frames"]
-        under_way, captured = frames["in_flight"], frames["captured"]
-        if under_way > MOST_UNDER_WAY * captured:
-            yield (
-                f"Still under way: {under_way:,.0f} frames of {arm} had no result yet when the run"
-                f" ended, and {captured:,.0f} were captured: losses and latencies are of the others"
-            )
+    frames = {arm: numbers["frames"] for arm, numbers in record.arms.items()}
+    many = [
+        f"{each['in_flight']:,.0f} frames of {arm} ({each['captured']:,.0f} were captured)"
+        for arm, each in frames.items()
+        if each["in_flight"] > MOST_UNDER_WAY * each["captured"]
+    ]
+    if many:
+        yield (
+            f"Still without a result as the run ended: {_listed(many)}; losses and latencies are of"
+            " the others"
+        )
 
 
 MOST_UNDER_WAY = 0.1

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from fleet import interrupt
+from fleet import interrupt, paths
 from fleet.errors import InputError
 from fleet.passing import passing_folder
 from fleet.plan import expected
@@ -173,6 +173,8 @@ def carry_out(
     Raises:
         InputError: the folder is of another study, in use, or damaged.
     """
+    if not paths.exists(folder / JOURNAL):
+        _check_ends(of)
     make_folder(folder)
     with locked(folder):
         begin(folder, of)
@@ -184,6 +186,7 @@ def carry_out_here(
     of: Study, *, hands: Hands | None = None, told: Told | None = None
 ) -> tuple[pa.Table, ExecutorKind | None, list[dict[str, Any]]]:
     """Do all of a study and keep nothing; see `carry_out`."""
+    _check_ends(of)
     with passing_folder() as passing:
         return _carried_out(of, passing, (hands or Hands()).checked(), told)
 
@@ -221,8 +224,6 @@ def _run(of: Study, journal: Journal, hands: Hands, told: Told) -> ExecutorKind 
     left = [run for run in every if _is_left(journal, run)]
     if not left:
         return None
-    if not journal.rows:
-        _check_ends(of)
     overrides = {point.id: point.overrides for point in of.design.points}
     frames = {point.id: _frames(of, point) for point in of.design.points}
     chosen = hands.for_work(sum(frames[run.point] for run in left), len(left))
