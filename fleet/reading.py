@@ -14,6 +14,7 @@ from fleet.results.metrics import check_asked
 from fleet.results.record import Record, fitting
 from fleet.study.between import Compared, between
 from fleet.study.compare import compare as compare_runs
+from fleet.study.tidy import RESULTS
 
 
 def digest(record: Record) -> str:
@@ -108,7 +109,7 @@ def _drawn(
     if not isinstance(results, str | Path):
         raise InputError(f"figures are drawn of results, not of a {type(results).__name__}")
     path = Path(results)
-    folder = path.parent if path.name == "results.parquet" else path
+    folder = path.parent if path.name == RESULTS else path
     return drawing.draw(folder, place, metrics=metrics)[1]
 
 

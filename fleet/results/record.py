@@ -21,7 +21,7 @@ from fleet.scenario.load import Scenario
 from fleet.scenario.load import load as load_scenario
 
 SCHEMA = "fleet-summary/3"
-_FILES = ("summary.json", "replications.json", "run.json", "scenario.yaml", *(
+FILES = ("summary.json", "replications.json", "run.json", "scenario.yaml", *(
     f"{name}.parquet" for name in Tables._fields
 ))  # fmt: skip
 
@@ -92,9 +92,10 @@ class Record:
         """
         path = Path(folder)
         if not path.is_dir():
-            what = "is a file, and here a folder of results is asked for" if path.exists() else ""
-            raise InputError(f"'{path}' {what or 'is not there'}; 'fleet run' makes such a folder")
-        missing = [name for name in _FILES if not (path / name).is_file()]
+            is_file = "is a file, and here a folder of results is asked for"
+            what = is_file if path.exists() else "is not there"
+            raise InputError(f"'{path}' {what}; 'fleet run' makes such a folder")
+        missing = [name for name in FILES if not (path / name).is_file()]
         if missing:
             raise InputError(
                 f"'{path}' is not a result folder of this version: it has no {missing[0]}; run its"
@@ -102,7 +103,7 @@ class Record:
             )
         try:
             summary, numbers, made = (
-                json.loads((path / name).read_text("utf-8")) for name in _FILES[:3]
+                json.loads((path / name).read_text("utf-8")) for name in FILES[:3]
             )
             read = Tables(*(pq.read_table(path / f"{name}.parquet") for name in Tables._fields))
             for table in read:

@@ -7,7 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +24,7 @@ from fleet.interrupt import check, whole
 from fleet.passing import becoming, passing_folder
 from fleet.results.inputs import copy_inputs, write_placements
 from fleet.results.metric_table import metric_table
-from fleet.results.record import Record
+from fleet.results.record import FILES, Record
 from fleet.results.replaced import take_along
 from fleet.results.tables import frame_table
 from fleet.running.run import Outcome
@@ -117,23 +117,20 @@ def write(path: Path, record: Record) -> None:
             "placements": write_placements(record.placements, folder),
         }
         _write_json(folder / "run.json", {**provenance(record), **kept})
-        take_along(path, folder, _ours(path, record.tables._fields))
+        take_along(path, folder, _ours(path))
 
 
-_OURS = {
-    "summary.json", "replications.json", "scenario.yaml", "metrics.parquet", "run.json",
-    "placements", "figures", "report.html",
-}  # fmt: skip
-"""What stands in a result folder, besides its tables and inputs; figures are of what was there."""
+_OURS = {*FILES, "metrics.parquet", "placements", "figures", "report.html"}
+"""What stands in a result folder, besides its inputs; figures are of what was there."""
 
 
-def _ours(folder: Path, tables: Iterable[str]) -> set[str]:
+def _ours(folder: Path) -> set[str]:
     """Return what in a result folder is of the run in it."""
     try:
         inputs = [str(name) for name in json.loads((folder / "run.json").read_text())["inputs"]]
     except (OSError, ValueError, LookupError, TypeError):
         inputs = []
-    return {*_OURS, *(f"{name}.parquet" for name in tables), *(n.partition("/")[0] for n in inputs)}
+    return {*_OURS, *(name.partition("/")[0] for name in inputs)}
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -51,10 +51,12 @@ def check(plan: Plan, window_ns: int, processes: int, *, on_ray: bool) -> None:
 
 
 def _check_looks(plan: Plan) -> None:
-    for pool in plan.pools.entries:
-        rule = pool and pool.autoscaling
-        looks = plan.end_ns // rule.every_ns if rule else 0
-        if pool and rule and looks > MOST_LOOKS:
+    for pool in filter(None, plan.pools.entries):
+        rule = pool.autoscaling
+        if rule is None:
+            continue
+        looks = plan.end_ns // rule.every_ns
+        if looks > MOST_LOOKS:
             raise InputError(
                 f"'autoscale' of '{pool.name}' with 'every' of {rule.every_ns:,} ns would look"
                 f" {looks:,} times at the load, some {looks * _LOOK_S / 3600:,.0f} hours"

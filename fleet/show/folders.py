@@ -22,11 +22,12 @@ from fleet.sizing.planning import SCHEMA as PLAN_SCHEMA
 from fleet.sizing.written import PLAN
 from fleet.study.study import ASKED
 from fleet.study.study import SCHEMA as STUDY_SCHEMA
+from fleet.study.tidy import RESULTS
 from fleet.study.uncertain import kept
 from fleet.study.uncertain.door import SCHEMA as SENSITIVITY_SCHEMA
 from fleet.study.uncertain.findings import Finding, Sensitivity
 
-_RESULTS, _SENSITIVITY = "results.parquet", "sensitivity.json"
+_SENSITIVITY = "sensitivity.json"
 _COLUMNS = {"arm", "replication", "metric", "value", "unit", "error"}
 
 
@@ -139,14 +140,14 @@ def check_run(folder: Path) -> None:
 
 def _study(path: Path) -> StudyFolder:
     about = _asked(path, STUDY_SCHEMA)
-    if not paths.is_file(path / _RESULTS):
+    if not paths.is_file(path / RESULTS):
         raise InputError(
-            f"'{path}' is a study that is not done: it has no {_RESULTS}; go on with:"
+            f"'{path}' is a study that is not done: it has no {RESULTS}; go on with:"
             f" fleet sweep --resume {path}"
         )
-    table, says = pq.read_table(path / _RESULTS), about["says"]
+    table, says = pq.read_table(path / RESULTS), about["says"]
     if table.column_names[0] != "point" or not set(table.column_names) >= _COLUMNS:
-        raise ValueError(f"{_RESULTS} has other columns than a study")
+        raise ValueError(f"{RESULTS} has other columns than a study")
     labels = {name: str(arm.get("label") or name) for name, arm in says["arms"].items()}
     for metric in about.get("metrics") or ():
         if not isinstance(metric, str) or find(metric) is None:

@@ -45,7 +45,7 @@ def write(path: Path, planned: Planned) -> dict[int, str]:
             answer["file"] = names.get(k)
         text = json.dumps(data, indent=1, ensure_ascii=False)
         (folder / PLAN).write_text(f"{text}\n", encoding="utf-8")
-        plans = (file.name for file in path.glob("plan*")) if path.is_dir() else ()
+        plans = (file.name for file in path.glob("plan*"))
         take_along(path, folder, {*plans, "figures", "report.html"})
     return names
 

@@ -17,8 +17,8 @@ from fleet.study.again import Key, Matched, matched
 from fleet.study.hands import Hands
 from fleet.study.study import ASKED, SCHEMA, asked_in, read_about
 from fleet.study.sweep import Told
+from fleet.study.tidy import RESULTS
 
-RESULTS = "results.parquet"
 _OTHERS = ("summary.json", "sensitivity.json", "plan.json")
 
 

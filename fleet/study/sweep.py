@@ -200,7 +200,7 @@ def _carried_out(
     if of.enough.asked:
         with written(folder / tidy.UNTIL):
             tidy.write_until(intervals, folder)
-    with written(folder / "results.parquet"):
+    with written(folder / tidy.RESULTS):
         tidy.write(table, folder)
     return table, ran_on, intervals
 

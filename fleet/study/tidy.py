@@ -23,7 +23,7 @@ from fleet.study.journal import Row, Run
 from fleet.study.study import Study
 from fleet.study.until import FIRST
 
-UNTIL = "until.csv"
+RESULTS, UNTIL = "results.parquet", "until.csv"
 _SAYS_UNTIL = b"fleet.until"
 _INTERVALS = [
     ("point", pa.string()), ("arm", pa.string()), ("asked", pa.string()), ("metric", pa.string()),
@@ -82,7 +82,7 @@ def looked(table: pa.Table) -> bool:
 
 def write(table: pa.Table, folder: Path) -> None:
     """Write the table into the folder of a study, as Parquet and as CSV."""
-    with drafted(folder / "results.parquet") as draft:
+    with drafted(folder / RESULTS) as draft:
         pq.write_table(table, draft, compression="zstd")
     with drafted(folder / "results.csv") as draft:
         draft.write_text(csv_text(table), encoding="utf-8")
