@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -92,13 +91,24 @@ def ray_started() -> Any:
 ray_test = pytest.mark.usefixtures("ray_started")
 
 
+def kill(actor: Any, by_ray: bool = False) -> None:
+    """End an actor and wait until it is gone: one that is only asked to end still answers."""
+    import ray
+
+    victim = psutil.Process(ray.get(actor.pid.remote()))
+    if by_ray:
+        ray.kill(actor)
+    else:
+        victim.kill()
+    victim.wait(60.0)
+
+
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 @ray_test
 @pytest.mark.parametrize("case", range(4))
 def test_killed_actors(case: int, tmp_path: Path) -> None:
     """A shard or the region dies at a random window, and another one when all is done."""
-    import ray
 
     chance = random.Random(case)
     made = worlds.plan(worlds.scenario(**BUSY), "cloud")
@@ -107,22 +117,16 @@ def test_killed_actors(case: int, tmp_path: Path) -> None:
     executor = RayExecutor(made, partition(made, 2), 100_000_000, 50_000_000, checkpoints=kept)
     victim, at, seen = case % 3, chance.randrange(1, 18), 0
 
-    def kill(actor: Any) -> None:
-        if case % 2:
-            os.kill(ray.get(actor.pid.remote()), signal.SIGKILL)
-        else:
-            ray.kill(actor)
-
     def progress(done_ns: int) -> None:
         nonlocal seen
         seen += 1
         if seen == at:
-            kill(executor._all[victim])
+            kill(executor._all[victim], by_ray=not case % 2)
 
     try:
         executor.advance(made.end_ns, progress)
         if case >= 3:
-            kill(executor._all[(victim + 1) % 3])
+            kill(executor._all[(victim + 1) % 3], by_ray=not case % 2)
         assert executor.tally().fingerprint() == local.tally.fingerprint()
         assert executor.in_flight() == local.in_flight
         assert executor.restarts == 1 + (case >= 3)
@@ -149,7 +153,7 @@ def test_a_model_is_deployed_and_then_an_actor_dies() -> None:
             sim.sensor(sim.sensors[2]).deploy("slow")
             sim.run(until="1 s")
             if executor == "ray":
-                ray.kill(sim._executor._all[0])  # type: ignore[attr-defined]
+                kill(sim._executor._all[0], by_ray=True)  # type: ignore[attr-defined]
             sim.run(until=sim.plan.end_ns)
             prints.append(sim._executor.tally().fingerprint())
     assert prints[0] == prints[1]
@@ -159,19 +163,13 @@ def test_a_model_is_deployed_and_then_an_actor_dies() -> None:
 @pytest.mark.filterwarnings("ignore")
 @ray_test
 def test_actors_that_die_again_and_again_end_the_run(tmp_path: Path) -> None:
-    import ray
 
     made = worlds.plan(worlds.scenario(), "cloud")
     kept = Checkpoints(tmp_path, SELDOM)
     executor = RayExecutor(made, partition(made, 1), 100_000_000, 50_000_000, checkpoints=kept)
 
-    def kill(done_ns: int) -> None:
-        victim = psutil.Process(ray.get(executor._all[0].pid.remote()))
-        victim.kill()
-        victim.wait(60.0)
-
     with pytest.raises(RunError, match="actors died 4 times in the same place"):
-        executor.advance(made.end_ns, kill)
+        executor.advance(made.end_ns, lambda done_ns: kill(executor._all[0]))
     executor.close()
 
 
