@@ -17,10 +17,14 @@ def new(
         Path, typer.Argument(metavar="FILE", help="Where to write it, such as a.yaml.")
     ],
 ) -> None:
-    """Write a small scenario with comments that runs as it is, and the schema for editors."""
+    """Write a small scenario with comments that runs as it is, and the schema for editors.
+
+    A name without an ending gets '.yaml'.
+    """
     from fleet.scenario.json_schema import FILE, json_schema
     from fleet.show.console import console
 
+    file = file if file.suffix else file.with_suffix(".yaml")
     schema = file.parent / FILE
     text = _scenario(file.stem)
     _write(file, text, keep=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -259,9 +260,11 @@ def total(node: Any) -> float | None:
 
 
 def number(x: float) -> str:
-    """Return a number with four significant digits and thousands marked."""
+    """Return a number with four significant digits and thousands marked; small ones in full."""
     if x == 0:
         return "0"
+    if 1e-7 <= abs(x) < 1e-3:
+        return f"{Decimal(f'{x:.4g}'):f}"
     if abs(x) >= 1000:
         return f"{x:,.0f}"
     return f"{x:.4g}"

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from fleet import doors
 from fleet.results.metric import number
 from fleet.scenario.load import Scenario
-from fleet.show.wide import heading, in_tables
+from fleet.show.wide import Titled, heading, in_tables
 from fleet.sizing.beside import Beside
 from fleet.sizing.door import Estimated
 from fleet.sizing.estimate import in_short
@@ -30,14 +28,14 @@ _LITTLE = 1 / 11
 """A load that can be ten times as much on top."""
 
 
-def tables(estimated: Estimated, out: Console) -> Iterator[Table]:
+def tables(estimated: Estimated, out: Console) -> Iterator[Titled]:
     """Yield tables of all arms, as wide as there is room, then one of the resources of each."""
     yield from in_tables(lambda columns: _of_arms(estimated, columns), len(estimated.facts), out)
     for arm, one in estimated.arms.items():
         yield _resources(arm, one.busiest)
 
 
-def _of_arms(estimated: Estimated, columns: Sequence[int]) -> Table:
+def _of_arms(estimated: Estimated, columns: Sequence[int]) -> Titled:
     """Return the table of some arms."""
     names = [list(estimated.facts)[k] for k in columns]
     facts = [estimated.facts[name] for name in names]
@@ -52,11 +50,8 @@ def _of_arms(estimated: Estimated, columns: Sequence[int]) -> Table:
     return out
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    out = Table(
-        title=doors.terminal(title), box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0),
-        pad_edge=False, title_style="bold", title_justify="left",
-    )  # fmt: skip
+def _table(title: str, columns: Sequence[str]) -> Titled:
+    out = Titled(title)
     out.add_column("", overflow="fold")
     for name in columns:
         out.add_column(heading(name), justify="right", overflow="fold")
@@ -76,7 +71,7 @@ def _cell(value: float | None, unit: str, growing: Sequence[str]) -> str:
     return number(100 * value if unit == "%" else value)
 
 
-def _resources(arm: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+def _resources(arm: str, rows: Sequence[Mapping[str, Any]]) -> Titled:
     names = ["comes", "can do", "unit", "load", "wait, ms", "p99, ms", "lost"]
     out = _table(f"{arm}: what comes to the busiest of each kind", names)
     for row in sorted(rows, key=lambda row: -row["load"]):
@@ -127,7 +122,7 @@ def short(one: Mapping[str, Any]) -> str:
     return f"{name} is the busiest, at {load:.1%} ({room}){told}, {power}."
 
 
-def beside_table(arm: str, rows: Sequence[Beside]) -> Table:
+def beside_table(arm: str, rows: Sequence[Beside]) -> Titled:
     """Return what was expected of an arm beside what a run gave."""
     out = _table(f"{arm}: expected beside the run", ["expected", "run", "apart", "unit"])
     for row in rows:

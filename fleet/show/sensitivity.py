@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich import box
-from rich.table import Table
-
 from fleet import doors
 from fleet.results.metric import Unit
 from fleet.results.metrics import known
+from fleet.show.wide import Titled
 from fleet.study.uncertain.findings import Finding, Flip, Range, Sensitivity
 
 _DOES = {
@@ -132,7 +130,7 @@ def ranges_table(
     values: Mapping[tuple[str, str], float | None],
     ranges: Mapping[tuple[str, str], Range],
     arms: Sequence[str],
-) -> Table:
+) -> Titled:
     """Return a row for each metric and a column for each arm: value, and its range beside.
 
     Args:
@@ -140,10 +138,7 @@ def ranges_table(
         ranges: likewise, what the sources allow.
         arms: the arms.
     """
-    out = Table(
-        title="What the sources allow: 90 % of the draws", box=box.SIMPLE_HEAD, show_edge=False,
-        padding=(0, 1, 0, 0), pad_edge=False, title_style="bold", title_justify="left",
-    )  # fmt: skip
+    out = Titled("What the sources allow: 90 % of the draws")
     out.add_column("")
     for arm in arms:
         out.add_column(doors.terminal(arm), justify="right")

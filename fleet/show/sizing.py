@@ -7,17 +7,15 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from rich import box
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
-from rich.table import Table
 
 from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import number
 from fleet.show.progress import LINE_S, bar_or_lines
 from fleet.show.rows import chance_percent
-from fleet.show.wide import heading, in_tables
+from fleet.show.wide import Titled, heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
 from fleet.sizing.ranges import Ranges
@@ -58,7 +56,7 @@ def progress() -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def tables(planned: Planned, out: Console) -> Iterator[Table]:
+def tables(planned: Planned, out: Console) -> Iterator[Titled]:
     """Yield tables for each point of what was varied: a column an arm, as many as have room."""
     what = "most" if any(key.most for key in planned.ladders) else "smallest"
     reserve = planned.reserve
@@ -69,19 +67,16 @@ def tables(planned: Planned, out: Console) -> Iterator[Table]:
         at = f" at {', '.join(cell)}" if cell else ""
         title = f"{planned.scenario.model.name}{at}: {what} for {slo}{held}"
         mine = [k for k, answer in enumerate(planned.answers) if answer.cell == cell]
-        make = functools.partial(_some, doors.terminal(title), planned, mine)
+        make = functools.partial(_some, title, planned, mine)
         yield from in_tables(make, len(mine), out)
 
 
-def _some(title: str, planned: Planned, mine: Sequence[int], columns: Sequence[int]) -> Table:
+def _some(title: str, planned: Planned, mine: Sequence[int], columns: Sequence[int]) -> Titled:
     return _table(title, planned, [mine[k] for k in columns])
 
 
-def _table(title: str, planned: Planned, mine: Sequence[int]) -> Table:
-    out = Table(
-        title=title, box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False,
-        title_style="bold", title_justify="left",
-    )  # fmt: skip
+def _table(title: str, planned: Planned, mine: Sequence[int]) -> Titled:
+    out = Titled(title)
     answers = [planned.answers[k] for k in mine]
     out.add_column("", overflow="fold")
     for answer in answers:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +45,8 @@ from fleet.study.panels import has_lines, has_map, panels
 _NOT_SHOWN = "////"
 _LOST = 30.0
 """A value so many times smaller than another one is seen over logarithms only."""
+_AXIS_WIDTH = 38
+"""Where what stands along an axis is broken."""
 
 
 def draw(table: pa.Table, metrics: Sequence[str], folder: Path) -> dict[str, Exception]:
@@ -78,7 +81,11 @@ def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[Named]:
 
 
 def _label(metric: str) -> str:
-    return f"{metric} ({known(metric).metric.unit.printed})"
+    """Return what a number is, in words and its unit, as it stands along an axis."""
+    one = known(metric)
+    of = f", {one.name}" if one.name else ""
+    said = f"{one.metric.meaning}{of} ({one.metric.unit.printed})"
+    return "\n".join(wrap(doors.terminal(said), _AXIS_WIDTH))
 
 
 def curve(table: pa.Table, metric: str) -> Drawn:

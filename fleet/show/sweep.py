@@ -9,10 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich import box
 from rich.console import Console
 from rich.progress import Progress as Bar
-from rich.table import Table
 
 from fleet import doors
 from fleet.interrupt import check
@@ -20,7 +18,7 @@ from fleet.results.metric import Metric
 from fleet.results.metrics import known
 from fleet.show.progress import LINE_S, bar_or_lines, duration
 from fleet.show.rows import EMPTY, mean_and_interval
-from fleet.show.wide import heading, in_tables
+from fleet.show.wide import Titled, heading, in_tables
 from fleet.study import tidy
 from fleet.study.averages import Average, arms_of, averages, places, varied
 from fleet.study.sweep import Progress, Swept
@@ -84,7 +82,7 @@ def chosen(table: pa.Table) -> list[str]:
     return [m for m in ("latency_ms.p99", "lost", "power_w.total", traffic) if m in there]
 
 
-def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Table]:
+def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Titled]:
     """Yield tables for each metric: a row for each of the first points, a column an arm.
 
     A cell is mean ± 95 % interval, Student's t over the replications, no narrower than the steps of
@@ -102,7 +100,7 @@ def tables(table: pa.Table, metrics: Sequence[str], out: Console) -> Iterator[Ta
 
         def some(
             columns: Sequence[int], title: str = title, cells: dict[Any, str] = cells
-        ) -> Table:
+        ) -> Titled:
             mine = [arms[k] for k in columns]
             made = _empty(title, keys_of, mine)
             for place in points[:MOST_POINTS]:
@@ -120,11 +118,8 @@ def _rows(table: pa.Table, mask: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _empty(title: str, varied: Sequence[str], arms: Sequence[str]) -> Table:
-    out = Table(
-        title=doors.terminal(title), box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0),
-        pad_edge=False, title_style="bold", title_justify="left",
-    )  # fmt: skip
+def _empty(title: str, varied: Sequence[str], arms: Sequence[str]) -> Titled:
+    out = Titled(title)
     for name in (*varied, *arms):
         out.add_column(heading(name), justify="right", overflow="fold")
     return out

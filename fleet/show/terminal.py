@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fleet import doors
@@ -21,29 +19,26 @@ from fleet.show.differences import differences
 from fleet.show.digest import title
 from fleet.show.remarks import load_remarks
 from fleet.show.rows import EMPTY, Row, sections
-from fleet.show.wide import heading, in_tables
+from fleet.show.wide import Titled, heading, in_tables
 from fleet.sketch import RESOLUTION, STEPS
 
 _TITLE_WIDTH = 30  # where titles of sections break
 
 
-def comparison_tables(record: Record, out: Console) -> list[Table]:
+def comparison_tables(record: Record, out: Console) -> list[Titled]:
     """Return the comparison of all arms of a record, in as many tables as the width asks for.
 
     An arm stands whole in one of them. Where even one arm is too wide, its cells are folded.
     """
     said = list(sections(record.numbers, looked=record.looked))
     tables = in_tables(lambda columns: _table(record, said, columns), len(record.arms), out)
-    tables[0].title = title(record.summary)
+    tables[0].above = title(record.summary)
     return tables
 
 
-def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Sequence[int]) -> Table:
+def _table(record: Record, said: Sequence[tuple[str, list[Row]]], columns: Sequence[int]) -> Titled:
     """Return a table of some arms, without the rows in which none of them has anything."""
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False,
-        title_style="bold", title_justify="left",
-    )  # fmt: skip
+    table = Titled()
     table.add_column("", overflow="fold")
     names = list(record.arms)
     base = record.summary["comparison"]["baseline"] if len(names) > 1 else None

@@ -83,10 +83,10 @@ def _parse(scenario: Scenario, text: str, keys: tuple[str | int, ...]) -> Object
     metric, arm = match["metric"], match["arm"]
     known = demandable(scenario)
     if metric not in known:
-        told = _demandable({scope: [scope.upper()] for scope in Scope})
         raise scenario.error(
-            keys, f"no metric '{metric}'{did_you_mean(metric, list(known))}; {', '.join(told)}"
-        )
+            keys, f"no metric '{metric}'{did_you_mean(metric, list(known))}; write such as"
+            " latency_ms.p99, lost or power_w.total: docs/GLOSSARY.md lists all"
+        )  # fmt: skip
     if arm is not None and arm not in scenario.model.arms:
         raise scenario.error(keys, f"no arm '{arm}'; arms: {', '.join(scenario.model.arms)}")
     try:
@@ -108,12 +108,8 @@ def _names(scenario: Scenario) -> Names:
 
 def demandable(scenario: Scenario) -> dict[str, Named]:
     """Return by its name what can be demanded of the arms of a scenario."""
-    return _demandable(_names(scenario))
-
-
-def _demandable(names: Names) -> dict[str, Named]:
-    """Return by its name what can be demanded of what there is."""
-    return {one.text: one for one in named(names, lambda metric: metric.objective)}
+    named_all = named(_names(scenario), lambda metric: metric.objective)
+    return {one.text: one for one in named_all}
 
 
 def judge(

@@ -168,6 +168,9 @@ def _items(part: str, text: str) -> list[_Item]:
         return [(match[1], match[2] or "")]
     if ".." in part or not _WORD.fullmatch(part):
         what = f"'{part}' is neither a value nor a range" if part else "a value is empty"
+        meant = re.sub(r"(?<=[0-9]) ?[x\u00d7] ?(?=[0-9])", "*", part)
+        if _RANGE.fullmatch(meant):
+            what += f" (did you mean {meant}?)"
         raise InputError(f"--vary {text}: {what}; {_FORMS}")
     return [(part, None)]
 

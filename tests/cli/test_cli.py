@@ -355,7 +355,8 @@ def test_what_is_new_is_there_to_run(
     assert "?" in question
     assert fleet("check", "shop.yaml") == 0
     Path("fleet.schema.json").write_text("mine")
-    assert fleet("new", "other.yaml") == 0
+    assert fleet("new", "other") == 0
+    assert fleet("check", "other.yaml") == 0
     assert Path("fleet.schema.json").read_text() == "mine"
     for name, words in (
         ("shop.yaml", "'shop.yaml' is there already; name another file"),

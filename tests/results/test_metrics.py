@@ -15,7 +15,7 @@ import worlds
 import fleet
 from fleet.errors import InputError
 from fleet.results import latency, metrics
-from fleet.results.metric import SHARE, Better, Metric, Over, Part, Scope, Section, at
+from fleet.results.metric import SHARE, Better, Metric, Over, Part, Scope, Section, at, number
 from fleet.results.metric import value as metric_value
 from fleet.results.metric_table import metric_table
 from fleet.results.metrics import find, flat, known, look_up, named, names_in
@@ -184,7 +184,19 @@ def test_groups_links_and_pools_have_objectives(record: fleet.Record) -> None:
     with pytest.raises(InputError) as caught:
         objectives(record.scenario.changed('slo=["groups.cams.latency_ms.p99 < 1"]'))
     assert "no metric 'groups.cams.latency_ms.p99' (did you mean 'groups.cam." in str(caught.value)
-    assert "load.servers of POOL.busiest_busy" in str(caught.value)
+    assert "docs/GLOSSARY.md lists all" in str(caught.value)
+
+
+def test_numbers_are_written_in_full() -> None:
+    shown = {
+        0: "0",
+        1234567: "1,234,567",
+        0.00005: "0.00005",
+        -0.00012345: "-0.0001235",
+        2.5: "2.5",
+    }
+    for value, text in shown.items():
+        assert number(value) == text
 
 
 def test_rows_say_what_the_doors_need() -> None:

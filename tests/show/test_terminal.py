@@ -13,6 +13,7 @@ from rich.progress import Progress
 import fleet
 from fleet.results.record import Record
 from fleet.show import estimate, progress, rows, sweep, terminal
+from fleet.show.wide import Titled
 from fleet.sizing.door import estimates
 
 
@@ -161,3 +162,15 @@ def test_a_study_that_grows_run_by_run_says_so_now_and_then(now: list[float]) ->
         "0 of 8 runs, 0%", "4 of 8 runs, 50%", "8 of 8 runs, 100%", "8 of 40 runs, 20%",
         "40 of 40 runs, 100%", "45 of 45 runs, 100%", "50 of 50 runs, 100%",
     ]  # fmt: skip
+
+
+def test_a_line_above_a_narrow_table_is_whole() -> None:
+    out = Console(width=200, file=io.StringIO())
+    table = Titled("What is said of \x1b[1m a narrow table is longer than it")
+    table.add_column("x")
+    table.add_row("1")
+    out.print(table)
+    assert isinstance(out.file, io.StringIO)
+    first = out.file.getvalue().splitlines()[0]
+    assert first.endswith("a narrow table is longer than it")
+    assert "\x1b" not in first
