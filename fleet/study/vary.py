@@ -30,6 +30,7 @@ _FORMS = (
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _UNIT = r"([A-Za-z%/\u00b5\u03bc][^\s,;]*)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:([+*])({_NUMBER}))?\s*{_UNIT}")
+_TIMES = re.compile(r"(?<=[0-9]) ?[x\u00d7] ?(?=[0-9])")  # as people write a factor
 _VALUE = re.compile(rf"([-+]?{_NUMBER}(?:[eE][-+]?[0-9]{{1,2}})?)\s*{_UNIT}")
 _WORD = re.compile(r"[^\s\[\]{}\"'#&*!|>%@`,;=]+(?: [^\s\[\]{}\"'#&*!|>%@`,;=]+)*")
 _Item = tuple[str, str | None]  # a number and its unit, or a word and None
@@ -160,6 +161,9 @@ def parse_paired(key: str, values: Sequence[str], text: str) -> Varied:
 
 def _items(part: str, text: str) -> list[_Item]:
     """Return the values of a part between commas."""
+    meant = _TIMES.sub("*", part)
+    if meant != part and _RANGE.fullmatch(meant):
+        raise InputError(f"--vary {text}: '{part}' is no range; did you mean {meant}?")
     if match := _RANGE.fullmatch(part):
         low, high, sign, by, unit = match.groups()
         numbers = _numbers(Decimal(low), Decimal(high), sign, Decimal(by) if by else None, text)
@@ -168,9 +172,6 @@ def _items(part: str, text: str) -> list[_Item]:
         return [(match[1], match[2] or "")]
     if ".." in part or not _WORD.fullmatch(part):
         what = f"'{part}' is neither a value nor a range" if part else "a value is empty"
-        meant = re.sub(r"(?<=[0-9]) ?[x\u00d7] ?(?=[0-9])", "*", part)
-        if _RANGE.fullmatch(meant):
-            what += f" (did you mean {meant}?)"
         raise InputError(f"--vary {text}: {what}; {_FORMS}")
     return [(part, None)]
 
