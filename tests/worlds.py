@@ -245,14 +245,18 @@ _DEADLINE = {"deadline": st.sampled_from(["1 ns", "5 ms", "50 ms"])}
 
 def _cloud() -> st.SearchStrategy[dict[str, Any]]:
     autoscale = st.fixed_dictionaries(
-        {
+        optional={
+            "stabilise": st.sampled_from(["100 ms", "600 ms", "1 min"]),
+            "tolerance": st.sampled_from(["10 %", "50 %"]),
+        },
+        mapping={
             "min": st.integers(1, 2),
             "max": st.integers(2, 5),
             "target": st.sampled_from(["30 %", "70 %"]),
             "every": st.sampled_from(["100 ms", "250 ms"]),
             "boot": st.sampled_from(["1 ns", "100 ms", "330 ms"]),
             "cooldown": st.sampled_from(["100 ms", "600 ms"]),
-        }
+        },
     )
     return st.fixed_dictionaries(
         _servers([{}, {}, {"test-npu": 2}]), optional={"autoscale": autoscale, **_DEADLINE}

@@ -8,7 +8,9 @@ the next run.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,7 +99,8 @@ class Autoscaler:
     Every `every_ns`: desired = ceil(servers · utilisation / target), kept between least and most
     (the rule of the Kubernetes horizontal pod autoscaler), for servers or for their decoders,
     whichever want more. New servers boot first; servers are given back only when `cooldown_ns` has
-    passed since the last change.
+    passed since the last change, and only down to the most that were desired in the last
+    `stabilise_ns`. Within `tolerance_ppm` of the target as many are desired as there are.
     """
 
     def __init__(self, env: Environment, rule: Autoscaling, servers: Servers) -> None:
@@ -107,6 +110,8 @@ class Autoscaler:
         self.changed_ns = -rule.cooldown_ns
         self.before = (0, 0)  # busy times at the last look
         self.booting: list[int] = []  # when servers that were ordered will be up
+        # Looks that may still be the most desired, with what they desired: fewer at each.
+        self.desired: deque[tuple[int, int]] = deque([(env.now, servers.running())])
 
     def start(self) -> None:
         """Wait for what is to come."""
@@ -116,12 +121,14 @@ class Autoscaler:
 
     def save(self) -> Ints:
         """Return the state as numbers, for `load`."""
-        return np.array([self.next_ns, self.changed_ns, *self.before, *self.booting], np.int64)
+        numbers = [self.next_ns, self.changed_ns, *self.before, len(self.booting), *self.booting]
+        return np.array([*numbers, *chain.from_iterable(self.desired)], np.int64)
 
     def load(self, saved: Ints) -> None:
         """Take a state up again, before `start`."""
-        self.next_ns, self.changed_ns, served, decoding, *self.booting = (int(v) for v in saved)
-        self.before = (served, decoding)
+        self.next_ns, self.changed_ns, served, decoding, many, *rest = (int(v) for v in saved)
+        self.before, self.booting = (served, decoding), rest[:many]
+        self.desired = deque(zip(rest[many::2], rest[many + 1 :: 2], strict=True))
 
     def _watch(self) -> Process:
         while True:
@@ -138,9 +145,10 @@ class Autoscaler:
         rule, now_ns = self.rule, self.env.now
         busy = self.servers.busy_ns(now_ns)
         spent = max(now - then for now, then in zip(busy, self.before, strict=True))
-        wanted = -(-spent * 1_000_000 // (rule.every_ns * rule.target_ppm))
-        wanted = int(np.clip(wanted, rule.least, rule.most))
         self.before = busy
+        wanted = self._wanted(spent)
+        self._note(now_ns, wanted)
+        kept = self.desired[0][1]
         have = self.servers.running() + len(self.booting)
         if wanted > have:
             self.changed_ns = now_ns
@@ -148,7 +156,24 @@ class Autoscaler:
                 self.servers.order_server(now_ns)
                 self.booting.append(now_ns + rule.boot_ns)
                 self.env.process(self._boot(now_ns + rule.boot_ns))
-        elif wanted < have and not self.booting and now_ns - self.changed_ns >= rule.cooldown_ns:
+        elif kept < have and not self.booting and now_ns - self.changed_ns >= rule.cooldown_ns:
             self.changed_ns = now_ns
-            for _ in range(have - wanted):
+            for _ in range(have - kept):
                 self.servers.retire_server(now_ns)
+
+    def _wanted(self, spent_ns: int) -> int:
+        """Return how many servers are desired that were busy for so long since the last look."""
+        rule, running = self.rule, self.servers.running()
+        load, aim = spent_ns * 1_000_000, rule.every_ns * rule.target_ppm  # of a server
+        apart = abs(load - running * aim) * 1_000_000
+        is_near = apart <= running * aim * rule.tolerance_ppm
+        wanted = running if is_near else -(-load // aim)
+        return min(max(wanted, rule.least), rule.most)
+
+    def _note(self, now_ns: int, wanted: int) -> None:
+        """Keep what a look desires, as long as it may be the most desired."""
+        while self.desired and self.desired[-1][1] <= wanted:
+            self.desired.pop()
+        self.desired.append((now_ns, wanted))
+        while self.desired[0][0] < now_ns - self.rule.stabilise_ns:
+            self.desired.popleft()

@@ -9,7 +9,10 @@ from fleet.arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class Autoscaling:
-    """How a pool follows its load; times in ns, target in parts per million of busy time."""
+    """How a pool follows its load; times in ns, target in parts per million of busy time.
+
+    `tolerance_ppm` is in parts per million of the target.
+    """
 
     least: int
     most: int
@@ -17,6 +20,8 @@ class Autoscaling:
     every_ns: int
     boot_ns: int
     cooldown_ns: int
+    stabilise_ns: int = 0
+    tolerance_ppm: int = 0
 
 
 @dataclass(frozen=True)

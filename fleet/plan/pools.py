@@ -291,4 +291,6 @@ def _autoscaling(reader: Reader, server: str, spec: Autoscale | None) -> Autosca
         every_ns=spec.every,
         boot_ns=boot_ns,
         cooldown_ns=spec.cooldown,
+        stabilise_ns=spec.stabilise,
+        tolerance_ppm=int(spec.tolerance * 1_000_000),
     )

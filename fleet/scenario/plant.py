@@ -98,7 +98,11 @@ class Batch(Model):
 
 
 class Autoscale(Model):
-    """Servers follow load: desired = ceil(servers × utilisation / target), as Kubernetes does."""
+    """Servers follow load: desired = ceil(servers × utilisation / target), as Kubernetes does.
+
+    Kubernetes itself takes a `tolerance` of 10 % and a `stabilise` of 5 min where nothing else is
+    said; here both are none.
+    """
 
     min: Annotated[Count, says("fewest servers", 2)] = 1
     max: Annotated[Count, says("most servers", 40)]
@@ -108,6 +112,12 @@ class Autoscale(Model):
         None
     )
     cooldown: Annotated[TimeNs, says("time after a change before servers are given back", "1 min")]
+    stabilise: Annotated[
+        OffsetNs, says("servers are given back down to the most wanted in so long", "5 min")
+    ] = 0
+    tolerance: Annotated[
+        PartOrNone, says("how far from the target nothing changes, of it", "10 %")
+    ] = Fraction(0)
 
     @model_validator(mode="after")
     def _ordered(self) -> Autoscale:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import worlds
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS
@@ -37,7 +40,7 @@ from fleet.results.load import loads
 from fleet.results.metrics import summarise
 from fleet.running.run import Outcome
 
-MS = 1_000_000
+MS, S = 1_000_000, 1_000_000_000
 RESULT_BITS = 8 * (300 + 20 + 4)  # a result and what MQTT adds to it
 DECODE = 8_333_333  # 10,000 px at 1.2 Mpx/s
 
@@ -354,35 +357,38 @@ def test_a_batch_cannot_hold_a_server_for_longer_than_it_takes(tmp_path: Path) -
         Catalog.load(tables)
 
 
+class Busy:
+    """Servers that have been busy for so long at a time, and note what is asked of them."""
+
+    def __init__(self, up: int, busy: Callable[[int], int]) -> None:
+        self.up, self.busy = up, busy
+        self.log: list[tuple[int, str]] = []
+
+    def busy_ns(self, now_ns: int) -> tuple[int, int]:
+        return self.busy(now_ns), 0
+
+    def running(self) -> int:
+        return self.up
+
+    def order_server(self, now_ns: int) -> None:
+        self.log.append((now_ns, "order"))
+
+    def add_server(self, now_ns: int) -> None:
+        self.log.append((now_ns, "up"))
+        self.up += 1
+
+    def retire_server(self, now_ns: int) -> None:
+        self.log.append((now_ns, "return"))
+        self.up -= 1
+
+
 @pytest.mark.parametrize("boot_ns", [50, 100, 300, 330])
 @pytest.mark.parametrize("saved_ns", [None, 150, 350])
 def test_a_server_that_boots_at_a_look_is_up_after_it(boot_ns: int, saved_ns: int | None) -> None:
     """Busy in the first 100 ns only: wanted are two, then one, but what boots is not given back."""
     rule = Autoscaling(least=1, most=5, target_ppm=500_000, every_ns=100, boot_ns=boot_ns,
                        cooldown_ns=0)  # fmt: skip
-    log: list[tuple[int, str]] = []
-
-    class Servers:
-        up = 1
-
-        def busy_ns(self, now_ns: int) -> tuple[int, int]:
-            return min(now_ns, 100), 0
-
-        def running(self) -> int:
-            return self.up
-
-        def order_server(self, now_ns: int) -> None:
-            log.append((now_ns, "order"))
-
-        def add_server(self, now_ns: int) -> None:
-            log.append((now_ns, "up"))
-            self.up += 1
-
-        def retire_server(self, now_ns: int) -> None:
-            log.append((now_ns, "return"))
-            self.up -= 1
-
-    servers, env = Servers(), Environment()
+    servers, env = Busy(1, lambda now_ns: min(now_ns, 100)), Environment()
     scaler = Autoscaler(env, rule, servers)
     scaler.start()
     if saved_ns is not None:
@@ -394,4 +400,81 @@ def test_a_server_that_boots_at_a_look_is_up_after_it(boot_ns: int, saved_ns: in
         env = again
     env.run(until=1000)
     gone_ns = (100 + boot_ns) // 100 * 100 + 100
-    assert log == [(100, "order"), (100 + boot_ns, "up"), (gone_ns, "return")]
+    assert servers.log == [(100, "order"), (100 + boot_ns, "up"), (gone_ns, "return")]
+
+
+def scaled(busy: Callable[[int], int], end_s: int, up: int = 1, **rule: int) -> list[int]:
+    """Return how many servers are up in the middle of every second; a look a second."""
+    of = {"least": 1, "most": 100, "target_ppm": 700_000, "boot_ns": 1, "cooldown_ns": 0} | rule
+    servers, env = Busy(up, busy), Environment()
+    Autoscaler(env, Autoscaling(every_ns=S, **of), servers).start()
+    there = []
+    for second in range(end_s):
+        env.run(until=second * S + S // 2)
+        there.append(servers.up)
+    return there
+
+
+def square(high: int, low: int, half_s: int) -> Callable[[int], int]:
+    """Return the busy time up to a time of servers with so much work a second, in turn."""
+
+    def busy_ns(now_ns: int) -> int:
+        pairs, rest = divmod(now_ns, 2 * half_s * S)
+        first = min(rest, half_s * S)
+        return pairs * half_s * S * (high + low) + first * high + (rest - first) * low
+
+    return busy_ns
+
+
+@pytest.mark.parametrize("stabilise_s", [0, 10, 18, 19, 20, 60])
+def test_servers_are_kept_as_long_as_they_were_wanted(stabilise_s: int) -> None:
+    """Twenty seconds of 20 servers' work, then of one's: 29 and 2 at 70 %.
+
+    Without a window they go at the first quiet look, and are short when work comes again; a window
+    as long as the quiet keeps them through it.
+    """
+    there = scaled(square(20, 1, 20), 200, stabilise_ns=stabilise_s * S)
+    quiet = 19 - stabilise_s  # of twenty looks the first wants none more, the last comes at 40 s
+    assert there[21:41] == [29] * (20 - max(0, quiet + 1)) + [2] * max(0, quiet + 1)
+    assert there[41:61] == [29] * 20
+
+
+def test_what_is_wanted_at_first_counts() -> None:
+    """Eight servers with work for one: two are enough, but only when the start is out of view."""
+    there = scaled(lambda now_ns: now_ns, 12, up=8, stabilise_ns=6 * S)
+    assert there == [8] * 7 + [2] * 5
+
+
+@pytest.mark.parametrize(
+    ("tolerance_ppm", "there"), [(0, 6), (149_999, 6), (150_000, 5), (500_000, 5)]
+)
+def test_near_the_target_nothing_changes(tolerance_ppm: int, there: int) -> None:
+    """Five servers at 80.5 % are 15 % above a target of 70 %: six are wanted, or none more."""
+    tenths = 4025 * S // 1000
+    assert scaled(lambda n: n * tenths // S, 9, up=5, tolerance_ppm=tolerance_ppm)[-1] == there
+
+
+@given(
+    work=st.lists(st.integers(0, 30), min_size=1, max_size=40),
+    stabilise_s=st.integers(0, 12),
+    cooldown_s=st.integers(0, 5),
+)
+def test_a_window_is_the_largest_of_all_looks_in_it(
+    work: list[int], stabilise_s: int, cooldown_s: int
+) -> None:
+    """The rule by itself, with a list of all that was ever wanted."""
+    sums = np.concatenate([[0], np.cumsum(work)]) * S
+    there = scaled(
+        lambda now_ns: int(sums[now_ns // S]), len(work) + 1, up=3, stabilise_ns=stabilise_s * S,
+        cooldown_ns=cooldown_s * S,
+    )  # fmt: skip
+    wanted, up, changed, expected = [3], 3, -cooldown_s, [3]
+    for second, much in enumerate(work, start=1):
+        wanted.append(min(100, max(1, -(-much * 10 // 7))))
+        least = max(wanted[max(0, second - stabilise_s) :])
+        if wanted[-1] > up:
+            up, changed = wanted[-1], second
+        elif least < up and second - changed >= cooldown_s:
+            up, changed = least, second
+        expected.append(up)
+    assert there == expected
