@@ -248,16 +248,17 @@ def _cloud() -> st.SearchStrategy[dict[str, Any]]:
         optional={
             "stabilise": st.sampled_from(["100 ms", "600 ms", "1 min"]),
             "tolerance": st.sampled_from(["10 %", "50 %"]),
+            "queue": st.sampled_from([1, 3, 20]),
         },
         mapping={
-            "min": st.integers(1, 2),
+            "min": st.integers(0, 2),
             "max": st.integers(2, 5),
             "target": st.sampled_from(["30 %", "70 %"]),
             "every": st.sampled_from(["100 ms", "250 ms"]),
             "boot": st.sampled_from(["1 ns", "100 ms", "330 ms"]),
             "cooldown": st.sampled_from(["100 ms", "600 ms"]),
         },
-    )
+    ).map(lambda rule: rule if "queue" in rule else {**rule, "min": max(1, rule["min"])})
     return st.fixed_dictionaries(
         _servers([{}, {}, {"test-npu": 2}]), optional={"autoscale": autoscale, **_DEADLINE}
     ).map(_first_is_npu)

@@ -82,6 +82,7 @@ class Pools:
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
+        self.in_lanes = np.zeros(len(ids), dtype=np.int64)  # frames that wait there, by pool
         row = self.row_of[plan.pools.of]
         decodes = (plan.pools.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
@@ -190,6 +191,12 @@ class Pools:
         held = (*self.arriving, self.pending, self.decoding, self.waiting, self.serving)
         return sum(map(len, held))
 
+    def queued(self, row: int) -> int:
+        """Return the number of frames that wait for a decoder or a server of a pool."""
+        here = frame_store.join([self.pending, self.waiting])
+        of = self.row_of[self.plan.pools.of[self.store.column(here, SENSOR)]]
+        return int(np.count_nonzero(of == row)) + int(self.in_lanes[row])
+
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end: time spent and paid up to now."""
         for p, pool in enumerate(self.spec):
@@ -257,6 +264,10 @@ class Scaled:
         self.leaving, self.decoders_leaving = (
             [int(ns) for ns in state[name]] for name in ("leaving", "decoders_leaving")
         )
+
+    def queued(self) -> int:
+        """Return the number of frames that have come before now and wait for it."""
+        return self.pools.queued(self.row)
 
     def running(self) -> int:
         """Return the number of servers that are up."""

@@ -70,6 +70,9 @@ class Servers(Protocol):
     def busy_ns(self, now_ns: int) -> tuple[int, int]:
         """Return the time spent up to now: of servers, and of decoders for each that they have."""
 
+    def queued(self) -> int:
+        """Return the number of frames that have come before now and wait for it."""
+
     def running(self) -> int:
         """Return the number of servers that are up."""
 
@@ -97,10 +100,11 @@ class Autoscaler:
     """Changes the number of servers so that they are as busy as a rule wants.
 
     Every `every_ns`: desired = ceil(servers · utilisation / target), kept between least and most
-    (the rule of the Kubernetes horizontal pod autoscaler), for servers or for their decoders,
-    whichever want more. New servers boot first; servers are given back only when `cooldown_ns` has
-    passed since the last change, and only down to the most that were desired in the last
-    `stabilise_ns`. Within `tolerance_ppm` of the target as many are desired as there are.
+    (the rule of the Kubernetes horizontal pod autoscaler), for servers or for their decoders, and
+    by the frames that wait for each server if there is a bound; whichever want more. New servers
+    boot first; servers are given back only when `cooldown_ns` has passed since the last change, and
+    only down to the most that were desired in the last `stabilise_ns`. Within `tolerance_ppm` of
+    the target as many are desired as there are.
     """
 
     def __init__(self, env: Environment, rule: Autoscaling, servers: Servers) -> None:
@@ -146,7 +150,10 @@ class Autoscaler:
         busy = self.servers.busy_ns(now_ns)
         spent = max(now - then for now, then in zip(busy, self.before, strict=True))
         self.before = busy
-        wanted = self._wanted(spent)
+        wanted = self._wanted(spent * 1_000_000, rule.every_ns * rule.target_ppm)
+        if rule.queue:
+            wanted = max(wanted, self._wanted(self.servers.queued(), rule.queue))
+        wanted = min(max(wanted, rule.least), rule.most)
         self._note(now_ns, wanted)
         kept = self.desired[0][1]
         have = self.servers.running() + len(self.booting)
@@ -161,14 +168,12 @@ class Autoscaler:
             for _ in range(have - kept):
                 self.servers.retire_server(now_ns)
 
-    def _wanted(self, spent_ns: int) -> int:
-        """Return how many servers are desired that were busy for so long since the last look."""
-        rule, running = self.rule, self.servers.running()
-        load, aim = spent_ns * 1_000_000, rule.every_ns * rule.target_ppm  # of a server
+    def _wanted(self, load: int, aim: int) -> int:
+        """Return how many servers a load wants of which each should have so much."""
+        running = self.servers.running()
         apart = abs(load - running * aim) * 1_000_000
-        is_near = apart <= running * aim * rule.tolerance_ppm
-        wanted = running if is_near else -(-load // aim)
-        return min(max(wanted, rule.least), rule.most)
+        is_near = apart <= running * aim * self.rule.tolerance_ppm
+        return running if is_near else -(-load // aim)
 
     def _note(self, now_ns: int, wanted: int) -> None:
         """Keep what a look desires, as long as it may be the most desired."""

@@ -114,6 +114,9 @@ class Blocks:
             self.now_ns = end
             if end % SECOND_NS == 0:
                 self.put_by()
+        if self.pools is not None:
+            rings = [ring.ends for part in self.parts for ring in (part.pending, part.waiting)]
+            self.pools.in_lanes[:] = sum(ends[:, 1] - ends[:, 0] for ends in rings)
 
     def _second(self, begin: int, end: int) -> None:
         """Take frames through a second, or through some of it."""

@@ -11,7 +11,8 @@ from fleet.arrays import Floats, Ints
 class Autoscaling:
     """How a pool follows its load; times in ns, target in parts per million of busy time.
 
-    `tolerance_ppm` is in parts per million of the target.
+    `tolerance_ppm` is in parts per million of the target, `queue` frames that may wait for each
+    server, 0 if as many as will.
     """
 
     least: int
@@ -22,6 +23,7 @@ class Autoscaling:
     cooldown_ns: int
     stabilise_ns: int = 0
     tolerance_ppm: int = 0
+    queue: int = 0
 
 
 @dataclass(frozen=True)

@@ -293,4 +293,5 @@ def _autoscaling(reader: Reader, server: str, spec: Autoscale | None) -> Autosca
         cooldown_ns=spec.cooldown,
         stabilise_ns=spec.stabilise,
         tolerance_ppm=int(spec.tolerance * 1_000_000),
+        queue=spec.queue or 0,
     )

@@ -224,6 +224,10 @@ class ServerPool(Workplace):
         decoding = self.decoders.spent_ns(0, now_ns)
         return self.spent_ns(0, now_ns), decoding // max(1, self.pool.kinds[0].decoders)
 
+    def queued(self) -> int:
+        """Return the number of frames that wait for a decoder or for a server."""
+        return len(self.waiting) + len(self.decoders.waiting)
+
     def running(self) -> int:
         """Return the number of servers of the first kind that are up."""
         return sum(kind == 0 for _, kind in self.crew.idle + self.crew.busy)

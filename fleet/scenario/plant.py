@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.quantities import (
+    MOST_COUNT,
     NONE_OF_IT,
     Count,
     DataBit,
@@ -104,7 +105,9 @@ class Autoscale(Model):
     said; here both are none.
     """
 
-    min: Annotated[Count, says("fewest servers", 2)] = 1
+    min: Annotated[
+        int, Field(ge=0, le=MOST_COUNT), says("fewest servers; none at all needs `queue`", 2)
+    ] = 1
     max: Annotated[Count, says("most servers", 40)]
     target: Annotated[Part, says("share of time at work wanted", "70 %")]
     every: Annotated[PeriodNs, says("time between two looks", "10 s")]
@@ -115,6 +118,10 @@ class Autoscale(Model):
     stabilise: Annotated[
         OffsetNs, says("servers are given back down to the most wanted in so long", "5 min")
     ] = 0
+    queue: Annotated[
+        Count | None,
+        says("frames that may wait for each server; more of them want more servers", 20, "any"),
+    ] = None
     tolerance: Annotated[
         PartOrNone, says("how far from the target nothing changes, of it", "10 %")
     ] = Fraction(0)
@@ -123,6 +130,11 @@ class Autoscale(Model):
     def _ordered(self) -> Autoscale:
         if self.min > self.max:
             raise InputError(f"min {self.min} is above max {self.max}")
+        if not self.min and self.queue is None:
+            raise InputError(
+                "'min: 0' needs 'queue': servers that are not there are never busy, so that only"
+                " frames that wait can call them back; give queue: 10, or min: 1"
+            )
         return self
 
 

@@ -257,7 +257,8 @@ FORMS = {
     _START: "a local date and time, such as '2024-05-16T17:00'",
 }
 """What a text of a certain form is, in words."""
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
+MOST_COUNT = 10_000_000
+Count = Annotated[int, Field(ge=1, le=MOST_COUNT)]
 
 
 def _moment(value: object) -> int | dt.time:

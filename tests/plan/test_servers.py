@@ -16,10 +16,11 @@ from fleet.catalog import Catalog
 from fleet.catalog.rows import COLUMNS
 from fleet.engine.control import Autoscaler, Environment
 from fleet.errors import InputError
-from fleet.model.books import BATCHES, DECODING_NS, SENT_LINK_BITS, SERVED_NS, SERVER_NS
+from fleet.model.books import BATCHES, BOOTS, DECODING_NS, SENT_LINK_BITS, SERVED_NS, SERVER_NS
 from fleet.model.frames import (
     BACKHAUL,
     BITS,
+    CAPTURE,
     DECODED,
     DONE,
     FATE,
@@ -346,6 +347,37 @@ def test_an_autoscaler_counts_the_time_that_servers_are_held() -> None:
     assert paid_ns / outcome.plan.end_ns == pytest.approx(4, abs=0.3)
 
 
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_without_servers_the_first_frame_calls_one(engine: str) -> None:
+    """A frame a second waits for the look after it and for the boot; then the server goes again."""
+    scale = {"min": 0, "max": 3, "target": "70 %", "every": "100 ms", "boot": "50 ms",
+             "cooldown": "1 ns", "queue": 1}  # fmt: skip
+    cloud = {"servers": 1, "batch": {"max": 1}, "autoscale": scale}
+    outcome = worlds.run(
+        worlds.plan(overlapping(1, "1 fps", duration="5 s", cloud=cloud), "cloud"), engine=engine
+    )
+    rows = results(outcome)
+    assert (rows[:, START] - rows[:, CAPTURE])[1:].tolist() == [150 * MS] * 4
+    # The first is up until the look at 200 ms, each of the others from its order for 200 ms.
+    assert outcome.tally.servers[0, [SERVER_NS, BOOTS]].tolist() == [1000 * MS, 4]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_servers_follow_what_waits(engine: str) -> None:
+    """Thirty frames come at once: some still wait at the look, each six of which want a server."""
+    scale = {"min": 1, "max": 9, "target": "100 %", "every": "20 ms", "boot": "1 ns",
+             "cooldown": "10 s", "queue": 6}  # fmt: skip
+    cloud = {"servers": 1, "batch": {"max": 1}, "autoscale": scale}
+    outcome = worlds.run(
+        worlds.plan(overlapping(30, "1 fps", duration="900 ms", cloud=cloud), "cloud"),
+        engine=engine,
+    )
+    rows = results(outcome)
+    waited = (rows[:, DECODED] < 20 * MS) & (rows[:, START] >= 20 * MS)
+    assert 12 < waited.sum() < 24
+    assert outcome.tally.servers[0, BOOTS] == -(-waited.sum() // 6) - 1
+
+
 def test_a_batch_cannot_hold_a_server_for_longer_than_it_takes(tmp_path: Path) -> None:
     path = tmp_path / "models.csv"
     path.write_text(
@@ -366,6 +398,9 @@ class Busy:
 
     def busy_ns(self, now_ns: int) -> tuple[int, int]:
         return self.busy(now_ns), 0
+
+    def queued(self) -> int:
+        return 0
 
     def running(self) -> int:
         return self.up
