@@ -173,6 +173,11 @@ BAD = [
         "cloud.autoscale.target: '0.01 %' is below 0.1 %, the least that it may be",
     ),
     (changed(cloud__autoscale={**AUTOSCALE, "min": 9}), "min 9 is above max 4"),
+    (changed(cloud__autoscale={**AUTOSCALE, "min": 0}), "'min: 0' needs 'queue'"),
+    (changed(cloud__autoscale={**AUTOSCALE, "min": -1}), "cloud.autoscale.min"),
+    (changed(cloud__autoscale={**AUTOSCALE, "queue": 0}), "cloud.autoscale.queue"),
+    (changed(cloud__autoscale={**AUTOSCALE, "stabilise": "-1 s"}), "cloud.autoscale.stabilise"),
+    (changed(cloud__autoscale={**AUTOSCALE, "tolerance": "110 %"}), "cloud.autoscale.tolerance"),
     (changed(links__cell__buffer="1 kB"), "never holds a frame"),
     # how many
     (changed(sensors={}), "'sensors' is empty"),
