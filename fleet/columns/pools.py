@@ -191,12 +191,6 @@ class Pools:
         held = (*self.arriving, self.pending, self.decoding, self.waiting, self.serving)
         return sum(map(len, held))
 
-    def queued(self, row: int) -> int:
-        """Return the number of frames that wait for a decoder or a server of a pool."""
-        here = frame_store.join([self.pending, self.waiting])
-        of = self.row_of[self.plan.pools.of[self.store.column(here, SENSOR)]]
-        return int(np.count_nonzero(of == row)) + int(self.in_lanes[row])
-
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end: time spent and paid up to now."""
         for p, pool in enumerate(self.spec):
@@ -267,7 +261,10 @@ class Scaled:
 
     def queued(self) -> int:
         """Return the number of frames that have come before now and wait for it."""
-        return self.pools.queued(self.row)
+        pools = self.pools
+        here = frame_store.join([pools.pending, pools.waiting])
+        of = pools.plan.pools.of[pools.store.column(here, SENSOR)]
+        return int(np.count_nonzero(of == self.region)) + int(pools.in_lanes[self.row])
 
     def running(self) -> int:
         """Return the number of servers that are up."""

@@ -151,7 +151,7 @@ def made_up() -> dict[str, Any]:
     }  # fmt: skip
     autoscale = {
         "min": 1, "max": 3, "target": "70 %", "every": "200 ms", "boot": "100 ms",
-        "cooldown": "300 ms",
+        "cooldown": "300 ms", "stabilise": "400 ms", "tolerance": "10 %", "queue": 5,
     }  # fmt: skip
     return worlds.scenario(
         duration="900 ms", warm_up="100 ms", replications=1, grid="test-grid", prices="test-book",
