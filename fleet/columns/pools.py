@@ -82,7 +82,6 @@ class Pools:
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
-        self.in_lanes = np.zeros(len(ids), dtype=np.int64)  # frames that wait there, by pool
         row = self.row_of[plan.pools.of]
         decodes = (plan.pools.decode_px > 0) & (row >= 0) & (self.decoder_sizes[row] > 0)
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
@@ -243,6 +242,7 @@ class Scaled:
         self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
         self.leaving: list[int] = []  # until when servers that were given back still work
         self.decoders_leaving: list[int] = []
+        self.in_lanes = 0  # frames that wait there
 
     def began(self, since_ns: int) -> None:
         """Take what was paid up to a time as booked: nothing has changed before."""
@@ -264,7 +264,7 @@ class Scaled:
         pools = self.pools
         here = frame_store.join([pools.pending, pools.waiting])
         of = pools.plan.pools.of[pools.store.column(here, SENSOR)]
-        return int(np.count_nonzero(of == self.region)) + int(pools.in_lanes[self.row])
+        return int(np.count_nonzero(of == self.region)) + self.in_lanes
 
     def running(self) -> int:
         """Return the number of servers that are up."""

@@ -114,9 +114,11 @@ class Blocks:
             self.now_ns = end
             if end % SECOND_NS == 0:
                 self.put_by()
-        if self.pools is not None:
-            rings = [ring.ends for part in self.parts for ring in (part.pending, part.waiting)]
-            self.pools.in_lanes[:] = sum(ends[:, 1] - ends[:, 0] for ends in rings)
+
+    def queued(self, row: int) -> int:
+        """Return the number of frames that wait for a decoder or a server of a pool."""
+        rings = [ring.ends[row] for part in self.parts for ring in (part.pending, part.waiting)]
+        return sum(int(came - left) for left, came in rings)
 
     def _second(self, begin: int, end: int) -> None:
         """Take frames through a second, or through some of it."""

@@ -77,6 +77,7 @@ class LaneShard(Shard):
         self._blocks.come_to(until_ns, waits=self.env.peek() > until_ns)
         for scaled in self.changing:
             scaled.accrue(until_ns)
+            scaled.in_lanes = self._blocks.queued(scaled.row)
         return NO_FRAMES
 
     def _lasts(self) -> bool:
@@ -110,6 +111,8 @@ class LaneShard(Shard):
             blocks, self._blocks = self._blocks, None
             blocks.settle()
             unfold(blocks, self)
+            for scaled in self.changing:
+                scaled.in_lanes = 0
 
     def _in_columns(self) -> Shard:
         """Return a shard of columns in the state of this one, which runs in lanes."""

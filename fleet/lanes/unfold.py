@@ -250,7 +250,6 @@ def _pools(lanes: Blocks, shard: Shard) -> None:
     """Put frames at servers where the columns have them."""
     network, served = shard.network, shard.network.pools[LEVELS - 1]
     assert served is not None
-    served.in_lanes[:] = 0
     for part in lanes.parts:
         count, frames = part.frames.counts, part.frames
         pending = [queues.held(part.pending, p) for p in range(len(served.ids))]

@@ -108,8 +108,7 @@ def _names(scenario: Scenario) -> Names:
 
 def demandable(scenario: Scenario) -> dict[str, Named]:
     """Return by its name what can be demanded of the arms of a scenario."""
-    named_all = named(_names(scenario), lambda metric: metric.objective)
-    return {one.text: one for one in named_all}
+    return {one.text: one for one in named(_names(scenario), lambda metric: metric.objective)}
 
 
 def judge(

@@ -335,6 +335,13 @@ def test_waits_in_front_of_a_pipeline_are_those_of_a_queue_with_its_holds() -> N
     assert waits.mean() == pytest.approx(1.5 * 0.75 / (2 * 0.25), rel=0.1)
 
 
+def follow(cams: int, rate: str, engine: str, duration: str, **rule: str | int) -> Outcome:
+    """Run cameras that capture at one time, and servers that take a frame each by a rule."""
+    cloud = {"servers": 1, "batch": {"max": 1}, "autoscale": rule}
+    data = overlapping(cams, rate, duration=duration, cloud=cloud)
+    return worlds.run(worlds.plan(data, "cloud"), engine=engine)
+
+
 def test_an_autoscaler_counts_the_time_that_servers_are_held() -> None:
     """2,000 frames a second hold three servers; if batches held them to their ends it were six."""
     scale = {"min": 1, "max": 20, "target": "75 %", "every": "100 ms", "boot": "1 ns",
@@ -350,12 +357,10 @@ def test_an_autoscaler_counts_the_time_that_servers_are_held() -> None:
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_without_servers_the_first_frame_calls_one(engine: str) -> None:
     """A frame a second waits for the look after it and for the boot; then the server goes again."""
-    scale = {"min": 0, "max": 3, "target": "70 %", "every": "100 ms", "boot": "50 ms",
-             "cooldown": "1 ns", "queue": 1}  # fmt: skip
-    cloud = {"servers": 1, "batch": {"max": 1}, "autoscale": scale}
-    outcome = worlds.run(
-        worlds.plan(overlapping(1, "1 fps", duration="5 s", cloud=cloud), "cloud"), engine=engine
-    )
+    outcome = follow(
+        1, "1 fps", engine, "5 s", min=0, max=3, target="70 %", every="100 ms", boot="50 ms",
+        cooldown="1 ns", queue=1,
+    )  # fmt: skip
     rows = results(outcome)
     assert (rows[:, START] - rows[:, CAPTURE])[1:].tolist() == [150 * MS] * 4
     # The first is up until the look at 200 ms, each of the others from its order for 200 ms.
@@ -365,13 +370,10 @@ def test_without_servers_the_first_frame_calls_one(engine: str) -> None:
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_servers_follow_what_waits(engine: str) -> None:
     """Thirty frames come at once: some still wait at the look, each six of which want a server."""
-    scale = {"min": 1, "max": 9, "target": "100 %", "every": "20 ms", "boot": "1 ns",
-             "cooldown": "10 s", "queue": 6}  # fmt: skip
-    cloud = {"servers": 1, "batch": {"max": 1}, "autoscale": scale}
-    outcome = worlds.run(
-        worlds.plan(overlapping(30, "1 fps", duration="900 ms", cloud=cloud), "cloud"),
-        engine=engine,
-    )
+    outcome = follow(
+        30, "1 fps", engine, "900 ms", min=1, max=9, target="100 %", every="20 ms", boot="1 ns",
+        cooldown="10 s", queue=6,
+    )  # fmt: skip
     rows = results(outcome)
     waited = (rows[:, DECODED] < 20 * MS) & (rows[:, START] >= 20 * MS)
     assert 12 < waited.sum() < 24
@@ -469,8 +471,8 @@ def test_servers_are_kept_as_long_as_they_were_wanted(stabilise_s: int) -> None:
     as long as the quiet keeps them through it.
     """
     there = scaled(square(20, 1, 20), 200, stabilise_ns=stabilise_s * S)
-    quiet = 19 - stabilise_s  # of twenty looks the first wants none more, the last comes at 40 s
-    assert there[21:41] == [29] * (20 - max(0, quiet + 1)) + [2] * max(0, quiet + 1)
+    gone = max(0, 20 - stabilise_s)
+    assert there[21:41] == [29] * (20 - gone) + [2] * gone
     assert there[41:61] == [29] * 20
 
 

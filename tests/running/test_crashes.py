@@ -109,24 +109,24 @@ def kill(actor: Any, by_ray: bool = False) -> None:
 @pytest.mark.parametrize("case", range(4))
 def test_killed_actors(case: int, tmp_path: Path) -> None:
     """A shard or the region dies at a random window, and another one when all is done."""
-
     chance = random.Random(case)
     made = worlds.plan(worlds.scenario(**BUSY), "cloud")
     local = worlds.run(made)
     kept = Checkpoints(tmp_path, chance.choice([ALWAYS, SELDOM]))
     executor = RayExecutor(made, partition(made, 2), 100_000_000, 50_000_000, checkpoints=kept)
     victim, at, seen = case % 3, chance.randrange(1, 18), 0
+    by_ray = not case % 2
 
     def progress(done_ns: int) -> None:
         nonlocal seen
         seen += 1
         if seen == at:
-            kill(executor._all[victim], by_ray=not case % 2)
+            kill(executor._all[victim], by_ray)
 
     try:
         executor.advance(made.end_ns, progress)
         if case >= 3:
-            kill(executor._all[(victim + 1) % 3], by_ray=not case % 2)
+            kill(executor._all[(victim + 1) % 3], by_ray)
         assert executor.tally().fingerprint() == local.tally.fingerprint()
         assert executor.in_flight() == local.in_flight
         assert executor.restarts == 1 + (case >= 3)
@@ -163,7 +163,6 @@ def test_a_model_is_deployed_and_then_an_actor_dies() -> None:
 @pytest.mark.filterwarnings("ignore")
 @ray_test
 def test_actors_that_die_again_and_again_end_the_run(tmp_path: Path) -> None:
-
     made = worlds.plan(worlds.scenario(), "cloud")
     kept = Checkpoints(tmp_path, SELDOM)
     executor = RayExecutor(made, partition(made, 1), 100_000_000, 50_000_000, checkpoints=kept)
