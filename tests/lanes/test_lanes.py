@@ -26,6 +26,7 @@ from fleet.lanes.records import MANY_BITS, service_of
 from fleet.lanes.shard import LaneShard, shard
 from fleet.lanes.tile import Span
 from fleet.lanes.when import Lanes
+from fleet.model.books import BOOTS
 from fleet.model.frames import CLOCK
 from fleet.plan.light import light_by_second
 from fleet.plan.partition import partition
@@ -228,3 +229,23 @@ def at_work() -> list[Any]:
 def features() -> str:
     """Return what the compiler knows of this processor."""
     return str(llvm.get_host_cpu_features().flatten())
+
+
+def test_autoscalers_see_the_frames_that_wait_in_lanes() -> None:
+    """Thirty frames come at once; of those that wait at a look each six want a server."""
+    data = worlds.pool_of_instant_cameras(30, "1 fps", duration="3 s")
+    data["sensors"]["cam"] |= {"uplink": "port", "phase": "synchronised"}
+    data["links"] = {
+        "port": {"technology": "test-port", "shared_by": "sensor", "to": "wan", **worlds.WIDE},
+        "wan": data["links"]["wan"],
+    }
+    data["arms"]["cloud"]["model"] = "piped"
+    data["cloud"] = {
+        "server": "test-gpu", "servers": 1, "decode": False, "batch": {"max": 1},
+        "autoscale": {"min": 1, "max": 9, "target": "100 %", "every": "20 ms", "boot": "1 ns",
+                      "cooldown": "10 s", "queue": 6},
+    }  # fmt: skip
+    made = worlds.plan(data, "cloud")
+    in_lanes = run(made, "always")
+    assert in_lanes.tally.servers[0, BOOTS] > 1
+    assert counted(in_lanes) == counted(run(made, "never"))
