@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, AnyStr
@@ -50,16 +51,36 @@ def finish(
         subprocess.TimeoutExpired: it took longer.
     """
     until_s = time.monotonic() + wall_s
-    with held(process):
+    with _fed(process, given), held(process):
         while True:
             check()
             left_s = until_s - time.monotonic()
             try:
-                return process.communicate(given, timeout=max(0.0, min(LOOK_S, left_s)))
+                return process.communicate(timeout=max(0.0, min(LOOK_S, left_s)))
             except subprocess.TimeoutExpired:
                 if left_s <= LOOK_S:
                     raise
-                given = None  # it is on its way
+
+
+@contextlib.contextmanager
+def _fed(process: subprocess.Popen[AnyStr], given: AnyStr | None) -> Iterator[None]:
+    """Write the input of a process from beside: `communicate`, asked again, forgets the rest."""
+    pipe, process.stdin = process.stdin, None
+    if pipe is None:
+        yield
+        return
+
+    def feed() -> None:
+        with contextlib.suppress(BrokenPipeError), pipe:  # it may end before it has read all
+            if given is not None:
+                pipe.write(given)
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    try:
+        yield
+    finally:
+        feeder.join()
 
 
 def first_words(process: subprocess.Popen[Any]) -> None:

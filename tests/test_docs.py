@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "tutorials").glob("*.md")), ROOT / "scenarios" / "README.md",
+    ROOT / "bench" / "peers" / "README.md",
     *sorted((ROOT / "results").glob("**/README.md")),
 ]  # fmt: skip
 

@@ -15,6 +15,8 @@ Data = dict[str, Any]
 CELL_SENSORS = 50
 REGIONS = 2
 """Data centres of the city: so many shards need hand nothing over."""
+PORT_NS = 8
+"""What a frame of 1 MB takes at the highest rate that a link may have."""
 _L4_FRAMES_S = 320  # that one server takes of this model with some room to spare
 
 
@@ -75,8 +77,14 @@ def live(sensors: int, rate_fps: int, duration: str) -> Data:
     return {**data, "inference": "live"}
 
 
-def textbook(sensors: int, duration: str) -> Data:
-    """Return equal frames of equal sensors through a FIFO cell, a FIFO backhaul and a FIFO pool."""
+def textbook(sensors: int, duration: str, *, ports: bool = False) -> Data:
+    """Return equal frames of equal sensors through a FIFO cell, a FIFO backhaul and a FIFO pool.
+
+    With `ports` each sensor has a port of its own before its cell, which every frame leaves
+    `PORT_NS` after its capture: the same queues, a little later.
+    """
+    port = {"port": {"technology": "wire", "shared_by": "sensor", "to": "cell",
+                     "rate": "1000 Tbit/s"}} if ports else {}  # fmt: skip
     cells, mbit_s = max(1, sensors // 20), 80 * sensors  # of frames of 1 MB ten times a second
     return {
         "name": f"textbook-{sensors}",
@@ -88,10 +96,10 @@ def textbook(sensors: int, duration: str) -> Data:
         "sensors": {
             "camera": {
                 "count": sensors, "cells": cells, "rate": "10 fps", "app": "gaze",
-                "uplink": "cell",
+                "uplink": "port" if ports else "cell",
             }
         },
-        "links": {
+        "links": port | {
             "cell": {"technology": "wire", "shared_by": "cell", "to": "backhaul",
                      "rate": f"{1.2 * mbit_s / cells:.3f} Mbit/s"},
             "backhaul": {"technology": "metro-ethernet", "shared_by": "city", "to": "cloud",

@@ -90,8 +90,8 @@ def test_plain_simpy_gives_the_same_latencies_and_would_not_if_it_were_other_wor
     assert same is not None
     assert same.difference_ns == 0
     assert same.frames > 1500
-    real = peers.work
-    monkeypatch.setattr(peers, "work", lambda plan: {**real(plan), "server_ns": 1_000_001})
+    real = peers.chain
+    monkeypatch.setattr(peers, "chain", lambda plan: {**real(plan), "server_ns": 1_000_001})
     other = peers.compare(60, "3 s")
     assert other is not None
     assert other.difference_ns != 0
