@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
@@ -14,7 +14,7 @@ from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import number
 from fleet.show.progress import LINE_S, bar_or_lines
-from fleet.show.rows import BOUND, EMPTY, below, chance_percent
+from fleet.show.rows import below, chance_percent
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
@@ -90,7 +90,7 @@ def _table(title: str, planned: Planned, mine: Sequence[int]) -> Titled:
     step = "more" if any(key.most for key in planned.ladders) else "less"
     out.add_row(f"P(meets) with one {step}", *map(_less, answers), "%")
     for label, unit, figure, scale in _FIGURES:
-        cells = [_figure(answer.figures, figure, scale) for answer in answers]
+        cells = [_figure(answer.figures[figure], scale) for answer in answers]
         if set(cells) != {"–"}:
             out.add_row(label, *cells, unit)
     out.add_row("nobody is better in all", *(_mark(planned, k) for k in mine), "")
@@ -114,11 +114,8 @@ def _less(answer: Answer) -> str:
     return ", ".join(chance_percent(one.meets) for one in answer.found.below.values())
 
 
-def _figure(figures: Mapping[str, float | None], name: str, scale: float) -> str:
-    value, most = figures[name], figures.get(f"{name}_below")
-    if most is not None:
-        return below(most).removesuffix("%")
-    return EMPTY if value is None else number(value * scale)
+def _figure(value: float | None, scale: float) -> str:
+    return "–" if value is None else number(value * scale)
 
 
 def _mark(planned: Planned, k: int) -> str:
@@ -137,8 +134,11 @@ def lines(planned: Planned) -> Iterator[str]:
         if better is not None and planned.answers[better].cell == answer.cell:
             other = planned.answers[better].arm
             yield doors.terminal(f"{name}: {other} is no worse in any figure that is known.")
-    if any(answer.figures.get("lost_below") for answer in planned.answers):
-        yield BOUND
+        most = answer.figures["lost_below"]
+        if most is not None:
+            yield doors.terminal(
+                f"{name}: no frame was lost; with 95 % the share is {below(most)}."
+            )
 
 
 def held(planned: Planned) -> Iterator[str]:
