@@ -23,8 +23,9 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 STUDIES = "scenarios/studies"
 
-SAME = (".csv", ".md", ".png")
+SAME = (".csv", ".md", ".png", ".parquet")
 """Kinds of files whose bytes are compared; a PDF holds the same picture as the PNG beside it."""
+TABLE = "table.md"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Step:
         command: makes it; of `fleet` the arguments, else a script.
         figures: those that are kept of a folder that is not, by the beginnings of their names.
         metrics: numbers that these show, of a study.
+        has_table: its table is kept, too.
         is_long: takes half an hour, and is made if it is named only.
     """
 
@@ -43,6 +45,7 @@ class Step:
     command: Sequence[str]
     figures: Sequence[str] = ()
     metrics: Sequence[str] = ()
+    has_table: bool = False
     is_long: bool = False
 
     def run(self) -> None:
@@ -58,10 +61,20 @@ class Step:
                 asked = [word for name in self.metrics for word in ("--metric", name)]
                 _python("-m", "fleet", "figures", f"{place}/made", "--style", "acm", *only, *asked,
                         "-o", f"results/{self.folder}")  # fmt: skip
+                if self.has_table:
+                    table = _python(
+                        "-m", "fleet", "table", f"{place}/made", "--markdown", kept=True
+                    )
+                    (RESULTS / self.folder / TABLE).write_text(table, encoding="utf-8")
 
 
 STEPS = (
-    Step("helsinki", ("run", "scenarios/helsinki.yaml", "--figures")),
+    Step("helsinki", ("run", "scenarios/helsinki.yaml", "--no-figures")),
+    # The whole folder of five would be 15 MB, of which its figures and its table are shown.
+    Step("answer/helsinki",
+         ("run", "scenarios/helsinki.yaml", "--replications", "5", "--no-figures"),
+         ("latency", "bandwidth", "timeline", "power", "boundaries", "tasks", "map_on_sensor",
+          "map_cloud"), has_table=True),
     Step("helsinki-flips", ("scenarios/helsinki_flips.py",)),
     Step("gpu-load", ("scenarios/gpu_load.py",)),
     Step("answer/street-line", ("sweep", f"{STUDIES}/street-line.yaml"),
@@ -91,8 +104,11 @@ STEPS = (
 )  # fmt: skip
 
 
-def _python(*arguments: str) -> None:
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
+def _python(*arguments: str, kept: bool = False) -> str:
+    """Run Python; return what it prints, if that is to be kept."""
+    out = subprocess.PIPE if kept else None
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, stdout=out, text=True)
+    return done.stdout or ""
 
 
 def compared(folder: Path) -> dict[str, bytes]:

@@ -100,7 +100,7 @@ def _cells(record: Record, used: list[str]) -> Iterator[list[str]]:
 def comparison(record: Record) -> Section:
     """Return every row of the comparison that a terminal shows, with intervals and units."""
     parts = []
-    for title, rows in sections(record.numbers):
+    for title, rows in sections(record.numbers, looked=record.looked):
         known = [(label, *cells, unit) for label, unit, cells in rows if set(cells) != {EMPTY}]
         if known:
             head = ["number", *record.arms, "unit"]

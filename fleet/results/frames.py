@@ -12,17 +12,15 @@ from fleet.model.frames import LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLIS
 from fleet.results.metric import FRAMES, SHARE, Better, Metric, Numbers, Section, part, value
 from fleet.running.run import Outcome
 
-
-def _all(arm: Numbers) -> float:
-    """Return the frames captured, and under way at the end of a warm-up."""
-    return (value(arm, "frames.captured") or 0.0) + (value(arm, "frames.in_flight_before") or 0.0)
+ALL = (("frames.captured", 1), ("frames.in_flight_before", 1))
+"""The frames captured, and under way at the end of a warm-up (`Metric.out_of`)."""
 
 
 def _share_of(fate: str) -> Callable[[Numbers], float | None]:
     """Return what reads the share of the frames captured or under way that met a fate."""
 
     def read(arm: Numbers) -> float | None:
-        frames = _all(arm)
+        frames = sum(sign * (value(arm, name) or 0.0) for name, sign in ALL)
         return (value(arm, f"frames.{fate}") or 0.0) / frames if frames else None
 
     return read
@@ -34,7 +32,7 @@ def _shares() -> list[Metric]:
     return [
         Metric(
             key, SHARE, f"{what}, {of}", better, compared=None, read=_share_of(key),
-            out_of=_all,
+            out_of=ALL,
         )
         for key, what, better in (
             ("lost", "Frames lost", Better.LESS), ("skipped", "Frames skipped", Better.NEITHER),

@@ -16,7 +16,8 @@ import numpy as np
 
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, LATENCY_MAX_NS
 from fleet.model.frames import RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED, STAGES
-from fleet.results.metric import MS, SHARE, Better, Metric, Numbers, Section, part, value
+from fleet.results.frames import ALL
+from fleet.results.metric import MS, SHARE, Better, Metric, Section, part
 from fleet.running.run import Outcome
 from fleet.sketch import quantiles_ns, sum_of_slowest_ns, within
 
@@ -83,22 +84,32 @@ def share_of_slowest(outcome: Outcome) -> float | None:
     Their sum is read from the histogram, to 0.1 %; where 0.1 % is no whole number of results, a
     part of one counts.
     """
+    return _share_of(outcome, 0.001)
+
+
+@part(
+    "mean_latency_share_of_slowest_percent",
+    Metric(
+        "mean_latency_share_of_slowest_percent", SHARE,
+        "What of the mean latency comes from the slowest 1 % of the results",
+    ),
+)  # fmt: skip
+def share_of_slowest_percent(outcome: Outcome) -> float | None:
+    """Return which share of the mean latency comes from the slowest 1 % of the results."""
+    return _share_of(outcome, 0.01)
+
+
+def _share_of(outcome: Outcome, slowest: float) -> float | None:
     total = int(outcome.tally.stages_ns.sum())
-    slowest = sum_of_slowest_ns(outcome.tally.latency.sum(axis=0), 0.001)
-    return slowest / total if total else None
+    return sum_of_slowest_ns(outcome.tally.latency.sum(axis=0), slowest) / total if total else None
 
 
 _LABELS = {"within_100_ms": "result within 100 ms", "within_1_s": "result within 1 s"}
 _HELD_BACK = "every frame was held back by a publishing rule"
 
 
-def _due(arm: Numbers) -> float:
-    """Return the frames that were due."""
-    captured, before, held_back = (
-        value(arm, f"frames.{name}") or 0.0
-        for name in ("captured", "in_flight_before", f"skipped.{SKIP_CAUSES[SKIP_NOT_PUBLISHED]}")
-    )
-    return captured + before - held_back
+_DUE = (*ALL, (f"frames.skipped.{SKIP_CAUSES[SKIP_NOT_PUBLISHED]}", -1))
+"""The frames that were due (`Metric.out_of`)."""
 
 
 @part(
@@ -115,7 +126,7 @@ def _due(arm: Numbers) -> float:
     Metric(
         "delivered.never", SHARE, "Frames due that were skipped or lost", Better.LESS,
         Section.LATENCY, "no result: skipped, lost", "of due", why=_HELD_BACK,
-        out_of=_due,
+        out_of=_DUE,
     ),
 )  # fmt: skip
 def delivered(outcome: Outcome) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from fleet.results.interval import most_of_none, told95
@@ -82,8 +83,8 @@ def _interval(
     if over is Over.SCENES:
         ci95 = _over_scenes(runs, path)
         return ci95, over, None if ci95 else "not measured in two scenes of each view"
-    if metric.out_of is not None and not any(known):
-        most = most_of_none(sum(metric.out_of(run) for run in runs))
+    if metric.out_of and not any(known):
+        most = most_of_none(sum(metric.frames(partial(value, run)) for run in runs))
         if most is not None:
             return [0.0, most], FRAMES, None
     if 1 == len(known) < len(runs):

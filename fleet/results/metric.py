@@ -7,6 +7,7 @@ Whoever tells of metrics (table, comparison, objectives, files, glossary) select
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -152,8 +153,9 @@ class Metric:
         whole: whether a whole arm has it.
         link, pool, group: paths of its values of one, with {} for the name; empty: there are none.
         stepped: whether it is known to steps only (`fleet.sketch`).
-        out_of: of how many frames it is a share; zero of them says that it is below a bound
-            (`fleet.results.interval.most_of_none`).
+        out_of: of how many frames it is a share: names of numbers, and whether they are added (1)
+            or taken off (-1); zero of them says that it is below a bound
+            (`fleet.results.interval.most_of_none`). Empty: it is none of frames.
         why: why it is None, if it is: text, or a function of the numbers of an arm.
         read: how it is read from the numbers of an arm if not by its path.
     """
@@ -174,7 +176,7 @@ class Metric:
     pool: str = ""
     group: str = ""
     stepped: bool = False
-    out_of: Callable[[Numbers], float] | None = None
+    out_of: tuple[tuple[str, int], ...] = ()
     why: str | Callable[[Numbers], str] = "no results"
     read: Callable[[Numbers], float | None] | None = None
 
@@ -185,6 +187,10 @@ class Metric:
         path: str = getattr(self, scope.value)
         return path
 
+    def frames(self, read: Callable[[str], float | None]) -> float:
+        """Return of how many frames it is a share, given what reads a number by its name."""
+        return math.fsum(sign * (read(name) or 0.0) for name, sign in self.out_of)
+
     def why_unknown(self, arm: Numbers) -> str:
         """Return why it is None."""
         if not value(arm, "frames.captured"):
@@ -192,8 +198,10 @@ class Metric:
         return self.why if isinstance(self.why, str) else self.why(arm)
 
     def show(self, x: float) -> str:
-        """Return a value as it stands in the table."""
-        return f"{x:.1%}" if self.unit == SHARE else number(x)
+        """Return a value as it stands in the table; of shares none is rounded to zero."""
+        if self.unit != SHARE:
+            return number(x)
+        return f"{x:.1%}" if abs(x) >= 5e-4 or not x else f"{number(float(f'{100 * x:.1g}'))}%"
 
 
 @dataclass(frozen=True)

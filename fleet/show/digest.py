@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from fleet import doors
 from fleet.results.load import TARGET
+from fleet.results.means import FRAMES
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
+from fleet.show.apart import sight_apart
 from fleet.show.deciding import decides
-from fleet.show.remarks import busiest, doubts
-from fleet.show.rows import mean_and_interval
+from fleet.show.remarks import busiest, doubts, lifted
+from fleet.show.rows import below, mean_and_interval
 
 MOST_DIFFERENCES = 5
 """So many metrics are told of in which arms differ; the others are named."""
@@ -82,6 +84,7 @@ def digest_lines(record: Record) -> Iterator[str]:
     yield from _differences(record)
     yield _binds(record)
     yield from decides(record)
+    yield from (f"Mind: {line}" for line in lifted(record))
     minded = list(doubts(record))
     if minded:
         more = f" (and {len(minded) - 1} more of this kind)" if len(minded) > 1 else ""
@@ -204,6 +207,7 @@ def _differences(record: Record) -> Iterator[str]:
     rest += [f"no difference shown: {', '.join(unclear)}"] if unclear else []
     if rest:
         yield f"- {'; '.join(rest)}"
+    yield from sight_apart(record)
 
 
 def _in_short(record: Record, arm: str) -> str:
@@ -219,7 +223,10 @@ def _in_short(record: Record, arm: str) -> str:
             metric = known(name).metric
             share = metric.unit == SHARE
             unit = "" if share else f" {metric.unit.name}"
-            text = mean_and_interval(metric, row["mean"], None if share else row["ci95"])
+            if row["over"] == FRAMES:
+                text = below(row["ci95"][1])
+            else:
+                text = mean_and_interval(metric, row["mean"], None if share else row["ci95"])
             parts.append(said[name].format(f"{text}{unit}"))
     return ", ".join(parts) or known("latency_ms.p50").metric.why_unknown(record.arms[arm])
 

@@ -28,11 +28,12 @@ def column(table: pa.Table, name: str) -> Numbers:
 def latency_cdf(record: Record) -> tuple[Figure, Table]:
     """Return the share of the frames due that are results within a latency, by arm.
 
-    Frames that are lost or skipped never are, so the curve of an arm may end below one.
+    Frames that are lost or skipped never are, so the curve of an arm may end below one. The band is
+    the 95 % interval over replications. Steps too low to be seen are joined.
     """
     figure, axes = axes_of()
     end_ms = _highest(record, "max")
-    table: Table = [("arm", "latency_ms", "share_of_due", "share_of_results")]
+    table: Table = [("arm", "latency_ms", "share_of_due", "low", "high", "share_of_results")]
     for i, arm in enumerate(record.arms):
         classes = record.tables.of("histograms", arm)
         upper = np.unique(column(classes, "latency_ns_upper"))
@@ -41,14 +42,17 @@ def latency_cdf(record: Record) -> tuple[Figure, Table]:
         # No result is later than the longest, which may lie inside the last class.
         ms = np.minimum(upper * 1e-6, _highest(record, "max", arm))
         shares = np.array(list(_shares_within(record, arm, upper)))
+        kept = _seen(shares.mean(axis=0))
+        ms, shares = ms[kept], shares[:, kept]
         share = shares.mean(axis=0)
+        low, high = share, share
         if len(shares) > 1:
             t = t95(len(shares) - 1, looked=record.looked)
             half = t * shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
+            low, high = share - half, share + half
             axes.fill_between(
-                ms, share - half, share + half, step="post", color=COLOURS[i % 9], alpha=0.25,
-                linewidth=0,
-            )  # fmt: skip
+                ms, low, high, step="post", color=COLOURS[i % 9], alpha=0.25, linewidth=0
+            )
         axes.step(
             [ms[0], *ms, end_ms],
             [0.0, *share, share[-1]],
@@ -58,8 +62,8 @@ def latency_cdf(record: Record) -> tuple[Figure, Table]:
             linestyle=LINES[i % 4],
         )
         table += [
-            (arm, f"{x:.6g}", f"{y:.8g}", f"{z:.8g}")
-            for x, y, z in zip(ms, share, share / share[-1], strict=True)
+            (arm, f"{row[0]:.6g}", *(f"{x:.8g}" for x in row[1:]))
+            for row in zip(ms, share, low, high, share / share[-1], strict=True)
         ]
     axes.set_xscale("log")
     _show_bulk(axes, record)
@@ -118,6 +122,19 @@ def latency_ccdf(record: Record) -> tuple[Figure, Table]:
     if axes.lines:
         figure.legend(loc="outside lower center", ncols=3)
     return figure, table
+
+
+_SEEN = 0.0005
+"""A step of a share that is lower is not seen: a tenth of a point on paper."""
+
+
+def _seen(shares: Numbers) -> list[int]:
+    """Return the last places of the steps by which a rising curve can be seen to rise."""
+    kept, last = [0], len(shares) - 1
+    for k in range(1, last + 1):
+        if k == last or shares[k + 1] - shares[kept[-1]] > _SEEN:
+            kept.append(k)
+    return kept
 
 
 def _told(shares: Numbers) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.results.load import BUSY, TARGET
+from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.show.expected import answer_line, box_line
 from fleet.study.experiment import SKIPPED
@@ -23,6 +24,7 @@ def load_remarks(record: Record) -> Iterator[str]:
         for name, box in numbers["edge_boxes"].items():
             yield f"{arm}: {box_line(name, box)}."
         yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
+    yield from (f"{line[0].upper()}{line[1:]}." for line in lifted(record))
     yield from doubts(record)
 
 
@@ -33,6 +35,25 @@ def doubts(record: Record) -> Iterator[str]:
         yield from _uncaptured(record, arm)
         yield from _unsteady(record, arm)
         yield from _too_short(record, arm)
+
+
+_MUCH = 0.05
+"""Share of the mean latency that the slowest 1 % of results make, from which on it is told."""
+
+
+def lifted(record: Record) -> Iterator[str]:
+    """Yield of which arms a few late results lift the mean latency above the 99th percentile."""
+    said = []
+    for arm, numbers in record.arms.items():
+        late = numbers["latency_ms"]
+        share = numbers.get("mean_latency_share_of_slowest_percent") or 0.0
+        if share > _MUCH and late["mean"] > late["p99"]:
+            said.append(
+                f"{arm} ({number(late['mean'])} against {number(late['p99'])} ms, {share:.0%} of it"
+                " from the slowest 1 % of results)"
+            )
+    if said:
+        yield f"the mean latency lies above the 99th percentile in {', '.join(said)}"
 
 
 def _warm_up(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ mean over replications, with its interval if there are several.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import floor, log10
+from math import ceil, floor, log10
 
 from fleet.results.means import FRAMES, Runs, estimate
 from fleet.results.metric import SHARE, Metric, Numbers, Scope, Section, value
@@ -74,8 +74,37 @@ def _cell(runs: Runs, metric: Metric, path: str, looked: bool) -> str:
     estimated = estimate(runs, metric, path, looked=looked)
     if estimated.mean is None:
         return EMPTY
-    ci95 = None if estimated.over == FRAMES else estimated.ci95
-    return mean_and_interval(metric, estimated.mean, ci95)
+    return told(metric, estimated.mean, estimated.ci95, is_bound=estimated.over == FRAMES)
+
+
+def told(
+    metric: Metric, mean: float, ci95: Sequence[float] | None, *, is_bound: bool = False
+) -> str:
+    """Return a mean as it is shown, with its interval if that is wide enough to be seen.
+
+    Args:
+        metric: what it is of.
+        mean: in its unit.
+        ci95: its interval, if it has one.
+        is_bound: it is a share of which there is nothing: below what it lies is shown (`BOUND`).
+    """
+    if is_bound and ci95 is not None:
+        return below(ci95[1])
+    return mean_and_interval(metric, mean, ci95)
+
+
+BOUND = (
+    "<: there was none; with 95 % the share lies below that, which is 3 over the number of frames,"
+    " were these independent; full queues lose them in bursts."
+)
+"""What is to be known of a share of which there is nothing."""
+
+
+def below(most: float) -> str:
+    """Return below what a share lies, in per cent: two digits, rounded up."""
+    percent = 100 * most
+    digits = max(0, 1 - floor(log10(percent)))
+    return f"<{ceil(percent * 10**digits - 1e-9) / 10**digits:.{digits}f}%"
 
 
 def mean_and_interval(metric: Metric, mean: float, ci95: Sequence[float] | None) -> str:
@@ -114,8 +143,8 @@ def _to_two_digits(x: float, interval: Sequence[float], *, percent: bool) -> str
     scale, sign, most = (100, "%", 2) if percent else (1, "", 3)
     low, high = (end * scale for end in interval)
     half = (high - low) / 2
-    if x and half < 10**-most and not percent:
-        most = max(most, most - floor(log10(abs(x))))
+    if x and half < 10**-most:
+        most = max(most, most - floor(log10(abs(x * scale))))
     digits = min(most, max(0, 1 - floor(log10(half))))
     if abs((low + high) / 2 - x * scale) > half * 1e-6:
         return f"{x * scale:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f}){sign}"

@@ -14,7 +14,7 @@ from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import number
 from fleet.show.progress import LINE_S, bar_or_lines
-from fleet.show.rows import chance_percent
+from fleet.show.rows import below, chance_percent
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
@@ -134,6 +134,11 @@ def lines(planned: Planned) -> Iterator[str]:
         if better is not None and planned.answers[better].cell == answer.cell:
             other = planned.answers[better].arm
             yield doors.terminal(f"{name}: {other} is no worse in any figure that is known.")
+        most = answer.figures["lost_below"]
+        if most is not None:
+            yield doors.terminal(
+                f"{name}: no frame was lost; with 95 % the share is {below(most)}."
+            )
 
 
 def held(planned: Planned) -> Iterator[str]:

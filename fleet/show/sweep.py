@@ -17,7 +17,7 @@ from fleet.interrupt import check
 from fleet.results.metric import Metric
 from fleet.results.metrics import known
 from fleet.show.progress import LINE_S, bar_or_lines, duration
-from fleet.show.rows import EMPTY, mean_and_interval
+from fleet.show.rows import BOUND, EMPTY, told
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.study import tidy
 from fleet.study.averages import Average, arms_of, averages, places, varied
@@ -131,7 +131,15 @@ def plain(cell: object) -> str:
 
 
 def _cell(one: Average | None, metric: Metric) -> str:
-    return EMPTY if one is None else mean_and_interval(metric, one.mean, one.ci95)
+    return EMPTY if one is None else told(metric, one.mean, one.ci95, is_bound=one.is_bound)
+
+
+def bounds(table: pa.Table, metrics: Sequence[str]) -> Iterator[str]:
+    """Yield what a share is of which there is nothing, if there is one in the tables."""
+    shown = {place["point"] for place in places(table)[:MOST_POINTS]}
+    means = (item for name in metrics for item in averages(table, name).items())
+    if any(one.is_bound for (point, _), one in means if point in shown):
+        yield BOUND
 
 
 def how_sure(swept: Swept) -> Iterator[str]:

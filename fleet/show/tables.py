@@ -22,7 +22,7 @@ from fleet.show.folders import (
 )
 from fleet.show.grid import Cell, Grid, Line
 from fleet.show.labels import labelled
-from fleet.show.rows import EMPTY, chance_percent, mean_and_interval
+from fleet.show.rows import BOUND, EMPTY, below, chance_percent, told
 from fleet.show.sweep import chosen, plain
 from fleet.show.words import said
 from fleet.sizing.written import PLAN
@@ -87,9 +87,10 @@ def _of_run(record: Record, metrics: Sequence[str], full: bool) -> Grid:
         else "One replication; of what eyes see with its 95 % interval over scenes."
     )
     title = f"{record.summary['run_id']}: {record.summary['sensors']:,} sensors, seed"
+    has_bounds = any(cell.text.startswith("<") for line in lines for cell in line.cells)
     return Grid(
         f"{title} {record.summary['seed']}, fingerprint {record.summary['fingerprint'][:16]}",
-        ["quantity", "unit"], list(record.arms), lines, [note],
+        ["quantity", "unit"], list(record.arms), lines, [note, *([BOUND] if has_bounds else [])],
     )  # fmt: skip
 
 
@@ -155,7 +156,8 @@ def _of_study(shown: StudyFolder, name: str) -> Grid:
         if many > 1
         else "One replication, without intervals."
     )
-    return Grid(f"{shown.name}: {name} ({metric.unit.printed})", keys, arms, lines, [note])
+    notes = [note, *([BOUND] if any(one.is_bound for one in means.values()) else [])]
+    return Grid(f"{shown.name}: {name} ({metric.unit.printed})", keys, arms, lines, notes)
 
 
 def _average(metric: Metric, one: Average | None) -> Cell:
@@ -163,7 +165,7 @@ def _average(metric: Metric, one: Average | None) -> Cell:
         return Cell(EMPTY)
     scale = metric.unit.factor
     low, high = (None, None) if one.ci95 is None else (x * scale for x in one.ci95)
-    text = mean_and_interval(metric, one.mean, one.ci95).removesuffix("%")
+    text = told(metric, one.mean, one.ci95, is_bound=one.is_bound).removesuffix("%")
     return Cell(text, one.mean * scale, low, high)
 
 
@@ -211,13 +213,14 @@ def _of_plan(shown: PlanFolder) -> Iterator[Grid]:
         ]
         lines.append(Line(["P(meets)", "%"], [_chance(one["p_meets"]) for one in answers], True))
         for label, unit, figure, scale in FIGURES:
-            cells = [_number(one["figures"].get(figure), scale) for one in answers]
+            cells = [_figure(one["figures"], figure, scale) for one in answers]
             if any(cell.mean is not None for cell in cells):
                 lines.append(Line([label, unit], cells))
         at = f" at {', '.join(given)}" if given else ""
         title = f"{data['scenario']['name']}{at}: {what} for {', '.join(data['objectives'])}"
-        note = f"From {PLAN}, seed {data['seed']}; 'any': it changes nothing."
-        yield Grid(title, ["quantity", "unit"], [one["arm"] for one in answers], lines, [note])
+        notes = [f"From {PLAN}, seed {data['seed']}; 'any': it changes nothing."]
+        notes += [BOUND] if any(one["figures"].get("lost_below") for one in answers) else []
+        yield Grid(title, ["quantity", "unit"], [one["arm"] for one in answers], lines, notes)
 
 
 def called(answer: Mapping[str, Any]) -> str:
@@ -236,5 +239,10 @@ def _chance(share: float) -> Cell:
     return Cell(chance_percent(share), 100 * share)
 
 
-def _number(value: float | None, scale: float) -> Cell:
-    return Cell(EMPTY) if value is None else Cell(number(value * scale), value * scale)
+def _figure(figures: Mapping[str, float | None], name: str, scale: float) -> Cell:
+    value, most = figures.get(name), figures.get(f"{name}_below")
+    if value is None:
+        return Cell(EMPTY)
+    if most is not None:
+        return Cell(below(most).removesuffix("%"), value, 0.0, most * scale)
+    return Cell(number(value * scale), value * scale)

@@ -8,7 +8,7 @@ from fleet.results.means import FRAMES
 from fleet.results.metric import SHARE
 from fleet.results.metrics import known
 from fleet.results.record import Record
-from fleet.show.rows import EMPTY, mean_and_interval
+from fleet.show.rows import EMPTY, below, mean_and_interval
 
 
 def said(record: Record, arm: str, path: str, *, unit: bool = True) -> str:
@@ -17,7 +17,9 @@ def said(record: Record, arm: str, path: str, *, unit: bool = True) -> str:
     if mean is None:
         return EMPTY
     row = record.summary["intervals"][arm].get(path)
-    if row is None or row["ci95"] is None or row["over"] == FRAMES:
+    if row is not None and row["over"] == FRAMES:
+        return below(row["ci95"][1])
+    if row is None or row["ci95"] is None:
         shown = metric.unit.show(mean)
         return shown if unit else shown.removesuffix(f" {metric.unit.name}")
     text = mean_and_interval(metric, mean, row["ci95"])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fleet.results.interval import most_of_none
 from fleet.results.metrics import known
 from fleet.scenario.load import Scenario
 from fleet.sizing import binding
@@ -16,7 +17,7 @@ from fleet.sizing.estimate import Estimate
 from fleet.sizing.keys import Ladder
 from fleet.sizing.plant import Asking, Plants
 from fleet.sizing.search import Found, search, search_near
-from fleet.sizing.verdict import LOOKS, Values, as_data
+from fleet.sizing.verdict import LOOKS, Values, as_data, frames_of
 
 _MONTHS = 12
 FIGURES = {
@@ -37,7 +38,8 @@ class Answer:
         found: the plant, or that there is none.
         scenario: with the plant.
         figures: means over replications at the load that is (`FIGURES`), watts of a sensor and g
-            CO2e of a sensor and month; None where one is not known.
+            CO2e of a sensor and month; None where one is not known. Where no frame was lost
+            `lost_below` is the share below which, with 95 %, that of those lost lies.
         binds: of each key (its place) what binds it; of no key, under -1, what is busiest.
         room: of its resources.
         sensors: how many it has.
@@ -162,6 +164,8 @@ def _figures(runs: Sequence[Values], sensors: int) -> dict[str, float | None]:
     carbon, power = made.pop("carbon_kg_per_sensor_year"), made["power_w"]
     made["carbon_g_per_sensor_month"] = None if carbon is None else 1000.0 * carbon / _MONTHS
     made["power_w_per_sensor"] = None if power is None else power / sensors
+    lost = known("lost").metric
+    made["lost_below"] = most_of_none(frames_of(lost, runs)) if made["lost"] == 0 else None
     return made
 
 

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from fleet.results.interval import chance, interval95
-from fleet.results.metric import Unit
+from fleet.results.metric import Metric, Unit
 from fleet.results.metrics import find
 from fleet.study.slo import Objective
 
@@ -146,11 +146,18 @@ def _standing(text: str, name: str, sign: str, bound: float, runs: Sequence[Valu
     kept = sum(bool(_COMPARE[sign](value, bound)) for value in known)
     mean = math.fsum(known) / len(known)
     likely = _chance(sign, bound, known)
-    if number.metric.out_of is not None and not any(known) and sign.startswith("<"):
-        frames = math.fsum(run["frames.captured"][0] or 0.0 for run in runs)
+    if number.metric.out_of and not any(known) and sign.startswith("<"):
+        frames = frames_of(number.metric, runs)
         likely = 1.0 - (1.0 - min(bound, 1.0)) ** frames
     ends = interval95(known) if min(known) < max(known) else None
     return Standing(text, name, sign, bound, mean, ends, unit, likely, kept)
+
+
+def frames_of(metric: Metric, runs: Sequence[Values]) -> float:
+    """Return of how many frames in all a share is in some replications."""
+    return math.fsum(
+        sign * (run[name][0] or 0.0) for run in runs for name, sign in metric.out_of if name in run
+    )
 
 
 def _chance(sign: str, bound: float, values: Sequence[float]) -> float:

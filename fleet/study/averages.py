@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fleet.results.interval import told95
+from fleet.results.interval import most_of_none, told95
 from fleet.results.means import step_ms
 from fleet.results.metric import Better
 from fleet.results.metrics import known
@@ -28,12 +28,15 @@ class Average(NamedTuple):
         ci95: its interval, no narrower than the steps of a percentile; None: it has none.
         values: by replication.
         looked: how many there are was chosen by looking at intervals.
+        is_bound: it is a share of which there is nothing, and `ci95` ends where, with 95 %, it lies
+            below (`fleet.results.interval.most_of_none`).
     """
 
     mean: float
     ci95: tuple[float, float] | None
     values: tuple[float, ...]
     looked: bool = False
+    is_bound: bool = False
 
 
 class Winner(NamedTuple):
@@ -86,19 +89,40 @@ def is_number(table: pa.Table, key: str) -> bool:
 
 def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
     """Return a metric by point and arm, where it is known in every replication."""
-    mask = pc.equal(table["metric"], metric).fill_null(False)
-    rows = table.select(["point", "arm", "value"]).filter(mask)
-    by_key: dict[Key, list[float | None]] = {}
-    for row in rows.to_pylist():
-        by_key.setdefault((row["point"], row["arm"]), []).append(row["value"])
     stepped, looked = known(metric).metric.stepped, tidy.looked(table)
     out = {}
-    for key, values in by_key.items():
+    for key, values in _values(table, metric).items():
         numbers = tuple(value for value in values if value is not None)
         if len(numbers) == len(values):
             mean = math.fsum(numbers) / len(numbers)
             ends = interval(numbers, stepped, looked=looked)
             out[key] = Average(mean, ends, numbers, looked)
+    return out | _bounds(table, metric, out)
+
+
+def _values(table: pa.Table, metric: str) -> dict[Key, list[float | None]]:
+    """Return a metric in each replication, by point and arm."""
+    mask = pc.equal(table["metric"], metric).fill_null(False)
+    rows = table.select(["point", "arm", "value"]).filter(mask)
+    by_key: dict[Key, list[float | None]] = {}
+    for row in rows.to_pylist():
+        by_key.setdefault((row["point"], row["arm"]), []).append(row["value"])
+    return by_key
+
+
+def _bounds(table: pa.Table, metric: str, means: Mapping[Key, Average]) -> dict[Key, Average]:
+    """Return the averages of a share of frames of which there is nothing, with their bounds."""
+    out_of = known(metric).metric.out_of
+    none = {key: one for key, one in means.items() if not any(one.values)} if out_of else {}
+    if not none:
+        return {}
+    parts = [(sign, _values(table, name)) for name, sign in out_of]
+    out = {}
+    for key, one in none.items():
+        frames = math.fsum(sign * (x or 0.0) for sign, by in parts for x in by.get(key, ()))
+        most = most_of_none(max(0.0, frames))
+        if most is not None:
+            out[key] = one._replace(ci95=(0.0, most), is_bound=True)
     return out
 
 
@@ -106,11 +130,10 @@ def scaled(metric: str, means: Mapping[Any, Average]) -> dict[Any, Average]:
     """Return averages of shares in percent, others as they are."""
     scale = known(metric).metric.unit.factor
     return {
-        key: Average(
-            one.mean * scale,
-            None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
-            tuple(value * scale for value in one.values),
-            one.looked,
+        key: one._replace(
+            mean=one.mean * scale,
+            ci95=None if one.ci95 is None else (one.ci95[0] * scale, one.ci95[1] * scale),
+            values=tuple(value * scale for value in one.values),
         )
         for key, one in means.items()
     }

@@ -64,6 +64,11 @@ def check_percentiles(latency: np.ndarray, numbers: dict[str, Any]) -> None:
     assert numbers["latency_ms"]["max"] == latency[-1] / 1e6
     slow = 0.001 * len(latency) * latency[-1] / latency.sum()  # a part of one: fewer than 1,000
     assert numbers["mean_latency_share_of_slowest_permille"] == pytest.approx(slow, rel=1e-3)
+    cut = 0.01 * len(latency)
+    whole = int(cut)
+    slow = latency[len(latency) - whole :].sum() + (cut - whole) * latency[-1 - whole]
+    share = numbers["mean_latency_share_of_slowest_percent"]
+    assert share == pytest.approx(slow / latency.sum(), rel=1e-3)
 
 
 def check_inferences(outcome: Outcome, rows: np.ndarray, numbers: dict[str, Any]) -> None:

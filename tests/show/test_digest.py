@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ import fleet
 from fleet.results.interval import interval95, ratio95
 from fleet.results.record import Record
 from fleet.show import digest as told
+from fleet.show.apart import sight_apart
+from fleet.show.remarks import load_remarks
+from fleet.show.rows import below
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,6 +107,88 @@ def test_what_is_not_shown_to_differ_is_not_said_to(records: Mapping[int, Record
         assert "no difference shown: bytes" in text
     finally:
         rows["bytes"] = kept
+
+
+def test_of_what_was_never_lost_the_bound_is_told() -> None:
+    record = fleet.run(
+        worlds.load(worlds.scenario(duration="2 s")), arms=["cloud"], executor="local"
+    )
+    arm = record.arms["cloud"]
+    assert arm["delivered"]["never"] == 0.0
+    most = 300 / arm["delivered"]["due_frames"]
+    told_of, _, rest = line(record, "cloud: ").rpartition(", ")[2].partition("%")
+    assert rest == " skipped or lost"
+    assert most <= float(told_of.removeprefix("<")) < 1.1 * most
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"),
+    [(0.0012, "<0.12%"), (0.00121, "<0.13%"), (3 / 21e6, "<0.000015%"), (1.0, "<100%"),
+     (0.1, "<10%"), (0.0999, "<10.0%")],
+)  # fmt: skip
+def test_bounds_are_rounded_up(most: float, shown: str) -> None:
+    assert below(most) == shown
+
+
+def test_a_mean_above_the_99th_percentile_is_explained(records: Mapping[int, Record]) -> None:
+    record = records[1]
+    numbers = record.arms["cloud"]
+    kept = dict(numbers["latency_ms"])
+    numbers["latency_ms"] |= {"mean": 120.0, "p99": 100.0}
+    share, name = 0.4, "mean_latency_share_of_slowest_percent"
+    kept_share, numbers[name] = numbers[name], share
+    said = "the mean latency lies above the 99th percentile in cloud (120 against 100 ms, 40% of it"
+    try:
+        assert f"Mind: {said} from the slowest 1 % of results)" in fleet.digest(record)
+        assert any(one.startswith(f"T{said[1:]}") for one in load_remarks(record))
+        numbers[name] = 0.02  # all are nearly alike: nothing lifts it
+        assert "99th percentile in" not in fleet.digest(record)
+        numbers[name], numbers["latency_ms"]["p99"] = share, 130.0
+        assert "99th percentile in" not in fleet.digest(record)
+    finally:
+        numbers["latency_ms"], numbers[name] = kept, kept_share
+
+
+def seeing(recall: float | None, published: float, blind: int = 0) -> dict[str, Any]:
+    """Return of an arm's numbers what is told of its sight; in a group of 4 some see nothing."""
+    of = {"map_coco": {"net": published}, "recall_of_all": recall, "by_light": {}}
+    groups = {"door": {"unseen": 0}, "shelf": {"unseen": blind}}
+    return {"accuracy": of, "groups": groups, "stand_ins": ["a"], "frames": {"captured": 9}}
+
+
+UNKNOWN = "nobody measured what its networks see"
+
+
+@pytest.mark.parametrize(
+    ("arms", "compared", "said"),
+    [
+        ({"base": seeing(0.5, 0.2), "a": seeing(0.4, 0.5)}, ["a"], None),
+        (
+            {"base": seeing(0.5, 0.2), "a": seeing(None, 0.5), "b": seeing(0.3, 0.2)}, ["b"],
+            f"a ({UNKNOWN}; base finds 50 % of what is in view; published mAP on COCO: base 20, a"
+            " 50)",
+        ),
+        (
+            {"base": seeing(None, 0.2), "a": seeing(0.25, 0.2, 4), "b": seeing(None, 0.2)}, [],
+            f"a, b (base, b: {UNKNOWN}; a finds 25 % of what is in view of door)",
+        ),
+        ({"base": seeing(None, 0.2), "a": seeing(None, 0.2)}, [], f"a ({UNKNOWN})"),
+        (
+            {"base": seeing(0.5, 0.2), "a": seeing(0.5, 0.2, 4)}, [],
+            "a (its networks were measured for other sensors than the baseline's; base finds 50 %"
+            " of what is in view; a finds 50 % of what is in view of door)",
+        ),
+        ({name: seeing(None, 0.2) | {"stand_ins": []} for name in ("base", "a")}, [], None),
+    ],
+)  # fmt: skip
+def test_where_recall_is_not_compared_the_digest_says_of_whom_and_why(
+    arms: dict[str, Any], compared: list[str], said: str | None
+) -> None:
+    rows = {arm: {"accuracy.recall_of_all": {}} if arm in compared else {} for arm in arms}
+    comparison = {"baseline": "base", "arms": {arm: rows[arm] for arm in list(arms)[1:]}}
+    record: Any = SimpleNamespace(arms=arms, summary={"comparison": comparison})
+    expected = [] if said is None else [f"- not compared: recall of {said}"]
+    assert list(sight_apart(record)) == expected
 
 
 def test_a_queue_that_grows_binds() -> None:

@@ -11,7 +11,11 @@ import pytest
 
 import fleet
 from fleet.results.interval import interval95
-from fleet.study.averages import averages, front, interval, knee, places, varied, winner
+from fleet.results.metrics import known
+from fleet.show.folders import StudyFolder
+from fleet.show.sweep import bounds
+from fleet.show.tables import grids
+from fleet.study.averages import averages, front, interval, knee, places, scaled, varied, winner
 
 ARMS = ("on_sensor", "cloud")
 VALUES = {  # by servers and rate: of both arms, by replication
@@ -58,6 +62,34 @@ def test_what_is_not_known_in_a_replication_has_no_average(table: pa.Table) -> N
     values[0] = None
     broken = table.set_column(table.column_names.index("value"), "value", [values])
     assert ("p15", "on_sensor") not in averages(broken, "latency_ms.p99")
+
+
+def test_a_share_of_which_there_is_nothing_is_told_as_a_bound() -> None:
+    """Below three over the frames of all replications, without those that were held back."""
+    numbers = {
+        "lost": (0.0, 0.0), "delivered.never": (0.0, 0.0), "skipped": (0.0, 0.5),
+        "frames.captured": (900.0, 1000.0), "frames.in_flight_before": (50.0, 50.0),
+        "frames.skipped.not_published": (0.0, 500.0),
+    }  # fmt: skip
+    rows = [
+        {"point": "p1", "cloud.servers": 1, "arm": "cloud", "replication": k, "metric": metric,
+         "value": values[k], "unit": known(metric).metric.unit.name, "error": None}
+        for metric, values in numbers.items() for k in range(2)
+    ]  # fmt: skip
+    table, key = pa.Table.from_pylist(rows), ("p1", "cloud")
+    for name, frames in (("lost", 2000), ("delivered.never", 1500)):
+        one = averages(table, name)[key]
+        assert one.is_bound
+        assert one.ci95 == (0.0, 3 / frames)
+        assert scaled(name, {key: one})[key].ci95 == (0.0, 300 / frames)
+    assert not averages(table, "skipped")[key].is_bound
+    (grid,) = grids(StudyFolder(Path("s"), "s", {"replications": 2}, table), ["lost"])
+    assert grid.lines[0].cells[0] == ("<0.15", 0.0, 0.0, pytest.approx(0.15))
+    assert grid.notes[-1].startswith("<: there was none; with 95 %")
+    assert [one[0] for one in bounds(table, ["skipped"])] == []
+    assert list(bounds(table, ["lost"])) == [grid.notes[-1]]
+    early = table.slice(0, 2)  # of a program that did not write frames down
+    assert averages(early, "lost")[key].ci95 is None
 
 
 @pytest.mark.parametrize(
