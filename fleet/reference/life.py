@@ -127,20 +127,34 @@ class Reference:
             sensor.busy_until_ns = env.now + wait_ns + sensor.occupy_ns
             found = sensor.finds(frame.objects, frame.sight)
             fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
+            if sensor.passes_on(frame, env.now):
+                sent = True
         if sent:
-            frame.payload_bytes = sensor.payload_bytes(frame.number, frame.objects, frame.sight)
-            frame.wire_bits = camera.wire_bits(
-                frame.payload_bytes, sensor.per_message, sensor.segment, sensor.per_segment
-            )
-        yield pause(env, wait_ns + compute_ns + fetch_ns, FRAME)
+            sensor.fill(frame)
+        passed_on, encode_ns = frame.setup != sensor.setup, 0
+        if passed_on:
+            encode_ns = int(self.plan.sensors.setups.compute_ns[frame.setup])
+        began = sensor.setup
+        yield pause(env, wait_ns + compute_ns + fetch_ns + encode_ns, FRAME)
         frame.ready_ns = env.now
-        spent_ns = self.measured_ns(frame.sensed_ns + wait_ns, compute_ns)
-        sensor.counts[count.COMPUTE_NS] += spent_ns
-        self.tally.computing_ns[frame.setup] += spent_ns
+        self.spend(sensor, began, frame.sensed_ns + wait_ns, compute_ns)
+        if passed_on:
+            self.spend(sensor, frame.setup, env.now - encode_ns, encode_ns)
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
-        at_site = sensor.on_sensor and self.plan.sensors.to_site[sensor.index]
+        at_site = self.answers(frame) and self.plan.sensors.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
+
+    def answers(self, frame: Frame) -> bool:
+        """Return whether a frame was answered by its sensor, and needs no servers."""
+        return bool(self.plan.sensors.setups.on_sensor[frame.setup])
+
+    def spend(self, sensor: Sensor, setup: int, begin_ns: int, spent_ns: int) -> None:
+        """Count what a setup has spent on a frame."""
+        measured_ns = self.measured_ns(begin_ns, spent_ns)
+        sensor.counts[count.COMPUTE_NS] += measured_ns
+        self.tally.computing_ns[setup] += measured_ns
+        self.tally.computed[setup] += 1
 
     def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
         """Return how much of what was begun at a time lies behind the warm-up."""
@@ -152,7 +166,7 @@ class Reference:
         self.leaves(sensor, frame)
         own = self.links[plan.links.of[0][s]] if plan.links.of[0][s] >= 0 else None
         yield pause(env, sensor.radio.wait_ns(frame.number, env.now, own), FRAME)
-        served = plan.pools.level[s] if plan.pools.of[s] >= 0 else None
+        served = None if self.answers(frame) else plan.pools.level[s]
         first = True
         for level in range(LEVELS):
             link = plan.links.of[level][s]
