@@ -106,3 +106,16 @@ def inferences(outcome: Outcome) -> int:
     tally = outcome.tally
     ended = tally.computed[outcome.plan.sensors.setups.on_sensor == 1].sum()
     return int(ended + tally.servers[:, STARTED].sum())
+
+
+@part(
+    "passed_on",
+    Metric(
+        "passed_on", FRAMES, "Frames that sensors inferred and passed on to servers",
+        section=Section.FRAMES, label="passed on to servers", shown_if="passed_on", compared=None,
+    ),
+)  # fmt: skip
+def passed_on(outcome: Outcome) -> int:
+    """Return the frames that sensors have inferred and then passed on to servers."""
+    asked = outcome.plan.sensors.setups.asked_by >= 0
+    return int(outcome.tally.computed[asked].sum())
