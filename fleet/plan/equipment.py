@@ -249,7 +249,7 @@ def _camera(
 ) -> Setup:  # fmt: skip
     """Return the setup of a camera, or of an AI sensor whose pictures are encoded and sent."""
     device = str(equipment.device)
-    for field in ("publish", "output", *(("mode",) if kind == "cameras" else ())):
+    for field in ("publish", "output", "ask", *(("mode",) if kind == "cameras" else ())):
         if getattr(equipment, field) is not None:
             raise scenario.error(
                 (*keys, field), f"'{device}' sends video; '{field}' is for AI sensors, remove it"

@@ -85,6 +85,7 @@ def _eyes(draft: Draft) -> Eyes:
     model = draft.scenario.model
     if model.inference == "constant":
         _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
+        _blind_both(draft)
         return _seen(draft, sight.none(), (), ())
     if model.inference == "live":
         _check_live(draft)
@@ -245,7 +246,8 @@ def _blind_both(draft: Draft) -> None:
             raise draft.scenario.error(
                 (*setup.keys, "ask", "when"),
                 f"'{ask_of(setup).when}' goes by what networks find, and how '{unseen.model}' sees"
-                " there was never measured; name a measured one with 'eye', or take another rule",
+                " there was never measured, or nobody looks ('inference: constant'); name a measured"
+                " one with 'eye', or take another rule",
             )
         setup.row["sight"] = asked.row["sight"] = -1
 
