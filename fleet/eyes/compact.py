@@ -82,7 +82,7 @@ def _sure_ppm(rows: pa.Table) -> Floats:
     sources, scores = rows["source"].to_pylist(), rows["scores"].to_pylist()
     return np.array(
         [
-            1e6 * min([1.0, *found]) if source == RAW_NAME else NOT_TOLD
-            for source, found in zip(sources, scores, strict=True)
+            1e6 * min([1.0, *one]) if source == RAW_NAME else NOT_TOLD
+            for source, one in zip(sources, scores, strict=True)
         ]
     )

@@ -18,6 +18,8 @@ published systems, as far as they look at one frame and what was sent before it:
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fleet.arrays import Ints
@@ -34,6 +36,26 @@ NEED_SIGHT = (UNSURE, ORACLE)
 """Rules by what only a measured trace tells."""
 
 MILLION = 1_000_000
+
+
+class Inferred(NamedTuple):
+    """A frame as its sensor knows it.
+
+    Attributes:
+        sensor: index of the sensor.
+        now_ns: when its pixels were there.
+        key: the sensor's size key, of which draws are made.
+        frame: its number at the sensor.
+        objects: in view.
+        row: what the sensor's eye sees of it.
+    """
+
+    sensor: int
+    now_ns: int
+    key: int | np.uint64
+    frame: int
+    objects: int
+    row: int
 
 
 @inlined
@@ -58,39 +80,33 @@ def other_sight(sights: Sights, trace: int, own: int, row: int) -> int:
 
 
 @inlined
-def asks(
-    setups: Setups, sights: Sights, k: int, memory: Dsps, s: int, now_ns: int, key: int | np.uint64,
-    frame: int, objects: int, row: int,
-) -> bool:  # fmt: skip
-    """Return whether a frame that is inferred from now on is passed on, and remember that it was.
+def asks(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> bool:
+    """Return whether a frame that is inferred is passed on, and remember that it was.
 
     Args:
         setups: table of setups.
         sights: the traces of what eyes see.
         k: the sensor's setup, which passes frames on.
         memory: what sensors have passed on, as if that were publishing; changed in place.
-        s: row of it.
-        now_ns: when the frame's pixels were there.
-        key: the sensor's size key, of which the draws are made.
-        frame: number of the frame at its sensor.
-        objects: in view.
-        row: what the sensor's eye sees of it.
+        of: the frame.
     """
     rule, number = setups.ask_rule[k], setups.ask_number[k]
-    told = found(sights.rows, row, objects)
+    told = found(sights.rows, of.row, of.objects)
     if rule <= ON_CHANGE:
-        memory.inferences[s] += 1
+        memory.inferences[of.sensor] += 1
         change = 1 if rule == ON_CHANGE else 0
         every = number if rule == EVERY else 0
-        return published(memory, s, now_ns, told, every, setups.ask_interval_ns[k], change)
+        return published(
+            memory, of.sensor, of.now_ns, told, every, setups.ask_interval_ns[k], change
+        )
     if rule == FOUND:
         return bool(told >= number)
     if rule == RANDOM:
-        return bool(uniform(mix64(key), frame) * MILLION < number)
+        return bool(uniform(mix64(of.key), of.frame) * MILLION < number)
     if rule == UNSURE:
-        return bool(sights.rows[row, SURE_PPM] < number)
-    other = other_sight(sights, setups.sight[setups.ask[k]], setups.sight[k], row)
-    return errors(sights.rows, other) < errors(sights.rows, row)
+        return bool(sights.rows[of.row, SURE_PPM] < number)
+    other = other_sight(sights, setups.sight[setups.ask[k]], setups.sight[k], of.row)
+    return errors(sights.rows, other) < errors(sights.rows, of.row)
 
 
 @kernel
@@ -121,14 +137,10 @@ def share(
         return 1.0 / max(1.0, inferred_fps * int(setups.ask_interval_ns[k]) * 1e-9)
     if rule == RANDOM:
         return number / MILLION
-    nothing = Dsps.zeros(1)
-    return float(asked(setups, sights, k, nothing, 0, 0, 0, 0, objects, row))
+    return float(asked(setups, sights, k, Dsps.zeros(1), Inferred(0, 0, 0, 0, objects, row)))
 
 
 @kernel
-def asked(
-    setups: Setups, sights: Sights, k: int, memory: Dsps, s: int, now_ns: int, key: int | np.uint64,
-    frame: int, objects: int, row: int,
-) -> bool:  # fmt: skip
+def asked(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> bool:
     """Return what `asks` does, for one frame."""
-    return asks(setups, sights, k, memory, s, now_ns, key, frame, objects, row)
+    return asks(setups, sights, k, memory, of)

@@ -246,8 +246,8 @@ def _blind_both(draft: Draft) -> None:
             raise draft.scenario.error(
                 (*setup.keys, "ask", "when"),
                 f"'{ask_of(setup).when}' goes by what networks find, and how '{unseen.model}' sees"
-                " there was never measured, or nobody looks ('inference: constant'); name a measured"
-                " one with 'eye', or take another rule",
+                " there was never measured, or nobody looks ('inference: constant'); name one that"
+                " was with 'eye', or take another rule",
             )
         setup.row["sight"] = asked.row["sight"] = -1
 

@@ -12,6 +12,7 @@ from fleet.chance import mix64, uniform
 from fleet.engine.looker import Looker
 from fleet.engine.tally import Tally
 from fleet.model import asking, camera, capture, scene, sight
+from fleet.model import books as count
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
@@ -25,7 +26,7 @@ class Sensor:
         """Set up a sensor at time zero; `looker` are its eyes if they look live."""
         self.looker = looker
         self.plan, self.index = plan, index
-        self.counts = tally.sensors[index]
+        self.tally, self.counts = tally, tally.sensors[index]
         self.radio = Radio(plan, index, tally)
         self.setup = int(plan.sensors.setup_of[index])
         self.clocks = plan.sensors.clocks[index : index + 1].copy()
@@ -145,6 +146,26 @@ class Sensor:
     def message_bytes(self, setup: int, objects: int) -> int:
         """Return how many of the bytes that a setup sends are metadata."""
         return camera.message_part(self.plan.sensors.setups, setup, objects)
+
+    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
+        """Return how much of what was begun at a time lies behind the warm-up."""
+        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
+
+    def spend(self, setup: int, begin_ns: int, spent_ns: int) -> None:
+        """Count what a setup has spent on a frame."""
+        measured_ns = self.measured_ns(begin_ns, spent_ns)
+        self.counts[count.COMPUTE_NS] += measured_ns
+        self.tally.computing_ns[setup] += measured_ns
+        self.tally.computed[setup] += 1
+
+    def leaves(self, frame: Frame) -> None:
+        """Count what of a frame leaves the sensor."""
+        found = self.finds(frame.objects, frame.sight)
+        message = camera.metadata_part(frame.payload_bytes, self.message_bytes(frame.setup, found))
+        counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
+        self.counts[list(counts)] += (1, frame.payload_bytes, frame.wire_bits)
+        self.counts[count.SENT_METADATA] += message
+        self.counts[count.SENT_PIXEL_FRAMES] += frame.payload_bytes > message
 
 
 def _errors(row: Ints) -> int:

@@ -116,7 +116,8 @@ def test_a_change_is_passed_on_and_only_that() -> None:
             assert passed(plan, row[None])[0] == (found != last)
             last = found if found != last else last
     held = rows[rows[:, frames.FATE] == frames.SKIP_NOT_PUBLISHED]
-    assert len(held) and (held[:, frames.BITS] == 0).all()
+    assert len(held)
+    assert (held[:, frames.BITS] == 0).all()
     assert passed(plan, rows[rows[:, frames.FATE] == frames.RESULT]).all()
 
 
@@ -156,7 +157,7 @@ def test_servers_see_the_same_frame_of_the_clip() -> None:
 
 def test_a_frame_that_is_passed_on_is_encoded_behind_its_inference() -> None:
     plan, _, rows = made("every inference")
-    alone, _, before = made(None)
+    _, _, before = made(None)
     both = {(row[frames.SENSOR], row[frames.FRAME]): row for row in before.tolist()}
     setups = plan.sensors.setups
     ask = int(setups.ask[0])
@@ -187,7 +188,8 @@ def test_results_for_the_site_come_back_or_are_there() -> None:
     assert (rows[~asked, frames.ACCESS] == -1).all()
     back = rows[asked, frames.DONE] - rows[asked, frames.INFER]
     assert (back == plan.pools.return_ns[0]).all()
-    assert asked.any() and not asked.all()
+    assert asked.any()
+    assert not asked.all()
 
 
 @given(when=st.sampled_from(RULES), world=worlds.scenarios())
