@@ -27,6 +27,7 @@ _MODELS = {
     "City": "city", "Place": "place", "SensorGroup": "sensors", "At": "at", "Capture": "capture",
     "TraceCapture": "trace", "Link": "links", "Cloud": "cloud", "Batch": "batch",
     "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
+    "Ask": "ask",
     "Equipment": "arms", "Event": "events", "Claim": "claim",
 }  # fmt: skip
 """Where on the page the keys of a model stand."""

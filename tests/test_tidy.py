@@ -214,7 +214,10 @@ def test_what_is_declared_is_used() -> None:
             assert dunder or name in read | READ_BY_OTHERS, f"{module(path)}: {name}"
 
 
-FINDS = {"reference/life", "proof/account_frames", "lab/measures/tasks", "lab/networks/quantise"}
+FINDS = {
+    "reference/life", "reference/sensor", "proof/account_frames", "lab/measures/tasks",
+    "lab/networks/quantise",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)

@@ -154,17 +154,20 @@ SCENES = 3
 def traces() -> str:
     """Return the path of made-up traces of what the eyes of the test catalogue see."""
     parts = []
-    for source, model, lights in (
-        ("raw", "eye-dim", ("day", "night")), ("test-codec", "eye-dim", ("day", "dusk", "night")),
-        ("test-codec", "eye-sharp", ("dusk", "rain")),
-    ):  # fmt: skip
+    for source, model, lights, frames_of in (
+        ("raw", "eye-dim", ("day", "night"), ""),
+        ("test-codec", "eye-dim", ("day", "dusk", "night"), ""),
+        ("test-codec", "eye-sharp", ("dusk", "rain"), ""),
+        ("fixed-codec", "eye-sharp", ("day", "night"), "raweye-dim"),
+    ):
         key = np.uint64(name_hash(source + model))
+        clip = np.uint64(name_hash(frames_of)) if frames_of else key
         rows = [
             (light, n, 40 * k + 7 * n + j)
             for k, light in enumerate(lights) for n in (0, 1, 3, 9) for j in range(1 + n)
         ]  # fmt: skip
         lights_of, objects, at = zip(*rows, strict=True)
-        wanted = [n - int(bits64(key, i) % 2) * (n > 0) for n, i in zip(objects, at, strict=True)]
+        wanted = [n - int(bits64(clip, i) % 2) * (n > 0) for n, i in zip(objects, at, strict=True)]
         right = [int(bits64(key, 900 + i) % (w + 1)) for w, i in zip(wanted, at, strict=True)]
         columns = [
             [word] * len(rows) for word in ("street", source, model)
@@ -172,7 +175,7 @@ def traces() -> str:
         columns += [list(objects), wanted, right]
         for first, least, span in (
             (2000, 0, 3), (3000, 0, 500), (4000, 0, 900), (5000, -300_000, 600_000),
-            (6000, -40_000, 80_000),
+            (6000, -40_000, 80_000), (7000, 0, 1_000_000),
         ):  # fmt: skip
             columns.append([least + int(bits64(key, first + i) % span) for i in at])
         parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
@@ -311,6 +314,10 @@ _PUBLISH = [
     "every inference", "every 3 inferences", "every 50 ms", "every 90 ms", "on change",
     "on change or every 200 ms",
 ]  # fmt: skip
+_ASK = [
+    "found", "found 3", "on change", "on change or every 200 ms", "every 2 inferences",
+    "every 90 ms", "random 30 %", "unsure below 50 %", "oracle",
+]  # fmt: skip
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
 
 
@@ -356,6 +363,11 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
     cloud = draw(_cloud())
+    when = draw(st.sampled_from(_ASK if inference == "trace" else _ASK[:-2]))
+    near = draw(_SERVED)
+    asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
+    own = ["on_sensor", "asking"] if asked_model == near else ["on_sensor"]
+    silent = ["never", "never"] if when.startswith(("found", "on change")) else []
     return scenario(
         seed=draw(st.integers(0, 2**32)),
         duration=duration,
@@ -381,7 +393,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 **rate,
             },
             "cloud": {**camera, "model": draw(_SERVED)},
-            "edge": {**camera, "model": draw(_SERVED), **infers},
+            "edge": {**camera, "model": near, **infers},
             "matched": {
                 **camera,
                 "device": "test-ai",
@@ -390,7 +402,21 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "infer": "cloud",
                 "model": draw(_SERVED),
             },
-            "mixed": {"place": {"a": "on_sensor", "default": "edge"}},
+            "asking": {
+                "device": "test-ai",
+                "mode": "small",
+                "model": draw(st.sampled_from(["tiny", "slow", "capped"])),
+                "publish": draw(st.sampled_from([*_PUBLISH, *silent])),
+                "ask": {
+                    "when": when,
+                    "model": asked_model,
+                    "codec": "fixed-codec",
+                    "encoder": "test-camera",
+                    **infers,
+                },
+                **rate,
+            },
+            "mixed": {"place": {"a": draw(st.sampled_from(own)), "default": "edge"}},
         },
         events=[
             e
@@ -451,7 +477,7 @@ def _passes(links: dict[str, Any], start: str, after: str) -> bool:
     return after in way
 
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "mixed"])
+ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "asking", "mixed"])
 
 
 def _has_a_rate(event: dict[str, Any], sensors: dict[str, dict[str, Any]]) -> bool:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fleet.arrays import Bools, Ints, Keys
+from fleet.arrays import Ints, Keys
 from fleet.columns.crossing import ALL, Hop, as_plain, cross
 from fleet.kernel import inlined, kernel
+from fleet.model.asking import Inferred, asks, other_sight
 from fleet.model.books import (
     CAPTURED,
     COMPUTE_NS,
@@ -86,6 +87,7 @@ class States(NamedTuple):
         dsp: DSP table (`fleet.model.dsp`).
         down_until_ns: until when the sensor is down.
         radio_used_ns: when its radio took its last frame (`fleet.model.radio`).
+        asked: what it has passed on to servers, as if that were publishing (`fleet.model.asking`).
     """
 
     setup_of: Ints
@@ -93,6 +95,7 @@ class States(NamedTuple):
     dsp: Dsps
     down_until_ns: Ints
     radio_used_ns: Ints
+    asked: Dsps
 
 
 class Sensors(NamedTuple):
@@ -101,7 +104,7 @@ class Sensors(NamedTuple):
     Attributes:
         mine: those to advance.
         capture_keys, size_keys, sight_keys: keys of the draws.
-        ends_at_site: whether results are made and used at the site.
+        to_site: 1 where results are used at the site.
         radios: of the sensors.
         trace_ns: capture times of all traces.
         setups: the table of setups.
@@ -113,7 +116,7 @@ class Sensors(NamedTuple):
     capture_keys: Keys
     size_keys: Keys
     sight_keys: Keys
-    ends_at_site: Bools
+    to_site: Ints
     radios: Radios
     trace_ns: Ints
     setups: Setups
@@ -151,7 +154,8 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
     Sets FATE and DONE if the DSP skips it, else SETUP, READY, CLOCK, PAYLOAD and BITS. An inference
-    that will not be sent keeps BITS 0: it costs its energy and then is skipped.
+    that will not be sent keeps BITS 0: it costs its energy and then is skipped. A frame that is
+    passed on to servers is encoded behind the inference, and from then on is what these will see.
     """
     setups, sights, dsp = about.setups, about.sights, about.states.dsp
     now, objects, sent = columns[SENSED, i], columns[OBJECTS, i], True
@@ -170,6 +174,11 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
             dsp, s, now, min(told, setups.metadata_most[k]), setups.publish_every[k],
             setups.publish_interval_ns[k], setups.publish_change[k],
         )  # fmt: skip
+        frame = Inferred(s, now, about.size_keys[s], columns[FRAME, i], objects, columns[SIGHT, i])
+        if setups.ask[k] >= 0 and asks(setups, sights, k, about.states.asked, frame):
+            sent, own, k = True, setups.sight[k], setups.ask[k]
+            columns[SIGHT, i] = other_sight(sights, setups.sight[k], own, columns[SIGHT, i])
+            columns[READY, i] += setups.compute_ns[k]
     columns[SETUP, i] = k
     if sent:
         payload = payload_of(
@@ -185,6 +194,18 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
 
 
 @inlined
+def _spend(s: int, k: int, ready: int, setups: Setups, books: Books) -> int:
+    """Count what a setup spent on a frame that it is ready with; return when that began."""
+    ended = ready - setups.fetch_ns[k]
+    begun: int = ended - setups.compute_ns[k]
+    computing = measured_ns(begun, ended, books.since_ns)
+    books.sensors[s, COMPUTE_NS] += computing
+    books.computing_ns[k] += computing
+    books.computed[k] += 1
+    return begun
+
+
+@inlined
 def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> int:
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
 
@@ -192,12 +213,12 @@ def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> in
     """
     setups, sights, sensors = about.setups, about.sights, books.sensors
     ready, k = columns[READY, i], columns[SETUP, i]
-    ended = ready - setups.fetch_ns[k]
-    computing = measured_ns(ended - setups.compute_ns[k], ended, books.since_ns)
-    sensors[s, COMPUTE_NS] += computing
-    books.computing_ns[k] += computing
+    begun = _spend(s, k, ready, setups, books)
+    if setups.asked_by[k] >= 0:
+        _spend(s, setups.asked_by[k], begun, setups, books)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
-    if bits == 0 or about.ends_at_site[s]:
+    at_home = setups.on_sensor[k] == 1 and about.to_site[s] == 1
+    if bits == 0 or at_home:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
         columns[DONE, i] = ready
         return ENDED

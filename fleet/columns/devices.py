@@ -53,9 +53,10 @@ class Devices:
             dsp=Dsps.zeros(plan.size),
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, NEVER_NS, dtype=np.int64),
+            asked=Dsps.zeros(plan.size),
         )
         self.about = _about(plan, mine, self.states)
-        self.states.dsp.tick_ns = plan.sensors.clocks.tick_ns
+        self.states.dsp.tick_ns = self.states.asked.tick_ns = plan.sensors.clocks.tick_ns
         self.looker = looker_of(plan, self.open_eyes)
         self.held = EMPTY
         self.flowed_ns = 0
@@ -81,13 +82,14 @@ class Devices:
             live = self.looker.look(
                 states.clocks, states.setup_of, self.mine, until_ns, due, first_second, view, lights
             )
-        computing_ns = np.zeros(len(plan.sensors.setup_names), dtype=np.int64)
+        books = tally.sensor_books()
         span = Span(until_ns, first_second, view, lights, live)
         moved, self.held = device.advance(
             network.store.columns, fresh, self.held, span, self.about, network.hops[0],
-            tally.books(computing_ns),
+            books,
         )  # fmt: skip
-        tally.computing_ns += computing_ns
+        tally.computing_ns += books.computing_ns
+        tally.computed += books.computed
         return moved
 
     def save(self) -> State:
@@ -172,7 +174,7 @@ def _about(plan: Plan, mine: Ints, states: States) -> Sensors:
         capture_keys=plan.sensors.capture_keys,
         size_keys=plan.sensors.size_keys,
         sight_keys=plan.sensors.sight_keys,
-        ends_at_site=plan.ends_at_site,
+        to_site=plan.sensors.to_site,
         radios=Radios(plan.sensors.radio_keys, plan.timers, states.radio_used_ns, plan.end_ns),
         trace_ns=plan.sensors.trace_ns,
         setups=plan.sensors.setups,

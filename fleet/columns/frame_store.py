@@ -202,21 +202,29 @@ def _before(
 
 
 def where(
-    columns: Columns, index: Index, of_sensor: NDArray[np.int64], value: int
+    columns: Columns, index: Index, table: NDArray[np.int64], value: int, by: int = SENSOR
 ) -> tuple[Index, Index]:
-    """Return the indices whose sensor has a value in a column of sensors, and the others."""
+    """Return the indices of which a table has a value, and the others.
+
+    Args:
+        columns: the store's.
+        index: of frames.
+        table: numbers of sensors, or of what else a column has.
+        value: the one that is looked for.
+        by: the column by which the table is asked.
+    """
     chosen, others = np.empty((2, len(index)), dtype=np.int64)
-    count = _where(columns, index, of_sensor, value, chosen, others)
+    count = _where(columns, index, table, value, by, chosen, others)
     return chosen[:count], others[: len(index) - count]
 
 
 @kernel
 def _where(
-    columns: Columns, index: Index, of_sensor: Index, value: int, chosen: Index, others: Index
+    columns: Columns, index: Index, table: Index, value: int, by: int, chosen: Index, others: Index
 ) -> int:
     c, n = 0, 0
     for i in index:
-        if of_sensor[columns[SENSOR, i]] == value:
+        if table[columns[by, i]] == value:
             chosen[c] = i
             c += 1
         else:

@@ -15,7 +15,15 @@ from fleet.columns.pools import Pools, Scaled
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
-from fleet.model.frames import LEVEL_COLUMN, LEVEL_LOST, LEVELS, NO_FRAMES, SENSOR, Index
+from fleet.model.frames import (
+    LEVEL_COLUMN,
+    LEVEL_LOST,
+    LEVELS,
+    NO_FRAMES,
+    SENSOR,
+    SETUP,
+    Index,
+)
 from fleet.model.link import Ports
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Plan
@@ -47,6 +55,7 @@ class Network:
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
+        self.told: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
         self.hops = [_hop(plan, level, self.ports) for level in range(LEVELS)]
         self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
@@ -81,6 +90,12 @@ class Network:
         pools = self.pools[level]
         if pools is None:
             raise RunError(f"frames reached servers behind level {level} that are not here")
+        setups = self.plan.sensors.setups
+        if (setups.ask >= 0).any():  # some frames need no servers: their sensors have answered
+            told, index = frame_store.where(
+                self.store.columns, index, setups.on_sensor.copy(), 1, by=SETUP
+            )
+            self.told[level].append(told)
         pools.put(index)
 
     def advance(self, until_ns: int, from_sensors: Index) -> tuple[Index, Index]:
@@ -132,12 +147,11 @@ class Network:
             out.append(gone)
             if len(raw):
                 self._serve(level, raw)
-        pools = self.pools[level]
-        return (
-            moved
-            if pools is None
-            else frame_store.join([moved, self._answer(level, pools, until_ns)])
-        )
+        pools, told = self.pools[level], frame_store.join(self.told[level])
+        self.told[level] = []
+        if pools is None:
+            return moved
+        return frame_store.join([moved, told, self._answer(level, pools, until_ns)])
 
     def _answer(self, level: int, pools: Pools, until_ns: int) -> Index:
         """Send results back to their sites; return those that go on upwards."""

@@ -33,6 +33,7 @@ from fleet.model.frames import (
     INFER,
     LEVELS,
     SENSOR,
+    SETUP,
     START,
     Columns,
     Rows,
@@ -72,6 +73,7 @@ class Book(NamedTuple):
         changes: of what waits at each station, as each span begins; shape (stations, spans + 1).
         row_of_link, row_of_pool: see `Stations`.
         link_of, links, pool_of, pool_level, to_site: the plan's.
+        answers: of each setup 1 if its frames need no servers.
     """
 
     each_s: int
@@ -89,6 +91,7 @@ class Book(NamedTuple):
     pool_of: Ints
     pool_level: Ints
     to_site: Ints
+    answers: Ints
 
 
 class Ends(NamedTuple):
@@ -144,6 +147,7 @@ class BySecond:
             self.each_s, self.spans, self._first, self._near, self._met, self._far, self._used,
             self.changes, self.stations.row_of_link, self.stations.row_of_pool, plan.links.of,
             plan.links.table, plan.pools.of, plan.pools.level, plan.sensors.to_site,
+            plan.sensors.setups.on_sensor.copy(),
         )  # fmt: skip
 
     def _put_by(self) -> None:
@@ -285,8 +289,9 @@ def wait(columns: Columns, i: int, s: int, book: Book) -> None:
         came = columns[ACCESS + level, i]
         if came < 0:
             break
-        pool = book.pool_of[s]
-        if pool >= 0 and book.pool_level[s] == level:
+        pool, setup = book.pool_of[s], columns[SETUP, i]
+        told = setup >= 0 and book.answers[setup] == 1
+        if pool >= 0 and book.pool_level[s] == level and not told:
             start = columns[START, i]
             went = done if start < 0 else start
             if book.row_of_pool[pool] >= 0:

@@ -59,7 +59,7 @@ _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
     "server_bins", "latency", "sights",
 )  # fmt: skip
-_SUMS = ("stages_ns", "computing_ns")  # of Python ints
+_SUMS = ("stages_ns", "computing_ns", "computed")  # of Python ints
 
 
 @dataclass
@@ -83,6 +83,7 @@ class Tally:
             an overloaded city-day passes 2**63 ns.
         computing_ns: time that each setup spent inferring or encoding; shape (setups,), Python
             ints too.
+        computed: frames that each setup has inferred or encoded; shape (setups,), Python ints.
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
         seconds: how frames ended and what waited where, second by second.
@@ -103,6 +104,7 @@ class Tally:
     sights: Ints
     stages_ns: NDArray[np.object_]
     computing_ns: NDArray[np.object_]
+    computed: NDArray[np.object_]
     seconds: BySecond
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
@@ -127,6 +129,7 @@ class Tally:
             sights=_zeros(groups, len(LIGHTS), len(plan.eyes.scenes), SIGHT_COUNTS),
             stages_ns=_zeros(groups, len(STAGES)).astype(object),
             computing_ns=_zeros(len(plan.sensors.setup_names)).astype(object),
+            computed=_zeros(len(plan.sensors.setup_names)).astype(object),
             seconds=BySecond(plan),
             kept=[] if keep else None,
             places={
@@ -137,12 +140,15 @@ class Tally:
             by_name=_by_name(plan),
         )
 
-    def books(self, computing_ns: Ints | None = None) -> Books:
-        """Return what links and sensors are counted in; time computing, if any, by setup."""
+    def books(self, setups: int = 0) -> Books:
+        """Return what links and sensors are counted in, and room for what so many setups do."""
         return Books(
-            self.links, self.link_bins, self.sensors,
-            _zeros(0) if computing_ns is None else computing_ns, self.since_ns,
-        )  # fmt: skip
+            self.links, self.link_bins, self.sensors, _zeros(setups), _zeros(setups), self.since_ns
+        )
+
+    def sensor_books(self) -> Books:
+        """Return books in which sensors are counted; what setups do is still to be added here."""
+        return self.books(len(self.computing_ns))
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally, of the same plan or of a share of it."""
@@ -164,7 +170,8 @@ class Tally:
     def amend(self, plan: Plan) -> None:
         """Make room for the further setups of an amended plan."""
         more = len(plan.sensors.setup_names) - len(self.computing_ns)
-        self.computing_ns = np.append(self.computing_ns, _zeros(more).astype(object))
+        for name in ("computing_ns", "computed"):
+            setattr(self, name, np.append(getattr(self, name), _zeros(more).astype(object)))
 
     def forget(self, now_ns: int) -> None:
         """Count from now on, in place: others hold on to these arrays. It may be done again.

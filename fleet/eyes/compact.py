@@ -8,19 +8,23 @@ import pyarrow as pa
 from fleet.arrays import Floats, Ints
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS
+from fleet.eyes.eye import RAW_NAME
 from fleet.eyes.summary import column, groups, wanted
 
 WORDS = ("view", "source", "model", "light")
 NUMBERS = (
     "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes", "i_ppm",
-    "p_ppm",
+    "p_ppm", "sure_ppm",
 )  # fmt: skip
 SCHEMA = pa.schema(
     [(word, pa.string()) for word in (*WORDS, "scene")]
     + [(number, pa.int32()) for number in NUMBERS]
 )
 """The scene is the clip that a row is of, or a rendered site in whatever light: rows of one scene
-are alike, so that it counts once where an interval is told."""
+are alike, so that it counts once where an interval is told. `sure_ppm` is the least confidence of
+what was found in a raw frame, all if that was nothing; behind a codec, where nobody asks, it is
+`NOT_TOLD`."""
+NOT_TOLD = -1
 
 
 def compact(trace: pa.Table) -> pa.Table:
@@ -42,6 +46,7 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     values = [column(rows, "present"), wanted(rows)]
     values += [column(rows, name) for name in NUMBERS[2:6]]
     values += _differences(rows, np.unique([lights, values[0]], axis=1, return_inverse=True)[1])
+    values.append(_sure_ppm(rows))
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
     clips = zip(rows["clip"].to_pylist(), rows["light"].to_pylist(), strict=True)
@@ -70,3 +75,14 @@ def _differences(rows: pa.Table, bucket: Ints) -> list[Floats]:
         i_mean = mean if i_mean is None else i_mean
         apart.append(1e6 * (sizes[last] - mean) / i_mean)
     return apart
+
+
+def _sure_ppm(rows: pa.Table) -> Floats:
+    """Return the least score of what was found in each raw frame, in millionths."""
+    sources, scores = rows["source"].to_pylist(), rows["scores"].to_pylist()
+    return np.array(
+        [
+            1e6 * min([1.0, *one]) if source == RAW_NAME else NOT_TOLD
+            for source, one in zip(sources, scores, strict=True)
+        ]
+    )

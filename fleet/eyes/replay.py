@@ -55,6 +55,7 @@ class Replay(NamedTuple):
         i_ppm: by how much the last I frame is larger than the mean of its bucket, in millionths of
             that mean.
         p_ppm: the same of the last P frame and the mean of those, in millionths of an I frame too.
+        sure_ppm: the least confidence of what was found, in millionths; `NOT_TOLD` behind a codec.
     """
 
     start: Ints
@@ -69,6 +70,7 @@ class Replay(NamedTuple):
     roi_bytes: Ints
     i_ppm: Ints
     p_ppm: Ints
+    sure_ppm: Ints
 
 
 def load(view: str, source: str, model: str, path: Path | None = None) -> Replay:

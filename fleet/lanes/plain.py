@@ -41,7 +41,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 
     All of the way of its sensors' frames is in it. No link loses segments, has a cap or is a radio
     cell; every sensor has a port of its own and a radio that never sleeps, if any; results are made
-    on sensors or at regions. Nobody looks live.
+    on sensors or at regions. Nobody looks live, or passes on what it has inferred.
     """
     links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -52,6 +52,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and not ((plan.timers.promotion_ns > 0) | (plan.timers.drx_wait_ns > 0)).any()
         and (level == LEVELS - 1).all()
         and not plan.eyes.looks_live
+        and (plan.sensors.setups.ask < 0).all()
         and (_in_view(plan) < MOST_OBJECTS / 2).all()
         and len(plan.eyes.sights.rows) <= MOST_ROWS
     )

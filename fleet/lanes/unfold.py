@@ -141,7 +141,9 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
         sensors[:, row] += values
     sensors[:, books.LAST_SENT_NS] = _by_sensor(lanes, LAST)
     for row in np.unique(k).tolist():
-        tally.computing_ns[row] += int(inferred[k == row].sum()) * int(setups.compute_ns[row])
+        many = int(inferred[k == row].sum())
+        tally.computing_ns[row] += many * int(setups.compute_ns[row])
+        tally.computed[row] += many
     for row, values in (
         (books.OFFERED_BITS, offered), (books.SENT_LINK_BITS, accepted),
         (books.DROPPED_BITS, offered - accepted), (books.BUSY_NS, busy),

@@ -52,6 +52,7 @@ class Books(NamedTuple):
         bins: bits by row of bins (`fleet.plan.stations`) and time bin.
         sensors: book of sensors.
         computing_ns: time that each setup spends inferring or encoding; shape (setups,).
+        computed: frames that each has inferred or encoded; same shape.
         since_ns: since when times are booked: the end of the warm-up.
     """
 
@@ -59,6 +60,7 @@ class Books(NamedTuple):
     bins: Ints
     sensors: Ints
     computing_ns: Ints
+    computed: Ints
     since_ns: int
 
 

@@ -80,13 +80,15 @@ def published(
         s: row of the table.
         now_ns: when the frame's pixels were there.
         objects: objects that it finds.
-        every: send every n-th inference, or 0.
+        every: send every n-th inference, or 0; -1: send none.
         interval_ns: send the first inference of each such time, or 0; with `change` the longest
             silence, or 0.
         change: 1: send when the number of objects is not the one sent last.
     """
     if every == 1:
         return True
+    if every < 0:
+        return False
     if every > 0:
         return bool((dsp.inferences[s] - 1) % every == 0)
     on_time = now_ns >= dsp.next_publish_ns[s] - dsp.tick_ns[s]

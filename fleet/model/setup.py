@@ -21,9 +21,14 @@ class Setups(Table):
     compute_ns: Ints  # DSP or encoder time of a frame
     occupy_ns: Ints  # from one inference to the next at least: its own time, 1 / highest rate
     fetch_ns: Ints  # reading the result out of the sensor
-    publish_every: Ints  # publish every n-th inference; 0 if by time or change
+    publish_every: Ints  # publish every n-th inference; 0 if by time or change, -1 if none
     publish_interval_ns: Ints  # publish at most once in this time; 0 if by count or change
     publish_change: Ints  # 1: publish when the number of objects changes
+    ask: Ints  # the setup of frames that are passed on to servers, -1 if none are
+    asked_by: Ints  # of that setup the one that infers before it, else -1
+    ask_rule: Ints  # which frames: a rule of `fleet.model.asking`
+    ask_number: Ints  # its number: of objects, of inferences, in millionths
+    ask_interval_ns: Ints  # its time, as that of publishing
     metadata_most: Ints  # objects that a message can hold
     metadata_base: Ints  # bytes of a message or tensor about nothing
     metadata_per_object: Ints  # bytes

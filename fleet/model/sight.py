@@ -40,8 +40,8 @@ MOST_OBJECTS = 64
 # Columns of the table of rows. LIGHT is the light in which the row was measured, SHINES that of the
 # frames that take it: another where a trace lacks a light. I_PPM and P_PPM say by how much its I
 # frame and P frame differ from the means of the bucket, in millionths of a mean I frame. SCENE is
-# one of the plan's.
-LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SHINES, ROW_WIDTH = range(9)
+# one of the plan's. SURE_PPM is the least confidence of what was found, in millionths.
+LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SURE_PPM, SHINES, ROW_WIDTH = range(10)
 
 # Columns of the book of sights, by group, light and scene: frames that were answered (became
 # results, or were held back by a publishing rule), what was to be found on them, found, found

@@ -103,6 +103,19 @@ class Draft:
         of_setup = np.array([value(setup) for setup in self.setups], dtype=np.int64)
         return of_setup[self.setup_of]
 
+    def served(self, setup: Setup) -> Setup | None:
+        """Return the setup of frames that go to servers: this, one it passes on to, or none."""
+        if not setup.on_sensor:
+            return setup
+        return None if setup.ask < 0 else self.setups[setup.ask]
+
+    def served_kinds(self) -> Iterator[tuple[Ints, str, Setup]]:
+        """Yield (sensors, their group, the setup of their frames for servers) of all alike."""
+        for mine, group, setup in self.kinds():
+            served = self.served(setup)
+            if served is not None:
+                yield mine, group, served
+
     def kinds(self) -> Iterator[tuple[Ints, str, Setup]]:
         """Yield (sensors, their group, their setup at the start) of all that are alike."""
         kind = self.roster.group_of * len(self.setups) + self.setup_of
@@ -119,8 +132,28 @@ def first_setups(draft: Draft) -> tuple[tuple[Setup, ...], Ints]:
     roster = draft.roster
     first, setup_of = numbered(draft.arm_of * len(roster.groups) + roster.group_of)
     arms = [draft.arms[int(draft.arm_of[s])] for s in first]
-    setups = tuple(_setup(draft, arm, roster.group(s)) for s, arm in zip(first, arms, strict=True))
-    return setups, setup_of
+    setups = [_setup(draft, arm, roster.group(s)) for s, arm in zip(first, arms, strict=True)]
+    for of, s in zip(range(len(setups)), first, strict=True):
+        _add_asked(draft, setups, of, roster.group(s))
+    return tuple(setups), setup_of
+
+
+def _add_asked(draft: Draft, setups: list[Setup], of: int, group: str = "") -> None:
+    """Add the setup of frames that another passes on, if it does; each then knows the other.
+
+    Args:
+        draft: the arm.
+        setups: where the other is, changed in place.
+        of: which it is.
+        group: of its sensors, whose way up is looked at.
+    """
+    asked = equipment.asked(draft.scenario, draft.reader, setups[of])
+    if asked is None:
+        return
+    setups[of].row["ask"], asked.row["asked_by"] = len(setups), of
+    setups.append(asked)
+    if group:
+        _check_buffers(draft, asked, group)
 
 
 def _setup(draft: Draft, arm: str, group: str) -> Setup:
@@ -204,5 +237,7 @@ def setup_with_model(draft: Draft, old: Setup, model: str, keys: Keys) -> int:
     for i, setup in enumerate(draft.setups):
         if setup.equipment == chosen and setup.duty == old.duty:
             return i
+    made = len(draft.setups)
     draft.setups.append(equipment.build(draft.scenario, draft.reader, chosen, keys, old.duty))
-    return len(draft.setups) - 1
+    _add_asked(draft, draft.setups, made)
+    return made

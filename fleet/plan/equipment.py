@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,7 +12,7 @@ from fleet.catalog import Reader
 from fleet.model.camera import wire_bits
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS
-from fleet.plan import dsp, pictures, video
+from fleet.plan import asking, dsp, pictures, video
 from fleet.plan.limits import check_times
 from fleet.scenario.arms import Equipment
 from fleet.scenario.load import Scenario, did_you_mean
@@ -65,6 +65,11 @@ class Setup:
     def on_sensor(self) -> bool:
         """Return whether inference runs on the sensor."""
         return bool(self.row["on_sensor"])
+
+    @property
+    def ask(self) -> int:
+        """Return the number of the setup of frames that are passed on to servers, -1 for none."""
+        return int(self.row["ask"])
 
 
 def choose(scenario: Scenario, arm: str, group: str) -> Equipment:
@@ -171,6 +176,7 @@ def _ai_sensor(
     model = _known_model(scenario, reader, equipment.model, keys)
     dsp.check_fit(scenario, reader, device, model, (*keys, "model"))
     every, interval_ns, change = parse_publish(equipment.publish or "every inference")
+    rule = asking.rule(scenario, equipment, keys)
     compute = dsp.compute_ns(reader, device, model)
     row = _row(scenario, reader, "sensors", equipment, keys, mode)
     row |= _protocol(scenario, reader, equipment, keys, "mqtt-tls")
@@ -182,6 +188,9 @@ def _ai_sensor(
         "publish_every": every,
         "publish_interval_ns": interval_ns,
         "publish_change": int(change),
+        "ask_rule": rule.rule,
+        "ask_number": rule.number,
+        "ask_interval_ns": rule.interval_ns,
         "metadata_most": reader.count("models", model, "max_detections"),
     }
     if output in ("message", "image + message"):
@@ -193,6 +202,23 @@ def _ai_sensor(
         reader, device, row
     )
     return Setup(f"{device} {model}", "sensors", device, model, equipment, duty, keys, row)
+
+
+def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
+    """Return what frames become that a setup passes on to servers, None if it passes on none.
+
+    That is a camera's picture, out of the same body, and always an I frame.
+
+    Raises:
+        InputError: something is not in the catalogue or does not go together.
+    """
+    if of.equipment.ask is None:
+        return None
+    chosen = asking.camera(of.equipment)
+    mode = _mode(scenario, reader, chosen, of.keys)
+    setup = _camera(scenario, reader, chosen, (*of.keys, "ask"), "sensors", mode, of.duty)
+    check_times(scenario, setup.keys, setup.name, setup.row)
+    return replace(setup, name=f"{of.name} → {chosen.codec}", row=setup.row | {"gop": 1})
 
 
 def message_row(reader: Reader, model: str) -> dict[str, int | float]:
@@ -223,7 +249,7 @@ def _camera(
 ) -> Setup:  # fmt: skip
     """Return the setup of a camera, or of an AI sensor whose pictures are encoded and sent."""
     device = str(equipment.device)
-    for field in ("publish", "output", *(("mode",) if kind == "cameras" else ())):
+    for field in ("publish", "output", "ask", *(("mode",) if kind == "cameras" else ())):
         if getattr(equipment, field) is not None:
             raise scenario.error(
                 (*keys, field), f"'{device}' sends video; '{field}' is for AI sensors, remove it"
@@ -249,7 +275,8 @@ def _apart(one: float, other: float) -> tuple[str, str]:
 
 _NOTHING: dict[str, int | float] = {
     "on_sensor": 0, "occupy_ns": 0, "fetch_ns": 0, "publish_every": 1, "publish_interval_ns": 0,
-    "publish_change": 0, "metadata_most": 0, "metadata_base": 0, "metadata_per_object": 0,
+    "publish_change": 0, "ask": -1, "asked_by": -1, "ask_rule": 0, "ask_number": 0,
+    "ask_interval_ns": 0, "metadata_most": 0, "metadata_base": 0, "metadata_per_object": 0,
     "metadata_base64": 0, "metadata_envelope": 0, "pixels_base": 0, "pixels_per_object": 0,
     "sight": -1, "traced_bytes": 0,
     **video.NOTHING,

@@ -8,42 +8,21 @@ outages and losses on the way are left out, and `on change` counts as if every a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from fleet.arrays import Floats, Ints
-from fleet.model import camera, capture, scene, sight
-from fleet.model.camera import gop_start
+from fleet.model import capture
 from fleet.model.dsp import taken
-from fleet.model.events import DEMAND, HOUR, RATE, Timetable
+from fleet.model.events import DEMAND, RATE
 from fleet.model.frames import LEVELS
-from fleet.model.scene import SECOND_NS
-from fleet.plan.light import light_by_second
+from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
 from fleet.plan.plan import Plan
 from fleet.plan.roster import counts
 from fleet.scenario.load import Scenario
 
-_MOMENTS, _FRAMES = 192, 4
-_SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
 _TIE_NS = 2
 """An inference that takes a period, but for rounding, takes one."""
-
-
-class Drawn(NamedTuple):
-    """Frames that were drawn of like sensors; every field has shape (frames,).
-
-    Attributes:
-        weight: how much each counts.
-        payload: bytes of it.
-        pixels: those of them that are no metadata.
-        bits: of it on the wire.
-    """
-
-    weight: Floats
-    payload: Floats
-    pixels: Floats
-    bits: Floats
 
 
 @dataclass(frozen=True)
@@ -54,6 +33,9 @@ class Flows:
         fps: frames that it captures a second.
         answered_fps: those that its DSP takes; all of a camera.
         sent_fps: those that leave it.
+        served_fps: those of them that go to servers.
+        told_bps: bits a second of the others.
+        home_fps: of a sensor that passes frames on, those that it answers at its site.
         payload_bytes: of a frame that leaves.
         bits: of it on the wire.
         bits_square: mean of their square.
@@ -64,27 +46,42 @@ class Flows:
     fps: Floats
     answered_fps: Floats
     sent_fps: Floats
+    served_fps: Floats
+    told_bps: Floats
+    home_fps: Floats
     payload_bytes: Floats
     bits: Floats
     bits_square: Floats
     kind: Ints
     drawn: tuple[Drawn, ...]
 
+    @property
+    def served_share(self) -> Floats:
+        """Return the share of what leaves each sensor that goes to servers; shape (sensors,)."""
+        return self.served_fps / np.maximum(self.sent_fps, NEARLY_NONE)
+
 
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
     fps = capture.frames_per_ns(plan.sensors.clocks) * 1e9
     answered = _answered_fps(plan, fps)
-    sent = answered * _published(plan, answered)
-    sizes, drawn = np.zeros((plan.size, 3)), []
+    published = _published(plan, answered)
+    mean, frames_of = np.zeros((plan.size, 6)), []
     kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
     _, kind_of = np.unique(kinds, axis=0, return_inverse=True)
     for kind in range(int(kind_of.max()) + 1):
         mine = np.flatnonzero(kind_of == kind)
-        drawn.append(_drawn(plan, mine, fps[mine[0]]))
-        sizes[mine] = _means(drawn[-1])
-    payload, bits, square = sizes.T
-    return Flows(fps, answered, sent, payload, bits, square, kind_of, tuple(drawn))
+        first = mine[0]
+        rule = Rules(fps[first], answered[first], published[first])
+        frames_of.append(drawn(plan, mine, rule))
+        mean[mine] = means(frames_of[-1])
+    payload, bits, square, share, served, told_bits = mean.T
+    sent = answered * share
+    home = np.where(plan.asks & (plan.sensors.to_site == 1), (answered - sent) * published, 0.0)
+    return Flows(
+        fps, answered, sent, sent * served, sent * told_bits, home, payload, bits, square, kind_of,
+        tuple(frames_of),
+    )  # fmt: skip
 
 
 def frames(plan: Plan) -> float:
@@ -144,69 +141,8 @@ def _published(plan: Plan, answered: Floats) -> Floats:
     interval_ns = rules.publish_interval_ns[plan.sensors.setup_of]
     by_time = np.maximum(1.0, np.ceil((interval_ns - _TIE_NS) * answered * 1e-9))
     by_time[rules.publish_change[plan.sensors.setup_of] == 1] = 1.0
-    share: Floats = 1.0 / np.where(every > 0, every, by_time)
+    share: Floats = np.where(every < 0, 0.0, 1.0 / np.where(every > 0, every, by_time))
     return share
-
-
-def objects_in_view(plan: Plan, hours: Timetable, sensor: int, second: int) -> float:
-    """Return the stationary mean of the objects in view of a sensor, in the hour of a second.
-
-    Args:
-        plan: the plan.
-        hours: the rows of its timetable that change the hour.
-        sensor: which one.
-        second: when.
-    """
-    past = hours.a[hours.time_ns <= second * SECOND_NS]
-    people = plan.scene.demand[
-        plan.scene.profile_of[sensor], past[-1] if len(past) else plan.scene.first_hour
-    ]
-    return float(people * plan.scene.share[sensor] / 3600.0 / (1.0 - plan.scene.stay[sensor]))
-
-
-def _drawn(plan: Plan, mine: Ints, fps: float) -> Drawn:
-    """Return some frames of like sensors.
-
-    In each of some moments an I frame and some P frames are drawn, weighed as in their group of
-    pictures.
-    """
-    setups = plan.sensors.setups
-    setup = int(plan.sensors.setup_of[mine[0]])
-    gop = int(setups.gop[setup])
-    protocol = setups.per_message, setups.segment, setups.per_segment
-    on_wire = [int(column[setup]) for column in protocol]
-    weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
-    rows: list[tuple[float, ...]] = []
-    hours = plan.control.timetable[plan.control.timetable.kind == HOUR]
-    for moment in range(_MOMENTS):
-        s = int(mine[moment * len(mine) // _MOMENTS])
-        at_ns = plan.warm_up_ns + int((moment + 1) * _SPREAD % 1.0 * plan.measured_ns)
-        second = at_ns // SECOND_NS
-        none = scene.nobody(np.array([objects_in_view(plan, hours, s, second)]))[0]
-        objects = scene.poisson(plan.sensors.scene_keys[s], (1 << 40) + moment * 65536, none)
-        light, key = int(light_by_second(plan, second, 1)[0]), plan.sensors.size_keys[s]
-        first = int(at_ns * 1e-9 * fps) // gop * gop + (gop - gop_start(key, gop)) % gop
-        trace = -1 if plan.eyes.looks_live else int(setups.sight[setup])
-        for k in range(_FRAMES):
-            frame = first + k * max(1, gop // _FRAMES)
-            row = sight.picked(
-                plan.eyes.sights, trace, light, objects, plan.sensors.sight_keys[s], second, frame
-            )
-            payload = camera.payload_bytes(
-                setups, plan.eyes.sights, setup, key, frame, objects, row
-            )
-            told = sight.found(plan.eyes.sights.rows, row, objects)
-            message = camera.metadata_part(payload, camera.message_part(setups, setup, told))
-            bits = float(camera.wire_bits(payload, *on_wire))
-            rows.append((weights[k], payload, payload - message, bits))
-    return Drawn(*np.array(rows).T)
-
-
-def _means(drawn: Drawn) -> Floats:
-    """Return the mean bytes of a frame, its mean bits, and those of their square."""
-    values = np.stack([drawn.payload, drawn.bits, drawn.bits**2])
-    mean: Floats = np.cumsum(values * drawn.weight, axis=1)[:, -1] / drawn.weight.sum()
-    return mean
 
 
 def link_bps(plan: Plan, of: Flows) -> Floats:
@@ -215,7 +151,9 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
     Behind an edge a result goes on in the place of a frame, if its consumer is in the cloud.
     """
     offered = np.zeros(len(plan.links.table))
-    behind = of.sent_fps * np.where(plan.sensors.to_site == 1, 0, plan.pools.result_bits)
+    behind = of.told_bps + of.served_fps * np.where(
+        plan.sensors.to_site == 1, 0, plan.pools.result_bits
+    )
     travels = ~plan.ends_at_site
     for level in range(LEVELS):
         link = plan.links.of[level]
@@ -249,7 +187,7 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
 def pool_fps(plan: Plan, of: Flows) -> Floats:
     """Return the frames a second that are expected to come to each pool; shape (pools,)."""
     fps = np.zeros(len(plan.pools.names))
-    np.add.at(fps, plan.pools.of[plan.pools.of >= 0], of.sent_fps[plan.pools.of >= 0])
+    np.add.at(fps, plan.pools.of[plan.pools.of >= 0], of.served_fps[plan.pools.of >= 0])
     return fps
 
 
@@ -257,7 +195,7 @@ def pool_px(plan: Plan, of: Flows) -> Floats:
     """Return the pixels a second that are expected to be decoded in each pool; shape (pools,)."""
     px = np.zeros(len(plan.pools.names))
     mine = plan.pools.of >= 0
-    np.add.at(px, plan.pools.of[mine], (of.sent_fps * plan.pools.decode_px)[mine])
+    np.add.at(px, plan.pools.of[mine], (of.served_fps * plan.pools.decode_px)[mine])
     return px
 
 

@@ -60,6 +60,12 @@ class Plan:
         return {name: i for i, name in enumerate(self.sensors.names)}
 
     @cached_property
+    def asks(self) -> NDArray[np.bool_]:
+        """Return which sensors pass some frames on to servers; shape (sensors,)."""
+        passes: NDArray[np.bool_] = self.sensors.setups.ask[self.sensors.setup_of] >= 0
+        return passes
+
+    @cached_property
     def on_sensor(self) -> Ints:
         """Return 1 for each sensor that infers itself, else 0; a rewrite does not change it."""
         return self.sensors.setups.on_sensor[self.sensors.setup_of]
@@ -67,7 +73,8 @@ class Plan:
     @cached_property
     def ends_at_site(self) -> NDArray[np.bool_]:
         """Return for each sensor whether its results are made and used at the site."""
-        ends: NDArray[np.bool_] = (self.on_sensor == 1) & (self.sensors.to_site == 1)
+        own = (self.on_sensor == 1) & ~self.asks
+        ends: NDArray[np.bool_] = own & (self.sensors.to_site == 1)
         return ends
 
     @cached_property

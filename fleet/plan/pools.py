@@ -43,12 +43,12 @@ def build(draft: Draft) -> Pools:
     scenario, regions = draft.scenario, region_names(draft.scenario)
     edges = scenario.model.edges
     used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
-    pool_of = np.where(draft.by_setup(lambda s: not s.on_sensor) > 0, draft.net.region_of, -1)
+    pool_of = np.where(draft.by_setup(_is_served) > 0, draft.net.region_of, -1)
+    decode_px = np.zeros(len(draft.roster), dtype=np.int64)
     level = np.full(len(draft.roster), LEVELS - 1, dtype=np.int64)
     at_edges = []
-    for mine, group, setup in draft.kinds():
-        if setup.on_sensor:
-            continue
+    for mine, group, setup in draft.served_kinds():
+        decode_px[mine] = int(setup.row["decode_px"])
         entry = int(draft.net.region_of[mine[0]])
         if setup.equipment.infer == "edge":
             name, level[mine] = _edge_of(scenario, draft.net, group, setup)
@@ -64,8 +64,13 @@ def build(draft: Draft) -> Pools:
     row = first_rows(kinds_of(pools, entry_of))
     return Pools(
         np.arange(len(names)), pools, names, entry_of, row, row, pool_of, level,
-        draft.by_setup(lambda setup: int(setup.row["decode_px"])), *_results(draft, level),
+        decode_px, *_results(draft, level),
     )  # fmt: skip
+
+
+def _is_served(setup: Setup) -> int:
+    """Return whether some frames of a setup go to servers."""
+    return int(not setup.on_sensor or setup.ask >= 0)
 
 
 def _edge_pools(
@@ -107,9 +112,7 @@ def _results(draft: Draft, pool_level: Ints) -> tuple[Ints, Ints, Ints]:
     the cloud. Results are some hundred bytes and do not queue downwards (`docs/MODEL.md`).
     """
     back, payload, wire = np.zeros((3, len(draft.roster)), dtype=np.int64)
-    for mine, group, setup in draft.kinds():
-        if setup.on_sensor:
-            continue
+    for mine, group, setup in draft.served_kinds():
         content = draft.reader.data_bit("models", setup.model, "result") // 8
         payload[mine] = content
         wire[mine] = bits = equipment.message_bits(draft.reader, content)

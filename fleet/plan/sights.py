@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from fleet.eyes.packaged import packaged
 from fleet.eyes.replay import Replay
 from fleet.eyes.task_names import TASKS
 from fleet.model import sight
+from fleet.model.asking import NEED_SIGHT, UNSURE
 from fleet.model.sight import LIGHTS, Sights
 from fleet.plan import standins
 from fleet.plan.apps import indoors, word
@@ -24,6 +25,7 @@ from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Eyes
 from fleet.plan.standins import StandIn
+from fleet.scenario.asking import Ask
 from fleet.scenario.load import Scenario, did_you_mean
 
 
@@ -83,19 +85,23 @@ def _eyes(draft: Draft) -> Eyes:
     model = draft.scenario.model
     if model.inference == "constant":
         _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
+        _blind_both(draft)
         return _seen(draft, sight.none(), (), ())
     if model.inference == "live":
+        _check_live(draft)
         return _live(draft)
     own = _own_traces(draft.scenario)
     traced = set(replay.known(own))
     named = sorted({name for _, _, name in traced})
     _check_asked(draft, named, f"there are traces of {', '.join(named)}")
     chosen = _chosen(draft, lambda eye: tuple(eye[:3]) in traced)
+    _blind_both(draft)
     for setup in draft.setups:
         held = setup.equipment.bitrate is not None
         seen, coded = setup.row["sight"] >= 0, setup.row["i_day"] > 0.0
         setup.row["traced_bytes"] = int(seen and coded and not held)
     replays = [replay.load(*eye[:3], own) for eye in chosen]
+    _pair(draft, chosen, replays)
     scenes = sorted(
         {(eye.view, name) for eye, one in zip(chosen, replays, strict=True) for name in one.scenes}
     )
@@ -189,7 +195,8 @@ def _chosen(draft: Draft, known: Callable[[Eye], bool]) -> list[Eye]:
     scenario's arms and before all, if any is: a model shall see alike wherever it runs.
     """
     arms = draft.scenario.model.arms.values()
-    sources = {RAW_NAME, *(e.codec for arm in arms for e in (arm, *arm.per.values()) if e.codec)}
+    parts = [e for arm in arms for e in (arm, *arm.per.values())]
+    sources = {RAW_NAME, *(e.codec for part in parts for e in (part, part.ask) if e and e.codec)}
 
     def everywhere(eye: Eye) -> bool:
         return all(known(eye._replace(source=source)) for source in sources)
@@ -204,6 +211,85 @@ def _chosen(draft: Draft, known: Callable[[Eye], bool]) -> list[Eye]:
         if eye is not None:
             setup.row["sight"] = chosen.index(eye)
     return chosen
+
+
+def _askers(draft: Draft) -> Iterator[tuple[Setup, Setup]]:
+    """Yield (a setup that passes frames on, what these become)."""
+    for setup in draft.setups:
+        if setup.ask >= 0:
+            yield setup, draft.setups[setup.ask]
+
+
+def _check_live(draft: Draft) -> None:
+    """Refuse networks that look live where two are to look at one frame."""
+    for setup, _ in _askers(draft):
+        raise draft.scenario.error(
+            (*setup.keys, "ask"),
+            "two networks look at the frames that are passed on, and live only one can; take"
+            " 'inference: trace'",
+        )
+
+
+def _blind_both(draft: Draft) -> None:
+    """Take a sensor and its servers to see what is there if one of them was never measured.
+
+    Answers of which some are measured and some not cannot be counted together.
+
+    Raises:
+        InputError: the rule asks for what only a measured network tells.
+    """
+    for setup, asked in _askers(draft):
+        if min(setup.row["sight"], asked.row["sight"]) >= 0:
+            continue
+        if setup.row["ask_rule"] in NEED_SIGHT:
+            unseen = setup if setup.row["sight"] < 0 else asked
+            raise draft.scenario.error(
+                (*setup.keys, "ask", "when"),
+                f"'{ask_of(setup).when}' goes by what networks find, and how '{unseen.model}' sees"
+                " there was never measured, or nobody looks ('inference: constant'); name one that"
+                " was with 'eye', or take another rule",
+            )
+        setup.row["sight"] = asked.row["sight"] = -1
+
+
+def ask_of(setup: Setup) -> Ask:
+    """Return what a setup says of the frames that it passes on."""
+    assert setup.equipment.ask is not None
+    return setup.equipment.ask
+
+
+def _pair(draft: Draft, chosen: Sequence[Eye], replays: Sequence[Replay]) -> None:
+    """Check that two networks that look at one frame were measured on the same frames.
+
+    Raises:
+        InputError: their traces are of others, or do not say how sure the first was.
+    """
+    for setup, asked in _askers(draft):
+        if setup.row["sight"] < 0:
+            continue
+        mine, theirs = (int(one.row["sight"]) for one in (setup, asked))
+        own, other = replays[mine], replays[theirs]
+        if not _same_frames(own, other):
+            one, two = ("/".join(chosen[k][:3]) for k in (mine, theirs))
+            raise draft.scenario.error(
+                (*setup.keys, "ask"),
+                f"the traces {one} and {two} are not of the same frames, so nobody knows what both"
+                " see of one; trace both networks on the same clips",
+            )
+        if setup.row["ask_rule"] == UNSURE and (own.sure_ppm < 0).any():
+            raise draft.scenario.error(
+                (*setup.keys, "ask", "when"),
+                f"the trace {'/'.join(chosen[mine][:3])} does not say how sure the network was;"
+                " trace it anew, with 'fleet trace'",
+            )
+
+
+def _same_frames(one: Replay, other: Replay) -> bool:
+    """Return whether two traces have the same frames, row by row."""
+    return one.scenes == other.scenes and all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("start", "rows", "scene", "objects", "wanted")
+    )
 
 
 def _joined(
@@ -244,7 +330,7 @@ def one_of(traced: Replay, indoors: bool) -> Sights:
     at = np.cumsum([0, *(ends - begins)[:-1]])
     columns = (
         traced.wanted, traced.true_positives, traced.false_positives, traced.i_ppm, traced.p_ppm,
-        traced.scene,
+        traced.scene, traced.sure_ppm,
     )  # fmt: skip
     rows = np.concatenate(
         [np.stack(columns, axis=1)[b:e] for b, e in zip(begins, ends, strict=True)]

@@ -24,7 +24,7 @@ from fleet.engine.looker import OpenEyes, looker_of
 from fleet.engine.tally import Tally
 from fleet.interrupt import check
 from fleet.model import books as count
-from fleet.model import camera, capture, events, frames, scene
+from fleet.model import capture, events, frames, scene
 from fleet.model.frames import (
     IN_FLIGHT,
     LEVELS,
@@ -110,7 +110,7 @@ class Reference:
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
         frame.sensed_ns = env.now
-        sensor.counts[count.SENSE_NS] += self.measured_ns(frame.capture_ns, sensor.read_ns)
+        sensor.counts[count.SENSE_NS] += sensor.measured_ns(frame.capture_ns, sensor.read_ns)
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
         if sensor.on_sensor and env.now < sensor.busy_until_ns - sensor.tick_ns:
@@ -127,32 +127,35 @@ class Reference:
             sensor.busy_until_ns = env.now + wait_ns + sensor.occupy_ns
             found = sensor.finds(frame.objects, frame.sight)
             fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
+            if sensor.passes_on(frame, env.now):
+                sent = True
         if sent:
-            frame.payload_bytes = sensor.payload_bytes(frame.number, frame.objects, frame.sight)
-            frame.wire_bits = camera.wire_bits(
-                frame.payload_bytes, sensor.per_message, sensor.segment, sensor.per_segment
-            )
-        yield pause(env, wait_ns + compute_ns + fetch_ns, FRAME)
+            sensor.fill(frame)
+        passed_on, encode_ns = frame.setup != sensor.setup, 0
+        if passed_on:
+            encode_ns = int(self.plan.sensors.setups.compute_ns[frame.setup])
+        began = sensor.setup
+        yield pause(env, wait_ns + compute_ns + fetch_ns + encode_ns, FRAME)
         frame.ready_ns = env.now
-        spent_ns = self.measured_ns(frame.sensed_ns + wait_ns, compute_ns)
-        sensor.counts[count.COMPUTE_NS] += spent_ns
-        self.tally.computing_ns[frame.setup] += spent_ns
+        sensor.spend(began, frame.sensed_ns + wait_ns, compute_ns)
+        if passed_on:
+            sensor.spend(frame.setup, env.now - encode_ns, encode_ns)
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
-        at_site = sensor.on_sensor and self.plan.sensors.to_site[sensor.index]
+        at_site = self.answers(frame) and self.plan.sensors.to_site[sensor.index]
         return frames.RESULT if at_site else IN_FLIGHT
 
-    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
-        """Return how much of what was begun at a time lies behind the warm-up."""
-        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
+    def answers(self, frame: Frame) -> bool:
+        """Return whether a frame was answered by its sensor, and needs no servers."""
+        return bool(self.plan.sensors.setups.on_sensor[frame.setup])
 
     def on_the_way(self, sensor: Sensor, frame: Frame) -> Step:
         """Leave the sensor, cross the links up to the region, be inferred behind one of them."""
         env, plan, s = self.env, self.plan, sensor.index
-        self.leaves(sensor, frame)
+        sensor.leaves(frame)
         own = self.links[plan.links.of[0][s]] if plan.links.of[0][s] >= 0 else None
         yield pause(env, sensor.radio.wait_ns(frame.number, env.now, own), FRAME)
-        served = plan.pools.level[s] if plan.pools.of[s] >= 0 else None
+        served = None if self.answers(frame) else plan.pools.level[s]
         first = True
         for level in range(LEVELS):
             link = plan.links.of[level][s]
@@ -174,17 +177,6 @@ class Reference:
                     int(plan.pools.result_bits[s]),
                 )
         return frames.RESULT
-
-    def leaves(self, sensor: Sensor, frame: Frame) -> None:
-        """Count what leaves a sensor."""
-        found = sensor.finds(frame.objects, frame.sight)
-        message = camera.metadata_part(
-            frame.payload_bytes, sensor.message_bytes(frame.setup, found)
-        )
-        counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
-        sensor.counts[list(counts)] += (1, frame.payload_bytes, frame.wire_bits)
-        sensor.counts[count.SENT_METADATA] += message
-        sensor.counts[count.SENT_PIXEL_FRAMES] += frame.payload_bytes > message
 
     def over(self, link: Link, sensor: Sensor, frame: Frame, first: bool) -> Step:
         """Cross a link: its queue, its port and its wire."""

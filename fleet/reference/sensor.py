@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import simpy
 
+from fleet.arrays import Ints
+from fleet.chance import mix64, uniform
 from fleet.engine.looker import Looker
 from fleet.engine.tally import Tally
-from fleet.model import camera, capture, scene, sight
+from fleet.model import asking, camera, capture, scene, sight
+from fleet.model import books as count
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
+from fleet.reference.frame import Frame
 from fleet.reference.links import Radio
 
 
@@ -21,7 +26,7 @@ class Sensor:
         """Set up a sensor at time zero; `looker` are its eyes if they look live."""
         self.looker = looker
         self.plan, self.index = plan, index
-        self.counts = tally.sensors[index]
+        self.tally, self.counts = tally, tally.sensors[index]
         self.radio = Radio(plan, index, tally)
         self.setup = int(plan.sensors.setup_of[index])
         self.clocks = plan.sensors.clocks[index : index + 1].copy()
@@ -38,6 +43,8 @@ class Sensor:
         self.inferences = 0
         self.next_publish_ns = 0
         self.published: int | None = None  # objects in the last message
+        self.passed_on: int | None = None  # objects in the last frame that servers were asked of
+        self.next_pass_ns = 0
         self.inside: set[simpy.Process] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -73,6 +80,8 @@ class Sensor:
         """Return whether the inference that starts now and finds some objects is sent."""
         self.inferences += 1
         objects = min(objects, self.metadata_most)
+        if self.publish_every < 0:
+            return False
         if self.publish_every:
             return bool((self.inferences - 1) % self.publish_every == 0)
         early_ns = max(0, self.next_publish_ns - now_ns)
@@ -84,12 +93,81 @@ class Sensor:
             self.next_publish_ns, self.published = since_ns + self.publish_interval_ns, objects
         return due
 
-    def payload_bytes(self, frame: int, objects: int, row: int) -> int:
-        """Return the bytes of what is sent of a frame."""
-        setups = self.plan.sensors.setups
+    def passes_on(self, frame: Frame, now_ns: int) -> bool:
+        """Return whether servers are to look at a frame that is inferred; set its setup and sight.
+
+        They see the same frame of the clip from which their trace was made.
+        """
+        if self.ask < 0 or not self._asks(frame, now_ns):
+            return False
+        plan, own = self.plan, self.sight
+        frame.setup = self.ask
+        if frame.sight >= 0:
+            start, other = plan.eyes.sights.start, plan.sensors.setups.sight[self.ask]
+            frame.sight += int(start[other].min() - start[own].min())
+        return True
+
+    def _asks(self, frame: Frame, now_ns: int) -> bool:
+        rule, number, rows = self.ask_rule, self.ask_number, self.plan.eyes.sights.rows
+        found = self.finds(frame.objects, frame.sight)
+        if rule == asking.EVERY:
+            return bool((self.inferences - 1) % number == 0)
+        if rule == asking.FOUND:
+            return bool(found >= number)
+        if rule == asking.RANDOM:
+            key = np.uint64(mix64(self.plan.sensors.size_keys[self.index]))
+            return bool(uniform(key, frame.number) * 1e6 < number)
+        if rule == asking.UNSURE:
+            return bool(rows[frame.sight, sight.SURE_PPM] < number)
+        if rule == asking.ORACLE:
+            start, other = self.plan.eyes.sights.start, self.plan.sensors.setups.sight[self.ask]
+            there = frame.sight + int(start[other].min() - start[self.sight].min())
+            return _errors(rows[there]) < _errors(rows[frame.sight])
+        early_ns = max(0, self.next_pass_ns - now_ns)
+        due = on_time = early_ns <= self.tick_ns
+        if rule == asking.ON_CHANGE:
+            due = found != self.passed_on or (self.ask_interval_ns > 0 and on_time)
+        if due:
+            since_ns = now_ns + early_ns if on_time else now_ns
+            self.next_pass_ns, self.passed_on = since_ns + self.ask_interval_ns, found
+        return due
+
+    def fill(self, frame: Frame) -> None:
+        """Set the bytes and bits of what is sent of a frame, by the setup that it has."""
+        setups, k = self.plan.sensors.setups, frame.setup
         key, sights = self.plan.sensors.size_keys[self.index], self.plan.eyes.sights
-        return camera.payload_bytes(setups, sights, self.setup, key, frame, objects, row)
+        frame.payload_bytes = camera.payload_bytes(
+            setups, sights, k, key, frame.number, frame.objects, frame.sight
+        )
+        frame.wire_bits = camera.wire_bits(
+            frame.payload_bytes, setups.per_message[k], setups.segment[k], setups.per_segment[k]
+        )
 
     def message_bytes(self, setup: int, objects: int) -> int:
         """Return how many of the bytes that a setup sends are metadata."""
         return camera.message_part(self.plan.sensors.setups, setup, objects)
+
+    def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
+        """Return how much of what was begun at a time lies behind the warm-up."""
+        return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
+
+    def spend(self, setup: int, begin_ns: int, spent_ns: int) -> None:
+        """Count what a setup has spent on a frame."""
+        measured_ns = self.measured_ns(begin_ns, spent_ns)
+        self.counts[count.COMPUTE_NS] += measured_ns
+        self.tally.computing_ns[setup] += measured_ns
+        self.tally.computed[setup] += 1
+
+    def leaves(self, frame: Frame) -> None:
+        """Count what of a frame leaves the sensor."""
+        found = self.finds(frame.objects, frame.sight)
+        message = camera.metadata_part(frame.payload_bytes, self.message_bytes(frame.setup, found))
+        counts = (count.SENT_FRAMES, count.SENT_PAYLOAD, count.SENT_BITS)
+        self.counts[list(counts)] += (1, frame.payload_bytes, frame.wire_bits)
+        self.counts[count.SENT_METADATA] += message
+        self.counts[count.SENT_PIXEL_FRAMES] += frame.payload_bytes > message
+
+
+def _errors(row: Ints) -> int:
+    """Return how many objects are missed and how many invented, by the row of a trace."""
+    return int(row[sight.WANTED] - row[sight.RIGHT] + row[sight.WRONG])

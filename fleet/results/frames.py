@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, SENT_FRAMES, STARTED
-from fleet.model.frames import LOST_CAUSES, RESULT, SKIP_CAUSES, SKIP_NOT_PUBLISHED
+from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, STARTED
+from fleet.model.frames import LOST_CAUSES, RESULT, SKIP_CAUSES
 from fleet.results.metric import FRAMES, SHARE, Better, Metric, Numbers, Section, part, value
 from fleet.running.run import Outcome
 
@@ -103,7 +101,19 @@ def frames(outcome: Outcome) -> dict[str, Any]:
 )  # fmt: skip
 def inferences(outcome: Outcome) -> int:
     """Return the inferences: those that ended on sensors, and those that began on servers."""
-    plan, counts = outcome.plan, outcome.tally.sensors
-    ended = counts[:, SENT_FRAMES] + counts[:, FATE_0 + SKIP_NOT_PUBLISHED]
-    ended = ended + np.where(plan.ends_at_site, counts[:, FATE_0 + RESULT], 0)
-    return int(ended[plan.on_sensor == 1].sum() + outcome.tally.servers[:, STARTED].sum())
+    tally = outcome.tally
+    ended = tally.computed[outcome.plan.sensors.setups.on_sensor == 1].sum()
+    return int(ended + tally.servers[:, STARTED].sum())
+
+
+@part(
+    "passed_on",
+    Metric(
+        "passed_on", FRAMES, "Frames that sensors inferred and passed on to servers",
+        section=Section.FRAMES, label="passed on to servers", shown_if="passed_on", compared=None,
+    ),
+)  # fmt: skip
+def passed_on(outcome: Outcome) -> int:
+    """Return the frames that sensors have inferred and then passed on to servers."""
+    asked = outcome.plan.sensors.setups.asked_by >= 0
+    return int(outcome.tally.computed[asked].sum())

@@ -32,7 +32,12 @@ def setups_at(plan: Plan, sensors: Ints, times_ns: Ints) -> Ints:
 
 
 def setups_over_time(plan: Plan) -> tuple[Ints, Ints]:
-    """Return (sensor, setup) of all sensors at the start and of all rewrites that begin."""
+    """Return (sensor, setup) of all sensors at the start and of all rewrites that begin.
+
+    What a sensor passes frames on to is a setup of it, too.
+    """
     table = writes(plan)
     sensors = np.concatenate([np.arange(plan.size), table.target])
-    return sensors, np.concatenate([plan.sensors.setup_of, table.b])
+    setups = np.concatenate([plan.sensors.setup_of, table.b])
+    ask = plan.sensors.setups.ask[setups]
+    return np.append(sensors, sensors[ask >= 0]), np.append(setups, ask[ask >= 0])

@@ -127,7 +127,11 @@ def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) 
 
 
 def _eyes(plan: Plan, sensors: Ints, windows: Windows) -> Ints:
-    """Return whose sight each sensor has as each window begins; shape (windows, sensors)."""
+    """Return whose sight each sensor has as each window begins; shape (windows, sensors).
+
+    None (-1) where two networks share the frames: what comes of their answers in turn was not
+    measured.
+    """
     setups = setups_at(plan, sensors, windows.starts * SECOND_NS)
-    sight: Ints = plan.sensors.setups.sight[setups]
-    return sight
+    table = plan.sensors.setups
+    return np.where(table.ask[setups] >= 0, -1, table.sight[setups])

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.asking import Ask
 from fleet.scenario.labels import Label
 from fleet.scenario.publish import Publish
 from fleet.scenario.quantities import (
@@ -78,6 +79,19 @@ class Equipment(Model):
     ] = None
     rate: Annotated[
         FrameRate | None, says("most that is captured", "5 fps", "what groups and events ask for")
+    ] = None
+    ask: Annotated[
+        Ask | None,
+        says(
+            "which frames of an AI sensor servers look at too, and how",
+            {
+                "when": "unsure below 60 %",
+                "model": "eye-large",
+                "codec": "jpeg-q60",
+                "encoder": "ip-camera-1080p",
+            },
+            "none: its own answer stands",
+        ),
     ] = None
 
 

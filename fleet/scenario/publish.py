@@ -11,7 +11,7 @@ from fleet.errors import InputError
 from fleet.scenario.quantities import OFFSET_PATTERN, SaidAs, interval_ns
 
 _PUBLISH = re.compile(
-    r"^(?:every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
+    r"^(?:(?P<never>never)|every (?:(?P<all>inference)|(?P<n>\d{1,9}) inferences|(?P<time>\d.*))"
     r"|(?P<change>on change)(?: or every (?P<silence>\d.*))?)$"
 )
 
@@ -19,8 +19,8 @@ _PUBLISH = re.compile(
 def parse_publish(text: str) -> tuple[int, int, bool]:
     """Return (every n inferences, interval in ns, on change) of a publishing rule.
 
-    With `on change` the interval is the longest silence, 0 if there is none; else one of the two
-    numbers is 0.
+    With `on change` the interval is the longest silence, 0 if there is none; `never` is -1
+    inferences; else one of the two numbers is 0.
 
     Raises:
         InputError: the text is not such a rule.
@@ -29,8 +29,10 @@ def parse_publish(text: str) -> tuple[int, int, bool]:
     if match is None:
         raise InputError(
             f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences',"
-            " 'every 2 s', 'on change' or 'on change or every 60 s'"
+            " 'every 2 s', 'on change', 'on change or every 60 s' or, with 'ask', 'never'"
         )
+    if match["never"]:
+        return -1, 0, False
     if match["all"]:
         return 1, 0, False
     if match["change"]:
@@ -47,11 +49,12 @@ def _rule(text: str) -> str:
     return text
 
 
-_TIME = OFFSET_PATTERN.removeprefix("^\\s*").removesuffix("\\s*$|^0$")
+TIME_PATTERN = OFFSET_PATTERN.removeprefix("^\\s*").removesuffix("\\s*$|^0$")
+"""The form of a time within a rule."""
 _SCHEMA = {
     "type": "string",
-    "pattern": rf"^(every (inference|[0-9]{{1,9}} inferences|{_TIME})|"
-    rf"on change( or every {_TIME})?)$",
+    "pattern": rf"^(never|every (inference|[0-9]{{1,9}} inferences|{TIME_PATTERN})|"
+    rf"on change( or every {TIME_PATTERN})?)$",
     "examples": ["every inference", "every 5 inferences", "every 2 s", "on change or every 60 s"],
 }
 Publish = Annotated[str, AfterValidator(_rule), SaidAs(_SCHEMA)]

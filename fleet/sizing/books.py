@@ -13,6 +13,7 @@ a group says how long a run is, and there is none.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,7 @@ from fleet.model.frames import (
     SKIP_NOT_PUBLISHED,
     STAGES,
 )
+from fleet.model.setup import Setups
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
 from fleet.sizing.pools import Served
@@ -55,33 +57,46 @@ def tally(plan: Plan, of: Flows, ways: Walk) -> Tally:
 def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     span_s, counts, setups = plan.measured_ns * 1e-9, made.sensors, plan.sensors.setups
     setup = plan.sensors.setup_of
-    captured, answered, sent = (
-        np.round(fps * span_s).astype(np.int64) for fps in (of.fps, of.answered_fps, of.sent_fps)
+    captured, answered, sent, served, home = (
+        np.round(fps * span_s).astype(np.int64)
+        for fps in (of.fps, of.answered_fps, of.sent_fps, of.served_fps, of.home_fps)
     )
     leaves = np.where(plan.ends_at_site, 0, sent)
     pixels = np.array([np.average(d.pixels, weights=d.weight) for d in of.drawn])[of.kind]
     counts[:, b.CAPTURED] = captured
     counts[:, b.SENSE_NS] = captured * setups.read_ns[setup]
-    counts[:, b.COMPUTE_NS] = answered * setups.compute_ns[setup]
     counts[:, b.SENT_FRAMES] = leaves
     counts[:, b.SENT_PAYLOAD] = leaves * of.payload_bytes
     counts[:, b.SENT_METADATA] = leaves * (of.payload_bytes - pixels)
     counts[:, b.SENT_BITS] = leaves * of.bits
     counts[:, b.SENT_PIXEL_FRAMES] = np.where(pixels > 0, leaves, 0)
     counts[:, b.FATE_0 + SKIP_DSP_BUSY] = captured - answered
-    counts[:, b.FATE_0 + SKIP_NOT_PUBLISHED] = answered - sent
-    _fates(plan, ways, sent, counts)
-    spent = np.bincount(setup, counts[:, b.COMPUTE_NS], len(made.computing_ns))
-    made.computing_ns += spent.astype(np.int64).astype(object)
+    counts[:, b.FATE_0 + SKIP_NOT_PUBLISHED] = np.maximum(0, answered - sent - home)
+    _fates(plan, of, ways, made)
+    counts[:, b.FATE_0 + RESULT] += home
+    _compute(plan, made, np.arange(plan.size), setup, answered)
+    asks = np.flatnonzero(plan.asks)
+    _compute(plan, made, asks, setups.ask[setup[asks]], served[asks])
     _radios(plan, of, ways, made)
 
 
-def _fates(plan: Plan, ways: Walk, sent: Ints, counts: Ints) -> None:
+def _compute(plan: Plan, made: Tally, sensors: Ints, setup: Ints, frames: Ints) -> None:
+    """Count that some sensors infer or encode some frames by a setup each."""
+    spent = frames * plan.sensors.setups.compute_ns[setup]
+    made.sensors[sensors, b.COMPUTE_NS] += spent
+    many = len(made.computing_ns)
+    for counts, values in ((made.computing_ns, spent), (made.computed, frames)):
+        counts += np.bincount(setup, values, many).astype(np.int64).astype(object)
+
+
+def _fates(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     """Count what is lost where, and what becomes a result."""
+    counts, share = made.sensors, of.served_share
+    sent = np.round(of.sent_fps * plan.measured_ns * 1e-9).astype(np.int64)
     left = sent.copy()
     bearing = np.ones(plan.size)
 
-    def lose(mine: Ints, passed: float, fate: int) -> None:
+    def lose(mine: Ints, passed: float | Floats, fate: int) -> None:
         bearing[mine] *= passed
         lost = np.minimum(left[mine], sent[mine] - np.round(sent[mine] * bearing[mine]))
         lost = np.maximum(0, lost - (sent[mine] - left[mine])).astype(np.int64)
@@ -97,7 +112,8 @@ def _fates(plan: Plan, ways: Walk, sent: Ints, counts: Ints) -> None:
         for k in np.unique(ways.served[here & (ways.served != NOWHERE)]):
             pool, mine = ways.pools[k], np.flatnonzero(ways.served == k)
             queue = LOST_EDGE_QUEUE if pool.pool.edge else LOST_CLOUD_QUEUE
-            lose(mine, pool.passed, LOST_DEADLINE if pool.pool.deadline_ns else queue)
+            passed = 1.0 - share[mine] * (1.0 - pool.passed)
+            lose(mine, passed, LOST_DEADLINE if pool.pool.deadline_ns else queue)
         done |= here
     counts[:, b.FATE_0 + RESULT] = left
 
@@ -209,11 +225,12 @@ def _latency(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     results = made.sensors[:, b.FATE_0 + RESULT]
     growing = {int(g) for g in np.unique(plan.sensors.group_of[_grows(ways)])}
     parts = [
-        _part(plan, of, ways, int(s), int(results[which == c].sum()))
+        part
         for c, s in enumerate(first[: len(combos)])
         if int(plan.sensors.group_of[s]) not in growing
+        for part in _parts(plan, of, ways, int(s), int(results[which == c].sum()))
+        if part.results > 0
     ]
-    parts = [part for part in parts if part.results > 0]
     for g in {part.group for part in parts}:
         _count(plan, [part for part in parts if part.group == g], made)
 
@@ -226,12 +243,46 @@ def _grows(ways: Walk) -> Ints:
     return growing
 
 
-def _part(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> _Part:
-    setups, k, drawn = plan.sensors.setups, int(plan.sensors.setup_of[s]), of.drawn[of.kind[s]]
-    fixed, sizes = np.zeros(len(STAGES)), np.zeros((len(STAGES), len(drawn.bits)))
-    waits: list[tuple[int, Wait]] = []
+def _parts(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> Iterator[_Part]:
+    """Yield what frames meet that servers answer, and those that the sensor does."""
+    share = float(of.served_share[s])
+    if not plan.asks[s]:
+        yield _part(plan, of, ways, s, results)
+        return
+    home = of.home_fps[s] / max(of.home_fps[s] + of.sent_fps[s], 1e-300)
+    asked = round(results * (1.0 - home) * share)
+    yield _part(plan, of, ways, s, asked, only=1)
+    if home:
+        setups, k = plan.sensors.setups, int(plan.sensors.setup_of[s])
+        yield _at_home(plan, s, results - asked, _made_s(setups, k))
+    else:
+        yield _part(plan, of, ways, s, results - asked, only=0)
+
+
+def _made_s(setups: Setups, k: int) -> Floats:
+    """Return by stage what a sensor takes for a frame; shape (stages,)."""
+    fixed = np.zeros(len(STAGES))
     fixed[SENSE] = float(setups.sense_ns[k]) * 1e-9
     fixed[COMPUTE] = float(setups.compute_ns[k] + setups.fetch_ns[k]) * 1e-9
+    return fixed
+
+
+def _at_home(plan: Plan, s: int, results: int, fixed: Floats) -> _Part:
+    """Return what frames meet that are answered where they are captured."""
+    nothing = np.zeros((len(STAGES), 1))
+    return _Part(int(plan.sensors.group_of[s]), results, fixed, nothing, np.ones(1), [])
+
+
+def _part(
+    plan: Plan, of: Flows, ways: Walk, s: int, results: int, only: int | None = None
+) -> _Part:
+    """Return what frames of a sensor meet: all, or only those for servers (1) or not (0)."""
+    setups, k, drawn = plan.sensors.setups, int(plan.sensors.setup_of[s]), of.drawn[of.kind[s]]
+    fixed, sizes = _made_s(setups, k), np.zeros((len(STAGES), len(drawn.bits)))
+    weight = drawn.weight if only is None else drawn.weight * (drawn.served == only)
+    if only == 1:
+        fixed[COMPUTE] += float(setups.compute_ns[setups.ask[k]]) * 1e-9
+    waits: list[tuple[int, Wait]] = []
     served = False
     for level, stage in enumerate(_STAGE_OF_LEVEL):
         at = int(ways.at[level, s])
@@ -241,7 +292,7 @@ def _part(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> _Part:
             sizes[stage] += 0.0 if link.air else bits / link.rate_bps
             fixed[stage] += float(row.propagation_ns) * 1e-9 + link.again_s
             waits.append((stage, link.wait))
-        if ways.served[s] != NOWHERE and plan.pools.level[s] == level:
+        if only != 0 and ways.served[s] != NOWHERE and plan.pools.level[s] == level:
             pool, served = ways.pools[ways.served[s]], True
             fixed[DECODE] += pool.decode_s
             fixed[SERVE] += pool.service_s
@@ -249,7 +300,7 @@ def _part(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> _Part:
             fixed[RETURN] += float(plan.pools.return_ns[s]) * 1e-9
     fixed[UP] += _wakes_s(plan, of, ways, s)
     return _Part(
-        int(plan.sensors.group_of[s]), results, fixed, sizes, drawn.weight,
+        int(plan.sensors.group_of[s]), results, fixed, sizes, weight,
         [(stage, wait) for stage, wait in waits if wait is not NO_WAIT],
     )  # fmt: skip
 

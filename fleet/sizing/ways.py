@@ -110,8 +110,9 @@ def walk(plan: Plan, of: Flows) -> Walk:
         for pool, mine in _pools(plan, of, here, bearing):
             ways.served[mine] = len(ways.pools)
             ways.pools.append(pool)
-            bearing[mine] *= pool.passed
-            ways.arrived[mine] *= pool.passed
+            left = 1.0 - of.served_share[mine] * (1.0 - pool.passed)
+            bearing[mine] *= left
+            ways.arrived[mine] *= left
         done |= here
         bearing[here & (plan.sensors.to_site == 1)] = 0.0
     return ways
@@ -197,11 +198,12 @@ def _regular(plan: Plan, mine: Ints) -> bool:
 
 def _bits(plan: Plan, of: Flows, kind: int, mine: Ints) -> tuple[Floats, Floats]:
     """Return bits and weights of what comes of a kind: frames, or results behind an edge."""
-    if kind % 2:
-        bits = plan.pools.result_bits[mine[of.kind[mine] == kind // 2][:1]].astype(np.float64)
-        return np.maximum(bits, 1.0), np.ones(1)
     drawn = of.drawn[kind // 2]
-    return drawn.bits, drawn.weight
+    if kind % 2 == 0:
+        return drawn.bits, drawn.weight
+    first = mine[of.kind[mine] == kind // 2][:1]
+    result = np.maximum(plan.pools.result_bits[first].astype(np.float64), 1.0)
+    return np.where(drawn.served == 1.0, result, drawn.bits), drawn.weight
 
 
 def _source(
@@ -218,7 +220,7 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     users = np.flatnonzero(here & (bearing > 0))
     if not len(users):
         return
-    number, rates = plan.pools.of[users], (of.sent_fps * bearing)[users]
+    number, rates = plan.pools.of[users], (of.served_fps * bearing)[users]
     _, kinds = np.unique(plan.pools.decode_px[users], return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]

@@ -191,6 +191,9 @@ def made_up() -> dict[str, Any]:
                       "bitrate": "1 Mbit/s"},
             "edge": {"device": "test-camera", "codec": "test-codec", "model": "cloudy",
                      "per": {"cam": {"infer": "edge"}}},
+            "asks": {"device": "test-ai", "model": "tiny", "mode": "small", "rate": "5 fps",
+                     "ask": {"when": "every 3 inferences", "model": "cloudy",
+                             "codec": "fixed-codec", "encoder": "test-camera"}},
         },
         events=[
             {"at": "200 ms", "outage": "metro", "lasts": "50 ms", "every": "300 ms"},
@@ -236,7 +239,7 @@ def packaged() -> dict[str, Any]:
 
 WORLDS = {"made-up": made_up, "packaged": packaged}
 _QUANTITY = re.compile(r"(\d[\d.]*)\s*(\D.*)?")
-_WORDS = ("start", "name", "timezone", "grid", "prices", "slo", "publish", "text")
+_WORDS = ("start", "name", "timezone", "grid", "prices", "slo", "publish", "when", "text")
 """Keys whose texts have digits and are no quantities, or hold one among words."""
 
 

@@ -1,0 +1,262 @@
+"""Frames that a sensor has inferred and passes on to servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import worlds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.chance import mix64, uniform
+from fleet.errors import InputError
+from fleet.model import frames
+from fleet.model.sight import I_PPM, RIGHT, SURE_PPM, WANTED, WRONG
+from fleet.plan.expected import flows
+from fleet.plan.plan import Plan
+from fleet.running.run import Outcome
+from fleet.sizing.books import tally
+from fleet.sizing.ways import walk
+
+RULES = [
+    "found", "found 3", "on change", "on change or every 200 ms", "every 3 inferences",
+    "every 90 ms", "random 30 %", "unsure below 50 %", "oracle",
+]  # fmt: skip
+
+
+def world(when: str | None, /, consumer: str = "cloud", **arm: Any) -> dict[str, Any]:
+    """Return sensors of which each frame may be passed on by a rule, to servers with room."""
+    ask = {"when": when, "model": "cloudy", "codec": "fixed-codec", "encoder": "test-camera"}
+    base = {"device": "test-ai", "mode": "small", "model": "tiny"}
+    return worlds.scenario(
+        traces=worlds.traces(),
+        light="day",
+        duration="4 s",
+        sensors={
+            "cam": {
+                "count": 4, "rate": "20 fps", "app": "watch", "uplink": "cell",
+                "demand": "9000 /h", "consumer": consumer,
+            }
+        },
+        cloud={"server": "test-gpu", "servers": 4},
+        arms={"asks": {**base, **({"ask": ask} if when else {}), **arm}},
+    )  # fmt: skip
+
+
+def made(when: str | None, /, **about: Any) -> tuple[Plan, Outcome, np.ndarray]:
+    """Return (plan, outcome, frames that became results or were held back)."""
+    plan = worlds.plan(world(when, **about), "asks")
+    outcome = worlds.run(plan)
+    rows = worlds.table(outcome)
+    return plan, outcome, rows[np.isin(rows[:, frames.FATE], (frames.RESULT, 5))]
+
+
+def passed(plan: Plan, rows: np.ndarray) -> np.ndarray:
+    """Return which frames were passed on."""
+    return plan.sensors.setups.asked_by[rows[:, frames.SETUP]] >= 0
+
+
+def own_rows(plan: Plan, rows: np.ndarray) -> np.ndarray:
+    """Return what the sensors' own eyes saw of frames, by where theirs lies in the whole table."""
+    starts, sight = plan.eyes.sights.start, plan.sensors.setups.sight
+    first = starts.min(axis=(1, 2))
+    k = rows[:, frames.SETUP]
+    own = plan.sensors.setups.asked_by[k]
+    return np.where(
+        own < 0, rows[:, frames.SIGHT], rows[:, frames.SIGHT] - first[sight[k]] + first[sight[own]]
+    )
+
+
+def test_every_third_inference_is_passed_on() -> None:
+    plan, _, rows = made("every 3 inferences")
+    for s in range(plan.size):
+        mine = rows[rows[:, frames.SENSOR] == s]
+        mine = mine[np.argsort(mine[:, frames.FRAME])]
+        assert passed(plan, mine).tolist() == [i % 3 == 0 for i in range(len(mine))]
+
+
+@pytest.mark.parametrize("least", [1, 3])
+def test_what_is_found_is_passed_on(least: int) -> None:
+    plan, _, rows = made(f"found {least}")
+    table = plan.eyes.sights.rows[own_rows(plan, rows)]
+    found = table[:, RIGHT] + table[:, WRONG]
+    assert (passed(plan, rows) == (found >= least)).all()
+    assert 0 < passed(plan, rows).sum() < len(rows)
+
+
+def test_what_the_sensor_is_unsure_of_is_passed_on() -> None:
+    plan, _, rows = made("unsure below 50 %")
+    sure = plan.eyes.sights.rows[own_rows(plan, rows), SURE_PPM]
+    assert (passed(plan, rows) == (sure < 500_000)).all()
+    assert 0 < passed(plan, rows).sum() < len(rows)
+
+
+def test_chance_passes_its_share_on_whatever_is_in_view() -> None:
+    plan, _, rows = made("random 30 %")
+    drawn = [
+        uniform(np.uint64(mix64(plan.sensors.size_keys[s])), k) < 0.3
+        for s, k in rows[:, [frames.SENSOR, frames.FRAME]].tolist()
+    ]
+    assert passed(plan, rows).tolist() == drawn
+    expected, spread = 0.3 * len(rows), (0.3 * 0.7 * len(rows)) ** 0.5
+    assert abs(sum(drawn) - expected) < 4 * spread
+
+
+def test_a_change_is_passed_on_and_only_that() -> None:
+    plan, _, rows = made("on change", publish="never")
+    table = plan.eyes.sights.rows
+    for s in range(plan.size):
+        mine = rows[rows[:, frames.SENSOR] == s]
+        mine = mine[np.argsort(mine[:, frames.FRAME])]
+        last = None
+        for row, at in zip(mine, own_rows(plan, mine), strict=True):
+            found = int(table[at, RIGHT] + table[at, WRONG])
+            assert passed(plan, row[None])[0] == (found != last)
+            last = found if found != last else last
+    held = rows[rows[:, frames.FATE] == frames.SKIP_NOT_PUBLISHED]
+    assert len(held)
+    assert (held[:, frames.BITS] == 0).all()
+    assert passed(plan, rows[rows[:, frames.FATE] == frames.RESULT]).all()
+
+
+def errors(plan: Plan, rows: np.ndarray) -> int:
+    table = plan.eyes.sights.rows[rows[:, frames.SIGHT]]
+    return int((table[:, WANTED] - table[:, RIGHT] + table[:, WRONG]).sum())
+
+
+def early(rows: np.ndarray) -> np.ndarray:
+    """Return the frames that no rule has in flight when the run ends."""
+    return rows[rows[:, frames.CAPTURE] < 3 * 10**9]
+
+
+def test_nobody_makes_fewer_mistakes_than_the_oracle() -> None:
+    """Nor does it pass on more frames than it must for that."""
+    plan, _, rows = made("oracle")
+    by_rule = {rule: made(rule) for rule in (None, "every inference", *RULES[:-1])}
+    bound = errors(plan, early(rows))
+    for rule, (other, _, seen) in by_rule.items():
+        assert len(early(seen)) == len(early(rows))
+        assert errors(other, early(seen)) >= bound, rule
+    assert errors(by_rule[None][0], early(by_rule[None][2])) > bound
+    alone, everything = (early(by_rule[rule][2]) for rule in (None, "every inference"))
+    plans = by_rule[None][0], by_rule["every inference"][0]
+    for own, there, row in zip(alone, everything, early(rows), strict=True):
+        needed = errors(plans[0], own[None]) > errors(plans[1], there[None])
+        assert passed(plan, row[None])[0] == needed
+
+
+def test_servers_see_the_same_frame_of_the_clip() -> None:
+    plan, _, rows = made("random 30 %")
+    asked = rows[passed(plan, rows)]
+    table = plan.eyes.sights.rows
+    assert (table[asked[:, frames.SIGHT], WANTED] == table[own_rows(plan, asked), WANTED]).all()
+    assert (asked[:, frames.SIGHT] != own_rows(plan, asked)).all()
+
+
+def test_a_frame_that_is_passed_on_is_encoded_behind_its_inference() -> None:
+    plan, _, rows = made("every inference")
+    _, _, before = made(None)
+    both = {(row[frames.SENSOR], row[frames.FRAME]): row for row in before.tolist()}
+    setups = plan.sensors.setups
+    ask = int(setups.ask[0])
+    for row in rows.tolist():
+        own = both[row[frames.SENSOR], row[frames.FRAME]]
+        assert row[frames.READY] == own[frames.READY] + int(setups.compute_ns[ask])
+        apart = 1e-6 * plan.eyes.sights.rows[row[frames.SIGHT], I_PPM]
+        picture = setups.i_bytes[ask, 0] * (1 + apart)  # each by itself, as its row says
+        assert row[frames.PAYLOAD] == max(64, int(picture + 0.5))
+        assert min(row[frames.DECODED], row[frames.START], row[frames.INFER]) > 0
+    assert (before[:, frames.INFER] == -1).all()
+
+
+def test_both_networks_are_paid_for() -> None:
+    plan, outcome, _ = made("every 3 inferences")
+    setups, tally = plan.sensors.setups, outcome.tally
+    ask = int(setups.ask[0])
+    for k in (0, ask):
+        assert tally.computing_ns[k] == tally.computed[k] * int(setups.compute_ns[k])
+    assert tally.computed[ask] == pytest.approx(tally.computed[0] / 3, abs=plan.size)
+
+
+def test_results_for_the_site_come_back_or_are_there() -> None:
+    """Those of the sensor at once, those of servers behind the way back."""
+    plan, _, rows = made("every 3 inferences", consumer="site")
+    asked = passed(plan, rows)
+    assert (rows[~asked, frames.DONE] == rows[~asked, frames.READY]).all()
+    assert (rows[~asked, frames.ACCESS] == -1).all()
+    back = rows[asked, frames.DONE] - rows[asked, frames.INFER]
+    assert (back == plan.pools.return_ns[0]).all()
+    assert asked.any()
+    assert not asked.all()
+
+
+@given(when=st.sampled_from(RULES), world=worlds.scenarios())
+@settings(max_examples=max(10, worlds.MANY // 6))
+def test_engines_agree_on_what_is_passed_on(when: str, world: dict[str, Any]) -> None:
+    asking = world["arms"]["asking"]
+    if asking["publish"] == "never" and not when.startswith(("found", "on change")):
+        asking["publish"] = "on change"
+    if world["inference"] == "constant" and when in RULES[-2:]:
+        when = "found"
+    asking["ask"]["when"] = when
+    plan = worlds.plan(world, "asking")
+    columns, reference = worlds.run(plan), worlds.run(plan, engine="reference")
+    shards = worlds.run(plan, shards=3)
+    assert worlds.captured(columns) == worlds.captured(reference)
+    fingerprints = {one.tally.fingerprint() for one in (columns, reference, shards)}
+    assert len(fingerprints) == 1
+    for one in (reference, shards):
+        assert one.tally.computed.tolist() == columns.tally.computed.tolist()
+        assert worlds.by_second(one.tally) == worlds.by_second(columns.tally)
+
+
+@pytest.mark.parametrize("when", ["every 3 inferences", "random 30 %", "found", "oracle"])
+def test_an_estimate_is_about_what_a_run_brings(when: str) -> None:
+    plan, outcome, _ = made(when)
+    guessed, ran = tally(plan, (of := flows(plan)), walk(plan, of)), outcome.tally
+    ask = int(plan.sensors.setups.ask[0])
+    assert guessed.computed[ask] == pytest.approx(ran.computed[ask], rel=0.3)
+    assert guessed.links[:, 0].sum() == pytest.approx(ran.links[:, 0].sum(), rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ({"publish": "never"}, "'never' with ask.when 'random 30 %'"),
+        ({"output": "raw"}, "'raw' sends pixels of every frame"),
+        ({"device": "test-camera", "codec": "test-codec", "mode": None}, "'ask' is for AI sensors"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(arm: dict[str, Any], said: str) -> None:
+    data = world("random 30 %", **arm)
+    with pytest.raises(InputError, match=said):
+        worlds.plan(data, "asks")
+
+
+def test_a_rule_that_is_none_is_refused() -> None:
+    for text, said in (
+        ("sometimes", "does not say which frames"), ("random 0 %", "1 ppm to 100 %"),
+        ("unsure below 101 %", "1 ppm to 100 %"), ("found 0", "always 0 objects"),
+        ("every 0 inferences", "at least every"), ("never", "does not say which frames"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            worlds.load(world(text))
+
+
+def test_never_alone_is_refused() -> None:
+    with pytest.raises(InputError, match="nobody would hear of anything"):
+        worlds.plan(world(None, publish="never"), "asks")
+
+
+def test_rules_by_what_networks_find_need_measured_ones() -> None:
+    data = world("oracle")
+    data["inference"] = "constant"
+    with pytest.raises(InputError, match="was never measured"):
+        worlds.plan(data, "asks")
+    data = world("oracle")
+    data["arms"]["asks"]["ask"]["codec"] = "test-codec"
+    data["arms"]["asks"]["ask"]["eye"] = "eye-dim"
+    with pytest.raises(InputError, match="not of the same frames"):
+        worlds.plan(data, "asks")
