@@ -28,6 +28,7 @@ _MODELS = {
     "TraceCapture": "trace", "Link": "links", "Cloud": "cloud", "Batch": "batch",
     "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
     "Equipment": "arms", "Event": "events", "Claim": "claim",
+    "OwnGrid": "grid", "Tariff": "tariff",
 }  # fmt: skip
 """Where on the page the keys of a model stand."""
 _WORDS = {
