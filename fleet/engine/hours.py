@@ -44,8 +44,10 @@ class Counted:
     @staticmethod
     def of(tally: Tally) -> Counted:
         """Return what energy follows from, of a tally that was closed just now."""
-        tables = tally.sensors, tally.links, tally.servers, tally.computing_ns
-        return Counted(*(table.copy() for table in tables), tally.places, tally.since_ns)
+        return Counted(
+            tally.sensors.copy(), tally.links.copy(), tally.servers.copy(),
+            tally.computing_ns.copy(), tally.places, tally.since_ns,
+        )  # fmt: skip
 
     @staticmethod
     def merged(parts: Iterable[Counted], plan: Plan) -> Counted:

@@ -49,7 +49,9 @@ def _prices(draft: Draft) -> Prices | None:
         return float(draft.reader.number("prices", book, parameter))
 
     tariff = draft.scenario.model.tariff
-    hours = tariff and own_steps(draft.scenario, tariff, ("tariff",), "usd_per_kwh")
+    hours = None
+    if tariff is not None:
+        hours = own_steps(draft.scenario, tariff, ("tariff",), "usd_per_kwh")
     span = draft.scenario.model.warm_up_ns, draft.scenario.model.duration
     return Prices(
         book=book,
