@@ -61,12 +61,13 @@ class _ByHour(Model):
     @property
     def day(self) -> tuple[float, ...] | None:
         """Return the numbers, None if a file has them."""
-        raise NotImplementedError
+        numbers: tuple[float, ...] | None = self.__dict__[next(iter(type(self).model_fields))]
+        return numbers
 
     @model_validator(mode="after")
     def _one(self) -> _ByHour:
         column = next(iter(type(self).model_fields))
-        if (getattr(self, column) is None) == (self.__dict__["file"] is None):
+        if (self.day is None) == (self.__dict__["file"] is None):
             raise InputError(f"give either '{column}' ({HOURS} numbers) or 'file' (a CSV file)")
         return self
 
@@ -88,11 +89,6 @@ class OwnGrid(_ByHour):
     ] = None
     file: Annotated[str | None, says(_FILE, "grid.csv", "`g_per_kwh` is given")] = None
 
-    @property
-    def day(self) -> tuple[float, ...] | None:
-        """Return the numbers, None if a file has them."""
-        return self.g_per_kwh
-
 
 class Tariff(_ByHour):
     """The price of electricity by the hour of the local clock."""
@@ -108,11 +104,6 @@ class Tariff(_ByHour):
         ),
     ] = None
     file: Annotated[str | None, says(_FILE, "tariff.csv", "`usd_per_kwh` is given")] = None
-
-    @property
-    def day(self) -> tuple[float, ...] | None:
-        """Return the numbers, None if a file has them."""
-        return self.usd_per_kwh
 
 
 @dataclass(frozen=True)
