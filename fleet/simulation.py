@@ -227,6 +227,7 @@ class Simulation:
             shards=self._executor.shards,
             window_ns=self._window_ns,
             wall_s=0.0,
+            hours=self._executor.hours,
         )
         return summarise(outcome)
 

@@ -29,6 +29,7 @@ _MODELS = {
     "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
     "Ask": "ask",
     "Equipment": "arms", "Event": "events", "Claim": "claim",
+    "OwnGrid": "grid", "Tariff": "tariff",
 }  # fmt: skip
 """Where on the page the keys of a model stand."""
 _WORDS = {

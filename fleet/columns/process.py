@@ -13,6 +13,7 @@ from fleet.columns.frame_store import Store
 from fleet.columns.pools import Scaled
 from fleet.columns.ways import Network
 from fleet.engine.control import Autoscaler, Environment, resize, walk
+from fleet.engine.hours import Counted
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
@@ -193,6 +194,14 @@ class LogicalProcess:
     def counts(self) -> Tally:
         """Return what was counted up to now, with the frames that are under way; after `close`."""
         return self.tally.with_under_way(self.plan, self._under_way())
+
+    def counted(self) -> Counted:
+        """Return what of the counts up to now energy follows from; only between windows."""
+        self.close(self.env.now)
+        return self._counted()
+
+    def _counted(self) -> Counted:
+        return Counted.of(self.tally)
 
     def queued_bits(self) -> tuple[Ints, Ints]:
         """Return (links of the whole plan, the bits in the port of each)."""

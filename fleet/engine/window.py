@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -13,10 +14,21 @@ class Window(NamedTuple):
     end_ns: int
 
 
-def windows(start_ns: int, end_ns: int, length_ns: int, cut_ns: int = 0) -> Iterator[Window]:
-    """Yield consecutive windows that cover [start, end), none across a cut; some are shorter."""
+def windows(
+    start_ns: int, end_ns: int, length_ns: int, cuts_ns: Sequence[int] = ()
+) -> Iterator[Window]:
+    """Yield consecutive windows that cover [start, end), none across a cut; some are shorter.
+
+    Args:
+        start_ns: where the first begins.
+        end_ns: where the last ends.
+        length_ns: of a window.
+        cuts_ns: ascending.
+    """
     at = int(start_ns)
     while at < end_ns:
-        until = min(at + int(length_ns), int(cut_ns if at < cut_ns < end_ns else end_ns))
+        cut = bisect_right(cuts_ns, at)
+        stop_ns = min(int(end_ns), int(cuts_ns[cut])) if cut < len(cuts_ns) else int(end_ns)
+        until = min(at + int(length_ns), stop_ns)
         yield Window(at, until)
         at = until

@@ -6,6 +6,7 @@ import numpy as np
 
 from fleet.arrays import Ints, Record
 from fleet.columns.shard import Shard
+from fleet.engine.hours import Counted
 from fleet.engine.looker import OpenEyes
 from fleet.engine.snapshot import State
 from fleet.engine.tally import Tally
@@ -156,6 +157,9 @@ class LaneShard(Shard):
     def counts(self) -> Tally:
         """Return what was counted up to now, with the frames that are under way; after `close`."""
         return super().counts() if self._blocks is None else self._in_columns().counts()
+
+    def _counted(self) -> Counted:
+        return super()._counted() if self._blocks is None else self._in_columns()._counted()
 
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end."""

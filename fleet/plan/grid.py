@@ -1,15 +1,21 @@
-"""Whose electricity a scenario uses: the grid that it names, or that of where it is."""
+"""Whose electricity a scenario uses: the grid that it names or states, or that of where it is."""
 
 from __future__ import annotations
 
+import datetime as dt
+import zoneinfo
 from typing import NamedTuple
 
 from fleet.catalog import Reader
+from fleet.catalog.hours import ZONES, by_hour, year_mean
 from fleet.catalog.places import nearest, places
+from fleet.plan.hours import Steps, own_steps, steps
 from fleet.plan.place import Place as Where
+from fleet.plan.place import zone_of
+from fleet.scenario.by_hour import OwnGrid
 from fleet.scenario.load import Scenario, did_you_mean
 
-WORLD = "world"
+WORLD, OWN = "world", "own"
 NEAR_KM = 50.0
 """Sites further from the city of a time zone are not taken to be in its country."""
 
@@ -18,14 +24,16 @@ class Grid(NamedTuple):
     """A grid.
 
     Attributes:
-        name: item of `carbon`.
+        name: item of `carbon`, or `OWN`.
         why: what said so, for people.
-        g_per_kwh: CO2-equivalent of its electricity.
+        g_per_kwh: CO2-equivalent of its electricity, in the mean over the time that is measured.
+        by_hour: the same as it changes by the hour; None if it does not.
     """
 
     name: str
     why: str
     g_per_kwh: float
+    by_hour: Steps | None = None
 
 
 def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
@@ -41,9 +49,13 @@ def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
         where: where it is (`fleet.plan.place`); None if nobody knows.
 
     Raises:
-        InputError: there is no grid of that name.
+        InputError: there is no grid of that name, or what is stated by the hour cannot be used.
     """
     name, why = scenario.model.grid, "named by the scenario"
+    if isinstance(name, OwnGrid):
+        own = own_steps(scenario, name, ("grid",), "g_per_kwh")
+        said = f"by the hour, from {name.file}" if name.file else "by the hour, in the scenario"
+        return Grid(OWN, said, _mean(scenario, own), own)
     if name is None:
         name, why = _by_place(scenario, where)
     elif not reader.has_parameter("carbon", name, "intensity"):
@@ -53,7 +65,23 @@ def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
             f"no grid '{name}'{did_you_mean(name, known)}; a country in three letters, such as"
             f" {', '.join(known[:3])}, or {WORLD}: see 'fleet catalog carbon'",
         )
-    return Grid(name, why, float(reader.number("carbon", name, "intensity")))
+    g_per_kwh = float(reader.number("carbon", name, "intensity"))
+    if name not in ZONES:
+        return Grid(name, why, g_per_kwh)
+    hours = _table_steps(scenario, name, g_per_kwh / year_mean(name))
+    return Grid(name, f"{why}, by hour and month", _mean(scenario, hours), hours)
+
+
+def _table_steps(scenario: Scenario, grid: str, times: float) -> Steps:
+    """Return how a grid of the catalogue goes with the clock, so many times what its table has."""
+    model, table = scenario.model, by_hour()[grid]
+    zone = zone_of(scenario) or zoneinfo.ZoneInfo(ZONES[grid])
+    start = model.start_time.replace(tzinfo=zone).astimezone(dt.UTC)
+    return steps(start, model.duration, lambda at: table[at.month - 1][at.hour] * times)
+
+
+def _mean(scenario: Scenario, hours: Steps) -> float:
+    return hours.mean(scenario.model.warm_up_ns, scenario.model.duration)
 
 
 def _by_place(scenario: Scenario, where: Where | None) -> tuple[str, str]:

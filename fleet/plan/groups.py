@@ -23,6 +23,7 @@ from fleet.model.setup import Setups
 from fleet.model.sight import Sights
 from fleet.plan.digest import digest
 from fleet.plan.grid import Grid
+from fleet.plan.hours import Steps
 from fleet.plan.plant import Pool, Prices, Radio
 from fleet.plan.standins import StandIn
 
@@ -227,6 +228,12 @@ class Money(Frozen):
     boundaries: tuple[tuple[str, int, int], ...]
     grid: Grid
     prices: Prices | None
+
+    @property
+    def by_hour(self) -> tuple[Steps, ...]:
+        """Return what changes by the hour: the intensity of the grid, the price of electricity."""
+        of_prices = None if self.prices is None else self.prices.kwh_by_hour
+        return tuple(steps for steps in (self.grid.by_hour, of_prices) if steps is not None)
 
 
 @dataclass(frozen=True)

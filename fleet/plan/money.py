@@ -8,6 +8,7 @@ from fleet.plan import equipment
 from fleet.plan.draft import Draft
 from fleet.plan.grid import grid_of
 from fleet.plan.groups import Money
+from fleet.plan.hours import own_steps
 from fleet.plan.plant import Prices
 from fleet.scenario.load import did_you_mean
 
@@ -47,12 +48,18 @@ def _prices(draft: Draft) -> Prices | None:
     def price(parameter: str) -> float:
         return float(draft.reader.number("prices", book, parameter))
 
+    tariff = draft.scenario.model.tariff
+    hours = None
+    if tariff is not None:
+        hours = own_steps(draft.scenario, tariff, ("tariff",), "usd_per_kwh")
+    span = draft.scenario.model.warm_up_ns, draft.scenario.model.duration
     return Prices(
         book=book,
-        kwh=price("electricity"),
+        kwh=hours.mean(*span) if hours else price("electricity"),
         mobile_gb=price("mobile_data"),
         fixed_gb=price("fixed_data"),
         stored_gb_month=price("storage"),
         retention_ns=draft.scenario.model.retention or 0,
         device_month=np.array([equipment.monthly_usd(draft.reader, s) for s in draft.setups]),
+        kwh_by_hour=hours,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.arrays import Ints
+from fleet.model.events import HOUR
 from fleet.model.frames import LEVELS
 from fleet.model.radio import Timers
 from fleet.plan.groups import Control, Eyes, Frozen, Links, Money, Notes, Pools, Scene, Sensors
@@ -53,6 +54,19 @@ class Plan:
     def measured_ns(self) -> int:
         """Return the length of the span in which is counted; ns."""
         return self.end_ns - self.warm_up_ns
+
+    @cached_property
+    def marks_ns(self) -> tuple[int, ...]:
+        """Return when another hour begins behind the warm-up, or another price or grid; ns."""
+        events = self.control.timetable
+        begins = set(events.time_ns[events.kind == HOUR].tolist())
+        begins.update(at for steps in self.money.by_hour for at in steps.starts_ns)
+        return tuple(sorted(at for at in begins if self.warm_up_ns < at < self.end_ns))
+
+    @cached_property
+    def cuts_ns(self) -> tuple[int, ...]:
+        """Return where no window may lie across: the end of the warm-up, and the marks; ns."""
+        return (self.warm_up_ns, *self.marks_ns)
 
     @cached_property
     def index(self) -> dict[str, int]:

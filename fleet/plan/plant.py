@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.arrays import Floats, Ints
+from fleet.plan.hours import Steps
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,13 @@ class Prices:
 
     Attributes:
         book: name of the price book.
-        kwh: of electricity.
+        kwh: of electricity, in the mean over the time that is measured.
         mobile_gb: of data over mobile access.
         fixed_gb: of data over a fixed line.
         stored_gb_month: of storage for a month.
         retention_ns: how long pictures are kept in the cloud.
         device_month: of each setup, its price spread over its life; shape (setups,).
+        kwh_by_hour: price of electricity as it changes by the hour; None if it does not.
     """
 
     book: str
@@ -128,3 +130,4 @@ class Prices:
     stored_gb_month: float
     retention_ns: int
     device_month: Floats
+    kwh_by_hour: Steps | None = None

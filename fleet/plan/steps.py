@@ -151,7 +151,19 @@ SCENE = Step(
 MONEY = Step(
     "money",
     money,
-    says=("network_energy", "grid", "timezone", "place", "prices", "retention"),
+    says=(
+        "network_energy",
+        "grid",
+        "timezone",
+        "place",
+        "prices",
+        "retention",
+        "tariff",
+        "start",
+        "duration",
+        "warm_up",
+    ),
+    files=("grid.file", "tariff.file"),
     after=("eyes", "place"),
 )
 STATIONS = Step(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fleet.arrays import Ints
+from fleet.engine.energy import account
 from fleet.model.frames import (
     ACCESS,
     BITS,
@@ -35,7 +36,6 @@ from fleet.proof.selftest_run import (
     sender,
     world,
 )
-from fleet.results.energy import account
 from fleet.results.metrics import summarise
 from fleet.results.tables import frame_table
 

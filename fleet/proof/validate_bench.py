@@ -12,12 +12,12 @@ import numpy as np
 
 from fleet.arrays import Floats, Ints
 from fleet.catalog import Catalog, Row
+from fleet.engine.energy import account
 from fleet.model.frames import FATE, FRAME, RESULT, SENSOR
 from fleet.model.power import StateEnergy
 from fleet.passing import passing_folder
 from fleet.plan.compile import compile_plan
 from fleet.plan.plan import Plan
-from fleet.results.energy import account
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
 from fleet.scenario.load import loads

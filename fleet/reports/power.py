@@ -107,7 +107,8 @@ def _pane(record: Record, energy: str, scope: str) -> Markup:
     ]
     cells = [
         (arm, *(number(w.get(p, 0.0)) for p in used), number(sum(w.values())),
-         number(sum(w.values()) * _KWH_YEAR), number(_carbon(record, arm, sum(w.values()))))
+         number(sum(w.values()) * _KWH_YEAR),
+         number(record.arms[arm]["carbon_by_boundary_kg_per_sensor_year"][energy][scope]))
         for arm, w in watts.items()
     ]  # fmt: skip
     return figure(text, bars(rows, label), legend(names), numbers=table(text, head, cells))
@@ -121,12 +122,6 @@ def _said(record: Record, arm: str, watts: Mapping[str, Mapping[str, float]]) ->
     if arm == base:
         return f"{shown}, baseline" if len(watts) > 1 else shown
     return f"{shown} ({against(mine / of)})" if of else shown
-
-
-def _carbon(record: Record, arm: str, watts: float) -> float:
-    """Return the CO2e of some watts; kg a sensor and year, with the grid of the run."""
-    grid = record.summary["grid"]["co2e_g_per_kwh"]
-    return float(watts * _KWH_YEAR * grid / 1e3 / max(record.summary["sensors"], 1))
 
 
 def _all(record: Record, energies: Sequence[str], scopes: Sequence[str]) -> Markup:

@@ -4,7 +4,7 @@ device    price of camera, sensor and host over their life, and that of servers 
 data      GB over mobile access, and over the fixed line, times the price of a GB
 compute   paid hours of cloud servers times the price of an hour
 storage   GB of pictures a month that reach the cloud, kept for the retention time
-energy    kWh of sensors, uplinks and edge; the cloud's is in its price of an hour
+energy    kWh of sensors, uplinks and edge, at the price of their hour; the cloud's is in its price
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from fleet.model.frames import LEVELS
 from fleet.plan.equipment import MONTH_NS
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Prices
-from fleet.results.energy import account_of
+from fleet.results.by_hour import KWH_FJ, paid_fj, spans_of, weighted
 from fleet.results.metric import USD, Better, Metric, Section, part
 from fleet.running.run import Outcome
 
 _GB_BITS = 8e9
-_KWH_FJ = 3.6e21
-
 
 _PARTS = {
     "device": "Camera, sensor, host and servers at the edge", "data": "Data sent",
@@ -57,7 +55,7 @@ def cost_usd_per_sensor_month(outcome: Outcome) -> dict[str, float] | None:
         "data": _data(plan, tally, prices) / months,
         "compute": _compute(plan, tally) / months,
         "storage": _stored_gb(plan, tally) / months * _kept_months(prices) * prices.stored_gb_month,
-        "energy": _kwh(outcome) / months * prices.kwh,
+        "energy": _electricity(outcome, prices, months),
     }
     parts = {name: usd / plan.size for name, usd in parts.items()}
     return {**parts, "total": sum(parts.values())}
@@ -102,7 +100,9 @@ def _kept_months(prices: Prices) -> float:
     return prices.retention_ns / MONTH_NS
 
 
-def _kwh(outcome: Outcome) -> float:
-    """Return the electricity that whoever owns the sensors pays; kWh."""
-    own = ("sensor", "uplink", "edge")
-    return sum(s.energy_fj for s in account_of(outcome) if s.component in own) / _KWH_FJ
+def _electricity(outcome: Outcome, prices: Prices, months: float) -> float:
+    """Return the electricity of a month that whoever owns the sensors pays; USD."""
+    spans = spans_of(outcome)
+    if prices.kwh_by_hour is not None:
+        return weighted(spans, prices.kwh_by_hour, paid_fj) / months
+    return sum(map(paid_fj, spans)) / KWH_FJ / months * prices.kwh

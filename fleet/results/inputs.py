@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fleet.scenario.by_hour import OwnGrid, Tariff
 from fleet.scenario.load import Scenario
 from fleet.scenario.sensors import Capture
 
@@ -88,6 +89,9 @@ def _named(scenario: Scenario) -> Iterator[str]:
     model = scenario.model
     if model.city is not None:
         yield from (name for name in (model.city.sites, model.city.demand) if name is not None)
+    for by_hour in (model.grid, model.tariff):
+        if isinstance(by_hour, OwnGrid | Tariff) and by_hour.file is not None:
+            yield by_hour.file
     for group in model.sensors.values():
         if isinstance(group.capture, Capture):
             yield group.capture.trace.file

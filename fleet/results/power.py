@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+from fleet.engine.energy import COMPONENTS, network_bits
 from fleet.model.books import CAPTURED
-from fleet.results.energy import COMPONENTS, account_of, network_fj
+from fleet.results.by_hour import Span, carbon_g, whole_fj
+from fleet.results.energy import account_of
 from fleet.results.frames import inferences
 from fleet.results.metric import KG_YEAR, MJ, Better, Metric, Section, W, part
 from fleet.running.run import Outcome
@@ -48,6 +53,15 @@ def power_states_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     return out
 
 
+SCOPES = {
+    "network": ("network",),
+    "network and servers": ("network", "edge", "cloud"),
+    "uplink, network and servers": ("network", "edge", "cloud", "uplink"),
+    "everything": ("network", "edge", "cloud", "uplink", "sensor"),
+}
+"""What is counted inside wider and wider boundaries; all have the network."""
+
+
 @part("power_by_boundary_w")
 def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     """Return the mean power inside wider and wider boundaries, for each value of network energy; W.
@@ -56,10 +70,11 @@ def power_by_boundary_w(outcome: Outcome) -> dict[str, dict[str, float]]:
     or port too, or everything, cameras included.
     """
     plan, parts = outcome.plan, power_w(outcome)
+    bits = network_bits(plan, outcome.tally)
     servers = parts["edge"] + parts["cloud"]
     out = {}
     for name, fixed_pj, mobile_pj in plan.money.boundaries:
-        network = network_fj(plan, outcome.tally, fixed_pj, mobile_pj) / plan.measured_ns * 1e-6
+        network = sum(bits.energy_fj(fixed_pj, mobile_pj)) / plan.measured_ns * 1e-6
         out[name] = {
             "network": network,
             "network and servers": network + servers,
@@ -113,5 +128,45 @@ def energy_mj(outcome: Outcome) -> dict[str, float | None]:
 )  # fmt: skip
 def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
     """Return the CO2-equivalent of the electricity, were every hour like these; kg."""
-    watts = power_w(outcome)["total"]
-    return watts * 8766 / 1000 * outcome.plan.money.grid.g_per_kwh / 1000 / outcome.plan.size
+    return _kg_year(outcome, power_w(outcome)["total"], whole_fj)
+
+
+def _kg_year(outcome: Outcome, watts: float, energy_fj: Callable[[Span], int]) -> float:
+    """Return the CO2-equivalent of a sensor and year; kg.
+
+    Args:
+        outcome: of an arm.
+        watts: mean power of what is counted.
+        energy_fj: what of it is drawn in an hour; fJ.
+    """
+    plan = outcome.plan
+    if plan.money.grid.by_hour is None:
+        return watts * 8766 / 1000 * plan.money.grid.g_per_kwh / 1000 / plan.size
+    hours = plan.measured_ns / 3.6e12
+    return carbon_g(outcome, energy_fj) / 1000 / hours * 8766 / plan.size
+
+
+@part("carbon_by_boundary_kg_per_sensor_year")
+def carbon_by_boundary(outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Return the CO2-equivalent inside the boundaries of `power_by_boundary_w`; kg."""
+    power, out = power_by_boundary_w(outcome), {}
+    for name, fixed_pj, mobile_pj in outcome.plan.money.boundaries:
+        out[name] = {
+            scope: _kg_year(
+                outcome, power[name][scope], partial(_inside_fj, scope, fixed_pj, mobile_pj)
+            )
+            for scope in SCOPES
+        }
+    return out
+
+
+def _inside_fj(scope: str, fixed_pj: int, mobile_pj: int, span: Span) -> int:
+    """Return the energy inside a scope in an hour, given that of a bit in the network; fJ."""
+    own = sum(span.energy_fj[c] for c in SCOPES[scope] if c != "network")
+    return own + sum(span.bits.energy_fj(fixed_pj, mobile_pj))
+
+
+@part("carbon_g")
+def whole_carbon_g(outcome: Outcome) -> float:
+    """Return the CO2-equivalent of the electricity of the whole arm while it is measured; g."""
+    return carbon_g(outcome, whole_fj)

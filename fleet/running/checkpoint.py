@@ -23,8 +23,8 @@ from fleet.passing import temporary
 from fleet.plan.plan import Plan
 from fleet.running import sealed
 
-ABOUT = "about.json"
-VERSION = f"{metadata.version('sensor-fleet')}/4"
+ABOUT, HOURS = "about.json", "hours"
+VERSION = f"{metadata.version('sensor-fleet')}/5"
 """Of fleet and of the layout of states: what another one wrote is not gone on from."""
 
 EVERY_S = 60.0
@@ -62,7 +62,13 @@ class Checkpoints:
         return time.monotonic() - self._last_s >= self.every_s
 
     def keep(self, plan: Plan, now_ns: int, states: Mapping[str, State]) -> None:
-        """Write down the states of all processes at a time, and forget all but the one before."""
+        """Write down all states at a time, and forget all but the one before.
+
+        Args:
+            plan: the plan.
+            now_ns: the time.
+            states: of all processes by name, and `HOURS` (`fleet.engine.hours`).
+        """
         draft = self.folder / ".draft"
         try:
             self._write(draft, plan, now_ns, states)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fleet.arrays import Ints
+from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
@@ -52,6 +53,7 @@ class Executor(Protocol):
     """What a run needs of whoever carries it out."""
 
     shards: int
+    hours: Hours
 
     def effort(self) -> Effort:
         """Return what it took up to now."""

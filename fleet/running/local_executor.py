@@ -7,6 +7,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
+from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.interrupt import check
@@ -16,7 +17,7 @@ from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
 from fleet.plan.plan import Plan
 from fleet.plan.share import share_of
-from fleet.running.checkpoint import Checkpoints
+from fleet.running.checkpoint import HOURS, Checkpoints
 from fleet.running.executor import (
     NO_EFFORT,
     Effort,
@@ -59,9 +60,10 @@ class LocalExecutor:
             for part in partition.shards
         ]
         self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
-        self.now_ns = 0
+        self.now_ns, self.hours = 0, Hours()
         if checkpoints is not None and (last := checkpoints.latest(plan)) is not None:
             self.now_ns, states = last
+            self.hours.load(states[HOURS])
             for name, process in self._all.items():
                 process.load(states[name])
 
@@ -72,16 +74,19 @@ class LocalExecutor:
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
-        cut_ns = self.plan.warm_up_ns
-        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
+        for window in windows(self.now_ns, until_ns, self.window_ns, self.plan.cuts_ns):
             check()
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))
             self.now_ns = window.end_ns
+            if self.hours.is_due(self.plan, self.now_ns):
+                counted = [process.counted() for process in self._all.values()]
+                self.hours.note(self.plan, self.now_ns, counted)
             progress(window.end_ns)
             if self.checkpoints is not None and self.checkpoints.due():
                 states = {name: process.save() for name, process in self._all.items()}
+                states[HOURS] = self.hours.save()
                 self.checkpoints.keep(self.plan, self.now_ns, states)
 
     def tally(self) -> Tally:
@@ -114,6 +119,7 @@ class LocalExecutor:
 
     def forget(self) -> None:
         """Count from now on."""
+        self.hours.forget()
         for process in self._all.values():
             process.forget()
 

@@ -14,6 +14,7 @@ import numpy as np
 import ray
 
 from fleet.arrays import Ints
+from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import RunError
@@ -25,7 +26,7 @@ from fleet.plan.plan import Plan
 from fleet.plan.share import share_of
 from fleet.running import ray_cluster
 from fleet.running.actors import RegionActor, ShardActor
-from fleet.running.checkpoint import Checkpoints
+from fleet.running.checkpoint import HOURS, Checkpoints
 from fleet.running.executor import Effort, Progress, in_ports, merged, no_progress, shard_of
 
 AHEAD = 3
@@ -69,7 +70,7 @@ class RayExecutor:
         ray_cluster.check_memory(len(partition.territories))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
-        self.restarts, self.peak_transfer_bytes = 0, 0
+        self.restarts, self.peak_transfer_bytes, self.hours = 0, 0, Hours()
         self._slice_ns, self._keep, self._lanes = slice_ns, keep, lanes
         with ray_cluster.deaths_told():
             self._start()
@@ -78,6 +79,9 @@ class RayExecutor:
         """Start the actors where the last checkpoint is."""
         last = self.checkpoints.latest(self.plan)
         self.now_ns, states = last or (0, {})
+        self.hours.forget()
+        if HOURS in states:
+            self.hours.load(states[HOURS])
         cpus = float(ray.cluster_resources().get("CPU", 1.0))
 
         def held(territory: Territory) -> tuple[Any, ...]:
@@ -121,8 +125,7 @@ class RayExecutor:
             self.now_ns = end_ns
             progress(self.now_ns)
 
-        cut_ns = self.plan.warm_up_ns
-        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
+        for window in windows(self.now_ns, until_ns, self.window_ns, self.plan.cuts_ns):
             done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
             transfers = [tables for tables, _ in done]
             regions = [
@@ -132,16 +135,21 @@ class RayExecutor:
             under_way.append((window.end_ns, [bytes_sent for _, bytes_sent in done], regions))
             if len(under_way) >= AHEAD:
                 wait_for_one()
-            if self.checkpoints.due():
-                while under_way:
-                    wait_for_one()
+            begins, due = self.hours.is_due(self.plan, window.end_ns), self.checkpoints.due()
+            while under_way and (begins or due):
+                wait_for_one()
+            if begins:
+                counted = _answers([a.call.remote("counted") for a in self._all])
+                self.hours.note(self.plan, self.now_ns, counted)
+            if due:
                 self._checkpoint(self.plan)
         while under_way:
             wait_for_one()
 
     def _checkpoint(self, plan: Plan) -> None:
         states = _answers([a.call.remote("save") for a in self._all])
-        self.checkpoints.keep(plan, self.now_ns, self._named(states))
+        named = {**self._named(states), HOURS: self.hours.save()}
+        self.checkpoints.keep(plan, self.now_ns, named)
 
     def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
         """Do something with the actors; after a crash restart them, run up to a time, and retry.
@@ -227,6 +235,7 @@ class RayExecutor:
 
         def forget() -> None:
             _answers([actor.call.remote("forget") for actor in self._all])
+            self.hours.forget()
             self._checkpoint(self.plan)  # whoever begins again must not count what was forgotten
 
         self._surviving(forget, self.now_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet.engine.hours import Counted, Hours
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.plan.plan import Plan
@@ -17,26 +18,32 @@ class ReferenceExecutor:
         """Set up the fleet at time zero; `keep` keeps the finished frames."""
         self.shards = 1
         self.window_ns = window_ns
-        self.now_ns = 0
+        self.now_ns, self.hours = 0, Hours()
         self._reference = Reference(plan, open_eyes, keep=keep)
         self.in_flight = self._reference.in_flight
         self.under_way = self._reference.under_way
         self.queued_bits = self._reference.queued_bits
         self.amend = self._reference.amend
-        self.forget = self._reference.forget
         self.sensor_state = self._reference.sensor_state
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
-        cut_ns = self._reference.plan.warm_up_ns
-        for window in windows(self.now_ns, until_ns, self.window_ns, cut_ns):
+        plan = self._reference.plan
+        for window in windows(self.now_ns, until_ns, self.window_ns, plan.cuts_ns):
             self._reference.advance(window.end_ns)
+            if self.hours.is_due(plan, window.end_ns):
+                self.hours.note(plan, window.end_ns, [Counted.of(self._reference.tally)])
             progress(window.end_ns)
         self.now_ns = until_ns
 
     def tally(self) -> Tally:
         """Return the counts up to now."""
         return self._reference.tally.with_under_way(self._reference.plan, self.under_way())
+
+    def forget(self) -> None:
+        """Count from now on."""
+        self.hours.forget()
+        self._reference.forget()
 
     def effort(self) -> Effort:
         """Return what it took: nothing beside this process."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.engine.audit import audit
+from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
 from fleet.model import capture
@@ -43,6 +44,7 @@ class Outcome:
         in_flight: frames under way at the end.
         queued_bits: bits in the port of each link then; shape (links,).
         under_way: these frames, if frames are kept; shape (in_flight, WIDTH).
+        hours: the energy account as it stood when hours began.
         shards: shards in use.
         window_ns: length of a window.
         wall_s: time that the run took, without starting Ray.
@@ -58,6 +60,7 @@ class Outcome:
     wall_s: float
     effort: Effort = NO_EFFORT
     under_way: Rows = field(default_factory=lambda: np.empty((0, WIDTH), dtype=np.int64))
+    hours: Hours = field(default_factory=Hours)
 
     @cached_property
     def reckoned(self) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def simulate(
         tally, in_flight = executor.tally(), executor.in_flight()
         queued_bits = executor.queued_bits()
         audit(plan, tally, in_flight, queued_bits, plan.end_ns)
-        under_way = {"under_way": executor.under_way()} if options.keep else {}
+        kept: dict[str, Any] = {"under_way": executor.under_way()} if options.keep else {}
         effort = executor.effort()._replace(advance_s=advance_s)
     finally:
         executor.close()
@@ -111,8 +114,9 @@ def simulate(
     if checkpoints is not None:
         wall_s += checkpoints.wall_before_s
     return Outcome(
-        plan, tally, in_flight, queued_bits, executor.shards, window_ns, wall_s, effort, **under_way
-    )
+        plan, tally, in_flight, queued_bits, executor.shards, window_ns, wall_s, effort,
+        hours=executor.hours, **kept,
+    )  # fmt: skip
 
 
 def start(

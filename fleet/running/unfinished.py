@@ -18,6 +18,7 @@ import numpy as np
 
 from fleet import paths
 from fleet.engine.audit import audit
+from fleet.engine.hours import Hours
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
 from fleet.errors import InputError, RunError
@@ -213,13 +214,15 @@ class Unfinished:
         try:
             tally = Tally.empty(plan, keep=keep)
             tally.load(below("tally", state))
+            hours = Hours()
+            hours.load(below("hours", state))
             audit(plan, tally, in_flight, state["queued_bits"], plan.end_ns)
         except (RunError, LookupError, ValueError) as error:
             raise InputError(f"{path}: is no outcome of its trial: {error}; remove it") from None
         effort = Effort({}, restarts, peak)
         return Outcome(
             plan, tally, in_flight, state["queued_bits"], shards, window_ns, wall_ms / 1e3, effort,
-            state["under_way"],
+            state["under_way"], hours,
         )  # fmt: skip
 
     def finish(self, trial: Trial, outcome: Outcome) -> None:
@@ -233,7 +236,7 @@ class Unfinished:
         )  # fmt: skip
         about = {"trial": np.asarray(trial.identity), "counts": counts}
         state = {**about, "under_way": outcome.under_way, "queued_bits": outcome.queued_bits}
-        state |= nest("tally", outcome.tally.save())
+        state |= nest("tally", outcome.tally.save()) | nest("hours", outcome.hours.save())
         try:
             path.parent.mkdir(exist_ok=True)
             write(path, state)

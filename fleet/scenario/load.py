@@ -242,7 +242,13 @@ def _first(error: ValidationError) -> Any:
 
 def _not_meant(error: Any) -> bool:
     """Return whether a mistake is that there is no word, where more than a word may stand."""
-    return "[" in "".join(map(str, error["loc"][-1:])) and isinstance(error["input"], dict)
+    kind = _is_kind("".join(map(str, error["loc"][-1:]))) and error["type"] != "value_error"
+    return kind and isinstance(error["input"], dict)
+
+
+def _is_kind(part: object) -> bool:
+    """Return whether a part of an error's place names one of several kinds of values."""
+    return "[" in str(part) or str(part) == "constrained-str"
 
 
 def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:
@@ -255,7 +261,7 @@ def _real_keys(data: Any, loc: tuple[int | str, ...]) -> Iterator[int | str]:
             inside = isinstance(node, list) and isinstance(part, int) and part < len(node)
         if inside:
             node = node[part]
-        elif part != loc[-1] or "[" in str(part):
+        elif part != loc[-1] or _is_kind(part):
             continue
         yield part
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.arms import Arm
+from fleet.scenario.by_hour import OwnGrid, Tariff
 from fleet.scenario.event import Event
 from fleet.scenario.labels import check_labels
 from fleet.scenario.plant import Cloud, Edge, Link, Region
@@ -104,14 +105,20 @@ class ScenarioModel(Model):
         says("boundary: what a bit in the network costs", "marginal"),
     ] = "average"
     grid: Annotated[
-        Grid | None,
+        Grid | OwnGrid | None,
         says(
-            "country whose electricity it is, for CO₂e", "fin", "that of the place, else the world"
+            "whose electricity it is, for CO₂e: a country, a grid by the hour, or own numbers",
+            "fin",
+            "that of the place, else the world",
         ),
     ] = None
     prices: Annotated[PriceBook | None, says("price book, for costs", "deu-2025", "no costs")] = (
         None
     )
+    tariff: Annotated[
+        Tariff | None,
+        says("price of electricity by the hour", {"file": "tariff.csv"}, "the price book's"),
+    ] = None
     retention: Annotated[
         SpanNs | None, says("how long pictures are kept in the cloud", "30 d", "they are not")
     ] = None
@@ -196,4 +203,6 @@ class ScenarioModel(Model):
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
         if self.retention is not None and self.prices is None:
             raise InputError("'retention' says what storage costs and needs 'prices'")
+        if self.tariff is not None and self.prices is None:
+            raise InputError("'tariff' says what electricity costs and needs 'prices' for the rest")
         return self

@@ -95,6 +95,11 @@ def remarks(estimated: Estimated) -> Iterator[str]:
         yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
             yield f"{arm}: as it begins; events change rates or demand later."
+    if any(one.in_mean_hours for one in estimated.arms.values()):
+        yield (
+            "CO2e and electricity are at the mean of the hours of the run; a run takes each hour's"
+            " energy at that hour's own."
+        )
     yield from without_events(estimated.scenario)
 
 

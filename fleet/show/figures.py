@@ -17,6 +17,7 @@ from fleet import doors
 from fleet.errors import InputError
 from fleet.model.frames import STAGES
 from fleet.results.record import Record
+from fleet.show import by_hour
 from fleet.show.labels import labelled
 from fleet.show.lateness import column, latency_ccdf, latency_cdf
 from fleet.show.maps import city_map
@@ -71,9 +72,12 @@ def figures(record: Record) -> Iterator[Named]:
         ("timeline", timeline),
         ("power", power),
         ("boundaries", boundaries),
+        ("by_hour", by_hour.by_hour),
         ("tasks", tasks),
     ):
         if name == "boundaries" and len(record.arms) < 2:
+            continue
+        if name == "by_hour" and not by_hour.known(record):
             continue
         if name == "tasks" and not known(record):
             continue

@@ -21,6 +21,7 @@ from fleet.show.remarks import load_remarks
 from fleet.show.rows import EMPTY, Row, sections
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.sketch import RESOLUTION, STEPS
+from fleet.study.facts import grid_said
 
 _TITLE_WIDTH = 30  # where titles of sections break
 
@@ -100,11 +101,7 @@ def remarks(record: Record) -> Iterator[str]:
         f" the fixed network and {network['mobile_kwh_per_gb']:.2g} more over mobile access;"
         " published values differ a thousandfold (--set network_energy=marginal)."
     )
-    grid = record.summary["grid"]
-    yield (
-        f"Electricity is that of grid {grid['name']}, {grid['co2e_g_per_kwh']:.4g} gCO2e/kWh"
-        f" ({grid['from']})."
-    )
+    yield f"Electricity is that of grid {grid_said(record.summary['grid'])}."
     weak = [a for a in record.summary["assumptions"] if a["confidence"] == "estimate"]
     total = len(record.summary["assumptions"])
     yield (

@@ -65,12 +65,15 @@ class Estimate(NamedTuple):
         ways: what comes to each distinct link and pool.
         before_changes: whether rates or demand change on the way, which it leaves out.
         sensors: how many the arm has.
+        in_mean_hours: whether the grid or the price of electricity changes on the way, of which it
+            takes the mean over the time of the run.
     """
 
     numbers: Numbers
     ways: Walk
     before_changes: bool
     sensors: int
+    in_mean_hours: bool
 
     @property
     def growing(self) -> list[str]:
@@ -113,7 +116,8 @@ def estimate(plan: Plan, of: Flows | None = None) -> Estimate:
     ways = walk(plan, of)
     queued_bits = np.zeros(len(plan.links.ids), dtype=np.int64)
     outcome = Outcome(plan, books.tally(plan, of, ways), 0, queued_bits, 1, plan.end_ns, wall_s=0.0)
-    return Estimate(_Told(outcome), ways, expected.changes(plan), plan.size)
+    changes = expected.changes(plan)
+    return Estimate(_Told(outcome), ways, changes, plan.size, bool(plan.money.by_hour))
 
 
 def expects(name: str) -> bool:
@@ -145,6 +149,7 @@ def _facts(one: Estimate) -> dict[str, Any]:
         **in_short(one),
         "resources": one.rows,
         "before_changes": one.before_changes,
+        "in_mean_hours": one.in_mean_hours,
         "latency_ms": _few(numbers["latency_ms"], ("mean", "p50", "p95", "p99")),
         "groups": {
             name: _few(group["latency_ms"], ("mean", "p50", "p95", "p99"))

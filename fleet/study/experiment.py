@@ -27,7 +27,7 @@ from fleet.running.unfinished import Asked, Unfinished
 from fleet.sketch import RESOLUTION, STEPS
 from fleet.study.compare import compare
 from fleet.study.expected import boxes, load_facts
-from fleet.study.facts import remarks
+from fleet.study.facts import grid_facts, remarks
 from fleet.study.job import Job
 from fleet.study.pilot import with_warm_up
 from fleet.study.slo import judge
@@ -179,11 +179,7 @@ def _summary(done: Done, host: Mapping[str, Any]) -> dict[str, Any]:
             "fixed_kwh_per_gb": first.plan.money.fixed_pj_per_bit * _KWH_PER_GB,
             "mobile_kwh_per_gb": first.plan.money.mobile_pj_per_bit * _KWH_PER_GB,
         },
-        "grid": {
-            "name": first.plan.money.grid.name,
-            "from": first.plan.money.grid.why,
-            "co2e_g_per_kwh": first.plan.money.grid.g_per_kwh,
-        },
+        "grid": grid_facts(first.plan),
         "prices": scenario.model.prices,
         "remarks": remarks({arm: [o.plan for o in runs] for arm, runs in outcomes.items()}),
         "percentiles": {"rounded_up_to_steps_of": STEPS, "resolution": RESOLUTION},

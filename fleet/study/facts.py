@@ -22,7 +22,6 @@ LOAD = "expected_load"
 def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
     """Return sensors, links, frames and events of the arms of a scenario."""
     first = next(iter(plans.values()))[0]
-    grid = first.money.grid
     per_s = {
         arm: float(capture.frames_per_ns(p[0].sensors.clocks).sum() * 1e9)
         for arm, p in plans.items()
@@ -56,7 +55,7 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
             if first.eyes.looks_live
             else {}
         ),
-        "grid": f"{grid.name}, {grid.g_per_kwh:.4g} gCO2e/kWh ({grid.why})",
+        "grid": grid_said(grid_facts(first)),
         "window_s": default_window_ns(first) / 1e9,
         "control_events": dict(events),
         "catalogue_values": len({r for p in plans.values() for r in p[0].notes.assumptions}),
@@ -64,6 +63,30 @@ def plan_facts(plans: Mapping[str, Sequence[Plan]]) -> dict[str, Any]:
         "digests": {arm: p[0].digest() for arm, p in plans.items()},
         LOAD: {arm: load_facts(p[0]) for arm, p in plans.items()},
     }
+
+
+def grid_facts(plan: Plan) -> dict[str, Any]:
+    """Return whose electricity a plan uses, and its intensity by the hour if it changes so.
+
+    `co2e_g_per_kwh` is the mean over the time that is measured. `by_hour` has the least and the
+    most of an hour in that time; it is None where the intensity is constant.
+    """
+    grid = plan.money.grid
+    held = () if grid.by_hour is None else grid.by_hour.within(plan.warm_up_ns, plan.end_ns)
+    return {
+        "name": grid.name,
+        "from": grid.why,
+        "co2e_g_per_kwh": grid.g_per_kwh,
+        "by_hour": {"least": min(held), "most": max(held)} if held else None,
+    }
+
+
+def grid_said(facts: Mapping[str, Any]) -> str:
+    """Return in words what `grid_facts` tells."""
+    mean, hours = f"{facts['co2e_g_per_kwh']:.4g} gCO2e/kWh", facts.get("by_hour")
+    if hours is not None:
+        mean = f"{hours['least']:.4g} to {hours['most']:.4g}, in the mean {mean}, each hour its own"
+    return f"{facts['name']}, {mean} ({facts['from']})"
 
 
 def remarks(made: Mapping[str, Sequence[Plan]]) -> list[str]:

@@ -333,6 +333,26 @@ BAD = [
         "prices: no price book 'test-bok' (did you mean 'test-book'?); known: usa-2025",
     ),
     (changed(retention="a month"), "retention: 'a month' is not a time"),
+    # by the hour
+    (
+        changed(grid={"g_per_kwh": [100] * 23}),
+        "grid.g_per_kwh: 23 numbers: write a list of 24 numbers, one for each hour of the day",
+    ),
+    (
+        changed(grid={"g_per_kwh": [100] * 23 + [-1]}),
+        "grid.g_per_kwh: hour 23: -1 is not between 0 and 1e+06",
+    ),
+    (changed(grid={"g_per_kwh": ["many"] * 24}), "grid.g_per_kwh: 'many' of hour 0 is not a num"),
+    (changed(grid={}), "grid: give either 'g_per_kwh' (24 numbers) or 'file' (a CSV file)"),
+    (
+        changed(prices="test-book", tariff={"usd_per_kwh": [0.1] * 24, "file": "t.csv"}),
+        "tariff: give either 'usd_per_kwh' (24 numbers) or 'file' (a CSV file)",
+    ),
+    (
+        changed(tariff={"usd_per_kwh": [0.1] * 24}),
+        "'tariff' says what electricity costs and needs 'prices' for the rest",
+    ),
+    (changed(grid={"file": "no.csv"}), "grid.file: file 'no.csv' not found beside the scenario"),
     # when things happen
     (
         changed(events=[{**REWRITE, "waves": 3}]),

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.engine.audit import audit
+from fleet.engine.energy import account, radio_ns
 from fleet.errors import RunError
 from fleet.model.books import CAPTURED, FATE_0
 from fleet.model.frames import (
@@ -33,7 +34,6 @@ from fleet.model.frames import (
 )
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.people import mean_in_view
-from fleet.results.energy import account, radio_ns
 from fleet.results.metrics import summarise
 from fleet.scenario.city import read_demand
 from fleet.scenario.load import loads

@@ -214,6 +214,8 @@ def packaged() -> dict[str, Any]:
     return {
         "name": "packaged", "start": "2024-05-16T22:00", "timezone": "Europe/Helsinki",
         "duration": "600 ms", "prices": "usa-2025", "catalogue": "catalogue",
+        "grid": {"g_per_kwh": [100 + k for k in range(24)]},
+        "tariff": {"usd_per_kwh": [0.1 + k for k in range(24)]},
         "sensors": {
             "shop": {**group, "app": "count_visitors"}, "road": {**group, "app": "count_vehicles"},
         },

@@ -12,6 +12,7 @@ import pytest
 import worlds
 
 from fleet.chance import uniform
+from fleet.engine.energy import account, radio_ns
 from fleet.errors import InputError
 from fleet.model.books import PROMOTION_NS
 from fleet.model.frames import (
@@ -30,7 +31,6 @@ from fleet.model.frames import (
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.plan import Plan
 from fleet.results import load as loaded
-from fleet.results.energy import account, radio_ns
 from fleet.scenario.load import loads
 from fleet.show.expected import load_lines
 from fleet.study.expected import load_facts

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import worlds
 
+from fleet.engine.energy import account
 from fleet.model.books import BATCHES, COMPUTE_NS, SENSE_NS, SENT_LINK_BITS, SERVED_NS, STARTED
-from fleet.results.energy import account
 from fleet.results.metrics import summarise
 from fleet.running.run import Outcome
 

@@ -13,6 +13,7 @@ import worlds
 from hypothesis import given, settings
 
 import fleet
+from fleet.engine.energy import account
 from fleet.errors import InputError
 from fleet.model import frames
 from fleet.model.books import CAPTURED, LATENCY_MAX_NS, LATENCY_SUM_NS, SENT_BITS
@@ -33,7 +34,6 @@ from fleet.model.frames import (
 )
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.plan import Plan
-from fleet.results.energy import account
 from fleet.results.metrics import summarise
 from fleet.results.tables import series_table
 from fleet.running.options import Options

@@ -1,0 +1,196 @@
+"""The energy account of a run: what each component drew in each state."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.arrays import Ints
+from fleet.model.books import (
+    DECODING_NS,
+    LAST_SENT_NS,
+    PROMOTION_NS,
+    RADIO_BITS,
+    SENDING_NS,
+    SENSE_NS,
+    SENT_LINK_BITS,
+    SERVED_NS,
+    SERVER_NS,
+    STARTED,
+    TAIL_NS,
+)
+from fleet.model.events import SENSOR_DOWN
+from fleet.model.power import StateEnergy, dot, states
+from fleet.plan.plan import Plan
+
+COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
+_WAN_LEVEL = 3
+
+
+class Spent(Protocol):
+    """What of a tally energy follows from: tables by sensor, link and kind of servers, by setup."""
+
+    @property
+    def sensors(self) -> Ints:
+        """Return the table of sensors (`fleet.engine.tally.Tally`)."""
+
+    @property
+    def links(self) -> Ints:
+        """Return that of links."""
+
+    @property
+    def servers(self) -> Ints:
+        """Return that of kinds of servers."""
+
+    @property
+    def computing_ns(self) -> NDArray[np.object_]:
+        """Return the time that each setup spent inferring or encoding."""
+
+
+class Bits(NamedTuple):
+    """What crossed the operator's network: WAN links, downwards as rewrites, mobile access; bit."""
+
+    fixed: int
+    written: int
+    mobile: int
+
+    def energy_fj(self, fixed_pj: int, mobile_pj: int) -> tuple[int, int, int]:
+        """Return the energy of each, given that of a bit."""
+        fixed_fj = fixed_pj * 1000
+        return self.fixed * fixed_fj, self.written * fixed_fj, self.mobile * mobile_pj * 1000
+
+
+def account(plan: Plan, tally: Spent) -> list[StateEnergy]:
+    """Return the energy of every state of every component, from the warm-up to the end."""
+    return [
+        *_sensors(plan, tally),
+        *_radios(plan, tally),
+        *_network(plan, tally),
+        *_servers(plan, tally),
+    ]
+
+
+def _sensors(plan: Plan, tally: Spent) -> list[StateEnergy]:
+    counts = tally.sensors
+    always = np.full(plan.size, plan.measured_ns, dtype=np.int64)
+    up = always - down_ns(plan)
+
+    def at(power: str) -> Ints:  # a rewrite changes the network, not the device
+        column: Ints = getattr(plan.sensors.setups, power)[plan.sensors.setup_of]
+        return column
+
+    return [
+        *states(
+            "sensor",
+            {
+                "host": always,
+                "sensing": counts[:, SENSE_NS],
+                "sense_idle": np.maximum(up - counts[:, SENSE_NS], 0),
+            },
+            {"host": at("base_uw"), "sensing": at("sense_uw"), "sense_idle": at("sense_idle_uw")},
+        ),
+        _computing(plan, tally),
+    ]
+
+
+def _computing(plan: Plan, tally: Spent) -> StateEnergy:
+    """Return the energy of DSPs and encoders, by what ran: a rewrite changes their power."""
+    spent_ns, power_uw = tally.computing_ns.tolist(), plan.sensors.setups.compute_uw.tolist()
+    energy_fj = sum(spent * power for spent, power in zip(spent_ns, power_uw, strict=True))
+    return StateEnergy("sensor", "computing", sum(spent_ns), energy_fj)
+
+
+def down_ns(plan: Plan) -> Ints:
+    """Return how long each sensor was down behind the warm-up; ns, shape (sensors,)."""
+    rows = plan.control.timetable[
+        (plan.control.timetable.kind == SENSOR_DOWN)
+        & (plan.control.timetable.time_ns < plan.end_ns)
+    ]
+    down = np.zeros(plan.size, dtype=np.int64)
+    begin, end = np.clip(np.stack([rows.time_ns, rows.a], axis=1), plan.warm_up_ns, plan.end_ns).T
+    np.add.at(down, rows.target, end - begin)
+    return down
+
+
+def radio_ns(plan: Plan, tally: Spent) -> dict[str, Ints]:
+    """Return the time of each sensor's radio by state; ns, shape (sensors,).
+
+    They cover what is measured of the run; the last tail is cut off at the end. A frame that waits
+    in a shared cell can be promoted while the tail of the one before it runs: that time counts as
+    promotion.
+    """
+    counts, span = tally.sensors, plan.measured_ns
+    last, sending = counts[:, LAST_SENT_NS], counts[:, SENDING_NS]
+    over = np.minimum(last + plan.timers.tail_ns, plan.end_ns)
+    ended = np.maximum(over - np.maximum(last, plan.warm_up_ns), 0)
+    promotion = np.minimum(counts[:, PROMOTION_NS], span - sending)
+    tail = counts[:, TAIL_NS] + np.where(last == 0, 0, ended)
+    tail = np.minimum(tail, span - sending - promotion)
+    idle = span - sending - promotion - tail
+    return {"sending": sending, "promotion": promotion, "tail": tail, "idle": idle}
+
+
+def _radios(plan: Plan, tally: Spent) -> list[StateEnergy]:
+    spent = radio_ns(plan, tally)
+
+    def column(field: str) -> Ints:
+        return np.array([getattr(r, field) for r in plan.links.radios], dtype=np.int64)[
+            plan.links.radio_of
+        ]
+
+    power = {
+        "sending": "active_uw", "promotion": "promotion_uw", "tail": "tail_uw", "idle": "idle_uw",
+    }  # fmt: skip
+    bits = dot(tally.sensors[:, RADIO_BITS], column("fj_per_bit"))
+    return [
+        *states("uplink", spent, {state: column(field) for state, field in power.items()}),
+        StateEnergy("uplink", "bits sent", 0, bits),
+    ]
+
+
+def network_bits(plan: Plan, tally: Spent) -> Bits:
+    """Return what crossed the operator's network; model rewrites cross it downwards."""
+    sent = tally.links[:, SENT_LINK_BITS]
+    at = plan.control.rollout.arrived_ns
+    arrived = (at >= plan.warm_up_ns) & (at < plan.end_ns)
+    return Bits(
+        fixed=int(sent[plan.links.level_of == _WAN_LEVEL].sum()),
+        written=int(plan.control.rollout.down_bits[arrived].sum()),
+        mobile=int(sent[plan.links.mobile[plan.links.class_of] == 1].sum()),
+    )
+
+
+def _network(plan: Plan, tally: Spent) -> list[StateEnergy]:
+    """Return the operator's energy: per bit over the fixed network, and over mobile access."""
+    money = plan.money
+    spent = network_bits(plan, tally).energy_fj(money.fixed_pj_per_bit, money.mobile_pj_per_bit)
+    states = ("fixed", "model rewrites", "mobile access")
+    return [StateEnergy("network", name, 0, fj) for name, fj in zip(states, spent, strict=True)]
+
+
+def _servers(plan: Plan, tally: Spent) -> list[StateEnergy]:
+    """Return the energy of servers: they draw their full power for the part c · b of t(b).
+
+    In the part `a` they wait for copies and launches. So a batch of one, which leaves most of a
+    GPU idle, does not draw the power of a full one.
+    """
+    out = []
+    for index in range(len(plan.pools.names)):
+        pool = plan.pools.entries[int(plan.pools.entry[index])]
+        if pool is None:
+            continue
+        part = "edge" if pool.edge else "cloud"
+        for row, kind in enumerate(pool.kinds, int(plan.pools.row[index])):
+            counts = tally.servers[row]
+            per_frame_ns = int(kind.service_ns[-1] - kind.service_ns[0]) // pool.max_batch
+            busy = min(int(counts[SERVED_NS]), int(counts[STARTED]) * per_frame_ns)
+            for state, spent, power in (
+                ("busy", busy, kind.busy_uw),
+                ("idle", int(counts[SERVER_NS]) - busy, kind.idle_uw),
+                ("decoding", int(counts[DECODING_NS]), kind.decode_uw),
+            ):
+                energy = spent * power * kind.pue_ppm // 1_000_000
+                out.append(StateEnergy(part, state, spent, energy))
+    return out
