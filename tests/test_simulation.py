@@ -130,6 +130,8 @@ HAPPENS: dict[str, list[dict[str, Any]]] = {
         {"at": "1 s", "outage": "cell", "lasts": "150 ms", "every": "400 ms"},
         {"at": "1 s", "rewrite": "cam", "model": "slow"},
         {"at": "1300 ms", "resize": "cloud", "servers": 1},
+        {"at": "1400 ms", "link": "cell", "rate": "700 kbit/s"},
+        {"at": "1600 ms", "link": "cell", "rate": "2 Mbit/s"},
     ],
 }
 

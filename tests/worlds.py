@@ -295,6 +295,14 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
     return st.one_of(
         st.fixed_dictionaries({"at": _ms, "outage": links, "lasts": _lasts}, optional=again),
         st.fixed_dictionaries({"outage": links, **means}),
+        st.fixed_dictionaries(
+            {
+                "at": _ms,
+                "link": links,
+                "rate": st.sampled_from(["100 kbit/s", "999999 bit/s", "8 Mbit/s"]),
+            },
+            optional=again,
+        ),
         st.fixed_dictionaries({"at": _ms, "crash": groups}, optional={"lasts": _lasts}),
         st.fixed_dictionaries({"crash": groups, **means}),
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}, optional=again),
@@ -482,7 +490,7 @@ ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "asking", "mixe
 
 def _has_a_rate(event: dict[str, Any], sensors: dict[str, dict[str, Any]]) -> bool:
     """Return whether an event may be: the frame rate of given times cannot change."""
-    return "rate" not in event or not isinstance(sensors[event["profile"]]["capture"], dict)
+    return "profile" not in event or not isinstance(sensors[event["profile"]]["capture"], dict)
 
 
 def _in_time(event: dict[str, Any]) -> bool:

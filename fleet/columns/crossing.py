@@ -85,7 +85,8 @@ class Hop(NamedTuple):
         first: whether this is the sensor's first hop, where its radio is; shape (sensors,).
         tail_ns: length of the sensor's radio tail; shape (sensors,).
         loss_keys: loss keys of the sensors for this level; shape (sensors,).
-        plain: whether none of its links loses segments, has a cap or a radio below it.
+        plain: whether none of its links loses segments, has a cap, a radio below it, or a rate that
+            changes.
         cells: whether some of them have radios below them.
         radios: whether it is some sensor's first hop.
         on_radio: whether the sensor's own radio sends to its link here; shape (sensors,).
@@ -224,6 +225,9 @@ def cross(
     if now >= until_ns:
         columns[CLOCK, i] = now
         return IN_PORT
+    if not hop.plain and hop.ports.spent_ns[link] > 0:  # at another rate before
+        service = hop.ports.spent_ns[link] + now - hop.ports.began_ns[link]
+        hop.ports.spent_ns[link] = 0
     _departs(books, link, hop.bin_of[link], now, bits, service)
     if hop.radios and hop.first[s]:
         _sent_by_radio(books, s, now, bits, service, hop.tail_ns[s])

@@ -28,6 +28,7 @@ from fleet.model.frames import (
     SENSOR,
     Index,
 )
+from fleet.model.link import Rate
 from fleet.model.radio import NEVER_NS, Radios
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
@@ -141,6 +142,14 @@ class Devices:
         hop.outage(
             self.network.store.columns, self._in_ports(), self.network.hops[0], link, now_ns,
             until_ns,
+        )  # fmt: skip
+
+    def change_link(self, link: int, now_ns: int, rate: Rate) -> None:
+        """Let a sensor's own port have another rate from now on."""
+        network = self.network
+        hop.change_rate(
+            network.store.columns, self._in_ports(), network.hops[0], link, now_ns, rate,
+            network.tally.books(),
         )  # fmt: skip
 
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:

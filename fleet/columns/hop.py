@@ -9,7 +9,7 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.columns import modem
-from fleet.columns.crossing import ALL, Hop, as_plain, cross, on_air
+from fleet.columns.crossing import ALL, Hop, as_plain, carried_bits, cross, on_air
 from fleet.columns.modem import Modems, held, take
 from fleet.kernel import inlined, kernel
 from fleet.model.books import Books
@@ -22,7 +22,9 @@ from fleet.model.frames import (
     ON_WIRE,
     SENSOR,
     Columns,
+    Index,
 )
+from fleet.model.link import Rate, rate_bps
 
 
 def pass_hop(
@@ -132,4 +134,61 @@ def outage(columns: Columns, index: Ints, hop: Hop, link: int, now_ns: int, unti
         if hop.link_of[columns[SENSOR, i]] == link:
             columns[CLOCK, i] += until_ns - now_ns
     ports.free_ns[link] = max(ports.free_ns[link], now_ns) + until_ns - now_ns
+    ports.began_ns[link] += until_ns - now_ns
     ports.down_until_ns[link] = until_ns
+
+
+def change_rate(
+    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, rate: Rate, books: Books
+) -> None:
+    """Let a link have another rate from now on: what has not departed departs anew.
+
+    Args:
+        columns: the store's columns, changed in place.
+        index: the frames in ports, with their departure times in CLOCK.
+        hop: the level of the link; its links and ports are changed in place.
+        link: index of the link.
+        now_ns: the time.
+        rate: what it has from now on.
+        books: what was counted.
+    """
+    mine = index[hop.link_of[columns[SENSOR, index]] == link]
+    mine = mine[np.argsort(columns[CLOCK, mine])]
+    if len(mine):
+        _put_by(columns, mine[0], hop, link, now_ns, books.links)
+    hop.links.rate_bps[link], hop.links.buffer_ns[link] = rate
+    if len(mine):
+        _go_on(columns, mine, hop, link, books.links)
+
+
+@kernel
+def _put_by(columns: Columns, i: int, hop: Hop, link: int, now_ns: int, counts: Ints) -> None:
+    """Note what has been sent of frame `i`, which is in service, at the rate that ends now."""
+    ports, carried = hop.ports, carried_bits(counts, link, False)
+    service = on_air(columns, i, hop, link, carried, hop.on_radio[columns[SENSOR, i]])[1]
+    if ports.spent_ns[link] == 0:
+        ports.began_ns[link], ports.done[link] = columns[CLOCK, i] - service, 0
+    since = max(now_ns, ports.down_until_ns[link])
+    spent = since - ports.began_ns[link]
+    if spent > 0:
+        ports.spent_ns[link] += spent
+        ports.done[link] += spent * rate_bps(hop.links, link, carried)
+        ports.began_ns[link] = since
+
+
+@kernel
+def _go_on(columns: Columns, index: Ints, hop: Hop, link: int, counts: Ints) -> None:
+    """Set when frames depart, the one in service first, at the rate that there is now."""
+    ports, carried = hop.ports, carried_bits(counts, link, False)
+    leaves = ports.began_ns[link]
+    for k in range(len(index)):
+        i = index[k]
+        own = hop.on_radio[columns[SENSOR, i]]
+        bits, service = on_air(columns, i, hop, link, carried, own)[:2]
+        if k == 0 and ports.spent_ns[link] > 0:
+            left = max(0, bits * 1_000_000_000 - ports.done[link])
+            service = left // rate_bps(hop.links, link, carried)
+        leaves += service
+        columns[CLOCK, i] = leaves
+        carried += bits
+    ports.free_ns[link] = leaves

@@ -20,8 +20,9 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.events import SERVERS
+from fleet.model.events import LINK_RATE, SERVERS
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
+from fleet.model.link import Rate
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 
@@ -67,11 +68,14 @@ class LogicalProcess:
         self.env.process(events)
 
     def _apply(self, event: Record) -> None:
-        """Apply a row of the timetable, now: a link goes down, or there are other servers."""
+        """Apply a row of the timetable, now: to a link, or to the servers of a region."""
+        target, a, b, now_ns = int(event.target), int(event.a), int(event.b), self.env.now
         if event.kind == SERVERS:
-            self.resize(int(event.target), int(event.a))
+            self.resize(target, a)
+        elif event.kind == LINK_RATE:
+            self.network.change_rate(target, now_ns, Rate(a, b))
         else:
-            self.network.outage(int(event.target), self.env.now, int(event.a))
+            self.network.outage(target, now_ns, a)
 
     def resize(self, region: int, servers: int) -> None:
         """Have another number of servers of its first kind in a region's pool, now."""
@@ -170,7 +174,8 @@ class LogicalProcess:
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
-        self.plan = self.network.plan = plan
+        self.plan = plan
+        self.network.amend(plan)
         self.tally.amend(plan)
         self._walk()
 

@@ -12,8 +12,18 @@ from fleet.engine.looker import OpenEyes
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import RunError
-from fleet.model.events import DEMAND, HOUR, LINK_DOWN, MODEL_WRITE, RATE, SENSOR_DOWN, SERVERS
+from fleet.model.events import (
+    DEMAND,
+    HOUR,
+    LINK_DOWN,
+    MODEL_WRITE,
+    OF_LINKS,
+    RATE,
+    SENSOR_DOWN,
+    SERVERS,
+)
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
+from fleet.model.link import Rate
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 
@@ -88,20 +98,25 @@ class Shard(LogicalProcess):
         """Apply a row of the timetable, now."""
         kind, target, a, b = (int(value) for value in event.tolist()[1:])
         now_ns, devices = self.env.now, self.devices
-        if kind in (HOUR, DEMAND):
+        if kind in (*OF_LINKS, SERVERS):
+            self._apply_to_station(event)
+        elif kind in (HOUR, DEMAND):
             devices.crowd.apply(event)
         elif kind == RATE:
             devices.change_rate(target, a, b, now_ns)
-        elif kind == SERVERS:
-            self.resize(target, a)
-        elif kind == LINK_DOWN:
-            (devices if self.plan.links.level_of[target] == 0 else self.network).outage(
-                target, now_ns, a
-            )
         elif kind == SENSOR_DOWN:
             devices.crash(target, now_ns, a)
         elif kind == MODEL_WRITE:
             devices.write_model(target, a, b)
+
+    def _apply_to_station(self, event: Record) -> None:
+        kind, target, a, b = (int(value) for value in event.tolist()[1:])
+        if kind == SERVERS or self.plan.links.level_of[target] > 0:
+            super()._apply(event)
+        elif kind == LINK_DOWN:
+            self.devices.outage(target, self.env.now, a)
+        else:
+            self.devices.change_link(target, self.env.now, Rate(a, b))
 
     def sensor_state(self, target: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""

@@ -15,6 +15,7 @@ from fleet.columns.pools import Pools, Scaled
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
+from fleet.model.events import LINK_RATE
 from fleet.model.frames import (
     LEVEL_COLUMN,
     LEVEL_LOST,
@@ -24,7 +25,7 @@ from fleet.model.frames import (
     SETUP,
     Index,
 )
-from fleet.model.link import Ports
+from fleet.model.link import LinkTable, Ports, Rate
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Autoscaling
@@ -52,12 +53,13 @@ class Network:
         self.ends = set(np.unique(territory.leave).tolist())
         self.entries = set(np.unique(territory.enter).tolist())
         self.ports = Ports.zeros(len(plan.links.table))
+        self.links = plan.links.table.copy()  # as they stand now
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
         self.told: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.sorts = [_must_sort(plan, level) for level in range(LEVELS)]
-        self.hops = [_hop(plan, level, self.ports) for level in range(LEVELS)]
+        self.hops = [_hop(plan, level, self.links, self.ports) for level in range(LEVELS)]
         self.pools = [_pools(plan, territory, level, store, tally) for level in range(LEVELS)]
         self.reaching = np.where(plan.pools.of >= 0, plan.pools.level, -1)
         self.reach = set(np.unique(self.reaching).tolist())
@@ -66,6 +68,11 @@ class Network:
             plan.pools.result_bits,
         )  # fmt: skip
         self.answered: Index = NO_FRAMES
+
+    def amend(self, plan: Plan) -> None:
+        """Take over a plan with other control events after now."""
+        self.plan = plan
+        self.hops = [_hop(plan, level, self.links, self.ports) for level in range(LEVELS)]
 
     def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""
@@ -193,7 +200,7 @@ class Network:
 
     def save(self) -> State:
         """Return the state as arrays, for `load`."""
-        state: State = {"ports": self.ports, "answered": self.answered}
+        state: State = {"ports": self.ports, "links": self.links, "answered": self.answered}
         state["passing"] = frame_store.join(self.passing)
         for level, pools in enumerate(self.pools):
             state[f"arriving/{level}"] = frame_store.join(self.arriving[level])
@@ -203,7 +210,7 @@ class Network:
 
     def load(self, state: State) -> None:
         """Take a state up again."""
-        self.ports[...] = state["ports"]
+        self.ports[...], self.links[...] = state["ports"], state["links"]
         self.answered = state["answered"].copy()
         self.passing = [state["passing"].copy()]
         for level, pools in enumerate(self.pools):
@@ -220,6 +227,14 @@ class Network:
         level = int(self.plan.links.level_of[link])
         hop.outage(
             self.store.columns, self.in_port[level], self.hops[level], link, now_ns, until_ns
+        )  # fmt: skip
+
+    def change_rate(self, link: int, now_ns: int, rate: Rate) -> None:
+        """Let a link have another rate from now on, if it is no sensor's own port."""
+        level = int(self.plan.links.level_of[link])
+        hop.change_rate(
+            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, rate,
+            self.tally.books(),
         )  # fmt: skip
 
     def in_flight(self) -> int:
@@ -264,15 +279,16 @@ def _pools(
     return Pools(plan, mine, store, tally) if len(mine) else None
 
 
-def _hop(plan: Plan, level: int, ports: Ports) -> Hop:
+def _hop(plan: Plan, level: int, links: LinkTable, ports: Ports) -> Hop:
     below = (plan.links.of[:level] >= 0).any(axis=0)
     first = ~below & (plan.links.of[level] >= 0)
-    here = plan.links.table[plan.links.level_of == level]
+    here, events = links[plan.links.level_of == level], plan.control.timetable
+    changed = plan.links.level_of[events.target[events.kind == LINK_RATE]]
     cells = bool((here.air_bps > 0).any())
-    extras = cells or ((here.cap_bits > 0) | (here.loss_ppb > 0)).any()
+    extras = cells or ((here.cap_bits > 0) | (here.loss_ppb > 0)).any() or level in changed
     return Hop(
         link_of=plan.links.of[level],
-        links=plan.links.table,
+        links=links,
         ports=ports,
         bin_of=plan.stations.bin_of,
         first=first,

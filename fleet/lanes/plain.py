@@ -11,7 +11,7 @@ from fleet.lanes.fold import due_ns
 from fleet.lanes.records import MOST_OBJECTS, MOST_ROWS
 from fleet.lanes.spell import ready_after
 from fleet.model.capture import NEVER_NS, PERIODIC
-from fleet.model.events import DEMAND, HOUR
+from fleet.model.events import DEMAND, HOUR, LINK_RATE
 from fleet.model.frames import (
     CAPTURE,
     COMPUTING,
@@ -39,9 +39,9 @@ HARMLESS = (HOUR, DEMAND)
 def may_be_plain(plan: Plan, territory: Territory) -> bool:
     """Return whether a shard can be plain at all.
 
-    All of the way of its sensors' frames is in it. No link loses segments, has a cap or is a radio
-    cell; every sensor has a port of its own and a radio that never sleeps, if any; results are made
-    on sensors or at regions. Nobody looks live, or passes on what it has inferred.
+    All of the way of its sensors' frames is in it. No link loses segments, has a cap, is a radio
+    cell or changes its rate; every sensor has a port of its own and a radio that never sleeps, if
+    any; results are made on sensors or at regions. Nobody looks live, or passes on what it has inferred.
     """
     links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -53,6 +53,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and (level == LEVELS - 1).all()
         and not plan.eyes.looks_live
         and (plan.sensors.setups.ask < 0).all()
+        and not (plan.control.timetable.kind == LINK_RATE).any()
         and (_in_view(plan) < MOST_OBJECTS / 2).all()
         and len(plan.eyes.sights.rows) <= MOST_ROWS
     )
@@ -68,6 +69,7 @@ def is_plain(shard: Shard) -> bool:
     down = shard.network.ports.down_until_ns[plan.links.of[0]]
     return bool(
         (states.clocks.kind == PERIODIC).all()
+        and not (plan.control.timetable.kind == LINK_RATE).any()  # a simulation may ask for some
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
         and (down <= now_ns).all()
         and _fit(plan, states)

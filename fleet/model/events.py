@@ -5,8 +5,12 @@ from __future__ import annotations
 from fleet.arrays import Ints, Table
 
 # What a timetable row does, in the order in which simultaneous rows are applied.
-HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS = range(7)
-EVENT_NAMES = ("hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers")
+HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS, LINK_RATE = range(8)
+EVENT_NAMES = (
+    "hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers", "link_rate",
+)  # fmt: skip
+OF_LINKS = (LINK_DOWN, LINK_RATE)
+"""Events whose target is a link."""
 
 
 class Timetable(Table):
@@ -14,7 +18,7 @@ class Timetable(Table):
 
     HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
     LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup. SERVERS:
-    a = servers of the first kind.
+    a = servers of the first kind. LINK_RATE: a = rate (bit/s), b = what its buffer then holds (ns).
     """
 
     time_ns: Ints

@@ -11,6 +11,11 @@ which fill a buffer to the bit fit, and a link that is asked for its very rate n
 While a link is down nothing is sent and nothing is forgotten: what has not left resumes after the
 repair (preempt-resume).
 
+The rate may change. A link is a capacity curve: a frame departs at the last nanosecond until which
+the curve, added up since its start, is no more than its bits. With one rate that is the line above,
+and an outage is a span of the curve that is 0. So when the rate changes, what is left of a frame,
+in 10⁻⁹ bit, goes on at the new rate, whose time is rounded down once more.
+
 Three things may be added. A *shared radio cell* takes bits while the sender's own radio sends them:
 its service counts from `arrival - air`, where air is the time on that radio (cut-through); and it
 has no buffer: what waits for it waits in the modems (`fleet.columns.modem`). A *data cap* slows a
@@ -19,6 +24,8 @@ again (`resent`): that takes the port's time, and a round trip on the wire.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,11 +55,26 @@ class LinkTable(Table):
     retry_ns: Ints
 
 
+class Rate(NamedTuple):
+    """What a link has from some time on.
+
+    Attributes:
+        bps: its rate; bit/s.
+        buffer_ns: what its buffer holds, in time of sending at that rate.
+    """
+
+    bps: int
+    buffer_ns: int
+
+
 class Ports(Table):
     """How the ports of links stand: one row a link."""
 
     free_ns: Ints  # when all that was accepted has been sent
     down_until_ns: Ints
+    began_ns: Ints  # since when the frame in service is sent at the rate that there is now
+    spent_ns: Ints  # how long it was sent at other rates before; 0: at none
+    done: Ints  # what these sent of it; 10⁻⁹ bit
 
 
 @inlined
@@ -67,9 +89,12 @@ def service_ns(bits: int, rate_bps: int) -> int:
 
 @inlined
 def rate_bps(links: LinkTable, link: int, carried_bits: int) -> int:
-    """Return the rate of a link of the link table that has carried so many bits."""
+    """Return the rate of a link of the link table that has carried so many bits.
+
+    Behind its cap it is the lower of what is left then and what the link has at the time.
+    """
     if 0 < links.cap_bits[link] <= carried_bits:
-        return int(links.throttled_bps[link])
+        return int(min(links.throttled_bps[link], links.rate_bps[link]))
     return int(links.rate_bps[link])
 
 
@@ -77,7 +102,7 @@ def rate_bps(links: LinkTable, link: int, carried_bits: int) -> int:
 def buffer_ns(links: LinkTable, link: int, carried_bits: int) -> int:
     """Return what its buffer holds, in nanoseconds of sending at the rate that it has then."""
     if 0 < links.cap_bits[link] <= carried_bits:
-        return int(links.throttled_buffer_ns[link])
+        return int(max(links.throttled_buffer_ns[link], links.buffer_ns[link]))
     return int(links.buffer_ns[link])
 
 

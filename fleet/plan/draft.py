@@ -164,9 +164,9 @@ def _setup(draft: Draft, arm: str, group: str) -> Setup:
         rate = draft.times.rates[group]
         stated = rate - Fraction(1_000_000_000, scenario.model.duration)
     changed = [
-        event.rate
+        event.fps
         for event in scenario.model.events
-        if event.rate is not None and draft.roster.concerns(event.target, group)
+        if event.fps is not None and draft.roster.concerns(event.target, group)
     ]
     fastest = max(map(Fraction, [stated, *changed]))
     _check_rate(scenario, arm, group, chosen.rate, fastest)

@@ -11,12 +11,13 @@ import numpy as np
 
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
-from fleet.model.events import SERVERS
+from fleet.model.events import LINK_RATE, SERVERS
 from fleet.plan import equipment, timetable
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Control
-from fleet.plan.limits import check_period
+from fleet.plan.limits import check_buffer, check_period
+from fleet.plan.network import RADIO
 from fleet.plan.pools import resized
 from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
@@ -24,6 +25,7 @@ from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.strict_yaml import Keys
 
+EventRow = timetable.EventRow
 Down = dict[int, list[tuple[int, int]]]
 """Spans in which links or sensors are down, in any order; ns."""
 
@@ -61,6 +63,8 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
             rows += [
                 row for at in moments for row in timetable.profile_rows(event, at, targets, draft)
             ]
+        elif event.kind == "link":
+            rows += _rate_rows(draft, event, moments, targets, keys)
         elif event.kind == "rewrite":
             requests += _rollout(draft, event, moments, targets, keys)
         else:
@@ -80,10 +84,36 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
 
 def _rates(draft: Draft, event: Event, sensors: Sequence[int]) -> set[Fraction]:
     """Return the frame rates that an event gives to some sensors."""
-    if event.rate is None:
+    if event.fps is None:
         return set()
     setups = [draft.setups[k] for k in np.unique(draft.setup_of[list(sensors)])]
-    return {lower(event.rate, setup.equipment.rate) for setup in setups}
+    return {lower(event.fps, setup.equipment.rate) for setup in setups}
+
+
+def _rate_rows(
+    draft: Draft, event: Event, moments: Sequence[int], links: Sequence[int], keys: Keys
+) -> list[EventRow]:
+    """Return the rows of a change of the rate of some links.
+
+    Raises:
+        InputError: they are the radios of a cell, whose rate is what one sender has, or too slow
+            for their buffers.
+    """
+    rows = []
+    for c in np.unique(draft.net.class_of[list(links)]):
+        kind = draft.net.classes[c]
+        cell = kind.name.removesuffix(RADIO)
+        if cell != kind.name:
+            raise draft.scenario.error(
+                (*keys, "link"),
+                f"'{kind.name}' is what one sender's radio has, which stays; say 'link: {cell}',"
+                " which all share",
+            )
+        check_buffer(draft.scenario, kind.name, kind.buffer_bit, event.bps)
+        bps, buffer_ns = kind.at_rate(event.bps)
+        mine = [link for link in links if draft.net.class_of[link] == c]
+        rows += [(at, LINK_RATE, link, bps, buffer_ns) for at in moments for link in mine]
+    return rows
 
 
 MAX_REPEATS = 10_000

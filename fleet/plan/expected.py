@@ -18,6 +18,7 @@ from fleet.model.events import DEMAND, RATE
 from fleet.model.frames import LEVELS
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
 from fleet.plan.plan import Plan
+from fleet.plan.rates import mean_bps
 from fleet.plan.roster import counts
 from fleet.scenario.load import Scenario
 
@@ -172,10 +173,8 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
     without a cap or for one that lasts; both have shape (links,).
     """
     links = plan.links.table
-    rate, cap, slow = (
-        column.astype(np.float64)
-        for column in (links.rate_bps, links.cap_bits, links.throttled_bps)
-    )
+    rate = mean_bps(links, plan.control.timetable, 0, plan.end_ns)
+    cap, slow = (column.astype(np.float64) for column in (links.cap_bits, links.throttled_bps))
     end_s = plan.end_ns * 1e-9
     spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
     np.divide(cap, carried_bps, out=spent_s, where=(cap > 0) & (carried_bps > 0))

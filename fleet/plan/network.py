@@ -12,13 +12,15 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
-from fleet.model.link import LinkTable
+from fleet.model.link import LinkTable, Rate
 from fleet.plan.limits import check_buffer
 from fleet.plan.plant import Radio
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
+RADIO = " radio"
+"""How the name of the radios below a cell ends."""
 _STAGE_LEVEL = {"backhaul": 2, "wan": 3}
 
 
@@ -32,6 +34,7 @@ class LinkClass:
         rate_bps: up.
         downlink_rate_bps: down; 0 for a radio, to which its cell sends.
         propagation_ns: one way.
+        most_bps: which it has at most, whatever its rate: that of one radio; 0 without such.
         buffer_bit: what waits and what is being sent.
         air_bps: of the radios below a shared cell, else 0.
         cap_bits: data after which a sender gets `throttled_bps`; 0 without a cap.
@@ -46,6 +49,7 @@ class LinkClass:
     shared_by: str
     level: int
     rate_bps: int
+    most_bps: int
     downlink_rate_bps: int
     propagation_ns: int
     buffer_bit: int
@@ -57,6 +61,11 @@ class LinkClass:
     retry_ns: int
     mobile: bool
     radio: Radio
+
+    def at_rate(self, rate_bps: int) -> Rate:
+        """Return what a link has when its rate is said to be another."""
+        bps = min(rate_bps, self.most_bps or rate_bps)
+        return Rate(bps, self.buffer_bit * 1_000_000_000 // bps)
 
     def row(self) -> list[int]:
         """Return the row of a link in the link table (`fleet.model.link`)."""
@@ -229,7 +238,7 @@ def _cell_level(classes: Mapping[str, LinkClass], path: list[str]) -> int:
 
 def radio_name(link: str) -> str:
     """Return the name of the class of radios below a shared radio cell."""
-    return f"{link} radio"
+    return f"{link}{RADIO}"
 
 
 def _path(
@@ -294,8 +303,8 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
     level = _level(scenario, reader, name)
     rate_bps = own(spec.rate, reader.rate_bps, "rate")
     user_bps = _user_rate(scenario, reader, name)
-    if level == 0 and user_bps:
-        rate_bps = min(rate_bps, user_bps)
+    most_bps = user_bps if level == 0 else 0
+    rate_bps = min(rate_bps, most_bps or rate_bps)
     if spec.throttled_rate is not None and spec.throttled_rate > rate_bps:
         raise scenario.error(
             ("links", name, "throttled_rate"),
@@ -311,6 +320,7 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         shared_by=spec.shared_by,
         level=level,
         rate_bps=rate_bps,
+        most_bps=most_bps,
         downlink_rate_bps=own(spec.downlink_rate, reader.rate_bps, "downlink_rate"),
         propagation_ns=own(spec.propagation, reader.time_ns, "propagation"),
         buffer_bit=buffer_bit,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet.arrays import Bools, Ints
-from fleet.model.events import LINK_DOWN, SERVERS, Timetable
+from fleet.model.events import OF_LINKS, SERVERS, Timetable
 from fleet.model.frames import LEVELS
 from fleet.plan.plan import Plan
 
@@ -69,8 +69,9 @@ class Territory:
         """Return which rows of the timetable of its own share of a plan happen in this process."""
         kind, target = timetable.kind, timetable.target
         mine = np.full(len(timetable), self.captures)
-        for of, own in ((LINK_DOWN, self.links), (SERVERS, self.pools)):
-            mine[kind == of] = own[target[kind == of]]
+        for of, own in ((OF_LINKS, self.links), ((SERVERS,), self.pools)):
+            theirs = np.isin(kind, of)
+            mine[theirs] = own[target[theirs]]
         return mine
 
 

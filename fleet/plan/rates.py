@@ -1,8 +1,14 @@
-"""Frame rates: what equipment lowers them to, and their periods as fractions."""
+"""Rates: of frames, what equipment lowers them to; of links, what they are in the mean."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+
+import numpy as np
+
+from fleet.arrays import Floats
+from fleet.model.events import LINK_RATE, Timetable
+from fleet.model.link import LinkTable
 
 
 def lower(rate: Fraction, most: Fraction | None) -> Fraction:
@@ -14,3 +20,18 @@ def period(rate: Fraction) -> tuple[int, int]:
     """Return (num, den): the period num/den ns of a frame rate, in lowest terms."""
     fraction = Fraction(1_000_000_000) / rate
     return fraction.numerator, fraction.denominator
+
+
+def mean_bps(links: LinkTable, events: Timetable, from_ns: int, until_ns: int) -> Floats:
+    """Return the mean rate of links in a span, whose events change some; bit/s, shape (links,).
+
+    Outages are not taken off.
+    """
+    mean = links.rate_bps.astype(np.float64)
+    changes = events[events.kind == LINK_RATE]
+    for link in np.unique(changes.target):
+        mine = changes[changes.target == link]
+        rates = np.concatenate([links.rate_bps[link : link + 1], mine.a])
+        steps_ns = np.clip(np.concatenate([[0], mine.time_ns, [until_ns]]), from_ns, until_ns)
+        mean[link] = np.diff(steps_ns) @ rates.astype(np.float64) / (until_ns - from_ns)
+    return mean

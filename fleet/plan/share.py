@@ -15,7 +15,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.model import capture
 from fleet.model.capture import Clocks
-from fleet.model.events import HOUR, LINK_DOWN, SERVERS, Rollout
+from fleet.model.events import HOUR, OF_LINKS, SERVERS, Rollout
 from fleet.plan.groups import Control, Links, Notes, Pools, Sensors, first_rows, kinds_of
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
@@ -120,8 +120,8 @@ def _control(plan: Plan, ids: Ints, links: Ints) -> Control:
     """Return the events of some sensors and links, and those of regions, who keep their numbers."""
     table = plan.control.timetable.copy()
     for rows, kept in (
-        (table.kind == LINK_DOWN, links),
-        (~np.isin(table.kind, (LINK_DOWN, HOUR, SERVERS)), ids),
+        (np.isin(table.kind, OF_LINKS), links),
+        (~np.isin(table.kind, (*OF_LINKS, HOUR, SERVERS)), ids),
     ):
         target = table.target[rows]
         table.target[rows] = np.where(np.isin(target, kept), np.searchsorted(kept, target), -1)

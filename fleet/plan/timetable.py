@@ -46,13 +46,14 @@ def hour_events(start: dt.datetime, end_ns: int) -> list[EventRow]:
 def targets(
     scenario: Scenario, event: Event, keys: Keys, roster: Roster, network: Network
 ) -> list[int]:
-    """Return the links (outage) or sensors (others) that an event is about.
+    """Return the links (outage, link) or sensors (others) that an event is about.
 
     Raises:
         InputError: the name is not a link, class of links, sensor or group.
     """
     name = event.target
-    if event.kind == "outage":
+    of_links = event.kind in ("outage", "link")
+    if of_links:
         classes = [c.name for c in network.classes]
         names: Sequence[str] = network.names
         owner, words = network.class_of, "link"
@@ -68,9 +69,9 @@ def targets(
             raise scenario.error((*keys, "cell"), f"no cell '{event.cell}'{hint}")
         mine &= roster.units["cell"] == roster.cells.index(event.cell)
     chosen: list[int] = np.flatnonzero(mine).tolist()
-    if event.rate is not None:
+    if event.fps is not None:
         _check_clocks(scenario, [roster.group(i) for i in chosen], (*keys, "rate"))
-    declared = scenario.model.links if event.kind == "outage" else scenario.model.sensors
+    declared = scenario.model.links if of_links else scenario.model.sensors
     if not chosen and name not in declared:
         hint = did_you_mean(name, [*classes, *names])
         raise scenario.error(
@@ -141,8 +142,8 @@ def profile_rows(event: Event, at_ns: int, sensors: Iterable[int], draft: Draft)
     """
     rows: list[EventRow] = []
     for i in sensors:
-        if event.rate is not None:
-            num, den = period(lower(event.rate, draft.setup(i).equipment.rate))
+        if event.fps is not None:
+            num, den = period(lower(event.fps, draft.setup(i).equipment.rate))
             rows.append((at_ns, RATE, i, num, den))
         if event.demand is not None:
             rows.append((at_ns, DEMAND, i, *share_of(Fraction(event.demand))))

@@ -8,8 +8,8 @@ is added up.
 
 What is reckoned is exact, or lies between two bounds where frames under way at the end may have
 left a port before it. What frames do not tell is left out: promotions and tails of radios, what was
-sent again, queues, servers; and the bytes of pictures whose results were sent on in their place by
-servers at an edge.
+sent again, how long sending takes where the rate changes, queues, servers; and the bytes of
+pictures whose results were sent on in their place by servers at an edge.
 """
 
 from __future__ import annotations
@@ -218,11 +218,12 @@ class _Account:
 
     def _uplink_fj(self) -> dict[str, Span]:
         """Return the energy of sending over first links."""
-        sending, per_bit = [0, 0], [0, 0]
+        sending, per_bit, steady = [0, 0], [0, 0], True
         for part in self.ran:
             hop, carried = part.way[0], part.carried(part.way[0])
             if carried is None:
                 return {}
+            steady &= hop.steady
             bits, sent_ns, maybe = carried
             services = [np.maximum(1, n * SECOND_NS // hop.rate_bps) for n in (bits, maybe)]
             spent_ns = overlap_ns(sent_ns - services[0], sent_ns, self.since_ns)
@@ -230,7 +231,8 @@ class _Account:
                 sending[k] += ns * hop.sending_uw
             for k, many in enumerate((bits, maybe)):
                 per_bit[k] += int(many.sum()) * hop.fj_per_bit
-        return {"uplink.sending": _span(sending), "uplink.bits sent": _span(per_bit)}
+        told = {"uplink.sending": _span(sending)} if steady else {}
+        return {**told, "uplink.bits sent": _span(per_bit)}
 
     def _network_fj(self) -> dict[str, Span]:
         """Return the operator's energy for what sensors and edges send, without rewrites."""

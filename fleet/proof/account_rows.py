@@ -177,6 +177,7 @@ class Hop:
         rate_bps: of the port.
         propagation_ns: of the wire.
         plain: whether it loses nothing and has no cap: a frame's bits are what it carries.
+        steady: whether its rate stays.
         fixed: whether it is the fixed network's.
         mobile: whether it is the mobile network's.
         sending_uw: of the sensor's end, if it is the first.
@@ -187,6 +188,7 @@ class Hop:
     rate_bps: int
     propagation_ns: int
     plain: bool
+    steady: bool
     fixed: bool
     mobile: bool
     sending_uw: int
@@ -218,6 +220,10 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     wire_ns = spec.propagation
     if wire_ns is None:
         wire_ns = reader.time_ns("links", item, "propagation")
+    steady = not any(
+        event.link is not None and event.link.partition("/")[0] == name
+        for event in scenario.model.events
+    )
     mobile = reader.text("links", item, "access") == "mobile"
     power = (
         reader.power_uw("links", item, "active_base_power"),
@@ -225,6 +231,6 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     )
     if column == "access_ns" or not (first and user):
         own = min(rate, user) if user and column == "access_ns" else rate
-        return [Hop(column, own, wire_ns, plain, column == "wan_ns", mobile, *power)]
-    radio = Hop("access_ns", min(rate, user), 0, plain, False, False, *power)
-    return [radio, Hop(column, rate, wire_ns, True, column == "wan_ns", mobile, *power)]
+        return [Hop(column, own, wire_ns, plain, steady, column == "wan_ns", mobile, *power)]
+    radio = Hop("access_ns", min(rate, user), 0, plain, True, False, False, *power)
+    return [radio, Hop(column, rate, wire_ns, True, steady, column == "wan_ns", mobile, *power)]

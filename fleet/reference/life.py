@@ -263,8 +263,8 @@ class Reference:
         kind, target, a, b = (int(value) for value in event.tolist()[1:])
         if kind == events.HOUR:
             self.hour = a
-        elif kind == events.LINK_DOWN:
-            self.links[target].outage(a)
+        elif kind in events.OF_LINKS:
+            self.links[target].apply(kind, a, b)
         elif kind == events.SERVERS:
             if target in self.pools:
                 self.pools[target].change(a, self.env.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 import simpy
 
@@ -23,6 +24,7 @@ from fleet.model.books import (
     SENT_LINK_BITS,
     TAIL_NS,
 )
+from fleet.model.events import LINK_DOWN
 from fleet.model.link import buffer_ns, rate_bps, resent
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
@@ -62,6 +64,38 @@ class Station:
         """Start whatever can start now."""
 
 
+@dataclass(eq=False)
+class Sending:
+    """A frame in a port.
+
+    Attributes:
+        frame: the frame.
+        through: the event that it is through.
+        bits: what is sent for it.
+        capped: whether it came behind the link's cap.
+        left: what is left of it when its sending last began; 10⁻⁹ bit.
+        spent_ns: how long it had been sent then.
+        since_ns: when that was; None if it is not being sent.
+    """
+
+    frame: Frame
+    through: simpy.Event
+    bits: int
+    capped: bool
+    left: int
+    spent_ns: int = 0
+    since_ns: int | None = None
+
+    def pass_on(self, spent_ns: int, rate_bps: int) -> None:
+        """Note that it has been sent for a time at a rate."""
+        self.left = max(0, self.left - spent_ns * rate_bps)
+        self.spent_ns += spent_ns
+
+    def left_ns(self, rate_bps: int) -> int:
+        """Return how long the rest takes at a rate; a whole frame takes at least 1 ns."""
+        return max(0 if self.spent_ns else 1, self.left // rate_bps)
+
+
 class Link(Station):
     """A port with a finite buffer; the wire is a timeout in the life of the frame."""
 
@@ -69,28 +103,30 @@ class Link(Station):
         """Set up an idle link; `level` is its place on the ways of its sensors."""
         super().__init__(env)
         self.plan, self.link, self.level, self.tally = plan, link, level, tally
-        self.kind = plan.links.table[link]
-        self.queue: deque[tuple[Frame, simpy.Event, int, int, int]] = deque()
-        self.serving: Frame | None = None
-        self.in_service_bits = 0
+        self.now_is = plan.links.table[link : link + 1].copy()  # as it stands now
+        self.kind = self.now_is[0]
+        self.queue: deque[Sending] = deque()
+        self.serving: Sending | None = None
         self.accepted_bits = 0
         self.free_ns = 0  # when it last became free, or came up
         self.work = env.event()
         self.down_until_ns = 0
-        self.left_ns = 0  # of the frame in service when its sending last began
-        self.sending_since_ns: int | None = None
         self.server = env.process(self._serve())
+
+    def rate_bps(self, sending: Sending) -> int:
+        """Return at which rate a frame in the port is sent now."""
+        return rate_bps(self.now_is, 0, self.kind.cap_bits if sending.capped else 0)
 
     def backlog_ns(self, frame: Frame) -> int:
         """Return how long sending takes of what is in the buffer that a frame would come into.
 
         In front of a cell each modem has one, and the frames that come by another link have one.
         """
-        sent = 0 if self.sending_since_ns is None else self.env.now - self.sending_since_ns
-        buffer = self.buffer_of(frame)
-        backlog_ns = sum(left for r, _, left, _, _ in self.queue if self.buffer_of(r) == buffer)
-        if self.serving is not None and self.buffer_of(self.serving) == buffer:
-            backlog_ns += self.left_ns - sent
+        buffer, backlog_ns = self.buffer_of(frame), 0
+        for one in (*self.queue, *((self.serving,) if self.serving else ())):
+            if self.buffer_of(one.frame) == buffer:
+                sent_ns = 0 if one.since_ns is None else self.env.now - one.since_ns
+                backlog_ns += one.left_ns(self.rate_bps(one)) - sent_ns
         return backlog_ns
 
     def by_radio(self, frame: Frame) -> bool:
@@ -103,7 +139,7 @@ class Link(Station):
 
     def queued_bits(self) -> int:
         """Return the bits of the frames that wait or are being sent."""
-        return self.in_service_bits + sum(bits for _, _, _, _, bits in self.queue)
+        return sum(one.bits for one in self.queue) + (self.serving.bits if self.serving else 0)
 
     def sent_again(self, frame: Frame) -> tuple[int, int, bool]:
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
@@ -115,21 +151,19 @@ class Link(Station):
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if it fits the buffer."""
         bits = frame.wire_bits + self.sent_again(frame)[0]
-        accepted = self.accepted_bits
-        rate = rate_bps(self.plan.links.table, self.link, accepted)
-        service_ns = max(1, bits * 1_000_000_000 // rate)
+        capped = bool(0 < self.kind.cap_bits <= self.accepted_bits)
+        one = Sending(frame, through, bits, capped, bits * 1_000_000_000)
+        service_ns = one.left_ns(self.rate_bps(one))
         self.tally.links[self.link, OFFERED_BITS] += bits
-        if not self.in_service_bits and not self.queue and self.free_ns <= self.env.now:
+        if self.serving is None and not self.queue and self.free_ns <= self.env.now:
             self.tally.links[self.link, IDLE_NS] = self.env.now
-        if self.backlog_ns(frame) + service_ns > buffer_ns(
-            self.plan.links.table, self.link, accepted
-        ):
+        if self.backlog_ns(frame) + service_ns > buffer_ns(self.now_is, 0, self.accepted_bits):
             self.tally.links[self.link, DROPPED_BITS] += bits
             through.succeed(False)
         else:
             self.accepted_bits += bits
-            left_ns = self._ahead(frame, service_ns)
-            self.queue.append((frame, through, left_ns, service_ns, bits))
+            self._cut_through(one, service_ns)
+            self.queue.append(one)
 
     def start(self) -> None:
         """Wake the server."""
@@ -141,48 +175,52 @@ class Link(Station):
             if not self.queue:
                 self.work = self.env.event()
                 yield self.work
-            frame, through, left_ns, service_ns, bits = self.queue.popleft()
-            self.serving, self.in_service_bits = frame, bits
-            yield from self._send(left_ns)
+            one = self.serving = self.queue.popleft()
+            yield from self._send(one)
             self.free_ns = self.env.now
-            self.serving, self.in_service_bits = None, 0
-            self._book(bits, service_ns)
-            through.succeed((bits, service_ns))
+            self.serving = None
+            self._book(one.bits, one.spent_ns)
+            one.through.succeed((one.bits, one.spent_ns))
 
-    def _ahead(self, frame: Frame, service_ns: int) -> int:
-        """Return the service that is left when a frame arrives.
-
-        A shared radio cell that is free has taken its bits since the radio below began to send.
-        """
-        busy = self.serving is not None or self.queue
-        if busy or not self.by_radio(frame):
-            return service_ns
-        air_ns = max(1, frame.wire_bits * 1_000_000_000 // int(self.kind.air_bps))
+    def _cut_through(self, one: Sending, service_ns: int) -> None:
+        """Let a shared cell that is free have taken bits since the radio below began to send."""
+        if self.serving is not None or self.queue or not self.by_radio(one.frame):
+            return
+        air_ns = max(1, one.frame.wire_bits * 1_000_000_000 // int(self.kind.air_bps))
         began_ns = max(self.env.now - air_ns, self.free_ns)
-        return max(1, service_ns - max(0, self.env.now - began_ns))
+        ahead_ns = min(max(0, self.env.now - began_ns), service_ns - 1)
+        one.pass_on(ahead_ns, self.rate_bps(one))
 
-    def _send(self, service_ns: int) -> Process:
-        """Send for a time; an outage interrupts, and what is left is sent after the repair."""
-        self.left_ns = service_ns
-        while self.left_ns > 0:
+    def _send(self, one: Sending) -> Process:
+        """Send a frame; outages and other rates interrupt, and what is left is sent after them."""
+        while True:
             if self.env.now < self.down_until_ns:
                 yield pause(self.env, self.down_until_ns - self.env.now, FRAME_RANK)
-            began_ns = self.sending_since_ns = self.env.now
+            rate = self.rate_bps(one)
+            left_ns, one.since_ns = one.left_ns(rate), self.env.now
             try:
-                yield pause(self.env, self.left_ns, FRAME_RANK)
-                self.left_ns = 0
+                yield pause(self.env, left_ns, FRAME_RANK)
             except simpy.Interrupt:
-                self.left_ns -= self.env.now - began_ns
-                self.sending_since_ns = None
-                if self.left_ns == 0:  # cut in the very last moment: it is over at the repair
-                    yield pause(self.env, self.down_until_ns - self.env.now, FRAME_RANK)
-            self.sending_since_ns = None
+                continue
+            one.since_ns = None
+            one.pass_on(left_ns, rate)
+            return
 
-    def outage(self, until_ns: int) -> None:
-        """Go down until a time."""
-        self.down_until_ns = self.free_ns = until_ns
-        if self.sending_since_ns is not None:
+    def _interrupt(self) -> None:
+        """Note what has been sent of the frame in service, which goes on otherwise."""
+        one = self.serving
+        if one is not None and one.since_ns is not None:
+            one.pass_on(self.env.now - one.since_ns, self.rate_bps(one))
+            one.since_ns = None
             self.server.interrupt()
+
+    def apply(self, kind: int, a: int, b: int) -> None:
+        """Go down until `a`; or have another rate `a`, and a buffer that holds `b` ns at that."""
+        self._interrupt()
+        if kind == LINK_DOWN:
+            self.down_until_ns = self.free_ns = a
+        else:
+            self.now_is.rate_bps[0], self.now_is.buffer_ns[0] = a, b
 
     def _book(self, bits: int, service_ns: int) -> None:
         counts = self.tally.links[self.link]

@@ -2,8 +2,8 @@
 
 Work counts when it arrives, also what is lost then. A resource that is offered more than it can do
 has a queue that grows: from some time on it is never idle again. Then a percentile of latency
-says how long the run was. Possible is what it does at its rate, servers with full batches; outages
-are not taken off.
+says how long the run was. Possible is what it does at its rate, in the mean over what is measured
+if that changes, servers with full batches; outages are not taken off.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from fleet.model.frames import (
 )
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
+from fleet.plan.rates import mean_bps
 from fleet.results.metric import SHARE, Better, Metric, part
 from fleet.running.run import Outcome
 
@@ -166,7 +167,8 @@ def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Fl
 
     A cap is spent when as much has been carried, which at the link's full rate would be soonest.
     """
-    rate, cap = plan.links.table.rate_bps, plan.links.table.cap_bits
+    cap = plan.links.table.cap_bits
+    rate = mean_bps(plan.links.table, plan.control.timetable, plan.warm_up_ns, plan.end_ns)
     possible = np.asarray(rate * span_s, dtype=np.float64)
     slow = (cap > 0) & (carried >= cap)
     left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)

@@ -17,7 +17,9 @@ from fleet.model.events import (
     EVENT_NAMES,
     HOUR,
     LINK_DOWN,
+    LINK_RATE,
     MODEL_WRITE,
+    OF_LINKS,
     RATE,
     SENSOR_DOWN,
     SERVERS,
@@ -26,6 +28,7 @@ from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan.plan import Plan
 from fleet.running.run import Outcome
 from fleet.sketch import COARSE_BUCKETS, coarse_upper_ns
+from fleet.units import format_rate_bps
 
 _PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE)
 """Events that are over after a time."""
@@ -151,7 +154,8 @@ def event_table(outcome: Outcome) -> pa.Table:
 def _target(plan: Plan, row: Record) -> str | None:
     if row.target < 0:
         return None
-    other = {LINK_DOWN: plan.links.names, SERVERS: plan.links.region_names}
+    links = dict.fromkeys(OF_LINKS, plan.links.names)
+    other = {**links, SERVERS: plan.links.region_names}
     return other.get(int(row.kind), plan.sensors.names)[int(row.target)]
 
 
@@ -164,6 +168,8 @@ def _change(plan: Plan, row: Record) -> str | None:
         return f"{b * 1e9 / a:.6g} fps"
     if kind == SERVERS:
         return f"{a} servers"
+    if kind == LINK_RATE:
+        return format_rate_bps(int(a), 4)
     if kind == DEMAND:
         return f"{a / b:.6g} times the people"
     return plan.sensors.setup_names[b] if kind == MODEL_WRITE else None

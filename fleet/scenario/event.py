@@ -1,19 +1,22 @@
-"""What can happen to a fleet: outages, crashes, rewrites, changes of rate, demand and servers."""
+"""What can happen to a fleet: outages, crashes, rewrites, changes of rates, demand and servers."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.quantities import (
+    BPS_FORM,
+    FPS_FORM,
     Count,
-    FrameRate,
     Model,
     Moment,
     Name,
     Network,
+    Pace,
     Share,
     SpanNs,
     Target,
@@ -32,6 +35,7 @@ _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "crash": (set(), {"lasts", "every", "cell"}),
     "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
     "profile": (set(), {"rate", "demand", "every", "cell"}),
+    "link": ({"rate"}, {"rate", "every"}),
     "resize": ({"servers"}, {"servers", "every"}),
 }
 _DETAILS = {
@@ -54,6 +58,9 @@ _AT_ONCE = {"properties": {"waves": {"maximum": 1}, "wave_every": {"type": "null
 _IN_WAVES = {"properties": {"waves": {"minimum": 2}}}
 
 
+_RATES = {"profile": FPS_FORM, "link": BPS_FORM}
+
+
 def _rules() -> dict[str, Any]:
     """Return for the JSON Schema which keys go with which kind of event."""
     kinds: list[dict[str, Any]] = []
@@ -65,6 +72,8 @@ def _rules() -> dict[str, Any]:
         ]
         if kind == "profile":
             stated.append({"anyOf": [given("rate"), given("demand")]})
+        if "rate" in allowed:
+            stated.append({"properties": {"rate": {"anyOf": [_RATES[kind], {"type": "null"}]}}})
         stated.append({"anyOf": [_AT_ONCE, {"allOf": [given("waves", "wave_every"), _IN_WAVES]}]})
         kinds.append({"allOf": stated})
     for kind in _BY_CHANCE:
@@ -79,11 +88,11 @@ def _rules() -> dict[str, Any]:
 class Event(Model):
     """Something that happens to the fleet at a stated time or again and again.
 
-    Exactly one of `outage` (a link), `crash`, `rewrite`, `profile` (a sensor or a group) and
-    `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr` (mean times to failure
-    and to repair, both exponential), says when. `at` is a time from the start or a time of day;
-    `every` repeats it. A rewrite can be rolled out in `waves`, one `wave_every` after the other.
-    `cell` narrows a group to one cell.
+    Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile` (a sensor or a group)
+    and `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr` (mean times to
+    failure and to repair, both exponential), says when. `at` is a time from the start or a time of
+    day; `every` repeats it. A rewrite can be rolled out in `waves`, one `wave_every` after the
+    other. `cell` narrows a group to one cell.
     """
 
     model_config = ConfigDict(json_schema_extra=_rules())
@@ -123,11 +132,16 @@ class Event(Model):
     profile: Annotated[
         Target | None, says("the sensor or group whose rate or demand changes", "camera", _OTHER)
     ] = None
-    rate: Annotated[FrameRate | None, says("frame rate of a profile", "5 fps", "it stays")] = None
+    rate: Annotated[
+        Pace | None, says("frame rate of a profile, or what a link has", "5 fps", "it stays")
+    ] = None
     demand: Annotated[
         Share | None, says("people in a profile, of those of the hour", "150 %", "they stay")
     ] = None
 
+    link: Annotated[
+        Target | None, says("the link whose rate changes: all of a name, or one", "fibre", _OTHER)
+    ] = None
     resize: Annotated[
         Name | None, says("the region whose number of servers changes at once", "cloud", _OTHER)
     ] = None
@@ -137,8 +151,18 @@ class Event(Model):
 
     @property
     def kind(self) -> str:
-        """Return which of outage, crash, rewrite, profile and resize this event is."""
+        """Return which of outage, crash, rewrite, profile, link and resize this event is."""
         return next(k for k in _EVENT_FIELDS if getattr(self, k) is not None)
+
+    @property
+    def fps(self) -> Fraction | None:
+        """Return the frame rate that it asks for, if any; frames/s."""
+        return None if self.profile is None else self.rate
+
+    @property
+    def bps(self) -> int:
+        """Return the rate that it gives to a link; bit/s."""
+        return int(self.rate or 0)
 
     @property
     def target(self) -> str:
@@ -169,8 +193,16 @@ def _check_fields(event: Event, kind: str) -> None:
         raise InputError(f"{kind} at a stated time takes no {', '.join(sorted(stated - allowed))}")
     if kind == "profile" and not stated & {"rate", "demand"}:
         raise InputError("profile needs rate, demand or both")
+    if event.rate is not None and isinstance(event.rate, int) != (kind == "link"):
+        raise InputError(_OTHER_RATE[kind])
     if (event.waves > 1) != (event.wave_every is not None):
         raise InputError("'waves' of a rewrite and 'wave_every' go together; give both or none")
 
 
 _OR_MTBF = ", or 'mtbf' and 'mttr' alone"
+_OTHER_RATE = {
+    "profile": "the rate of a profile is one of frames, such as '5 fps'; 'link' changes that of a"
+    " link",
+    "link": "the rate of a link is one of bits, such as '500 kbit/s'; 'profile' changes that of"
+    " frames",
+}

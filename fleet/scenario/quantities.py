@@ -187,6 +187,12 @@ _PART = _PART0._replace(least="0.1 %")
 _LOSS = _PART0._replace(most="50 %")
 
 
+def _pace(value: object) -> Any:
+    """Read a rate of frames, an exact fraction, or of bits, a whole number, by its unit."""
+    is_bits = isinstance(value, str) and re.match(form(Dimension.RATE), value)
+    return (_RATE if is_bits else _FPS).read(value)
+
+
 def interval_ns(value: object) -> int:
     """Read a time of something that happens, or none; ns.
 
@@ -205,6 +211,16 @@ EpochNs = Annotated[int, BeforeValidator(_EPOCH.read), _EPOCH.schema]
 DataBit = Annotated[int, BeforeValidator(_DATA.read), _DATA.schema]
 RateBps = Annotated[int, BeforeValidator(_RATE.read), _RATE.schema]
 FrameRate = Annotated[Any, BeforeValidator(_FPS.read), _FPS.schema]
+_PACES: dict[str, Any] = {
+    "type": "string",
+    "pattern": f"{_FPS.pattern}|{_RATE.pattern}",
+    "examples": [_FPS.example, _RATE.example],
+    UNIT: f"{units.usual(Dimension.FRAME_RATE)}, or {units.usual(Dimension.RATE)}",
+}
+Pace = Annotated[Any, BeforeValidator(_pace), SaidAs(_PACES)]
+"""A rate of frames or of bits: an exact fraction or a whole number."""
+FPS_FORM, BPS_FORM = ({"pattern": one.pattern} for one in (_FPS, _RATE))
+"""The JSON Schemas of the two."""
 Share = Annotated[Any, BeforeValidator(_SHARE.read), _SHARE.schema]
 Part = Annotated[Any, BeforeValidator(_PART.read), _PART.schema]
 PartOrNone = Annotated[Any, BeforeValidator(_PART0.read), _PART0.schema]

@@ -18,6 +18,7 @@ from fleet.arrays import Floats, Ints
 from fleet.results.record import Record
 
 MOST = 900
+_OF_LINKS = ("link_down", "link_rate")
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,11 @@ class Span(NamedTuple):
 def spans(record: Record) -> list[Span]:
     """Return what happened, each span once whichever arms it met, links before sensors."""
     every = {}
-    for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] != "link_down"):
+    for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] not in _OF_LINKS):
         until = event["time_s"] if event["until_s"] is None else event["until_s"]
         every[event["time_s"], until, event["kind"], event["target"]] = _words(event)
     return [
-        Span(low, high, text, tall=kind == "link_down" or whom is None)
+        Span(low, high, text, tall=kind in _OF_LINKS or whom is None)
         for (low, high, kind, whom), text in every.items()
     ]
 

@@ -100,8 +100,8 @@ def _faster(scenario: Scenario, share: Fraction) -> list[str]:
     for name, group in model.sensors.items():
         add(f"sensors.{name}.rate", group.rate)
     for i, event in enumerate(model.events):
-        if event.rate is not None:
-            add(f"events[{i}].rate", event.rate)
+        if event.fps is not None:
+            add(f"events[{i}].rate", event.fps)
     for name, arm in model.arms.items():
         if arm.rate is not None:
             add(f"arms.{name}.rate", arm.rate)

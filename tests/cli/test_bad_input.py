@@ -190,6 +190,27 @@ BAD = [
     (changed(events=[{"at": "1 s", "outage": "cell"}]), "outage needs lasts"),
     (changed(events=[{"outage": "cell", "mtbf": "1 s"}]), "outage needs 'at', or 'mtbf'"),
     (changed(events=[{"at": "1 s"}]), "give exactly one of outage, crash, rewrite, profile"),
+    (
+        changed(events=[{"at": "1 s", "link": "sell", "rate": "1 Mbit/s"}]),
+        "events[0].link: no link 'sell' (did you mean 'cell'?)",
+    ),
+    (
+        changed(events=[{"at": "1 s", "link": "cell", "rate": "5 fps"}]),
+        "events[0]: the rate of a link is one of bits, such as '500 kbit/s'; 'profile' changes",
+    ),
+    (
+        changed(events=[{"at": "1 s", "profile": "cam", "rate": "5 Mbit/s"}]),
+        "events[0]: the rate of a profile is one of frames, such as '5 fps'; 'link' changes",
+    ),
+    (
+        changed(events=[{"at": "1 s", "link": "cell", "rate": "0 bit/s"}]),
+        "events[0].rate: '0 bit/s' must be more than zero",
+    ),
+    (
+        changed(events=[{"at": "1 s", "link": "cell", "rate": "1 Mbit/s", "lasts": "1 s"}]),
+        "events[0]: link at a stated time takes no lasts",
+    ),
+    (changed(events=[{"at": "1 s", "link": "cell"}]), "events[0]: link needs rate"),
     (changed(events=[{"at": "1 s", "crash": "kam"}]), "did you mean 'cam'?"),
     (
         changed(events=[{"at": "9 s", "crash": "cam"}]),
