@@ -158,7 +158,7 @@ def _measured(
 
 
 _KERNELS = ("crossing", "device", "frame_store", "hop", "modem", "order", "serving")
-_LANES = ("device", "flow", "results")
+_LANES = ("turn",)
 
 
 def kernel_times(profile: cProfile.Profile) -> dict[str, float]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 import numpy as np
 
 from fleet.arrays import Ints
@@ -125,12 +122,13 @@ class Blocks:
         first, view = self.devices.crowd.look(self.known_from_ns(begin), end)
         lights = light_by_second(self.plan, first, len(view))
         around = Around(self.ways, self.to, self._pool())
+        span = Span(begin, end, first, view, lights, self.tally.link_bins)
         for part in self.parts:
-            for at, until in _blocks(begin, end, part.block_ns):
-                span = Span(at, until, first, view, lights, self.tally.link_bins)
-                part.advance(span, around)
+            block, blocks = 0, part.blocks(begin, end)
+            while block < blocks:
+                block = part.advance(block, blocks, span, around)
                 if part.frames.counts[ENDED]:
-                    self._end(part, until)
+                    self._end(part, begin)
 
     def known_from_ns(self, now_ns: int) -> int:
         """Return from when on frames may have been captured that are not ready yet; ns.
@@ -163,21 +161,15 @@ class Blocks:
             self.tally.seconds.add_results(second, self.coarse)
             self.coarse[...] = 0
 
-    def _end(self, part: Part, now_ns: int) -> None:
+    def _end(self, part: Part, since_ns: int) -> None:
         """Count the frames that met another fate, and let others have their slots."""
         frames = part.frames
         columns = np.empty((COLUMNS, int(frames.counts[ENDED])), dtype=np.int64)
         many = spell.ended(frames, self.whose, columns)
-        self.tally.finish(self.plan, columns, np.arange(many), now_ns)
+        self.tally.finish(self.plan, columns, np.arange(many), since_ns)
         free = int(frames.counts[FREE])
         frames.free[free : free + many] = frames.ended[:many, 0]
         frames.counts[FREE], frames.counts[ENDED] = free + many, 0
-
-
-def _blocks(begin: int, end: int, length_ns: int) -> Iterator[tuple[int, int]]:
-    """Yield blocks from one time to another, like long."""
-    many = -(-(end - begin) // length_ns)
-    yield from pairwise([begin + (end - begin) * k // many for k in range(many + 1)])
 
 
 def _about(plan: Plan, served: Pools) -> Ints:

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Floats, Ints
-from fleet.lanes import device, flow, levels, queues, results
+from fleet.lanes import levels, queues
 from fleet.lanes.flow import Route
-from fleet.lanes.frames import DONE, HOME, KEYS, empty, grown
+from fleet.lanes.frames import empty, grown
 from fleet.lanes.levels import Ways
 from fleet.lanes.pools import Pool, Servers
 from fleet.lanes.results import Results
 from fleet.lanes.tile import PARTS, PERIOD, PERIOD_PART, WIDTH, Span, Tiles
+from fleet.lanes.turn import Turn, take
 from fleet.model.frames import LEVELS
 from fleet.model.scene import SECOND_NS
 from fleet.plan.plan import Plan
@@ -68,32 +69,36 @@ class Part:
         self.periods = rules[:, PERIOD] + rules[:, PERIOD_PART] / rules[:, PARTS]
         self.block_ns = _block_ns(self.periods, rules[:, WIDTH])
 
-    def advance(self, span: Span, around: Around) -> None:
-        """Take every frame as far as it comes before the end of a block."""
-        widths = self.tiles.rules[:, WIDTH]
-        most = ((span.until_ns - span.from_ns) / self.periods + 2).astype(np.int64) @ widths
-        self.frames = frames = grown(self.frames, int(most))
-        block = (span.from_ns, span.until_ns)
-        frames.counts[KEYS] = 0
-        device.advance(self.tiles, span, frames)
-        if around.pool is None or not len(self.pools):
-            flow.to_consumers(block, self.route, around.ways, frames, around.to)
-        else:
-            many = len(frames.free)
-            self.pending = queues.roomier(self.pending, many)
-            self.waiting = queues.roomier(self.waiting, many)
-            servers = Servers(self.pools, around.pool, self.pending, self.waiting, self.starts)
-            flow.to_servers(block, self.route, servers, around.ways, frames, around.to)
-        self._count(DONE, frames.done, results.SERVERS, span.from_ns, around.to)
-        self._count(HOME, frames.home, results.HOME, span.from_ns, around.to)
+    def blocks(self, from_ns: int, until_ns: int) -> int:
+        """Return into how many blocks a span of time is divided."""
+        return -(-(until_ns - from_ns) // self.block_ns)
 
-    def _count(self, which: int, slots: Ints, source: int, begin_ns: int, to: Results) -> None:
-        """Count the results in a list, which is then empty."""
-        many = int(self.frames.counts[which])
-        if many:
-            self.frames.counts[which] = 0
-            second_ns = begin_ns // SECOND_NS * SECOND_NS
-            results.count(slots[:many], second_ns, source, self.frames, to)
+    def advance(self, first: int, blocks: int, span: Span, around: Around) -> int:
+        """Take every frame as far as it comes before the end of a span of time.
+
+        Args:
+            first: block to begin with.
+            blocks: the span has so many, like long.
+            span: at most what is left of a second.
+            around: what parts have in common.
+
+        Returns:
+            the block that is next: there was no more room where that is not the last, and it is to
+            be tried again when the frames that have ended are counted.
+        """
+        longest_ns = -(-(span.until_ns - span.from_ns) // blocks)
+        room = int((longest_ns / self.periods + 2).astype(np.int64) @ self.tiles.rules[:, WIDTH])
+        self.frames = grown(self.frames, room)
+        with_it = Turn(self.tiles, self.frames, self.route, around.ways, around.to)
+        return take(first, blocks, room, span, with_it, self._servers(around.pool))
+
+    def _servers(self, pool: Pool | None) -> Servers | None:
+        """Return the servers, None if nobody sends to any; all frames may wait there."""
+        if pool is None or not len(self.pools):
+            return None
+        self.pending = queues.roomier(self.pending, len(self.frames.free))
+        self.waiting = queues.roomier(self.waiting, len(self.frames.free))
+        return Servers(self.pools, pool, self.pending, self.waiting, self.starts)
 
 
 def _route(of: Ints, rows: Ints) -> Route:

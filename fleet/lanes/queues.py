@@ -1,4 +1,4 @@
-"""Frames that wait in pools: a ring for each pool, which doubles when it is full."""
+"""Frames that wait in pools: a ring for each pool, with room for all frames."""
 
 from __future__ import annotations
 
@@ -39,15 +39,14 @@ def held(queues: Queue, pool: int) -> Ints:
     return waiting
 
 
-def roomier(queues: Queue, more: int) -> Queue:
-    """Return the same queues with room for so many frames more in each pool."""
-    waiting = queues.ends[:, 1] - queues.ends[:, 0]
-    if int(waiting.max()) + more <= queues.slots.shape[1]:
+def roomier(queues: Queue, room: int) -> Queue:
+    """Return the same queues with room for so many frames in each pool."""
+    if room <= queues.slots.shape[1]:
         return queues
-    wide = queue(len(queues.ends), 2 * (int(waiting.max()) + more))
-    for p in range(len(waiting)):
+    wide = queue(len(queues.ends), room)
+    for p in range(len(queues.ends)):
+        slots = held(queues, p)
         at = np.arange(*queues.ends[p]) & (queues.slots.shape[1] - 1)
-        wide.slots[p, : waiting[p]] = queues.slots[p, at]
-        wide.came_ns[p, : waiting[p]] = queues.came_ns[p, at]
-        wide.ends[p, 1] = waiting[p]
+        wide.slots[p, : len(slots)], wide.came_ns[p, : len(slots)] = slots, queues.came_ns[p, at]
+        wide.ends[p, 1] = len(slots)
     return wide

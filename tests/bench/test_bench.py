@@ -102,7 +102,7 @@ def test_plain_simpy_gives_the_same_latencies_and_would_not_if_it_were_other_wor
 def test_a_job_says_how_long_and_where() -> None:
     found = job.perform(Job(workloads.city(60, 10, "5 s"), warm_up="1 s", profile=True))
     assert found.frames == 3000
-    assert found.kernels_ns["device.advance"] > 1
+    assert found.kernels_ns["turn.take"] > 1
     assert all(ns > 0 for ns in found.kernels_ns.values())
     with cProfile.Profile() as profile:
         simulate(workloads.plan(workloads.city(60, 10, "1 s"), "cloud"), Options(executor="local"))
