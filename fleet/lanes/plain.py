@@ -41,7 +41,8 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 
     All of the way of its sensors' frames is in it. No link loses segments, has a cap, is a radio
     cell or changes its rate; every sensor has a port of its own and a radio that never sleeps, if
-    any; results are made on sensors or at regions. Nobody looks live, or passes on what it has inferred.
+    any; results are made on sensors or at regions. Nobody looks live, or passes on what it has
+    inferred.
     """
     links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
