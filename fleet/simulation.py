@@ -170,6 +170,7 @@ class Simulation:
         What follows is what would follow if it stood there with this time, to the bit::
 
             sim.event(outage="fibre", lasts="30 s")          # cut a link
+            sim.event(link="fibre", rate="5 Mbit/s")         # or make it slower
             sim.event(profile="camera", rate="5 fps")        # or demand="150 %"
             sim.event(resize="cloud", servers=4)             # servers of a region
             sim.event(crash="camera-3", lasts="1 min")
@@ -238,6 +239,12 @@ class Simulation:
         except InputError:
             asked.pop()
             raise
+        if plan.asks.any() and plan.eyes.networks != self.plan.eyes.networks:
+            asked.pop()
+            raise InputError(
+                "another network looks from now on, and what two see of one frame cannot change"
+                " while frames are under way; state it in the scenario's 'events'"
+            )
         self.plan = plan
         self._executor.amend(plan)
 

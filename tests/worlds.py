@@ -419,7 +419,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                     "when": when,
                     "model": asked_model,
                     "codec": "fixed-codec",
-                    "encoder": "test-camera",
+                    "encoder": draw(st.sampled_from(["test-camera", "slow-camera"])),
                     **infers,
                 },
                 **rate,
@@ -483,6 +483,11 @@ def _passes(links: dict[str, Any], start: str, after: str) -> bool:
         way.append(at)
         at = links[at]["to"]
     return after in way
+
+
+def asks(world: dict[str, Any], arm: str) -> bool:
+    """Return whether sensors of an arm pass frames on to servers."""
+    return "asking" in (arm, world["arms"][arm].get("place", {}).get("a"))
 
 
 ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "asking", "mixed"])

@@ -14,7 +14,7 @@ import numpy as np
 from fleet.arrays import Ints, Keys
 from fleet.columns.crossing import ALL, Hop, as_plain, cross
 from fleet.kernel import inlined, kernel
-from fleet.model.asking import Inferred, asks, other_sight
+from fleet.model.asking import Inferred, asks, in_turn, other_sight
 from fleet.model.books import (
     CAPTURED,
     COMPUTE_NS,
@@ -174,11 +174,15 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
             dsp, s, now, min(told, setups.metadata_most[k]), setups.publish_every[k],
             setups.publish_interval_ns[k], setups.publish_change[k],
         )  # fmt: skip
-        frame = Inferred(s, now, about.size_keys[s], columns[FRAME, i], objects, columns[SIGHT, i])
-        if setups.ask[k] >= 0 and asks(setups, sights, k, about.states.asked, frame):
-            sent, own, k = True, setups.sight[k], setups.ask[k]
-            columns[SIGHT, i] = other_sight(sights, setups.sight[k], own, columns[SIGHT, i])
-            columns[READY, i] += setups.compute_ns[k]
+        if setups.ask[k] >= 0:
+            frame = Inferred(
+                s, now, about.size_keys[s], columns[FRAME, i], objects, columns[SIGHT, i]
+            )
+            if asks(setups, sights, k, about.states.asked, frame):
+                sent, own, k = True, setups.sight[k], setups.ask[k]
+                columns[SIGHT, i] = other_sight(sights, setups.sight[k], own, columns[SIGHT, i])
+                columns[READY, i] += setups.compute_ns[k]
+            columns[READY, i] = in_turn(about.states.asked, s, columns[READY, i])
     columns[SETUP, i] = k
     if sent:
         payload = payload_of(

@@ -155,7 +155,7 @@ class Devices:
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:
         """Lose what is in a sensor and skip its frames until it is back."""
         self.states.down_until_ns[target] = until_ns
-        self.states.dsp.free_ns[target] = now_ns
+        self.states.dsp.free_ns[target] = self.states.asked.free_ns[target] = now_ns
         columns, (slots, stages) = self.network.store.columns, self.held
         inside = (columns[SENSOR][slots] == target) & (stages <= COMPUTING)
         for at, column in ((SENSING, SENSED), (COMPUTING, READY)):

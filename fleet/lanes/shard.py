@@ -159,7 +159,10 @@ class LaneShard(Shard):
         return super().counts() if self._blocks is None else self._in_columns().counts()
 
     def _counted(self) -> Counted:
-        return super()._counted() if self._blocks is None else self._in_columns()._counted()
+        if self._blocks is None:
+            return super()._counted()
+        counted, self._copy = self._in_columns()._counted(), None  # a copy is as large as it is
+        return counted
 
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end."""

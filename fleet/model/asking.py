@@ -18,6 +18,7 @@ published systems, as far as they look at one frame and what was sent before it:
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ NEED_SIGHT = (UNSURE, ORACLE)
 """Rules by what only a measured trace tells."""
 
 MILLION = 1_000_000
+TIE_NS = 2
+"""What takes a period, but for rounding, takes one."""
 
 
 class Inferred(NamedTuple):
@@ -56,6 +59,21 @@ class Inferred(NamedTuple):
     frame: int
     objects: int
     row: int
+
+
+@inlined
+def in_turn(memory: Dsps, s: int, ready_ns: int) -> int:
+    """Return when a frame leaves its sensor that is ready at a time: not before the one before it.
+
+    One that is not passed on may be ready while the encoder still has the frame before.
+
+    Args:
+        memory: of sensors; `free_ns` is when the last frame left, changed in place.
+        s: row of it.
+        ready_ns: the time.
+    """
+    memory.free_ns[s] = max(memory.free_ns[s], ready_ns)
+    return int(memory.free_ns[s])
 
 
 @inlined
@@ -91,7 +109,7 @@ def asks(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> 
         of: the frame.
     """
     rule, number = setups.ask_rule[k], setups.ask_number[k]
-    told = found(sights.rows, of.row, of.objects)
+    told = min(found(sights.rows, of.row, of.objects), setups.metadata_most[k])
     if rule <= ON_CHANGE:
         memory.inferences[of.sensor] += 1
         change = 1 if rule == ON_CHANGE else 0
@@ -134,7 +152,8 @@ def share(
     if rule == EVERY:
         return 1.0 / number
     if rule == IN_TIME:
-        return 1.0 / max(1.0, inferred_fps * int(setups.ask_interval_ns[k]) * 1e-9)
+        periods = (int(setups.ask_interval_ns[k]) - TIE_NS) * inferred_fps * 1e-9
+        return 1.0 / max(1.0, math.ceil(periods))
     if rule == RANDOM:
         return number / MILLION
     return float(asked(setups, sights, k, Dsps.zeros(1), Inferred(0, 0, 0, 0, objects, row)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -11,6 +12,7 @@ import numpy as np
 
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
+from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
 from fleet.plan import equipment, timetable
 from fleet.plan.draft import Draft, setup_with_model
@@ -255,6 +257,24 @@ def _requests(
     return out
 
 
+def _quiet_ns(setup: Setup, what: str) -> float | Fraction:
+    """Return how long a sensor sends nothing by the rule of what it publishes, or asks about; ns.
+
+    What goes by what is found counts as a message a period, but for the silence after which one is
+    sent in any case. Infinite if it never does.
+    """
+    row, every = setup.row, 1
+    if what == "publish":
+        every = int(row["publish_every"])
+    elif row["ask"] < 0:
+        every = -1
+    elif row["ask_rule"] == EVERY:
+        every = int(row["ask_number"])
+    if every < 0:
+        return math.inf
+    return max(row[f"{what}_interval_ns"], max(1, every) * 1_000_000_000 / setup.duty.rate)
+
+
 def _page_ns(draft: Draft, sensor: int, setup: Setup) -> int:
     """Return how long a rewrite waits for a sensor's radio to listen; ns.
 
@@ -263,10 +283,7 @@ def _page_ns(draft: Draft, sensor: int, setup: Setup) -> int:
     the radio is promoted.
     """
     radio = draft.net.classes[draft.net.radio_of[sensor]].radio
-    quiet_ns = max(
-        setup.row["publish_interval_ns"],
-        max(1, int(setup.row["publish_every"])) * 1_000_000_000 / setup.duty.rate,
-    )
+    quiet_ns = min(_quiet_ns(setup, "publish"), _quiet_ns(setup, "ask"))
     key = stream_keys(
         name_hashes([draft.roster.names[sensor]]), draft.scenario.model.seed, draft.replication,
         Stream.RADIO,

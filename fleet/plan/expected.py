@@ -13,17 +13,15 @@ import numpy as np
 
 from fleet.arrays import Floats, Ints
 from fleet.model import capture
+from fleet.model.asking import TIE_NS
 from fleet.model.dsp import taken
-from fleet.model.events import DEMAND, RATE
+from fleet.model.events import DEMAND, LINK_RATE, RATE
 from fleet.model.frames import LEVELS
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
 from fleet.plan.plan import Plan
 from fleet.plan.rates import mean_bps
 from fleet.plan.roster import counts
 from fleet.scenario.load import Scenario
-
-_TIE_NS = 2
-"""An inference that takes a period, but for rounding, takes one."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,14 @@ def frames_asked(scenario: Scenario) -> float:
 
 def changes(plan: Plan) -> bool:
     """Return whether rates or demand change on the way, which mean loads leave out."""
-    return bool(np.isin(plan.control.timetable.kind, (RATE, DEMAND)).any())
+    return bool(np.isin(plan.control.timetable.kind, (RATE, DEMAND, LINK_RATE)).any())
 
 
 def _answered_fps(plan: Plan, fps: Floats) -> Floats:
     """Return the frames a second that each sensor's DSP takes, or its camera sends."""
     occupy_ns = plan.sensors.setups.occupy_ns[plan.sensors.setup_of]
     kind = plan.sensors.clocks.kind
-    periods = np.maximum(1.0, np.ceil((occupy_ns - _TIE_NS) * fps * 1e-9))
+    periods = np.maximum(1.0, np.ceil((occupy_ns - TIE_NS) * fps * 1e-9))
     drawn = fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
     taken_fps = np.where(kind == capture.POISSON, drawn, fps / periods)
     infers = (plan.on_sensor == 1) & (occupy_ns > 0)
@@ -140,7 +138,7 @@ def _published(plan: Plan, answered: Floats) -> Floats:
     rules = plan.sensors.setups
     every = rules.publish_every[plan.sensors.setup_of].astype(np.float64)
     interval_ns = rules.publish_interval_ns[plan.sensors.setup_of]
-    by_time = np.maximum(1.0, np.ceil((interval_ns - _TIE_NS) * answered * 1e-9))
+    by_time = np.maximum(1.0, np.ceil((interval_ns - TIE_NS) * answered * 1e-9))
     by_time[rules.publish_change[plan.sensors.setup_of] == 1] = 1.0
     share: Floats = np.where(every < 0, 0.0, 1.0 / np.where(every > 0, every, by_time))
     return share
@@ -173,8 +171,8 @@ def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
     without a cap or for one that lasts; both have shape (links,).
     """
     links = plan.links.table
-    rate = mean_bps(links, plan.control.timetable, 0, plan.end_ns)
-    cap, slow = (column.astype(np.float64) for column in (links.cap_bits, links.throttled_bps))
+    events, cap = plan.control.timetable, links.cap_bits.astype(np.float64)
+    rate, slow = (mean_bps(links, events, 0, plan.end_ns, capped=c) for c in (False, True))
     end_s = plan.end_ns * 1e-9
     spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
     np.divide(cap, carried_bps, out=spent_s, where=(cap > 0) & (carried_bps > 0))
@@ -211,7 +209,7 @@ def first_hops(plan: Plan, of: Flows) -> tuple[Floats, Floats, Floats]:
     link[plan.ends_at_site] = -1
     mine = link >= 0
     rate, sums = (
-        plan.links.table.rate_bps.astype(np.float64),
+        mean_bps(plan.links.table, plan.control.timetable, 0, plan.end_ns),
         np.zeros((2, len(plan.links.table))),
     )
     for k, moment in enumerate((of.bits, of.bits_square)):

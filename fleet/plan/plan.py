@@ -18,6 +18,9 @@ from fleet.plan.groups import Control, Eyes, Frozen, Links, Money, Notes, Pools,
 from fleet.plan.plant import Pool
 from fleet.plan.stations import Stations
 
+MOST_HOURS = 31 * 24
+"""Of more hours nothing is told one by one."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -57,9 +60,14 @@ class Plan:
 
     @cached_property
     def marks_ns(self) -> tuple[int, ...]:
-        """Return when another hour begins behind the warm-up, or another price or grid; ns."""
+        """Return when another hour begins behind the warm-up, or another price or grid; ns.
+
+        Hours themselves only as far as they can be told one by one (`MOST_HOURS`).
+        """
         events = self.control.timetable
-        begins = set(events.time_ns[events.kind == HOUR].tolist())
+        hours = set(events.time_ns[events.kind == HOUR].tolist())
+        # Of so many hours none is told, and where nothing changes by the hour none is needed.
+        begins = hours if len(hours) <= MOST_HOURS else set()
         begins.update(at for steps in self.money.by_hour for at in steps.starts_ns)
         return tuple(sorted(at for at in begins if self.warm_up_ns < at < self.end_ns))
 

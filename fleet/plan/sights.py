@@ -27,6 +27,7 @@ from fleet.plan.groups import Eyes
 from fleet.plan.standins import StandIn
 from fleet.scenario.asking import Ask
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.scenario.strict_yaml import Keys
 
 
 def eyes_of(reader: Reader, setup: Setup) -> list[Eye]:
@@ -244,12 +245,17 @@ def _blind_both(draft: Draft) -> None:
         if setup.row["ask_rule"] in NEED_SIGHT:
             unseen = setup if setup.row["sight"] < 0 else asked
             raise draft.scenario.error(
-                (*setup.keys, "ask", "when"),
+                _place_of(setup, "ask", "when"),
                 f"'{ask_of(setup).when}' goes by what networks find, and how '{unseen.model}' sees"
                 " there was never measured, or nobody looks ('inference: constant'); name one that"
                 " was with 'eye', or take another rule",
             )
         setup.row["sight"] = asked.row["sight"] = -1
+
+
+def _place_of(setup: Setup, *keys: str) -> Keys:
+    """Return where a scenario says what a setup asks; of a rewrite where its model stands."""
+    return (*setup.keys, *keys) if setup.keys[:1] == ("arms",) else (*setup.keys, "model")
 
 
 def ask_of(setup: Setup) -> Ask:
@@ -272,13 +278,13 @@ def _pair(draft: Draft, chosen: Sequence[Eye], replays: Sequence[Replay]) -> Non
         if not _same_frames(own, other):
             one, two = ("/".join(chosen[k][:3]) for k in (mine, theirs))
             raise draft.scenario.error(
-                (*setup.keys, "ask"),
+                _place_of(setup, "ask"),
                 f"the traces {one} and {two} are not of the same frames, so nobody knows what both"
                 " see of one; trace both networks on the same clips",
             )
         if setup.row["ask_rule"] == UNSURE and (own.sure_ppm < 0).any():
             raise draft.scenario.error(
-                (*setup.keys, "ask", "when"),
+                _place_of(setup, "ask", "when"),
                 f"the trace {'/'.join(chosen[mine][:3])} does not say how sure the network was;"
                 " trace it anew, with 'fleet trace'",
             )

@@ -9,7 +9,8 @@ is added up.
 What is reckoned is exact, or lies between two bounds where frames under way at the end may have
 left a port before it. What frames do not tell is left out: promotions and tails of radios, what was
 sent again, how long sending takes where the rate changes, queues, servers; and the bytes of
-pictures whose results were sent on in their place by servers at an edge.
+pictures whose results were sent on in their place by servers at an edge. Sensors that pass frames
+on to servers are not reckoned at all.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fleet.errors import InputError
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan import timetable
 from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
+from fleet.plan.equipment import choose
 from fleet.plan.placing import arm_of_each
 from fleet.plan.roster import Placed, firsts, place_sensors
 from fleet.proof.account_frames import Piece, overlap_ns
@@ -105,6 +108,11 @@ class _Account:
         self.placed = place_sensors(scenario)
         names, arms = arm_of_each(scenario, arm, self.placed)
         equipped = {self.placed.group(s): names[arms[s]] for s in firsts(self.placed.group_of)}
+        if any(choose(scenario, of, g).ask is not None for g, of in equipped.items()):
+            raise InputError(
+                f"arm '{arm}' passes frames on to servers ('ask'), which the third account does not"
+                " know; take another arm"
+            )
         self.kits = {g: Kit(scenario, self.reader, of, g) for g, of in equipped.items()}
         self.fates = frames["fate"].to_pylist()
         self.captured_ns = frames["capture_ns"].to_numpy()

@@ -131,14 +131,14 @@ class Reference:
                 sent = True
         if sent:
             sensor.fill(frame)
-        passed_on, encode_ns = frame.setup != sensor.setup, 0
-        if passed_on:
-            encode_ns = int(self.plan.sensors.setups.compute_ns[frame.setup])
-        began = sensor.setup
-        yield pause(env, wait_ns + compute_ns + fetch_ns + encode_ns, FRAME)
+        began, encode_ns = sensor.setup, sensor.encode_ns(frame)
+        ready_ns = env.now + wait_ns + compute_ns + fetch_ns + encode_ns
+        if sensor.ask >= 0:  # nothing leaves it before what it has inferred before
+            ready_ns = sensor.last_ready_ns = max(ready_ns, sensor.last_ready_ns)
+        yield pause(env, ready_ns - env.now, FRAME)
         frame.ready_ns = env.now
-        sensor.spend(began, frame.sensed_ns + wait_ns, compute_ns)
-        if passed_on:
+        sensor.spend(began, env.now - encode_ns - fetch_ns - compute_ns, compute_ns)
+        if encode_ns:
             sensor.spend(frame.setup, env.now - encode_ns, encode_ns)
         if not sent:
             return frames.SKIP_NOT_PUBLISHED
@@ -289,6 +289,7 @@ class Reference:
             sensor.blind_until_ns, sensor.setup = a, b
         elif kind == events.SENSOR_DOWN:
             sensor.down_until_ns, sensor.busy_until_ns = a, now_ns
+            sensor.last_ready_ns = now_ns
             for process in sensor.inside:
                 process.interrupt()
 

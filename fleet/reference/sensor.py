@@ -45,6 +45,7 @@ class Sensor:
         self.published: int | None = None  # objects in the last message
         self.passed_on: int | None = None  # objects in the last frame that servers were asked of
         self.next_pass_ns = 0
+        self.last_ready_ns = 0  # when the last frame left it that was inferred
         self.inside: set[simpy.Process] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -107,9 +108,14 @@ class Sensor:
             frame.sight += int(start[other].min() - start[own].min())
         return True
 
+    def encode_ns(self, frame: Frame) -> int:
+        """Return for how long a frame that is passed on is encoded, 0 if it is not."""
+        passed_on = frame.setup != self.setup
+        return int(self.plan.sensors.setups.compute_ns[frame.setup]) if passed_on else 0
+
     def _asks(self, frame: Frame, now_ns: int) -> bool:
         rule, number, rows = self.ask_rule, self.ask_number, self.plan.eyes.sights.rows
-        found = self.finds(frame.objects, frame.sight)
+        found = min(self.finds(frame.objects, frame.sight), self.metadata_most)
         if rule == asking.EVERY:
             return bool((self.inferences - 1) % number == 0)
         if rule == asking.FOUND:

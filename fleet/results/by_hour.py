@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 from fleet.engine.energy import COMPONENTS, Bits, network_bits
 from fleet.engine.hours import Mark
 from fleet.plan.hours import Steps
+from fleet.plan.plan import MOST_HOURS
 from fleet.results.energy import account_of
 from fleet.results.metric import part
 from fleet.running.run import Outcome
 
 KWH_FJ = 3.6e21
-MOST_TOLD = 31 * 24
-"""Of more hours nothing is told one by one."""
 
 
 class Span(NamedTuple):
@@ -99,14 +98,14 @@ def paid_fj(span: Span) -> int:
 def by_hour(outcome: Outcome) -> dict[str, Any] | None:
     """Return the hours of a run: mean power by component, CO2-equivalent, and cost of electricity.
 
-    None if there are more than `MOST_TOLD`.
+    None if there are more than `MOST_HOURS`.
 
     Returns:
         `start_s` from the start of the run, `length_s`, `power_w` by component, `carbon_g` and
         `electricity_usd` of the whole arm, None without a price book; lists by hour.
     """
     spans, money = spans_of(outcome), outcome.plan.money
-    if len(spans) > MOST_TOLD:
+    if len(spans) > MOST_HOURS:
         return None
     usd = None
     if money.prices is not None:

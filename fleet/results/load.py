@@ -156,10 +156,16 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
         )
 
 
+def _mean_bps(plan: Plan, *, capped: bool = False) -> Floats:
+    """Return the mean rate of each link behind the warm-up, or what its spent cap leaves of it."""
+    events = plan.control.timetable
+    return mean_bps(plan.links.table, events, plan.warm_up_ns, plan.end_ns, capped=capped)
+
+
 def _throttled(plan: Plan, carried: Ints, offered_bps: Floats) -> Any:
     """Return which links have spent their cap and are asked for more than they have left."""
     spent = (plan.links.table.cap_bits > 0) & (carried >= plan.links.table.cap_bits)
-    return spent & (offered_bps >= BUSY * plan.links.table.throttled_bps)
+    return spent & (offered_bps >= BUSY * _mean_bps(plan, capped=True))
 
 
 def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:
@@ -168,11 +174,11 @@ def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Fl
     A cap is spent when as much has been carried, which at the link's full rate would be soonest.
     """
     cap = plan.links.table.cap_bits
-    rate = mean_bps(plan.links.table, plan.control.timetable, plan.warm_up_ns, plan.end_ns)
+    rate = _mean_bps(plan)
     possible = np.asarray(rate * span_s, dtype=np.float64)
     slow = (cap > 0) & (carried >= cap)
     left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)
-    throttled = plan.links.table.throttled_bps * (span_s - left / rate)
+    throttled = _mean_bps(plan, capped=True) * (span_s - left / rate)
     possible[slow] = (left + throttled)[slow]
     return possible
 

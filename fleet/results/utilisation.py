@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.arrays import Floats
-from fleet.model.books import BUSY_NS, COMPUTE_NS, DECODING_NS, SERVED_NS, SERVER_NS
+from fleet.model.books import BUSY_NS, DECODING_NS, SERVED_NS, SERVER_NS
 from fleet.results.metric import part
 from fleet.running.run import Outcome
 
@@ -20,7 +20,8 @@ def utilisation(outcome: Outcome) -> dict[str, float | None]:
         _mean_and_most(out, name, busy[plan.links.class_of == c])
     infers = plan.on_sensor == 1
     if infers.any():
-        out["dsp"] = float(tally.sensors[infers, COMPUTE_NS].mean() / plan.measured_ns)
+        spent_ns = tally.computing_ns[plan.sensors.setups.on_sensor == 1].sum()
+        out["dsp"] = int(spent_ns) / int(infers.sum()) / plan.measured_ns
     for entry, pool in enumerate(plan.pools.entries):
         if pool is None:
             continue

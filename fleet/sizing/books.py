@@ -69,7 +69,8 @@ def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     counts[:, b.SENT_PAYLOAD] = leaves * of.payload_bytes
     counts[:, b.SENT_METADATA] = leaves * (of.payload_bytes - pixels)
     counts[:, b.SENT_BITS] = leaves * of.bits
-    counts[:, b.SENT_PIXEL_FRAMES] = np.where(pixels > 0, leaves, 0)
+    with_pixels = np.where(pixels > 0, leaves, 0)
+    counts[:, b.SENT_PIXEL_FRAMES] = np.where(plan.asks, served, with_pixels)
     counts[:, b.FATE_0 + SKIP_DSP_BUSY] = captured - answered
     counts[:, b.FATE_0 + SKIP_NOT_PUBLISHED] = np.maximum(0, answered - sent - home)
     _fates(plan, of, ways, made)

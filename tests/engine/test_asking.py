@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.chance import mix64, uniform
+from fleet.columns.shard import Shard
+from fleet.engine.window import Window
 from fleet.errors import InputError
 from fleet.model import frames
 from fleet.model.sight import I_PPM, RIGHT, SURE_PPM, WANTED, WRONG
 from fleet.plan.expected import flows
+from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
+from fleet.plan.share import share_of
+from fleet.results.utilisation import utilisation
+from fleet.running.live_eyes import open_eyes
+from fleet.running.options import Options
 from fleet.running.run import Outcome
+from fleet.scenario.load import loads
+from fleet.simulation import Simulation
 from fleet.sizing.books import tally
 from fleet.sizing.ways import walk
 
@@ -260,3 +270,91 @@ def test_rules_by_what_networks_find_need_measured_ones() -> None:
     data["arms"]["asks"]["ask"]["eye"] = "eye-dim"
     with pytest.raises(InputError, match="not of the same frames"):
         worlds.plan(data, "asks")
+
+
+def slow_encoder() -> dict[str, Any]:
+    """Return sensors whose encoder takes longer than it is from frame to frame."""
+    data = world("random 50 %")
+    data["arms"]["asks"]["ask"]["encoder"] = "slow-camera"
+    data["sensors"]["cam"]["rate"] = "50 fps"
+    return data
+
+
+def test_no_frame_leaves_a_sensor_before_one_that_was_inferred_before() -> None:
+    plan = worlds.plan(slow_encoder(), "asks")
+    whole, reference = worlds.run(plan), worlds.run(plan, engine="reference")
+    rows = worlds.table(whole)
+    waited = 0
+    for s in range(plan.size):
+        mine = rows[(rows[:, frames.SENSOR] == s) & (rows[:, frames.READY] > 0)]
+        mine = mine[np.argsort(mine[:, frames.FRAME])]
+        assert (np.diff(mine[:, frames.READY]) >= 0).all()
+        waited += int((np.diff(mine[:, frames.READY]) == 0).sum())
+    assert waited > 0
+    assert whole.tally.fingerprint() == reference.tally.fingerprint()
+    for how in ({"window_ns": 7_000_000}, {"shards": 3, "window_ns": 30_000_000}):
+        split = worlds.run(plan, **how)
+        assert split.tally.fingerprint() == whole.tally.fingerprint()
+        assert worlds.captured(split) == worlds.captured(whole)
+
+
+@pytest.mark.parametrize("when", ["on change or every 200 ms", "every 3 inferences"])
+def test_what_was_passed_on_is_remembered_from_window_to_window(when: str) -> None:
+    """With crashes, a rewrite and a warm-up; and after every window in a process of its own."""
+    data = world(when, publish="every 2 inferences")
+    data |= {"warm_up": "650 ms", "events": [
+        {"at": "900 ms", "crash": "cam", "lasts": "300 ms"},
+        {"at": "1500 ms", "rewrite": "cam", "model": "slow"},
+    ]}  # fmt: skip
+    plan = worlds.plan(data, "asks")
+    whole, reference = worlds.run(plan), worlds.run(plan, engine="reference")
+    split = worlds.run(plan, window_ns=110_000_000, shards=2)
+    for other in (reference, split):
+        assert other.tally.fingerprint() == whole.tally.fingerprint()
+        assert other.tally.computing_ns.tolist() == whole.tally.computing_ns.tolist()
+        assert other.tally.computed.tolist() == whole.tally.computed.tolist()
+    shard = one_shard(plan)
+    again = one_shard(plan)
+    at_ns = 0
+    while at_ns < plan.end_ns:
+        window = Window(at_ns, min(plan.end_ns, at_ns + 130_000_000))
+        if at_ns < plan.warm_up_ns < window.end_ns:
+            window = Window(at_ns, plan.warm_up_ns)
+        shard.advance(window)
+        again = one_shard(plan)
+        again.load(shard.save())
+        shard, at_ns = again, window.end_ns
+    shard.close(plan.end_ns)
+    assert shard.tally.fingerprint() == whole.tally.fingerprint()
+
+
+def one_shard(plan: Plan) -> Shard:
+    own, territory = share_of(plan, partition(plan, 1).shards[0])
+    return Shard(own, territory, open_eyes, keep=True)
+
+
+def test_dsps_are_not_busy_with_what_encoders_do() -> None:
+    plan, outcome, _ = made("every inference")
+    alone = worlds.run(worlds.plan(world(None), "asks"))
+    assert utilisation(outcome)["dsp"] == pytest.approx(utilisation(alone)["dsp"])
+
+
+def test_another_network_cannot_look_while_frames_are_under_way() -> None:
+    ask = {"when": "oracle", "model": "eye-large", "codec": "jpeg-q60"}
+    ask |= {"encoder": "ip-camera-1080p"}
+    data = {
+        "name": "two", "start": "2024-05-16T17:00", "light": "day", "duration": "3 s",
+        "place": {"lat": 45, "lon": 0},
+        "sensors": {"cam": {"count": 1, "rate": "5 fps", "app": "watch", "uplink": "port"}},
+        "links": {
+            "port": {"technology": "poe", "shared_by": "sensor", "to": "wan"},
+            "wan": {"technology": "wan", "shared_by": "city", "to": "cloud"},
+        },
+        "cloud": {"server": "l4"},
+        "arms": {"asks": {"device": "imx500", "mode": "binned", "model": "eye-small", "ask": ask}},
+    }  # fmt: skip
+    with Simulation(loads(json.dumps(data)), "asks", options=Options(executor="local")) as sim:
+        sim.run("1 s")
+        with pytest.raises(InputError, match="state it in the scenario's 'events'"):
+            sim.deploy("cam-0", "ssd-mobilenet-v2")
+        sim.run("1 s")

@@ -31,6 +31,7 @@ def wrong(lines: list[Line]) -> list[Line]:
 @given(world=worlds.scenarios(), arm=worlds.ARMS)
 @settings(max_examples=100)
 def test_frames_and_books_agree(world: dict[str, Any], arm: str) -> None:
+    assume(not worlds.asks(world, arm))
     assert wrong(account(world, arm)[0]) == []
 
 
@@ -40,6 +41,7 @@ def test_frames_and_books_are_equal_where_no_frame_is_under_way(
     world: dict[str, Any], arm: str
 ) -> None:
     """Sensors all but cease to capture after a second, and the run goes on for a minute."""
+    assume(not worlds.asks(world, arm))
     still = [{"at": "1 s", "profile": group, "rate": "1 frame/d"} for group in world["sensors"]]
     events = [e for e in world["events"] if "profile" not in e]
     for group in world["sensors"].values():
