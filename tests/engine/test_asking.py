@@ -334,7 +334,7 @@ def one_shard(plan: Plan) -> Shard:
 
 
 def test_dsps_are_not_busy_with_what_encoders_do() -> None:
-    plan, outcome, _ = made("every inference")
+    _, outcome, _ = made("every inference")
     alone = worlds.run(worlds.plan(world(None), "asks"))
     assert utilisation(outcome)["dsp"] == pytest.approx(utilisation(alone)["dsp"])
 
@@ -353,8 +353,10 @@ def test_another_network_cannot_look_while_frames_are_under_way() -> None:
         "cloud": {"server": "l4"},
         "arms": {"asks": {"device": "imx500", "mode": "binned", "model": "eye-small", "ask": ask}},
     }  # fmt: skip
-    with Simulation(loads(json.dumps(data)), "asks", options=Options(executor="local")) as sim:
-        sim.run("1 s")
+    with Simulation(
+        loads(json.dumps(data), "two.yaml"), "asks", options=Options(executor="local")
+    ) as sim:
+        sim.run(until="1 s")
         with pytest.raises(InputError, match="state it in the scenario's 'events'"):
             sim.deploy("cam-0", "ssd-mobilenet-v2")
-        sim.run("1 s")
+        sim.run(until="2 s")
