@@ -15,7 +15,7 @@ from fleet import paths
 from fleet.errors import InputError
 from fleet.eyes import trace_file
 from fleet.eyes.clip import LIGHTS, VIEWS
-from fleet.eyes.compact import SCHEMA, WORDS, compact
+from fleet.eyes.compact import NOT_TOLD, SCHEMA, WORDS, compact
 from fleet.eyes.summary import groups
 
 
@@ -81,6 +81,7 @@ _RANGES = {
     **dict.fromkeys(("objects", "wanted", "true_positives", "false_positives"), (0, 10_000)),
     **dict.fromkeys(("message_bytes", "roi_bytes"), (0, _MOST_BYTES)),
     **dict.fromkeys(("i_ppm", "p_ppm"), (-1_000_000, 4_000_000)),
+    "sure_ppm": (NOT_TOLD, 1_000_000),
 }
 _TRACE_RANGES = {
     **dict.fromkeys(("present", *trace_file.COUNTS, "true_positives", "false_positives"),

@@ -61,8 +61,7 @@ class _ByHour(Model):
     @property
     def day(self) -> tuple[float, ...] | None:
         """Return the numbers, None if a file has them."""
-        numbers: tuple[float, ...] | None = self.__dict__[next(iter(type(self).model_fields))]
-        return numbers
+        raise NotImplementedError
 
     @model_validator(mode="after")
     def _one(self) -> _ByHour:
@@ -89,6 +88,11 @@ class OwnGrid(_ByHour):
     ] = None
     file: Annotated[str | None, says(_FILE, "grid.csv", "`g_per_kwh` is given")] = None
 
+    @property
+    def day(self) -> tuple[float, ...] | None:
+        """Return the numbers, None if a file has them."""
+        return self.g_per_kwh
+
 
 class Tariff(_ByHour):
     """The price of electricity by the hour of the local clock."""
@@ -104,6 +108,11 @@ class Tariff(_ByHour):
         ),
     ] = None
     file: Annotated[str | None, says(_FILE, "tariff.csv", "`usd_per_kwh` is given")] = None
+
+    @property
+    def day(self) -> tuple[float, ...] | None:
+        """Return the numbers, None if a file has them."""
+        return self.usd_per_kwh
 
 
 @dataclass(frozen=True)

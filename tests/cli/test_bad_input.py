@@ -289,7 +289,7 @@ BAD = [
         ),
         "'lucid-triton' captures at most 30 fps in mode 'binned4', asked 60 fps",
     ),
-    (changed(arms__on_sensor__publish="on changes"), "'on change' or 'on change or every 60 s'"),
+    (changed(arms__on_sensor__publish="on changes"), "'on change', 'on change or every 60 s'"),
     (changed(arms__on_sensor__publish="on change or every 5"), "'5' has no unit"),
     # edges
     (

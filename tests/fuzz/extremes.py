@@ -191,7 +191,7 @@ def made_up() -> dict[str, Any]:
                       "bitrate": "1 Mbit/s"},
             "edge": {"device": "test-camera", "codec": "test-codec", "model": "cloudy",
                      "per": {"cam": {"infer": "edge"}}},
-            "asks": {"device": "test-ai", "model": "tiny", "mode": "small", "rate": "5 fps",
+            "asks": {"device": "test-ai", "model": "tiny", "mode": "small",
                      "ask": {"when": "every 3 inferences", "model": "cloudy",
                              "codec": "fixed-codec", "encoder": "test-camera"}},
         },

@@ -102,7 +102,7 @@ def test_what_is_asked_between_windows_is_the_same(
         shard(made, whole, open_eyes, lanes=Lanes.always),
         Shard(made, whole, open_eyes),
     )
-    for window in windows(0, made.end_ns, window_ns, made.warm_up_ns):
+    for window in windows(0, made.end_ns, window_ns, made.cuts_ns):
         lanes.advance(window)
         columns.advance(window)
         again.load(lanes.save())
