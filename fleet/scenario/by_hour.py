@@ -6,6 +6,7 @@ They are the intensity of a grid and the price of electricity. Hours are those o
 from __future__ import annotations
 
 import datetime as dt
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -59,9 +60,9 @@ class _ByHour(Model):
     """Numbers by the hour: 24 of them, or a CSV file."""
 
     @property
+    @abstractmethod
     def day(self) -> tuple[float, ...] | None:
         """Return the numbers, None if a file has them."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _one(self) -> _ByHour:
