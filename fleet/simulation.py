@@ -236,17 +236,20 @@ class Simulation:
         """Go on with what was asked last; what cannot be is taken back."""
         try:
             plan = self._compile()
+            self._check_eyes(plan)
         except InputError:
             asked.pop()
             raise
+        self.plan = plan
+        self._executor.amend(plan)
+
+    def _check_eyes(self, plan: Plan) -> None:
+        """Refuse other networks where two look at one frame, of which some are under way."""
         if plan.asks.any() and plan.eyes.networks != self.plan.eyes.networks:
-            asked.pop()
             raise InputError(
                 "another network looks from now on, and what two see of one frame cannot change"
                 " while frames are under way; state it in the scenario's 'events'"
             )
-        self.plan = plan
-        self._executor.amend(plan)
 
     def _compile(self) -> Plan:
         scenario = self._scenario

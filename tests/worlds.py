@@ -322,8 +322,8 @@ _PUBLISH = [
     "every inference", "every 3 inferences", "every 50 ms", "every 90 ms", "on change",
     "on change or every 200 ms",
 ]  # fmt: skip
-_ASK = [
-    "found", "found 3", "on change", "on change or every 200 ms", "every 2 inferences",
+ASK = [
+    "found", "found 3", "on change", "on change or every 200 ms", "every 3 inferences",
     "every 90 ms", "random 30 %", "unsure below 50 %", "oracle",
 ]  # fmt: skip
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
@@ -371,7 +371,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
     cloud = draw(_cloud())
-    when = draw(st.sampled_from(_ASK if inference == "trace" else _ASK[:-2]))
+    when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
     near = draw(_SERVED)
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
     own = ["on_sensor", "asking"] if asked_model == near else ["on_sensor"]

@@ -70,7 +70,6 @@ def is_plain(shard: Shard) -> bool:
     down = shard.network.ports.down_until_ns[plan.links.of[0]]
     return bool(
         (states.clocks.kind == PERIODIC).all()
-        and not (plan.control.timetable.kind == LINK_RATE).any()  # a simulation may ask for some
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
         and (down <= now_ns).all()
         and _fit(plan, states)

@@ -54,7 +54,7 @@ class LaneShard(Shard):
     def __init__(self, plan: Plan, territory: Territory, open_eyes: OpenEyes, when: Lanes) -> None:
         """Set up sensors at time zero; the arguments are those of `shard`."""
         super().__init__(plan, territory, open_eyes)
-        self._when, self._open_eyes = when, open_eyes
+        self._when, self._open_eyes, self._may = when, open_eyes, True
         self._blocks: Blocks | None = None
         self._copy: Shard | None = None
         self._breaks_ns = self._list_breaks()
@@ -71,7 +71,7 @@ class LaneShard(Shard):
         return super().advance(window)
 
     def _flow(self, until_ns: int) -> Index:
-        if self._blocks is None and self._lasts() and is_plain(self):
+        if self._blocks is None and self._may and self._lasts() and is_plain(self):
             self._blocks = fold(self)
         if self._blocks is None:
             return super()._flow(until_ns)
@@ -140,6 +140,7 @@ class LaneShard(Shard):
         self._unfold()
         self._copy = None
         super().amend(plan)
+        self._may = may_be_plain(plan, self.territory)
         self._breaks_ns = self._list_breaks()
 
     def in_flight(self) -> int:

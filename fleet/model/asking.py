@@ -18,7 +18,6 @@ published systems, as far as they look at one frame and what was sent before it:
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +25,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.chance import mix64, uniform
 from fleet.kernel import inlined, kernel
-from fleet.model.dsp import Dsps, published
+from fleet.model.dsp import Dsps, periods, published
 from fleet.model.setup import Setups
 from fleet.model.sight import RIGHT, SURE_PPM, WANTED, WRONG, Sights, found
 
@@ -37,8 +36,6 @@ NEED_SIGHT = (UNSURE, ORACLE)
 """Rules by what only a measured trace tells."""
 
 MILLION = 1_000_000
-TIE_NS = 2
-"""What takes a period, but for rounding, takes one."""
 
 
 class Inferred(NamedTuple):
@@ -152,8 +149,7 @@ def share(
     if rule == EVERY:
         return 1.0 / number
     if rule == IN_TIME:
-        periods = (int(setups.ask_interval_ns[k]) - TIE_NS) * inferred_fps * 1e-9
-        return 1.0 / max(1.0, math.ceil(periods))
+        return float(1.0 / periods(int(setups.ask_interval_ns[k]), inferred_fps))
     if rule == RANDOM:
         return number / MILLION
     return float(asked(setups, sights, k, Dsps.zeros(1), Inferred(0, 0, 0, 0, objects, row)))

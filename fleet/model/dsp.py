@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Ints, Table
+from fleet.arrays import Floats, Ints, Table
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
 
@@ -49,6 +49,21 @@ def occupy(dsp: Dsps, s: int, now_ns: int, occupy_ns: int) -> int:
     dsp.free_ns[s] = max(now_ns, dsp.free_ns[s]) + occupy_ns
     dsp.inferences[s] += 1
     return IN_FLIGHT
+
+
+_TIE_NS = 2
+"""What takes a period, but for rounding, takes one."""
+
+
+def periods(spent_ns: Ints | int, fps: Floats | float) -> Floats:
+    """Return how many periods of a clock something takes from frame to frame: one at least.
+
+    Args:
+        spent_ns: for how long nothing more is taken or sent.
+        fps: rate of the clock.
+    """
+    whole: Floats = np.maximum(1.0, np.ceil((spent_ns - _TIE_NS) * fps * 1e-9))
+    return whole
 
 
 @kernel

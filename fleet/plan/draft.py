@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -97,11 +97,6 @@ class Draft:
     def setup(self, sensor: int) -> Setup:
         """Return the setup of a sensor at the start."""
         return self.setups[int(self.setup_of[sensor])]
-
-    def by_setup(self, value: Callable[[Setup], int]) -> Ints:
-        """Return for each sensor a number of its setup at the start."""
-        of_setup = np.array([value(setup) for setup in self.setups], dtype=np.int64)
-        return of_setup[self.setup_of]
 
     def served(self, setup: Setup) -> Setup | None:
         """Return the setup of frames that go to servers: this, one it passes on to, or none."""

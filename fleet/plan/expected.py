@@ -13,8 +13,7 @@ import numpy as np
 
 from fleet.arrays import Floats, Ints
 from fleet.model import capture
-from fleet.model.asking import TIE_NS
-from fleet.model.dsp import taken
+from fleet.model.dsp import periods, taken
 from fleet.model.events import DEMAND, LINK_RATE, RATE
 from fleet.model.frames import LEVELS
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
@@ -116,9 +115,8 @@ def _answered_fps(plan: Plan, fps: Floats) -> Floats:
     """Return the frames a second that each sensor's DSP takes, or its camera sends."""
     occupy_ns = plan.sensors.setups.occupy_ns[plan.sensors.setup_of]
     kind = plan.sensors.clocks.kind
-    periods = np.maximum(1.0, np.ceil((occupy_ns - TIE_NS) * fps * 1e-9))
     drawn = fps / (1 + fps * occupy_ns * 1e-9)  # Erlang's loss formula for one place
-    taken_fps = np.where(kind == capture.POISSON, drawn, fps / periods)
+    taken_fps = np.where(kind == capture.POISSON, drawn, fps / periods(occupy_ns, fps))
     infers = (plan.on_sensor == 1) & (occupy_ns > 0)
     shares: dict[tuple[int, ...], float] = {}  # of the traces that many sensors take
     for s in np.flatnonzero(infers & (kind == capture.TRACE)):
@@ -138,7 +136,7 @@ def _published(plan: Plan, answered: Floats) -> Floats:
     rules = plan.sensors.setups
     every = rules.publish_every[plan.sensors.setup_of].astype(np.float64)
     interval_ns = rules.publish_interval_ns[plan.sensors.setup_of]
-    by_time = np.maximum(1.0, np.ceil((interval_ns - TIE_NS) * answered * 1e-9))
+    by_time = periods(interval_ns, answered)
     by_time[rules.publish_change[plan.sensors.setup_of] == 1] = 1.0
     share: Floats = np.where(every < 0, 0.0, 1.0 / np.where(every > 0, every, by_time))
     return share

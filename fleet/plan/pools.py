@@ -43,11 +43,12 @@ def build(draft: Draft) -> Pools:
     scenario, regions = draft.scenario, region_names(draft.scenario)
     edges = scenario.model.edges
     used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
-    pool_of = np.where(draft.by_setup(_is_served) > 0, draft.net.region_of, -1)
+    pool_of = np.full(len(draft.roster), -1, dtype=np.int64)
     decode_px = np.zeros(len(draft.roster), dtype=np.int64)
     level = np.full(len(draft.roster), LEVELS - 1, dtype=np.int64)
     at_edges = []
     for mine, group, setup in draft.served_kinds():
+        pool_of[mine] = draft.net.region_of[mine]
         decode_px[mine] = int(setup.row["decode_px"])
         entry = int(draft.net.region_of[mine[0]])
         if setup.equipment.infer == "edge":
@@ -66,11 +67,6 @@ def build(draft: Draft) -> Pools:
         np.arange(len(names)), pools, names, entry_of, row, row, pool_of, level,
         decode_px, *_results(draft, level),
     )  # fmt: skip
-
-
-def _is_served(setup: Setup) -> int:
-    """Return whether some frames of a setup go to servers."""
-    return int(not setup.on_sensor or setup.ask >= 0)
 
 
 def _edge_pools(

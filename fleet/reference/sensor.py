@@ -101,12 +101,15 @@ class Sensor:
         """
         if self.ask < 0 or not self._asks(frame, now_ns):
             return False
-        plan, own = self.plan, self.sight
-        frame.setup = self.ask
-        if frame.sight >= 0:
-            start, other = plan.eyes.sights.start, plan.sensors.setups.sight[self.ask]
-            frame.sight += int(start[other].min() - start[own].min())
+        frame.setup, frame.sight = self.ask, self._at_servers(frame)
         return True
+
+    def _at_servers(self, frame: Frame) -> int:
+        """Return the row of what servers would see of a frame."""
+        if frame.sight < 0:
+            return frame.sight
+        start, other = self.plan.eyes.sights.start, self.plan.sensors.setups.sight[self.ask]
+        return frame.sight + int(start[other].min() - start[self.sight].min())
 
     def encode_ns(self, frame: Frame) -> int:
         """Return for how long a frame that is passed on is encoded, 0 if it is not."""
@@ -126,9 +129,7 @@ class Sensor:
         if rule == asking.UNSURE:
             return bool(rows[frame.sight, sight.SURE_PPM] < number)
         if rule == asking.ORACLE:
-            start, other = self.plan.eyes.sights.start, self.plan.sensors.setups.sight[self.ask]
-            there = frame.sight + int(start[other].min() - start[self.sight].min())
-            return _errors(rows[there]) < _errors(rows[frame.sight])
+            return _errors(rows[self._at_servers(frame)]) < _errors(rows[frame.sight])
         early_ns = max(0, self.next_pass_ns - now_ns)
         due = on_time = early_ns <= self.tick_ns
         if rule == asking.ON_CHANGE:

@@ -78,10 +78,8 @@ def weighted(spans: Sequence[Span], steps: Steps, energy_fj: Callable[[Span], in
 
 def carbon_g(outcome: Outcome, energy_fj: Callable[[Span], int]) -> float:
     """Return the CO2-equivalent of some energy while it is measured; g."""
-    grid, spans = outcome.plan.money.grid, spans_of(outcome)
-    if grid.by_hour is None:
-        return sum(map(energy_fj, spans)) / KWH_FJ * grid.g_per_kwh
-    return weighted(spans, grid.by_hour, energy_fj)
+    grid = outcome.plan.money.grid
+    return _at(grid.by_hour, grid.g_per_kwh, spans_of(outcome), energy_fj)
 
 
 def whole_fj(span: Span) -> int:
@@ -109,7 +107,7 @@ def by_hour(outcome: Outcome) -> dict[str, Any] | None:
         return None
     usd = None
     if money.prices is not None:
-        usd = [_at(money.prices.kwh_by_hour, money.prices.kwh, span, paid_fj) for span in spans]
+        usd = [_at(money.prices.kwh_by_hour, money.prices.kwh, [span], paid_fj) for span in spans]
     return {
         "start_s": [span.begin_ns / 1e9 for span in spans],
         "length_s": [(span.end_ns - span.begin_ns) / 1e9 for span in spans],
@@ -118,13 +116,16 @@ def by_hour(outcome: Outcome) -> dict[str, Any] | None:
             for name in COMPONENTS
         },
         "carbon_g": [
-            _at(money.grid.by_hour, money.grid.g_per_kwh, span, whole_fj) for span in spans
+            _at(money.grid.by_hour, money.grid.g_per_kwh, [span], whole_fj) for span in spans
         ],
         "electricity_usd": usd,
     }
 
 
-def _at(steps: Steps | None, always: float, span: Span, energy_fj: Callable[[Span], int]) -> float:
+def _at(
+    steps: Steps | None, always: float, spans: Sequence[Span], energy_fj: Callable[[Span], int]
+) -> float:
+    """Return what `weighted` does, with one number for all hours where there are no steps."""
     if steps is None:
-        return energy_fj(span) / KWH_FJ * always
-    return weighted([span], steps, energy_fj)
+        return sum(map(energy_fj, spans)) / KWH_FJ * always
+    return weighted(spans, steps, energy_fj)

@@ -18,7 +18,7 @@ from fleet.model.asking import (
     RANDOM,
     UNSURE,
 )
-from fleet.scenario.publish import TIME_PATTERN, parse_publish
+from fleet.scenario.publish import TIME_PATTERN, read_rule
 from fleet.scenario.quantities import Camera, Codec, Model, Name, Network, Protocol, SaidAs, says
 from fleet.units import fraction
 
@@ -64,18 +64,14 @@ def parse_rule(text: str) -> Rule:
 
 def _as_published(text: str) -> Rule:
     """Return a rule that is stated as those of publishing are."""
-    try:
-        every, interval_ns, change = parse_publish(text)
-    except InputError as error:
-        if "not a publishing rule" not in str(error):
-            raise
-        every = -1
-    if every < 0:
+    rule = read_rule(text)
+    if rule is None or rule[0] < 0:
         raise InputError(
             f"{text!r} does not say which frames are passed on; write 'found', 'found 2', 'on"
             " change', 'on change or every 60 s', 'every 5 inferences', 'every 2 s', 'unsure below"
             " 60 %', 'random 30 %' or 'oracle'"
         )
+    every, interval_ns, change = rule
     if change:
         return Rule(ON_CHANGE, 0, interval_ns)
     return Rule(EVERY, every, 0) if every else Rule(IN_TIME, 0, interval_ns)

@@ -17,20 +17,32 @@ _PUBLISH = re.compile(
 
 
 def parse_publish(text: str) -> tuple[int, int, bool]:
-    """Return (every n inferences, interval in ns, on change) of a publishing rule.
+    """Return the publishing rule that a text states, as `read_rule` does.
+
+    Raises:
+        InputError: the text is not such a rule.
+    """
+    rule = read_rule(text)
+    if rule is None:
+        raise InputError(
+            f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences',"
+            " 'every 2 s', 'on change', 'on change or every 60 s' or, with 'ask', 'never'"
+        )
+    return rule
+
+
+def read_rule(text: str) -> tuple[int, int, bool] | None:
+    """Return (every n inferences, interval in ns, on change) of a rule, None if it is none.
 
     With `on change` the interval is the longest silence, 0 if there is none; `never` is -1
     inferences; else one of the two numbers is 0.
 
     Raises:
-        InputError: the text is not such a rule.
+        InputError: it is one, with a number that cannot be.
     """
     match = _PUBLISH.match(text)
     if match is None:
-        raise InputError(
-            f"{text!r} is not a publishing rule; write 'every inference', 'every 5 inferences',"
-            " 'every 2 s', 'on change', 'on change or every 60 s' or, with 'ask', 'never'"
-        )
+        return None
     if match["never"]:
         return -1, 0, False
     if match["all"]:

@@ -73,7 +73,7 @@ def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     counts[:, b.SENT_PIXEL_FRAMES] = np.where(plan.asks, served, with_pixels)
     counts[:, b.FATE_0 + SKIP_DSP_BUSY] = captured - answered
     counts[:, b.FATE_0 + SKIP_NOT_PUBLISHED] = np.maximum(0, answered - sent - home)
-    _fates(plan, of, ways, made)
+    _fates(plan, of.served_share, ways, sent, counts)
     counts[:, b.FATE_0 + RESULT] += home
     _compute(plan, made, np.arange(plan.size), setup, answered)
     asks = np.flatnonzero(plan.asks)
@@ -90,10 +90,8 @@ def _compute(plan: Plan, made: Tally, sensors: Ints, setup: Ints, frames: Ints) 
         counts += np.bincount(setup, values, many).astype(np.int64).astype(object)
 
 
-def _fates(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
-    """Count what is lost where, and what becomes a result."""
-    counts, share = made.sensors, of.served_share
-    sent = np.round(of.sent_fps * plan.measured_ns * 1e-9).astype(np.int64)
+def _fates(plan: Plan, share: Floats, ways: Walk, sent: Ints, counts: Ints) -> None:
+    """Count what is lost where, and what becomes a result; `share` of a sensor's is served."""
     left = sent.copy()
     bearing = np.ones(plan.size)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import by_path
 import numpy as np
 import pytest
 
@@ -22,19 +21,7 @@ from fleet.running.run import simulate
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "bench" / "peers"
-
-
-def loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-run = loaded(HERE / "run.py")
+run = by_path.script("bench/peers/run.py")
 
 
 def textbook(*, ports: bool = False) -> Plan:

@@ -30,10 +30,7 @@ from fleet.simulation import Simulation
 from fleet.sizing.books import tally
 from fleet.sizing.ways import walk
 
-RULES = [
-    "found", "found 3", "on change", "on change or every 200 ms", "every 3 inferences",
-    "every 90 ms", "random 30 %", "unsure below 50 %", "oracle",
-]  # fmt: skip
+RULES = worlds.ASK
 
 
 def world(when: str | None, /, consumer: str = "cloud", **arm: Any) -> dict[str, Any]:

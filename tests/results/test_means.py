@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import io
 import math
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import by_path
 import numpy as np
 import pytest
 import worlds
@@ -25,7 +23,6 @@ from fleet.show import terminal
 from fleet.show.rows import sections
 from fleet.study.compare import compare
 
-ROOT = Path(__file__).parents[2]
 MANY = 4
 
 
@@ -249,15 +246,7 @@ def test_more_arms_need_more_to_differ(record: fleet.Record) -> None:
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "coverage_of_intervals", ROOT / "scripts" / "count_coverage.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return by_path.script("scripts/count_coverage.py")
 
 
 def test_intervals_hold_the_truth_of_a_queue(script: ModuleType) -> None:
