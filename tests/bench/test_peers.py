@@ -112,3 +112,27 @@ def test_who_says_something_else_fails_loudly(
     scripts(tmp_path, monkeypatch, SimPy=saying("[[0, 1, 5]]"), other=text)
     with pytest.raises(RunError, match=complaint):
         list(run.Field(sys.executable, 5).round({20: "100 ms"}))
+
+
+def test_what_was_not_measured_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    render = loaded(ROOT / "scripts" / "render_peers.py")
+
+    def row(way: str, cameras: int, us: float | None) -> dict[str, Any]:
+        cpu_s = [] if us is None else [us, 2 * us]
+        return {"way": way, "cameras": cameras, "frames": 1_000_000, "cpu_s": cpu_s,
+                "over_s": 60 if us is None else None}  # fmt: skip
+
+    data = {
+        "machine": {"cores": 2, "cpu": "chip", "python": "3"}, "peers": {"x": "1"}, "load": [1.0],
+        "limit_s": 60, "missing": {"y": "not there"},
+        "durations": {"100": "3 s", "1000": "3 s", "10000": "3 s"},
+        "rows": [
+            *(row("fleet, columns", n, 0.5) for n in (100, 1_000, 10_000)),
+            row("Ciw", 100, 50.0), row("Ciw", 1_000, 250.0), row("Ciw", 10_000, None),
+        ],
+    }  # fmt: skip
+    text = "\n".join(render.lines(data))
+    assert "| Ciw | 50 (× 100) | 250 (× 500) | some 1,250, extrapolated |" in text
+    assert "more than 60 s of CPU" in text
+    assert "Left out: y (not there)." in text
