@@ -22,7 +22,7 @@ from fleet.show.style import COLOURS, LINES, MARKERS
 ROOT = Path(__file__).parents[1]
 PAGE, DATA = ROOT / "docs" / "SCALING.md", ROOT / "results" / "bench" / "peers.json"
 BEGIN, END = "<!-- peers: made by scripts/render_peers.py -->", "<!-- end of peers -->"
-YARDSTICK = "fleet, columns"
+YARDSTICK = "fleet, lanes, 100 times as long"
 Row = dict[str, Any]
 Rows = dict[str, dict[int, Row]]
 
@@ -58,7 +58,7 @@ def lines(data: dict[str, Any]) -> Iterator[str]:
     """Yield the table, and what it was measured on."""
     rows = by_way(data)
     sizes = [int(cameras) for cameras in data["durations"]]
-    yield "| CPU time of a frame, µs (over that of fleet, columns) |" + "".join(
+    yield "| CPU time of a frame, µs (over that of the last row) |" + "".join(
         f" {int(cameras):,} cameras, {duration} |"
         for cameras, duration in data["durations"].items()
     )
@@ -69,9 +69,9 @@ def lines(data: dict[str, Any]) -> Iterator[str]:
     machine, rounds = data["machine"], max(len(row["cpu_s"]) for row in data["rows"])
     versions = ", ".join(f"{name} {version}" for name, version in data["peers"].items())
     loads = [f"{load:.1f}" for load in data["load"]]
-    yield f"The least of {rounds} rounds on {machine['cores']} cores of an {machine['cpu']}, which"
-    yield f"had other work to do (load {', '.join(loads)} before and after the rounds); Python"
-    yield f"{machine['python']}, {versions}."
+    yield f"The least of {rounds} rounds on {machine['cores']} cores of an {machine['cpu']} (load"
+    yield f"{', '.join(loads)} before and after the rounds); Python {machine['python']},"
+    yield f"{versions}."
     if any(row["over_s"] for row in data["rows"]):
         yield f"Extrapolated is what took more than {data['limit_s']} s of CPU and was ended: as it"
         yield "grew from 100 to 1,000 cameras."
@@ -102,7 +102,7 @@ def draw(data: dict[str, Any], path: Path) -> None:
         for i, (way, mine) in enumerate(by_way(data).items()):
             sizes = [n for n, row in mine.items() if row["cpu_s"]]
             ax.plot(sizes, [frame_us(mine[n]) for n in sizes], label=way, lw=1.2, ms=4,
-                    color=COLOURS[i], marker=MARKERS[i % len(MARKERS)],
+                    color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
                     ls=LINES[i // len(MARKERS)])  # fmt: skip
         ax.set(xscale="log", yscale="log", xlabel="cameras", ylabel="CPU time of a frame (µs)")
         ax.grid(color="#dddddd", lw=0.4)

@@ -128,7 +128,7 @@ def test_what_was_not_measured_is_marked(monkeypatch: pytest.MonkeyPatch) -> Non
         "limit_s": 60, "missing": {"y": "not there"},
         "durations": {"100": "3 s", "1000": "3 s", "10000": "3 s"},
         "rows": [
-            *(row("fleet, columns", n, 0.5) for n in (100, 1_000, 10_000)),
+            *(row(render.YARDSTICK, n, 0.5) for n in (100, 1_000, 10_000)),
             row("Ciw", 100, 50.0), row("Ciw", 1_000, 250.0), row("Ciw", 10_000, None),
         ],
     }  # fmt: skip
