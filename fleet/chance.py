@@ -39,6 +39,7 @@ class Stream(Enum):
     LOSS = "loss"
     SERVICE = "service"
     SIGHT = "sight"
+    RATE = "rate"
 
 
 def name_hash(name: str) -> int:

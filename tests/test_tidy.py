@@ -249,7 +249,9 @@ def test_words_that_must_not_stand_in_the_tree() -> None:
             assert path.stat().st_size < 2_000_000, name
 
 
-@pytest.mark.parametrize("script", ["render_modules", "render_metrics", "render_shared", "render_peers"])
+@pytest.mark.parametrize(
+    "script", ["render_modules", "render_metrics", "render_shared", "render_peers"]
+)
 def test_tables_in_documents_are_what_the_code_says(script: str) -> None:
     done = subprocess.run(
         [sys.executable, f"scripts/{script}.py", "--check"], cwd=ROOT, capture_output=True,

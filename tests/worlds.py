@@ -212,13 +212,21 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+_LINK_RATES: list[Any] = [
+    *["300 kbit/s", "1 Mbit/s", "3 Mbit/s", "40 Mbit/s"] * 2,
+    {"file": "rates.csv", "time": "t_ms", "column": "up_kbit_s", "repeat": True},
+    {"packets": "packets.up", "every": "30 ms", "skip": "70 ms", "repeat": True, "begin": "random"},
+]
+"""The files are 0.689 s long and 0.21 s; for a time there is no rate in either."""
+
+
 def _link(technologies: list[str], shared: list[str], to: list[str]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(
         {
             "technology": st.sampled_from(technologies),
             "shared_by": st.sampled_from(shared),
             "to": st.sampled_from(to),
-            "rate": st.sampled_from(["300 kbit/s", "1 Mbit/s", "3 Mbit/s", "40 Mbit/s"]),
+            "rate": st.sampled_from(_LINK_RATES),
             "propagation": st.sampled_from(["0 ns", "1 ns", "2 ms"]),
             "buffer": st.sampled_from(["14 kB", "60 kB"]),
         },
@@ -430,6 +438,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             e
             for e in draw(st.lists(_event(), max_size=5))
             if _in_time(e) and _has_a_rate(e, sensors)
+            if "link" not in e or isinstance(links[e["link"]]["rate"], str)  # follows no file
             if "resize" not in e or "autoscale" not in cloud  # whose servers follow load
         ],
     )
@@ -446,6 +455,8 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
     for name, link in world["links"].items():
         for key in ("loss", "cap", "cap_used", "throttled_rate"):
             link.pop(key, None)
+        if not isinstance(link["rate"], str):
+            link["rate"] = "3 Mbit/s"
         if name in ("port", "cell"):
             link["technology"] = f"test-{name}"
     world["arms"]["on_sensor"]["publish"] = "every inference"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -43,19 +44,26 @@ def _descendants(pid: int) -> list[int]:
     return pids
 
 
+_SHARE = 0.02
+"""What looking takes of a core at most: the kernel walks all pages of a process for it."""
+
+
 class Watch:
     """Looks at the memory of a process and its descendants from time to time."""
 
     def __init__(self, pid: int, every_s: float = 0.25) -> None:
-        """Begin to look."""
+        """Begin to look, as often as stated or as one core has time for."""
         self.pid, self.every_s, self.peak_bytes = pid, every_s, 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
     def _look(self) -> None:
-        while not self._done.wait(self.every_s):
+        wait_s = self.every_s
+        while not self._done.wait(wait_s):
+            began = time.thread_time()
             self.peak_bytes = max(self.peak_bytes, tree_bytes(self.pid) or 0)
+            wait_s = max(self.every_s, (time.thread_time() - began) / _SHARE)
 
     def stop(self) -> int | None:
         """Stop looking; return the most that was seen, None where nobody says."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fleet.arrays import Ints
 from fleet.errors import InputError
 from fleet.plan.roster import Roster
-from fleet.scenario.city import MAX_ROWS
+from fleet.plan.table_file import TIME_UNITS_NS, exact, read_columns, unit_of
 from fleet.scenario.load import Scenario
 from fleet.scenario.sensors import Capture, TraceCapture
 
-_UNITS_NS = {"_ns": 1, "_us": 1_000, "_ms": 1_000_000, "_s": 1_000_000_000}
 _LIKE_A_DATE_NS = 3 * 365 * 86_400 * 10**9
 """Times that begin later than this count from somewhere else than the start of a run."""
 _SHOWN = 3
@@ -78,11 +75,10 @@ class _Table:
         Raises:
             InputError: it cannot be read, or holds something that is no time.
         """
-        unit_ns = next((u for end, u in _UNITS_NS.items() if trace.column.endswith(end)), None)
-        if unit_ns is None:
-            raise scenario.error(
-                (*keys, "column"), f"'{trace.column}' must end in its unit: {', '.join(_UNITS_NS)}"
-            )
+        try:
+            unit_ns = unit_of(trace.column, TIME_UNITS_NS)
+        except InputError as error:
+            raise scenario.error((*keys, "column"), str(error)) from None
         self.scenario, self.trace, self.keys = scenario, trace, keys
         self.path = scenario.file(trace.file, *keys, "file")
         self.owned = trace.sensor is not None
@@ -193,88 +189,18 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
 
 
-def read_columns(path: Path, columns: list[str]) -> dict[str, list[object]]:
-    """Return some columns of a CSV or Parquet file.
-
-    Raises:
-        InputError: the file or a column cannot be read, or it is too long.
-    """
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    try:
-        if path.suffix == ".parquet":
-            held = pyarrow.parquet.read_schema(path)
-            _check_columns(path, held, columns, pyarrow.parquet.read_metadata(path).num_rows)
-            table = pyarrow.parquet.read_table(path, columns=columns)
-        elif path.suffix == ".csv":
-            table = pyarrow.csv.read_csv(path)
-            _check_columns(path, table.schema, columns, table.num_rows)
-        else:
-            raise InputError(f"{path}: a trace is a .csv or a .parquet file")
-        _check_kinds(path, table, columns)
-        return {c: table.column(c).to_pylist() for c in columns}
-    except InputError:
-        raise
-    except (pa.ArrowException, LookupError, OSError, ValueError) as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: cannot read {', '.join(columns)}: {first}") from None
-
-
-def _check_columns(path: Path, schema: Any, columns: Sequence[str], rows: int) -> None:
-    """Refuse a table that lacks a column, has it twice, or is empty or too long."""
-    missing = [c for c in columns if c not in schema.names]
-    if missing:
-        raise InputError(
-            f"{path}: has no column {', '.join(missing)}; it has {', '.join(schema.names)}"
-            " (columns are cut at commas)"
-        )
-    twice = [c for c in columns if schema.names.count(c) > 1]
-    if twice:
-        raise InputError(f"{path}: has two columns {twice[0]}; rename or remove one")
-    if not 0 < rows <= MAX_ROWS:
-        raise InputError(f"{path}: needs 1 to {MAX_ROWS:,} rows, has {rows:,}")
-
-
-def _check_kinds(path: Path, table: Any, columns: Sequence[str]) -> None:
-    """Refuse columns of dates, which are no numbers, and of lists and the like."""
-    import pyarrow as pa
-
-    for name in columns:
-        kind = table.schema.field(name).type
-        if pa.types.is_nested(kind):
-            raise InputError(
-                f"{path}: column {name} holds {str(kind)[:60]}; write one number or name in a row"
-            )
-        if pa.types.is_temporal(kind):
-            first = table.column(name).slice(0, 1).cast(pa.string())[0].as_py()
-            raise InputError(
-                f"{path}: {name} in row 1 is '{first}'; times are numbers that count from the start"
-                f" of the run, or from elsewhere with 'offset'; of {kind} make whole ns, in pandas:"
-                f" table['{name.rpartition('_')[0] or 'at'}_ns'] = dates.astype('int64')"
-            )
-
-
 def _time_ns(path: Path, trace: TraceCapture, row: int, value: object, unit_ns: int) -> int:
     """Return a time from the start of a run, as exact as it is written, to the nearest ns."""
-    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    if not is_number or not _is_near(value):
+    at = exact(value, unit_ns)
+    if at is None:
         shown = "empty or not a number" if value is None else repr(str(value))
         raise InputError(
             f"{path}: {trace.column} in row {row + 1} is {shown}; times are numbers that count from"
             " the start of the run, or from elsewhere with 'offset'"
         )
-    at = Decimal(str(value)) * unit_ns  # the digits that stand in the file, not the float's
     if at < 0 and not trace.offset:
         raise InputError(
             f"{path}: {trace.column} in row {row + 1} is {value}; times count from the start and"
             " are not negative"
         )
-    if abs(at) >= 2**62:
-        raise InputError(f"{path}: {trace.column} in row {row + 1} is {value}, too far away")
     return int(at.to_integral_value()) - trace.offset
-
-
-def _is_near(value: Any) -> bool:
-    return bool(abs(value) < 2**62)  # and not NaN

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -39,8 +40,9 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
         InputError: an event comes too late, or what it names does not exist or fit.
     """
     model, net = draft.scenario.model, draft.net
-    rows = timetable.hour_events(model.start_time, model.duration)
     down: dict[str, Down] = {"outage": {}, "crash": {}}
+    rows = timetable.hour_events(model.start_time, model.duration)
+    rows += _followed(draft, down["outage"])
     requests: list[Request] = []
     for i, event in enumerate(model.events):
         keys = ("events", i)
@@ -98,8 +100,8 @@ def _rate_rows(
     """Return the rows of a change of the rate of some links.
 
     Raises:
-        InputError: they are the radios of a cell, whose rate is what one sender has, or too slow
-            for their buffers.
+        InputError: they are the radios of a cell, whose rate is what one sender has, or follow a
+            file, or are too slow for their buffers.
     """
     rows = []
     for c in np.unique(draft.net.class_of[list(links)]):
@@ -111,10 +113,43 @@ def _rate_rows(
                 f"'{kind.name}' is what one sender's radio has, which stays; say 'link: {cell}',"
                 " which all share",
             )
+        if kind.steps is not None:
+            raise draft.scenario.error(
+                (*keys, "link"),
+                f"the rate of '{kind.name}' follows a file; leave the event out, or the file",
+            )
         check_buffer(draft.scenario, kind.name, kind.buffer_bit, event.bps)
         bps, buffer_ns = kind.at_rate(event.bps)
         mine = [link for link in links if draft.net.class_of[link] == c]
         rows += [(at, LINK_RATE, link, bps, buffer_ns) for at in moments for link in mine]
+    return rows
+
+
+def _followed(draft: Draft, down: Down) -> list[EventRow]:
+    """Return the rows of links whose rates follow files; where these are 0 the link is down.
+
+    Raises:
+        InputError: they change too often.
+    """
+    model, net, rows = draft.scenario.model, draft.net, []
+    for c, kind in enumerate(net.classes):
+        if kind.steps is None:
+            continue
+        links = np.flatnonzero(net.class_of == c).tolist()
+        for link in links:
+            begin_ns = kind.steps.begin_ns(net.names[link], model.seed, draft.replication)
+            told = kind.steps.within(model.duration, begin_ns)
+            if len(told) * len(links) > MAX_ROWS:
+                raise draft.scenario.error(
+                    ("links", kind.name, "rate"),
+                    f"changes {len(told):,} times for each of {len(links):,} links, more than"
+                    f" {MAX_ROWS:,} times in all; take longer steps, or a shorter run",
+                )
+            for (at, bps), (until, _) in pairwise([*told, (model.duration, 0)]):
+                if bps:
+                    rows.append((at, LINK_RATE, link, *kind.at_rate(bps)))
+                else:
+                    down.setdefault(link, []).append((at, until))
     return rows
 
 

@@ -13,9 +13,11 @@ from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LinkTable, Rate
+from fleet.plan import link_traces
 from fleet.plan.limits import check_buffer
 from fleet.plan.plant import Radio
 from fleet.plan.roster import Roster
+from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario, did_you_mean
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
@@ -31,7 +33,7 @@ class LinkClass:
     Attributes:
         shared_by: what has a link of its own: sensor, site, cell or city.
         level: place on the path, 0..LEVELS-1.
-        rate_bps: up.
+        rate_bps: up; of one that follows a file the highest.
         downlink_rate_bps: down; 0 for a radio, to which its cell sends.
         propagation_ns: one way.
         most_bps: which it has at most, whatever its rate: that of one radio; 0 without such.
@@ -43,6 +45,7 @@ class LinkClass:
         retry_ns: what a round of that takes.
         mobile: whether the operator's network energy is that of a mobile network.
         radio: what the sensor's end draws.
+        steps: of the file that its rate follows, if it does.
     """
 
     name: str
@@ -61,6 +64,7 @@ class LinkClass:
     retry_ns: int
     mobile: bool
     radio: Radio
+    steps: link_traces.Steps | None = None
 
     def at_rate(self, rate_bps: int) -> Rate:
         """Return what a link has when its rate is said to be another."""
@@ -209,7 +213,7 @@ def _with_radio(
         user_bps = min(user_bps, first.rate_bps)
         classes[name] = replace(
             first, name=name, shared_by="sensor", level=0, rate_bps=user_bps,
-            downlink_rate_bps=0, propagation_ns=0, mobile=False,
+            downlink_rate_bps=0, propagation_ns=0, mobile=False, steps=None,
         )  # fmt: skip
         classes[path[0]] = replace(first, air_bps=user_bps, cap_bits=0, throttled_bps=0)
     return [name, *path]
@@ -301,7 +305,11 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         return value if value is not None else read("links", item, parameter)
 
     level = _level(scenario, reader, name)
-    rate_bps = own(spec.rate, reader.rate_bps, "rate")
+    steps = (
+        link_traces.read(scenario, name, spec.rate) if isinstance(spec.rate, RateTrace) else None
+    )
+    stated = spec.rate if isinstance(spec.rate, int) else None
+    rate_bps = own(stated, reader.rate_bps, "rate") if steps is None else max(steps.bps)
     user_bps = _user_rate(scenario, reader, name)
     most_bps = user_bps if level == 0 else 0
     rate_bps = min(rate_bps, most_bps or rate_bps)
@@ -311,7 +319,8 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
             f"{spec.throttled_rate} bit/s is above the rate of {rate_bps} bit/s; lower it",
         )
     buffer_bit = own(spec.buffer, reader.data_bit, "buffer")
-    for slowest_bps in (rate_bps, spec.throttled_rate or 0):
+    least_bps = rate_bps if steps is None else min(bps for bps in steps.bps if bps)
+    for slowest_bps in (least_bps, spec.throttled_rate or 0):
         check_buffer(scenario, name, buffer_bit, slowest_bps)
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     cap = spec.cap or 0
@@ -332,6 +341,7 @@ def _link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         retry_ns=reader.time_ns("links", item, "retry_time"),
         mobile=reader.text("links", item, "access") == "mobile",
         radio=_radio(reader, item),
+        steps=steps,
     )
 
 

@@ -77,8 +77,9 @@ ARMS = Step(
     after=("roster", "arm", "placement"),
 )
 NETWORK = Step(
-    "network", _network, says=("links", "sensors.*.uplink", *_REGIONS), after=("roster",)
-)
+    "network", _network, says=("links", "sensors.*.uplink", "duration", *_REGIONS),
+    files=("links.*.rate.file", "links.*.rate.packets"), after=("roster",),
+)  # fmt: skip
 TIMES = Step(
     "times", _times, says=("sensors.*.capture", "duration"),
     files=("sensors.*.capture.trace.file",), after=("roster",),

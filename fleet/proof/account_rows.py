@@ -14,6 +14,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.plan.equipment import choose
+from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario
 
 SECOND_NS = 10**9
@@ -213,14 +214,15 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     column = {"backhaul": "backhaul_ns", "wan": "wan_ns"}.get(
         stage, "access_ns" if alone else "uplink_ns"
     )
-    rate = spec.rate or reader.rate_bps("links", item, "rate")
+    follows = isinstance(spec.rate, RateTrace)
+    rate = spec.rate if isinstance(spec.rate, int) else reader.rate_bps("links", item, "rate")
     user = spec.user_rate or reader.rate_bps("links", item, "user_rate")
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     plain = loss * 10**9 < 1 and not spec.cap
     wire_ns = spec.propagation
     if wire_ns is None:
         wire_ns = reader.time_ns("links", item, "propagation")
-    steady = not any(
+    steady = not follows and not any(
         event.link is not None and event.link.partition("/")[0] == name
         for event in scenario.model.events
     )
@@ -232,5 +234,5 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     if column == "access_ns" or not (first and user):
         own = min(rate, user) if user and column == "access_ns" else rate
         return [Hop(column, own, wire_ns, plain, steady, column == "wan_ns", mobile, *power)]
-    radio = Hop("access_ns", min(rate, user), 0, plain, True, False, False, *power)
+    radio = Hop("access_ns", min(rate, user), 0, plain, not follows, False, False, *power)
     return [radio, Hop(column, rate, wire_ns, True, steady, column == "wan_ns", mobile, *power)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.scenario.by_hour import OwnGrid, Tariff
+from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario
 from fleet.scenario.sensors import Capture
 
@@ -92,6 +93,9 @@ def _named(scenario: Scenario) -> Iterator[str]:
     for by_hour in (model.grid, model.tariff):
         if isinstance(by_hour, OwnGrid | Tariff) and by_hour.file is not None:
             yield by_hour.file
+    for link in model.links.values():
+        if isinstance(link.rate, RateTrace):
+            yield link.rate.named[1]
     for group in model.sensors.values():
         if isinstance(group.capture, Capture):
             yield group.capture.trace.file

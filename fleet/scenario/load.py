@@ -242,8 +242,13 @@ def _first(error: ValidationError) -> Any:
 
 def _not_meant(error: Any) -> bool:
     """Return whether a mistake is that there is no word, where more than a word may stand."""
-    kind = _is_kind("".join(map(str, error["loc"][-1:]))) and error["type"] != "value_error"
-    return kind and isinstance(error["input"], dict)
+    kind = "".join(map(str, error["loc"][-1:]))
+    is_word = kind.startswith(_READ_FIRST) or error["type"] != "value_error"
+    return _is_kind(kind) and is_word and isinstance(error["input"], dict)
+
+
+_READ_FIRST = "function-before["
+"""How pydantic calls the kind of a value that is read from a word, such as a rate."""
 
 
 def _is_kind(part: object) -> bool:

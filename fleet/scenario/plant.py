@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.quantities import (
     MOST_COUNT,
     NONE_OF_IT,
@@ -54,9 +55,10 @@ class Link(Model):
         Literal["sensor", "site", "cell", "city"], says("who shares one: each has its own", "cell")
     ]
     to: Annotated[Name, says("the next link, or the region", "metro")]
-    rate: Annotated[RateBps | None, says("what all who share it have", "50 Mbit/s", _AS_SOLD)] = (
-        None
-    )
+    rate: Annotated[
+        RateBps | RateTrace | None,
+        says("what all who share it have, or the file that it follows", "50 Mbit/s", _AS_SOLD),
+    ] = None
     downlink_rate: Annotated[
         RateBps | None, says("the same downwards, for models", "200 Mbit/s", _AS_SOLD)
     ] = None

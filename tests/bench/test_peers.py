@@ -116,7 +116,7 @@ def test_who_says_something_else_fails_loudly(
 
 def test_what_was_not_measured_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    render = loaded(ROOT / "scripts" / "render_peers.py")
+    render = by_path.script("scripts/render_peers.py")
 
     def row(way: str, cameras: int, us: float | None) -> dict[str, Any]:
         cpu_s = [] if us is None else [us, 2 * us]

@@ -20,7 +20,7 @@ from fleet.errors import InputError
 from fleet.eyes import replay
 from fleet.eyes.compact import NUMBERS
 from fleet.eyes.trace_file import SCHEMA as TRACE
-from fleet.plan.capture_times import read_columns
+from fleet.plan.table_file import read_columns
 
 av = pytest.importorskip("av", reason="needs the extra 'eyes'")
 LONG = "n" * 300

@@ -226,7 +226,8 @@ def shuffled_files(folder: Path, chance: random.Random) -> None:
         copy = folder / path.relative_to(worlds.HERE)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text("".join([head, *chance.sample(rows, len(rows))]), encoding="utf-8")
-    (folder / "no-sites.csv").write_text((worlds.HERE / "no-sites.csv").read_text("utf-8"))
+    for name in ("no-sites.csv", "rates.csv", "packets.up"):  # of the last two the order counts
+        shutil.copy(worlds.HERE / name, folder)
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS, chance=st.randoms(use_true_random=False))

@@ -37,7 +37,7 @@ from fleet.errors import FleetError
 from fleet.eyes import trace_file, user_traces
 from fleet.lab.convert import onnx_file
 from fleet.lab.measures.video import open_clip
-from fleet.plan.capture_times import read_columns
+from fleet.plan.table_file import read_columns
 from fleet.reports.write import chapter_of
 from fleet.results.record import Record, fitting
 from fleet.running import sealed

@@ -179,7 +179,12 @@ def made_up() -> dict[str, Any]:
             },
             "metro": {"technology": "test-backhaul", "shared_by": "city", "to": "wan"},
             "wan": {"technology": "test-wan", "shared_by": "city", "to": "cloud"},
-            "wan-b": {"technology": "test-wan", "shared_by": "city", "to": "far"},
+            "wan-b": {
+                "technology": "test-wan", "shared_by": "city", "to": "far",
+                "rate": {
+                    "packets": "packets.up", "every": "30 ms", "skip": "70 ms", "repeat": True,
+                },
+            },
         },
         cloud={"server": "test-gpu", **servers, "autoscale": autoscale},
         regions={"far": {**servers, "autoscale": autoscale}},
@@ -329,7 +334,7 @@ def minimised(verdict: Verdict) -> Verdict:
 def _written(folder: Path, data: dict[str, Any], tables: Mapping[str, str] = NO_TABLES) -> str:
     """Write a scenario with its files, and tables of its catalogue; return its path."""
     shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
-    for name in ("no-sites.csv", "demand.csv", "times.csv"):
+    for name in ("no-sites.csv", "demand.csv", "times.csv", "rates.csv", "packets.up"):
         shutil.copy(worlds.HERE / name, folder)
     for kind, table in tables.items():
         (folder / "catalogue" / f"{kind}.csv").write_text(table, "utf-8")

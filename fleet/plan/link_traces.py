@@ -1,0 +1,184 @@
+"""Rates of links that follow files: steps of a table, or packet times, as steps of a run."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.chance import Stream, name_hashes, stream_keys, uniform
+from fleet.errors import InputError
+from fleet.plan.table_file import TIME_UNITS_NS, exact, read_columns, unit_of
+from fleet.scenario.city import MAX_ROWS
+from fleet.scenario.link_rate import RateTrace
+from fleet.scenario.load import Scenario
+
+MS_NS = 1_000_000
+PACKET_BITS = 12_000
+"""What a line of a packet-time file stands for: 1,500 bytes (Mahimahi, mm-link(1))."""
+PACKETS_EVERY_NS = 100 * MS_NS
+_MOST_DIGITS = 10
+"""Of a packet's time: some months of milliseconds."""
+_RATE_UNITS = {"_gbit_s": 10**9, "_mbit_s": 10**6, "_kbit_s": 1000, "_bit_s": 1}
+_TIME, _RATE = "time_s", "rate_mbit_s"
+
+
+class Steps(NamedTuple):
+    """A rate that changes in steps.
+
+    Attributes:
+        starts_ns: when each begins, the first 0; ns.
+        bps: the rate of each, 0 for none; bit/s.
+        length_ns: when the last ends, and the first begins anew if they repeat; ns.
+        skip_ns: where in them a run begins; ns.
+        random: whether links begin each somewhere else.
+    """
+
+    starts_ns: tuple[int, ...]
+    bps: tuple[int, ...]
+    length_ns: int
+    skip_ns: int
+    random: bool
+
+    def within(self, end_ns: int, begin_ns: int) -> list[tuple[int, int]]:
+        """Return when a run has which rate.
+
+        Args:
+            end_ns: end of the run.
+            begin_ns: where in the steps it begins.
+
+        Returns:
+            (time, rate) of each change, the first at 0; ns and bit/s.
+        """
+        starts, bps = np.array(self.starts_ns), np.array(self.bps)
+        rounds = np.arange(-(-(begin_ns + end_ns) // self.length_ns))
+        at = (starts + self.length_ns * rounds[:, None] - begin_ns).reshape(-1)
+        rates = np.broadcast_to(bps, (len(rounds), len(bps))).reshape(-1)
+        first = int(np.searchsorted(at, 0, side="right")) - 1
+        at, rates = np.maximum(at[first:], 0), rates[first:]
+        told = np.append(True, rates[1:] != rates[:-1]) & (at < end_ns)
+        return list(zip(at[told].tolist(), rates[told].tolist(), strict=True))
+
+    def begin_ns(self, link: str, seed: int, replication: int) -> int:
+        """Return where in the steps a link begins; ns."""
+        if not self.random:
+            return self.skip_ns
+        key = stream_keys(name_hashes([link]), seed, replication, Stream.RATE)[0]
+        return (self.skip_ns + int(uniform(np.uint64(key), 0) * self.length_ns)) % self.length_ns
+
+
+def read(scenario: Scenario, link: str, trace: RateTrace) -> Steps:
+    """Return the steps of a file that a link follows.
+
+    Args:
+        scenario: whose run it is to hold.
+        link: name of the link in the scenario.
+        trace: the file and how it is read.
+
+    Raises:
+        InputError: it cannot be read, runs backwards, holds nothing, or ends before the run.
+    """
+    key, name = trace.named
+    keys = ("links", link, "rate", key)
+    path = scenario.file(name, *keys)
+    try:
+        starts_ns, bps, length_ns = _table(path, trace) if trace.file else _packets(path, trace)
+    except InputError as error:
+        raise scenario.error(keys, str(error)) from None
+    steps = Steps(starts_ns, bps, length_ns, trace.skip, trace.begin == "random")
+    problem = _problem(steps, trace, scenario.model.duration)
+    if problem:
+        raise scenario.error(keys, f"'{name}' {problem}")
+    return steps
+
+
+def _problem(steps: Steps, trace: RateTrace, end_ns: int) -> str:
+    """Return in words why some steps do not hold a run, or nothing."""
+    length_s = f"{steps.length_ns / 1e9:.6g} s"
+    if steps.length_ns <= steps.skip_ns:
+        return f"is {length_s} long, of which 'skip' leaves nothing; skip less"
+    if steps.length_ns < steps.skip_ns + end_ns and not trace.repeat:
+        skipped = f" behind the {steps.skip_ns / 1e9:.6g} s of 'skip'" if steps.skip_ns else ""
+        return (
+            f"is {length_s} long and ends before the run of {end_ns / 1e9:.6g} s{skipped}; run"
+            " shorter, or say 'repeat: true' to have it begin anew"
+        )
+    if not steps.random and not any(bps for _, bps in steps.within(end_ns, steps.skip_ns)):
+        return "has no rate above 0 in the run; nothing could be sent"
+    if not any(steps.bps):
+        return "has no rate above 0; nothing could be sent"
+    return ""
+
+
+StepColumns = tuple[tuple[int, ...], tuple[int, ...], int]
+"""What a file holds: when steps begin, their rates, and when the last ends."""
+
+
+def _table(path: Path, trace: RateTrace) -> StepColumns:
+    """Return the steps of a table; the last is as long as the one before it."""
+    time, rate = trace.time or _TIME, trace.column or _RATE
+    unit_ns, unit_bps = unit_of(time, TIME_UNITS_NS), unit_of(rate, _RATE_UNITS)
+    columns = read_columns(path, [time, rate])
+    at_ns = [_whole(path, time, row, value, unit_ns, -1) for row, value in enumerate(columns[time])]
+    bps = [_whole(path, rate, row, value, unit_bps, 0) for row, value in enumerate(columns[rate])]
+    if len(at_ns) < 2:
+        raise InputError(f"{path}: has one row; a rate that stays is 'rate: 5 Mbit/s'")
+    for row, (before, after) in enumerate(pairwise(at_ns)):
+        if after <= before:
+            raise InputError(
+                f"{path}: {time} in row {row + 2} is {columns[time][row + 1]}, and that in the row"
+                f" before {columns[time][row]}; times go on, from row to row"
+            )
+    last_ns = at_ns[-1] - at_ns[-2]
+    starts = tuple(at - at_ns[0] for at in at_ns)
+    return starts, tuple(bps), starts[-1] + last_ns
+
+
+def _whole(path: Path, column: str, row: int, value: object, unit: int, least: int) -> int:
+    """Return a number of a column in whole units, at least 0 if `least` says so."""
+    number = exact(value, unit)
+    if number is None or (least == 0 and number < 0):
+        shown = "empty or not a number" if value is None else repr(str(value))
+        what = "numbers" if least else "numbers from 0 on"
+        raise InputError(f"{path}: {column} in row {row + 1} is {shown}; write {what}")
+    return int(number)
+
+
+def _packets(path: Path, trace: RateTrace) -> StepColumns:
+    """Return the mean rates of packet times; a packet at the very end counts before it."""
+    at_ms = _packet_times_ms(path)
+    every_ns, end_ns = trace.every or PACKETS_EVERY_NS, max(1, int(at_ms[-1])) * MS_NS
+    starts = np.arange(0, end_ns, every_ns)
+    of = np.minimum(at_ms * MS_NS, end_ns - 1) // every_ns
+    lengths = np.diff(np.append(starts, end_ns))
+    packets = np.bincount(of, minlength=len(starts))
+    bits = packets * PACKET_BITS
+    bps = [b * 10**9 // ns for b, ns in zip(bits.tolist(), lengths.tolist(), strict=True)]
+    return tuple(starts.tolist()), tuple(bps), end_ns
+
+
+def _packet_times_ms(path: Path) -> Ints:
+    """Return the times of a file of packets, which does not run backwards; ms."""
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    if lines and not lines[-1].strip():
+        lines.pop()
+    if not 0 < len(lines) <= MAX_ROWS:
+        raise InputError(f"{path}: needs 1 to {MAX_ROWS:,} lines, has {len(lines):,}")
+    times: list[int] = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+            raise InputError(
+                f"{path}:{number} is {text[:40]!r}; write whole milliseconds, one a line, each for"
+                " a packet of 1,500 bytes"
+            )
+        if times and int(text) < times[-1]:
+            raise InputError(f"{path}:{number} is {text}, before {times[-1]} in the line above")
+        times.append(int(text))
+    return np.array(times, dtype=np.int64)
