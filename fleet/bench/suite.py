@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -129,16 +129,30 @@ Progress = Callable[[str, float], None]
 class Bench:
     """Runs the measurements of a size, one after the other."""
 
-    def __init__(self, size: str, progress: Progress) -> None:
+    def __init__(self, size: str, progress: Progress, only: Sequence[str] = ()) -> None:
         """Take up a size.
 
+        Args:
+            size: one of `SIZES`.
+            progress: is told what is measured, and the share that is done.
+            only: parts that are measured; none for all.
+
         Raises:
-            InputError: there is no such size.
+            InputError: there is no such size, or it has no such part.
         """
         if size not in SIZES:
             raise InputError(f"--size '{size}' is not one of {', '.join(SIZES)}")
         self.size, self.progress = SIZES[size], progress
         self.report = Report(size, machine())
+        parts = [self.engines, self.city, self.scaling, self.memory, self.simpy, self.live,
+                 self.first_answer]  # fmt: skip
+        if self.size.day:
+            parts.append(self.day)
+        known = {part.__name__.replace("_", " "): part for part in parts}
+        for name in only:
+            if name not in known:
+                raise InputError(f"--only '{name}' is not one of {', '.join(known)}")
+        self.parts = {name: part for name, part in known.items() if name in only or not only}
 
     def run(self) -> Report:
         """Run everything.
@@ -146,12 +160,8 @@ class Bench:
         Raises:
             RunError: two ways of running one thing gave different results.
         """
-        parts = [self.engines, self.city, self.scaling, self.memory, self.simpy, self.live,
-                 self.first_answer]  # fmt: skip
-        if self.size.day:
-            parts.append(self.day)
-        for k, part in enumerate(parts):
-            self.progress(part.__name__.replace("_", " "), k / len(parts))
+        for k, (name, part) in enumerate(self.parts.items()):
+            self.progress(name, k / len(self.parts))
             part()
         return self.report
 

@@ -13,6 +13,9 @@ from fleet.errors import InputError
 
 def bench(
     size: Annotated[str, typer.Option(help="smoke, standard or city-day.")] = "standard",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="PART", help="One of its parts, such as 'city'.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write JSON there too.")
     ] = None,
@@ -27,7 +30,7 @@ def bench(
     if output is not None:
         paths.check_name(output)
     with progress_bar() as progress:
-        report = Bench(size, progress).run()
+        report = Bench(size, progress, only or ()).run()
     text = doors.json_text(report.as_data())
     if output is not None:
         try:

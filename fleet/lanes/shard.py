@@ -67,7 +67,7 @@ class LaneShard(Shard):
 
     def advance(self, window: Window) -> list[Columns]:
         """Run a window; return the frames that leave, one table for each region with a process."""
-        self._copy = None
+        self._drop_copy()
         return super().advance(window)
 
     def _flow(self, until_ns: int) -> Index:
@@ -103,7 +103,7 @@ class LaneShard(Shard):
         """Have another number of servers of its first kind in a region's pool, now."""
         if self._blocks is not None:
             self._blocks.settle()
-        self._copy = None
+        self._drop_copy()
         super().resize(region, servers)
 
     def _unfold(self) -> None:
@@ -126,19 +126,30 @@ class LaneShard(Shard):
             unfold(self._blocks, self._copy)
         return self._copy
 
+    def _drop_copy(self) -> None:
+        """Give back what the copy takes at once.
+
+        It and its clock know each other, so that its arrays would stay until Python looks for such
+        cycles, which it does by the number of objects and not by what they hold.
+        """
+        if self._copy is not None:
+            vars(self._copy).clear()
+            self._copy = None
+
     def save(self) -> State:
         """Return the state as arrays, for `load`; only between windows."""
         return super().save() if self._blocks is None else self._in_columns().save()
 
     def load(self, state: State) -> None:
         """Go on from a state of the same plan and part."""
-        self._blocks = self._copy = None
+        self._blocks = None
+        self._drop_copy()
         super().load(state)
 
     def amend(self, plan: Plan) -> None:
         """Take over a plan with further setups and with other control events after now."""
         self._unfold()
-        self._copy = None
+        self._drop_copy()
         super().amend(plan)
         self._may = may_be_plain(plan, self.territory)
         self._breaks_ns = self._list_breaks()
@@ -162,7 +173,8 @@ class LaneShard(Shard):
     def _counted(self) -> Counted:
         if self._blocks is None:
             return super()._counted()
-        counted, self._copy = self._in_columns()._counted(), None  # a copy is as large as it is
+        counted = self._in_columns()._counted()
+        self._drop_copy()  # it is as large as this is
         return counted
 
     def close(self, now_ns: int) -> None:
