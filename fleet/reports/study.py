@@ -20,6 +20,7 @@ from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder
 from fleet.show.grid import Grid
+from fleet.show.rows import below
 from fleet.show.sweep import chosen, failures, plain
 from fleet.show.tables import grids
 from fleet.study.averages import (
@@ -34,7 +35,7 @@ from fleet.study.averages import (
     varied,
     winner,
 )
-from fleet.study.panels import has_lines, has_map, panels
+from fleet.study.panels import LOST, has_lines, has_map, panels
 from fleet.study.points import GRID
 from fleet.study.tidy import replications
 
@@ -91,6 +92,9 @@ def _best(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterat
         alike = len(places(study.table)) - points
         same = f"; at {_points(alike)} nobody is better" if alike else ""
         yield f"Best in {name}: {', '.join(told)}{same}."
+    elif means and all(one.is_bound for one in means.values()):
+        most = max(one.ci95[1] for one in means.values() if one.ci95 is not None)
+        yield f"{name}: none at any point; with 95 % the share is {below(most)}."
     elif means:
         low, high = (f(one.mean for one in means.values()) for f in (min, max))
         unit = known(name).metric.unit
@@ -126,9 +130,7 @@ def _curve(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Itera
     rows, arms = places(study.table), arms_of(study.table)
     along, other, values = panels(study.table)
     x = _along([float(row[along]) for row in rows])
-    ends = [end for one in means.values() for end in (one.mean, *(one.ci95 or ()))]
-    least = 0.0 if min(one.mean for one in means.values()) >= 0 else min(ends)
-    y = linear([max(end, least) for end in ends])
+    y = _upwards(list(means.values()))
     for value in values:
         here = [row for row in rows if other is None or row[other] == value]
         here.sort(key=lambda row: float(row[along]))
@@ -147,6 +149,15 @@ def _curve(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Itera
         said = f" Knee: {'; '.join(knees)}." if knees else ""
         chart = plot(lines, x, y, text + said, height=180, behind=bands)
         yield figure(text + said, chart, legend(arms, line=True))
+
+
+def _upwards(means: Sequence[Average]) -> Scale:
+    """Return a scale from zero, or of logarithms where the least is lost beside the largest."""
+    least = min(one.mean for one in means)
+    ends = [end for one in means for end in (one.mean, *(one.ci95 or ()))]
+    if least > 0 and max(one.mean for one in means) > LOST * least:
+        return logarithmic([end for end in ends if end >= least / 2])
+    return linear(ends if least < 0 else [max(end, 0.0) for end in ends])
 
 
 def _along(values: Sequence[float]) -> Scale:

@@ -53,7 +53,7 @@ def draw(
     with fitting_folder(shown):
         named = list(_named(shown, metrics))
     chosen_names = {name for begin in only for name in _fitting(begin, [n for n, _ in named])}
-    _check(place)
+    _check(place, folder)
     wanted = [one for one in named if not only or one[0] in chosen_names]
     return draw_each(wanted, place, OWN if venue is None else VENUES[venue])
 
@@ -68,15 +68,25 @@ def _fitting(asked: str, names: Sequence[str]) -> list[str]:
     return fits
 
 
-def _check(place: Path) -> None:
+def _check(place: Path, folder: Path) -> None:
     """Refuse a place that no figure can be written to, before any is drawn."""
     paths.check_name(place)
+    if _leads_out(place, folder):
+        raise InputError(f"'{place}' leads out of '{folder}' by a link; say where to with -o")
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write figures to '{place}': {error.strerror}; use -o") from None
     if not os.access(place, os.W_OK):
         raise InputError(f"cannot write figures to '{place}': it is read-only; use -o")
+
+
+def _leads_out(place: Path, folder: Path) -> bool:
+    """Return whether a place in a folder, which may be a stranger's, is elsewhere by a link."""
+    if not place.is_relative_to(folder) or ".." in place.relative_to(folder).parts:
+        return False
+    there, inside = (Path(os.path.realpath(one)) for one in (place, folder))
+    return not there.is_relative_to(inside)
 
 
 def _named(shown: Shown, metrics: Sequence[str]) -> Iterator[Named]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from fleet import doors
@@ -40,11 +41,9 @@ from fleet.study.averages import (
     varied,
     winner,
 )
-from fleet.study.panels import has_lines, has_map, panels
+from fleet.study.panels import LOST, has_lines, has_map, panels
 
-_NOT_SHOWN = "////"
-_LOST = 30.0
-"""A value so many times smaller than another one is seen over logarithms only."""
+_NOT_SHOWN, _ALIKE = "////", "="
 _AXIS_WIDTH = 38
 """Where what stands along an axis is broken."""
 
@@ -122,7 +121,7 @@ def curve(table: pa.Table, metric: str) -> Drawn:
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
     """Begin at zero, or take logarithms where the least would be lost beside the largest."""
-    if values and min(values) > 0 and max(values) > _LOST * min(values):
+    if values and min(values) > 0 and max(values) > LOST * min(values):
         axes.set_yscale("log")
     else:
         low, high = axes.get_ylim()
@@ -181,10 +180,11 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     won: dict[str, None] = {}
     for row in places(table):
         best = winner(metric, at_point(means, row, arms))
+        x, y = across.index(row[second]), up.index(row[first])
         if best is None:
+            axes.annotate(_ALIKE, (x, y), ha="center", va="center")
             continue
         won[best.arm] = None
-        x, y = across.index(row[second]), up.index(row[first])
         axes.add_patch(
             Rectangle(
                 (x - 0.5, y - 0.5), 1, 1, facecolor=COLOURS[arms.index(best.arm) % 9],
@@ -200,10 +200,14 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     axes.set_xlabel(second)
     axes.set_ylabel(first)
     axes.set_title(f"best in {metric}", loc="left")
-    keys = [Patch(facecolor=COLOURS[arms.index(arm) % 9], label=arm) for arm in arms if arm in won]
+    keys: list[Patch | Line2D] = [
+        Patch(facecolor=COLOURS[arms.index(arm) % 9], label=arm) for arm in arms if arm in won
+    ]
     if any(not row[-1] for row in out[1:]):
         look = Patch(facecolor="#cccccc", edgecolor="white", hatch=_NOT_SHOWN, label="not shown")
         keys.append(look)
+    if len(out) <= len(places(table)):
+        keys.append(Line2D([], [], linestyle="", label=f"{_ALIKE} nobody is better"))
     figure.legend(handles=keys, loc="outside lower center", ncols=3)
     return figure, out
 

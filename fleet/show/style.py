@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
@@ -67,6 +68,8 @@ STYLE: dict[Any, Any] = {  # the stubs of matplotlib list every key as a literal
     "svg.fonttype": "path",
     "svg.hashsalt": "fleet",  # identifiers that are the same whenever it is made again
 }
+_DOTS, _AIR_IN = 300, 0.03
+"""To the inch, of a PNG; and what is left free at its sides where words come near them."""
 Table = list[Sequence[Any]]
 Drawn = tuple[Figure, Table]
 Named = tuple[str, Callable[[], Drawn]]
@@ -157,10 +160,9 @@ def save(figure: Figure, table: Table, path: Path, venue: Venue = OWN) -> None:
     _label_plainly(figure)
     if venue.factor != 1.0:
         _enlarge(figure, venue.factor)
-    figure.draw_without_rendering()  # lay it out once for all
-    figure.set_layout_engine("none")
+    _lay_out(figure)
     undated: dict[str, dict[str, Any]] = {
-        "png": {"dpi": 300}, "pdf": {"metadata": {"CreationDate": None}},
+        "png": {"dpi": _DOTS}, "pdf": {"metadata": {"CreationDate": None}},
         "svg": {"metadata": {"Date": None}},
     }  # fmt: skip
     with passing_folder(".figure-", path.parent) as draft:
@@ -172,6 +174,25 @@ def save(figure: Figure, table: Table, path: Path, venue: Venue = OWN) -> None:
         with whole():
             for file_of in draft.iterdir():
                 file_of.replace(path.parent / file_of.name)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay a figure out once for all, with more room at its sides where words would be cut off.
+
+    Letters are wider at the dots of a picture than at those of a screen, for which it is laid out.
+    """
+    screen, engine = figure.dpi, figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # as the style says
+    for _ in range(2):
+        figure.draw_without_rendering()
+        figure.set_dpi(_DOTS)
+        box = figure.get_tightbbox()
+        figure.set_dpi(screen)
+        out_in = max(-box.x0, box.x1 - figure.get_size_inches()[0])
+        if out_in <= 0:
+            break
+        engine.set(w_pad=engine.get()["w_pad"] + out_in + _AIR_IN)
+    figure.set_layout_engine("none")
 
 
 def _label_plainly(figure: Figure) -> None:

@@ -9,6 +9,8 @@ import pyarrow as pa
 from fleet.study.averages import arms_of, is_grid, is_number, places, varied
 
 _MOST = 4
+LOST = 30.0
+"""A value so many times smaller than another one is seen over logarithms only."""
 
 
 class Panels(NamedTuple):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import random
 import re
 import shutil
 import zlib
 from pathlib import Path
 
 import cities
+import matplotlib.image
+import numpy as np
 import pytest
 import typer.testing
 
 from fleet.cli.main import app
 from fleet.errors import InputError
+from fleet.show import lateness
 from fleet.show.drawing import draw
-from fleet.show.style import VENUES
+from fleet.show.style import VENUES, axes_of, save
 
 FORMS = ("csv", "pdf", "png", "svg")
 
@@ -75,6 +80,49 @@ def test_each_distinct_link_has_a_panel_and_an_event_is_shaded(tmp_path: Path) -
     assert names == {name for arm in arms for name in arm["bandwidth_mbit_s"]}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_joined_steps_stay_within_what_can_be_seen(seed: int) -> None:
+    """A curve of the steps that are kept is nowhere farther from that of all than is said."""
+    draw = random.Random(seed)
+    heights = [draw.choice((1e-9, 1e-5, 1e-4, 3e-4, 0.02)) for _ in range(draw.randint(1, 400))]
+    rising = np.cumsum(heights) / max(1.0, sum(heights))
+    kept = lateness._seen(rising)
+    assert (kept[0], kept[-1]) == (0, len(rising) - 1)
+    assert (rising - _joined(rising, kept)).max() <= lateness._SEEN
+    assert (rising[kept[2:-1]] - rising[kept[:-3]] > lateness._SEEN).all()  # no more than it takes
+    falling = 1 - rising
+    drawn = _joined(falling, lateness._told(falling))
+    assert (drawn - falling <= 0.005 * drawn).all()
+
+
+def _joined(values: np.ndarray, kept: list[int]) -> np.ndarray:
+    """Return the values of a curve of steps of which only some are kept."""
+    last = np.searchsorted(kept, np.arange(len(values)), side="right") - 1
+    joined: np.ndarray = values[np.array(kept)[last]]
+    return joined
+
+
+def test_a_cdf_of_joined_steps_is_that_of_the_results(tmp_path: Path) -> None:
+    drawn(kept(), tmp_path, "acm", "latency_cdf")
+    with (tmp_path / "latency_cdf.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    record = cities.small()
+    for arm, runs in record.numbers.items():
+        mine = [row for row in rows if row["arm"] == arm]
+        shown = np.array([(row["latency_ms"], row["share_of_due"]) for row in mine], float)
+        runs_of = [record.tables.of("histograms", arm, k) for k in range(len(runs))]
+        late_ms = [one["latency_ns_upper"].to_numpy() * 1e-6 for one in runs_of]
+        for end_ms in np.unique(np.concatenate(late_ms)):
+            within = np.mean([
+                one["results"].to_numpy()[late <= end_ms].sum() / run["delivered"]["due_frames"]
+                for one, late, run in zip(runs_of, late_ms, runs, strict=True)
+            ])  # fmt: skip
+            said = shown[shown[:, 0] <= end_ms * (1 + 1e-5), 1]
+            assert 0 <= within - (said[-1] if len(said) else 0) + 1e-6 <= lateness._SEEN + 2e-6
+        longest = max(run["latency_ms"]["max"] for run in runs)
+        assert shown[-1].tolist() == pytest.approx([longest, within], rel=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["grid", "worth", "plan"])
 def test_figures_of_studies_with_hostile_labels(kind: str, tmp_path: Path) -> None:
@@ -102,3 +150,32 @@ def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert "no figure 'timeline'" in done.stderr
     assert (folder / "figures" / "acm" / "power.pdf").is_file()
+
+
+def test_a_link_in_a_folder_of_a_stranger_is_not_drawn_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(kept(), tmp_path / "theirs"))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "power.pdf").write_text("mine")
+    (folder / "figures").symlink_to(mine)
+    with pytest.raises(
+        InputError, match=r"figures' leads out of .* by a link; say where to with -o"
+    ):
+        draw(folder, folder / "figures")
+    assert [path.read_text() for path in mine.iterdir()] == ["mine"]
+    monkeypatch.chdir(folder)
+    assert draw(Path(), Path("../own"), None, ["boundaries"])[0] == ["boundaries"]
+
+
+def test_long_names_are_not_cut_off_at_the_dots_of_a_picture(tmp_path: Path) -> None:
+    names = ["decoders_of_the_edge_5fps", "b"]
+    for venue in VENUES.values():
+        with matplotlib.rc_context(venue.rc):
+            figure, axes = axes_of()
+            axes.barh(names, [1.0, 2.0])
+            save(figure, [("name",)], tmp_path / "figure", venue)
+        ink = matplotlib.image.imread(tmp_path / "figure.png")[:, :, :3].min(axis=2) < 0.9
+        assert not ink[:, 0].any()
+        assert ink.any()

@@ -10,12 +10,24 @@ import pyarrow as pa
 import pytest
 
 import fleet
+from fleet.reports.study import _upwards, chapter
 from fleet.results.interval import interval95
 from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder
+from fleet.show.study_figures import regimes
 from fleet.show.sweep import bounds
 from fleet.show.tables import grids
-from fleet.study.averages import averages, front, interval, knee, places, scaled, varied, winner
+from fleet.study.averages import (
+    Average,
+    averages,
+    front,
+    interval,
+    knee,
+    places,
+    scaled,
+    varied,
+    winner,
+)
 
 ARMS = ("on_sensor", "cloud")
 VALUES = {  # by servers and rate: of both arms, by replication
@@ -145,6 +157,37 @@ def test_figures_come_from_the_table(table: pa.Table, tmp_path: Path) -> None:
     assert len(curve) == 9
     low, high = interval95([90.0, 95.0, 100.0]) or (math.nan, math.nan)
     assert f"1,5,cloud,95,{low:.6g},{high:.6g},0" in curve
+
+
+def test_where_nobody_is_better_a_map_says_so(table: pa.Table, tmp_path: Path) -> None:
+    values = [20.0 if k < 12 else x for k, x in enumerate(table["value"].to_pylist())]
+    alike = table.set_column(table.column_names.index("value"), "value", [values])
+    figure, rows = regimes(alike, "latency_ms.p99")
+    assert rows[1:] == [(1, 10, "on_sensor", 1), (2, 5, "cloud", 0), (2, 10, "cloud", 1)]
+    (legend,) = figure.legends
+    assert [one.get_text() for one in legend.get_texts()][-1] == "= nobody is better"
+    assert [one.get_text() for one in figure.axes[0].texts] == ["="]
+    (legend,) = regimes(table, "latency_ms.p99")[0].legends
+    assert "nobody" not in str([one.get_text() for one in legend.get_texts()])
+
+
+def test_a_page_of_a_study_tells_bounds_and_shows_what_is_small(table: pa.Table) -> None:
+    none = [
+        {**row, "metric": metric, "value": value, "unit": known(metric).metric.unit.name}
+        for row in table.slice(0, 12).to_pylist()[::2]
+        for metric, value in (("lost", 0.0), ("frames.captured", 1000.0))
+    ]
+    shown = StudyFolder(
+        Path("s"), "s", {"replications": 3, "scenario": "s.yaml", "metrics": ["lost"]},
+        pa.Table.from_pylist(none, table.schema),
+    )  # fmt: skip
+    answer = str(chapter(shown, "r1").sections[0].body)
+    assert "lost: none at any point; with 95 % the share is &lt;0.10%." in answer
+    few = [Average(1.0, (0.5, 1.5), (1.0,)), Average(100.0, (-50.0, 250.0), (100.0,))]
+    assert _upwards(few).log
+    assert _upwards(few).place(1.0) > 0.1
+    assert not _upwards([few[0], Average(20.0, None, (20.0,))]).log
+    assert _upwards([Average(-1.0, None, (-1.0,)), few[1]]).low <= -50.0
 
 
 def test_figures_of_drawn_points_are_fronts(table: pa.Table, tmp_path: Path) -> None:
