@@ -35,7 +35,7 @@ def fences(kind: str) -> list[tuple[str, str]]:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    """Return (page, words) of every `fleet` command that is shown."""
+    """Return (page, words) of every `fleet` command that is shown, in blocks and in sentences."""
     found = []
     for page, text in fences("sh"):
         for line in re.sub(r"\\\n|\n +(?=\[)", " ", text).splitlines():
@@ -43,6 +43,9 @@ def commands() -> list[tuple[str, list[str]]]:
                 words = shlex.split(part.replace("[", " ").replace("]", " "), comments=True)
                 if words and words[0].rpartition("/")[2] == "fleet":
                     found.append((page, words[1:]))
+    for page in PAGES:
+        texts = re.findall(r"`fleet ([^`\n]+ [^`\n]+)`", page.read_text("utf-8"))
+        found += [(page.relative_to(ROOT).as_posix(), shlex.split(text)) for text in texts]
     return found
 
 
@@ -55,7 +58,7 @@ def test_commands_are_found() -> None:
 def test_shown_commands_take_what_is_shown(page: str, words: list[str]) -> None:
     command: Any = typer.main.get_command(app)
     rest = list(words)
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
         assert name in command.commands, f"{page}: fleet {name}"
         command = command.commands[name]
@@ -63,7 +66,7 @@ def test_shown_commands_take_what_is_shown(page: str, words: list[str]) -> None:
     shown = [word.partition("=")[0] for word in rest if word.startswith("-")]
     assert set(shown) <= options, f"{page}: fleet {' '.join(words)}"
     for word in rest:
-        if word.startswith("scenarios/"):
+        if word.startswith(("scenarios/", "studies/")):
             assert (ROOT / word).exists(), f"{page}: {word}"
 
 

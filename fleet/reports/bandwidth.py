@@ -53,7 +53,7 @@ def _sent(record: Record) -> Markup:
         (arm, *(number(n["bytes"].get(kind, 0) / 1e6) for kind in kinds), _with_pixels(n))
         for arm, n in record.arms.items()
     ]
-    head = ["arm", *(f"{kind}, MB" for kind in kinds), "frames whose pixels left the sensor"]
+    head = ["arm", *(f"{kind}, MB" for kind in kinds), "frames with pixels"]
     return table("What left the sensors", head, rows)
 
 

@@ -10,9 +10,10 @@ from fleet.reports.markup import Markup, join, tag
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
 from fleet.results.load import BUSY
-from fleet.results.metric import SHARE, Numbers, number
+from fleet.results.metric import Numbers, number
 from fleet.results.record import Record
 from fleet.show.remarks import busiest, load_remarks
+from fleet.show.words import said
 
 _NEAR = 1e-3
 """Share at the right end of the chart of what was not delivered, at least."""
@@ -42,10 +43,10 @@ def _fates(record: Record) -> Markup:
         shares = [lost.get(cause, 0) / due for cause in causes]
         most = max(most, sum(shares))
         within = 1 - (arm["delivered"]["never"] or 0)
-        rows.append(Bar(name, shares, f"{within:.2%} delivered", range(len(causes))))
+        rows.append(Bar(name, shares, f"{_most(within)} delivered", range(len(causes))))
         cells.append(
             (name, number(arm["frames"]["captured"]), number(due), number(arm["frames"]["results"]),
-             SHARE.show(arm["delivered"]["never"] or 0),
+             said(record, name, "delivered.never"),
              *(number(lost.get(cause, 0)) for cause in causes))
         )  # fmt: skip
     numbers = table(
@@ -61,6 +62,11 @@ def _fates(record: Record) -> Markup:
     text = f"Frames due that never became a result, by cause; the bar ends at {most:.2%} of them."
     chart = bars(rows, f"{text} {_said(rows)}", most)
     return figure(text, chart, legend([c.replace("_", " ") for c in causes]), numbers=numbers)
+
+
+def _most(share: float) -> str:
+    """Return a share in per cent, of which none is rounded to all."""
+    return "> 99.99%" if 0.9999 < share < 1 else f"{share:.2%}"
 
 
 def _lost(arm: dict[str, dict[str, dict[str, int]]]) -> Iterator[tuple[str, int]]:

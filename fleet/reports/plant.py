@@ -96,7 +96,7 @@ def _slack(answers: Sequence[Answer]) -> Iterator[Markup]:
             continue
         rows = [_bar(room) for room in rooms[:_MOST]]
         bind = answer["binds"].get("busiest")
-        busiest = f" {bind['name']} is busiest: {bind['why']}." if bind else ""
+        busiest = f" Busiest: {bind['name']}; {bind['why']}." if bind else ""
         text = f"{called(answer)}: load of its resources, in per cent of what they can do.{busiest}"
         cells = [(room["name"], f"{100 * room['load']:.3g}", _more(room)) for room in rooms]
         numbers = table(text, ["resource", "load, %", "could come on top"], cells)
