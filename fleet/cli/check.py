@@ -33,12 +33,12 @@ def check(
     out = console()
     out.print(f"{scenario} is fine.")
     for line in fact_lines(facts):
-        out.print(line, soft_wrap=True, markup=False)
+        out.print(line, markup=False)
     out.print("  expected (fleet estimate tells more)")
     for arm, one in expected.items():
-        out.print(f"    {arm}: {short(one)}", soft_wrap=True, markup=False)
+        out.print(f"    {arm}: {short(one)}", markup=False)
     for line in without_events(job.scenario):
-        out.print(f"    {line}", soft_wrap=True, markup=False)
+        out.print(f"    {line}", markup=False)
 
 
 def schema() -> None:

@@ -33,4 +33,4 @@ def estimate(
         out.print(show.beside_table(name, rows), markup=False)
         out.print()
     for line in (*show.remarks(estimated), *show.disagreement(estimated.beside)):
-        out.print(line, soft_wrap=True, markup=False)
+        out.print(line, markup=False)

@@ -85,7 +85,7 @@ def plan(
             out.print(table, markup=False)
             out.print()
         for line in (*show.lines(planned), *show.held(planned)):
-            out.print(line, soft_wrap=True, markup=False)
+            out.print(line, markup=False)
     console(stderr=True).print(f"Plan: {folder}/", style="dim", soft_wrap=True, markup=False)
     if not planned.enough:
         raise typer.Exit(MISSED)

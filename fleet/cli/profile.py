@@ -77,7 +77,7 @@ def profile(
         return
     out = console()
     for line in lines(measured, fit):
-        out.print(line, soft_wrap=True, markup=False)
+        out.print(line, markup=False)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

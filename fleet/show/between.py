@@ -32,10 +32,14 @@ def heads(records: Sequence[Record], changes: Sequence[Change]) -> Iterator[str]
         yield (
             f"{letter}  {record.folder}: {summary['run_id']}, {made.get('date', 'undated')},"
             f" {summary['sensors']:,} sensors, {summary['simulated_s']:g} s, seed"
-            f" {summary['seed']}, {summary['replications']} replications, fingerprint"
+            f" {summary['seed']}, {_replications(summary['replications'])}, fingerprint"
             f" {summary['fingerprint'][:16]}"
         )
     yield from made_of(changes)
+
+
+def _replications(many: int) -> str:
+    return "1 replication" if many == 1 else f"{many} replications"
 
 
 def tails(records: Sequence[Record], compared: Compared, shown: int) -> Iterator[str]:
