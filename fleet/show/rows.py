@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 
 from fleet.results.means import FRAMES, Runs, estimate
-from fleet.results.metric import SHARE, Metric, Numbers, Scope, Section, value
+from fleet.results.metric import SHARE, Metric, Numbers, Scope, Section, number, value
 from fleet.results.metrics import known, metrics, names_in
 
 Arms = Mapping[str, Runs]
@@ -105,6 +105,20 @@ def below(most: float) -> str:
     percent = 100 * most
     digits = max(0, 1 - floor(log10(percent)))
     return f"<{ceil(percent * 10**digits - 1e-9) / 10**digits:.{digits}f}%"
+
+
+def figure(figures: Mapping[str, float | None], name: str, scale: float) -> str:
+    """Return a figure of a plan as it is shown; of a share that never was, below what it lies.
+
+    Args:
+        figures: of an answer, with such bounds under `NAME_below`.
+        name: which.
+        scale: by what it is multiplied.
+    """
+    value, most = figures.get(name), figures.get(f"{name}_below")
+    if value is None:
+        return EMPTY
+    return number(value * scale) if most is None else below(most).removesuffix("%")
 
 
 def mean_and_interval(metric: Metric, mean: float, ci95: Sequence[float] | None) -> str:

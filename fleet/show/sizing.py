@@ -14,7 +14,7 @@ from fleet import doors
 from fleet.interrupt import check
 from fleet.results.metric import number
 from fleet.show.progress import LINE_S, bar_or_lines
-from fleet.show.rows import below, chance_percent
+from fleet.show.rows import BOUND, EMPTY, chance_percent, figure
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.sizing.answer import Answer
 from fleet.sizing.planning import Planned
@@ -89,9 +89,9 @@ def _table(title: str, planned: Planned, mine: Sequence[int]) -> Titled:
     out.add_row("P(meets)", *(chance_percent(answer.found.stands.meets) for answer in answers), "%")
     step = "more" if any(key.most for key in planned.ladders) else "less"
     out.add_row(f"P(meets) with one {step}", *map(_less, answers), "%")
-    for label, unit, figure, scale in _FIGURES:
-        cells = [_figure(answer.figures[figure], scale) for answer in answers]
-        if set(cells) != {"–"}:
+    for label, unit, name, scale in _FIGURES:
+        cells = [figure(answer.figures, name, scale) for answer in answers]
+        if set(cells) != {EMPTY}:
             out.add_row(label, *cells, unit)
     out.add_row("nobody is better in all", *(_mark(planned, k) for k in mine), "")
     return out
@@ -110,12 +110,8 @@ def _chance(share: float) -> str:
 
 def _less(answer: Answer) -> str:
     if not answer.enough or not answer.found.below:
-        return "–"
+        return EMPTY
     return ", ".join(chance_percent(one.meets) for one in answer.found.below.values())
-
-
-def _figure(value: float | None, scale: float) -> str:
-    return "–" if value is None else number(value * scale)
 
 
 def _mark(planned: Planned, k: int) -> str:
@@ -134,11 +130,8 @@ def lines(planned: Planned) -> Iterator[str]:
         if better is not None and planned.answers[better].cell == answer.cell:
             other = planned.answers[better].arm
             yield doors.terminal(f"{name}: {other} is no worse in any figure that is known.")
-        most = answer.figures["lost_below"]
-        if most is not None:
-            yield doors.terminal(
-                f"{name}: no frame was lost; with 95 % the share is {below(most)}."
-            )
+    if any(answer.figures["lost_below"] for answer in planned.answers):
+        yield BOUND
 
 
 def held(planned: Planned) -> Iterator[str]:
@@ -212,9 +205,9 @@ def _range(one: Ranges) -> str:
         if each is not None
         for low, middle, high in [each]
     ]
-    for label, unit, figure, _ in _FIGURES:
-        if figure in one.figures:
-            low, middle, high = map(number, one.figures[figure])
+    for label, unit, name, _ in _FIGURES:
+        if name in one.figures:
+            low, middle, high = map(number, one.figures[name])
             told.append(f"{label} {middle} {unit} ({low} to {high})")
     lacks = [
         f"{many} of them {what}"

@@ -22,7 +22,7 @@ from fleet.show.folders import (
 )
 from fleet.show.grid import Cell, Grid, Line
 from fleet.show.labels import labelled
-from fleet.show.rows import BOUND, EMPTY, below, chance_percent, told
+from fleet.show.rows import BOUND, EMPTY, chance_percent, figure, told
 from fleet.show.sweep import chosen, plain
 from fleet.show.words import said
 from fleet.sizing.written import PLAN
@@ -212,8 +212,8 @@ def _of_plan(shown: PlanFolder) -> Iterator[Grid]:
             for key in data["looked_for"]
         ]
         lines.append(Line(["P(meets)", "%"], [_chance(one["p_meets"]) for one in answers], True))
-        for label, unit, figure, scale in FIGURES:
-            cells = [_figure(one["figures"], figure, scale) for one in answers]
+        for label, unit, name, scale in FIGURES:
+            cells = [_figure(one["figures"], name, scale) for one in answers]
             if any(cell.mean is not None for cell in cells):
                 lines.append(Line([label, unit], cells))
         at = f" at {', '.join(given)}" if given else ""
@@ -243,6 +243,5 @@ def _figure(figures: Mapping[str, float | None], name: str, scale: float) -> Cel
     value, most = figures.get(name), figures.get(f"{name}_below")
     if value is None:
         return Cell(EMPTY)
-    if most is not None:
-        return Cell(below(most).removesuffix("%"), value, 0.0, most * scale)
-    return Cell(number(value * scale), value * scale)
+    ends = (None, None) if most is None else (0.0, most * scale)
+    return Cell(figure(figures, name, scale), value * scale, *ends)
