@@ -60,7 +60,7 @@ def test_a_size_that_is_not_there() -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["bench", "--size", "huge"])
     assert stop.value.code == 2
-    with pytest.raises(InputError, match="--only 'day' is not one of engines, city, .*, first an"):
+    with pytest.raises(InputError, match=r"--only 'day' is not one of engines, city, .*, first an"):
         suite.Bench("standard", lambda part, share: None, ["day"])
     assert "day" in suite.Bench("city-day", lambda part, share: None).parts
 
