@@ -29,7 +29,7 @@ _MODELS = {
     "Batch": "batch",
     "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
     "Ask": "ask",
-    "Equipment": "arms", "Event": "events", "Claim": "claim",
+    "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",
     "OwnGrid": "grid", "Tariff": "tariff",
 }  # fmt: skip
 """Where on the page the keys of a model stand."""
@@ -91,7 +91,9 @@ def _plain(said: Any) -> str:
     if said.get("pattern") in FORMS:
         return FORMS[said["pattern"]].partition(":")[0].partition(",")[0]
     least, most = said.get("minimum"), said.get("maximum")
-    return f"{word}, {least:,} to {most:,}" if most is not None else word
+    if most is None:
+        return word
+    return f"{word}, {least:,} to {most:,}" if least is not None else f"{word} up to {most:,}"
 
 
 def _yaml(value: object) -> str:

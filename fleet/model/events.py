@@ -16,7 +16,8 @@ OF_LINKS = (LINK_DOWN, LINK_RATE)
 class Timetable(Table):
     """Control events, sorted: one row each.
 
-    HOUR: a = hour of the demand table. RATE: a/b = period in ns. DEMAND: a/b = factor.
+    HOUR: a = column of the demand table, b = what a special day multiplies it by (ppm), else 0.
+    RATE: a/b = period in ns. DEMAND: a/b = factor.
     LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup. SERVERS:
     a = servers of the first kind. LINK_RATE: a = rate (bit/s), b = what its buffer then holds (ns).
     """

@@ -15,14 +15,14 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
-from fleet.plan import equipment, timetable
+from fleet.plan import equipment, profiles, timetable
+from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Control
-from fleet.plan.limits import check_buffer, check_period
+from fleet.plan.limits import check_buffer
 from fleet.plan.network import RADIO
 from fleet.plan.pools import resized
-from fleet.plan.rates import lower, period
 from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
@@ -41,13 +41,14 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     """
     model, net = draft.scenario.model, draft.net
     down: dict[str, Down] = {"outage": {}, "crash": {}}
-    rows = timetable.hour_events(model.start_time, model.duration)
+    rows = timetable.hour_events(calendar_of(draft.scenario), model.duration)
     rows += _followed(draft, down["outage"])
     requests: list[Request] = []
+    changes: list[profiles.Change] = []
     for i, event in enumerate(model.events):
         keys = ("events", i)
         _check_repeats(draft, event, keys)
-        moments = model.moments_ns(event)
+        moments = moments_ns(draft.scenario, event)
         if moments and moments[0] >= model.duration:
             raise draft.scenario.error(
                 (*keys, "at"),
@@ -62,11 +63,8 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
         targets = timetable.targets(draft.scenario, event, keys, draft.roster, net)
         _check_rows(draft, event, moments, len(targets), keys)
         if event.kind == "profile":
-            for rate in _rates(draft, event, targets):
-                check_period(draft.scenario, (*keys, "rate"), period(rate))
-            rows += [
-                row for at in moments for row in timetable.profile_rows(event, at, targets, draft)
-            ]
+            changes.append(profiles.Change(event, moments, targets))
+            profiles.check_rates(draft, changes[-1], keys)
         elif event.kind == "link":
             rows += _rate_rows(draft, event, moments, targets, keys)
         elif event.kind == "rewrite":
@@ -74,6 +72,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
         else:
             _add_spans(draft, event, moments, targets, down[event.kind])
             _remark_absence(draft, i, event, moments)
+    rows += profiles.rows(draft, changes)
     requests += _deployed(draft)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
@@ -84,14 +83,6 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
         model.duration,
     )
     return control, tuple(draft.setups)
-
-
-def _rates(draft: Draft, event: Event, sensors: Sequence[int]) -> set[Fraction]:
-    """Return the frame rates that an event gives to some sensors."""
-    if event.fps is None:
-        return set()
-    setups = [draft.setups[k] for k in np.unique(draft.setup_of[list(sensors)])]
-    return {lower(event.fps, setup.equipment.rate) for setup in setups}
 
 
 def _rate_rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import zoneinfo
 from typing import NamedTuple
 
@@ -10,8 +9,8 @@ from fleet.catalog import Reader
 from fleet.catalog.hours import ZONES, by_hour, year_mean
 from fleet.catalog.places import nearest, places
 from fleet.plan.hours import Steps, own_steps, steps
+from fleet.plan.local_time import Clock, begins
 from fleet.plan.place import Place as Where
-from fleet.plan.place import zone_of
 from fleet.scenario.by_hour import OwnGrid
 from fleet.scenario.load import Scenario, did_you_mean
 
@@ -75,9 +74,8 @@ def grid_of(scenario: Scenario, reader: Reader, where: Where | None) -> Grid:
 def _table_steps(scenario: Scenario, grid: str, times: float) -> Steps:
     """Return how a grid of the catalogue goes with the clock, so many times what its table has."""
     model, table = scenario.model, by_hour()[grid]
-    zone = zone_of(scenario) or zoneinfo.ZoneInfo(ZONES[grid])
-    start = model.start_time.replace(tzinfo=zone).astimezone(dt.UTC)
-    return steps(start, model.duration, lambda at: table[at.month - 1][at.hour] * times)
+    utc = Clock((0,), (begins(scenario, zoneinfo.ZoneInfo(ZONES[grid])),))
+    return steps(utc, model.duration, lambda at: table[at.month - 1][at.hour] * times)
 
 
 def _mean(scenario: Scenario, hours: Steps) -> float:

@@ -95,7 +95,8 @@ class Scene(Frozen):
         stay: of each sensor, the probability that somebody in view stays another second.
         share: of each, the share of the footfall that it sees.
         profile_of: of each, its row of `demand`.
-        demand: people per hour; shape (profiles, 48): hours of a weekday, then of a weekend day.
+        demand: people per hour; shape (profiles, 48): hours of a weekday, then of a weekend day; a
+            further 48 for each number by which special days multiply them.
         first_hour: column of `demand` at time zero.
         light_from_s, light_then: seconds from which there is another light, the first 0; which.
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from fleet.errors import InputError
-from fleet.scenario.by_hour import HOUR, OwnGrid, Table, Tariff, read
+from fleet.plan.local_time import Clock, begins, clock_of
+from fleet.scenario.by_hour import OwnGrid, Table, Tariff, read
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Keys
-
-_HOUR_NS = 3_600_000_000_000
 
 
 class Steps(NamedTuple):
@@ -47,20 +47,16 @@ class Steps(NamedTuple):
         )
 
 
-def steps(start: dt.datetime, end_ns: int, at: Callable[[dt.datetime], float]) -> Steps:
+def steps(clock: Clock, end_ns: int, at: Callable[[dt.datetime], float]) -> Steps:
     """Return what changes by the hour of a clock, from the start of a run to its end.
 
     Args:
-        start: what the clock says at time zero.
+        clock: the clock.
         end_ns: end of the run.
         at: the number of the hour in which a moment of that clock is.
     """
-    past = start - start.replace(minute=0, second=0, microsecond=0)
-    first_ns = _HOUR_NS - (past // dt.timedelta(microseconds=1)) * 1000
-    starts = [0, *range(first_ns, end_ns, _HOUR_NS)]
-    return Steps(
-        tuple(starts), tuple(float(at(start - past + k * HOUR)) for k in range(len(starts)))
-    )
+    starts_ns, says = zip(*clock.hours(end_ns), strict=True)
+    return Steps(starts_ns, tuple(float(at(moment)) for moment in says))
 
 
 def own_steps(scenario: Scenario, own: OwnGrid | Tariff, keys: Keys, column: str) -> Steps:
@@ -75,16 +71,25 @@ def own_steps(scenario: Scenario, own: OwnGrid | Tariff, keys: Keys, column: str
     Raises:
         InputError: its file cannot be used, or does not hold all of the run.
     """
-    model = scenario.model
+    clock, end_ns = clock_of(scenario), scenario.model.duration
     if own.day is not None:
-        table = Table(by_month=(own.day,) * 12)
-    else:
-        name = own.file or ""
-        path = scenario.file(name, *keys, "file")
-        try:
-            table = read(path, column)
-            end = model.start_time + dt.timedelta(microseconds=-(-model.duration // 1000))
-            table.check_covers(path, model.start_time, end)
-        except InputError as error:
-            raise scenario.error((*keys, "file"), str(error)) from None
-    return steps(model.start_time, model.duration, table.at)
+        return steps(clock, end_ns, Table(by_month=(own.day,) * 12).at)
+    path = scenario.file(own.file or "", *keys, "file")
+    try:
+        table = read(path, column)
+        if not table.by_month and table.first.tzinfo is not None:
+            clock = _clock_at(scenario, table.first.tzinfo, path)
+        table.check_covers(path, clock.says[0], clock.latest(end_ns))
+    except InputError as error:
+        raise scenario.error((*keys, "file"), str(error)) from None
+    return steps(clock, end_ns, table.at)
+
+
+def _clock_at(scenario: Scenario, offset: dt.tzinfo, path: Path) -> Clock:
+    """Return a clock that is always so far from UTC, for a file whose times say how far."""
+    if scenario.model.timezone is None:
+        raise InputError(
+            f"{path}: its times have an offset from UTC, so the scenario must name its 'timezone';"
+            " or write times of the local clock, such as 2024-05-16T17:00"
+        )
+    return Clock((0,), (begins(scenario, offset).astimezone(offset),))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 
 from fleet.arrays import Ints
@@ -11,7 +9,7 @@ from fleet.model.sight import LIGHTS
 from fleet.plan.apps import indoors
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
-from fleet.plan.place import zone_of
+from fleet.plan.local_time import begins, zone_of
 from fleet.plan.plan import Plan
 from fleet.plan.video import Means
 from fleet.scenario.load import Scenario
@@ -95,5 +93,5 @@ def _clock_apart_h(scenario: Scenario, longitude: float) -> float:
     zone = zone_of(scenario)
     if zone is None:
         return 0.0
-    offset = scenario.model.start_time.replace(tzinfo=zone).utcoffset() or dt.timedelta()
-    return (offset.total_seconds() / 3600 - longitude / 15 + 12) % 24 - 12
+    ahead = scenario.model.start_time - begins(scenario, zone).replace(tzinfo=None)
+    return (ahead.total_seconds() / 3600 - longitude / 15 + 12) % 24 - 12

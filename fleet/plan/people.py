@@ -7,7 +7,7 @@ import numpy as np
 from fleet.arrays import Floats, Ints
 from fleet.chance import exp_minus
 from fleet.model.scene import MAX_MEAN
-from fleet.plan import timetable
+from fleet.plan.calendar import calendar_of
 from fleet.plan.draft import Draft
 from fleet.plan.groups import Scene
 from fleet.plan.plan import Plan
@@ -21,17 +21,21 @@ def scene(draft: Draft) -> Scene:
     Raises:
         InputError: an app is not known, or too many would be in view.
     """
+    calendar = calendar_of(draft.scenario)
     demand, profile_of = _profiles(draft, city_demand(draft.scenario))
+    demand = calendar.blocks(demand)
     stay, share = _apps(draft)
     _check_crowds(draft, demand, profile_of, stay, share)
     _tell_empty(draft, demand, profile_of)
+    if draft.scenario.model.days and not calendar.special:
+        draft.remarks.append("The run comes to none of the dates of 'days'.")
     light_from_s, light_then = draft.lights
     return Scene(
         stay=stay,
         share=share,
         profile_of=profile_of,
         demand=demand,
-        first_hour=timetable.hour_column(draft.scenario.model.start_time),
+        first_hour=calendar.column(calendar.clock.says[0]),
         light_from_s=light_from_s,
         light_then=light_then,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import zoneinfo
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.catalog.places import places
-from fleet.scenario.load import Scenario, did_you_mean
+from fleet.catalog.places import EARTH_KM, places
+from fleet.plan.local_time import zone_of
+from fleet.plan.roster import Roster
+from fleet.scenario.load import Scenario
+from fleet.scenario.sensors import Place as Stated
 
 
 class Place(NamedTuple):
@@ -56,27 +57,13 @@ def place_of(
     return None
 
 
-def zone_of(scenario: Scenario) -> zoneinfo.ZoneInfo | None:
-    """Return the time zone that a scenario names, None if it names none.
-
-    Raises:
-        InputError: there is no such time zone, or its clocks leave out the start.
-    """
-    name, start = scenario.model.timezone, scenario.model.start_time
-    if name is None:
-        return None
-    try:
-        zone = zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        hint = did_you_mean(name, list(places()))
-        raise scenario.error(
-            ("timezone",), f"no time zone '{name}'{hint}; take a name such as 'Europe/Helsinki'"
-        ) from None
-    there = start.replace(tzinfo=zone).astimezone(dt.UTC).astimezone(zone).replace(tzinfo=None)
-    if there != start:
-        raise scenario.error(
-            ("start",),
-            f"{start:%Y-%m-%dT%H:%M} is skipped by the clocks of {name}, which go on at"
-            f" {there:%H:%M}; choose another time",
-        )
-    return zone
+def away_km(roster: Roster, place: Stated) -> NDArray[np.float64]:
+    """Return how far each sensor is from a place, on a great circle; km, NaN for sites made up."""
+    lat, lon = np.radians(roster.lat), np.radians(roster.lon)
+    here = np.radians(place.lat), np.radians(place.lon)
+    half = (
+        np.sin((lat - here[0]) / 2) ** 2
+        + np.cos(lat) * np.cos(here[0]) * np.sin((lon - here[1]) / 2) ** 2
+    )
+    away: NDArray[np.float64] = 2 * EARTH_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    return away

@@ -105,6 +105,8 @@ CONTROL = Step(
     says=(
         "events",
         "start",
+        "timezone",
+        "days",
         "duration",
         "seed",
         "sensors.*.capture",
@@ -145,7 +147,15 @@ SENSORS = Step(
 SCENE = Step(
     "scene",
     people.scene,
-    says=("sensors.*.demand", "sensors.*.app", "events.*.demand", "start", "duration"),
+    says=(
+        "sensors.*.demand",
+        "sensors.*.app",
+        "events.*.demand",
+        "start",
+        "duration",
+        "timezone",
+        "days",
+    ),
     files=("city.demand",),
     after=("roster", "lights"),
 )

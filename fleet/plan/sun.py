@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fleet.arrays import Floats, Ints
 from fleet.model.scene import SECOND_NS
 from fleet.model.sight import LIGHTS
-from fleet.plan.place import Place, zone_of
+from fleet.plan.local_time import begins
+from fleet.plan.place import Place
 from fleet.scenario.load import Scenario
 
 DAY, DUSK, NIGHT, RAIN = range(len(LIGHTS))
@@ -99,7 +100,6 @@ def _by_sun(minutes: int, start_min: float, place: Place) -> tuple[Ints, Ints]:
 
 def _start_min(scenario: Scenario, longitude: float) -> float:
     """Return when simulated time begins; minutes since the year began, UTC."""
-    zone = zone_of(scenario) or dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
-    start = scenario.model.start_time.replace(tzinfo=zone)
-    begins = dt.datetime(start.year, 1, 1, tzinfo=dt.UTC)
-    return (start - begins).total_seconds() / 60.0
+    by_the_sun = dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
+    start, year = begins(scenario, by_the_sun), scenario.model.start_time.year
+    return (start - dt.datetime(year, 1, 1, tzinfo=dt.UTC)).total_seconds() / 60.0

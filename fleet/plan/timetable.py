@@ -6,18 +6,15 @@ times to failure and repair. What depends on the frames (autoscaling) is decided
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 
 import numpy as np
 
 from fleet.chance import Stream, exponential, name_hashes, stream_keys
-from fleet.model.events import DEMAND, HOUR, LINK_DOWN, RATE, SENSOR_DOWN, Timetable
-from fleet.plan.draft import Draft
-from fleet.plan.limits import share_of
+from fleet.model.events import HOUR, LINK_DOWN, SENSOR_DOWN, Timetable
+from fleet.plan.calendar import Calendar
 from fleet.plan.network import Network
-from fleet.plan.rates import lower, period
+from fleet.plan.place import away_km
 from fleet.plan.rollout import Spans, Written, blind_rows
 from fleet.plan.roster import Roster
 from fleet.scenario.event import Event
@@ -25,22 +22,14 @@ from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.sensors import Capture
 from fleet.scenario.strict_yaml import Keys
 
-HOUR_NS = 3_600_000_000_000
 EventRow = tuple[int, int, int, int, int]
 
 
-def hour_column(moment: dt.datetime) -> int:
-    """Return the column of a demand table for a moment: 0..23 weekdays, 24..47 weekends."""
-    return moment.hour + 24 * (moment.weekday() >= 5)
-
-
-def hour_events(start: dt.datetime, end_ns: int) -> list[EventRow]:
+def hour_events(calendar: Calendar, end_ns: int) -> list[EventRow]:
     """Return a row for each change of the hour before the end."""
-    past_ns = (start.minute * 60 + start.second) * 1_000_000_000
-    return [
-        (at, HOUR, -1, hour_column(start + dt.timedelta(seconds=at // 1_000_000_000)), 0)
-        for at in range(HOUR_NS - past_ns, end_ns, HOUR_NS)
-    ]
+    _, *later = calendar.clock.hours(end_ns)
+    columns = [(at, calendar.column(moment)) for at, moment in later]
+    return [(at, HOUR, -1, column, calendar.factor_ppm(column)) for at, column in columns]
 
 
 def targets(
@@ -68,6 +57,14 @@ def targets(
             hint = did_you_mean(event.cell, sorted(roster.cells))
             raise scenario.error((*keys, "cell"), f"no cell '{event.cell}'{hint}")
         mine &= roster.units["cell"] == roster.cells.index(event.cell)
+    if event.near is not None and mine.any():
+        mine &= away_km(roster, event.near) <= event.near.km
+        if not mine.any():
+            raise scenario.error(
+                (*keys, "near"),
+                f"no sensor of '{name}' stands within {event.near.km:g} km of {event.near.lat:g},"
+                f" {event.near.lon:g}; sites made up with 'count' stand nowhere",
+            )
     chosen: list[int] = np.flatnonzero(mine).tolist()
     if event.fps is not None:
         _check_clocks(scenario, [roster.group(i) for i in chosen], (*keys, "rate"))
@@ -129,25 +126,6 @@ def _check_clocks(scenario: Scenario, groups: Sequence[str], keys: Keys) -> None
                 f"'{group}' captures at the times of a trace, which has no rate; name another"
                 " group, or leave 'rate' out",
             )
-
-
-def profile_rows(event: Event, at_ns: int, sensors: Iterable[int], draft: Draft) -> list[EventRow]:
-    """Return the rows of a change of frame rate or demand at a time.
-
-    Args:
-        event: the change.
-        at_ns: the time.
-        sensors: the sensors.
-        draft: whose setups say how fast the equipment of each sensor captures at most.
-    """
-    rows: list[EventRow] = []
-    for i in sensors:
-        if event.fps is not None:
-            num, den = period(lower(event.fps, draft.setup(i).equipment.rate))
-            rows.append((at_ns, RATE, i, num, den))
-        if event.demand is not None:
-            rows.append((at_ns, DEMAND, i, *share_of(Fraction(event.demand))))
-    return rows
 
 
 def assemble(

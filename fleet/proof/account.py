@@ -25,6 +25,7 @@ import pyarrow as pa
 from fleet.errors import InputError
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan import timetable
+from fleet.plan.calendar import moments_ns
 from fleet.plan.capture_times import COARSEST_NS
 from fleet.plan.compile import catalogue
 from fleet.plan.equipment import choose
@@ -216,7 +217,7 @@ class _Account:
                 )
             else:
                 lasts = event.lasts or self.kits[sensor.group].reboot_ns
-                spans += [(at, at + lasts) for at in model.moments_ns(event)]
+                spans += [(at, at + lasts) for at in moments_ns(self.scenario, event)]
         total, covered = 0, self.since_ns
         for begin, end in sorted(spans):
             until = min(end, self.end_ns)

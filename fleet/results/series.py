@@ -27,6 +27,8 @@ from fleet.model.events import (
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan.plan import Plan
 from fleet.running.run import Outcome
+from fleet.scenario.city import HOURS
+from fleet.scenario.days import DAYS
 from fleet.sketch import COARSE_BUCKETS, coarse_upper_ns
 from fleet.units import format_rate_bps
 
@@ -163,7 +165,8 @@ def _change(plan: Plan, row: Record) -> str | None:
     """Return what an event changed, in words."""
     kind, a, b = row.kind, row.a, row.b
     if kind == HOUR:
-        return f"people as at {a % 24}:00, {'weekday' if a < 24 else 'weekend'}"
+        times = f", {b / 1e6:.6g} times" if a >= HOURS else ""
+        return f"people as at {a % 24}:00, {DAYS[a % HOURS // 24]}{times}"
     if kind == RATE:
         return f"{b * 1e9 / a:.6g} fps"
     if kind == SERVERS:

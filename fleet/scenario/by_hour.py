@@ -123,7 +123,7 @@ class Table:
     Attributes:
         by_month: by month from January and hour from 0:00, all months alike where a file has none;
             empty if they are hour after hour.
-        first: the hour in which the first of `series` begins.
+        first: when the first of `series` begins: on the local clock, or with its offset from UTC.
         series: numbers, hour after hour.
     """
 
@@ -160,7 +160,8 @@ def read(path: Path, column: str) -> Table:
     """Read a table of numbers by the hour.
 
     It has a column `hour` and a row for each of 24; or `month` too and 288 rows; or a column `time`
-    with the begin of each hour, one after the other.
+    with the begin of each hour, one after the other: of the local clock as if nobody changed it, or
+    all with their offsets from UTC.
 
     Args:
         path: a CSV file.
@@ -214,6 +215,12 @@ def _by_clock(path: Path, rows: Rows, column: str) -> Table:
 
 def _series(path: Path, rows: Rows, column: str) -> Table:
     times = [_moment(row["time"], place) for place, row in rows]
+    for at, (place, _) in zip(times, rows, strict=True):
+        if (at.tzinfo is None) != (times[0].tzinfo is None):
+            raise InputError(
+                f"{place} time {_at(at)}: either all times have an offset from UTC or none; the"
+                f" first is {_at(times[0])}"
+            )
     values = tuple(number(row[column], 0, MOST, f"{place} {column}") for place, row in rows)
     for (before, after), (place, _) in zip(pairwise(times), rows[1:], strict=True):
         if after <= before:
@@ -239,11 +246,6 @@ def _moment(text: str, place: str) -> dt.datetime:
         moment = dt.datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(f"{place} time '{text}' is no moment; write such as {_TIMES}") from None
-    if moment.tzinfo is not None:
-        raise InputError(
-            f"{place} time '{text}' has an offset; write the local clock of the scenario, such as"
-            f" {_TIMES}"
-        )
     if moment.minute or moment.second or moment.microsecond:
         raise InputError(
             f"{place} time '{text}' is not the begin of an hour; write one row an hour"
@@ -252,4 +254,4 @@ def _moment(text: str, place: str) -> dt.datetime:
 
 
 def _at(moment: dt.datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M}"
+    return moment.isoformat(timespec="minutes")

@@ -12,10 +12,10 @@ from pydantic import BeforeValidator
 import fleet.units as units
 from fleet.errors import InputError
 from fleet.scenario.city import HOURS, MOST_PER_H
+from fleet.scenario.days import DAYS
 from fleet.scenario.quantities import UNIT, SaidAs, form
 from fleet.units import Dimension
 
-DAYS = ("weekday", "weekend")
 _CLOCK = re.compile(r"^([01][0-9]|2[0-3]):00$")
 _ADVICE = "write such as '300 /h', {'07:00': 900 /h, '19:00': 50 /h}, or one of these for each day"
 

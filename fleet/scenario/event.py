@@ -25,6 +25,7 @@ from fleet.scenario.quantities import (
     left_out,
     says,
 )
+from fleet.scenario.sensors import Near
 
 _OTHER = "another kind of event"
 
@@ -34,7 +35,7 @@ _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "outage": ({"lasts"}, {"lasts", "every"}),
     "crash": (set(), {"lasts", "every", "cell"}),
     "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
-    "profile": (set(), {"rate", "demand", "every", "cell"}),
+    "profile": (set(), {"rate", "demand", "lasts", "every", "cell", "near"}),
     "link": ({"rate"}, {"rate", "every"}),
     "resize": ({"servers"}, {"servers", "every"}),
 }
@@ -47,6 +48,7 @@ _DETAILS = {
     "demand",
     "wave_every",
     "cell",
+    "near",
     "every",
     "servers",
 }
@@ -92,7 +94,7 @@ class Event(Model):
     and `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr` (mean times to
     failure and to repair, both exponential), says when. `at` is a time from the start or a time of
     day; `every` repeats it. A rewrite can be rolled out in `waves`, one `wave_every` after the
-    other. `cell` narrows a group to one cell.
+    other. `cell` narrows a group to one cell, `near` to what stands near a place.
     """
 
     model_config = ConfigDict(json_schema_extra=_rules())
@@ -110,8 +112,21 @@ class Event(Model):
     cell: Annotated[Name | None, says("the cell of a group that it is about", "cell-1", "all")] = (
         None
     )
+    near: Annotated[
+        Near | None,
+        says(
+            "the sensors of a group that a profile is about: those of sites within some km",
+            {"lat": 60.17, "lon": 24.94, "km": 0.3},
+            "all",
+        ),
+    ] = None
     lasts: Annotated[
-        TimeNs | None, says("how long an outage or a crash lasts", "30 s", "a crash: to the end")
+        TimeNs | None,
+        says(
+            "how long an outage, a crash or a profile lasts",
+            "30 s",
+            "a crash or a profile: to the end",
+        ),
     ] = None
     mtbf: Annotated[
         SpanNs | None, says("mean time to the next failure", "5 d", "`at` is given")

@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
@@ -202,6 +203,18 @@ def interval_ns(value: object) -> int:
     return int(_OFFSET.read(value))
 
 
+def factor(value: object) -> Fraction:
+    """Read by how much something is multiplied, exactly.
+
+    Raises:
+        InputError: it is no such number, or too large.
+    """
+    return Fraction(_SHARE0.read(value))
+
+
+FACTOR_PATTERN = _SHARE0.pattern
+"""The form of it as a text."""
+
 TimeNs = Annotated[int, BeforeValidator(_TIME.read), _TIME.schema]
 PeriodNs = Annotated[int, BeforeValidator(_PERIOD.read), _PERIOD.schema]
 SpanNs = Annotated[int, BeforeValidator(_SPAN.read), _SPAN.schema]
@@ -231,19 +244,24 @@ _YEARS = (1900, 2200)
 """The years in which a run may begin; calendars end some centuries later."""
 
 
-def _dated(text: str) -> str:
+def _dated(text: str, what: str = "moment") -> str:
     try:
         year = dt.datetime.fromisoformat(text).year
     except ValueError as error:
-        raise InputError(f"{text!r}: {error}; write a moment that there is") from None
+        raise InputError(f"{text!r}: {error}; write a {what} that there is") from None
     if not _YEARS[0] <= year <= _YEARS[1]:
         raise InputError(f"{text!r} is not in the years {_YEARS[0]} to {_YEARS[1]}")
     return text
 
 
+def _date(text: str) -> str:
+    return _dated(text, "date")
+
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
 _TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$"
-_START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$"
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}([+-]\d{2}:\d{2}(:\d{2})?)?$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Target = Annotated[str, StringConstraints(pattern=_TARGET)]
 App = Annotated[Name, Listed(("apps",))]
@@ -258,6 +276,7 @@ PriceBook = Annotated[Name, Listed(("prices",))]
 Protocol = Annotated[Name, Listed(("protocols",))]
 Server = Annotated[Name, Listed(("servers",))]
 Technology = Annotated[Name, Listed(("links",))]
+Date = Annotated[str, StringConstraints(pattern=_DATE), AfterValidator(_date)]
 Start = Annotated[str, StringConstraints(pattern=_START), AfterValidator(_dated)]
 _OBJECTIVE = {
     "type": "string",
@@ -270,6 +289,7 @@ Objective = Annotated[str, SaidAs(_OBJECTIVE)]
 FORMS = {
     NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
     _TARGET: "a name, or one of an instance, such as 'shop-port/site-12'",
+    _DATE: "a date, such as '2024-12-06'",
     _START: "a local date and time, such as '2024-05-16T17:00'",
 }
 """What a text of a certain form is, in words."""

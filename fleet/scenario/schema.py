@@ -14,10 +14,12 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from fleet.errors import InputError
 from fleet.scenario.arms import Arm
 from fleet.scenario.by_hour import OwnGrid, Tariff
+from fleet.scenario.days import Day, SpecialDay
 from fleet.scenario.event import Event
 from fleet.scenario.labels import check_labels
 from fleet.scenario.plant import Cloud, Edge, Link, Region
 from fleet.scenario.quantities import (
+    Date,
     Grid,
     Model,
     Name,
@@ -64,15 +66,33 @@ class ScenarioModel(Model):
     replications: Annotated[
         int, Field(ge=1, le=1000), says("independent repetitions, for intervals", 5)
     ] = 1
-    start: Annotated[Start, says("local date and time at which it begins", "2024-05-16T17:00")]
+    start: Annotated[
+        Start,
+        says(
+            "local date and time at which it begins, with `+03:00` if that is there twice",
+            "2024-05-16T17:00",
+        ),
+    ]
     duration: Annotated[SpanNs, says("how long is simulated", "10 min")]
     warm_up: Annotated[
         Literal["auto"] | SpanOrNone,
         says("time at the start that is not counted, or `auto` to find it", "30 s"),
     ] = 0
     timezone: Annotated[
-        Target | None, says("time zone, for the sun and the grid", "Europe/Helsinki", "not known")
+        Target | None,
+        says(
+            "time zone, for the sun, and for clocks that are changed",
+            "Europe/Helsinki",
+            "not known: clocks go on",
+        ),
     ] = None
+    days: Annotated[
+        dict[Date, Day],
+        says(
+            "holidays and other days that are not as their day of the week, by date",
+            {"2024-12-06": "weekend"},
+        ),
+    ] = {}
     place: Annotated[
         Place | None,
         says(
@@ -174,23 +194,20 @@ class ScenarioModel(Model):
         """Return until when nothing is counted; 0 while that is to be found."""
         return 0 if self.warm_up == AUTO else self.warm_up
 
-    def moments_ns(self, event: Event) -> list[int]:
-        """Return when an event with `at` happens, up to the end of the run; ns."""
-        if event.at is None:
-            return []
-        if isinstance(event.at, dt.time):
-            first = dt.datetime.combine(self.start_time, event.at) - self.start_time
-            at = int(first.total_seconds()) % 86_400 * 1_000_000_000
-        else:
-            at = event.at
-        if event.every is None:
-            return [at]
-        return list(range(at, max(self.duration, at + 1), event.every))
-
     @property
     def start_time(self) -> dt.datetime:
         """Return the local civil time at which simulated time is zero."""
-        return dt.datetime.fromisoformat(self.start)
+        return dt.datetime.fromisoformat(self.start).replace(tzinfo=None)
+
+    @property
+    def start_offset(self) -> dt.timedelta | None:
+        """Return how far local time is said to be ahead of UTC then; None if that is not said."""
+        return dt.datetime.fromisoformat(self.start).utcoffset()
+
+    @property
+    def special_days(self) -> dict[dt.date, SpecialDay]:
+        """Return what dates are for demand that are not as their day of the week."""
+        return {dt.date.fromisoformat(day): one for day, one in self.days.items()}
 
     @model_validator(mode="after")
     def _sound(self) -> ScenarioModel:
@@ -201,6 +218,11 @@ class ScenarioModel(Model):
         both = set(self.edges) & {self.cloud.region, *self.regions}
         if both:
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
+        if self.start_offset is not None and self.timezone is None:
+            raise InputError(
+                f"'start' {self.start} says how far clocks are ahead of UTC, for which it takes a"
+                " 'timezone'; add one, such as Europe/Helsinki, or leave the offset out"
+            )
         if self.retention is not None and self.prices is None:
             raise InputError("'retention' says what storage costs and needs 'prices'")
         if self.tariff is not None and self.prices is None:

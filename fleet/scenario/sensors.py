@@ -44,6 +44,17 @@ class Place(Model):
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+class Near(Place):
+    """A circle on the map."""
+
+    km: Annotated[float, Field(gt=0, le=20_000), says("how far around it; km", 0.3)]
+
+    @field_validator("km", mode="before")
+    @classmethod
+    def _length(cls, value: object) -> object:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class At(Model):
     """Which sites of the city get a sensor; every stated field must match."""
 

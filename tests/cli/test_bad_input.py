@@ -43,6 +43,7 @@ AUTOSCALE = {"max": 4, "target": "70 %", "every": "1 s", "cooldown": "1 s"}
 LINK = {"technology": "test-cell", "shared_by": "cell", "to": "metro"}
 CAPPED = {**LINK, "cap": "1 MB", "throttled_rate": "1 Mbit/s"}
 BOX = {"after": "cell", "shared_by": "cell", "server": "test-gpu"}
+HERE = {"lat": 60, "lon": 25, "km": 2}
 REWRITE = {"at": "1 s", "rewrite": "cam", "model": "tiny"}
 
 
@@ -81,8 +82,46 @@ BAD = [
     (changed(place=DELETE, light="sun"), "where the sensors are: add a 'timezone', a 'place: {lat"),
     (
         changed(start="2026-03-29T03:30", timezone="Europe/Helsinki"),
-        "start: 2026-03-29T03:30 is skipped by the clocks of Europe/Helsinki, which go on at 04:30",
+        "start: 2026-03-29T03:30 is not there in Europe/Helsinki, whose clocks go from 03:00 to 04:"
+        "00 then; write 2026-03-29T02:59 or 2026-03-29T04:00",
     ),
+    (
+        changed(start="2024-03-31T03:00", timezone="Europe/Helsinki"),
+        "start: 2024-03-31T03:00 is not there in Europe/Helsinki, whose clocks go from 03:00 to",
+    ),
+    (
+        changed(start="2024-10-27T03:30", timezone="Europe/Helsinki"),
+        "start: 2024-10-27T03:30 is there twice in Europe/Helsinki, whose clocks go from 04:00 to"
+        " 03:00 then; write 2024-10-27T03:30+03:00 for the first or 2024-10-27T03:30+02:00 for",
+    ),
+    (
+        changed(start="2024-10-27T03:30+01:00", timezone="Europe/Helsinki"),
+        "start: 2024-10-27T03:30 is there twice in Europe/Helsinki",
+    ),
+    (
+        changed(start="2024-05-16T17:00+02:00", timezone="Europe/Helsinki"),
+        "start: 2024-05-16T17:00+02:00 is not there in Europe/Helsinki; write 2024-05-16T17:00+03:"
+        "00, or 2024-05-16T17:00",
+    ),
+    (
+        changed(start="2024-05-16T17:00+03:00"),
+        "'start' 2024-05-16T17:00+03:00 says how far clocks are ahead of UTC, for which it",
+    ),
+    (changed(start="2024-05-16T17:00Z"), "start: '2024-05-16T17:00Z' is not a local date and time"),
+    # days
+    (
+        changed(days={"2024-02-30": "weekend"}),
+        "'2024-02-30': day is out of range for month; write a",
+    ),
+    (changed(days={"6.12.2024": "weekend"}), "is not a date, such as '2024-12-06'"),
+    (changed(days={"2024-12-06": "holiday"}), "days.2024-12-06: 'holiday' is not"),
+    (changed(days={"2024-12-06": "weekend at"}), "write 'weekend' or 'weekday', how many people"),
+    (changed(days={"2024-12-06": "-20 %"}), "days.2024-12-06: '-20 %' is negative"),
+    (
+        changed(days={"2024-12-06": "weekend at 2000000 %"}),
+        "is above 100000 %, the most that it may",
+    ),
+    (changed(days=["2024-12-06"]), "days: "),
     (changed(warm_up="2 s"), "warm_up: 2 s leaves nothing to count of a run of 2 s"),
     (changed(warm_up="-1 s"), "warm_up: '-1 s'"),
     (changed(warm_up="half"), "warm_up: 'half'"),
@@ -218,6 +257,26 @@ BAD = [
     ),
     (changed(events=[{"at": "1 s", "rewrite": "cam", "model": "huge"}]), "B too many"),
     (changed(events=[{"at": "1 s", "profile": "cam"}]), "profile needs rate, demand or both"),
+    (
+        changed(events=[{"at": "1 s", "profile": "cam", "demand": 2, "lasts": "0 s"}]),
+        "events[0].lasts: '0 s' must be more than zero",
+    ),
+    (
+        changed(events=[{"at": "1 s", "profile": "cam", "demand": 2, "near": HERE}]),
+        "events[0].near: no sensor of 'cam' stands within 2 km of 60, 25; sites made up with",
+    ),
+    (
+        changed(events=[{"at": "1 s", "profile": "kam", "demand": 2, "near": HERE}]),
+        "did you mean 'cam'?",
+    ),
+    (
+        changed(events=[{"at": "1 s", "crash": "cam", "near": HERE}]),
+        "events[0]: crash at a stated time takes no near",
+    ),
+    (
+        changed(events=[{"at": "1 s", "profile": "cam", "demand": 2, "near": {**HERE, "km": 0}}]),
+        "events[0].near.km",
+    ),
     (changed(slo=["latency < 3"]), "no metric 'latency'"),
     (changed(slo=["quick!"]), "is not an objective"),
     (changed(slo=["lost < many"]), "slo[0]"),

@@ -70,7 +70,7 @@ def test_a_day_a_year_and_hour_after_hour(tmp_path: Path) -> None:
             ":3 time 2024-05-16T17:00 stands twice; hours go on",
         ),
         (["time,g_per_kwh", "2024-05-16T17:30,1"], ":2 time '2024-05-16T17:30' is not the"),
-        (["time,g_per_kwh", "2024-05-16T17:00Z,1"], ":2 time '2024-05-16T17:00Z' has an offset"),
+        (["time,g_per_kwh", "2024-05-16T17:00Z,1"], ": its times have an offset from UTC, so"),
         (["time,g_per_kwh", "noon,1"], ":2 time 'noon' is no moment; write such as 2024-05-16T17"),
         (
             ["time,g_per_kwh", "2024-05-16T18:00,1"],
