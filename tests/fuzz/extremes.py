@@ -206,7 +206,7 @@ def made_up() -> dict[str, Any]:
             {"at": "300 ms", "crash": "cam", "lasts": "50 ms"},
             {"crash": "timed", "mtbf": "500 ms", "mttr": "60 ms"},
             {"at": "400 ms", "rewrite": "cam", "model": "slow", "waves": 2, "wave_every": "90 ms"},
-            {"at": "500 ms", "profile": "cam", "rate": "10 fps", "demand": "3"},
+            {"at": "500 ms", "profile": "cam", "rate": "10 fps", "demand": "3", "lasts": "200 ms"},
             {"at": "250 ms", "link": "metro", "rate": "300 kbit/s", "every": "170 ms"},
         ],
         slo=["latency_ms.p99 < 10 s", "frames.lost < 5 frames", "lost < 50 %"],
@@ -220,6 +220,7 @@ def packaged() -> dict[str, Any]:
     return {
         "name": "packaged", "start": "2024-05-16T22:00", "timezone": "Europe/Helsinki",
         "duration": "600 ms", "prices": "usa-2025", "catalogue": "catalogue",
+        "days": {"2024-05-16": "150 %"},
         "grid": {"g_per_kwh": [100 + k for k in range(24)]},
         "tariff": {"usd_per_kwh": [0.1 + k for k in range(24)]},
         "sensors": {
