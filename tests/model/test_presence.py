@@ -11,6 +11,7 @@ import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet import api
 from fleet.engine.energy import account, present_ns, radio_ns
 from fleet.lanes.when import Lanes
 from fleet.model.books import CAPTURED, LAST_SENT_NS, SENDING_NS, TAIL_NS
@@ -22,6 +23,8 @@ from fleet.plan.presence import absences, absent_ns, by_sensor, down_while_there
 from fleet.results.metrics import summarise
 from fleet.results.tables import event_table
 from fleet.running.run import Outcome
+from fleet.show.digest import digest
+from fleet.show.remarks import load_remarks
 from fleet.sizing.estimate import estimate
 
 MS, SECOND = 10**6, 10**9
@@ -284,3 +287,13 @@ def test_what_may_not_be_meant_is_said() -> None:
     assert "Nobody of 'cam' is ever there" in said({"at": "0 s", "leave": "cam"})
     both = planned({"at": "1 s", "leave": "cam"}, {"at": "1 s", "join": "cam"})
     assert not (both.control.timetable.kind == SENSOR_LEAVES).any()
+
+
+def test_an_answer_says_that_nobody_was_there() -> None:
+    record = api.run(worlds.load(data([{"at": "0 s", "leave": "cam"}])), executor="local")
+    assert "Nobody of 'cam' is ever there, as 'events' have it." in record.summary["remarks"]
+    assert record.numbers["cloud"][0]["groups"]["cam"]["there"] == 0.0
+    for arm in ("on_sensor", "cloud"):
+        told = f"{arm}: nobody of 'cam' is there in the 4 s that count, as 'events' have it."
+        assert told in list(load_remarks(record))
+    assert "Mind: on_sensor: nobody of 'cam' is there" in digest(record)
