@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 import fleet.units as units
 from fleet.engine.tally import SENSOR_COLUMNS
 from fleet.errors import InputError
@@ -15,6 +17,7 @@ from fleet.plan.draft import Deployment
 from fleet.plan.memo import Memo
 from fleet.plan.placing import Placement
 from fleet.plan.plan import Plan
+from fleet.plan.presence import absent_ns, comings
 from fleet.results.metrics import summarise
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, start
@@ -30,6 +33,7 @@ class SensorState:
         name: its name.
         now_ns: the moment.
         setup: device and model or codec.
+        there: whether it is there: it has joined and has not left.
         up: whether it captures.
         blind: whether its model memory is being written.
         busy: whether its DSP infers.
@@ -39,6 +43,7 @@ class SensorState:
     name: str
     now_ns: int
     setup: str
+    there: bool
     up: bool
     blind: bool
     busy: bool
@@ -175,12 +180,14 @@ class Simulation:
             sim.event(resize="cloud", servers=4)             # servers of a region
             sim.event(crash="camera-3", lasts="1 min")
             sim.event(rewrite="camera", model="eye-small")   # of a group
+            sim.event(leave="camera-3")                      # and join, if it is there again
 
         Args:
             event: keys of an event and their values.
 
         Raises:
-            InputError: it is no event, or what it names is not there.
+            InputError: it is no event, what it names is not there, or who is there is to join or
+                who is not to leave.
         """
         if {"at", "mtbf", "mttr"} & set(event):
             raise InputError("an event of a simulation happens now; leave out at, mtbf and mttr")
@@ -237,6 +244,8 @@ class Simulation:
         try:
             plan = self._compile()
             self._check_eyes(plan)
+            if asked is self._events:
+                self._check_presence(plan, asked[-1])
         except InputError:
             asked.pop()
             raise
@@ -250,6 +259,21 @@ class Simulation:
                 "another network looks from now on, and what two see of one frame cannot change"
                 " while frames are under way; state it in the scenario's 'events'"
             )
+
+    def _check_presence(self, plan: Plan, event: dict[str, Any]) -> None:
+        """Refuse that somebody joins who is there, or leaves who is not."""
+        joins = "join" in event
+        if not joins and "leave" not in event:
+            return
+        before, after = (comings(p.control.timetable) for p in (self.plan, plan))
+        odd = {sensor for at_ns, sensor, _ in before ^ after if at_ns < self.now_ns}
+        if odd:
+            why = "has not left, so it cannot join" if joins else "is not there, so it cannot leave"
+            more = f", like {len(odd) - 1:,} more," if len(odd) > 1 else ""
+            raise InputError(f"sensor '{plan.sensors.names[min(odd)]}'{more} {why}; name others")
+        if before == after:
+            who = f"everybody of '{event['join']}'" if joins else f"nobody of '{event['leave']}'"
+            raise InputError(f"{who} is there, so nobody can {'join' if joins else 'leave'}")
 
     def _compile(self) -> Plan:
         scenario = self._scenario
@@ -275,12 +299,16 @@ class Simulation:
         return index
 
     def _state(self, name: str) -> SensorState:
-        state = self._executor.sensor_state(self._index(name))
+        index, at_ns = self._index(name), min(self.now_ns, self.plan.end_ns - 1)
+        state = self._executor.sensor_state(index)
+        table, one = self.plan.control.timetable, np.array([index])
+        there = not absent_ns(table, one, np.array([at_ns]), np.array([at_ns + 1])).any()
         return SensorState(
             name=name,
             now_ns=self.now_ns,
             setup=self.plan.sensors.setup_names[state["setup"]],
-            up=state["down_until_ns"] <= self.now_ns,
+            there=there,
+            up=there and state["down_until_ns"] <= self.now_ns,
             blind=state["blind_until_ns"] > self.now_ns,
             busy=state["busy_until_ns"] > self.now_ns,
             next_capture_ns=state["next_capture_ns"],

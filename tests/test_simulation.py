@@ -131,7 +131,10 @@ HAPPENS: dict[str, list[dict[str, Any]]] = {
         {"at": "1 s", "rewrite": "cam", "model": "slow"},
         {"at": "1300 ms", "resize": "cloud", "servers": 1},
         {"at": "1400 ms", "link": "cell", "rate": "700 kbit/s"},
+        {"at": "1400 ms", "leave": "cam-1"},
         {"at": "1600 ms", "link": "cell", "rate": "2 Mbit/s"},
+        {"at": "1700 ms", "join": "cam-1"},
+        {"at": "1800 ms", "leave": "cam", "cell": "cell-1"},
     ],
 }
 
@@ -199,6 +202,42 @@ def test_a_script_on_ray_gives_the_same() -> None:
         assert sim.summary() == stated
     stated = summarise(worlds.run(worlds.plan(data, "cloud")))
     assert happens(dict(data), options, "cloud") == stated
+
+
+@pytest.mark.parametrize("options", ENGINES, ids=["columns", "three shards", "reference"])
+def test_only_who_has_left_can_join(options: Options) -> None:
+    events = [{"at": "1500 ms", "join": "cam-0"}, {"at": "1500 ms", "leave": "cam-5"}]
+    data = worlds.scenario(events=events)
+    with fleet.Simulation(worlds.load(data), "cloud", options=options) as sim:
+        assert [sim.sensor(f"cam-{k}").state.there for k in (0, 1)] == [False, True]
+        for at, event, words in (
+            ("0 s", {"join": "cam-1"}, "everybody of 'cam-1' is there, so nobody can join"),
+            ("0 s", {"leave": "cam-0"}, "nobody of 'cam-0' is there, so nobody can leave"),
+            ("1 s", {"join": "cam-1"}, "sensor 'cam-1' has not left, so it cannot join"),
+            ("1 s", {"join": "cam-5"}, "sensor 'cam-5' has not left, so it cannot join"),
+            ("1 s", {"join": "cam"}, "sensor 'cam-1', like 4 more, has not left, so it cannot"),
+            ("1 s", {"leave": "cam-0"}, "sensor 'cam-0' is not there, so it cannot leave"),
+            ("1 s", {"leave": "cam-9"}, r"no sensor or group 'cam-9' \(did you mean 'cam-"),
+        ):
+            if sim.now_ns < units.time_ns(at):
+                sim.run(until=at)
+            with pytest.raises(fleet.InputError, match=words):
+                sim.event(**event)
+        sim.event(leave="cam-1")
+        assert not sim.sensor("cam-1").state.there
+        sim.run(until="1200 ms")
+        state = sim.sensor("cam-1").state
+        assert (state.there, state.up) == (False, False)
+        with pytest.raises(
+            fleet.InputError, match="nobody of 'cam-1' is there, so nobody can leave"
+        ):
+            sim.event(leave="cam-1")
+        sim.event(join="cam-1")
+        sim.run(until="2 s")
+        assert [sim.sensor(f"cam-{k}").state.up for k in (0, 1, 5)] == [True, True, False]
+        changed = [{"at": "1 s", "leave": "cam-1"}, {"at": "1200 ms", "join": "cam-1"}]
+        stated = worlds.plan(worlds.scenario(events=[*events, *changed]), "cloud")
+        assert sim.summary() == summarise(worlds.run(stated))
 
 
 def test_what_cannot_happen_is_refused_and_leaves_no_trace() -> None:

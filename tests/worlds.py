@@ -300,6 +300,7 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
     means = {"mtbf": st.just("400 ms"), "mttr": st.just("60 ms")}
     again = {"every": st.sampled_from(["210 ms", "400 ms"])}
     waves = {"waves": st.just(2), "wave_every": st.just("130 ms")}
+    part = {"cell": st.just("cell-0")}
     return st.one_of(
         st.fixed_dictionaries({"at": _ms, "outage": links, "lasts": _lasts}, optional=again),
         st.fixed_dictionaries({"outage": links, **means}),
@@ -313,6 +314,8 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.fixed_dictionaries({"at": _ms, "crash": groups}, optional={"lasts": _lasts}),
         st.fixed_dictionaries({"crash": groups, **means}),
+        st.fixed_dictionaries({"at": _ms, "join": groups}, optional={**again, **part}),
+        st.fixed_dictionaries({"at": _ms, "leave": groups}, optional={**again, **part}),
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}, optional=again),
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models, **waves}),
         st.fixed_dictionaries(

@@ -132,6 +132,19 @@ class Devices:
             self.states.clocks, target, key, phase, num, den, now_ns, self.plan.sensors.trace_ns
         )
 
+    def leave(self, target: int, now_ns: int) -> None:
+        """Have a sensor be there no more: what is in it is lost, it captures nothing."""
+        self.crash(target, now_ns, now_ns)
+        capture.stop(self.states.clocks, target)
+        self.states.radio_used_ns[target] = NEVER_NS
+        self.network.end_tail(target, now_ns, self._in_ports())
+
+    def join(self, target: int, now_ns: int) -> None:
+        """Have a sensor be there and capture."""
+        sensors = self.plan.sensors
+        key, phase = sensors.capture_keys[target], sensors.phase[target]
+        capture.start(self.states.clocks, target, key, phase, now_ns, sensors.trace_ns)
+
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
         """Give a sensor another setup; it infers nothing until a time."""
         self.states.dsp.blind_until_ns[target] = until_ns

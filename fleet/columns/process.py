@@ -20,7 +20,7 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.events import LINK_RATE, SERVERS
+from fleet.model.events import LINK_RATE, SENSOR_LEAVES, SERVERS
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
 from fleet.model.link import Rate
 from fleet.plan.partition import Territory
@@ -68,10 +68,12 @@ class LogicalProcess:
         self.env.process(events)
 
     def _apply(self, event: Record) -> None:
-        """Apply a row of the timetable, now: to a link, or to the servers of a region."""
+        """Apply a row of the timetable, now: to a link, a region's servers, a radio."""
         target, a, b, now_ns = int(event.target), int(event.a), int(event.b), self.env.now
         if event.kind == SERVERS:
             self.resize(target, a)
+        elif event.kind == SENSOR_LEAVES:
+            self.network.end_tail(target, now_ns)
         elif event.kind == LINK_RATE:
             self.network.change_rate(target, now_ns, Rate(a, b))
         else:

@@ -20,6 +20,8 @@ from fleet.model.events import (
     OF_LINKS,
     RATE,
     SENSOR_DOWN,
+    SENSOR_JOINS,
+    SENSOR_LEAVES,
     SERVERS,
 )
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
@@ -106,6 +108,10 @@ class Shard(LogicalProcess):
             devices.change_rate(target, a, b, now_ns)
         elif kind == SENSOR_DOWN:
             devices.crash(target, now_ns, a)
+        elif kind == SENSOR_LEAVES:
+            devices.leave(target, now_ns)
+        elif kind == SENSOR_JOINS:
+            devices.join(target, now_ns)
         elif kind == MODEL_WRITE:
             devices.write_model(target, a, b)
 

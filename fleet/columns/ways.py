@@ -25,7 +25,7 @@ from fleet.model.frames import (
     SETUP,
     Index,
 )
-from fleet.model.link import LinkTable, Ports, Rate
+from fleet.model.link import LinkTable, Ports, Rate, end_tail
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Autoscaling
@@ -236,6 +236,23 @@ class Network:
             self.store.columns, self.in_port[level], self.hops[level], link, now_ns, rate,
             self.tally.books(),
         )  # fmt: skip
+
+    def end_tail(self, sensor: int, now_ns: int, in_own_ports: Index = NO_FRAMES) -> None:
+        """End the tail of a sensor's radio, unless frames of the sensor are still to be sent.
+
+        Args:
+            sensor: which leaves.
+            now_ns: the time.
+            in_own_ports: the frames in the ports of single sensors.
+        """
+        ports = (in_own_ports, *self.in_port[1:])
+        first = [h.first[sensor] for h in self.hops]
+        index = frame_store.join([port for port, mine in zip(ports, first, strict=True) if mine])
+        if not (self.store.column(index, SENSOR) == sensor).any():
+            books = self.tally.books()
+            end_tail(
+                books.sensors[sensor], now_ns, self.plan.timers.tail_ns[sensor], books.since_ns
+            )
 
     def in_flight(self) -> int:
         """Return the number of frames in ports and on wires here."""

@@ -24,6 +24,7 @@ from fleet.model.books import (
 from fleet.model.events import SENSOR_DOWN
 from fleet.model.power import StateEnergy, dot, states
 from fleet.plan.plan import Plan
+from fleet.plan.presence import absent_ns
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
 _WAN_LEVEL = 3
@@ -74,8 +75,8 @@ def account(plan: Plan, tally: Spent) -> list[StateEnergy]:
 
 def _sensors(plan: Plan, tally: Spent) -> list[StateEnergy]:
     counts = tally.sensors
-    always = np.full(plan.size, plan.measured_ns, dtype=np.int64)
-    up = always - down_ns(plan)
+    there = present_ns(plan)
+    up = there - down_ns(plan)
 
     def at(power: str) -> Ints:  # a rewrite changes the network, not the device
         column: Ints = getattr(plan.sensors.setups, power)[plan.sensors.setup_of]
@@ -85,7 +86,7 @@ def _sensors(plan: Plan, tally: Spent) -> list[StateEnergy]:
         *states(
             "sensor",
             {
-                "host": always,
+                "host": there,
                 "sensing": counts[:, SENSE_NS],
                 "sense_idle": np.maximum(up - counts[:, SENSE_NS], 0),
             },
@@ -114,15 +115,24 @@ def down_ns(plan: Plan) -> Ints:
     return down
 
 
+def present_ns(plan: Plan) -> Ints:
+    """Return how long each sensor was there behind the warm-up; ns, shape (sensors,)."""
+    everybody, span = np.arange(plan.size), np.array([[plan.warm_up_ns], [plan.end_ns]])
+    absent: Ints = absent_ns(plan.control.timetable, everybody, *span)[0]
+    return plan.measured_ns - absent
+
+
 def radio_ns(plan: Plan, tally: Spent) -> dict[str, Ints]:
     """Return the time of each sensor's radio by state; ns, shape (sensors,).
 
-    They cover what is measured of the run; the last tail is cut off at the end. A frame that waits
+    They cover the time for which the sensor is there in what is measured of the run, or what the
+    radio sends if that is more; the last tail is cut off at the end. A frame that waits
     in a shared cell can be promoted while the tail of the one before it runs: that time counts as
     promotion.
     """
-    counts, span = tally.sensors, plan.measured_ns
+    counts = tally.sensors
     last, sending = counts[:, LAST_SENT_NS], counts[:, SENDING_NS]
+    span = np.maximum(present_ns(plan), sending)
     over = np.minimum(last + plan.timers.tail_ns, plan.end_ns)
     ended = np.maximum(over - np.maximum(last, plan.warm_up_ns), 0)
     promotion = np.minimum(counts[:, PROMOTION_NS], span - sending)

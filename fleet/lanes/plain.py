@@ -63,13 +63,14 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 def is_plain(shard: Shard) -> bool:
     """Return whether a shard, which may be plain, is plain as it stands now.
 
-    All sensors capture periodically and publish all that they infer, and what is under way
+    All sensors are there, capture periodically and publish all that they infer; what is under way
     was made by the setups and clocks that there are now.
     """
     now_ns, plan, states = shard.env.now, shard.plan, shard.devices.states
     down = shard.network.ports.down_until_ns[plan.links.of[0]]
     return bool(
         (states.clocks.kind == PERIODIC).all()
+        and (states.clocks.next_ns < NEVER_NS).all()
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
         and (down <= now_ns).all()
         and _fit(plan, states)

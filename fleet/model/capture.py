@@ -116,15 +116,51 @@ def change_rate(
 
     Periodic: the new grid starts at now + floor(phase · period), with the sensor's own phase in
     [0, 1). Poisson: the next gap starts now, as the process has no memory. A trace has no rate.
-    A sensor that already has that period, or is capped to it, goes on undisturbed.
+    A sensor that already has that period, or is capped to it, goes on undisturbed; one that is
+    stopped has it when it starts.
     """
     same = clocks.num[s] == num and clocks.den[s] == den
     if same or clocks.kind[s] == TRACE:
         return
     clocks.num[s] = num
     clocks.den[s] = den
+    if clocks.next_ns[s] < NEVER_NS:
+        _begin_anew(clocks, s, key, phase, now_ns, trace_ns)
+
+
+@inlined
+def _begin_anew(
+    clocks: Clocks, s: int, key: int | np.uint64, phase: float, now_ns: int,
+    trace_ns: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Begin the periods or the gaps of sensor `s` now; the arguments are those of `change_rate`."""
     clocks.first[s] = clocks.next_frame[s]
-    clocks.anchor[s] = now_ns + anchor_ns(phase, num, den)
+    clocks.anchor[s] = now_ns + anchor_ns(phase, clocks.num[s], clocks.den[s])
+    clocks.next_ns[s] = due_ns(clocks, s, key, trace_ns, now_ns)
+
+
+def stop(clocks: Clocks, s: int) -> None:
+    """Have a sensor capture nothing until it is started, in place."""
+    clocks.next_ns[s] = NEVER_NS
+
+
+@kernel
+def start(
+    clocks: Clocks, s: int, key: int | np.uint64, phase: float, now_ns: int,
+    trace_ns: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Have a sensor that was stopped capture from `now_ns` on; its next frame keeps its number.
+
+    Its clock begins as after a change of rate; what a trace has before now is left out. The
+    arguments are those of `change_rate`.
+    """
+    if clocks.kind[s] != TRACE:
+        _begin_anew(clocks, s, key, phase, now_ns, trace_ns)
+        return
+    at = clocks.first[s] + clocks.next_frame[s]
+    while at < clocks.trace_end[s] and trace_ns[at] < now_ns:
+        at += 1
+    clocks.first[s] = at - clocks.next_frame[s]
     clocks.next_ns[s] = due_ns(clocks, s, key, trace_ns, now_ns)
 
 

@@ -33,6 +33,8 @@ from fleet.arrays import Ints, Table
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
+    LAST_SENT_NS,
+    TAIL_NS,
     measured_ns,
 )
 
@@ -153,3 +155,17 @@ def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int, since_ns: int) -
     if last_sent_ns == 0:
         return 0
     return measured_ns(last_sent_ns, min(begin_ns, last_sent_ns + tail_ns), since_ns)
+
+
+def end_tail(counts: Ints, now_ns: int, tail_ns: int, since_ns: int) -> None:
+    """End the tail of a radio now, as it goes: it has not sent yet when it is there again.
+
+    Args:
+        counts: the row of its sensor in the book of sensors, changed in place.
+        now_ns: the time.
+        tail_ns: the length of its tail.
+        since_ns: end of the warm-up.
+    """
+    last_ns = int(counts[LAST_SENT_NS])
+    counts[TAIL_NS] += tail_before(now_ns, last_ns, int(tail_ns), since_ns)
+    counts[LAST_SENT_NS] = 0

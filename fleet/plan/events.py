@@ -23,6 +23,16 @@ from fleet.plan.groups import Control
 from fleet.plan.limits import check_buffer
 from fleet.plan.network import RADIO
 from fleet.plan.pools import resized
+from fleet.plan.presence import (
+    Absences,
+    Coming,
+    absences,
+    away_or_down,
+    by_sensor,
+    down_while_there,
+    presence_rows,
+    remarks,
+)
 from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
@@ -45,6 +55,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     rows += _followed(draft, down["outage"])
     requests: list[Request] = []
     changes: list[profiles.Change] = []
+    comings: list[Coming] = []
     for i, event in enumerate(model.events):
         keys = ("events", i)
         _check_repeats(draft, event, keys)
@@ -67,6 +78,9 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
             profiles.check_rates(draft, changes[-1], keys)
         elif event.kind == "link":
             rows += _rate_rows(draft, event, moments, targets, keys)
+        elif event.kind in ("join", "leave"):
+            joins = event.kind == "join"
+            comings.append(Coming(i, event.target, joins, targets, moments))
         elif event.kind == "rewrite":
             requests += _rollout(draft, event, moments, targets, keys)
         else:
@@ -76,13 +90,33 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     requests += _deployed(draft)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
     links, sensors = _merged(down["outage"]), _merged(down["crash"])
-    written = written_in(requests, net, links, sensors)
+    absent = _absences(draft, comings)
+    written = written_in(requests, net, links, away_or_down(sensors, absent))
     control = Control(
-        timetable.assemble(rows, links, sensors, written, model.duration),
+        timetable.assemble(
+            [*rows, *presence_rows(absent)],
+            links,
+            down_while_there(sensors, absent),
+            written,
+            model.duration,
+        ),
         rollout_table(written),
         model.duration,
     )
     return control, tuple(draft.setups)
+
+
+def _absences(draft: Draft, comings: Sequence[Coming]) -> Absences:
+    """Return when sensors are not there, and remark on what may not be meant."""
+    changes, end_ns = by_sensor(comings), draft.scenario.model.duration
+    absent = absences(changes, end_ns)
+    draft.remarks += remarks(comings, changes, absent)
+    never = {sensor for sensor, spans in absent.items() if spans == [(0, end_ns)]}
+    for g, group in enumerate(draft.roster.groups if never else ()):
+        mine = set(np.flatnonzero(draft.roster.group_of == g).tolist())
+        if mine and mine <= never:
+            draft.remarks.append(f"Nobody of '{group}' is ever there, as 'events' have it.")
+    return absent
 
 
 def _rate_rows(
@@ -219,8 +253,8 @@ def _remark_absence(draft: Draft, number: int, event: Event, moments: Sequence[i
     if event.kind == "crash" and moments and (moments[0] == 0 or endless):
         draft.remarks.append(
             f"events[{number}]: while '{event.crash}' is down its host and its radio or port draw"
-            " power; that a sensor joins later or leaves cannot be said, so leave out of the"
-            " scenario what is not there."
+            f" power; if it is not there then, say 'join: {event.crash}' or 'leave:"
+            f" {event.crash}'."
         )
 
 

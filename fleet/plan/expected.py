@@ -14,7 +14,7 @@ import numpy as np
 from fleet.arrays import Floats, Ints
 from fleet.model import capture
 from fleet.model.dsp import periods, taken
-from fleet.model.events import DEMAND, LINK_RATE, RATE
+from fleet.model.events import DEMAND, LINK_RATE, RATE, SENSOR_JOINS, SENSOR_LEAVES
 from fleet.model.frames import LEVELS
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
 from fleet.plan.plan import Plan
@@ -83,13 +83,19 @@ def flows(plan: Plan) -> Flows:
 
 
 def frames(plan: Plan) -> float:
-    """Return the frames that the sensors are expected to capture, with all changes of rate."""
-    rows = plan.control.timetable[plan.control.timetable.kind == RATE]
-    per_ns = capture.frames_per_ns(plan.sensors.clocks)
-    total = float(per_ns.sum()) * plan.end_ns
-    for at_ns, _, sensor, num, den in rows.tolist():
-        total += (den / num - per_ns[sensor]) * (plan.end_ns - at_ns)
-        per_ns[sensor] = den / num
+    """Return the frames that the sensors are expected to capture, with all changes on the way."""
+    events = plan.control.timetable
+    rate = capture.frames_per_ns(plan.sensors.clocks)
+    there = np.ones(plan.size)
+    total = float(rate.sum()) * plan.end_ns
+    rows = events[np.isin(events.kind, (RATE, SENSOR_LEAVES, SENSOR_JOINS))]
+    for at_ns, kind, s, num, den in rows.tolist():
+        before = rate[s] * there[s]
+        if kind == RATE:
+            rate[s] = den / num
+        else:
+            there[s] = kind == SENSOR_JOINS
+        total += (rate[s] * there[s] - before) * (plan.end_ns - at_ns)
     return total
 
 
@@ -107,8 +113,9 @@ def frames_asked(scenario: Scenario) -> float:
 
 
 def changes(plan: Plan) -> bool:
-    """Return whether rates or demand change on the way, which mean loads leave out."""
-    return bool(np.isin(plan.control.timetable.kind, (RATE, DEMAND, LINK_RATE)).any())
+    """Return whether rates, demand or who is there change on the way, which loads leave out."""
+    happens = (RATE, DEMAND, LINK_RATE, SENSOR_LEAVES)
+    return bool(np.isin(plan.control.timetable.kind, happens).any())
 
 
 def _answered_fps(plan: Plan, fps: Floats) -> Floats:

@@ -196,15 +196,34 @@ class _Account:
         span_ns = self.end_ns - self.since_ns
         for s, sensor in enumerate(self.placed):
             kit, read_ns = self.kits[sensor.group], int(reading_ns[s])
-            energy["host"] += kit.always_uw * span_ns
+            away = self._away(sensor)
+            energy["host"] += kit.always_uw * (span_ns - self._measured(away))
             energy["sensing"] += kit.sense_uw * read_ns
-            idle_ns = max(0, span_ns - self._down_ns(sensor) - read_ns)
+            off_ns = self._measured([*away, *self._down(sensor)])
+            idle_ns = max(0, span_ns - off_ns - read_ns)
             energy["sense_idle"] += kit.idle_uw * idle_ns
         return energy
 
-    def _down_ns(self, sensor: Placed) -> int:
-        """Return how long a sensor is down behind the warm-up: the union of its crashes."""
-        spans: list[tuple[int, int]] = []
+    def _away(self, sensor: Placed) -> list[Span]:
+        """Return when a sensor is not there."""
+        changes = sorted(
+            (at, event.join is not None)
+            for event in self.scenario.model.events
+            if {event.join, event.leave} & {sensor.name, sensor.group}
+            and event.cell in (None, sensor.site.cell)
+            for at in moments_ns(self.scenario, event)
+        )
+        there = not changes or not changes[0][1]
+        spans, since = [], 0
+        for at, joins in [*changes, (self.end_ns, True)]:
+            if not there:
+                spans.append((since, at))
+            there, since = joins, at
+        return spans
+
+    def _down(self, sensor: Placed) -> list[Span]:
+        """Return the crashes of a sensor."""
+        spans: list[Span] = []
         model = self.scenario.model
         for event in model.events:
             if event.crash not in (sensor.name, sensor.group):
@@ -218,6 +237,10 @@ class _Account:
             else:
                 lasts = event.lasts or self.kits[sensor.group].reboot_ns
                 spans += [(at, at + lasts) for at in moments_ns(self.scenario, event)]
+        return spans
+
+    def _measured(self, spans: list[Span]) -> int:
+        """Return how long the union of some spans is behind the warm-up; ns."""
         total, covered = 0, self.since_ns
         for begin, end in sorted(spans):
             until = min(end, self.end_ns)

@@ -269,29 +269,27 @@ class Reference:
             if target in self.pools:
                 self.pools[target].change(a, self.env.now)
         else:
-            self._apply_to_sensor(self.sensors[target], kind, a, b)
+            self._apply_to_sensor(target, kind, a, b)
 
-    def _apply_to_sensor(self, sensor: Sensor, kind: int, a: int, b: int) -> None:
+    def _apply_to_sensor(self, target: int, kind: int, a: int, b: int) -> None:
+        sensor = self.sensors[target]
         now_ns = self.env.now
         if kind == events.DEMAND:
             sensor.demand_factor = a / b
         elif kind == events.RATE:
-            key, phase = (
-                self.plan.sensors.capture_keys[sensor.index],
-                self.plan.sensors.phase[sensor.index],
-            )
-            capture.change_rate(
-                sensor.clocks, 0, key, phase, a, b, now_ns, self.plan.sensors.trace_ns
-            )
-            sensor.clock_changes += 1
+            sensor.change_rate(a, b, now_ns)
+            self.env.process(self.captures(sensor, sensor.clock_changes))
+        elif kind == events.SENSOR_LEAVES:
+            levels = self.plan.links.of[:, target]
+            sensor.leave(now_ns, self.links[levels[levels >= 0][0]])
+        elif kind == events.SENSOR_JOINS:
+            sensor.join(now_ns)
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == events.MODEL_WRITE:
             sensor.blind_until_ns, sensor.setup = a, b
         elif kind == events.SENSOR_DOWN:
-            sensor.down_until_ns, sensor.busy_until_ns = a, now_ns
-            sensor.last_ready_ns = now_ns
-            for process in sensor.inside:
-                process.interrupt()
+            sensor.down_until_ns = a
+            sensor.lose(now_ns)
 
     # What an engine offers --------------------------------------------------------------------
 

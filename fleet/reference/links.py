@@ -141,6 +141,11 @@ class Link(Station):
         """Return the bits of the frames that wait or are being sent."""
         return sum(one.bits for one in self.queue) + (self.serving.bits if self.serving else 0)
 
+    def holds(self, sensor: int) -> bool:
+        """Return whether frames of a sensor wait or are being sent."""
+        every = (*self.queue, *((self.serving,) if self.serving else ()))
+        return any(one.frame.sensor == sensor for one in every)
+
     def sent_again(self, frame: Frame) -> tuple[int, int, bool]:
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
         if not self.kind.loss_ppb or self.by_radio(frame):  # the radio sends again, not the cell
@@ -270,10 +275,19 @@ class Radio:
 
     def sent(self, bits: int, service_ns: int, now_ns: int) -> None:
         """Book a transmission that has just ended, and the tail of the one before."""
-        if self.counts[LAST_SENT_NS] > 0:
-            last_ns = int(self.counts[LAST_SENT_NS])
-            over_ns = min(now_ns - service_ns, last_ns + self.kind.tail_ns)
-            self.counts[TAIL_NS] += max(0, over_ns - max(last_ns, self.tally.since_ns))
+        self._book_tail(now_ns - service_ns)
         self.counts[SENDING_NS] += min(service_ns, now_ns - self.tally.since_ns)
         self.counts[RADIO_BITS] += bits
         self.counts[LAST_SENT_NS] = now_ns
+
+    def end_tail(self, now_ns: int) -> None:
+        """End its tail now: it has not sent yet when it is there again."""
+        self._book_tail(now_ns)
+        self.counts[LAST_SENT_NS] = 0
+
+    def _book_tail(self, until_ns: int) -> None:
+        """Book the tail of the last transmission, which ends at a time if it is not over."""
+        last_ns = int(self.counts[LAST_SENT_NS])
+        if last_ns > 0:
+            over_ns = min(until_ns, last_ns + self.kind.tail_ns)
+            self.counts[TAIL_NS] += max(0, over_ns - max(last_ns, self.tally.since_ns))

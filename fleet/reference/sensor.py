@@ -16,7 +16,7 @@ from fleet.model import books as count
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
-from fleet.reference.links import Radio
+from fleet.reference.links import Link, Radio
 
 
 class Sensor:
@@ -47,6 +47,35 @@ class Sensor:
         self.next_pass_ns = 0
         self.last_ready_ns = 0  # when the last frame left it that was inferred
         self.inside: set[simpy.Process] = set()
+
+    def lose(self, now_ns: int) -> None:
+        """Lose the frames that are in it: whatever computes them is free."""
+        self.busy_until_ns = self.last_ready_ns = now_ns
+        for process in self.inside:
+            process.interrupt()
+
+    def change_rate(self, num: int, den: int, now_ns: int) -> None:
+        """Capture every num/den ns from now on, or when it joins."""
+        sensors = self.plan.sensors
+        key, phase = sensors.capture_keys[self.index], sensors.phase[self.index]
+        capture.change_rate(self.clocks, 0, key, phase, num, den, now_ns, sensors.trace_ns)
+        self.clock_changes += 1
+
+    def leave(self, now_ns: int, first: Link) -> None:
+        """Be there no more; what is in it is lost, what its first link has taken is not."""
+        self.lose(now_ns)
+        self.clock.next_ns = capture.NEVER_NS
+        self.clock_changes += 1
+        self.radio.used_ns = None
+        if not first.holds(self.index):
+            self.radio.end_tail(now_ns)
+
+    def join(self, now_ns: int) -> None:
+        """Be there and capture from now on."""
+        sensors = self.plan.sensors
+        key, phase = sensors.capture_keys[self.index], sensors.phase[self.index]
+        capture.start(self.clocks, 0, key, phase, now_ns, sensors.trace_ns)
+        self.clock_changes += 1
 
     def __getattr__(self, name: str) -> Any:
         """Return a column of the setup that stands here now: an int or a float, as its column."""

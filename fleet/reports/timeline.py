@@ -51,7 +51,7 @@ def timeline(record: Record, bins: Bins, courses: Mapping[str, Course]) -> Secti
     text = (
         f"What each arm did, {each}. A frame's fate is how it ended: as a result, or skipped or"
         " lost by some cause. Grey: a link was down, or something changed for all; a strip at the"
-        " foot: a sensor was down or rewritten."
+        " foot: a sensor was down, rewritten or not there."
     )
     parts: list[Markup] = [tag("p", text), legend(list(courses), line=True)]
     for k, panel in enumerate(panels):

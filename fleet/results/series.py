@@ -22,6 +22,7 @@ from fleet.model.events import (
     OF_LINKS,
     RATE,
     SENSOR_DOWN,
+    SENSOR_LEAVES,
     SERVERS,
 )
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
@@ -32,7 +33,7 @@ from fleet.scenario.days import DAYS
 from fleet.sketch import COARSE_BUCKETS, coarse_upper_ns
 from fleet.units import format_rate_bps
 
-_PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE)
+_PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SENSOR_LEAVES)
 """Events that are over after a time."""
 
 

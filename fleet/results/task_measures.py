@@ -12,6 +12,7 @@ no frames would give, by the rate; above the highest, it is as at that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from fleet.model.frames import RESULT, SKIP_NOT_PUBLISHED
 from fleet.model.scene import SECOND_NS
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
+from fleet.plan.presence import absent_ns, share_there
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
 
@@ -111,27 +113,49 @@ def _between(rates: Floats, fps: Floats) -> tuple[Ints, Ints, Floats]:
 
 
 def answered_fps(outcome: Outcome, group: int, sensors: Ints, windows: Windows) -> Floats:
-    """Return the frames a second that sensors answer in each window; shape (windows, sensors)."""
+    """Return the frames a second that sensors answer in each window; shape (windows, sensors).
+
+    Those of a sensor that joins or leaves are over the time for which it is there.
+    """
     plan, tally = outcome.plan, outcome.tally
     run_s = plan.measured_ns / SECOND_NS
     fates = tally.sensors[sensors, FATE_0:]
     silent = plan.sensors.setups.publish_change[plan.sensors.setup_of[sensors]] == 1
-    own = (fates[:, RESULT] + silent * fates[:, SKIP_NOT_PUBLISHED]) / run_s
+    answered = fates[:, RESULT] + silent * fates[:, SKIP_NOT_PUBLISHED]
+    table, here = plan.control.timetable, np.flatnonzero(plan.sensors.group_of == group)
+    starts_ns, length_ns = windows.starts * SECOND_NS, windows.length_s * SECOND_NS
+    whole_ns = np.array([plan.warm_up_ns]), plan.measured_ns
+    own = _over(answered / run_s, _there(plan, sensors, *whole_ns)[0])
     bins, per_s = tally.result_bins[group], SECOND_NS // BIN_NS
-    usual = bins.sum() / run_s
+    usual = _over(bins.sum() / run_s, share_there(table, here, *whole_ns)[0])
     length = windows.length_s * per_s
-    there = np.array([bins[k * per_s : k * per_s + length].sum() for k in windows.starts.tolist()])
-    course = there / windows.length_s / usual if usual else np.zeros(len(there))
+    came = np.array([bins[k * per_s : k * per_s + length].sum() for k in windows.starts.tolist()])
+    shares = share_there(table, here, starts_ns, length_ns)
+    course = _over(_over(came / windows.length_s, shares), usual)
     fps: Floats = own * np.where(silent, 1.0, course[:, None])
     return fps
+
+
+def _over(what: Any, share: Any) -> Floats:
+    """Return numbers over others, 0 where these are."""
+    what, share = np.broadcast_arrays(np.asarray(what, dtype=np.float64), share)
+    over: Floats = np.divide(what, share, out=np.zeros(what.shape), where=share > 0)
+    return over
 
 
 def _eyes(plan: Plan, sensors: Ints, windows: Windows) -> Ints:
     """Return whose sight each sensor has as each window begins; shape (windows, sensors).
 
     None (-1) where two networks share the frames: what comes of their answers in turn was not
-    measured.
+    measured. None for a sensor that is not there for the whole window, too.
     """
-    setups = setups_at(plan, sensors, windows.starts * SECOND_NS)
-    table = plan.sensors.setups
-    return np.where(table.ask[setups] >= 0, -1, table.sight[setups])
+    starts_ns, length_ns = windows.starts * SECOND_NS, windows.length_s * SECOND_NS
+    setups, table = setups_at(plan, sensors, starts_ns), plan.sensors.setups
+    known = (table.ask[setups] < 0) & (_there(plan, sensors, starts_ns, length_ns) == 1.0)
+    return np.where(known, table.sight[setups], -1)
+
+
+def _there(plan: Plan, sensors: Ints, starts_ns: Ints, length_ns: int) -> Floats:
+    """Return the share of some spans for which sensors are there; shape (spans, sensors)."""
+    away_ns = absent_ns(plan.control.timetable, sensors, starts_ns, starts_ns + length_ns)
+    return 1.0 - away_ns / length_ns

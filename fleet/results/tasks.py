@@ -74,6 +74,8 @@ def _why(measure: str) -> Callable[[Numbers], str]:
     def why(arm: Numbers) -> str:
         groups = arm["service"]["groups"].values()
         if not groups:
+            if any(group.get("there", 1) < 1 for group in arm["groups"].values()):
+                return "nobody measured what its networks see, or none was there all the time"
             return "nobody measured what its networks see"
         if any(measure in group for group in groups):
             return "nothing ever came into view"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.arrays import Floats
+from fleet.engine.energy import present_ns
 from fleet.model.books import BUSY_NS, DECODING_NS, SERVED_NS, SERVER_NS
 from fleet.results.metric import part
 from fleet.running.run import Outcome
@@ -21,7 +22,8 @@ def utilisation(outcome: Outcome) -> dict[str, float | None]:
     infers = plan.on_sensor == 1
     if infers.any():
         spent_ns = tally.computing_ns[plan.sensors.setups.on_sensor == 1].sum()
-        out["dsp"] = int(spent_ns) / int(infers.sum()) / plan.measured_ns
+        there_ns = int(present_ns(plan)[infers].sum())
+        out["dsp"] = int(spent_ns) / there_ns if there_ns else None
     for entry, pool in enumerate(plan.pools.entries):
         if pool is None:
             continue

@@ -1,4 +1,4 @@
-"""What can happen to a fleet: outages, crashes, rewrites, changes of rates, demand and servers."""
+"""What can happen to a fleet: outages, crashes, rewrites, other rates, who joins and leaves."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
     "profile": (set(), {"rate", "demand", "lasts", "every", "cell", "near"}),
     "link": ({"rate"}, {"rate", "every"}),
+    "join": (set(), {"every", "cell"}),
+    "leave": (set(), {"every", "cell"}),
     "resize": ({"servers"}, {"servers", "every"}),
 }
 _DETAILS = {
@@ -90,11 +92,12 @@ def _rules() -> dict[str, Any]:
 class Event(Model):
     """Something that happens to the fleet at a stated time or again and again.
 
-    Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile` (a sensor or a group)
-    and `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr` (mean times to
-    failure and to repair, both exponential), says when. `at` is a time from the start or a time of
-    day; `every` repeats it. A rewrite can be rolled out in `waves`, one `wave_every` after the
-    other. `cell` narrows a group to one cell, `near` to what stands near a place.
+    Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile`, `join`, `leave` (a
+    sensor or a group) and `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr`
+    (mean times to failure and to repair, both exponential), says when. `at` is a time from the
+    start or a time of day; `every` repeats it. A rewrite can be rolled out in `waves`, one
+    `wave_every` after the other. `cell` narrows a group to one cell, `near` to what stands near a
+    place.
     """
 
     model_config = ConfigDict(json_schema_extra=_rules())
@@ -157,6 +160,13 @@ class Event(Model):
     link: Annotated[
         Target | None, says("the link whose rate changes: all of a name, or one", "fibre", _OTHER)
     ] = None
+    join: Annotated[
+        Target | None,
+        says("the sensor or group that is there from then on, at first or again", "camera", _OTHER),
+    ] = None
+    leave: Annotated[
+        Target | None, says("the sensor or group that is there no more", "camera", _OTHER)
+    ] = None
     resize: Annotated[
         Name | None, says("the region whose number of servers changes at once", "cloud", _OTHER)
     ] = None
@@ -166,7 +176,7 @@ class Event(Model):
 
     @property
     def kind(self) -> str:
-        """Return which of outage, crash, rewrite, profile, link and resize this event is."""
+        """Return which of outage, crash, rewrite, profile, link, join, leave and resize."""
         return next(k for k in _EVENT_FIELDS if getattr(self, k) is not None)
 
     @property

@@ -94,7 +94,7 @@ def remarks(estimated: Estimated) -> Iterator[str]:
     for arm, one in estimated.arms.items():
         yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
-            yield f"{arm}: as it begins; events change rates or demand later."
+            yield f"{arm}: as it begins, with all sensors there; events change that later."
     if any(one.in_mean_hours for one in estimated.arms.values()):
         yield (
             "CO2e and electricity are at the mean of the hours of the run; a run takes each hour's"

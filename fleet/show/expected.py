@@ -35,7 +35,7 @@ def load_lines(arm: str, facts: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield f"{arm}, sent by a sensor: {', '.join(sends)}"
     if facts["before_changes"]:
-        yield f"{arm}: all of this as it begins; events change rates or demand later"
+        yield f"{arm}: all of this as it begins, with all sensors there; events change that later"
     for name, fact in facts["groups"].items():
         if fact["why_skipped"]:
             yield f"{arm}, DSP: {answer_line(name, fact)}"

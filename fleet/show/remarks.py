@@ -101,12 +101,16 @@ def _worst(loads: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _uncaptured(record: Record, arm: str) -> Iterator[str]:
-    """Yield which groups never captured a frame."""
+    """Yield which groups never captured a frame, and why."""
+    spent = f"in the {record.summary['measured_s']:g} s that count"
     for group in record.numbers[arm][0]["groups"]:
-        if not any(run["groups"][group]["captured"] for run in record.numbers[arm]):
+        runs = [run["groups"][group] for run in record.numbers[arm]]
+        if not any(run.get("there", 1) for run in runs):
+            yield f"{arm}: nobody of '{group}' is there {spent}, as 'events' have it."
+        elif not any(run["captured"] for run in runs):
             yield (
-                f"{arm}: '{group}' captured no frame in the {record.summary['measured_s']:g} s that"
-                " count, so there is nothing to compare; let the run be longer, or the rate higher."
+                f"{arm}: '{group}' captured no frame {spent}, so there is nothing to compare;"
+                " let the run be longer, or the rate higher."
             )
 
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Bools, Floats, Ints
 from fleet.engine.counting import BACK, COMPUTE, DECODE, FAR, QUEUE, RETURN, SENSE, SERVE, UP
+from fleet.engine.energy import present_ns
 from fleet.engine.tally import Tally
 from fleet.model import books as b
 from fleet.model.frames import (
@@ -48,14 +49,14 @@ def tally(plan: Plan, of: Flows, ways: Walk) -> Tally:
     """Return what a run of a plan is expected to count behind its warm-up."""
     made = Tally.empty(plan)
     _sensors(plan, of, ways, made)
-    _links(plan, ways, made)
-    _pools(plan, ways, made)
+    _links(plan, of, ways, made)
+    _pools(plan, of, ways, made)
     _latency(plan, of, ways, made)
     return made
 
 
 def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
-    span_s, counts, setups = plan.measured_ns * 1e-9, made.sensors, plan.sensors.setups
+    span_s, counts, setups = present_ns(plan) * 1e-9, made.sensors, plan.sensors.setups
     setup = plan.sensors.setup_of
     captured, answered, sent, served, home = (
         np.round(fps * span_s).astype(np.int64)
@@ -136,32 +137,46 @@ def _radios(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     counts[mine, b.LAST_SENT_NS] = plan.end_ns - plan.timers.tail_ns[mine]
 
 
-def _links(plan: Plan, ways: Walk, made: Tally) -> None:
-    span_s, bins = plan.measured_ns * 1e-9, made.link_bins.shape[1]
-    for one in ways.links:
+def _there(present: Floats, mine: Bools, brought: Floats) -> float:
+    """Return the share of the time for which some sensors are there, by what each brings then."""
+    return float(np.average(present[mine], weights=brought[mine])) if brought[mine].any() else 1.0
+
+
+def _present(plan: Plan) -> Floats:
+    """Return the share of the time for which each sensor is there; shape (sensors,)."""
+    return present_ns(plan) / plan.measured_ns
+
+
+def _links(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
+    present, bins = _present(plan), made.link_bins.shape[1]
+    for k, one in enumerate(ways.links):
+        share = _there(present, (ways.at == k).any(axis=0), of.sent_fps)
+        span_s = plan.measured_ns * 1e-9 * share
         offered = one.offered_bps * span_s
         sent = offered * (1.0 - one.lost) / max(1.0, one.load)
         row = made.links[one.links]
         row[:, b.OFFERED_BITS] += round(offered)
         row[:, b.SENT_LINK_BITS] += round(sent)
         row[:, b.DROPPED_BITS] += round(offered - sent)
-        row[:, b.BUSY_NS] += round(min(1.0, one.load) * plan.measured_ns)
+        row[:, b.BUSY_NS] += round(min(1.0, one.load) * plan.measured_ns * share)
         row[:, b.IDLE_NS] = 0 if one.grows else plan.end_ns
         made.links[one.links] = row
         np.add.at(made.link_bins, plan.stations.bin_of[one.links], round(sent / bins))
 
 
-def _pools(plan: Plan, ways: Walk, made: Tally) -> None:
-    span_s = plan.measured_ns * 1e-9
-    for one in ways.pools:
+def _pools(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
+    present = _present(plan)
+    for k, one in enumerate(ways.pools):
+        there = _there(present, ways.served == k, of.served_fps)
+        span_s = plan.measured_ns * 1e-9 * there
         first = plan.pools.row[one.pools]
         done = one.rate * span_s * one.passed
         made.servers[first, b.ARRIVED] = round(one.rate * span_s)
         made.servers[first, b.ARRIVED_PX] = round(one.px * span_s)
         idle = 0 if one.grows else plan.end_ns
         made.servers[first[:, None], b.POOL_IDLE] = idle
-        for k, (share, count) in enumerate(_kinds(one)):
-            rows, kind = first + k, one.pool.kinds[k]
+        for nth, (share, count) in enumerate(_kinds(one)):
+            rows, kind = first + nth, one.pool.kinds[nth]
             held_ns = float(np.interp(one.size, np.arange(len(kind.hold_ns)), kind.hold_ns))
             paid_ns = count * plan.measured_ns
             made.servers[rows, b.STARTED] = round(done * share)

@@ -63,7 +63,8 @@ class Estimate(NamedTuple):
     Attributes:
         numbers: as those of a run; what is not expected is zero or None (`expects`).
         ways: what comes to each distinct link and pool.
-        before_changes: whether rates or demand change on the way, which it leaves out.
+        before_changes: whether rates, demand or who is there change on the way: loads and waits are
+            those of the start with all sensors there.
         sensors: how many the arm has.
         in_mean_hours: whether the grid or the price of electricity changes on the way, of which it
             takes the mean over the time of the run.

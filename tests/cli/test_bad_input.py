@@ -252,6 +252,28 @@ BAD = [
     (changed(events=[{"at": "1 s", "link": "cell"}]), "events[0]: link needs rate"),
     (changed(events=[{"at": "1 s", "crash": "kam"}]), "did you mean 'cam'?"),
     (
+        changed(events=[{"at": "1 s", "join": "kam"}]),
+        "events[0].join: no sensor or group 'kam' (did",
+    ),
+    (
+        changed(events=[{"at": "1 s", "leave": "cell"}]),
+        "events[0].leave: no sensor or group 'cell'",
+    ),
+    (
+        changed(events=[{"at": "1 s", "leave": "cam", "cell": "cell-9"}]),
+        "events[0].cell: no cell 'cell-9' (did you mean 'cell-",
+    ),
+    (
+        changed(events=[{"at": "1 s", "leave": "cam", "lasts": "1 s"}]),
+        "events[0]: leave at a stated time takes no lasts",
+    ),
+    (changed(events=[{"join": "cam"}]), "events[0]: join needs 'at'"),
+    (changed(events=[{"at": "1 s", "join": "cam", "leave": "cam"}]), "give exactly one of outage"),
+    (
+        changed(events=[{"at": "9 s", "join": "cam"}]),
+        "9 s from the start is not before the end of the run at 2 s",
+    ),
+    (
         changed(events=[{"at": "9 s", "crash": "cam"}]),
         "9 s from the start is not before the end of the run at 2 s",
     ),

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.engine.audit import audit
-from fleet.engine.energy import account, radio_ns
+from fleet.engine.energy import account, present_ns, radio_ns
 from fleet.errors import RunError
-from fleet.model.books import CAPTURED, FATE_0
+from fleet.model.books import CAPTURED, FATE_0, SENDING_NS
 from fleet.model.frames import (
     DONE,
     FATE,
@@ -67,7 +67,8 @@ def test_radio_states_cover_the_run(world: dict[str, Any], arm: str) -> None:
     assert set(states) == {"sending", "promotion", "tail", "idle", "bits sent"}
     assert states["bits sent"].time_ns == 0
     total = sum(s.time_ns for s in states.values())
-    assert total == outcome.plan.size * outcome.plan.measured_ns
+    sending = outcome.tally.sensors[:, SENDING_NS]
+    assert total == np.maximum(present_ns(outcome.plan), sending).sum()
     for spent in radio_ns(outcome.plan, outcome.tally).values():
         assert (spent >= 0).all()
 

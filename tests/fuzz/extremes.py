@@ -207,6 +207,7 @@ def made_up() -> dict[str, Any]:
             {"crash": "timed", "mtbf": "500 ms", "mttr": "60 ms"},
             {"at": "400 ms", "rewrite": "cam", "model": "slow", "waves": 2, "wave_every": "90 ms"},
             {"at": "500 ms", "profile": "cam", "rate": "10 fps", "demand": "3", "lasts": "200 ms"},
+            {"at": "350 ms", "leave": "cam", "every": "280 ms"}, {"at": "420 ms", "join": "cam"},
             {"at": "250 ms", "link": "metro", "rate": "300 kbit/s", "every": "170 ms"},
         ],
         slo=["latency_ms.p99 < 10 s", "frames.lost < 5 frames", "lost < 50 %"],

@@ -182,6 +182,22 @@ def test_links_and_sensors_fail_while_lanes_run(monkeypatch: pytest.MonkeyPatch)
     assert folds == [2_000_000_000] or not [at for at in folds if at < 2_000_000_000]
 
 
+def test_lanes_wait_until_all_sensors_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [{"at": "1 s", "leave": "cam-1"}, {"at": "2 s", "join": "cam-1"}]
+    made = worlds.plan(on_ports(events=events), "on_sensor")
+    folds: list[int] = []
+
+    def counting(one: Shard) -> Any:
+        folds.append(one.env.now)
+        return fold(one)
+
+    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
+    every = {"window_ns": 100_000_000}
+    assert counted(run(made, "always", **every)) == counted(run(made, "never", **every))
+    assert folds[0] == 0
+    assert 2_000_000_000 <= min(folds[1:]) < 2_200_000_000
+
+
 @given(bits=st.integers(1, 2**33 - 1), rate=st.integers(1, 10**12))
 def test_sending_takes_the_same_time_in_floats(bits: int, rate: int) -> None:
     """Also where the quotient is a whole number, or just below one."""

@@ -155,7 +155,9 @@ def test_expected_frames_know_of_changes_of_rate() -> None:
     captured = worlds.run(plan).tally.sensors[:, CAPTURED].sum()
     assert captured == pytest.approx(expected.frames(plan), abs=3 * plan.size)
     lines = list(load_lines("cloud", load_facts(plan)))
-    assert "cloud: all of this as it begins; events change rates or demand later" in lines
+    assert (
+        "cloud: all of this as it begins, with all sensors there; events change that later" in lines
+    )
     assert not any("as it begins" in line for line in load_lines("cloud", load_facts(
         worlds.plan(busy(), "cloud")
     )))  # fmt: skip
