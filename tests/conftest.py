@@ -7,6 +7,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+# Threads of linear algebra wait for each other in turns where workers and simulations have all the
+# cores: a system of 121 equations took a minute. numpy reads this as it is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Examples are slow because each is a simulation; in CI they are the same in every run.
 settings.register_profile(
     "fleet",
