@@ -45,7 +45,7 @@ def city_map(record: Record, arm: str) -> tuple[Figure, Table]:
     if blind.any():
         axes.legend(loc="upper right")
     name = record.summary["scenario"]["name"]
-    axes.set_title(doors.terminal(f"{name}, {arm}: {len(ms):,} sensors"), loc="left")
+    axes.set_title(doors.terminal(f"{name}, {arm}: {len(ms):,} sensors"), loc="left", wrap=True)
     _frame(axes, lon, lat)
     figure.colorbar(
         dots, ax=axes, label="mean latency of results (ms)", shrink=0.8, location="bottom", pad=0.02
