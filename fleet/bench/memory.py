@@ -52,7 +52,10 @@ class Watch:
     """Looks at the memory of a process and its descendants from time to time."""
 
     def __init__(self, pid: int, every_s: float = 0.25) -> None:
-        """Begin to look, as often as stated or as one core has time for."""
+        """Begin to look, as often as stated or as one core has time for.
+
+        A peak that is over before the next look is not seen.
+        """
         self.pid, self.every_s, self.peak_bytes = pid, every_s, 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)

@@ -135,7 +135,7 @@ class Devices:
     def leave(self, target: int, now_ns: int) -> None:
         """Have a sensor be there no more: what is in it is lost, it captures nothing."""
         self.crash(target, now_ns, now_ns)
-        capture.stop(self.states.clocks, target)
+        capture.stop(self.states.clocks, target, now_ns)
         self.states.radio_used_ns[target] = NEVER_NS
         self.network.end_tail(target, now_ns, self._in_ports())
 

@@ -38,7 +38,7 @@ class Clocks(Table):
     kind: Ints  # PERIODIC, POISSON or TRACE
     num: Ints  # the period is num/den ns
     den: Ints
-    anchor: Ints  # when frame `first` is due; ns
+    anchor: Ints  # when frame `first` is due; of a Poisson clock that is stopped what is left; ns
     first: Ints  # of the periods from the anchor on; of a trace where it begins in all times
     next_frame: Ints
     next_ns: Ints
@@ -115,16 +115,24 @@ def change_rate(
     """Give a sensor a new (mean) period num/den from `now_ns` on; its next frame keeps its number.
 
     Periodic: the new grid starts at now + floor(phase · period), with the sensor's own phase in
-    [0, 1). Poisson: the next gap starts now, as the process has no memory. A trace has no rate.
-    A sensor that already has that period, or is capped to it, goes on undisturbed; one that is
-    stopped has it when it starts.
+    [0, 1). Poisson: what is left of the gap takes as many of the new periods as of the old: the
+    same draw from now on would be that of a gap which has lasted until now, and so too long. A
+    trace has no rate. A sensor that already has that period, or is capped to it, goes on
+    undisturbed; one that is stopped has it when it starts.
     """
     same = clocks.num[s] == num and clocks.den[s] == den
     if same or clocks.kind[s] == TRACE:
         return
+    times = (num / den) / (clocks.num[s] / clocks.den[s])
     clocks.num[s] = num
     clocks.den[s] = den
-    if clocks.next_ns[s] < NEVER_NS:
+    stopped = clocks.next_ns[s] >= NEVER_NS
+    if clocks.kind[s] == POISSON:
+        if stopped:
+            clocks.anchor[s] = int(clocks.anchor[s] * times)
+        else:
+            clocks.next_ns[s] = now_ns + int((clocks.next_ns[s] - now_ns) * times)
+    elif not stopped:
         _begin_anew(clocks, s, key, phase, now_ns, trace_ns)
 
 
@@ -133,14 +141,17 @@ def _begin_anew(
     clocks: Clocks, s: int, key: int | np.uint64, phase: float, now_ns: int,
     trace_ns: NDArray[np.int64],
 ) -> None:  # fmt: skip
-    """Begin the periods or the gaps of sensor `s` now; the arguments are those of `change_rate`."""
+    """Begin the periods of sensor `s` now; the arguments are those of `change_rate`."""
     clocks.first[s] = clocks.next_frame[s]
     clocks.anchor[s] = now_ns + anchor_ns(phase, clocks.num[s], clocks.den[s])
     clocks.next_ns[s] = due_ns(clocks, s, key, trace_ns, now_ns)
 
 
-def stop(clocks: Clocks, s: int) -> None:
-    """Have a sensor capture nothing until it is started, in place."""
+@kernel
+def stop(clocks: Clocks, s: int, now_ns: int) -> None:
+    """Have a sensor capture nothing from `now_ns` on until it is started, in place."""
+    if clocks.kind[s] == POISSON:
+        clocks.anchor[s] = clocks.next_ns[s] - now_ns
     clocks.next_ns[s] = NEVER_NS
 
 
@@ -151,11 +162,14 @@ def start(
 ) -> None:  # fmt: skip
     """Have a sensor that was stopped capture from `now_ns` on; its next frame keeps its number.
 
-    Its clock begins as after a change of rate; what a trace has before now is left out. The
-    arguments are those of `change_rate`.
+    Its periods begin anew, and what was left of a Poisson gap goes on; what a trace has before now
+    is left out. The arguments are those of `change_rate`.
     """
-    if clocks.kind[s] != TRACE:
+    if clocks.kind[s] == PERIODIC:
         _begin_anew(clocks, s, key, phase, now_ns, trace_ns)
+        return
+    if clocks.kind[s] == POISSON:
+        clocks.next_ns[s] = now_ns + clocks.anchor[s]
         return
     at = clocks.first[s] + clocks.next_frame[s]
     while at < clocks.trace_end[s] and trace_ns[at] < now_ns:

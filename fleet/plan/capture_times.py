@@ -19,6 +19,7 @@ from fleet.scenario.sensors import Capture, TraceCapture
 
 _LIKE_A_DATE_NS = 3 * 365 * 86_400 * 10**9
 """Times that begin later than this count from somewhere else than the start of a run."""
+_COUNT = "count from the start of the run, or from elsewhere with 'offset'"
 _SHOWN = 3
 
 
@@ -83,7 +84,7 @@ class _Table:
         self.path = scenario.file(trace.file, *keys, "file")
         self.owned = trace.sensor is not None
         columns = [trace.column] + ([trace.sensor] if trace.sensor else [])
-        table = read_columns(self.path, columns)
+        table = read_columns(self.path, columns, _COUNT)
         self.values = table[trace.column]
         stated = [
             _time_ns(self.path, trace, row, value, unit_ns) for row, value in enumerate(self.values)
@@ -195,8 +196,7 @@ def _time_ns(path: Path, trace: TraceCapture, row: int, value: object, unit_ns: 
     if at is None:
         shown = "empty or not a number" if value is None else repr(str(value))
         raise InputError(
-            f"{path}: {trace.column} in row {row + 1} is {shown}; times are numbers that count from"
-            " the start of the run, or from elsewhere with 'offset'"
+            f"{path}: {trace.column} in row {row + 1} is {shown}; times are numbers that {_COUNT}"
         )
     if at < 0 and not trace.offset:
         raise InputError(

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,10 +14,11 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
-from fleet.plan import equipment, profiles, timetable
+from fleet.plan import equipment, followed, profiles, timetable
 from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
+from fleet.plan.followed import Down
 from fleet.plan.groups import Control
 from fleet.plan.limits import check_buffer
 from fleet.plan.network import RADIO
@@ -39,8 +39,6 @@ from fleet.scenario.load import did_you_mean
 from fleet.scenario.strict_yaml import Keys
 
 EventRow = timetable.EventRow
-Down = dict[int, list[tuple[int, int]]]
-"""Spans in which links or sensors are down, in any order; ns."""
 
 
 def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
@@ -52,7 +50,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     model, net = draft.scenario.model, draft.net
     down: dict[str, Down] = {"outage": {}, "crash": {}}
     rows = timetable.hour_events(calendar_of(draft.scenario), model.duration)
-    rows += _followed(draft, down["outage"])
+    rows += followed.rows(draft, down["outage"])
     requests: list[Request] = []
     changes: list[profiles.Change] = []
     comings: list[Coming] = []
@@ -147,34 +145,6 @@ def _rate_rows(
         bps, buffer_ns = kind.at_rate(event.bps)
         mine = [link for link in links if draft.net.class_of[link] == c]
         rows += [(at, LINK_RATE, link, bps, buffer_ns) for at in moments for link in mine]
-    return rows
-
-
-def _followed(draft: Draft, down: Down) -> list[EventRow]:
-    """Return the rows of links whose rates follow files; where these are 0 the link is down.
-
-    Raises:
-        InputError: they change too often.
-    """
-    model, net, rows = draft.scenario.model, draft.net, []
-    for c, kind in enumerate(net.classes):
-        if kind.steps is None:
-            continue
-        links = np.flatnonzero(net.class_of == c).tolist()
-        for link in links:
-            begin_ns = kind.steps.begin_ns(net.names[link], model.seed, draft.replication)
-            told = kind.steps.within(model.duration, begin_ns)
-            if len(told) * len(links) > MAX_ROWS:
-                raise draft.scenario.error(
-                    ("links", kind.name, "rate"),
-                    f"changes {len(told):,} times for each of {len(links):,} links, more than"
-                    f" {MAX_ROWS:,} times in all; take longer steps, or a shorter run",
-                )
-            for (at, bps), (until, _) in pairwise([*told, (model.duration, 0)]):
-                if bps:
-                    rows.append((at, LINK_RATE, link, *kind.at_rate(bps)))
-                else:
-                    down.setdefault(link, []).append((at, until))
     return rows
 
 

@@ -79,7 +79,7 @@ def own_steps(scenario: Scenario, own: OwnGrid | Tariff, keys: Keys, column: str
         table = read(path, column)
         if not table.by_month and table.first.tzinfo is not None:
             clock = _clock_at(scenario, table.first.tzinfo, path)
-        table.check_covers(path, clock.says[0], clock.latest(end_ns))
+        table.check_covers(path, min(clock.says), clock.latest(end_ns))
     except InputError as error:
         raise scenario.error((*keys, "file"), str(error)) from None
     return steps(clock, end_ns, table.at)

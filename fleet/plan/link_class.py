@@ -24,7 +24,7 @@ class LinkClass:
     Attributes:
         shared_by: what has a link of its own: sensor, site, cell or city.
         level: place on the path, 0..LEVELS-1.
-        rate_bps: up; of one that follows a file the highest.
+        rate_bps: up; of one that follows a file the highest in the run.
         downlink_rate_bps: down; 0 for a radio, to which its cell sends.
         propagation_ns: one way.
         most_bps: which it has at most, whatever its rate: that of one radio; 0 without such.
@@ -114,11 +114,11 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         return value if value is not None else read("links", item, parameter)
 
     level = level_of(scenario, reader, name)
-    steps = (
-        link_traces.read(scenario, name, spec.rate) if isinstance(spec.rate, RateTrace) else None
-    )
-    stated = spec.rate if isinstance(spec.rate, int) else None
-    rate_bps = own(stated, reader.rate_bps, "rate") if steps is None else max(steps.bps)
+    stated, steps = spec.rate, None
+    if isinstance(stated, RateTrace):
+        steps = link_traces.read(scenario, name, stated)
+        stated = steps.most_bps(scenario.model.duration)
+    rate_bps = own(stated, reader.rate_bps, "rate")
     most_bps = user_bps(scenario, reader, name) if level == 0 else 0
     rate_bps = min(rate_bps, most_bps or rate_bps)
     if spec.throttled_rate is not None and spec.throttled_rate > rate_bps:
@@ -128,6 +128,7 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         )
     buffer_bit = own(spec.buffer, reader.data_bit, "buffer")
     least_bps = rate_bps if steps is None else min(bps for bps in steps.bps if bps)
+    least_bps = min(least_bps, rate_bps)  # which a radio of its own may lower
     for slowest_bps in (least_bps, spec.throttled_rate or 0):
         check_buffer(scenario, name, buffer_bit, slowest_bps)
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,10 @@ from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario
 
 MS_NS = 1_000_000
+MOST_CHANGES = 1_000_000
+"""How often the rate of a link may change in a run."""
+_MOST_BPS = 10**15
+_LONGEST_NS = 2**61
 PACKET_BITS = 12_000
 """What a line of a packet-time file stands for: 1,500 bytes (Mahimahi, mm-link(1))."""
 PACKETS_EVERY_NS = 100 * MS_NS
@@ -48,19 +53,32 @@ class Steps(NamedTuple):
 
         Args:
             end_ns: end of the run.
-            begin_ns: where in the steps it begins.
+            begin_ns: where in the steps it begins, before their end.
 
         Returns:
-            (time, rate) of each change, the first at 0; ns and bit/s.
+            (time, rate) of each change, the first at 0; ns and bit/s. `MOST_CHANGES` at most, and
+            one more if there are more.
         """
-        starts, bps = np.array(self.starts_ns), np.array(self.bps)
-        rounds = np.arange(-(-(begin_ns + end_ns) // self.length_ns))
-        at = (starts + self.length_ns * rounds[:, None] - begin_ns).reshape(-1)
-        rates = np.broadcast_to(bps, (len(rounds), len(bps))).reshape(-1)
-        first = int(np.searchsorted(at, 0, side="right")) - 1
-        at, rates = np.maximum(at[first:], 0), rates[first:]
-        told = np.append(True, rates[1:] != rates[:-1]) & (at < end_ns)
-        return list(zip(at[told].tolist(), rates[told].tolist(), strict=True))
+        k = bisect_right(self.starts_ns, begin_ns) - 1
+        told, past_ns = [(0, self.bps[k])], -begin_ns
+        while len(told) <= MOST_CHANGES:
+            k += 1
+            if k == len(self.bps):
+                k, past_ns = 0, past_ns + self.length_ns
+                if len(self.bps) == 1:
+                    break
+            at = past_ns + self.starts_ns[k]
+            if at >= end_ns:
+                break
+            if self.bps[k] != told[-1][1]:
+                told.append((at, self.bps[k]))
+        return told
+
+    def most_bps(self, end_ns: int) -> int:
+        """Return the highest rate in a run, or in all of them for links that begin anywhere."""
+        if self.random:
+            return max(self.bps)
+        return max(bps for _, bps in self.within(end_ns, self.skip_ns))
 
     def begin_ns(self, link: str, seed: int, replication: int) -> int:
         """Return where in the steps a link begins; ns."""
@@ -85,10 +103,12 @@ def read(scenario: Scenario, link: str, trace: RateTrace) -> Steps:
     keys = ("links", link, "rate", key)
     path = scenario.file(name, *keys)
     try:
-        starts_ns, bps, length_ns = _table(path, trace) if trace.file else _packets(path, trace)
+        starts_ns, bps, length_ns = (
+            _packets(path, trace) if trace.file is None else _table(path, trace)
+        )
     except InputError as error:
         raise scenario.error(keys, str(error)) from None
-    steps = Steps(starts_ns, bps, length_ns, trace.skip, trace.begin == "random")
+    steps = Steps(*_joined(starts_ns, bps), length_ns, trace.skip, trace.begin == "random")
     problem = _problem(steps, trace, scenario.model.duration)
     if problem:
         raise scenario.error(keys, f"'{name}' {problem}")
@@ -106,11 +126,19 @@ def _problem(steps: Steps, trace: RateTrace, end_ns: int) -> str:
             f"is {length_s} long and ends before the run of {end_ns / 1e9:.6g} s{skipped}; run"
             " shorter, or say 'repeat: true' to have it begin anew"
         )
-    if not steps.random and not any(bps for _, bps in steps.within(end_ns, steps.skip_ns)):
-        return "has no rate above 0 in the run; nothing could be sent"
     if not any(steps.bps):
         return "has no rate above 0; nothing could be sent"
+    if steps.most_bps(end_ns) == 0:
+        return "has no rate above 0 in the run; nothing could be sent"
     return ""
+
+
+def _joined(
+    starts_ns: tuple[int, ...], bps: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return steps of which those of the same rate, one after the other, are one."""
+    changes = [k for k in range(len(bps)) if k == 0 or bps[k] != bps[k - 1]]
+    return tuple(starts_ns[k] for k in changes), tuple(bps[k] for k in changes)
 
 
 StepColumns = tuple[tuple[int, ...], tuple[int, ...], int]
@@ -132,6 +160,8 @@ def _table(path: Path, trace: RateTrace) -> StepColumns:
                 f"{path}: {time} in row {row + 2} is {columns[time][row + 1]}, and that in the row"
                 f" before {columns[time][row]}; times go on, from row to row"
             )
+    if at_ns[-1] - at_ns[0] > _LONGEST_NS:
+        raise InputError(f"{path}: {time} is {columns[time][0]} to {columns[time][-1]}, too long")
     last_ns = at_ns[-1] - at_ns[-2]
     starts = tuple(at - at_ns[0] for at in at_ns)
     return starts, tuple(bps), starts[-1] + last_ns
@@ -140,9 +170,9 @@ def _table(path: Path, trace: RateTrace) -> StepColumns:
 def _whole(path: Path, column: str, row: int, value: object, unit: int, least: int) -> int:
     """Return a number of a column in whole units, at least 0 if `least` says so."""
     number = exact(value, unit)
-    if number is None or (least == 0 and number < 0):
+    if number is None or (least == 0 and not 0 <= number <= _MOST_BPS):
         shown = "empty or not a number" if value is None else repr(str(value))
-        what = "numbers" if least else "numbers from 0 on"
+        what = "numbers" if least else "rates of 0 to 1000 Tbit/s"
         raise InputError(f"{path}: {column} in row {row + 1} is {shown}; write {what}")
     return int(number)
 
@@ -151,6 +181,11 @@ def _packets(path: Path, trace: RateTrace) -> StepColumns:
     """Return the mean rates of packet times; a packet at the very end counts before it."""
     at_ms = _packet_times_ms(path)
     every_ns, end_ns = trace.every or PACKETS_EVERY_NS, max(1, int(at_ms[-1])) * MS_NS
+    if end_ns // every_ns > MAX_ROWS:
+        raise InputError(
+            f"{path}: {end_ns / 1e9:g} s in steps of 'every' {every_ns / 1e6:g} ms are more than"
+            f" {MAX_ROWS:,}; take longer ones"
+        )
     starts = np.arange(0, end_ns, every_ns)
     of = np.minimum(at_ms * MS_NS, end_ns - 1) // every_ns
     lengths = np.diff(np.append(starts, end_ns))

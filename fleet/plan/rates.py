@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from fleet.arrays import Floats
-from fleet.model.events import LINK_RATE, Timetable
+from fleet.model.events import LINK_DOWN, LINK_RATE, Timetable
 from fleet.model.link import LinkTable
 
 
@@ -27,7 +28,7 @@ def mean_bps(
 ) -> Floats:
     """Return the mean rate of links in a span, whose events change some; bit/s, shape (links,).
 
-    Outages are not taken off.
+    Outages are taken off of those whose rate changes, as parts of their curve that are 0.
 
     Args:
         links: the links.
@@ -39,10 +40,27 @@ def mean_bps(
     most = links.throttled_bps if capped else links.rate_bps.max(initial=1 << 62)
     most = np.broadcast_to(most, links.rate_bps.shape)
     mean = np.minimum(links.rate_bps, most).astype(np.float64)
-    changes = events[events.kind == LINK_RATE]
-    for link in np.unique(changes.target):
-        mine = changes[changes.target == link]
+    down = {
+        link: list(zip(mine.time_ns.tolist(), mine.a.tolist(), strict=True))
+        for link, mine in _by_link(events, LINK_DOWN)
+    }
+    for link, mine in _by_link(events, LINK_RATE):
         rates = np.minimum(np.append(links.rate_bps[link], mine.a), most[link])
-        steps_ns = np.clip(np.concatenate([[0], mine.time_ns, [until_ns]]), from_ns, until_ns)
-        mean[link] = np.diff(steps_ns) @ rates.astype(np.float64) / (until_ns - from_ns)
+        steps_ns = np.concatenate([[0], mine.time_ns, [max(until_ns, mine.time_ns[-1])]])
+        bits = np.append(0.0, np.cumsum(np.diff(steps_ns) * rates.astype(np.float64)))
+        spans = [(from_ns, until_ns, 1.0), *((b, e, -1.0) for b, e in down.get(link, ()))]
+        ends = np.clip([span[:2] for span in spans], from_ns, until_ns)
+        sent = np.diff(np.interp(ends, steps_ns, bits))[:, 0] @ [sign for *_, sign in spans]
+        mean[link] = max(1.0, sent / (until_ns - from_ns))  # something to divide by
     return mean
+
+
+def _by_link(events: Timetable, kind: int) -> Iterator[tuple[int, Timetable]]:
+    """Yield (link, its events of a kind in order) of all links that have any."""
+    mine = events[events.kind == kind]
+    if not len(mine):
+        return
+    order = np.argsort(mine.target, kind="stable")
+    links, first = np.unique(mine.target[order], return_index=True)
+    for link, rows in zip(links.tolist(), np.split(order, first[1:]), strict=True):
+        yield link, mine[rows]

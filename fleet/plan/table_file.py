@@ -40,8 +40,15 @@ def exact(value: object, unit: int) -> Decimal | None:
     return at if abs(at) < 2**62 else None
 
 
-def read_columns(path: Path, columns: list[str]) -> dict[str, list[object]]:
+def read_columns(
+    path: Path, columns: list[str], counts: str = "count from the begin of the file"
+) -> dict[str, list[object]]:
     """Return some columns of a CSV or Parquet file.
+
+    Args:
+        path: the file.
+        columns: which.
+        counts: from when times in it count, in words.
 
     Raises:
         InputError: the file or a column cannot be read, or it is too long.
@@ -60,7 +67,7 @@ def read_columns(path: Path, columns: list[str]) -> dict[str, list[object]]:
             _check_columns(path, table.schema, columns, table.num_rows)
         else:
             raise InputError(f"{path}: a trace is a .csv or a .parquet file")
-        _check_kinds(path, table, columns)
+        _check_kinds(path, table, columns, counts)
         return {c: table.column(c).to_pylist() for c in columns}
     except InputError:
         raise
@@ -84,7 +91,7 @@ def _check_columns(path: Path, schema: Any, columns: Sequence[str], rows: int) -
         raise InputError(f"{path}: needs 1 to {MAX_ROWS:,} rows, has {rows:,}")
 
 
-def _check_kinds(path: Path, table: Any, columns: Sequence[str]) -> None:
+def _check_kinds(path: Path, table: Any, columns: Sequence[str], counts: str) -> None:
     """Refuse columns of dates, which are no numbers, and of lists and the like."""
     import pyarrow as pa
 
@@ -97,7 +104,7 @@ def _check_kinds(path: Path, table: Any, columns: Sequence[str]) -> None:
         if pa.types.is_temporal(kind):
             first = table.column(name).slice(0, 1).cast(pa.string())[0].as_py()
             raise InputError(
-                f"{path}: {name} in row 1 is '{first}'; times are numbers that count from the start"
-                f" of the run, or from elsewhere with 'offset'; of {kind} make whole ns, in pandas:"
+                f"{path}: {name} in row 1 is '{first}'; times are numbers that {counts}; of {kind}"
+                " make whole ns, in pandas:"
                 f" table['{name.rpartition('_')[0] or 'at'}_ns'] = dates.astype('int64')"
             )

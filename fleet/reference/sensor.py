@@ -64,7 +64,7 @@ class Sensor:
     def leave(self, now_ns: int, first: Link) -> None:
         """Be there no more; what is in it is lost, what its first link has taken is not."""
         self.lose(now_ns)
-        self.clock.next_ns = capture.NEVER_NS
+        capture.stop(self.clocks, 0, now_ns)
         self.clock_changes += 1
         self.radio.used_ns = None
         if not first.holds(self.index):

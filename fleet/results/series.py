@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fleet.arrays import Record
+from fleet.arrays import Ints, Record
 from fleet.engine.by_second import Ends
 from fleet.model.books import BIN_NS
 from fleet.model.events import (
@@ -24,6 +24,7 @@ from fleet.model.events import (
     SENSOR_DOWN,
     SENSOR_LEAVES,
     SERVERS,
+    Timetable,
 )
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
 from fleet.plan.plan import Plan
@@ -136,10 +137,13 @@ def latency_table(outcome: Outcome) -> pa.Table:
 def event_table(outcome: Outcome) -> pa.Table:
     """Return the control events of a run: when, what, to whom, until when, and what it changed.
 
-    `target` is the name of a link or sensor, null for all; `until_s` is null for what stays.
+    `target` is the name of a link or sensor, null for all; `until_s` is null for what stays. What
+    happens to a link more than `MOST_TOLD` times, as to one that follows a file, is told once.
     """
     plan = outcome.plan
     table = plan.control.timetable[plan.control.timetable.time_ns < plan.end_ns]
+    times = _times(table)
+    table, times = table[times > 0], times[times > 0]
     rows = list(table)
     return pa.table(
         {
@@ -149,9 +153,33 @@ def event_table(outcome: Outcome) -> pa.Table:
             "until_s": pa.array(
                 [row.a / 1e9 if row.kind in _PASSING else None for row in rows], pa.float64()
             ),
-            "change": pa.array([_change(plan, row) for row in rows], pa.string()),
+            "change": pa.array(
+                [
+                    _change(plan, row) if many == 1 else f"the first of {many:,} times"
+                    for row, many in zip(rows, times.tolist(), strict=True)
+                ],
+                pa.string(),
+            ),
         }
     )
+
+
+MOST_TOLD = 100
+"""How often something happens to a link that is told each time."""
+
+
+def _times(table: Timetable) -> Ints:
+    """Return for how many events each is told: itself, more that follow, or 0 for none."""
+    times = np.ones(len(table), dtype=np.int64)
+    for kind in OF_LINKS:
+        mine = np.flatnonzero(table.kind == kind)
+        _, first, of, many = np.unique(
+            table.target[mine], return_index=True, return_inverse=True, return_counts=True
+        )
+        often = many > MOST_TOLD
+        times[mine[often[of]]] = 0
+        times[mine[first[often]]] = many[often]
+    return times
 
 
 def _target(plan: Plan, row: Record) -> str | None:

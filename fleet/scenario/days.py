@@ -40,7 +40,7 @@ def special_day(stated: object) -> SpecialDay:
     match = _LIKE.match(stated.strip()) if isinstance(stated, str) else None
     like, times = (None, stated) if match is None else match.groups()
     try:
-        return SpecialDay(like, Fraction(1) if times is None else factor(times))
+        return SpecialDay(like, Fraction(1) if like and times is None else factor(times))
     except InputError as error:
         raise InputError(
             f"{error}; write 'weekend' or 'weekday', how many people come such as '150 %', or both:"

@@ -58,7 +58,7 @@ class RateTrace(Model):
     def _sound(self) -> RateTrace:
         if (self.file is None) == (self.packets is None):
             raise InputError("give either 'file' (a table of steps) or 'packets' (packet times)")
-        kind, others = ("file", _PACKETS_ONLY) if self.file else ("packets", _TABLE_ONLY)
+        kind, others = ("packets", _TABLE_ONLY) if self.file is None else ("file", _PACKETS_ONLY)
         for name in others:
             if getattr(self, name) is not None:
                 raise InputError(f"'{name}' says nothing of '{kind}'; remove it")

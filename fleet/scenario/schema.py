@@ -81,7 +81,7 @@ class ScenarioModel(Model):
     timezone: Annotated[
         Target | None,
         says(
-            "time zone, for the sun, and for clocks that are changed",
+            "time zone, for the sun, the grid and clocks that are changed",
             "Europe/Helsinki",
             "not known: clocks go on",
         ),

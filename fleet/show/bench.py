@@ -23,6 +23,8 @@ def tables(report: Report) -> Iterator[Table]:
         what = Text(f"{line.what}\n  {line.remark}" if line.remark else line.what)
         table.add_row(what, f"{_number(line)} {line.unit}", line.target, _MARKS[line.met])
     yield table
+    if not report.kernels_ns:
+        return
     where = Table(title="Time in kernels, ns a frame, one process", title_justify="left")
     where.add_column("kernel")
     for arm in report.kernels_ns:

@@ -10,6 +10,7 @@ from rich.console import Console
 from fleet import doors
 from fleet.results.metric import number
 from fleet.scenario.load import Scenario
+from fleet.show.expected import AS_IT_BEGINS
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.sizing.beside import Beside
 from fleet.sizing.door import Estimated
@@ -94,7 +95,7 @@ def remarks(estimated: Estimated) -> Iterator[str]:
     for arm, one in estimated.arms.items():
         yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
-            yield f"{arm}: as it begins, with all sensors there; events change that later."
+            yield f"{arm}: {AS_IT_BEGINS}."
     if any(one.in_mean_hours for one in estimated.arms.values()):
         yield (
             "CO2e and electricity are at the mean of the hours of the run; a run takes each hour's"

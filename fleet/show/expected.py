@@ -27,6 +27,13 @@ def answer_line(group: str, fact: Mapping[str, Any]) -> str:
     )
 
 
+AS_IT_BEGINS = (
+    "all of this with all sensors there, at the frame rates and the demand of the start and the"
+    " mean rates of links; these change on the way"
+)
+"""What holds of loads of an arm that changes."""
+
+
 def load_lines(arm: str, facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what an arm is expected to bring as lines for people."""
     sends = [
@@ -35,7 +42,7 @@ def load_lines(arm: str, facts: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield f"{arm}, sent by a sensor: {', '.join(sends)}"
     if facts["before_changes"]:
-        yield f"{arm}: all of this as it begins, with all sensors there; events change that later"
+        yield f"{arm}: {AS_IT_BEGINS}"
     for name, fact in facts["groups"].items():
         if fact["why_skipped"]:
             yield f"{arm}, DSP: {answer_line(name, fact)}"

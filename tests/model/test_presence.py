@@ -297,3 +297,31 @@ def test_an_answer_says_that_nobody_was_there() -> None:
         told = f"{arm}: nobody of 'cam' is there in the 4 s that count, as 'events' have it."
         assert told in list(load_remarks(record))
     assert "Mind: on_sensor: nobody of 'cam' is there" in digest(record)
+
+
+POISSON = {"count": 300, "capture": "poisson", "app": "watch", "uplink": "cell"}
+
+
+@pytest.mark.parametrize(
+    ("rate", "events", "mean_s"),
+    [
+        ("1 fps", [{"at": "2 s", "leave": "cam", "every": "4 s"},
+                   {"at": "4 s", "join": "cam", "every": "4 s"}], 10.0),
+        ("0.2 fps", [{"at": "2 s", "leave": "cam", "every": "4 s"},
+                     {"at": "4 s", "join": "cam", "every": "4 s"}], 2.0),
+        ("0.2 fps", [{"at": "2 s", "profile": "cam", "rate": "0.1 fps", "lasts": "2 s",
+                      "every": "4 s"}], 3.0),
+        ("0.2 fps", [{"at": "2 s", "leave": "cam"}, {"at": "10 s", "join": "cam"},
+                     {"at": "5 s", "profile": "cam", "rate": "1 fps"}], 10.4),
+    ],
+)  # fmt: skip
+def test_random_clocks_have_no_memory(
+    rate: str, events: list[dict[str, Any]], mean_s: float
+) -> None:
+    """Stops, starts and other rates leave a Poisson process one: as many as its rate adds up to."""
+    data = worlds.scenario(
+        sensors={"cam": {**POISSON, "rate": rate}}, duration="20 s", events=events
+    )
+    found = worlds.run(worlds.plan(data, "on_sensor"))
+    expected = 300 * mean_s
+    assert abs(len(worlds.captured(found)) - expected) < 4 * expected**0.5

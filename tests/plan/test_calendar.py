@@ -376,3 +376,8 @@ def test_engines_agree_through_changes_of_clocks(world: dict[str, Any], arm: str
     fast, reference = worlds.run(made), worlds.run(made, engine="reference")
     assert worlds.captured(fast) == worlds.captured(reference)
     assert fast.tally.fingerprint() == reference.tally.fingerprint()
+
+
+def test_a_day_without_words_is_refused() -> None:
+    with pytest.raises(InputError, match=r"days\.2024-05-17: .*write 'weekend' or 'weekday'"):
+        planned(days={"2024-05-17": None})

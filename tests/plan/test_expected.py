@@ -21,7 +21,7 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.results import load as asked
 from fleet.results.traffic import sent_bytes
 from fleet.scenario.load import loads
-from fleet.show.expected import load_lines
+from fleet.show.expected import AS_IT_BEGINS, load_lines
 from fleet.show.remarks import load_remarks
 from fleet.study.expected import boxes, load_facts
 
@@ -155,10 +155,8 @@ def test_expected_frames_know_of_changes_of_rate() -> None:
     captured = worlds.run(plan).tally.sensors[:, CAPTURED].sum()
     assert captured == pytest.approx(expected.frames(plan), abs=3 * plan.size)
     lines = list(load_lines("cloud", load_facts(plan)))
-    assert (
-        "cloud: all of this as it begins, with all sensors there; events change that later" in lines
-    )
-    assert not any("as it begins" in line for line in load_lines("cloud", load_facts(
+    assert f"cloud: {AS_IT_BEGINS}" in lines
+    assert not any(AS_IT_BEGINS in line for line in load_lines("cloud", load_facts(
         worlds.plan(busy(), "cloud")
     )))  # fmt: skip
 
