@@ -26,6 +26,7 @@ STUDIES = "scenarios/studies"
 SAME = (".csv", ".md", ".png", ".parquet")
 """Kinds of files whose bytes are compared; a PDF holds the same picture as the PNG beside it."""
 TABLE = "table.md"
+HERE = ("--executor", "local")
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,11 @@ class Step:
 
 
 STEPS = (
-    Step("helsinki", ("run", "scenarios/helsinki.yaml", "--no-figures")),
+    # Arms and replications side by side on all cores: of one region Ray would take one core.
+    Step("helsinki", ("run", "scenarios/helsinki.yaml", *HERE, "--no-figures")),
     # The whole folder of five would be 15 MB, of which its figures and its table are shown.
     Step("answer/helsinki",
-         ("run", "scenarios/helsinki.yaml", "--replications", "5", "--no-figures"),
+         ("run", "scenarios/helsinki.yaml", *HERE, "--replications", "5", "--no-figures"),
          ("latency", "bandwidth", "timeline", "power", "boundaries", "tasks", "map_on_sensor",
           "map_cloud"), has_table=True),
     Step("helsinki-flips", ("scenarios/helsinki_flips.py",)),
