@@ -302,6 +302,7 @@ def test_what_was_passed_on_is_remembered_from_window_to_window(when: str) -> No
     data |= {"warm_up": "650 ms", "events": [
         {"at": "900 ms", "crash": "cam", "lasts": "300 ms"},
         {"at": "1500 ms", "rewrite": "cam", "model": "slow"},
+        {"at": "800 ms", "leave": "cam-1"}, {"at": "1600 ms", "join": "cam-1"},
     ]}  # fmt: skip
     plan = worlds.plan(data, "asks")
     whole, reference = worlds.run(plan), worlds.run(plan, engine="reference")

@@ -153,6 +153,21 @@ def test_power_that_halves_as_the_grid_turns_dirty(engine: str) -> None:
     assert servers == pytest.approx(grams / 1000 / 120 * 8766 * 3600, rel=1e-9)
 
 
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_who_leaves_as_an_hour_ends_draws_nothing_in_the_next(engine: str) -> None:
+    data = worlds.scenario(
+        start="2024-05-16T11:59", duration="2 min",
+        sensors={"cam": {"count": 2, "rate": "1 fps", "app": "watch", "uplink": "cell"}},
+        events=[{"at": "1 min", "leave": "cam-1"}],
+        grid={"g_per_kwh": [100] * 12 + [500] * 12},
+    )  # fmt: skip
+    numbers = summarise(worlds.run(worlds.plan(data, "on_sensor"), engine=engine))
+    first, second = numbers["by_hour"]["power_w"]["sensor"]
+    assert second == pytest.approx(first / 2, rel=1e-3)
+    assert numbers["power_w"]["sensor"] == pytest.approx((first + second) / 2, rel=1e-12)
+    assert sum(numbers["by_hour"]["carbon_g"]) == pytest.approx(numbers["carbon_g"], rel=1e-12)
+
+
 def test_accounted_another_way_second_by_second() -> None:
     """Sensors by when frames were sensed and inferred, the network by what links sent a second."""
     starts, g_per_kwh = (0, 2 * S, 3 * S, 5 * S), (100.0, 500.0, 20.0, 300.0)

@@ -46,6 +46,7 @@ BUSY = {
         {"at": "700 ms", "outage": "metro", "lasts": "200 ms"},
         {"at": "900 ms", "crash": "cam", "lasts": "300 ms"},
         {"at": "1100 ms", "profile": "cam", "rate": "40 fps"},
+        {"at": "500 ms", "leave": "cam-1"}, {"at": "1300 ms", "join": "cam-1"},
     ],
 }  # fmt: skip
 
