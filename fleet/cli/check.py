@@ -16,7 +16,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
-    from fleet.show.console import console
+    from fleet.show.console import console, say
     from fleet.show.estimate import short, without_events
     from fleet.show.plan import fact_lines
     from fleet.sizing.estimate import estimate, in_short
@@ -33,12 +33,12 @@ def check(
     out = console()
     out.print(f"{scenario} is fine.")
     for line in fact_lines(facts):
-        out.print(line, markup=False)
+        say(out, line)
     out.print("  expected (fleet estimate tells more)")
     for arm, one in expected.items():
-        out.print(f"    {arm}: {short(one)}", markup=False)
+        say(out, f"    {arm}: {short(one)}")
     for line in without_events(job.scenario):
-        out.print(f"    {line}", markup=False)
+        say(out, f"    {line}")
 
 
 def schema() -> None:

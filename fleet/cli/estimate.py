@@ -18,7 +18,7 @@ def estimate(
 ) -> None:
     """Estimate loads, waits, power and cost without a run; of a result folder, the run beside."""
     from fleet.show import estimate as show
-    from fleet.show.console import console
+    from fleet.show.console import console, say
     from fleet.sizing.door import estimates
 
     estimated = estimates(scenario, arms=arm, overrides=set_)
@@ -33,4 +33,4 @@ def estimate(
         out.print(show.beside_table(name, rows), markup=False)
         out.print()
     for line in (*show.remarks(estimated), *show.disagreement(estimated.beside)):
-        out.print(line, markup=False)
+        say(out, line)

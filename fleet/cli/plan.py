@@ -66,7 +66,7 @@ def plan(
 ) -> None:
     """Find the smallest plant of each arm that keeps objectives; killed, the command goes on."""
     from fleet.show import sizing as show
-    from fleet.show.console import console
+    from fleet.show.console import console, say
     from fleet.sizing import door
     from fleet.sizing.planning import question
 
@@ -85,7 +85,7 @@ def plan(
             out.print(table, markup=False)
             out.print()
         for line in (*show.lines(planned), *show.held(planned)):
-            out.print(line, markup=False)
+            say(out, line)
     console(stderr=True).print(f"Plan: {folder}/", style="dim", soft_wrap=True, markup=False)
     if not planned.enough:
         raise typer.Exit(MISSED)

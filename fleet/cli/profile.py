@@ -53,7 +53,7 @@ def profile(
     from fleet.lab.costs import rows as catalogue_rows
     from fleet.lab.networks import detector
     from fleet.lab.networks.session import read
-    from fleet.show.console import console
+    from fleet.show.console import console, say
 
     catalog = Catalog.load()
     if server is not None and output is None:
@@ -77,7 +77,7 @@ def profile(
         return
     out = console()
     for line in lines(measured, fit):
-        out.print(line, markup=False)
+        say(out, line)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -35,3 +35,8 @@ def console(*, stderr: bool = False) -> Console:
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = WIDE
     return out
+
+
+def say(out: Console, line: str) -> None:
+    """Print a line for people: broken between words on a terminal, and else as it is."""
+    out.print(line, soft_wrap=not out.is_terminal, markup=False)

@@ -156,8 +156,9 @@ def made_up() -> dict[str, Any]:
     return worlds.scenario(
         duration="900 ms", warm_up="100 ms", replications=1, grid="test-grid", prices="test-book",
         retention="30 d", claim={"text": "so they say", "ratio": 10.0},
-        city={"sites": "no-sites.csv", "demand": "demand.csv"},
+        city={"sites": "one-site.csv", "demand": "demand.csv"},
         sensors={
+            "shop": {"at": {"kind": "shop"}, "rate": "5 fps", "app": "watch", "uplink": "port"},
             "cam": {
                 "count": 2, "cells": 1, "per_site": 1, "rate": "25 fps", "app": "watch",
                 "uplink": "port", "demand": {"07:00": "900 /h", "19:00": "50 /min"},
@@ -208,6 +209,8 @@ def made_up() -> dict[str, Any]:
             {"at": "400 ms", "rewrite": "cam", "model": "slow", "waves": 2, "wave_every": "90 ms"},
             {"at": "500 ms", "profile": "cam", "rate": "10 fps", "demand": "3", "lasts": "200 ms"},
             {"at": "350 ms", "leave": "cam", "every": "280 ms"}, {"at": "420 ms", "join": "cam"},
+            {"at": "150 ms", "profile": "shop", "near": {"lat": 45.0, "lon": 0.5, "km": 2.5},
+             "demand": "2"},
             {"at": "250 ms", "link": "metro", "rate": "300 kbit/s", "every": "170 ms"},
         ],
         slo=["latency_ms.p99 < 10 s", "frames.lost < 5 frames", "lost < 50 %"],
@@ -336,7 +339,14 @@ def minimised(verdict: Verdict) -> Verdict:
 def _written(folder: Path, data: dict[str, Any], tables: Mapping[str, str] = NO_TABLES) -> str:
     """Write a scenario with its files, and tables of its catalogue; return its path."""
     shutil.copytree(worlds.HERE / "catalogue", folder / "catalogue")
-    for name in ("no-sites.csv", "demand.csv", "times.csv", "rates.csv", "packets.up"):
+    for name in (
+        "one-site.csv",
+        "no-sites.csv",
+        "demand.csv",
+        "times.csv",
+        "rates.csv",
+        "packets.up",
+    ):
         shutil.copy(worlds.HERE / name, folder)
     for kind, table in tables.items():
         (folder / "catalogue" / f"{kind}.csv").write_text(table, "utf-8")
