@@ -29,14 +29,14 @@ def wrong(lines: list[Line]) -> list[Line]:
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)
-@settings(max_examples=100)
+@settings(max_examples=max(20, worlds.MANY // 6))
 def test_frames_and_books_agree(world: dict[str, Any], arm: str) -> None:
     assume(not worlds.asks(world, arm))
     assert wrong(account(world, arm)[0]) == []
 
 
 @given(world=worlds.scenarios(), arm=worlds.ARMS)
-@settings(max_examples=100)
+@settings(max_examples=max(20, worlds.MANY // 6))
 def test_frames_and_books_are_equal_where_no_frame_is_under_way(
     world: dict[str, Any], arm: str
 ) -> None:
