@@ -52,13 +52,13 @@ def _steps_of(
     kind: LinkClass, link: int, told: Sequence[tuple[int, int]], end_ns: int, down: Down
 ) -> list[EventRow]:
     """Return the rows of a link that has one rate after the other; 0 is added to outages."""
-    rows: list[EventRow] = []
+    out: list[EventRow] = []
     first = next((bps for _, bps in told if bps), 0)
     if first and told[0][1] == 0:  # what a buffer holds while nothing is sent
-        rows.append((0, LINK_RATE, link, *kind.at_rate(first)))
+        out.append((0, LINK_RATE, link, *kind.at_rate(first)))
     for (at, bps), (until, _) in pairwise([*told, (end_ns, 0)]):
         if bps:
-            rows.append((at, LINK_RATE, link, *kind.at_rate(bps)))
+            out.append((at, LINK_RATE, link, *kind.at_rate(bps)))
         else:
             down.setdefault(link, []).append((at, until))
-    return rows
+    return out

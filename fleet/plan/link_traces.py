@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,6 @@ from fleet.scenario.load import Scenario
 MS_NS = 1_000_000
 MOST_CHANGES = 1_000_000
 """How often the rate of a link may change in a run."""
-_MOST_BPS = 10**15
 _LONGEST_NS = 2**61
 PACKET_BITS = 12_000
 """What a line of a packet-time file stands for: 1,500 bytes (Mahimahi, mm-link(1))."""
@@ -150,8 +150,8 @@ def _table(path: Path, trace: RateTrace) -> StepColumns:
     time, rate = trace.time or _TIME, trace.column or _RATE
     unit_ns, unit_bps = unit_of(time, TIME_UNITS_NS), unit_of(rate, _RATE_UNITS)
     columns = read_columns(path, [time, rate])
-    at_ns = [_whole(path, time, row, value, unit_ns, -1) for row, value in enumerate(columns[time])]
-    bps = [_whole(path, rate, row, value, unit_bps, 0) for row, value in enumerate(columns[rate])]
+    at_ns = _whole(path, time, columns[time], unit_ns)
+    bps = _whole(path, rate, columns[rate], unit_bps, _RATES)
     if len(at_ns) < 2:
         raise InputError(f"{path}: has one row; a rate that stays is 'rate: 5 Mbit/s'")
     for row, (before, after) in enumerate(pairwise(at_ns)):
@@ -167,14 +167,30 @@ def _table(path: Path, trace: RateTrace) -> StepColumns:
     return starts, tuple(bps), starts[-1] + last_ns
 
 
-def _whole(path: Path, column: str, row: int, value: object, unit: int, least: int) -> int:
-    """Return a number of a column in whole units, at least 0 if `least` says so."""
-    number = exact(value, unit)
-    if number is None or (least == 0 and not 0 <= number <= _MOST_BPS):
-        shown = "empty or not a number" if value is None else repr(str(value))
-        what = "numbers" if least else "rates of 0 to 1000 Tbit/s"
-        raise InputError(f"{path}: {column} in row {row + 1} is {shown}; write {what}")
-    return int(number)
+class _Range(NamedTuple):
+    """Which numbers a column may hold, and what they are in words."""
+
+    least: int
+    most: int
+    words: str
+
+
+_ANY = _Range(-(2**62), 2**62, "numbers")
+_RATES = _Range(0, 10**15, "rates of 0 to 1000 Tbit/s")
+
+
+def _whole(
+    path: Path, column: str, values: Sequence[object], unit: int, allowed: _Range = _ANY
+) -> list[int]:
+    """Return the numbers of a column in whole units."""
+    out = []
+    for row, value in enumerate(values, start=1):
+        number = exact(value, unit)
+        if number is None or not allowed.least <= number <= allowed.most:
+            shown = "empty or not a number" if value is None else repr(str(value))
+            raise InputError(f"{path}: {column} in row {row} is {shown}; write {allowed.words}")
+        out.append(int(number))
+    return out
 
 
 def _packets(path: Path, trace: RateTrace) -> StepColumns:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fleet.model.capture import NEVER_NS
 from fleet.model.events import DEMAND, RATE
 from fleet.plan.draft import Draft
 from fleet.plan.limits import check_period, share_of
@@ -17,8 +18,6 @@ from fleet.plan.rates import lower, period
 from fleet.plan.timetable import EventRow
 from fleet.scenario.event import Event
 from fleet.scenario.strict_yaml import Keys
-
-_NEVER_NS = 1 << 62
 
 
 class Change(NamedTuple):
@@ -71,13 +70,13 @@ def rows(draft: Draft, changes: Iterable[Change]) -> list[EventRow]:
     for change in changes:
         for kind, sensor, num, den in _new(draft, change):
             values[kind, sensor] += [
-                _Value(at, num, den, at + change.event.lasts if change.event.lasts else _NEVER_NS)
+                _Value(at, num, den, at + change.event.lasts if change.event.lasts else NEVER_NS)
                 for at in change.moments_ns
             ]
     out: list[EventRow] = []
     for (kind, sensor), mine in values.items():
         out += [(one.at_ns, kind, sensor, one.num, one.den) for one in mine]
-        if any(one.until_ns < _NEVER_NS for one in mine):
+        if any(one.until_ns < NEVER_NS for one in mine):
             at_first = period(draft.setup(sensor).duty.rate) if kind == RATE else (1, 1)
             out += [(at, kind, sensor, num, den) for at, num, den in _ends(mine, at_first)]
     return out
@@ -97,7 +96,7 @@ def _ends(values: list[_Value], at_first: tuple[int, int]) -> Iterator[tuple[int
     """Yield (when something is over, the number that holds then as a fraction)."""
     begun, going_on = iter(sorted(values)), list[tuple[int, int, int, int]]()  # the last on top
     following = next(begun, None)
-    for end_ns in sorted({one.until_ns for one in values if one.until_ns < _NEVER_NS}):
+    for end_ns in sorted({one.until_ns for one in values if one.until_ns < NEVER_NS}):
         while following is not None and following.at_ns <= end_ns:
             at, num, den, until = following
             heapq.heappush(going_on, (-at, -num, -den, until))

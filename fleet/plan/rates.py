@@ -40,17 +40,18 @@ def mean_bps(
     most = links.throttled_bps if capped else links.rate_bps.max(initial=1 << 62)
     most = np.broadcast_to(most, links.rate_bps.shape)
     mean = np.minimum(links.rate_bps, most).astype(np.float64)
-    down = {
-        link: list(zip(mine.time_ns.tolist(), mine.a.tolist(), strict=True))
-        for link, mine in _by_link(events, LINK_DOWN)
-    }
-    for link, mine in _by_link(events, LINK_RATE):
+    changes = dict(_by_link(events, LINK_RATE))
+    down = dict(_by_link(events, LINK_DOWN)) if changes else {}
+    for link, mine in changes.items():
         rates = np.minimum(np.append(links.rate_bps[link], mine.a), most[link])
         steps_ns = np.concatenate([[0], mine.time_ns, [max(until_ns, mine.time_ns[-1])]])
         bits = np.append(0.0, np.cumsum(np.diff(steps_ns) * rates.astype(np.float64)))
-        spans = [(from_ns, until_ns, 1.0), *((b, e, -1.0) for b, e in down.get(link, ()))]
-        ends = np.clip([span[:2] for span in spans], from_ns, until_ns)
-        sent = np.diff(np.interp(ends, steps_ns, bits))[:, 0] @ [sign for *_, sign in spans]
+        outages = down.get(link, events[:0])
+        ends = np.stack([np.append(from_ns, outages.time_ns), np.append(until_ns, outages.a)])
+        whole, *lost = np.diff(np.interp(np.clip(ends, from_ns, until_ns), steps_ns, bits), axis=0)[
+            0
+        ]
+        sent = whole - sum(lost)
         mean[link] = max(1.0, sent / (until_ns - from_ns))  # something to divide by
     return mean
 
