@@ -23,6 +23,7 @@ from fleet.model.frames import (
     READY,
     SENSED,
     SENSOR,
+    SETUP,
 )
 from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import END_PLACE, Territory
@@ -99,26 +100,25 @@ def _in_view(plan: Plan) -> Floats:
 
 
 def _as_now(shard: Shard) -> bool:
-    """Return whether all frames under way took the times that present setups take."""
+    """Return whether all frames under way were made by present setups, in the times these take."""
     columns, setups = shard.store.columns, shard.plan.sensors.setups
     flying = columns[:, columns[FATE] == IN_FLIGHT]
     k = shard.devices.states.setup_of[flying[SENSOR]]
     sensed, ready = flying[CAPTURE] + setups.sense_ns[k], flying[CAPTURE] + ready_after(setups)[k]
-    same = (flying[SENSED] == sensed) & ((flying[READY] == ready) | (flying[READY] < 0))
-    return bool(same.all())
+    timed = (flying[SENSED] == sensed) & ((flying[READY] == ready) | (flying[READY] < 0))
+    made = (flying[SETUP] == k) | (flying[SETUP] < 0)
+    return bool((timed & made).all())
 
 
 def _can_capture_again(shard: Shard) -> bool:
     """Return whether the frames in sensors can be given back to their clocks.
 
-    These are still the clocks by which they were captured, no frame behind them was skipped as its
-    DSP was taken, and who was in view is still known.
+    These are still the clocks and the models by which they were captured, no frame behind them was
+    skipped as its DSP was taken, and who was in view is still known.
     """
     held, columns = shard.devices.held, shard.store.columns
     states, plan, crowd = shard.devices.states, shard.plan, shard.devices.crowd
     inside = held.slots[held.stages <= COMPUTING]
-    stages = held.stages[held.stages <= COMPUTING]
-    looked = np.where(stages == COMPUTING, columns[SENSED, inside], NEVER_NS)
     s, frame, captured = (columns[c, inside] for c in (SENSOR, FRAME, CAPTURE))
     in_port = held.slots[held.stages == IN_PORT]
     own = plan.links.of[0, columns[SENSOR, in_port]]
@@ -127,7 +127,7 @@ def _can_capture_again(shard: Shard) -> bool:
         (due_ns(states.clocks, s, frame) == captured).all()
         and (frame >= states.clocks.first[s]).all()
         and not (may_skip(plan, states)[s]).any()
-        and (states.dsp.blind_until_ns[s] <= looked).all()
+        and (states.dsp.blind_until_ns[s] <= captured).all()
         and (shard.network.ports.down_until_ns[own] <= columns[READY, in_port]).all()
         and earliest >= crowd.second - len(crowd.view)
     )

@@ -95,7 +95,11 @@ def test_what_is_asked_between_windows_is_the_same(
     world: dict[str, Any], arm: str, window_ns: int
 ) -> None:
     """Where every frame is, what is in ports, how sensors stand, what is counted; on a copy too."""
-    made = worlds.plan(world, arm)
+    look_between_windows(worlds.plan(world, arm), window_ns)
+
+
+def look_between_windows(made: Plan, window_ns: int) -> None:
+    """Assert that lanes and columns stand the same at the end of every window."""
     whole = partition(made, 1).shards[0]
     lanes = shard(made, whole, open_eyes, lanes=Lanes.always)
     again, columns = (
@@ -180,6 +184,16 @@ def test_links_and_sensors_fail_while_lanes_run(monkeypatch: pytest.MonkeyPatch)
     folds.clear()
     assert counted(run(made, "worth")) == counted(run(made, "never"))
     assert folds == [2_000_000_000] or not [at for at in folds if at < 2_000_000_000]
+
+
+def test_frames_keep_the_setup_that_made_them_where_the_next_takes_as_long() -> None:
+    """What the first model made is on its way for long behind the change."""
+    events = [{"at": "600 ms", "rewrite": "cam", "model": "capped"}]
+    data = on_ports(events=events)
+    data["links"]["cell"]["rate"] = "100 kbit/s"
+    made = worlds.plan(data, "on_sensor")
+    assert len(made.sensors.setups.ask) == 2
+    look_between_windows(made, 10_000_000)
 
 
 def test_lanes_wait_until_all_sensors_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
