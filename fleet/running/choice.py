@@ -101,6 +101,40 @@ def processes(options: Options, plans: Sequence[Plan]) -> int:
     return max(1, min(cpus(), len(plans), int(memory.limit_bytes() / 2 / each)))
 
 
+def beside(options: Options, plans: Sequence[Plan], cpus: int, memory_bytes: float) -> int:
+    """Return how many of some plans run at a time on Ray, side by side.
+
+    One where a plan alone has work for all CPUs: as many regions, or shards that somebody asked
+    for. And one where frames are kept.
+
+    Args:
+        options: settled ones.
+        plans: what is to run.
+        cpus: of Ray.
+        memory_bytes: of Ray.
+    """
+    if options.keep or len(plans) < 2:
+        return 1
+    each = min(regions(plan) for plan in plans)
+    if options.shards is not None:
+        each = options.shards
+    elif options.sensors_per_actor is not None:
+        each = -(-max(plan.size for plan in plans) // options.sensors_per_actor)
+    held = _PROCESS_BYTES + _SENSOR_BYTES * max(plan.size for plan in plans)
+    return max(1, min(len(plans), cpus // each, int(memory_bytes / 2 / held)))
+
+
+def shards_for(plan: Plan, cpus: int) -> int:
+    """Return a shard for each CPU if there are as many regions, else for each that none needs."""
+    many = regions(plan)
+    return cpus if many >= cpus > 0 else max(1, cpus - many)
+
+
+def regions(plan: Plan) -> int:
+    """Return how many regions have sensors."""
+    return len(np.unique(plan.links.region_of))
+
+
 def cpus() -> int:
     """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -44,6 +44,7 @@ class Options:
         engine: which of the two; its name will do.
         executor: where shards run; its name will do. The reference engine runs in this process.
         shards: number of shards; None: under Ray one for each CPU that no region needs, else 1.
+        beside: how many runs share the CPUs of Ray, this one among them.
         sensors_per_actor: the same, said by size.
         window_ns: length of a window; None: chosen from the frame rate.
         ray_address: a Ray cluster to join.
@@ -62,6 +63,7 @@ class Options:
     ray_address: str | None = None
     keep: bool = False
     lanes: Lanes = Lanes.worth
+    beside: int = 1
 
     def __post_init__(self) -> None:
         """Take names for what they name."""

@@ -55,6 +55,7 @@ class RayExecutor:
         keep: bool = False,
         checkpoints: Checkpoints,
         lanes: Lanes = Lanes.worth,
+        beside: int = 1,
     ) -> None:
         """Start one actor for each shard and region, at time zero or at the last checkpoint.
 
@@ -66,12 +67,14 @@ class RayExecutor:
             keep: keep the finished frames.
             checkpoints: where to keep the state from time to time.
             lanes: when plain shards run in lanes.
+            beside: how many executors share the CPUs, this one among them.
         """
         ray_cluster.check_memory(len(partition.territories))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self.restarts, self.peak_transfer_bytes, self.hours = 0, 0, Hours()
         self._slice_ns, self._keep, self._lanes = slice_ns, keep, lanes
+        self._beside = beside
         with ray_cluster.deaths_told():
             self._start()
 
@@ -82,7 +85,7 @@ class RayExecutor:
         self.hours.forget()
         if HOURS in states:
             self.hours.load(states[HOURS])
-        cpus = float(ray.cluster_resources().get("CPU", 1.0))
+        cpus = float(ray.cluster_resources().get("CPU", 1.0)) / self._beside
 
         def held(territory: Territory) -> tuple[Any, ...]:
             share, own = share_of(self.plan, territory)

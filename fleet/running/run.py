@@ -24,7 +24,7 @@ from fleet.plan.partition import Partition, partition
 from fleet.plan.plan import Plan
 from fleet.running import bounds
 from fleet.running.checkpoint import Checkpoints, passing
-from fleet.running.choice import settled
+from fleet.running.choice import settled, shards_for
 from fleet.running.executor import NO_EFFORT, Effort, Executor
 from fleet.running.options import Engine, ExecutorKind, Options
 
@@ -151,8 +151,8 @@ def start(
         return local, window_ns
     from fleet.running import ray_cluster, ray_executor
 
-    cpus = ray_cluster.connect(options.ray_address).get("CPU", 1.0)
-    wanted = _shards(plan, options, _shards_for(plan, int(cpus)))
+    cpus = ray_cluster.connect(options.ray_address).get("CPU", 1.0) / options.beside
+    wanted = _shards(plan, options, shards_for(plan, int(cpus)))
     parts = partition(plan, held or wanted)
     window_ns, span_ns = _lengths(plan, options, parts)
     bounds.check(plan, window_ns, len(parts.territories), on_ray=True)
@@ -164,14 +164,9 @@ def start(
         keep=options.keep,
         checkpoints=checkpoints or passing(),
         lanes=options.lanes,
+        beside=options.beside,
     )
     return executor, window_ns
-
-
-def _shards_for(plan: Plan, cpus: int) -> int:
-    """Return a shard for each CPU if there are as many regions, else for each that none needs."""
-    regions = len(np.unique(plan.links.region_of))
-    return cpus if regions >= cpus else max(1, cpus - regions)
 
 
 def _shards(plan: Plan, options: Options, default: int) -> int:

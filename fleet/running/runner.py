@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleet.running.checkpoint import EVERY_S
-from fleet.running.choice import settled
+from fleet.running.choice import beside, settled
 from fleet.running.options import ExecutorKind, Options
 from fleet.running.run import Outcome, simulate
 from fleet.running.trial import Trial
@@ -69,18 +69,34 @@ class Runner:
         """
         options = settled(options or self.options, [trial.plan])
         if unfinished is None:
-            self._open(options)
+            self.open(options)
             return simulate(trial.plan, options, progress)
         done = unfinished.finished(trial, keep=options.keep)
         if done is not None:
             progress(1.0)
             return done
-        self._open(options)
+        self.open(options)
         outcome = simulate(trial.plan, options, progress, unfinished.checkpoints(trial))
         unfinished.finish(trial, outcome)
         return outcome
 
-    def _open(self, options: Options) -> None:
+    def beside(self, options: Options, trials: Sequence[Trial]) -> int:
+        """Return how many of some trials run at a time on Ray, which is started; else 1.
+
+        Args:
+            options: settled ones.
+            trials: what is to run.
+        """
+        if options.runs_on is not ExecutorKind.ray or len(trials) < 2:
+            return 1
+        self.open(options)
+        from fleet.running import ray_cluster
+
+        there = ray_cluster.connect(options.ray_address)
+        cpus, memory_bytes = int(there.get("CPU", 1.0)), there.get("memory", 0.0)
+        return beside(options, [trial.plan for trial in trials], cpus, memory_bytes)
+
+    def open(self, options: Options) -> None:
         """Start or join Ray, if that is where it runs and this was not done before."""
         if options.runs_on is ExecutorKind.ray and not self._on_ray:
             from fleet.running import ray_cluster

@@ -1,4 +1,4 @@
-"""The trials of a job, carried out: one after the other here, or several at a time in processes."""
+"""The trials of a job, carried out: in turn, some at a time in processes, or beside each other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import functools
 import pickle
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from fleet.errors import FleetError, RunError
@@ -15,6 +16,7 @@ from fleet.running.run import Outcome
 from fleet.running.runner import Runner
 from fleet.running.trial import Trial
 from fleet.running.unfinished import Unfinished
+from fleet.study.side_by_side import side_by_side
 from fleet.study.team import Team, Tell
 
 Progress = Callable[[str, float], None]
@@ -57,17 +59,29 @@ def carry_out(
     """
     left = [trial for trial in trials if unfinished is None or not unfinished.is_finished(trial)]
     many = processes(options, [trial.plan for trial in left])
+    beside = runner.beside(options, left)
     told = _Shares(trials, progress)
+    options = replace(options, beside=beside)
+    ready: dict[str, Outcome] = {}
     outcomes: dict[str, list[Outcome]] = {}
     with _place(unfinished, many) as place:
         if many > 1:
             assert place is not None
             _at_once(left, place, options, many, told)
+        elif beside > 1:
+            run = functools.partial(_beside, runner, place, options)
+            ready = {t.name: o for t, o in side_by_side(left, run, beside, told.tell)}
         for trial in trials:
             tell = functools.partial(told.tell, trial)
-            outcome = runner.outcome(trial, tell, place, options)
+            outcome = ready.get(trial.name) or runner.outcome(trial, tell, place, options)
             outcomes.setdefault(trial.arm, []).append(outcome)
-    return Carried(outcomes, many)
+    return Carried(outcomes, max(many, beside))
+
+
+def _beside(
+    runner: Runner, place: Unfinished | None, options: Options, trial: Trial, tell: Tell
+) -> Outcome:
+    return runner.outcome(trial, tell, place, options)
 
 
 @contextlib.contextmanager
