@@ -86,6 +86,8 @@ STEPS = (
          ("curve_power_w.total",)),
     Step("answer/lte-cells", ("sweep", f"{STUDIES}/lte-cells.yaml"),
          ("curve_power_w.total", "curve_latency_ms.p99")),
+    Step("answer/placements", ("sweep", f"{STUDIES}/placements.yaml"),
+         ("choice_accuracy.f1",), ("accuracy.f1",)),
     Step(
         "answer/sensitivity",
         ("sensitivity", "scenarios/shopping-street-matched.yaml", "--set", "duration=20 s", "--set",

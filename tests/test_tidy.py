@@ -34,8 +34,8 @@ ONLY = {
     "ray": ["running/ray_cluster.py", "running/ray_executor.py", "running/ray_tasks.py"],
     "onnxruntime": ["lab/networks/session.py"],
     "matplotlib": ["show/by_hour.py", "show/figures.py", "show/lateness.py", "show/maps.py",
-                    "show/over_time.py", "show/study_figures.py", "show/style.py",
-                    "show/tasks.py", "show/tornado.py"],
+                    "show/over_time.py", "show/regimes.py", "show/study_figures.py",
+                    "show/style.py", "show/tasks.py", "show/tornado.py"],
 }  # fmt: skip
 
 

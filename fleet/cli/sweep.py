@@ -84,13 +84,23 @@ def sweep(
 
 def _show(swept: Swept, metrics: list[str] | None) -> None:
     from fleet.show.console import console
-    from fleet.show.sweep import MOST_POINTS, bounds, chosen, failures, how_sure, tables
+    from fleet.show.sweep import (
+        MOST_POINTS,
+        bounds,
+        chosen,
+        failures,
+        how_sure,
+        tables,
+        to_be_taken,
+    )
 
     out, err = console(), console(stderr=True)
     shown = metrics or chosen(swept.table)
     for table in tables(swept.table, shown, out):
         out.print(table, markup=False)
         out.print()
+    for line in to_be_taken(swept.table, shown):
+        out.print(line, markup=False)
     for line in (*how_sure(swept), *bounds(swept.table, shown)):
         out.print(line, style="dim", markup=False)
     points = len(swept.study.design.points)

@@ -15,13 +15,13 @@ from fleet.reports.scale import Scale, linear, logarithmic
 from fleet.reports.section import Chapter, Section
 from fleet.reports.sources import texts
 from fleet.reports.tables import figure, table
-from fleet.reports.tiles import Tile, tiles
+from fleet.reports.tiles import ALIKE, NOBODY, Tile, tiles
 from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder
 from fleet.show.grid import Grid
 from fleet.show.rows import below
-from fleet.show.sweep import chosen, failures, plain
+from fleet.show.sweep import chosen, failures, plain, to_be_taken
 from fleet.show.tables import grids
 from fleet.study.averages import (
     Average,
@@ -35,8 +35,10 @@ from fleet.study.averages import (
     varied,
     winner,
 )
-from fleet.study.panels import LOST, has_lines, has_map, panels
+from fleet.study.demands import demands
+from fleet.study.panels import LOST, Map, has_lines, has_map, maps, panels
 from fleet.study.points import GRID
+from fleet.study.taking import Taken, best, can_be_taken, to_take
 from fleet.study.tidy import replications
 
 _WIDE = 20.0
@@ -70,6 +72,7 @@ Means = Mapping[str, Mapping[Key, Average]]
 def _answer(study: StudyFolder, means: Means) -> Section:
     """Return in a sentence a metric which arm is best at how many points, and where lines bend."""
     lines = [tag("li", line) for name, by in means.items() for line in _best(study, name, by)]
+    lines += [tag("li", line) for line in to_be_taken(study.table, [*means])]
     failed = [tag("li", line, class_="missed") for line in failures(study.table)]
     body = tag(
         "ul", failed, lines or tag("li", "No number is known at any point."), class_="digest"
@@ -181,34 +184,45 @@ def _maps(study: StudyFolder, means: Means) -> Section:
     """Return who is best at each point of two keys, for each metric of which less is better."""
     good = [name for name in means if known(name).metric.better is not Better.NEITHER]
     arms = arms_of(study.table)
-    letters = [f"{chr(ord('A') + k % 9)}: {arm}" for k, arm in enumerate(arms)]
-    parts = [_map(study, name, means[name], legend(letters)) for name in good]
+    key = legend([f"{chr(ord('A') + k % 9)}: {arm}" for k, arm in enumerate(arms)])
+    kept = " and ".join(dict.fromkeys(one.text for one in demands(study.table)))
+    parts = []
+    for name in good:
+        won = best(study.table, name)
+        parts += [_map(one, arms, won, f"Best in {name}", key) for one in maps(study.table)]
+        if can_be_taken(study.table, name):
+            won, text = to_take(study.table, name), f"Best in {name} of the arms that keep {kept}"
+            parts += [_map(one, arms, won, text, key) for one in maps(study.table)]
     note = (
         "The arm that is best at each point. Pale and with a question mark: the 95 % interval of"
         " its difference from the second, replication by replication, holds zero. An equals sign:"
-        " nobody is better."
+        " nobody is better. A cross: nobody may be taken."
     )
     return Section("regimes", "Who is best where", join(tag("p", note), parts))
 
 
-def _map(study: StudyFolder, name: str, means: Mapping[Key, Average], key: Markup) -> Markup:
-    (first, second), rows, arms = varied(study.table), places(study.table), arms_of(study.table)
-    across = list(dict.fromkeys(row[second] for row in rows))
-    up = list(dict.fromkeys(row[first] for row in rows))
-    at: dict[tuple[Any, Any], Tile] = {}
-    for row in rows:
-        best = winner(name, at_point(means, row, arms))
-        if best is not None:
-            at[row[first], row[second]] = Tile(arms.index(best.arm), best.arm, best.shown)
+def _map(
+    one: Map, arms: Sequence[str], taken: Mapping[str, Taken], text: str, key: Markup
+) -> Markup:
+    across = list(dict.fromkeys(row[one.across] for row in one.rows))
+    up = list(dict.fromkeys(row[one.up] for row in one.rows))
+    at = {(row[one.up], row[one.across]): _tile(taken[str(row["point"])], arms) for row in one.rows}
     columns = [plain(value) for value in across]
-    drawn = [(plain(v), [at.get((v, w)) for w in across]) for v in reversed(up)]
-    text = f"Best in {name}: {first} upwards, {second} to the right."
+    drawn = [(plain(v), [at.get((v, w), ALIKE) for w in across]) for v in reversed(up)]
+    where = "" if one.other is None else f", at {one.other} {plain(one.value)}"
+    text = f"{text}{where}: {one.up} upwards, {one.across} to the right."
     cells = [
-        (row, *("–" if one is None else one.name + ("" if one.shown else " ?") for one in places_))
-        for row, places_ in drawn
+        (row, *(t if isinstance(t, str) else t.name + ("" if t.shown else " ?") for t in tiles_))
+        for row, tiles_ in drawn
     ]
-    numbers = table(text, [f"{first} \\ {second}", *columns], cells)
+    numbers = table(text, [f"{one.up} \\ {one.across}", *columns], cells)
     return figure(text, tiles(drawn, columns, text), key, numbers=numbers)
+
+
+def _tile(taken: Taken, arms: Sequence[str]) -> Tile | str:
+    if taken.arm is None:
+        return ALIKE if taken.of else NOBODY
+    return Tile(arms.index(taken.arm), taken.arm, taken.shown)
 
 
 def _numbers(every: Sequence[Grid]) -> Section:

@@ -15,6 +15,10 @@ _HEIGHT, _HEAD, _LEFT = 30, 20, 18.0
 """Of a row of tiles and of the line above them; px; and the width of its name; per cent."""
 
 
+ALIKE, NOBODY = "=", "×"
+"""What stands where nobody is better, and where there is nobody."""
+
+
 class Tile(NamedTuple):
     """A place of a map of two keys: the arm that is best, and whether that is shown."""
 
@@ -24,12 +28,12 @@ class Tile(NamedTuple):
 
 
 def tiles(
-    rows: Sequence[tuple[str, Sequence[Tile | None]]], columns: Sequence[str], label: str
+    rows: Sequence[tuple[str, Sequence[Tile | str]]], columns: Sequence[str], label: str
 ) -> Markup:
     """Return a map of tiles, in the colour of who is best; pale and open where it is not shown.
 
     Args:
-        rows: from above, what each is of, and its tiles; None: nobody is better.
+        rows: from above, what each is of, and its tiles, or a mark in place of one.
         columns: what the columns are of.
         label: what it shows, for those who do not see it.
     """
@@ -44,11 +48,11 @@ def tiles(
         top = _HEAD + _HEIGHT * r
         drawn.append(tag("text", name, x="0", y=top + 19, **_TEXT))
         for c, tile in enumerate(places):
-            if tile is not None:
+            if isinstance(tile, Tile):
                 drawn += _tile(tile, _LEFT + width * c, width, top)
             else:
                 where = f"{_LEFT + width * (c + 0.5):.5g}%"
-                drawn.append(tag("text", "=", x=where, y=top + 19, text_anchor="middle", **_TEXT))
+                drawn.append(tag("text", tile, x=where, y=top + 19, text_anchor="middle", **_TEXT))
     return drawing(_HEAD + _HEIGHT * len(rows), label, *drawn)
 
 

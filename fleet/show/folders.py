@@ -20,6 +20,7 @@ from fleet.results.record import Record, fitting
 from fleet.show.labels import in_column
 from fleet.sizing.planning import SCHEMA as PLAN_SCHEMA
 from fleet.sizing.written import PLAN
+from fleet.study.demands import called
 from fleet.study.study import ASKED
 from fleet.study.study import SCHEMA as STUDY_SCHEMA
 from fleet.study.tidy import RESULTS
@@ -152,7 +153,9 @@ def _study(path: Path) -> StudyFolder:
     for metric in about.get("metrics") or ():
         if not isinstance(metric, str) or find(metric) is None:
             raise ValueError(f"{ASKED} names a metric {metric!r}, which there is not")
-    return StudyFolder(path, str(says["name"]), about, in_column(table, "arm", labels))
+    return StudyFolder(
+        path, str(says["name"]), about, called(in_column(table, "arm", labels), labels)
+    )
 
 
 def _asked(path: Path, *schemas: str) -> dict[str, Any]:

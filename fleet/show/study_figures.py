@@ -11,12 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
 
 from fleet import doors
 from fleet.results.metric import Better
 from fleet.results.metrics import known
+from fleet.show.regimes import choice, regimes
 from fleet.show.style import (
     COLOURS,
     LINES,
@@ -29,21 +28,20 @@ from fleet.show.style import (
     figure_of,
     one_legend,
 )
+from fleet.show.sweep import plain
 from fleet.study.averages import (
     Average,
     arms_of,
-    at_point,
     averages,
     bend,
     front,
     places,
     scaled,
     varied,
-    winner,
 )
 from fleet.study.panels import LOST, has_lines, has_map, panels
+from fleet.study.taking import can_be_taken
 
-_NOT_SHOWN, _ALIKE = "////", "="
 _AXIS_WIDTH = 38
 """Where what stands along an axis is broken."""
 
@@ -65,7 +63,7 @@ def draw(table: pa.Table, metrics: Sequence[str], folder: Path) -> dict[str, Exc
 def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[Named]:
     """Yield the name of every figure that a study has, and what draws it.
 
-    Curves are of the one or two keys of a grid, maps of two; fronts are of any design.
+    Curves are of the one or two keys of a grid, maps of two or three; fronts are of any design.
     """
     lines, maps = has_lines(table), has_map(table)
     for metric in metrics:
@@ -74,6 +72,8 @@ def figures(table: pa.Table, metrics: Sequence[str]) -> Iterator[Named]:
         has_winners = known(metric).metric.better is not Better.NEITHER
         if maps and has_winners:
             yield f"regimes_{metric}", partial(regimes, table, metric)
+        if maps and can_be_taken(table, metric):
+            yield f"choice_{metric}", partial(choice, table, metric)
     good = [m for m in metrics if known(m).metric.better is not Better.NEITHER]
     for one, other in itertools.combinations(good, 2):
         yield f"pareto_{one}_{other}", partial(pareto, table, one, other)
@@ -111,7 +111,7 @@ def curve(table: pa.Table, metric: str) -> Drawn:
             out += [(*cell, *rest) for cell, rest in zip(cells, line, strict=True)]
         _mark_knees(axes, along, [out[0], *out[before:]])
         if other:
-            axes.set_title(f"{other}: {_plain(value)}", loc="left")
+            axes.set_title(f"{other}: {plain(value)}", loc="left")
         _scale(axes, means_here)
     drawn[-1].set_xlabel(along)
     figure.supylabel(_label(metric), fontsize=8)
@@ -159,57 +159,6 @@ def _mark_knees(axes: Axes, along: str, out: Table) -> None:
                 row[x], float(row[mean]), "o", markersize=8, fillstyle="none", color="#222222",
                 markeredgewidth=0.9, label="knee",
             )  # fmt: skip
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else doors.terminal(str(value))
-
-
-def regimes(table: pa.Table, metric: str) -> Drawn:
-    """Return which arm is best at each point of two keys; hatched where that is not shown.
-
-    It is not shown where the 95 % interval of the difference from the second best, replication by
-    replication, holds zero; with one replication nowhere.
-    """
-    first, second = varied(table)
-    means, arms = averages(table, metric), arms_of(table)
-    across = list(dict.fromkeys(table[second].to_pylist()))
-    up = list(dict.fromkeys(table[first].to_pylist()))
-    figure, axes = axes_of(1.5 + 0.22 * len(up))
-    out: Table = [(first, second, "best", "is_shown")]
-    won: dict[str, None] = {}
-    for row in places(table):
-        best = winner(metric, at_point(means, row, arms))
-        x, y = across.index(row[second]), up.index(row[first])
-        if best is None:
-            axes.annotate(_ALIKE, (x, y), ha="center", va="center")
-            continue
-        won[best.arm] = None
-        axes.add_patch(
-            Rectangle(
-                (x - 0.5, y - 0.5), 1, 1, facecolor=COLOURS[arms.index(best.arm) % 9],
-                hatch="" if best.shown else _NOT_SHOWN, edgecolor="white", linewidth=0.5,
-            )
-        )  # fmt: skip
-        out.append((row[first], row[second], best.arm, int(best.shown)))
-    axes.set_xlim(-0.5, len(across) - 0.5)
-    axes.set_ylim(-0.5, len(up) - 0.5)
-    axes.set_xticks(range(len(across)), [_plain(value) for value in across])
-    axes.set_yticks(range(len(up)), [_plain(value) for value in up])
-    axes.grid(visible=False)
-    axes.set_xlabel(second)
-    axes.set_ylabel(first)
-    axes.set_title(f"best in {metric}", loc="left")
-    keys: list[Patch | Line2D] = [
-        Patch(facecolor=COLOURS[arms.index(arm) % 9], label=arm) for arm in arms if arm in won
-    ]
-    if any(not row[-1] for row in out[1:]):
-        look = Patch(facecolor="#cccccc", edgecolor="white", hatch=_NOT_SHOWN, label="not shown")
-        keys.append(look)
-    if len(out) <= len(places(table)):
-        keys.append(Line2D([], [], linestyle="", label=f"{_ALIKE} nobody is better"))
-    figure.legend(handles=keys, loc="outside lower center", ncols=3)
-    return figure, out
 
 
 def _halves(means: Sequence[Average]) -> list[list[float]]:

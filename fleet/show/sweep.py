@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,14 +15,16 @@ from rich.progress import Progress as Bar
 
 from fleet import doors
 from fleet.interrupt import check
-from fleet.results.metric import Metric
+from fleet.results.metric import Better, Metric
 from fleet.results.metrics import known
 from fleet.show.progress import LINE_S, bar_or_lines, duration
 from fleet.show.rows import BOUND, EMPTY, told
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.study import tidy
 from fleet.study.averages import Average, arms_of, averages, places, varied
+from fleet.study.demands import demands
 from fleet.study.sweep import Progress, Swept
+from fleet.study.taking import can_be_taken, to_take
 
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
@@ -170,6 +173,38 @@ def how_sure(swept: Swept) -> Iterator[str]:
             f"✗ {doors.terminal(one.text)}: not reached in {len(missed)} of {len(mine)} after"
             f" {enough.most} replications, the most allowed{which} ({tidy.UNTIL})."
         )
+
+
+def to_be_taken(table: pa.Table, metrics: Sequence[str]) -> Iterator[str]:
+    """Yield by which number which arm is to be taken at how many points, of those that keep all.
+
+    A number of which something is demanded chooses none.
+    """
+    demanded = " and ".join(dict.fromkeys(one.text for one in demands(table)))
+    for name in metrics:
+        if not can_be_taken(table, name):
+            continue
+        taken = [*to_take(table, name).values()]
+        of = Counter(one.arm for one in taken if one.arm is not None)
+        shown = Counter(one.arm for one in taken if one.arm is not None and one.shown)
+        parts = [f"{arm} at {many}{_shown(shown[arm], many)}" for arm, many in of.most_common()]
+        blank = [one.of for one in taken if one.arm is None]
+        for what, many in (
+            ("nobody keeps them", blank.count(0)),
+            ("nobody is better", len(blank) - blank.count(0)),
+        ):  # fmt: skip
+            parts += [f"{what} at {many}"] if many else []
+        which = "least" if known(name).metric.better is Better.LESS else "most"
+        yield doors.terminal(
+            f"To take by the {which} {name} of the arms that keep {demanded}, of {len(taken)}"
+            f" points: {'; '.join(parts)}."
+        )
+
+
+def _shown(shown: int, many: int) -> str:
+    if shown == many:
+        return ""
+    return f" (shown at {shown})" if shown else " (shown nowhere)"
 
 
 def failures(table: pa.Table) -> Iterator[str]:

@@ -27,6 +27,24 @@ class Panels(NamedTuple):
     values: list[Any]
 
 
+class Map(NamedTuple):
+    """A map over two keys.
+
+    Attributes:
+        other: the third key, None if there is none.
+        value: its value here.
+        up: the key upwards.
+        across: the key to the right.
+        rows: a row for each point of it.
+    """
+
+    other: str | None
+    value: Any
+    up: str
+    across: str
+    rows: list[dict[str, Any]]
+
+
 def has_lines(table: pa.Table) -> bool:
     """Return whether a study is a grid of one or two keys, of which one has numbers."""
     keys = varied(table)
@@ -34,8 +52,18 @@ def has_lines(table: pa.Table) -> bool:
 
 
 def has_map(table: pa.Table) -> bool:
-    """Return whether a study is a grid of two keys in several arms, one of which may be best."""
-    return len(varied(table)) == 2 and is_grid(table) and len(arms_of(table)) > 1
+    """Return whether a study is a grid of two or three keys in several arms, one of them best."""
+    return len(varied(table)) in (2, 3) and is_grid(table) and len(arms_of(table)) > 1
+
+
+def maps(table: pa.Table) -> list[Map]:
+    """Return the maps of a study that has some: of three keys one for each value of the first."""
+    *more, up, across = varied(table)
+    rows, other = places(table), more[0] if more else None
+    if other is None:
+        return [Map(None, None, up, across, rows)]
+    values = dict.fromkeys(row[other] for row in rows)
+    return [Map(other, v, up, across, [row for row in rows if row[other] == v]) for v in values]
 
 
 def panels(table: pa.Table) -> Panels:

@@ -1,7 +1,8 @@
 """What a study gave as one long table: a row a number, in the order of the design.
 
 A table whose replications were added until intervals were narrow says so in the metadata of its
-schema, as intervals of it are then wider (`fleet.results.interval`).
+schema, as intervals of it are then wider (`fleet.results.interval`). There, too, stands what the
+scenario demands (`fleet.study.demands`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import pyarrow.parquet as pq
 from fleet import doors
 from fleet.engine.snapshot import drafted
 from fleet.study import looking
+from fleet.study.demands import said
 from fleet.study.journal import Row, Run
+from fleet.study.slo import objectives
 from fleet.study.study import Study
 from fleet.study.until import FIRST
 
@@ -45,10 +48,11 @@ def tidy(study: Study, rows: Mapping[Run, Row]) -> pa.Table:
     is a row with its error, and without a metric.
     """
     design = study.design.table().schema
-    schema = pa.schema([*design, *_LAST])
+    about = said(objectives(study.design.scenario))
     if study.enough.asked:
-        said = {"asked": [one.text for one in study.enough.asked], "most": study.enough.most}
-        schema = schema.with_metadata({_SAYS_UNTIL: json.dumps(said, ensure_ascii=False).encode()})
+        asked = {"asked": [one.text for one in study.enough.asked], "most": study.enough.most}
+        about[_SAYS_UNTIL] = json.dumps(asked, ensure_ascii=False).encode()
+    schema = pa.schema([*design, *_LAST], about or None)
     columns: list[list[Any]] = [[] for _ in schema]
     cells = {point.id: point.cells for point in study.design.points}
     for run in looking.runs(study, rows):
