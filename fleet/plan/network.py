@@ -13,6 +13,7 @@ from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LinkTable
 from fleet.plan.link_class import LinkClass, level_of, link_class, user_bps
+from fleet.plan.limits import check_buffer
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
 
@@ -150,6 +151,7 @@ def _with_radio(
     name = radio_name(path[0])
     if name not in classes:
         own_bps = min(own_bps, first.rate_bps)
+        check_buffer(scenario, path[0], first.buffer_bit, own_bps)
         classes[name] = replace(
             first, name=name, shared_by="sensor", level=0, rate_bps=own_bps,
             downlink_rate_bps=0, propagation_ns=0, mobile=False, steps=None,

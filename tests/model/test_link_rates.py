@@ -189,3 +189,11 @@ def test_radios_below_a_cell_keep_their_rate() -> None:
     data["links"]["cell"]["buffer"] = "100 MB"
     with pytest.raises(InputError, match=r"links\.cell\.buffer.* are sent in .* d, more than"):
         worlds.plan({**data, "events": [slow]}, "cloud")
+
+
+@pytest.mark.parametrize("buffer", ["100 MB", "1000 GB"])
+def test_the_buffer_of_a_radio_is_sent_at_its_own_rate(buffer: str) -> None:
+    data = worlds.scenario()
+    data["links"]["cell"] |= {"technology": "test-radio", "user_rate": "1 bit/s", "buffer": buffer}
+    with pytest.raises(InputError, match=r"links\.cell\.buffer.* at 1 bit/s are sent in .* d"):
+        worlds.plan(data, "cloud")
