@@ -27,7 +27,7 @@ from fleet.lab.measures.codec import RAW, encode, setting
 from fleet.lab.networks.detector import Detector, load
 from fleet.lab.scenes.render import scene
 from fleet.model.sight import LIGHT
-from fleet.plan.equipment import message_bits
+from fleet.plan.protocol import message_bits
 from fleet.plan.sights import one_of
 from fleet.show.style import COLOURS
 

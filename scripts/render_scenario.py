@@ -28,7 +28,7 @@ _MODELS = {
     "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Cloud": "cloud",
     "Batch": "batch",
     "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
-    "Ask": "ask",
+    "Ask": "ask", "Split": "split",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",
     "OwnGrid": "grid", "Tariff": "tariff",
 }  # fmt: skip

@@ -18,7 +18,7 @@ from fleet.errors import InputError
 CONFIDENCES = ("measured", "vendor", "derived", "estimate")
 KINDS = (
     "sensors", "cameras", "hosts", "codecs", "links", "network", "servers", "models", "protocols",
-    "apps", "carbon", "prices", "eyes",
+    "apps", "carbon", "prices", "eyes", "cuts",
 )  # fmt: skip
 WHOLE_UNITS = ("px", "px/s", "MAC", "count")
 MONEY_UNITS = ("USD", "USD/h", "USD/GB", "USD/GB/month", "USD/kWh")

@@ -71,7 +71,7 @@ def profile(
     rows = catalogue_rows.rows_of(catalog, measured, server)
     fit = catalogue_rows.on_device(catalog, measured, rows, device)
     if output is not None:
-        catalogue_rows.write(rows, output)
+        catalogue_rows.write(rows, output, catalogue_rows.cuts_of(measured))
     if as_json:
         typer.echo(doors.json_text(as_data(measured, fit)))
         return
@@ -98,6 +98,8 @@ def _name_of(model: Path) -> str:
 
 def as_data(measured: Profile, fit: OnDevice) -> dict[str, Any]:
     """Return a profile as JSON can hold it."""
+    from fleet.lab.costs.cuts import cuts
+
     graph = measured.graph
     return {
         "name": measured.name, "file": measured.file, "sha256": measured.sha256,
@@ -108,6 +110,7 @@ def as_data(measured: Profile, fit: OnDevice) -> dict[str, Any]:
         "moved_bytes": graph.moved_bytes, "resized_bytes": graph.resized_bytes,
         "operators": dict(graph.operators),
         "layers": [asdict(layer) for layer in graph.layers],
+        "cuts": [asdict(cut) for cut in cuts(graph)],
         "on_device": asdict(fit) | {"fits": fit.fits},
         "times": {str(b): asdict(t) for b, t in measured.times.items()},
         "int8_bytes": measured.int8_bytes,
@@ -130,6 +133,7 @@ def lines(measured: Profile, fit: OnDevice) -> list[str]:
         f"  working memory: {graph.working_bytes:,} B at most, at {graph.working_at}",
         *_fit_lines(fit),
         *_time_lines(measured),
+        *_cut_lines(measured),
         *(f"  remark: {remark}" for remark in measured.remarks),
         "  largest layers:",
     ]
@@ -140,6 +144,21 @@ def lines(measured: Profile, fit: OnDevice) -> list[str]:
         for layer in sorted(graph.layers, key=lambda x: -x.macs)[:_MOST_LAYERS]
     ]
     return told
+
+
+def _cut_lines(measured: Profile) -> list[str]:
+    """Return where a network can be cut in two: how often, and where least is sent."""
+    from fleet.lab.costs.cuts import cuts
+
+    graph = measured.graph
+    known, total = cuts(graph), max(1, graph.total("macs"))
+    if not known:
+        return ["  cuts: none, nowhere does one tensor hold all that follows"]
+    least = min(known, key=lambda cut: (cut.tensor, cut.layers))
+    return [
+        f"  cuts: {len(known)} places where one tensor holds all that follows; the smallest has"
+        f" {least.tensor:,} B in int8, behind {least.after} ({least.macs / total:.1%} of the MACs)"
+    ]
 
 
 def _fit_lines(fit: OnDevice) -> list[str]:

@@ -28,7 +28,7 @@ def rule(scenario: Scenario, equipment: Equipment, keys: Keys) -> Rule:
                 "'never': nobody would hear of anything; remove it, or say with 'ask' which frames"
                 " servers are to look at",
             )
-        return Rule(EVERY, 0, 0)
+        return Rule(EVERY, int(equipment.split is not None), 0)  # what is cut is all passed on
     if equipment.output not in (None, "message", "tensor"):
         raise scenario.error(
             (*keys, "output"),

@@ -9,11 +9,13 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.catalog import Reader
-from fleet.model.camera import wire_bits
+from fleet.eyes.eye import RAW_NAME
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS
-from fleet.plan import asking, dsp, pictures, video
+from fleet.plan import asking, cutting, dsp, pictures, video
+from fleet.plan.cutting import Cut
 from fleet.plan.limits import check_times
+from fleet.plan.protocol import message_row, protocol_row
 from fleet.scenario.arms import Equipment
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.publish import parse_publish
@@ -49,6 +51,7 @@ class Setup:
         keys: where the scenario chose it.
         row: values by column of `fleet.model.setup.Setups`.
         shown: codecs behind whose pictures a server may be taken to see, the best first.
+        cut: where its model is cut, None if it runs whole.
     """
 
     name: str
@@ -60,11 +63,17 @@ class Setup:
     keys: Keys
     row: dict[str, int | float]
     shown: tuple[str, ...] = ()
+    cut: Cut | None = None
 
     @property
     def on_sensor(self) -> bool:
         """Return whether inference runs on the sensor."""
         return bool(self.row["on_sensor"])
+
+    @property
+    def served(self) -> str:
+        """Return what servers run of its model, for people: all of it, or what follows a cut."""
+        return self.model if self.cut is None else f"{self.model} behind {self.cut.after}"
 
     @property
     def ask(self) -> int:
@@ -174,16 +183,19 @@ def _ai_sensor(
             (*keys, "codec"), f"output '{output}' of '{device}' is not encoded; remove the codec"
         )
     model = _known_model(scenario, reader, equipment.model, keys)
-    dsp.check_fit(scenario, reader, device, model, (*keys, "model"))
+    cut = cutting.cut_of(scenario, reader, equipment, model, keys)
+    if cut is None:
+        dsp.check_fit(scenario, reader, device, model, (*keys, "model"))
+    runs, kind = (model, "models") if cut is None else (cut.item, "cuts")
     every, interval_ns, change = parse_publish(equipment.publish or "every inference")
     rule = asking.rule(scenario, equipment, keys)
-    compute = dsp.compute_ns(reader, device, model)
+    compute = dsp.compute_ns(reader, device, runs, kind)
     row = _row(scenario, reader, "sensors", equipment, keys, mode)
-    row |= _protocol(scenario, reader, equipment, keys, "mqtt-tls")
+    row |= protocol_row(scenario, reader, equipment, keys, "mqtt-tls")
     row |= {
         "on_sensor": 1,
         "compute_ns": compute,
-        "compute_uw": dsp.dsp_uw(reader, device, model, compute),
+        "compute_uw": dsp.dsp_uw(reader, device, runs, compute, kind),
         "occupy_ns": max(compute, dsp.least_gap_ns(reader, model)),
         "publish_every": every,
         "publish_interval_ns": interval_ns,
@@ -193,7 +205,9 @@ def _ai_sensor(
         "ask_interval_ns": rule.interval_ns,
         "metadata_most": reader.count("models", model, "max_detections"),
     }
-    if output in ("message", "image + message"):
+    if cut is not None:
+        row["pixels_base"] = cut.sent_bytes
+    elif output in ("message", "image + message"):
         row |= message_row(reader, model)
     elif output == "tensor":
         row["metadata_base"] = reader.data_bit("models", model, "tensor") // 8
@@ -201,17 +215,20 @@ def _ai_sensor(
     row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + pictures.transfer_ns(
         reader, device, row
     )
-    return Setup(f"{device} {model}", "sensors", device, model, equipment, duty, keys, row)
+    return Setup(f"{device} {model}", "sensors", device, model, equipment, duty, keys, row, cut=cut)
 
 
 def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
     """Return what frames become that a setup passes on to servers, None if it passes on none.
 
-    That is a camera's picture, out of the same body, and always an I frame.
+    That is a camera's picture, out of the same body, and always an I frame; or the tensor at which
+    its network is cut, which nobody encodes.
 
     Raises:
         InputError: something is not in the catalogue or does not go together.
     """
+    if of.cut is not None:
+        return _rest(scenario, reader, of, of.cut)
     if of.equipment.ask is None:
         return None
     chosen = asking.camera(of.equipment)
@@ -221,14 +238,17 @@ def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
     return replace(setup, name=f"{of.name} → {chosen.codec}", row=setup.row | {"gop": 1})
 
 
-def message_row(reader: Reader, model: str) -> dict[str, int | float]:
-    """Return the columns of a model's message: FlatBuffers in base64 inside a JSON envelope."""
-    return {
-        "metadata_envelope": reader.data_bit("models", model, "envelope") // 8,
-        "metadata_base": reader.data_bit("models", model, "flatbuffer_base") // 8,
-        "metadata_per_object": reader.data_bit("models", model, "flatbuffer_per_object") // 8,
-        "metadata_base64": 1,
-    }
+def _rest(scenario: Scenario, reader: Reader, of: Setup, cut: Cut) -> Setup:
+    """Return what a frame becomes whose network servers finish: the tensor at the cut."""
+    mode = _mode(scenario, reader, of.equipment, of.keys)
+    row = _row(scenario, reader, "sensors", of.equipment, of.keys, mode)
+    row |= protocol_row(scenario, reader, of.equipment, of.keys, "mqtt-tls")
+    row |= {"compute_ns": 0, "compute_uw": 0, "pixels_base": cut.sent_bytes}
+    row["metadata_most"] = of.row["metadata_most"]
+    return replace(
+        of, name=f"{of.name} → {cut.after}", row=row, shown=(RAW_NAME,),
+        equipment=of.equipment.model_copy(update={"infer": cut.infer}),
+    )  # fmt: skip
 
 
 def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Keys) -> str:
@@ -249,7 +269,7 @@ def _camera(
 ) -> Setup:  # fmt: skip
     """Return the setup of a camera, or of an AI sensor whose pictures are encoded and sent."""
     device = str(equipment.device)
-    for field in ("publish", "output", "ask", *(("mode",) if kind == "cameras" else ())):
+    for field in ("publish", "output", "ask", "split", *(("mode",) if kind == "cameras" else ())):
         if getattr(equipment, field) is not None:
             raise scenario.error(
                 (*keys, field), f"'{device}' sends video; '{field}' is for AI sensors, remove it"
@@ -258,7 +278,7 @@ def _camera(
     model = _known_model(scenario, reader, equipment.model, keys)
     pixels = pictures.pixel_count(reader, kind, device, mode)
     row = _row(scenario, reader, kind, equipment, keys, mode)
-    row |= _protocol(scenario, reader, equipment, keys, "rtp")
+    row |= protocol_row(scenario, reader, equipment, keys, "rtp")
     row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, duty.rate, duty.app)
     family = reader.text("codecs", str(equipment.codec), "family")
     row |= pictures.encoder_row(reader, device, encoder, family, pixels)
@@ -317,31 +337,6 @@ def monthly_usd(reader: Reader, setup: Setup) -> float:
 
 
 MONTH_NS = 30 * 86_400 * 10**9
-
-
-def _protocol(
-    scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, default: str
-) -> dict[str, int]:
-    protocol, known = equipment.protocol or default, reader.items("protocols")
-    if protocol not in known:
-        raise scenario.error(
-            (*keys, "protocol"),
-            f"no protocol '{protocol}'{did_you_mean(protocol, known)}; known: {', '.join(known)}",
-        )
-    return _overhead(reader, protocol)
-
-
-def _overhead(reader: Reader, protocol: str) -> dict[str, int]:
-    """Return what a protocol adds to a message: the arguments of `camera.wire_bits`; bytes."""
-    return {
-        parameter: reader.data_bit("protocols", protocol, parameter) // 8
-        for parameter in ("per_message", "segment", "per_segment")
-    }
-
-
-def message_bits(reader: Reader, payload: int) -> int:
-    """Return the bits on the wire of a message sent down by MQTT; payload in bytes."""
-    return wire_bits(payload, *_overhead(reader, "mqtt-tls").values())
 
 
 def table(setups: Sequence[Setup]) -> Setups:

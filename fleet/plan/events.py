@@ -14,7 +14,7 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
-from fleet.plan import equipment, followed, profiles, timetable
+from fleet.plan import followed, profiles, timetable
 from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
@@ -33,6 +33,7 @@ from fleet.plan.presence import (
     presence_rows,
     remarks,
 )
+from fleet.plan.protocol import message_bits
 from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
@@ -262,6 +263,13 @@ def _requests(
         old = draft.setup(sensor)
         if not old.on_sensor:
             continue
+        if old.cut is not None:
+            raise draft.scenario.error(
+                keys,
+                f"sensors of '{draft.roster.group(sensor)}' hold the first layers of '{old.model}',"
+                " whose others servers run ('split'), and a rewrite changes sensors only; leave it"
+                " out, or remove 'split'",
+            )
         new = setup_with_model(draft, old, model, keys)
         firmware_bit = read.data_bit("models", model, "firmware")
 
@@ -277,7 +285,7 @@ def _requests(
                 old_model=old.model,
                 old_bits=read.data_bit("models", old.model, "firmware"),
                 firmware_bits=firmware_bit,
-                bits=equipment.message_bits(read, firmware_bit // 8),
+                bits=message_bits(read, firmware_bit // 8),
                 write_ns=write_ns("model_write_rate"),
                 cached_write_ns=write_ns("cached_write_rate"),
                 cache_bits=read.data_bit("sensors", old.device, "cache"),

@@ -56,6 +56,7 @@ class Sensors(Frozen):
         group_of: group of each sensor.
         site_of: id of the site of each. Only of a whole plan.
         lon, lat: where each stands; NaN for sites made up.
+        cuts: of each setup the layer behind which its network is cut, empty if it runs whole.
         setup_of: setup of each sensor at the start.
         clocks: clock table (`fleet.model.capture`).
         phase: each sensor's phase in [0, 1) periods.
@@ -79,6 +80,7 @@ class Sensors(Frozen):
     lon: Floats
     lat: Floats
     setup_names: tuple[str, ...]
+    cuts: tuple[str, ...]
     setup_of: Ints
     setups: Setups
     clocks: Clocks

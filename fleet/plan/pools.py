@@ -18,6 +18,7 @@ from fleet.plan.equipment import Setup
 from fleet.plan.groups import Pools, first_rows, kinds_of
 from fleet.plan.network import Network
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
+from fleet.plan.protocol import message_bits
 from fleet.plan.roster import numbered
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
@@ -55,7 +56,7 @@ def build(draft: Draft) -> Pools:
             name, level[mine] = _edge_of(scenario, draft.net, group, setup)
             at_edges.append((mine, name))
             entry = len(regions) + list(edges).index(name)
-        used[entry].setdefault(setup.model, setup)
+        used[entry].setdefault(setup.served, setup)
     names, entries = _edge_pools(draft, at_edges, pool_of)
     pools = tuple(
         _pool(scenario, draft.reader, name, at, models) if models else None
@@ -111,7 +112,7 @@ def _results(draft: Draft, pool_level: Ints) -> tuple[Ints, Ints, Ints]:
     for mine, group, setup in draft.served_kinds():
         content = draft.reader.data_bit("models", setup.model, "result") // 8
         payload[mine] = content
-        wire[mine] = bits = equipment.message_bits(draft.reader, content)
+        wire[mine] = bits = message_bits(draft.reader, content)
         if draft.scenario.model.sensors[group].consumer == "cloud":
             continue
         classes = [draft.net.classes[c] for c in draft.net.paths[group]]
@@ -186,16 +187,16 @@ def _pool(scenario: Scenario, reader: Reader, name: str, at: int, models: dict[s
             f"'{name}' would run {', '.join(sorted(models))}; a pool runs one model,"
             " so send the groups to different regions or edges",
         )
-    model, setup = next(iter(models.items()))
+    (setup,) = models.values()
     kinds = tuple(
         _kind(scenario, reader, spec, keys, server, count, setup)
         for server, count in {spec.server: spec.servers, **spec.more}.items()
     )
-    law, variation = _law(reader, model)
+    law, variation = _law(reader, setup.model)
     return Pool(
         name=name,
         edge=isinstance(spec, Edge),
-        model=model,
+        model=setup.served,
         kinds=kinds,
         max_batch=spec.batch.max,
         wait_ns=spec.batch.wait,
@@ -238,7 +239,7 @@ def _kind(
         )
     host_uw = reader.power_uw("servers", server, "host_power")
     hourly, monthly = _prices(reader, server, isinstance(spec, Edge))
-    spent_ns, held_ns = _batch_times(reader, server, setup.model, spec.batch.max)
+    spent_ns, held_ns = _batch_times(reader, server, setup, spec.batch.max)
     return ServerKind(
         server=server,
         count=count,
@@ -265,13 +266,17 @@ def _prices(reader: Reader, server: str, edge: bool) -> tuple[float, float]:
     return 0.0, float(bought * Fraction(equipment.MONTH_NS, max(1, life_ns)))
 
 
-def _batch_times(reader: Reader, server: str, model: str, most: int) -> Ints:
+def _batch_times(reader: Reader, server: str, setup: Setup, most: int) -> Ints:
     """Return t(b) = a + c·b and h(b) = s·a + c·b for b = 0..most; ns, shape (2, most + 1).
 
-    Without a row for `s`, which is at most 1, nothing overlaps: h(b) = t(b).
+    Without a row for `s`, which is at most 1, nothing overlaps: h(b) = t(b). Of a network that is
+    cut `a` and `c` are its own times the share of its multiplications that is left, rounded down.
     """
+    model = setup.model
     base_ns = reader.time_ns("models", model, f"{server}_batch_base")
     per_frame_ns = reader.time_ns("models", model, f"{server}_batch_per_frame")
+    if setup.cut is not None:
+        base_ns, per_frame_ns = (int(ns * setup.cut.left) for ns in (base_ns, per_frame_ns))
     share, parameter = Fraction(1), f"{server}_batch_hold"
     if reader.has_parameter("models", model, parameter):
         share = reader.number("models", model, parameter)

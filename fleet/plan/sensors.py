@@ -44,6 +44,7 @@ def sensors(draft: Draft) -> Sensors:
         lon=roster.lon,
         lat=roster.lat,
         setup_names=tuple(s.name for s in draft.setups),
+        cuts=tuple("" if s.cut is None else s.cut.after for s in draft.setups),
         setup_of=draft.setup_of,
         setups=equipment.table(draft.setups),
         clocks=clock_table(draft, phase),

@@ -224,6 +224,11 @@ def _askers(draft: Draft) -> Iterator[tuple[Setup, Setup]]:
 def _check_live(draft: Draft) -> None:
     """Refuse networks that look live where two are to look at one frame."""
     for setup, _ in _askers(draft):
+        if setup.cut is not None:
+            raise draft.scenario.error(
+                (*setup.keys, "split"),
+                "a network that is cut in two does not look live; take 'inference: trace'",
+            )
         raise draft.scenario.error(
             (*setup.keys, "ask"),
             "two networks look at the frames that are passed on, and live only one can; take"

@@ -109,10 +109,11 @@ class _Account:
         self.placed = place_sensors(scenario)
         names, arms = arm_of_each(scenario, arm, self.placed)
         equipped = {self.placed.group(s): names[arms[s]] for s in firsts(self.placed.group_of)}
-        if any(choose(scenario, of, g).ask is not None for g, of in equipped.items()):
+        chosen = [choose(scenario, of, g) for g, of in equipped.items()]
+        if any(one.ask is not None or one.split is not None for one in chosen):
             raise InputError(
-                f"arm '{arm}' passes frames on to servers ('ask'), which the third account does not"
-                " know; take another arm"
+                f"arm '{arm}' passes frames on to servers ('ask', 'split'), which the third account"
+                " does not know; take another arm"
             )
         self.kits = {g: Kit(scenario, self.reader, of, g) for g, of in equipped.items()}
         self.fates = frames["fate"].to_pylist()

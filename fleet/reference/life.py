@@ -138,7 +138,7 @@ class Reference:
         yield pause(env, ready_ns - env.now, FRAME)
         frame.ready_ns = env.now
         sensor.spend(began, env.now - encode_ns - fetch_ns - compute_ns, compute_ns)
-        if encode_ns:
+        if frame.setup != began:  # passed on, though it may take no time
             sensor.spend(frame.setup, env.now - encode_ns, encode_ns)
         if not sent:
             return frames.SKIP_NOT_PUBLISHED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, STARTED
 from fleet.model.frames import LOST_CAUSES, RESULT, SKIP_CAUSES
 from fleet.results.metric import FRAMES, SHARE, Better, Metric, Numbers, Section, part, value
@@ -100,9 +102,13 @@ def frames(outcome: Outcome) -> dict[str, Any]:
     ),
 )  # fmt: skip
 def inferences(outcome: Outcome) -> int:
-    """Return the inferences: those that ended on sensors, and those that began on servers."""
-    tally = outcome.tally
-    ended = tally.computed[outcome.plan.sensors.setups.on_sensor == 1].sum()
+    """Return the inferences: those that ended on sensors, and those that began on servers.
+
+    The first layers of a network that is cut are none.
+    """
+    tally, sensors = outcome.tally, outcome.plan.sensors
+    whole = np.array([not cut for cut in sensors.cuts])
+    ended = tally.computed[(sensors.setups.on_sensor == 1) & whole].sum()
     return int(ended + tally.servers[:, STARTED].sum())
 
 

@@ -151,7 +151,8 @@ def _eyes(plan: Plan, sensors: Ints, windows: Windows) -> Ints:
     """
     starts_ns, length_ns = windows.starts * SECOND_NS, windows.length_s * SECOND_NS
     setups, table = setups_at(plan, sensors, starts_ns), plan.sensors.setups
-    known = (table.ask[setups] < 0) & (_there(plan, sensors, starts_ns, length_ns) == 1.0)
+    alone = (table.ask < 0) | np.array([bool(cut) for cut in plan.sensors.cuts])
+    known = alone[setups] & (_there(plan, sensors, starts_ns, length_ns) == 1.0)
     return np.where(known, table.sight[setups], -1)
 
 

@@ -16,6 +16,7 @@ from fleet.scenario.quantities import (
     Device,
     FrameRate,
     Host,
+    Layer,
     Mode,
     Model,
     Name,
@@ -25,6 +26,7 @@ from fleet.scenario.quantities import (
     given,
     says,
 )
+from fleet.scenario.split import Split
 
 
 class Equipment(Model):
@@ -91,6 +93,14 @@ class Equipment(Model):
                 "encoder": "ip-camera-1080p",
             },
             "none: its own answer stands",
+        ),
+    ] = None
+    split: Annotated[
+        Layer | Split | None,
+        says(
+            "where the network of an AI sensor is cut, of which servers run the rest",
+            {"after": "merge.sum"},
+            "none: it runs whole",
         ),
     ] = None
 

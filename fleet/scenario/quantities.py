@@ -286,9 +286,12 @@ _OBJECTIVE = {
 }
 Objective = Annotated[str, SaidAs(_OBJECTIVE)]
 """What is demanded; `fleet.study.slo` reads it."""
+LAYER = r"^[!-~]{1,120}$"
+Layer = Annotated[str, StringConstraints(pattern=LAYER)]
 FORMS = {
     NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
     _TARGET: "a name, or one of an instance, such as 'shop-port/site-12'",
+    LAYER: "the name of a layer of a network: up to 120 signs, no blanks, such as 'merge.sum'",
     _DATE: "a date, such as '2024-12-06'",
     _START: "a local date and time, such as '2024-05-16T17:00'",
 }

@@ -27,6 +27,7 @@ _HEADLINES = {
     "carbon": ("intensity",),
     "prices": ("electricity", "mobile_data", "storage"),
     "eyes": ("family", "input", "macs", "map"),
+    "cuts": ("macs", "layers", "weights", "working", "tensor"),
 }
 
 

@@ -49,6 +49,7 @@ ITEMS = {
     "carbon": ["world", "fin", "jpn", "deu", "pol"],
     "prices": ["usa-2025", "jpn-2025", "deu-2025", "gbr-2025"],
     "eyes": ["ssd", "nanodet", "yolox", "fair"],
+    "cuts": ["eye-small:input", "eye-small:join.conv", "eye-large:merge.sum"],
 }  # fmt: skip
 BY_LIGHT = [
     f"{number}_{light}" for light in ("dusk", "night", "rain")
@@ -107,6 +108,10 @@ GETTERS = {
     "prices": {"number": ["electricity", "mobile_data", "fixed_data", "storage", "egress",
                           "ingress"]},
     "eyes": {"text": ["title", "family"], "count": ["input", "macs"], "number": ["map"]},
+    "cuts": {
+        "count": ["macs", "layers"],
+        "data_bit": ["moved", "resized", "weights", "working", "tensor"],
+    },
 }  # fmt: skip
 LIMITS = {"number": ["map_apart", "input_ratio", "macs_ratio"]}
 MODE = {"count": ["width", "height"], "time_ns": ["readout"], "frame_rate": ["frame_rate_max"]}

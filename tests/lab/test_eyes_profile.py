@@ -21,12 +21,13 @@ from fleet.cli.profile import _fit_lines as fit_lines
 from fleet.cli.profile import profile as command
 from fleet.errors import InputError
 from fleet.eyes.boxes import NOTHING, Detections
-from fleet.lab.costs import graph, profile
+from fleet.lab.costs import cuts, graph, profile
 from fleet.lab.costs import rows as study
 from fleet.lab.networks import operators, quantise
-from fleet.lab.networks.detector import Detector
+from fleet.lab.networks.detector import Detector, file_of
 from fleet.lab.networks.prepared import prepared
 from fleet.lab.networks.session import Session
+from fleet.scenario import user_rows
 
 ROOT = Path(__file__).parents[2]
 CATALOG = Catalog.load()
@@ -74,6 +75,77 @@ def test_a_small_network_is_counted_as_by_hand() -> None:
     assert counted.types == {"x": "float"}
     assert counted.any_batch
     assert not counted.quantised
+
+
+def test_a_small_network_is_cut_as_by_hand() -> None:
+    """A skip around a layer is a second tensor that would have to travel: none behind `second`."""
+    counted = graph.read(small(), "small")
+    start, first, skip, mean, _ = cuts.cuts(counted)
+    assert [c.after for c in cuts.cuts(counted)] == ["input", "first", "skip", "mean", "last"]
+    assert [c.tensor for c in cuts.cuts(counted)] == [192, 256, 256, 4, 2]
+    assert (start.macs, start.moved_bytes, start.layers, start.weight_bytes) == (0, 0, 0, 0)
+    assert start.working_bytes == 192
+    assert (first.macs, first.weight_bytes, first.layers) == (64 * 4 * 27, 108 + 4 * 4, 1)
+    assert first.moved_bytes == 192 + 256 + 124
+    assert first.working_bytes == 192 + 256
+    assert (skip.macs, skip.weight_bytes, skip.layers) == (64 * 4 * 27 + 64 * 4 * 4, 124 + 16, 3)
+    assert skip.moved_bytes == first.moved_bytes + (256 + 256 + 16) + (512 + 256)
+    assert skip.working_bytes == 3 * 256
+    assert mean.moved_bytes == skip.moved_bytes + 256 + 4
+
+
+def test_what_lies_before_a_cut_and_behind_it_is_the_whole() -> None:
+    for data in (small(), small_with_resize()):
+        counted = graph.read(data, "m")
+        for cut in cuts.cuts(counted):
+            behind = counted.layers[cut.layers :]
+            for name in ("macs", "moved_bytes", "resized_bytes", "weight_bytes"):
+                after = sum(getattr(layer, name) for layer in behind)
+                assert getattr(cut, name) + after == counted.total(name)
+            assert cut.working_bytes <= counted.working_bytes
+        end = cuts.cuts(counted)[-1]
+        assert end.layers == len(counted.layers)
+        assert end.working_bytes == counted.working_bytes
+        assert end.resized_bytes == counted.resized_bytes
+
+
+def small_with_resize() -> bytes:
+    """Return a network that makes a picture larger."""
+    return net(
+        [
+            node("Resize", ["x", "", "twice"], ["up"], name="up"),
+            node("Conv", ["up", "w"], ["y"], name="conv"),
+        ],
+        [("x", [1, 3, 4, 4])],
+        ["y"],
+        {"twice": np.array([1, 1, 2, 2], np.float32), "w": weights(2, 3, 1, 1)},
+    )
+
+
+def test_an_answer_before_the_end_is_a_second_tensor() -> None:
+    first = node("Conv", ["x", "w"], ["a"], name="first")
+    second = node("Conv", ["a", "v"], ["b"], name="second")
+    constants = {"w": weights(4, 3, 1, 1), "v": weights(4, 4, 1, 1)}
+    one = counted_layers([first, second], [1, 3, 8, 8], ["b"], constants)
+    assert [cut.after for cut in cuts.cuts(one)] == ["input", "first", "second"]
+    two = counted_layers([first, second], [1, 3, 8, 8], ["a", "b"], constants)
+    # Behind `first` its tensor is all that is needed: it is read, and said.
+    assert [cut.after for cut in cuts.cuts(two)] == ["input", "first"]
+    odd = node("Conv", ["a", "v"], ["b"], name="input")
+    three = counted_layers([first, odd], [1, 3, 8, 8], ["b"], constants)
+    assert [cut.after for cut in cuts.cuts(three)] == ["input", "first", "input#2"]
+
+
+@pytest.mark.parametrize("name", ["eye-small", "eye-large"])
+def test_the_cuts_of_our_networks_are_what_is_counted(name: str) -> None:
+    file = file_of(name)
+    counted = graph.read(prepared(file.read_bytes(), file.name, None).data, file.name)
+    rows = cuts.rows_of(counted, name, "counted")
+    for row in rows:
+        assert CATALOG.row("cuts", row.item, row.parameter).value == row.value
+    kept = [item for item in CATALOG.items("cuts") if item.startswith(f"{name}:")]
+    assert kept == list(dict.fromkeys(row.item for row in rows))
+    assert counted.total("macs") == int(CATALOG.row("models", name, "macs").value)
 
 
 def test_eight_bits_cost_the_same() -> None:
@@ -490,15 +562,23 @@ def test_names() -> None:
 
 def test_rows_are_written_beside_others(tmp_path) -> None:
     file = tmp_path / "own" / "models.yaml"
-    first, second = (study.rows_of(CATALOG, measured(small(), name)) for name in ("one", "two"))
+    both = [measured(small(), name) for name in ("one", "two")]
+    first, second = (study.rows_of(CATALOG, one) for one in both)
     study.write(first, file)
     file.write_text("# mine\n" + file.read_text())
     study.write(second, file)
-    both = file.read_text()
-    assert both.startswith("# mine\n")
+    text = file.read_text()
+    assert text.startswith("# mine\n")
     study.write(first, file)
-    assert sorted(file.read_text().split("\n")) == sorted(both.split("\n"))
+    assert sorted(file.read_text().split("\n")) == sorted(text.split("\n"))
     assert [p.name for p in file.parent.iterdir()] == ["models.yaml"]
+    cut = [study.cuts_of(one) for one in both]
+    study.write(first, file, cut[0])
+    study.write(second, file, cut[1])
+    study.write(first, file, cut[0])
+    kind, lines = user_rows.read(file.with_name("cuts.yaml"))
+    assert kind == "cuts"
+    assert [row for _, row in lines] == [*cut[1], *cut[0]]
     with pytest.raises(InputError, match=r"models\.yaml"):
         study.write(first, tmp_path / "profile.yaml")
     (tmp_path / "file").write_text("")
@@ -549,6 +629,8 @@ def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
         ("server: t4", "server: own-box"),
         ("{device: imx500, model: ssd-mobilenet-v2}", "{device: imx500, model: spots}"),
         ("model: yolo11m", "model: spots"),
+        ("  - {at: 5 s, rewrite: door-0, model: efficientdet-lite0}\n", ""),
+        ("cloud: {device", "cut: {device: imx500, model: spots, split: input}\n  cloud: {device"),
     ):
         assert before in text
         text = text.replace(before, after)
@@ -566,6 +648,8 @@ def test_a_profiled_network_runs_in_a_scenario(tmp_path, capsys) -> None:
     base, per_frame = profile.line({int(b): profile.Time(**t) for b, t in told["times"].items()})
     assert pool.kinds[0].service_ns[4] == pytest.approx(base + 4 * per_frame, rel=1e-2, abs=500)
     assert pool.kinds[0].hold_ns.tolist() == pool.kinds[0].service_ns.tolist()  # timed one by one
+    setups = made["cut"][0].sensors.setups
+    assert set(setups.pixels_base.tolist()) == {told["cuts"][0]["tensor"]}
 
 
 def test_the_command_in_words(tmp_path, capsys) -> None:

@@ -44,6 +44,9 @@ class Graph:
         outputs: sizes of each output.
         working_bytes: the most that all tensors which are still needed take at a time.
         working_at: the layer at which that is.
+        working_until: the same up to each layer, before the first at first; one more than layers.
+        taken, said: the tensors that hold the inputs, and the outputs, as the layers name them.
+        sizes: numbers of each tensor that a layer reads or writes.
         any_batch: whether the network takes several pictures at once.
     """
 
@@ -54,6 +57,10 @@ class Graph:
     outputs: dict[str, list[int]]
     working_bytes: int
     working_at: str
+    working_until: list[int]
+    taken: list[str]
+    said: list[str]
+    sizes: dict[str, int]
     any_batch: bool
 
     def total(self, attribute: str) -> int:
@@ -73,12 +80,12 @@ class Graph:
     @property
     def moved_bytes(self) -> int:
         """Return what all layers read and write, weights included."""
-        return sum(x.read_bytes + x.written_bytes + x.weight_bytes for x in self.layers)
+        return self.total("moved_bytes")
 
     @property
     def resized_bytes(self) -> int:
         """Return what is written by making tensors larger or smaller by interpolation."""
-        return sum(x.written_bytes for x in self.layers if x.operator in ("Resize", "Upsample"))
+        return self.total("resized_bytes")
 
 
 def read(data: bytes, name: str, limits: apart.Limits = apart.DEFAULT) -> Graph:
@@ -121,15 +128,21 @@ def read(data: bytes, name: str, limits: apart.Limits = apart.DEFAULT) -> Graph:
         for port in graph.input
         if port.name in inputs
     }
-    working, at = _working(layers, counting.bytes, [counting.root(t) for t in inputs], last)
+    first = [counting.root(tensor) for tensor in inputs]
+    until = _working(layers, counting.bytes, first, last)
+    at = until.index(max(until))
     return Graph(
         layers=layers,
         operators=counting.operators,
         inputs=inputs,
         types=types,
         outputs={tensor: seen.shapes[tensor] for tensor in outputs},
-        working_bytes=working,
-        working_at=at,
+        working_bytes=until[at],
+        working_at=layers[max(0, at - 1)].name,
+        working_until=until,
+        taken=first,
+        said=last,
+        sizes={t: counting.bytes(t) for x in layers for t in (*first, *x.inputs, *x.outputs)},
         any_batch=seen.any_batch,
     )
 
@@ -265,8 +278,8 @@ def _working(
     size: Callable[[str], int],
     inputs: Sequence[str],
     outputs: Sequence[str],
-) -> tuple[int, str]:
-    """Return the most bytes that are needed at a time, and at which layer.
+) -> list[int]:
+    """Return the most bytes that were needed at a time, before the first layer and up to each.
 
     A tensor is there from the layer that writes it to the last that reads it; the pictures are
     there from the start, what the network says until the end.
@@ -274,11 +287,9 @@ def _working(
     last = {tensor: at for at, layer in enumerate(layers) for tensor in layer.inputs}
     last |= dict.fromkeys(outputs, len(layers))
     there = {tensor: size(tensor) for tensor in inputs}
-    most, at_layer = sum(there.values()), layers[0].name
+    most = [sum(there.values())]
     for at, layer in enumerate(layers):
         there |= {tensor: size(tensor) for tensor in layer.outputs}
-        now = sum(there.values())
-        if now > most:
-            most, at_layer = now, layer.name
+        most.append(max(most[-1], sum(there.values())))
         there = {tensor: n for tensor, n in there.items() if last.get(tensor, -1) > at}
-    return most, at_layer
+    return most

@@ -52,6 +52,16 @@ class Layer:
     read_bytes: int = 0
     written_bytes: int = 0
 
+    @property
+    def moved_bytes(self) -> int:
+        """Return what it reads and writes, weights included."""
+        return self.read_bytes + self.written_bytes + self.weight_bytes
+
+    @property
+    def resized_bytes(self) -> int:
+        """Return what it writes by making a tensor larger or smaller by interpolation."""
+        return self.written_bytes if self.operator in ("Resize", "Upsample") else 0
+
 
 @dataclass
 class About:

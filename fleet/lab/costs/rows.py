@@ -14,6 +14,7 @@ from pathlib import Path
 from fleet.catalog import Catalog
 from fleet.catalog.rows import Key, Row, collect
 from fleet.errors import InputError
+from fleet.lab.costs import cuts
 from fleet.lab.costs.profile import Profile, line
 from fleet.lab.networks import operators
 from fleet.passing import passing
@@ -211,6 +212,12 @@ def rows_of(catalog: Catalog, profile: Profile, server: str | None = None) -> li
     return rows
 
 
+def cuts_of(profile: Profile) -> list[Row]:
+    """Return the rows of the cuts of a network, in their order; none if it cannot be cut."""
+    file = f"{Path(profile.file).name} (SHA-256 {profile.sha256[:16]})"
+    return cuts.rows_of(profile.graph, profile.name, f"{file}, counted by fleet profile")
+
+
 def _borrowed(catalog: Catalog, name: str, task: str) -> Iterator[Row]:
     """Yield the sizes of messages, which are the same for all models of a task."""
     like = _MESSAGE_LIKE[task]
@@ -264,28 +271,46 @@ def check_place(path: Path) -> None:
         raise InputError(f"-o '{path}': cannot be written: {error.strerror}") from None
 
 
-def write(rows: list[Row], path: Path) -> None:
+def write(rows: list[Row], path: Path, cut: list[Row] | None = None) -> None:
     """Write rows into a file that a scenario's `catalogue` folder may hold.
 
     Other models in the file stay as they are.
+
+    Args:
+        rows: of a model.
+        path: of the file.
+        cut: rows of its cuts, for the file `cuts.yaml` beside it.
 
     Raises:
         InputError: the file is not called as its kind must be, or cannot be written.
     """
     check_place(path)
+    _replace(rows[0].item, rows, path)
+    if cut is not None:
+        _replace(rows[0].item, cut, path.with_name(f"{cuts.KIND}.yaml"))
+
+
+def _replace(model: str, rows: list[Row], path: Path) -> None:
+    """Have a file hold these rows of a model and no others of it."""
     try:
         before = path.read_text("utf-8") if path.exists() else ""
+        if not before and not rows:
+            return
         with passing(path.with_suffix(".part")) as half:
-            half.write_text(_without(before, rows[0].item) + as_yaml(rows), "utf-8")
+            half.write_text(_without(before, model) + as_yaml(rows), "utf-8")
             half.replace(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"-o '{path}': cannot be written: {error}") from None
 
 
 def as_yaml(rows: list[Row]) -> str:
-    """Return rows of an item in the form in which users write their own."""
-    lines = [f"{rows[0].item}:"]
+    """Return rows, those of an item together, in the form in which users write their own."""
+    lines: list[str] = []
+    item = ""
     for row in rows:
+        if row.item != item:
+            item = row.item
+            lines.append(f"{_quoted(item)}:")
         value = row.value if row.unit in ("text", "1") else f"{row.value} {row.unit}"
         fields = {"value": value, "low": row.low, "high": row.high}
         told = ", ".join(f"{key}: {_quoted(text)}" for key, text in fields.items() if text)
@@ -293,19 +318,19 @@ def as_yaml(rows: list[Row]) -> str:
             f"  {row.parameter}: {{{told},\n    source: {_quoted(row.source)},"
             f" year: {row.year}, confidence: {row.confidence}}}"
         )
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _quoted(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ./-]*", text) else json.dumps(text)
 
 
-def _without(text: str, item: str) -> str:
-    """Return a file of rows without those of an item."""
+def _without(text: str, model: str) -> str:
+    """Return a file of rows without those of a model and its cuts."""
     kept, inside = [], False
     for row in text.splitlines(keepends=True):
         if row[:1] not in (" ", "\n", "#"):
-            inside = row.startswith(f"{item}:")
+            inside = row.startswith((f"{model}:", f'"{model}:'))
         if not inside:
             kept.append(row)
     return "".join(kept)
