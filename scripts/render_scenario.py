@@ -27,8 +27,8 @@ _MODELS = {
     "City": "city", "Place": "place", "SensorGroup": "sensors", "At": "at", "Capture": "capture",
     "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Cloud": "cloud",
     "Batch": "batch",
-    "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
-    "Ask": "ask", "Split": "split",
+    "Autoscale": "autoscale", "Edge": "edges", "Region": "regions",
+    "Domain": "domains", "Arm": "arms", "Ask": "ask", "Split": "split",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",
     "OwnGrid": "grid", "Tariff": "tariff",
 }  # fmt: skip

@@ -293,6 +293,20 @@ def _edge() -> st.SearchStrategy[dict[str, Any]]:
     ).map(_first_is_npu)
 
 
+_SIZES = ("sensor", "site", "cell", "city")
+
+
+def _domain(things: dict[str, str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a domain of some of these things, of which it is said whose they are."""
+
+    def of(size: str) -> st.SearchStrategy[dict[str, Any]]:
+        fit = [name for name, own in things.items() if _SIZES.index(own) <= _SIZES.index(size)]
+        holds = st.lists(st.sampled_from(fit), min_size=1, max_size=4)
+        return st.fixed_dictionaries({"shared_by": st.just(size), "holds": holds})
+
+    return st.sampled_from(_SIZES[1:]).flatmap(of)
+
+
 def _event() -> st.SearchStrategy[dict[str, Any]]:
     links = st.sampled_from(["port", "cell", "metro", "wan"])
     groups = st.sampled_from(["a", "b"])
@@ -314,6 +328,10 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.fixed_dictionaries({"at": _ms, "crash": groups}, optional={"lasts": _lasts}),
         st.fixed_dictionaries({"crash": groups, **means}),
+        st.fixed_dictionaries(
+            {"at": _ms, "failure": st.just("cabinet")}, optional={"lasts": _lasts, **again}
+        ),
+        st.fixed_dictionaries({"failure": st.just("cabinet"), **means}),
         st.fixed_dictionaries({"at": _ms, "join": groups}, optional={**again, **part}),
         st.fixed_dictionaries({"at": _ms, "leave": groups}, optional={**again, **part}),
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}, optional=again),
@@ -382,6 +400,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
     duration = draw(st.sampled_from(list(_WARM_UPS)))
     cloud = draw(_cloud())
+    things = {"a": "sensor", "b": "sensor"} | {n: link["shared_by"] for n, link in links.items()}
     when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
     near = draw(_SERVED)
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
@@ -402,6 +421,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         cloud=cloud,
         regions={"far": {"servers": 1}},
         edges={"box": edge},
+        domains={"cabinet": draw(_domain(things))},
         arms={
             "on_sensor": {
                 "device": "test-ai",

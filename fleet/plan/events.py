@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,11 +15,10 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
-from fleet.plan import followed, profiles, timetable
+from fleet.plan import domains, failures, followed, profiles, timetable
 from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
-from fleet.plan.followed import Down
 from fleet.plan.groups import Control
 from fleet.plan.limits import check_buffer
 from fleet.plan.network import RADIO
@@ -34,12 +34,30 @@ from fleet.plan.presence import (
     remarks,
 )
 from fleet.plan.protocol import message_bits
-from fleet.plan.rollout import Request, Spans, rollout_table, sending_ns, written_in
+from fleet.plan.rollout import Request, rollout_table, sending_ns, written_in
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.strict_yaml import Keys
 
 EventRow = timetable.EventRow
+
+
+class _Asked(NamedTuple):
+    """What events ask for: rows of the timetable, and what rows are yet to be made of.
+
+    Attributes:
+        rows: as they are.
+        downs: when something is down.
+        requests: rewrites.
+        changes: of frame rates and demand.
+        comings: who joins and leaves.
+    """
+
+    rows: list[EventRow]
+    downs: failures.Downs
+    requests: list[Request]
+    changes: list[profiles.Change]
+    comings: list[Coming]
 
 
 def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
@@ -48,61 +66,75 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     Raises:
         InputError: an event comes too late, or what it names does not exist or fit.
     """
-    model, net = draft.scenario.model, draft.net
-    down: dict[str, Down] = {"outage": {}, "crash": {}}
-    rows = timetable.hour_events(calendar_of(draft.scenario), model.duration)
-    rows += followed.rows(draft, down["outage"])
-    requests: list[Request] = []
-    changes: list[profiles.Change] = []
-    comings: list[Coming] = []
-    for i, event in enumerate(model.events):
-        keys = ("events", i)
-        _check_repeats(draft, event, keys)
-        moments = moments_ns(draft.scenario, event)
-        if moments and moments[0] >= model.duration:
-            raise draft.scenario.error(
-                (*keys, "at"),
-                f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
-                f" {model.duration / 1e9:g} s; make it earlier, run longer, or leave events out:"
-                " --set 'events=[]'",
-            )
-        if event.kind == "resize":
-            region = resized(draft.scenario, event, keys)
-            rows += [(at, SERVERS, region, event.servers or 1, 0) for at in moments]
-            continue
-        targets = timetable.targets(draft.scenario, event, keys, draft.roster, net)
-        _check_rows(draft, event, moments, len(targets), keys)
-        if event.kind == "profile":
-            changes.append(profiles.Change(event, moments, targets))
-            profiles.check_rates(draft, changes[-1], keys)
-        elif event.kind == "link":
-            rows += _rate_rows(draft, event, moments, targets, keys)
-        elif event.kind in ("join", "leave"):
-            joins = event.kind == "join"
-            comings.append(Coming(i, event.target, joins, targets, moments))
-        elif event.kind == "rewrite":
-            requests += _rollout(draft, event, moments, targets, keys)
-        else:
-            _add_spans(draft, event, moments, targets, down[event.kind])
-            _remark_absence(draft, i, event, moments)
-    rows += profiles.rows(draft, changes)
+    end_ns = draft.scenario.model.duration
+    draft.remarks += domains.remarks(draft)
+    asked = _Asked([], failures.Downs({}, {}), [], [], [])
+    rows, requests, downs = asked.rows, asked.requests, asked.downs
+    rows += timetable.hour_events(calendar_of(draft.scenario), end_ns)
+    rows += followed.rows(draft, downs.links)
+    for i, event in enumerate(draft.scenario.model.events):
+        _add(draft, i, event, asked)
+    rows += profiles.rows(draft, asked.changes)
     requests += _deployed(draft)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
-    links, sensors = _merged(down["outage"]), _merged(down["crash"])
-    absent = _absences(draft, comings)
-    written = written_in(requests, net, links, away_or_down(sensors, absent))
+    links, sensors = map(failures.merged, downs)
+    absent = _absences(draft, asked.comings)
+    written = written_in(requests, draft.net, links, away_or_down(sensors, absent))
+    rows += presence_rows(absent)
     control = Control(
-        timetable.assemble(
-            [*rows, *presence_rows(absent)],
-            links,
-            down_while_there(sensors, absent),
-            written,
-            model.duration,
-        ),
+        timetable.assemble(rows, links, down_while_there(sensors, absent), written, end_ns),
         rollout_table(written),
-        model.duration,
+        end_ns,
     )
     return control, tuple(draft.setups)
+
+
+def _add(draft: Draft, number: int, event: Event, asked: _Asked) -> None:
+    """Add what an event asks for."""
+    keys, moments = ("events", number), _moments(draft, event, ("events", number))
+    if event.kind == "resize":
+        region = resized(draft.scenario, event, keys)
+        asked.rows.extend((at, SERVERS, region, event.servers or 1, 0) for at in moments)
+        return
+    if event.kind == "failure":
+        failing = domains.failing(draft, event, keys)
+        many = sum(len(one.sensors) + len(one.links) for one in failing)
+        _check_rows(draft, event, moments, many, keys)
+        failures.add_failures(draft, event, moments, failing, asked.downs)
+        return
+    targets = timetable.targets(draft.scenario, event, keys, draft.roster, draft.net)
+    _check_rows(draft, event, moments, len(targets), keys)
+    if event.kind == "profile":
+        asked.changes.append(profiles.Change(event, moments, targets))
+        profiles.check_rates(draft, asked.changes[-1], keys)
+    elif event.kind == "link":
+        asked.rows.extend(_rate_rows(draft, event, moments, targets, keys))
+    elif event.kind in ("join", "leave"):
+        joins = event.kind == "join"
+        asked.comings.append(Coming(number, event.target, joins, targets, moments))
+    elif event.kind == "rewrite":
+        asked.requests.extend(_rollout(draft, event, moments, targets, keys))
+    else:
+        failures.add_own(draft, event, moments, targets, asked.downs)
+        failures.remark_absence(draft, number, event, moments)
+
+
+def _moments(draft: Draft, event: Event, keys: Keys) -> Sequence[int]:
+    """Return when an event is stated to happen; ns.
+
+    Raises:
+        InputError: too often, or not before the end of the run.
+    """
+    _check_repeats(draft, event, keys)
+    moments, end_ns = moments_ns(draft.scenario, event), draft.scenario.model.duration
+    if moments and moments[0] >= end_ns:
+        raise draft.scenario.error(
+            (*keys, "at"),
+            f"{moments[0] / 1e9:g} s from the start is not before the end of the run at"
+            f" {end_ns / 1e9:g} s; make it earlier, run longer, or leave events out:"
+            " --set 'events=[]'",
+        )
+    return moments
 
 
 def _absences(draft: Draft, comings: Sequence[Coming]) -> Absences:
@@ -197,45 +229,6 @@ def _rollout(
             keys,
         )
     ]
-
-
-def _add_spans(
-    draft: Draft, event: Event, moments: Sequence[int], targets: Sequence[int], down: Down
-) -> None:
-    """Add when links or sensors are down because of an event."""
-    model = draft.scenario.model
-    for target in targets:
-        crash = event.kind == "crash"
-        name = draft.roster.names[target] if crash else draft.net.names[target]
-        lasts_ns = event.lasts or (_reboot_ns(draft, target) if crash else 0)
-        down.setdefault(target, []).extend(
-            timetable.stated(moments, lasts_ns, model.duration)
-            if event.at is not None
-            else timetable.drawn(event, name, model.duration, model.seed, draft.replication)
-        )
-
-
-def _remark_absence(draft: Draft, number: int, event: Event, moments: Sequence[int]) -> None:
-    """Remark on a crash that seems to say that a sensor is not there.
-
-    It begins with the run, or lasts as long as a whole run.
-    """
-    endless = (event.lasts or 0) >= draft.scenario.model.duration
-    if event.kind == "crash" and moments and (moments[0] == 0 or endless):
-        draft.remarks.append(
-            f"events[{number}]: while '{event.crash}' is down its host and its radio or port draw"
-            f" power; if it is not there then, say 'join: {event.crash}' or 'leave:"
-            f" {event.crash}'."
-        )
-
-
-def _merged(down: Down) -> dict[int, Spans]:
-    return {target: timetable.merge(spans) for target, spans in down.items()}
-
-
-def _reboot_ns(draft: Draft, sensor: int) -> int:
-    setup = draft.setup(sensor)
-    return draft.reader.time_ns(setup.kind, setup.device, "reboot")
 
 
 def _deployed(draft: Draft) -> list[Request]:

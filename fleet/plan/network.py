@@ -12,8 +12,8 @@ from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.model.frames import LEVELS
 from fleet.model.link import LinkTable
-from fleet.plan.link_class import LinkClass, level_of, link_class, user_bps
 from fleet.plan.limits import check_buffer
+from fleet.plan.link_class import LinkClass, level_of, link_class, user_bps
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
 

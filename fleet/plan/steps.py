@@ -89,7 +89,8 @@ FIRST_SETUPS = Step(
     first_setups,
     says=(
         "arms", "sensors.*.rate", "sensors.*.app", "sensors.*.capture", "links.*", "duration",
-        *(f"events.*.{key}" for key in ("rate", "outage", "crash", "rewrite", "profile")),
+        *(f"events.*.{kind}" for kind in ("outage", "crash", "failure", "rewrite", "profile")),
+        "events.*.rate",
     ),
     after=("roster", "arms", "network", "times"),
 )  # fmt: skip
@@ -104,6 +105,7 @@ CONTROL = Step(
     events.build,
     says=(
         "events",
+        "domains",
         "start",
         "timezone",
         "days",

@@ -33,6 +33,7 @@ from fleet.plan.placing import arm_of_each
 from fleet.plan.roster import Placed, firsts, place_sensors
 from fleet.proof.account_frames import Piece, overlap_ns
 from fleet.proof.account_rows import SECOND_NS, Kit, way
+from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario
 from fleet.scenario.sensors import Capture
 
@@ -227,6 +228,8 @@ class _Account:
         spans: list[Span] = []
         model = self.scenario.model
         for event in model.events:
+            if event.failure is not None:
+                spans += self._failed(event, event.failure, sensor)
             if event.crash not in (sensor.name, sensor.group):
                 continue
             if event.cell not in (None, sensor.site.cell):
@@ -239,6 +242,21 @@ class _Account:
                 lasts = event.lasts or self.kits[sensor.group].reboot_ns
                 spans += [(at, at + lasts) for at in moments_ns(self.scenario, event)]
         return spans
+
+    def _failed(self, event: Event, named: str, sensor: Placed) -> list[Span]:
+        """Return the failures of a domain by an event, each until a sensor in it has booted."""
+        of = named.partition("/")[0]
+        domain = self.scenario.model.domains[of]
+        own = {"site": sensor.site.id, "cell": sensor.site.cell}.get(domain.shared_by)
+        name = of if own is None else f"{of}/{own}"
+        if named not in (of, name) or not {sensor.name, sensor.group} & set(domain.holds):
+            return []
+        boot_ns, lasts = self.kits[sensor.group].reboot_ns, event.lasts or self.end_ns
+        spans = [(at, at + lasts) for at in moments_ns(self.scenario, event)]
+        if event.at is None:
+            seed = self.scenario.model.seed
+            spans = timetable.drawn(event, name, self.end_ns, seed, self.replication)
+        return [(begin, end + boot_ns) for begin, end in spans]
 
     def _measured(self, spans: list[Span]) -> int:
         """Return how long the union of some spans is behind the warm-up; ns."""

@@ -1,4 +1,4 @@
-"""What can happen to a fleet: outages, crashes, rewrites, other rates, who joins and leaves."""
+"""What can happen to a fleet: outages, crashes, failures, rewrites, rates, who joins and leaves."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     # kind: (fields needed with 'at', fields allowed with 'at')
     "outage": ({"lasts"}, {"lasts", "every"}),
     "crash": (set(), {"lasts", "every", "cell"}),
+    "failure": (set(), {"lasts", "every"}),
     "rewrite": ({"model"}, {"model", "every", "cell", "wave_every"}),
     "profile": (set(), {"rate", "demand", "lasts", "every", "cell", "near"}),
     "link": ({"rate"}, {"rate", "every"}),
@@ -54,7 +55,7 @@ _DETAILS = {
     "every",
     "servers",
 }
-_BY_CHANCE = ("outage", "crash")
+_BY_CHANCE = ("outage", "crash", "failure")
 """What may happen at times that are drawn from `mtbf` and `mttr`."""
 
 
@@ -93,11 +94,11 @@ class Event(Model):
     """Something that happens to the fleet at a stated time or again and again.
 
     Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile`, `join`, `leave` (a
-    sensor or a group) and `resize` (the servers of a region) says what; `at`, or `mtbf` and `mttr`
-    (mean times to failure and to repair, both exponential), says when. `at` is a time from the
-    start or a time of day; `every` repeats it. A rewrite can be rolled out in `waves`, one
-    `wave_every` after the other. `cell` narrows a group to one cell, `near` to what stands near a
-    place.
+    sensor or a group), `failure` (a domain) and `resize` (the servers of a region) says what; `at`,
+    or `mtbf` and `mttr` (mean times to failure and to repair, both exponential), says when. `at` is
+    a time from the start or a time of day; `every` repeats it. A rewrite can be rolled out in
+    `waves`, one `wave_every` after the other. `cell` narrows a group to one cell, `near` to what
+    stands near a place.
     """
 
     model_config = ConfigDict(json_schema_extra=_rules())
@@ -126,9 +127,9 @@ class Event(Model):
     lasts: Annotated[
         TimeNs | None,
         says(
-            "how long an outage, a crash or a profile lasts",
+            "how long an outage, a crash, a failure or a profile lasts",
             "30 s",
-            "a crash or a profile: to the end",
+            "a crash: the device's reboot; a failure or a profile: to the end",
         ),
     ] = None
     mtbf: Annotated[
@@ -141,6 +142,14 @@ class Event(Model):
     crash: Annotated[Target | None, says("the sensor or group that is down", "camera", _OTHER)] = (
         None
     )
+    failure: Annotated[
+        Target | None,
+        says(
+            "the domain whose sensors and links are down together: all of a name, or one",
+            "cabinet/site-12",
+            _OTHER,
+        ),
+    ] = None
     rewrite: Annotated[
         Target | None, says("the sensor or group that gets another model", "camera", _OTHER)
     ] = None
@@ -176,7 +185,7 @@ class Event(Model):
 
     @property
     def kind(self) -> str:
-        """Return which of outage, crash, rewrite, profile, link, join, leave and resize."""
+        """Return which of the kinds it is, such as outage or crash."""
         return next(k for k in _EVENT_FIELDS if getattr(self, k) is not None)
 
     @property

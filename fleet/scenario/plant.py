@@ -1,4 +1,4 @@
-"""What a scenario says of the plant: links on the way up, and servers behind them."""
+"""What a scenario says of the plant: links, servers behind them, and what fails together."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from fleet.scenario.quantities import (
     PeriodNs,
     RateBps,
     Server,
+    Target,
     Technology,
     TimeNs,
     given,
@@ -186,6 +187,19 @@ class Edge(Servers):
 
     after: Annotated[Name, says("the link behind which it stands", "port")]
     shared_by: Annotated[Literal["site", "cell", "city"], says("who has a pool of its own", "site")]
+
+
+class Domain(Model):
+    """What fails together, as it has one cabinet, one pole or one supply of power."""
+
+    shared_by: Annotated[
+        Literal["site", "cell", "city"], says("whose each is: each has its own", "site")
+    ]
+    holds: Annotated[
+        list[Target],
+        Field(min_length=1),
+        says("groups and links in it, or single ones", ["camera", "port"]),
+    ]
 
 
 _AS_CLOUD = "that of `cloud`"

@@ -17,7 +17,7 @@ from fleet.scenario.by_hour import OwnGrid, Tariff
 from fleet.scenario.days import Day, SpecialDay
 from fleet.scenario.event import Event
 from fleet.scenario.labels import check_labels
-from fleet.scenario.plant import Cloud, Edge, Link, Region
+from fleet.scenario.plant import Cloud, Domain, Edge, Link, Region
 from fleet.scenario.quantities import (
     Date,
     Grid,
@@ -165,6 +165,13 @@ class ScenarioModel(Model):
         says(
             "servers close to the sensors, by name",
             {"box": {"after": "port", "shared_by": "site", "server": "agx-orin"}},
+        ),
+    ] = {}
+    domains: Annotated[
+        dict[Name, Domain],
+        says(
+            "what fails together, by name",
+            {"cabinet": {"shared_by": "site", "holds": ["camera", "port"]}},
         ),
     ] = {}
     arms: Annotated[

@@ -228,7 +228,7 @@ BAD = [
     (changed(events=[{"at": "1 s", "outage": "sell", "lasts": "1 s"}]), "did you mean 'cell'?"),
     (changed(events=[{"at": "1 s", "outage": "cell"}]), "outage needs lasts"),
     (changed(events=[{"outage": "cell", "mtbf": "1 s"}]), "outage needs 'at', or 'mtbf'"),
-    (changed(events=[{"at": "1 s"}]), "give exactly one of outage, crash, rewrite, profile"),
+    (changed(events=[{"at": "1 s"}]), "give exactly one of outage, crash, failure, rewrite"),
     (
         changed(events=[{"at": "1 s", "link": "sell", "rate": "1 Mbit/s"}]),
         "events[0].link: no link 'sell' (did you mean 'cell'?)",
@@ -251,6 +251,18 @@ BAD = [
     ),
     (changed(events=[{"at": "1 s", "link": "cell"}]), "events[0]: link needs rate"),
     (changed(events=[{"at": "1 s", "crash": "kam"}]), "did you mean 'cam'?"),
+    (
+        changed(domains={"pole": {"shared_by": "city", "holds": []}}),
+        "domains.pole.holds: ",
+    ),
+    (
+        changed(domains={"pole": {"shared_by": "city", "holds": ["kam"]}}),
+        "domains.pole.holds[0]: no group, sensor or link 'kam' (did you mean 'cam'?)",
+    ),
+    (
+        changed(events=[{"at": "1 s", "failure": "pole"}]),
+        "events[0].failure: no domain 'pole'; known: none; 'domains' says what fails together",
+    ),
     (
         changed(events=[{"at": "1 s", "join": "kam"}]),
         "events[0].join: no sensor or group 'kam' (did",

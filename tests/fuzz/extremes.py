@@ -190,6 +190,10 @@ def made_up() -> dict[str, Any]:
         cloud={"server": "test-gpu", **servers, "autoscale": autoscale},
         regions={"far": {**servers, "autoscale": autoscale}},
         edges={"box": {"server": "test-gpu", "after": "metro", "shared_by": "city", **servers}},
+        domains={
+            "cabinet": {"shared_by": "site", "holds": ["cam", "port"]},
+            "pole": {"shared_by": "cell", "holds": ["timed"]},
+        },
         arms={
             "on_sensor": {"device": "test-ai", "model": "tiny", "publish": "every 3 inferences",
                           "per": {"timed": {"publish": "every 50 ms"}, "cam": {"rate": "20 fps"}}},
@@ -212,6 +216,8 @@ def made_up() -> dict[str, Any]:
             {"at": "150 ms", "profile": "shop", "near": {"lat": 45.0, "lon": 0.5, "km": 2.5},
              "demand": "2"},
             {"at": "250 ms", "link": "metro", "rate": "300 kbit/s", "every": "170 ms"},
+            {"at": "350 ms", "failure": "cabinet", "lasts": "70 ms", "every": "400 ms"},
+            {"failure": "pole", "mtbf": "600 ms", "mttr": "40 ms"},
         ],
         slo=["latency_ms.p99 < 10 s", "frames.lost < 5 frames", "lost < 50 %"],
     )  # fmt: skip

@@ -1,0 +1,157 @@
+"""What fails together: which sensors and links each domain of a scenario holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.plan.draft import Draft
+from fleet.scenario.event import Event
+from fleet.scenario.load import did_you_mean
+from fleet.scenario.plant import Domain
+from fleet.scenario.strict_yaml import Keys
+
+_SIZES = ("sensor", "site", "cell", "city")
+"""Whose things are, the smallest first."""
+
+
+class Together(NamedTuple):
+    """An instance of a domain: the cabinet of one site, say.
+
+    Attributes:
+        name: its name, by which its failures are drawn.
+        sensors, links: what it holds, ascending.
+    """
+
+    name: str
+    sensors: list[int]
+    links: list[int]
+
+
+class _Held(NamedTuple):
+    """Things of one kind in a domain.
+
+    Attributes:
+        field: of `Together`.
+        things: which; shape (things,).
+        users: a sensor that uses each; same shape.
+        size: whose each of them is.
+    """
+
+    field: str
+    things: Ints
+    users: Ints
+    size: str
+
+
+def instances(draft: Draft, name: str) -> dict[str, Together]:
+    """Return the instances of a domain by name; none where an arm has nothing of what it holds.
+
+    Raises:
+        InputError: it holds what is not there, or what others use too.
+    """
+    spec = draft.scenario.model.domains[name]
+    units, made = draft.roster.units[spec.shared_by], dict[int, Together]()
+    for i, held in enumerate(spec.holds):
+        keys = ("domains", name, "holds", i)
+        for part in _named(draft, held, keys):
+            _check_size(draft, spec, held, part, keys)
+            for thing, user in zip(part.things.tolist(), part.users.tolist(), strict=True):
+                unit = int(units[user])
+                if unit not in made:
+                    own = draft.roster.unit_name(spec.shared_by, user)
+                    made[unit] = Together(f"{name}/{own}" if own else name, [], [])
+                getattr(made[unit], part.field).append(thing)
+    return {
+        one.name: Together(one.name, *(sorted(set(part)) for part in one[1:]))
+        for one in made.values()
+    }
+
+
+def _named(draft: Draft, name: str, keys: Keys) -> Iterator[_Held]:
+    """Yield the things of a name: a group, a class of links, or one of either.
+
+    Raises:
+        InputError: nothing has that name.
+    """
+    roster, net, model = draft.roster, draft.net, draft.scenario.model
+    known = [*model.sensors, *model.links]
+    if name not in known and name not in net.names and roster.index(name) < 0:
+        hint = did_you_mean(name, [*known, *net.names, *roster.names])
+        raise draft.scenario.error(
+            keys, f"no group, sensor or link '{name}'{hint}; known: {', '.join(known)}"
+        )
+    sensors = np.array([s for s in [roster.index(name)] if s >= 0], dtype=np.int64)
+    if name in model.sensors:
+        sensors = np.union1d(sensors, roster.of_group(name))
+    yield _Held("sensors", sensors, sensors, "sensor")
+    user_of = _users(net.link_of, len(net.names))
+    for c, kind in enumerate(net.classes):
+        mine = net.class_of == c
+        if name != kind.name:
+            mine &= np.array(net.names) == name
+        links = np.flatnonzero(mine)
+        yield _Held("links", links, user_of[links], kind.shared_by)
+
+
+def _users(of: Ints, many: int) -> Ints:
+    """Return a sensor that uses each of so many things; -1 for none.
+
+    Args:
+        of: which of them each sensor uses, in some rows; -1 for none.
+        many: how many there are.
+    """
+    user = np.full(many, -1, dtype=np.int64)
+    for row in of:
+        mine = np.flatnonzero(row >= 0)
+        user[row[mine]] = mine
+    return user
+
+
+def _check_size(draft: Draft, spec: Domain, name: str, part: _Held, keys: Keys) -> None:
+    """Refuse a thing in a domain that does not hold all who use it."""
+    if len(part.things) and _SIZES.index(part.size) > _SIZES.index(spec.shared_by):
+        raise draft.scenario.error(
+            keys,
+            f"'{name}' is of a {part.size}, and each '{keys[1]}' of a {spec.shared_by}, so that"
+            f" several would hold it; say 'shared_by: {part.size}', or leave '{name}' out",
+        )
+
+
+def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
+    """Return what fails by an event: all instances of a domain, or one of them.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    name, domains = event.target, draft.scenario.model.domains
+    of = name.partition("/")[0]
+    every = instances(draft, of) if of in domains else {}
+    if name == of and of in domains:
+        return list(every.values())
+    if name in every:
+        return [every[name]]
+    hint = did_you_mean(name, [*domains, *every])
+    known = ", ".join(domains) or "none; 'domains' says what fails together"
+    raise draft.scenario.error((*keys, "failure"), f"no domain '{name}'{hint}; known: {known}")
+
+
+def remarks(draft: Draft) -> Iterator[str]:
+    """Yield which domains hold nothing in this arm, and which never fail.
+
+    Raises:
+        InputError: a domain holds what is not there, or what others use too.
+    """
+    named = {
+        event.target.partition("/")[0]
+        for event in draft.scenario.model.events
+        if event.failure is not None
+    }
+    for name in draft.scenario.model.domains:
+        if not instances(draft, name):
+            yield f"Nothing that the domain '{name}' holds is used, so its failures change nothing."
+        if name not in named:
+            yield f"No event lets the domain '{name}' fail; add one with 'failure: {name}'."
