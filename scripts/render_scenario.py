@@ -25,8 +25,8 @@ _MARKED = "<!-- keys of {}, made by scripts/render_scenario.py -->"
 _END = "<!-- end of keys of {} -->"
 _MODELS = {
     "City": "city", "Place": "place", "SensorGroup": "sensors", "At": "at", "Capture": "capture",
-    "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Cloud": "cloud",
-    "Batch": "batch",
+    "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Distance": "distance",
+    "Cloud": "cloud", "Batch": "batch",
     "Autoscale": "autoscale", "Edge": "edges", "Region": "regions", "Arm": "arms",
     "Ask": "ask",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",

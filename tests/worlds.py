@@ -234,6 +234,15 @@ def _link(technologies: list[str], shared: list[str], to: list[str]) -> st.Searc
     )
 
 
+def _wan(to: list[str]) -> st.SearchStrategy[Any]:
+    """Draw a WAN whose time on the wire is said, or that of a place to which it leads."""
+    ends = {"from": st.just("uk-south"), "to": st.sampled_from(["uk-west", "france-central"])}
+    near = st.tuples(_link(["test-wan"], ["city"], to), st.fixed_dictionaries(ends)).map(
+        lambda both: {**both[0], "propagation": None, "distance": both[1]}
+    )
+    return _link(["test-wan"], ["city"], to) | near
+
+
 def _capped(link: dict[str, Any]) -> dict[str, Any]:
     return {**link, "cap": "20 kB", "cap_used": "30 %", "throttled_rate": "200 kbit/s"}
 
@@ -362,8 +371,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             _link(["test-cell", "test-radio"], ["cell", "site"], ["metro", "wan", "wan-b"])
         ),
         "metro": draw(_link(["test-backhaul"], ["cell", "city"], ["wan"])),
-        "wan": draw(_link(["test-wan"], ["city"], region)),
-        "wan-b": draw(_link(["test-wan"], ["city"], ["far"])),
+        "wan": draw(_wan(region)),
+        "wan-b": draw(_wan(["far"])),
     }
     edge = draw(_edge())
     if edge["after"] == "metro":

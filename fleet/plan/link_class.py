@@ -9,6 +9,7 @@ from fractions import Fraction
 from fleet.catalog import Reader
 from fleet.model.link import Rate
 from fleet.plan import link_traces
+from fleet.plan.distance import way_ns
 from fleet.plan.limits import check_buffer
 from fleet.plan.plant import Radio
 from fleet.scenario.link_rate import RateTrace
@@ -140,7 +141,7 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         rate_bps=rate_bps,
         most_bps=most_bps,
         downlink_rate_bps=own(spec.downlink_rate, reader.rate_bps, "downlink_rate"),
-        propagation_ns=own(spec.propagation, reader.time_ns, "propagation"),
+        propagation_ns=own(_way_ns(scenario, reader, name), reader.time_ns, "propagation"),
         buffer_bit=buffer_bit,
         air_bps=0,
         cap_bits=max(1, int(cap * (1 - spec.cap_used))) if cap else 0,
@@ -152,6 +153,24 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         radio=_radio(reader, item),
         steps=steps,
     )
+
+
+def _way_ns(scenario: Scenario, reader: Reader, name: str) -> int | None:
+    """Return the time on the wire that a scenario says of a link, None if it says none; ns.
+
+    Raises:
+        InputError: the link is no WAN, or there are no such places.
+    """
+    spec = scenario.model.links[name]
+    if spec.distance is None:
+        return spec.propagation
+    if level_of(scenario, reader, name) != _STAGE_LEVEL["wan"]:
+        raise scenario.error(
+            ("links", name, "distance"),
+            f"is of the backbone between cloud regions, which '{spec.technology}' is not; say"
+            " 'propagation' here, and 'distance' of the link of stage 'wan'",
+        )
+    return way_ns(scenario, reader, name, spec.distance)
 
 
 def _radio(reader: Reader, item: str) -> Radio:

@@ -27,6 +27,7 @@ _HEADLINES = {
     "carbon": ("intensity",),
     "prices": ("electricity", "mobile_data", "storage"),
     "eyes": ("family", "input", "macs", "map"),
+    "distances": ("rtt_to_west-europe", "rtt_to_east-us", "rtt_to_southeast-asia"),
 }
 
 

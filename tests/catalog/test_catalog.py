@@ -49,6 +49,7 @@ ITEMS = {
     "carbon": ["world", "fin", "jpn", "deu", "pol"],
     "prices": ["usa-2025", "jpn-2025", "deu-2025", "gbr-2025"],
     "eyes": ["ssd", "nanodet", "yolox", "fair"],
+    "distances": ["west-europe", "east-us", "sweden-central", "japan-east"],
 }  # fmt: skip
 BY_LIGHT = [
     f"{number}_{light}" for light in ("dusk", "night", "rain")
