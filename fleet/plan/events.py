@@ -14,7 +14,7 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
-from fleet.plan import equipment, followed, profiles, timetable
+from fleet.plan import caps, equipment, followed, profiles, timetable
 from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
@@ -51,6 +51,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     down: dict[str, Down] = {"outage": {}, "crash": {}}
     rows = timetable.hour_events(calendar_of(draft.scenario), model.duration)
     rows += followed.rows(draft, down["outage"])
+    rows += caps.rows(draft)
     requests: list[Request] = []
     changes: list[profiles.Change] = []
     comings: list[Coming] = []

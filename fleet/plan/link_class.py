@@ -32,6 +32,8 @@ class LinkClass:
         buffer_bit: what waits and what is being sent.
         air_bps: of the radios below a shared cell, else 0.
         cap_bits: data after which a sender gets `throttled_bps`; 0 without a cap.
+        renews: when that starts anew: never, daily or monthly.
+        renews_bits: what it then is; 0 if it never does.
         loss_ppb: probability that a segment must be sent again, in 10⁻⁹.
         retries: how often at most.
         retry_ns: what a round of that takes.
@@ -50,6 +52,8 @@ class LinkClass:
     buffer_bit: int
     air_bps: int
     cap_bits: int
+    renews: str
+    renews_bits: int
     throttled_bps: int
     loss_ppb: int
     retries: int
@@ -145,6 +149,8 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         buffer_bit=buffer_bit,
         air_bps=0,
         cap_bits=max(1, int(cap * (1 - spec.cap_used))) if cap else 0,
+        renews=spec.cap_renews,
+        renews_bits=0 if spec.cap_renews == "never" else cap,
         throttled_bps=spec.throttled_rate or 0,
         loss_ppb=int(loss * 10**9),
         retries=reader.count("links", item, "retries"),

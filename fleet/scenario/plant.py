@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -32,6 +32,7 @@ from fleet.scenario.quantities import (
 )
 
 MAX_KINDS = 8
+_NEVER: dict[str, Any] = {"const": "never"}
 _AS_SOLD = "that of the technology"
 
 
@@ -40,7 +41,8 @@ class Link(Model):
 
     `rate` is what all who share the link have, `user_rate` what one sender's radio can do.
     `propagation` may be said by `distance`, the places where it begins and ends. After `cap` of
-    data (less the share `cap_used` that is spent at the start) a sender gets `throttled_rate`.
+    data (less the share `cap_used` that is spent at the start) a sender gets `throttled_rate`,
+    until the cap starts anew (`cap_renews`).
     """
 
     model_config = ConfigDict(
@@ -49,7 +51,12 @@ class Link(Model):
                 {"oneOf": [given("cap", "throttled_rate"), left_out("cap", "throttled_rate")]},
                 {"anyOf": [left_out("propagation"), left_out("distance")]},
             ],
-            "if": {"required": ["cap_used"], "properties": {"cap_used": {"not": NONE_OF_IT}}},
+            "if": {
+                "anyOf": [
+                    {"required": ["cap_used"], "properties": {"cap_used": {"not": NONE_OF_IT}}},
+                    {"required": ["cap_renews"], "properties": {"cap_renews": {"not": _NEVER}}},
+                ]
+            },
             "then": given("cap"),
         }
     )
@@ -92,6 +99,14 @@ class Link(Model):
         PartOrNone,
         says("share of `cap` that is spent at the start", "80 %"),
     ] = Fraction(0)
+    cap_renews: Annotated[
+        Literal["never", "daily", "monthly"],
+        says(
+            "when `cap` starts anew: as each day, or the first of a month, begins by the local"
+            " clock",
+            "monthly",
+        ),
+    ] = "never"
     throttled_rate: Annotated[
         RateBps | None, says("what a sender has behind the cap", "1 Mbit/s", "there is no cap")
     ] = None
@@ -102,6 +117,8 @@ class Link(Model):
             raise InputError("'cap' and 'throttled_rate' go together; give both or none")
         if self.cap_used and self.cap is None:
             raise InputError("'cap_used' is a share of 'cap'; give that too")
+        if self.cap_renews != "never" and self.cap is None:
+            raise InputError("'cap_renews' says when 'cap' starts anew; give that too")
         if self.propagation is not None and self.distance is not None:
             raise InputError("'distance' says what 'propagation' is; give one of them")
         return self

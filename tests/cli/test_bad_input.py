@@ -424,6 +424,14 @@ BAD = [
         changed(links__cell={**CAPPED, "cap_used": "120 %"}),
         "links.cell.cap_used: '120 %' is above 100 %, the most that it may be",
     ),
+    (
+        changed(links__cell__cap_renews="monthly"),
+        "links.cell: 'cap_renews' says when 'cap' starts anew; give that too",
+    ),
+    (
+        changed(links__cell={**CAPPED, "cap_renews": "weekly"}),
+        "links.cell.cap_renews: 'weekly': input should be 'never', 'daily' or 'monthly'",
+    ),
     (changed(links__cell__loss="51 %"), "links.cell.loss: '51 %' is above 50 %, the most"),
     (changed(links__cell__loss="2 ms"), "links.cell.loss: '2 ms' is a time, not a fraction"),
     (changed(links__cell__user_rate="3 MB"), "links.cell.user_rate: '3 MB' is data, not a rate"),
