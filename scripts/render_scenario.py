@@ -25,10 +25,9 @@ _MARKED = "<!-- keys of {}, made by scripts/render_scenario.py -->"
 _END = "<!-- end of keys of {} -->"
 _MODELS = {
     "City": "city", "Place": "place", "SensorGroup": "sensors", "At": "at", "Capture": "capture",
-    "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Cloud": "cloud",
-    "Batch": "batch",
-    "Autoscale": "autoscale", "Edge": "edges", "Region": "regions",
-    "Domain": "domains", "Arm": "arms", "Ask": "ask", "Split": "split",
+    "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Distance": "distance",
+    "Cloud": "cloud", "Batch": "batch", "Autoscale": "autoscale", "Edge": "edges",
+    "Region": "regions", "Domain": "domains", "Arm": "arms", "Ask": "ask", "Split": "split",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",
     "OwnGrid": "grid", "Tariff": "tariff",
 }  # fmt: skip

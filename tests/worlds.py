@@ -234,8 +234,22 @@ def _link(technologies: list[str], shared: list[str], to: list[str]) -> st.Searc
     )
 
 
-def _capped(link: dict[str, Any]) -> dict[str, Any]:
-    return {**link, "cap": "20 kB", "cap_used": "30 %", "throttled_rate": "200 kbit/s"}
+def _wan(to: list[str]) -> st.SearchStrategy[Any]:
+    """Draw a WAN whose time on the wire is said, or that of a place to which it leads."""
+    ends = {"from": st.just("uk-south"), "to": st.sampled_from(["uk-west", "france-central"])}
+    near = st.tuples(_link(["test-wan"], ["city"], to), st.fixed_dictionaries(ends)).map(
+        lambda both: {**both[0], "propagation": None, "distance": both[1]}
+    )
+    return _link(["test-wan"], ["city"], to) | near
+
+
+_RENEWED = st.sampled_from([{"cap_renews": "daily"}, {"cap_renews": "monthly"}, {}])
+
+
+def _capped(link: dict[str, Any], renewed: dict[str, str]) -> dict[str, Any]:
+    """Return a link with a cap, which may start anew after the first second."""
+    cap = {"cap": "20 kB", "cap_used": "30 %", "throttled_rate": "200 kbit/s"}
+    return {**link, **cap, **renewed}
 
 
 def _servers(kinds: list[dict[str, int]]) -> dict[str, st.SearchStrategy[Any]]:
@@ -380,8 +394,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             _link(["test-cell", "test-radio"], ["cell", "site"], ["metro", "wan", "wan-b"])
         ),
         "metro": draw(_link(["test-backhaul"], ["cell", "city"], ["wan"])),
-        "wan": draw(_link(["test-wan"], ["city"], region)),
-        "wan-b": draw(_link(["test-wan"], ["city"], ["far"])),
+        "wan": draw(_wan(region)),
+        "wan-b": draw(_wan(["far"])),
     }
     edge = draw(_edge())
     if edge["after"] == "metro":
@@ -390,7 +404,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     starts = {group["uplink"] for group in sensors.values()}
     first = draw(st.sampled_from(uplinks))
     if draw(st.booleans()) and not (first == "cell" and _has_boxes(links, starts)):
-        links[first] = _capped(links[first])
+        links[first] = _capped(links[first], draw(_RENEWED))
     infers = {"infer": "edge"} if all(_passes(links, s, edge["after"]) for s in starts) else {}
     inference = draw(st.sampled_from(["trace", "trace", "constant"]))
     asked = {} if inference == "constant" else {"eye": st.sampled_from(["eye-dim", "eye-sharp"])}
@@ -398,7 +412,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     eye = draw(st.fixed_dictionaries({}, optional={**asked, **lower}))
     rate = draw(st.fixed_dictionaries({}, optional=lower))
     camera = {"device": "test-camera", "codec": "test-codec", **eye}
-    duration = draw(st.sampled_from(list(_WARM_UPS)))
+    renews = any("cap_renews" in link for link in links.values())
+    duration = "2 s" if renews else draw(st.sampled_from(list(_WARM_UPS)))
     cloud = draw(_cloud())
     things = {"a": "sensor", "b": "sensor"} | {n: link["shared_by"] for n, link in links.items()}
     when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
@@ -410,7 +425,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         seed=draw(st.integers(0, 2**32)),
         duration=duration,
         warm_up=draw(st.sampled_from(_WARM_UPS[duration])),
-        start="2024-05-16T17:59",
+        start="2024-05-31T23:59:59" if renews else "2024-05-31T17:59:59",
         light=draw(st.sampled_from(["sun", "day", "dusk", "night"])),
         weather=draw(st.sampled_from(["clear", "rain"])),
         inference=inference,
@@ -476,7 +491,7 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             group["consumer"] = "cloud"
     for name, link in world["links"].items():
-        for key in ("loss", "cap", "cap_used", "throttled_rate"):
+        for key in ("loss", "cap", "cap_used", "cap_renews", "throttled_rate"):
             link.pop(key, None)
         if not isinstance(link["rate"], str):
             link["rate"] = "3 Mbit/s"

@@ -18,7 +18,7 @@ from fleet.errors import InputError
 CONFIDENCES = ("measured", "vendor", "derived", "estimate")
 KINDS = (
     "sensors", "cameras", "hosts", "codecs", "links", "network", "servers", "models", "protocols",
-    "apps", "carbon", "prices", "eyes", "cuts",
+    "apps", "carbon", "prices", "eyes", "cuts", "distances",
 )  # fmt: skip
 WHOLE_UNITS = ("px", "px/s", "MAC", "count")
 MONEY_UNITS = ("USD", "USD/h", "USD/GB", "USD/GB/month", "USD/kWh")
@@ -53,10 +53,10 @@ COLUMNS = tuple(f.name for f in fields(Row))
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 _YEAR = re.compile(r"(19|20)[0-9]{2}")
 # Parameters that no packaged item has, or that are named after what a user may add: models have a
-# time for every server, sensors a size and speed for every mode.
+# time for every server, sensors a size and speed for every mode, places a distance to others.
 _FREE = re.compile(
     r".+_batch_(base|per_frame|hold)|(width|height|readout|frame_rate_max)_[a-z0-9]+"
-    r"|[ip]_pixel_exponent|size_law|service_law"
+    r"|[ip]_pixel_exponent|size_law|service_law|rtt_to_.+"
 )
 
 

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import fleet.units as units
+from fleet.catalog.round_trips import KIND as DISTANCES
+from fleet.catalog.round_trips import rows as distances
 from fleet.catalog.rows import COLUMNS, KINDS, TEXT, Key, Row, collect, read, require
 from fleet.errors import InputError
 
@@ -25,6 +27,9 @@ def _packaged() -> dict[Key, Row]:
     """Return the rows of the packaged tables, read once: checking them takes a while."""
     rows: dict[Key, Row] = {}
     for kind in KINDS:
+        if kind == DISTANCES:  # whose table is a square of numbers, with one source for all
+            rows |= distances()
+            continue
         text = resources.files(__package__).joinpath(f"{kind}.csv").read_text("utf-8")
         rows |= read(kind, text, f"{kind}.csv")
     return rows

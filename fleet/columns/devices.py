@@ -165,6 +165,14 @@ class Devices:
             network.tally.books(),
         )  # fmt: skip
 
+    def renew_cap(self, link: int, now_ns: int, cap_bits: int) -> None:
+        """Let the cap of a sensor's own port start anew now."""
+        network = self.network
+        hop.renew_cap(
+            network.store.columns, self._in_ports(), network.hops[0], link, now_ns, cap_bits,
+            network.tally.books(),
+        )  # fmt: skip
+
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:
         """Lose what is in a sensor and skip its frames until it is back."""
         self.states.down_until_ns[target] = until_ns

@@ -152,13 +152,41 @@ def change_rate(
         rate: what it has from now on.
         books: what was counted.
     """
-    mine = index[hop.link_of[columns[SENSOR, index]] == link]
-    mine = mine[np.argsort(columns[CLOCK, mine])]
-    if len(mine):
-        _put_by(columns, mine[0], hop, link, now_ns, books.links)
+    mine = _put_by_all(columns, index, hop, link, now_ns, books)
     hop.links.rate_bps[link], hop.links.buffer_ns[link] = rate
     if len(mine):
         _go_on(columns, mine, hop, link, books.links)
+
+
+def renew_cap(
+    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, cap_bits: int, books: Books
+) -> None:
+    """Let the cap of a link start anew now: what has not departed is the first that counts in it.
+
+    Args:
+        columns: the store's columns, changed in place.
+        index: the frames in ports, with their departure times in CLOCK.
+        hop: the level of the link; its links and ports are changed in place.
+        link: index of the link.
+        now_ns: the time.
+        cap_bits: what it may carry from now on at its rate.
+        books: what was counted.
+    """
+    mine = _put_by_all(columns, index, hop, link, now_ns, books)
+    hop.links.cap_bits[link] = carried_bits(books.links, link, False) + cap_bits
+    if len(mine):
+        _go_on(columns, mine, hop, link, books.links)
+
+
+def _put_by_all(
+    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, books: Books
+) -> Index:
+    """Note what has been sent of the frame in service; return all in the port, that one first."""
+    mine: Index = index[hop.link_of[columns[SENSOR, index]] == link]
+    mine = mine[np.argsort(columns[CLOCK, mine])]
+    if len(mine):
+        _put_by(columns, mine[0], hop, link, now_ns, books.links)
+    return mine
 
 
 @kernel

@@ -20,7 +20,7 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.events import LINK_RATE, SENSOR_LEAVES, SERVERS
+from fleet.model.events import CAP_RENEWED, LINK_RATE, SENSOR_LEAVES, SERVERS
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
 from fleet.model.link import Rate
 from fleet.plan.partition import Territory
@@ -76,6 +76,8 @@ class LogicalProcess:
             self.network.end_tail(target, now_ns)
         elif event.kind == LINK_RATE:
             self.network.change_rate(target, now_ns, Rate(a, b))
+        elif event.kind == CAP_RENEWED:
+            self.network.renew_cap(target, now_ns, a)
         else:
             self.network.outage(target, now_ns, a)
 

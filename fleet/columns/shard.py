@@ -13,6 +13,7 @@ from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.model.events import (
+    CAP_RENEWED,
     DEMAND,
     HOUR,
     LINK_DOWN,
@@ -121,6 +122,8 @@ class Shard(LogicalProcess):
             super()._apply(event)
         elif kind == LINK_DOWN:
             self.devices.outage(target, self.env.now, a)
+        elif kind == CAP_RENEWED:
+            self.devices.renew_cap(target, self.env.now, a)
         else:
             self.devices.change_link(target, self.env.now, Rate(a, b))
 

@@ -237,6 +237,14 @@ class Network:
             self.tally.books(),
         )  # fmt: skip
 
+    def renew_cap(self, link: int, now_ns: int, cap_bits: int) -> None:
+        """Let the cap of a link start anew now, if it is no sensor's own port."""
+        level = int(self.plan.links.level_of[link])
+        hop.renew_cap(
+            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, cap_bits,
+            self.tally.books(),
+        )  # fmt: skip
+
     def end_tail(self, sensor: int, now_ns: int, in_own_ports: Index = NO_FRAMES) -> None:
         """End the tail of a sensor's radio, unless frames of the sensor are still to be sent.
 

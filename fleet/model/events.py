@@ -7,13 +7,13 @@ from fleet.arrays import Ints, Table
 # What a timetable row does, in the order in which simultaneous rows are applied.
 (
     HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS, LINK_RATE, SENSOR_LEAVES,
-    SENSOR_JOINS,
-) = range(10)  # fmt: skip
+    SENSOR_JOINS, CAP_RENEWED,
+) = range(11)  # fmt: skip
 EVENT_NAMES = (
     "hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers", "link_rate",
-    "sensor_leaves", "sensor_joins",
+    "sensor_leaves", "sensor_joins", "cap_renewed",
 )  # fmt: skip
-OF_LINKS = (LINK_DOWN, LINK_RATE)
+OF_LINKS = (LINK_DOWN, LINK_RATE, CAP_RENEWED)
 """Events whose target is a link."""
 
 
@@ -25,6 +25,7 @@ class Timetable(Table):
     LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup. SERVERS:
     a = servers of the first kind. LINK_RATE: a = rate (bit/s), b = what its buffer then holds (ns).
     SENSOR_LEAVES: a = when it joins again, the end if never (ns). SENSOR_JOINS: nothing.
+    CAP_RENEWED: a = cap (bit).
     """
 
     time_ns: Ints

@@ -15,7 +15,7 @@ from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
 from fleet.model.events import LINK_RATE, SERVERS
-from fleet.plan import domains, failures, followed, profiles, timetable
+from fleet.plan import caps, domains, failures, followed, profiles, timetable
 from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
 from fleet.plan.equipment import Setup
@@ -72,6 +72,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     rows, requests, downs = asked.rows, asked.requests, asked.downs
     rows += timetable.hour_events(calendar_of(draft.scenario), end_ns)
     rows += followed.rows(draft, downs.links)
+    rows += caps.rows(draft)
     for i, event in enumerate(draft.scenario.model.events):
         _add(draft, i, event, asked)
     rows += profiles.rows(draft, asked.changes)

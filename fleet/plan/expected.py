@@ -16,6 +16,7 @@ from fleet.model import capture
 from fleet.model.dsp import periods, taken
 from fleet.model.events import DEMAND, LINK_RATE, RATE, SENSOR_JOINS, SENSOR_LEAVES
 from fleet.model.frames import LEVELS
+from fleet.plan.caps import terms
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
 from fleet.plan.plan import Plan
 from fleet.plan.rates import mean_bps
@@ -175,17 +176,20 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
 def link_possible_bps(plan: Plan, offered_bps: Floats) -> tuple[Floats, Floats]:
     """Return (what links can carry in the mean of the run, when their caps are spent).
 
-    Behind a spent cap a link is slower. The first in bit/s, the second in s from time 0, infinite
-    without a cap or for one that lasts; both have shape (links,).
+    Behind a spent cap a link is slower, until that starts anew. The first in bit/s, the second in s
+    from time 0, infinite without a cap or for one that lasts; both have shape (links,).
     """
-    links = plan.links.table
-    events, cap = plan.control.timetable, links.cap_bits.astype(np.float64)
+    links, events, end_s = plan.links.table, plan.control.timetable, plan.end_ns * 1e-9
     rate, slow = (mean_bps(links, events, 0, plan.end_ns, capped=c) for c in (False, True))
-    end_s = plan.end_ns * 1e-9
-    spent_s, carried_bps = np.full(len(rate), np.inf), np.minimum(offered_bps, rate)
-    np.divide(cap, carried_bps, out=spent_s, where=(cap > 0) & (carried_bps > 0))
-    spent_s[spent_s >= end_s] = np.inf
-    full_s = np.where(np.isfinite(spent_s), cap / rate, end_s)
+    full_s, spent_s = np.where(links.cap_bits > 0, 0.0, end_s), np.full(len(rate), np.inf)
+    carried_bps = np.minimum(offered_bps, rate)
+    for mine, begin_ns, until_ns, cap in terms(links, events, plan.end_ns):
+        lasts_s, after_s = (until_ns - begin_ns) * 1e-9, np.full(len(mine), np.inf)
+        np.divide(cap, carried_bps[mine], out=after_s, where=carried_bps[mine] > 0)
+        is_spent = after_s < lasts_s
+        full_s[mine] += np.where(is_spent, cap / rate[mine], lasts_s)
+        first_s = np.where(is_spent, begin_ns * 1e-9 + after_s, np.inf)
+        spent_s[mine] = np.minimum(spent_s[mine], first_s)
     return (rate * full_s + slow * (end_s - full_s)) / end_s, spent_s
 
 

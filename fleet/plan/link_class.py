@@ -9,6 +9,7 @@ from fractions import Fraction
 from fleet.catalog import Reader
 from fleet.model.link import Rate
 from fleet.plan import link_traces
+from fleet.plan.distance import way_ns
 from fleet.plan.limits import check_buffer
 from fleet.plan.plant import Radio
 from fleet.scenario.link_rate import RateTrace
@@ -31,6 +32,8 @@ class LinkClass:
         buffer_bit: what waits and what is being sent.
         air_bps: of the radios below a shared cell, else 0.
         cap_bits: data after which a sender gets `throttled_bps`; 0 without a cap.
+        renews: when that starts anew: never, daily or monthly.
+        renews_bits: what it then is; 0 if it never does.
         loss_ppb: probability that a segment must be sent again, in 10⁻⁹.
         retries: how often at most.
         retry_ns: what a round of that takes.
@@ -49,6 +52,8 @@ class LinkClass:
     buffer_bit: int
     air_bps: int
     cap_bits: int
+    renews: str
+    renews_bits: int
     throttled_bps: int
     loss_ppb: int
     retries: int
@@ -140,10 +145,12 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         rate_bps=rate_bps,
         most_bps=most_bps,
         downlink_rate_bps=own(spec.downlink_rate, reader.rate_bps, "downlink_rate"),
-        propagation_ns=own(spec.propagation, reader.time_ns, "propagation"),
+        propagation_ns=own(_way_ns(scenario, reader, name), reader.time_ns, "propagation"),
         buffer_bit=buffer_bit,
         air_bps=0,
         cap_bits=max(1, int(cap * (1 - spec.cap_used))) if cap else 0,
+        renews=spec.cap_renews,
+        renews_bits=0 if spec.cap_renews == "never" else cap,
         throttled_bps=spec.throttled_rate or 0,
         loss_ppb=int(loss * 10**9),
         retries=reader.count("links", item, "retries"),
@@ -152,6 +159,24 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         radio=_radio(reader, item),
         steps=steps,
     )
+
+
+def _way_ns(scenario: Scenario, reader: Reader, name: str) -> int | None:
+    """Return the time on the wire that a scenario says of a link, None if it says none; ns.
+
+    Raises:
+        InputError: the link is no WAN, or there are no such places.
+    """
+    spec = scenario.model.links[name]
+    if spec.distance is None:
+        return spec.propagation
+    if level_of(scenario, reader, name) != _STAGE_LEVEL["wan"]:
+        raise scenario.error(
+            ("links", name, "distance"),
+            f"is of the backbone between cloud regions, which '{spec.technology}' is not; say"
+            " 'propagation' here, and 'distance' of the link of stage 'wan'",
+        )
+    return way_ns(scenario, reader, name, spec.distance)
 
 
 def _radio(reader: Reader, item: str) -> Radio:

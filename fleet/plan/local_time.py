@@ -173,7 +173,7 @@ def _start_in(scenario: Scenario, zone: zoneinfo.ZoneInfo) -> dt.datetime:
         return second
     if before == after and asked is None:
         return first
-    said, (one, other) = f"{start:%Y-%m-%dT%H:%M}", (_iso(at) for at in (first, second))
+    said, (one, other) = _iso(start), (_iso(at) for at in (first, second))
     if before == after:
         problem = f"{scenario.model.start} is not there in {zone.key}; write {one}, or {said}"
     else:
@@ -188,7 +188,7 @@ def _start_in(scenario: Scenario, zone: zoneinfo.ZoneInfo) -> dt.datetime:
 
 
 def _iso(at: dt.datetime) -> str:
-    return at.isoformat(timespec="minutes")
+    return at.isoformat(timespec="seconds" if at.second else "minutes")
 
 
 def _change(

@@ -156,7 +156,10 @@ def _with_radio(
             first, name=name, shared_by="sensor", level=0, rate_bps=own_bps,
             downlink_rate_bps=0, propagation_ns=0, mobile=False, steps=None,
         )  # fmt: skip
-        classes[path[0]] = replace(first, air_bps=own_bps, cap_bits=0, throttled_bps=0)
+        classes[path[0]] = replace(
+            first, air_bps=own_bps, cap_bits=0, renews_bits=0,
+            throttled_bps=0,
+        )  # fmt: skip
     return [name, *path]
 
 

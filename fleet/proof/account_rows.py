@@ -220,7 +220,10 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
     plain = loss * 10**9 < 1 and not spec.cap
     wire_ns = spec.propagation
-    if wire_ns is None:
+    if spec.distance is not None:
+        ends = spec.distance
+        wire_ns = reader.time_ns("distances", ends.begin, f"rtt_to_{ends.to}") // 2
+    elif wire_ns is None:
         wire_ns = reader.time_ns("links", item, "propagation")
     steady = not follows and not any(
         event.link is not None and event.link.partition("/")[0] == name

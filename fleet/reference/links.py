@@ -24,7 +24,7 @@ from fleet.model.books import (
     SENT_LINK_BITS,
     TAIL_NS,
 )
-from fleet.model.events import LINK_DOWN
+from fleet.model.events import CAP_RENEWED, LINK_DOWN
 from fleet.model.link import buffer_ns, rate_bps, resent
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
@@ -220,12 +220,24 @@ class Link(Station):
             self.server.interrupt()
 
     def apply(self, kind: int, a: int, b: int) -> None:
-        """Go down until `a`; or have another rate `a`, and a buffer that holds `b` ns at that."""
+        """Go down until `a`; or have a cap of `a`, of which nothing is spent.
+
+        Or have another rate `a`, and a buffer that holds `b` ns at that.
+        """
         self._interrupt()
         if kind == LINK_DOWN:
             self.down_until_ns = self.free_ns = a
+        elif kind == CAP_RENEWED:
+            self._renew_cap(a)
         else:
             self.now_is.rate_bps[0], self.now_is.buffer_ns[0] = a, b
+
+    def _renew_cap(self, cap_bits: int) -> None:
+        """Count from now on, and what is in the port first."""
+        self.now_is.cap_bits[0], self.accepted_bits = cap_bits, 0
+        for one in (*((self.serving,) if self.serving else ()), *self.queue):
+            one.capped = cap_bits <= self.accepted_bits
+            self.accepted_bits += one.bits
 
     def _book(self, bits: int, service_ns: int) -> None:
         counts = self.tally.links[self.link]

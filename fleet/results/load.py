@@ -43,6 +43,7 @@ from fleet.model.frames import (
     LOST_EDGE_QUEUE,
     SKIP_DSP_BUSY,
 )
+from fleet.plan.caps import Term, terms
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
 from fleet.plan.rates import mean_bps
@@ -133,7 +134,7 @@ def _links(outcome: Outcome) -> Iterator[tuple[str, Load]]:
     waiting = (carried - gone).astype(np.float64)
     lost = counts[:, DROPPED_BITS] / np.maximum(offered_bits, 1)
     grows = _grows(plan, offered, counts[:, IDLE_NS], waiting, lost)
-    grows |= _throttled(plan, carried, offered_bits / span_s) & ((waiting > 0) | (lost > 0))
+    grows |= _throttled(plan, counts, carried, offered_bits / span_s) & ((waiting > 0) | (lost > 0))
     for c, name in enumerate(plan.links.class_names):
         mine = np.flatnonzero(plan.links.class_of == c)
         most = mine[np.argmax(offered[mine])]
@@ -162,10 +163,12 @@ def _mean_bps(plan: Plan, *, capped: bool = False) -> Floats:
     return mean_bps(plan.links.table, events, plan.warm_up_ns, plan.end_ns, capped=capped)
 
 
-def _throttled(plan: Plan, carried: Ints, offered_bps: Floats) -> Any:
-    """Return which links have spent their cap and are asked for more than they have left."""
-    spent = (plan.links.table.cap_bits > 0) & (carried >= plan.links.table.cap_bits)
-    return spent & (offered_bps >= BUSY * _mean_bps(plan, capped=True))
+def _throttled(plan: Plan, counts: Ints, carried: Ints, offered_bps: Floats) -> Any:
+    """Return which links end with a spent cap and are asked for more than they have left."""
+    is_spent = np.zeros(len(carried), dtype=bool)
+    for term in terms(plan.links.table, plan.control.timetable, plan.end_ns):
+        is_spent[term.links] = _carried_in(plan, term, counts, carried)[1] >= term.cap_bits
+    return is_spent & (offered_bps >= BUSY * _mean_bps(plan, capped=True))
 
 
 def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Floats:
@@ -173,14 +176,31 @@ def _possible_bits(plan: Plan, counts: Ints, carried: Ints, span_s: float) -> Fl
 
     A cap is spent when as much has been carried, which at the link's full rate would be soonest.
     """
-    cap = plan.links.table.cap_bits
-    rate = _mean_bps(plan)
-    possible = np.asarray(rate * span_s, dtype=np.float64)
-    slow = (cap > 0) & (carried >= cap)
-    left = np.clip(cap - counts[:, ACCEPTED_BEFORE_BITS], 0, rate * span_s)
-    throttled = _mean_bps(plan, capped=True) * (span_s - left / rate)
-    possible[slow] = (left + throttled)[slow]
+    rate, slow = _mean_bps(plan), _mean_bps(plan, capped=True)
+    possible = np.where(plan.links.table.cap_bits > 0, 0.0, rate * span_s)
+    for term in terms(plan.links.table, plan.control.timetable, plan.end_ns):
+        mine = term.links
+        lasts_s = max(0, term.end_ns - max(term.begin_ns, plan.warm_up_ns)) * 1e-9
+        before, by_its_end = _carried_in(plan, term, counts, carried)
+        full = rate[mine] * lasts_s
+        left = np.clip(term.cap_bits - before, 0, full)
+        throttled = slow[mine] * (lasts_s - left / rate[mine])
+        possible[mine] += np.where(by_its_end >= term.cap_bits, left + throttled, full)
     return possible
+
+
+def _carried_in(plan: Plan, term: Term, counts: Ints, carried: Ints) -> tuple[Floats, Floats]:
+    """Return what the links of a term carried in it before the warm-up ended, and by its end; bit.
+
+    Books hold it for the run: before the warm-up and behind it each term has its part by its time.
+    """
+    early = counts[term.links, ACCEPTED_BEFORE_BITS].astype(np.float64)
+    late = carried[term.links] - early
+    split_ns, end_ns = plan.warm_up_ns, plan.end_ns
+    early_ns = max(0, min(term.end_ns, split_ns) - term.begin_ns)
+    late_ns = max(0, term.end_ns - max(term.begin_ns, split_ns))
+    before = early * (early_ns / split_ns if split_ns else 0.0)
+    return before, before + late * (late_ns / (end_ns - split_ns))
 
 
 def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:

@@ -13,6 +13,7 @@ from fleet.arrays import Ints, Record
 from fleet.engine.by_second import Ends
 from fleet.model.books import BIN_NS
 from fleet.model.events import (
+    CAP_RENEWED,
     DEMAND,
     EVENT_NAMES,
     HOUR,
@@ -32,7 +33,7 @@ from fleet.running.run import Outcome
 from fleet.scenario.city import HOURS
 from fleet.scenario.days import DAYS
 from fleet.sketch import COARSE_BUCKETS, coarse_upper_ns
-from fleet.units import format_rate_bps
+from fleet.units import format_data_bit, format_rate_bps
 
 _PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SENSOR_LEAVES)
 """Events that are over after a time."""
@@ -200,6 +201,8 @@ def _change(plan: Plan, row: Record) -> str | None:
         return f"{b * 1e9 / a:.6g} fps"
     if kind == SERVERS:
         return f"{a} servers"
+    if kind == CAP_RENEWED:
+        return format_data_bit(int(a), 4)
     if kind == LINK_RATE:
         return format_rate_bps(int(a), 4)
     if kind == DEMAND:

@@ -304,14 +304,20 @@ def _allowed_keys(keys: Keys) -> list[str]:
     kinds: list[Any] = [ScenarioModel]
     for key in keys:
         kinds = [k for kind in kinds for k in _below(kind, key)]
-    return sorted({f for kind in kinds for f in getattr(kind, "model_fields", {})})
+    return sorted({f for kind in kinds for f in _fields(kind)})
 
 
 def _below(kind: Any, key: int | str) -> list[Any]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        field = kind.model_fields.get(str(key))
+        field = _fields(kind).get(str(key))
         return [] if field is None else _models(field.annotation)
     return kind.inside if isinstance(kind, _Container) else []
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """Return the fields of a model by the keys that state them."""
+    fields = getattr(kind, "model_fields", {})
+    return {field.alias or name: field for name, field in fields.items()}
 
 
 def _models(annotation: Any) -> list[Any]:

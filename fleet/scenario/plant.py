@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.distance import Distance
 from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.quantities import (
     MOST_COUNT,
@@ -32,21 +33,31 @@ from fleet.scenario.quantities import (
 )
 
 MAX_KINDS = 8
+_NEVER: dict[str, Any] = {"const": "never"}
 _AS_SOLD = "that of the technology"
 
 
 class Link(Model):
     """One hop of the way up: a catalogue technology, what overrides it, and where it leads.
 
-    `rate` is what all who share the link have, `user_rate` what one sender's radio can do. After
-    `cap` of data (less the share `cap_used` that is spent at the start) a sender gets
-    `throttled_rate`.
+    `rate` is what all who share the link have, `user_rate` what one sender's radio can do.
+    `propagation` may be said by `distance`, the places where it begins and ends. After `cap` of
+    data (less the share `cap_used` that is spent at the start) a sender gets `throttled_rate`,
+    until the cap starts anew (`cap_renews`).
     """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [given("cap", "throttled_rate"), left_out("cap", "throttled_rate")],
-            "if": {"required": ["cap_used"], "properties": {"cap_used": {"not": NONE_OF_IT}}},
+            "allOf": [
+                {"oneOf": [given("cap", "throttled_rate"), left_out("cap", "throttled_rate")]},
+                {"anyOf": [left_out("propagation"), left_out("distance")]},
+            ],
+            "if": {
+                "anyOf": [
+                    {"required": ["cap_used"], "properties": {"cap_used": {"not": NONE_OF_IT}}},
+                    {"required": ["cap_renews"], "properties": {"cap_renews": {"not": _NEVER}}},
+                ]
+            },
             "then": given("cap"),
         }
     )
@@ -64,6 +75,14 @@ class Link(Model):
         RateBps | None, says("the same downwards, for models", "200 Mbit/s", _AS_SOLD)
     ] = None
     propagation: Annotated[OffsetNs | None, says("time on the wire", "2 ms", _AS_SOLD)] = None
+    distance: Annotated[
+        Distance | None,
+        says(
+            "cloud regions where a WAN begins and ends, which say `propagation`",
+            {"from": "sweden-central", "to": "west-europe"},
+            "none is said",
+        ),
+    ] = None
     buffer: Annotated[
         DataBit | None, says("what may wait at its port and be sent", "2 MB", _AS_SOLD)
     ] = None
@@ -81,6 +100,14 @@ class Link(Model):
         PartOrNone,
         says("share of `cap` that is spent at the start", "80 %"),
     ] = Fraction(0)
+    cap_renews: Annotated[
+        Literal["never", "daily", "monthly"],
+        says(
+            "when `cap` starts anew: as each day, or the first of a month, begins by the local"
+            " clock",
+            "monthly",
+        ),
+    ] = "never"
     throttled_rate: Annotated[
         RateBps | None, says("what a sender has behind the cap", "1 Mbit/s", "there is no cap")
     ] = None
@@ -91,6 +118,10 @@ class Link(Model):
             raise InputError("'cap' and 'throttled_rate' go together; give both or none")
         if self.cap_used and self.cap is None:
             raise InputError("'cap_used' is a share of 'cap'; give that too")
+        if self.cap_renews != "never" and self.cap is None:
+            raise InputError("'cap_renews' says when 'cap' starts anew; give that too")
+        if self.propagation is not None and self.distance is not None:
+            raise InputError("'distance' says what 'propagation' is; give one of them")
         return self
 
 

@@ -261,7 +261,7 @@ def _date(text: str) -> str:
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
 _TARGET = r"^[A-Za-z0-9][A-Za-z0-9_.\-/]{0,127}$"
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
-_START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}([+-]\d{2}:\d{2}(:\d{2})?)?$"
+_START = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?([+-]\d{2}:\d{2}(:\d{2})?)?$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Target = Annotated[str, StringConstraints(pattern=_TARGET)]
 App = Annotated[Name, Listed(("apps",))]
@@ -274,6 +274,7 @@ Mode = Annotated[Name, Listed(("modes",))]
 Network = Annotated[Name, Listed(("models",))]
 PriceBook = Annotated[Name, Listed(("prices",))]
 Protocol = Annotated[Name, Listed(("protocols",))]
+Region = Annotated[Name, Listed(("distances",))]
 Server = Annotated[Name, Listed(("servers",))]
 Technology = Annotated[Name, Listed(("links",))]
 Date = Annotated[str, StringConstraints(pattern=_DATE), AfterValidator(_date)]

@@ -28,6 +28,7 @@ _HEADLINES = {
     "prices": ("electricity", "mobile_data", "storage"),
     "eyes": ("family", "input", "macs", "map"),
     "cuts": ("macs", "layers", "weights", "working", "tensor"),
+    "distances": ("rtt_to_west-europe", "rtt_to_east-us", "rtt_to_southeast-asia"),
 }
 
 

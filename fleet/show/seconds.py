@@ -18,7 +18,7 @@ from fleet.arrays import Floats, Ints
 from fleet.results.record import Record
 
 MOST = 900
-_OF_LINKS = ("link_down", "link_rate")
+_OF_LINKS = ("link_down", "link_rate", "cap_renewed")
 
 
 @dataclass(frozen=True)

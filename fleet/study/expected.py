@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fleet.arrays import Ints
+from fleet.model.events import CAP_RENEWED
 from fleet.plan import expected
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
@@ -34,6 +35,8 @@ def load_facts(plan: Plan) -> dict[str, Any]:
 def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
     offered = expected.link_bps(plan, of)
     rate, spent_s = expected.link_possible_bps(plan, offered)
+    events = plan.control.timetable
+    renewed = events[events.kind == CAP_RENEWED]
     out = {}
     for c, name in enumerate(plan.links.class_names):
         mine = plan.links.class_of == c
@@ -48,6 +51,9 @@ def _links(plan: Plan, of: Flows) -> dict[str, dict[str, float]]:
         if np.isfinite(first_s):
             slow_mbit_s = float(plan.links.table.throttled_bps[mine].mean()) / 1e6
             out[name] |= {"cap_spent_s": first_s, "throttled_mbit_s": slow_mbit_s}
+            anew_ns = renewed.time_ns[mine[renewed.target]]
+            later = anew_ns[anew_ns > first_s * 1e9]
+            out[name] |= {"cap_renews_s": float(later.min()) * 1e-9} if len(later) else {}
     return out
 
 

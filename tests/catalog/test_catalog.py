@@ -50,6 +50,7 @@ ITEMS = {
     "prices": ["usa-2025", "jpn-2025", "deu-2025", "gbr-2025"],
     "eyes": ["ssd", "nanodet", "yolox", "fair"],
     "cuts": ["eye-small:input", "eye-small:join.conv", "eye-large:merge.sum"],
+    "distances": ["west-europe", "east-us", "sweden-central", "japan-east"],
 }  # fmt: skip
 BY_LIGHT = [
     f"{number}_{light}" for light in ("dusk", "night", "rain")

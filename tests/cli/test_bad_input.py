@@ -41,6 +41,8 @@ def changed(**paths: Any) -> dict[str, Any]:
 DELETE = object()
 AUTOSCALE = {"max": 4, "target": "70 %", "every": "1 s", "cooldown": "1 s"}
 LINK = {"technology": "test-cell", "shared_by": "cell", "to": "metro"}
+WAN = {"technology": "test-wan", "shared_by": "city", "to": "cloud"}
+ENDS = {"from": "west-europe", "to": "east-us"}
 CAPPED = {**LINK, "cap": "1 MB", "throttled_rate": "1 Mbit/s"}
 BOX = {"after": "cell", "shared_by": "cell", "server": "test-gpu"}
 HERE = {"lat": 60, "lon": 25, "km": 2}
@@ -434,9 +436,43 @@ BAD = [
         changed(links__cell={**CAPPED, "cap_used": "120 %"}),
         "links.cell.cap_used: '120 %' is above 100 %, the most that it may be",
     ),
+    (
+        changed(links__cell__cap_renews="monthly"),
+        "links.cell: 'cap_renews' says when 'cap' starts anew; give that too",
+    ),
+    (
+        changed(links__cell={**CAPPED, "cap_renews": "weekly"}),
+        "links.cell.cap_renews: 'weekly': input should be 'never', 'daily' or 'monthly'",
+    ),
     (changed(links__cell__loss="51 %"), "links.cell.loss: '51 %' is above 50 %, the most"),
     (changed(links__cell__loss="2 ms"), "links.cell.loss: '2 ms' is a time, not a fraction"),
     (changed(links__cell__user_rate="3 MB"), "links.cell.user_rate: '3 MB' is data, not a rate"),
+    (
+        changed(links__wan__distance={"from": "west-eruope", "to": "east-us"}),
+        "links.wan.distance.from: no cloud region 'west-eruope' (did you mean 'west-europe'?);"
+        " nearest are west-europe, ",
+    ),
+    (
+        changed(links__wan__distance={"from": "west-europe", "to": "mars"}),
+        "links.wan.distance.to: no cloud region 'mars'; nearest are ",
+    ),
+    (
+        changed(links__wan__distance={"from": "west-europe", "to": "west-europe"}),
+        "links.wan.distance.to: no round trip from 'west-europe' to 'west-europe' is known; say",
+    ),
+    (changed(links__wan__distance={"to": "east-us"}), "links.wan.distance.from: is missing"),
+    (
+        changed(links__wan__distance={"form": "west-europe", "to": "east-us"}),
+        "unknown key 'form' (did you mean 'from'?); allowed: from, to",
+    ),
+    (
+        changed(links__wan={**WAN, "propagation": "1 ms", "distance": ENDS}),
+        "links.wan: 'distance' says what 'propagation' is; give one of them",
+    ),
+    (
+        changed(links__cell={**LINK, "distance": ENDS}),
+        "links.cell.distance: is of the backbone between cloud regions, which 'test-cell' is not",
+    ),
     # grid and prices
     (
         changed(grid="test-gird"),
