@@ -49,13 +49,34 @@ def listen() -> None:
     threading.Thread(target=_hear, args=(wait,), name="interrupt", daemon=True).start()
 
 
+class Unwanted(BaseException):
+    """Nobody waits any more for what this thread does: no error, for the same reason."""
+
+
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def wanted_until(unwanted: threading.Event) -> Iterator[None]:
+    """Have what this thread does within the block end where it looks, once nobody waits for it."""
+    _here.unwanted = unwanted
+    try:
+        yield
+    finally:
+        del _here.unwanted
+
+
 def check() -> None:
     """Look whether the command was interrupted.
 
     Raises:
         Interrupted: it was.
+        Unwanted: nobody waits for what this thread does.
     """
     global _seen
+    unwanted: threading.Event | None = getattr(_here, "unwanted", None)
+    if unwanted is not None and unwanted.is_set():
+        raise Unwanted
     if _pressed is not None:
         with _whole:
             _seen = True

@@ -15,7 +15,7 @@ from fleet.reports.scale import Scale, linear, logarithmic
 from fleet.reports.section import Chapter, Section
 from fleet.reports.sources import texts
 from fleet.reports.tables import figure, table
-from fleet.reports.tiles import ALIKE, NOBODY, Tile, tiles
+from fleet.reports.tiles import Tile, tiles
 from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder
@@ -35,10 +35,10 @@ from fleet.study.averages import (
     varied,
     winner,
 )
-from fleet.study.demands import demands
+from fleet.study.demands import in_words
 from fleet.study.panels import LOST, Map, has_lines, has_map, maps, panels
 from fleet.study.points import GRID
-from fleet.study.taking import Taken, best, can_be_taken, to_take
+from fleet.study.taking import Blank, Taken, best, can_be_taken, to_take
 from fleet.study.tidy import replications
 
 _WIDE = 20.0
@@ -185,18 +185,17 @@ def _maps(study: StudyFolder, means: Means) -> Section:
     good = [name for name in means if known(name).metric.better is not Better.NEITHER]
     arms = arms_of(study.table)
     key = legend([f"{chr(ord('A') + k % 9)}: {arm}" for k, arm in enumerate(arms)])
-    kept = " and ".join(dict.fromkeys(one.text for one in demands(study.table)))
-    parts = []
+    parts, asked = [], in_words(study.table)
     for name in good:
         won = best(study.table, name)
         parts += [_map(one, arms, won, f"Best in {name}", key) for one in maps(study.table)]
         if can_be_taken(study.table, name):
-            won, text = to_take(study.table, name), f"Best in {name} of the arms that keep {kept}"
+            won, text = to_take(study.table, name), f"Best in {name} of the arms that keep {asked}"
             parts += [_map(one, arms, won, text, key) for one in maps(study.table)]
     note = (
         "The arm that is best at each point. Pale and with a question mark: the 95 % interval of"
-        " its difference from the second, replication by replication, holds zero. An equals sign:"
-        " nobody is better. A cross: nobody may be taken."
+        " its difference from the second, replication by replication, holds zero."
+        + "".join(f" {why.mark}: {why.words}." for why in Blank)
     )
     return Section("regimes", "Who is best where", join(tag("p", note), parts))
 
@@ -208,7 +207,7 @@ def _map(
     up = list(dict.fromkeys(row[one.up] for row in one.rows))
     at = {(row[one.up], row[one.across]): _tile(taken[str(row["point"])], arms) for row in one.rows}
     columns = [plain(value) for value in across]
-    drawn = [(plain(v), [at.get((v, w), ALIKE) for w in across]) for v in reversed(up)]
+    drawn = [(plain(v), [at.get((v, w), "") for w in across]) for v in reversed(up)]
     where = "" if one.other is None else f", at {one.other} {plain(one.value)}"
     text = f"{text}{where}: {one.up} upwards, {one.across} to the right."
     cells = [
@@ -221,7 +220,7 @@ def _map(
 
 def _tile(taken: Taken, arms: Sequence[str]) -> Tile | str:
     if taken.arm is None:
-        return ALIKE if taken.of else NOBODY
+        return taken.blank.mark if taken.blank else ""
     return Tile(arms.index(taken.arm), taken.arm, taken.shown)
 
 

@@ -15,10 +15,6 @@ _HEIGHT, _HEAD, _LEFT = 30, 20, 18.0
 """Of a row of tiles and of the line above them; px; and the width of its name; per cent."""
 
 
-ALIKE, NOBODY = "=", "×"
-"""What stands where nobody is better, and where there is nobody."""
-
-
 class Tile(NamedTuple):
     """A place of a map of two keys: the arm that is best, and whether that is shown."""
 

@@ -120,7 +120,7 @@ def beside(options: Options, plans: Sequence[Plan], cpus: int, memory_bytes: flo
         each = options.shards
     elif options.sensors_per_actor is not None:
         each = -(-max(plan.size for plan in plans) // options.sensors_per_actor)
-    held = _PROCESS_BYTES + _SENSOR_BYTES * max(plan.size for plan in plans)
+    held = each * _PROCESS_BYTES + _SENSOR_BYTES * max(plan.size for plan in plans)
     return max(1, min(len(plans), cpus // each, int(memory_bytes / 2 / held)))
 
 

@@ -44,7 +44,8 @@ class Options:
         engine: which of the two; its name will do.
         executor: where shards run; its name will do. The reference engine runs in this process.
         shards: number of shards; None: under Ray one for each CPU that no region needs, else 1.
-        beside: how many runs share the CPUs of Ray, this one among them.
+        beside: how many runs share the CPUs of Ray, this one among them; it is set by who carries
+            several out.
         sensors_per_actor: the same, said by size.
         window_ns: length of a window; None: chosen from the frame rate.
         ray_address: a Ray cluster to join.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import NamedTuple
 
 import pyarrow as pa
 from matplotlib.axes import Axes
@@ -17,20 +16,14 @@ from fleet.results.metrics import known
 from fleet.show.style import COLOURS, Drawn, Table, figure_of
 from fleet.show.sweep import plain
 from fleet.study.averages import arms_of, varied
-from fleet.study.demands import demands
+from fleet.study.demands import in_words
 from fleet.study.panels import Map, maps
-from fleet.study.taking import Taken, best, to_take
+from fleet.study.taking import Blank, Taken, best, to_take
 
 _NOT_SHOWN = "////"
-_ALIKE, _NOBODY = "=", "×"
+_MOST = 6
+"""So many maps are drawn of three keys, evenly chosen; the table has all."""
 _TITLE_WIDTH = 52
-
-
-class _Marks(NamedTuple):
-    """What marks of a map stand for, where no arm has a place."""
-
-    alike: str = "nobody is better"
-    nobody: str = "nobody was there"
 
 
 def regimes(table: pa.Table, metric: str) -> Drawn:
@@ -40,37 +33,36 @@ def regimes(table: pa.Table, metric: str) -> Drawn:
     replication, holds zero; with one replication nowhere. Of three keys there is a map for each
     value of the first.
     """
-    return _drawn(table, best(table, metric), f"best in {metric}", _Marks())
+    return _drawn(table, best(table, metric), f"best in {metric}")
 
 
 def choice(table: pa.Table, metric: str) -> Drawn:
     """Return which of the arms that keep all demands is best at each point, as `regimes` does."""
-    kept = " and ".join(dict.fromkeys(one.text for one in demands(table)))
     which = "least" if known(metric).metric.better is Better.LESS else "most"
-    title = f"{which} {metric} of the arms that keep {kept}"
-    return _drawn(table, to_take(table, metric), title, _Marks(nobody="nobody keeps them"))
+    title = f"{which} {metric} of the arms that keep {in_words(table)}"
+    return _drawn(table, to_take(table, metric), title)
 
 
-def _drawn(table: pa.Table, taken: Mapping[str, Taken], title: str, marks: _Marks) -> Drawn:
+def _drawn(table: pa.Table, taken: Mapping[str, Taken], title: str) -> Drawn:
     arms, every = arms_of(table), maps(table)
+    drawn = every[:: -(-len(every) // _MOST)]
     lines = wrap(doors.terminal(title), _TITLE_WIDTH)
-    height = [0.62 + 0.2 * len({row[one.up] for row in one.rows}) for one in every]
+    height = [0.62 + 0.2 * len({row[one.up] for row in one.rows}) for one in drawn]
     figure = figure_of(0.75 + 0.14 * len(lines) + sum(height))
-    panels = figure.subplots(len(every), 1, squeeze=False, height_ratios=height)[:, 0]
-    for axes, one in zip(panels, every, strict=True):
+    panels = figure.subplots(len(drawn), 1, squeeze=False, height_ratios=height)[:, 0]
+    for axes, one in zip(panels, drawn, strict=True):
         _panel(axes, one, arms, taken)
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=8)
     figure.supylabel(every[0].up, fontsize=8)
     panels[-1].set_xlabel(every[0].across)
-    figure.legend(handles=_keys(arms, taken.values(), marks), loc="outside lower center", ncols=3)
+    shown = [taken[str(row["point"])] for one in drawn for row in one.rows]
+    figure.legend(handles=_keys(arms, shown), loc="outside lower center", ncols=3)
     keys = varied(table)
-    out: Table = [(*keys, "best", "is_shown")]
-    out += [
-        (*(row[key] for key in keys), won.arm, int(won.shown))
-        for one in every
-        for row in one.rows
-        if (won := taken[str(row["point"])]).arm is not None
-    ]
+    out: Table = [(*keys, "best", "is_shown", "why_none")]
+    for row in (row for one in every for row in one.rows):
+        won = taken[str(row["point"])]
+        why = won.blank.words if won.blank else ""
+        out.append((*(row[key] for key in keys), won.arm or "", int(won.shown), why))
     return figure, out
 
 
@@ -82,8 +74,7 @@ def _panel(axes: Axes, one: Map, arms: list[str], taken: Mapping[str, Taken]) ->
         won = taken[str(row["point"])]
         x, y = across.index(row[one.across]), up.index(row[one.up])
         if won.arm is None:
-            mark = _ALIKE if won.of else _NOBODY
-            axes.annotate(mark, (x, y), ha="center", va="center")
+            axes.annotate(won.blank.mark if won.blank else "", (x, y), ha="center", va="center")
             continue
         axes.add_patch(
             Rectangle(
@@ -100,21 +91,20 @@ def _panel(axes: Axes, one: Map, arms: list[str], taken: Mapping[str, Taken]) ->
         axes.set_title(f"{one.other}: {plain(one.value)}", loc="left")
 
 
-def _keys(arms: list[str], taken: Iterable[Taken], marks: _Marks) -> list[Patch | Line2D]:
-    every = list(taken)
-    won = {one.arm for one in every}
+def _keys(arms: list[str], taken: Sequence[Taken]) -> list[Patch | Line2D]:
+    won = {one.arm for one in taken}
     keys: list[Patch | Line2D] = [
         Patch(facecolor=COLOURS[k % 9], label=doors.terminal(arm))
         for k, arm in enumerate(arms)
         if arm in won
     ]
-    if any(one.arm is not None and not one.shown for one in every):
+    if any(one.arm is not None and not one.shown for one in taken):
         look = Patch(facecolor="#cccccc", edgecolor="white", hatch=_NOT_SHOWN, label="not shown")
         keys.append(look)
-    blank = [one.of for one in every if one.arm is None]
-    for mark, what, there in (
-        (_ALIKE, marks.alike, any(blank)), (_NOBODY, marks.nobody, 0 in blank),
-    ):  # fmt: skip
-        if there:
-            keys.append(Line2D([], [], linestyle="", label=f"{mark} {what}"))
+    there = {one.blank for one in taken}
+    keys += [
+        Line2D([], [], linestyle="", label=f"{blank.mark} {blank.words}")
+        for blank in Blank
+        if blank in there
+    ]
     return keys

@@ -22,9 +22,9 @@ from fleet.show.rows import BOUND, EMPTY, told
 from fleet.show.wide import Titled, heading, in_tables
 from fleet.study import tidy
 from fleet.study.averages import Average, arms_of, averages, places, varied
-from fleet.study.demands import demands
+from fleet.study.demands import in_words
 from fleet.study.sweep import Progress, Swept
-from fleet.study.taking import can_be_taken, to_take
+from fleet.study.taking import Blank, can_be_taken, to_take
 
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
@@ -180,7 +180,7 @@ def to_be_taken(table: pa.Table, metrics: Sequence[str]) -> Iterator[str]:
 
     A number of which something is demanded chooses none.
     """
-    demanded = " and ".join(dict.fromkeys(one.text for one in demands(table)))
+    kept = in_words(table)
     for name in metrics:
         if not can_be_taken(table, name):
             continue
@@ -188,15 +188,11 @@ def to_be_taken(table: pa.Table, metrics: Sequence[str]) -> Iterator[str]:
         of = Counter(one.arm for one in taken if one.arm is not None)
         shown = Counter(one.arm for one in taken if one.arm is not None and one.shown)
         parts = [f"{arm} at {many}{_shown(shown[arm], many)}" for arm, many in of.most_common()]
-        blank = [one.of for one in taken if one.arm is None]
-        for what, many in (
-            ("nobody keeps them", blank.count(0)),
-            ("nobody is better", len(blank) - blank.count(0)),
-        ):  # fmt: skip
-            parts += [f"{what} at {many}"] if many else []
+        blank = Counter(one.blank for one in taken)
+        parts += [f"{why.words} at {blank[why]}" for why in Blank if blank[why]]
         which = "least" if known(name).metric.better is Better.LESS else "most"
         yield doors.terminal(
-            f"To take by the {which} {name} of the arms that keep {demanded}, of {len(taken)}"
+            f"To take by the {which} {name} of the arms that keep {kept}, of {len(taken)}"
             f" points: {'; '.join(parts)}."
         )
 

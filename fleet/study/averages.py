@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -66,9 +67,9 @@ def arms_of(table: pa.Table) -> list[str]:
 
 def places(table: pa.Table) -> list[dict[str, Any]]:
     """Return a row for each point, in order: its id, and what varies."""
-    names = ["point", *varied(table)]
-    points = table.select(names).group_by(names, use_threads=False).aggregate([])
-    rows: list[dict[str, Any]] = points.to_pylist()
+    points = table["point"].combine_chunks().dictionary_encode()  # numbered as they come first
+    _, first = np.unique(points.indices, return_index=True)
+    rows: list[dict[str, Any]] = table.select(["point", *varied(table)]).take(first).to_pylist()
     return rows
 
 
@@ -91,7 +92,7 @@ def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
     """Return a metric by point and arm, where it is known in every replication."""
     stepped, looked = known(metric).metric.stepped, tidy.looked(table)
     out = {}
-    for key, values in values_of(table, metric).items():
+    for key, values in _values(table, metric).items():
         numbers = tuple(value for value in values if value is not None)
         if len(numbers) == len(values):
             mean = math.fsum(numbers) / len(numbers)
@@ -100,7 +101,7 @@ def averages(table: pa.Table, metric: str) -> dict[Key, Average]:
     return out | _bounds(table, metric, out)
 
 
-def values_of(table: pa.Table, metric: str) -> dict[Key, list[float | None]]:
+def _values(table: pa.Table, metric: str) -> dict[Key, list[float | None]]:
     """Return a metric in each replication, by point and arm."""
     mask = pc.equal(table["metric"], metric).fill_null(False)
     rows = table.select(["point", "arm", "value"]).filter(mask)
@@ -116,7 +117,7 @@ def _bounds(table: pa.Table, metric: str, means: Mapping[Key, Average]) -> dict[
     none = {key: one for key, one in means.items() if not any(one.values)} if out_of else {}
     if not none:
         return {}
-    parts = [(sign, values_of(table, name)) for name, sign in out_of]
+    parts = [(sign, _values(table, name)) for name, sign in out_of]
     out = {}
     for key, one in none.items():
         frames = math.fsum(sign * (x or 0.0) for sign, by in parts for x in by.get(key, ()))

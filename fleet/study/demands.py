@@ -7,17 +7,17 @@ it.
 from __future__ import annotations
 
 import json
-import operator
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from fleet.study.slo import Objective
+from fleet.results.metrics import find
+from fleet.study.slo import SIGNS, Objective
 
 _DEMANDS = b"fleet.demands"
-_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 class Demand(NamedTuple):
@@ -37,10 +37,9 @@ class Demand(NamedTuple):
     sign: str
     bound: str
 
-    def kept(self, values: Sequence[float | None]) -> list[bool]:
-        """Return in which replications it is kept; what is not known is a miss."""
-        bound, holds = Fraction(self.bound), _SIGNS[self.sign]
-        return [value is not None and bool(holds(value, bound)) for value in values]
+    def kept(self, value: float | None) -> bool:
+        """Return whether a value keeps it; what is not known is a miss."""
+        return value is not None and bool(SIGNS[self.sign](value, Fraction(self.bound)))
 
 
 def said(objectives: Iterable[Objective]) -> dict[bytes, bytes]:
@@ -57,13 +56,31 @@ def demands(table: pa.Table) -> list[Demand]:
     """Return what is demanded of the arms of a study.
 
     Raises:
-        ArithmeticError, LookupError, TypeError, ValueError: what stands there is damaged.
+        AttributeError, TypeError, ValueError: what stands there is damaged.
     """
     text = (table.schema.metadata or {}).get(_DEMANDS)
-    rows = [Demand(**row) for row in json.loads(text)] if text else []
-    for row in rows:
-        row.kept([])
+    try:
+        rows = [Demand(**row) for row in json.loads(text)] if text else []
+    except RecursionError:
+        raise ValueError("demands of demands of demands") from None
+    if not all(map(_is_whole, rows)):
+        raise ValueError("what is demanded is not said whole")
     return rows
+
+
+def _is_whole(row: Demand) -> bool:
+    words = (row.text, row.metric, row.sign, row.bound, row.arm or "")
+    return (
+        all(isinstance(word, str) for word in words)
+        and find(row.metric) is not None
+        and row.sign in SIGNS
+        and re.fullmatch(r"-?\d{1,40}(/[1-9]\d{0,40})?", row.bound) is not None
+    )
+
+
+def in_words(table: pa.Table) -> str:
+    """Return all that is demanded, in a line."""
+    return " and ".join(dict.fromkeys(one.text for one in demands(table)))
 
 
 def called(table: pa.Table, labels: Mapping[str, str]) -> pa.Table:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from fleet.interrupt import LOOK_S, check
+from fleet.interrupt import LOOK_S, check, wanted_until
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 Tell = Callable[[float], None]
-
-
-class _NotWanted(Exception):  # noqa: N818 (nothing has gone wrong where it is raised)
-    """Another piece of work has failed, so nobody waits for this one."""
 
 
 def side_by_side(
@@ -26,7 +23,7 @@ def side_by_side(
 ) -> Iterator[tuple[Task, Answer]]:
     """Yield what comes of tasks as they are done; they are begun in order.
 
-    If one fails the others end when they next tell how far they are, and none is begun.
+    If one fails the others end where they next look (`fleet.interrupt.check`), and none is begun.
 
     Args:
         tasks: what to do.
@@ -39,15 +36,11 @@ def side_by_side(
         Exception: what a task has failed with.
     """
     news: SimpleQueue[tuple[Task, float]] = SimpleQueue()
-    wanted = True
+    unwanted = threading.Event()
 
     def doing(task: Task) -> Answer:
-        def tell(share: float) -> None:
-            if not wanted:
-                raise _NotWanted
-            news.put((task, share))
-
-        return do(task, tell)
+        with wanted_until(unwanted):
+            return do(task, lambda share: news.put((task, share)))
 
     with ThreadPoolExecutor(at_a_time, thread_name_prefix="beside") as threads:
         task_of: dict[Future[Answer], Task] = {}
@@ -59,7 +52,7 @@ def side_by_side(
                 _pass_on(news, told)
                 yield from [(task_of.pop(one), one.result()) for one in done]
         finally:
-            wanted = False
+            unwanted.set()
             threads.shutdown(wait=False, cancel_futures=True)
 
 

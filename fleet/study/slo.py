@@ -20,7 +20,7 @@ _FORM = re.compile(
     r"^(?:(?P<arm>[A-Za-z0-9_.\-]+):\s+)?(?P<metric>\w[\w.\- ]*?)\s*(?P<sign><=|>=|<|>)\s*"
     r"(?P<bound>.+)$"
 )
-_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Objective:
     def kept(self, arm: Numbers) -> bool:
         """Return whether an arm keeps it; what was not measured is a miss."""
         value = self.number.value(arm)
-        return value is not None and bool(_SIGNS[self.sign](value, self.bound))
+        return value is not None and bool(SIGNS[self.sign](value, self.bound))
 
     def worst(self, runs: Sequence[Numbers]) -> float | None:
         """Return the measurement furthest on the wrong side; None if a run has none."""

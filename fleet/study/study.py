@@ -32,6 +32,7 @@ from fleet.study import study_file
 from fleet.study.design import Design, design
 from fleet.study.journal import written
 from fleet.study.points import LIST, Drawing
+from fleet.study.slo import objectives
 from fleet.study.until import ONCE, Enough, enough
 from fleet.study.vary import Vary
 
@@ -172,6 +173,7 @@ def study(
         )
     if replications is not None:
         loaded.changed(f"replications={replications}")  # refuses what is none
+    objectives(loaded)  # refuses what cannot be demanded, before anything runs
     known = list(loaded.model.arms)
     for arm in arms or ():
         check_arm(arm, known)

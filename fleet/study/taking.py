@@ -5,39 +5,51 @@ An arm keeps a demand of the scenario (`slo:`) where it does in every replicatio
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from enum import Enum
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fleet.results.metric import Better
 from fleet.results.metrics import known
-from fleet.study.averages import (
-    Average,
-    Key,
-    arms_of,
-    at_point,
-    averages,
-    places,
-    values_of,
-    winner,
-)
-from fleet.study.demands import demands
+from fleet.study.averages import Average, Key, arms_of, at_point, averages, places, winner
+from fleet.study.demands import Demand, demands
+
+
+class Blank(Enum):
+    """Why no arm is to be taken: a mark for maps, and what it stands for."""
+
+    ALIKE = "=", "nobody is better"
+    NOBODY = "×", "nobody keeps them"
+    UNKNOWN = "?", "not known of two"
+
+    @property
+    def mark(self) -> str:
+        """Return what stands in its place on a map."""
+        return self.value[0]
+
+    @property
+    def words(self) -> str:
+        """Return what that says."""
+        return self.value[1]
 
 
 class Taken(NamedTuple):
     """Which arm is to be taken at a point.
 
     Attributes:
-        arm: the best in the mean; None: none is better than another, or none may be taken.
+        arm: the best in the mean; None: for the reason in `blank`.
         shown: whether its difference from the second best, replication by replication, has an
-            interval without zero, and none that would be better may or may not keep the demands.
-        of: how many arms may be taken.
+            interval without zero, and none that may be better may or may not keep the demands.
+        blank: why there is none.
     """
 
     arm: str | None
-    shown: bool
-    of: int
+    shown: bool = False
+    blank: Blank | None = None
 
 
 def can_be_taken(table: pa.Table, metric: str) -> bool:
@@ -50,11 +62,7 @@ def can_be_taken(table: pa.Table, metric: str) -> bool:
 def best(table: pa.Table, metric: str) -> dict[str, Taken]:
     """Return by point which arm is best in a number, whatever is demanded."""
     means, arms = averages(table, metric), arms_of(table)
-    return {
-        str(row["point"]): taken if taken.of > 1 else taken._replace(arm=None, shown=False)
-        for row in places(table)
-        if (taken := _best(metric, at_point(means, row, arms)))
-    }
+    return {str(row["point"]): _best(metric, at_point(means, row, arms)) for row in places(table)}
 
 
 def to_take(table: pa.Table, metric: str) -> dict[str, Taken]:
@@ -63,30 +71,60 @@ def to_take(table: pa.Table, metric: str) -> dict[str, Taken]:
     out = {}
     for row in places(table):
         point = str(row["point"])
+        sure = [arm for arm in arms if all(kept[point, arm])]
+        perhaps = [arm for arm in arms if any(kept[point, arm])]
         at = at_point(means, row, arms)
-        sure = {arm: one for arm, one in at.items() if all(kept[point, arm])}
-        taken = _best(metric, sure)
-        unsure = {arm: one for arm, one in at.items() if arm in sure or any(kept[point, arm])}
-        out[point] = taken._replace(shown=taken.shown and _best(metric, unsure).arm == taken.arm)
+        out[point] = _of(metric, at, sure, perhaps) if sure else Taken(None, blank=Blank.NOBODY)
     return out
+
+
+def _of(metric: str, at: Mapping[str, Average], sure: list[str], perhaps: list[str]) -> Taken:
+    """Return which is best of the arms that keep all, given those that do at times, too."""
+    here = {arm: at[arm] for arm in sure if arm in at}
+    taken = Taken(sure[0], True) if list(here) == sure and len(sure) == 1 else _best(metric, here)
+    rivals = {arm: at[arm] for arm in perhaps if arm in at}
+    is_known = len(rivals) == len(perhaps)
+    is_first = len(rivals) < 2 or _best(metric, rivals).arm == taken.arm
+    return taken._replace(shown=taken.shown and is_known and is_first)
 
 
 def _best(metric: str, at: Mapping[str, Average]) -> Taken:
     if len(at) < 2:
-        return Taken(next(iter(at), None), bool(at), len(at))
+        return Taken(None, blank=Blank.UNKNOWN)
     won = winner(metric, at)
-    return Taken(None, False, len(at)) if won is None else Taken(won.arm, won.shown, len(at))
+    return Taken(None, blank=Blank.ALIKE) if won is None else Taken(won.arm, won.shown)
 
 
 def _kept(table: pa.Table) -> dict[Key, list[bool]]:
-    """Return by point and arm in which replications all demands are kept; empty: nothing ran."""
+    """Return by point and arm in which replications all demands are kept; not in those that failed.
+
+    Whatever has no number, as it failed or has no such thing, does not keep what is demanded of it.
+    """
     asked = demands(table)
-    by_metric = {one.metric: values_of(table, one.metric) for one in asked}
-    out: dict[Key, list[bool]] = {}
-    for row in places(table):
-        for arm in arms_of(table):
-            key = str(row["point"]), arm
-            mine = [one for one in asked if one.arm in (None, arm)]
-            kept = [one.kept(by_metric[one.metric].get(key, [])) for one in mine]
-            out[key] = [all(each) for each in zip(*kept, strict=True)] if kept else [True]
-    return {key: each or [False] for key, each in out.items()}
+    runs: dict[Key, dict[int, dict[str, float | None]]] = defaultdict(dict)
+    wanted = pc.or_kleene(
+        pc.is_in(table["metric"], pa.array([one.metric for one in asked], pa.string())),
+        pc.is_valid(table["error"]),
+    )
+    columns = ["point", "arm", "replication", "metric", "value", "error"]
+    every = table.select(columns[:3]).group_by(columns[:3]).aggregate([])
+    for row in every.to_pylist():
+        runs[row["point"], row["arm"]][row["replication"]] = {}
+    failed = set()
+    for row in table.select(columns).filter(wanted.fill_null(False)).to_pylist():
+        key = row["point"], row["arm"]
+        runs[key][row["replication"]][str(row["metric"])] = row["value"]
+        if row["error"] is not None:
+            failed.add((key, row["replication"]))
+    return defaultdict(lambda: [False], {
+        key: [
+            (key, replication) not in failed and _all_kept(asked, key[1], values)
+            for replication, values in of.items()
+        ]
+        for key, of in runs.items()
+    })  # fmt: skip
+
+
+def _all_kept(asked: list[Demand], arm: str, values: Mapping[str, float | None]) -> bool:
+    mine = [one for one in asked if one.arm in (None, arm)]
+    return all(one.kept(values.get(one.metric)) for one in mine)

@@ -152,7 +152,9 @@ def test_figures_come_from_the_table(table: pa.Table, tmp_path: Path) -> None:
     for name, kind in itertools.product(names, ("png", "pdf", "csv")):
         assert (tmp_path / f"{name}.{kind}").stat().st_size, name
     regimes = (tmp_path / "regimes_latency_ms.p99.csv").read_text().splitlines()
-    assert regimes[1:] == ["1,5,on_sensor,1", "1,10,on_sensor,1", "2,5,cloud,0", "2,10,cloud,1"]
+    assert regimes[1:] == [
+        "1,5,on_sensor,1,", "1,10,on_sensor,1,", "2,5,cloud,0,", "2,10,cloud,1,",
+    ]  # fmt: skip
     curve = (tmp_path / "curve_latency_ms.p99.csv").read_text().splitlines()
     assert len(curve) == 9
     low, high = interval95([90.0, 95.0, 100.0]) or (math.nan, math.nan)
@@ -163,7 +165,10 @@ def test_where_nobody_is_better_a_map_says_so(table: pa.Table, tmp_path: Path) -
     values = [20.0 if k < 12 else x for k, x in enumerate(table["value"].to_pylist())]
     alike = table.set_column(table.column_names.index("value"), "value", [values])
     figure, rows = regimes(alike, "latency_ms.p99")
-    assert rows[1:] == [(1, 10, "on_sensor", 1), (2, 5, "cloud", 0), (2, 10, "cloud", 1)]
+    assert rows[1:] == [
+        (1, 5, "", 0, "nobody is better"), (1, 10, "on_sensor", 1, ""), (2, 5, "cloud", 0, ""),
+        (2, 10, "cloud", 1, ""),
+    ]  # fmt: skip
     (legend,) = figure.legends
     assert [one.get_text() for one in legend.get_texts()][-1] == "= nobody is better"
     assert [one.get_text() for one in figure.axes[0].texts] == ["="]

@@ -59,6 +59,7 @@ def test_where_one_fails_the_others_end_and_none_is_begun() -> None:
             while True:
                 tell(0.1)
                 failing.set()
+                interrupt.check()
                 time.sleep(0.01)
         finally:
             ended.set()
@@ -73,6 +74,7 @@ def test_an_interrupt_ends_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def do(task: int, tell: Tell) -> None:
         while True:
             tell(0.0)
+            interrupt.check()
             time.sleep(0.01)
 
     def press(*_: object) -> None:

@@ -20,7 +20,8 @@ from fleet.show.sweep import to_be_taken
 from fleet.study.demands import called, demands, said
 from fleet.study.panels import has_map, maps
 from fleet.study.slo import objectives
-from fleet.study.taking import Taken, best, can_be_taken, to_take
+from fleet.study.study import study
+from fleet.study.taking import Blank, Taken, best, can_be_taken, to_take
 
 SLO = ["latency_ms.p99 < 50 ms", "cloud: lost <= 10 %"]
 HERE = ("noon", 1, 5)
@@ -66,34 +67,51 @@ SOON, LATE = [20.0, 21.0, 22.0], [60.0, 61.0, 62.0]
 
 
 def test_the_best_of_those_that_keep_all_demands_is_taken() -> None:
-    assert at(arm(DEAR, SOON), arm(CHEAP, SOON)) == Taken("cloud", True, 2)
-    assert at(arm(DEAR, SOON), arm(CHEAP, LATE)) == Taken("on_sensor", True, 1)
-    assert at(arm(DEAR, SOON), arm(CHEAP, SOON, lost=0.2)) == Taken("on_sensor", True, 1)
-    assert at(arm(DEAR, SOON, lost=0.2), arm(CHEAP, LATE)) == Taken("on_sensor", True, 1)
-    assert at(arm(DEAR, LATE), arm(CHEAP, LATE)) == Taken(None, False, 0)
-    assert at(arm(CHEAP, SOON), arm(CHEAP, SOON)) == Taken(None, False, 2)
+    assert at(arm(DEAR, SOON), arm(CHEAP, SOON)) == Taken("cloud", True)
+    assert at(arm(DEAR, SOON), arm(CHEAP, LATE)) == Taken("on_sensor", True)
+    assert at(arm(DEAR, SOON), arm(CHEAP, SOON, lost=0.2)) == Taken("on_sensor", True)
+    assert at(arm(DEAR, SOON, lost=0.2), arm(CHEAP, LATE)) == Taken("on_sensor", True)
+    assert at(arm(DEAR, LATE), arm(CHEAP, LATE)) == Taken(None, blank=Blank.NOBODY)
+    assert at(arm(CHEAP, SOON), arm(CHEAP, SOON)) == Taken(None, blank=Blank.ALIKE)
 
 
 def test_a_bound_is_met_to_the_digit() -> None:
     """A tenth is no number of the computer's, and what is demanded is."""
-    assert at(arm(DEAR, SOON), arm(CHEAP, SOON, lost=1 / 10)).of == 1
-    assert at(arm(DEAR, SOON), arm(CHEAP, SOON, lost=0.0999)).of == 2
-    assert at(arm(DEAR, SOON), arm(CHEAP, [50.0] * 3)).of == 1
+    assert at(arm(DEAR, SOON), arm(CHEAP, SOON, lost=1 / 10)).arm == "on_sensor"
+    assert at(arm(DEAR, SOON), arm(CHEAP, SOON, lost=0.0999)).arm == "cloud"
+    assert at(arm(DEAR, SOON), arm(CHEAP, [50.0] * 3)).arm == "on_sensor"
 
 
 def test_it_is_not_shown_where_numbers_overlap_or_a_better_one_may_keep_them() -> None:
     assert at(arm([2.0, 2.1, 2.2], SOON), arm(MIDDLING, SOON)).shown is False
-    assert at(arm(DEAR, SOON), arm(CHEAP, [20.0, 60.0, 20.0])) == Taken("on_sensor", False, 1)
-    assert at(arm(CHEAP, SOON), arm(DEAR, [20.0, 60.0, 20.0])) == Taken("on_sensor", True, 1)
-    assert at(arm(DEAR, SOON), arm(CHEAP, [20.0, None, 20.0])) == Taken("on_sensor", False, 1)
+    assert at(arm(DEAR, SOON), arm(CHEAP, [20.0, 60.0, 20.0])) == Taken("on_sensor", False)
+    assert at(arm(CHEAP, SOON), arm(DEAR, [20.0, 60.0, 20.0])) == Taken("on_sensor", True)
+    assert at(arm(DEAR, SOON), arm(CHEAP, [20.0, None, 20.0])) == Taken("on_sensor", False)
 
 
 def test_what_is_not_known_is_not_kept() -> None:
-    assert at(arm(DEAR, SOON), arm(CHEAP, [None] * 3)) == Taken("on_sensor", True, 1)
+    assert at(arm(DEAR, SOON), arm(CHEAP, [None] * 3)) == Taken("on_sensor", True)
     failed = {"power_w.total": CHEAP}
-    assert at(arm(DEAR, SOON), failed) == Taken("on_sensor", True, 1)
+    assert at(arm(DEAR, SOON), failed) == Taken("on_sensor", True)
+    some = {**arm(CHEAP, SOON), "lost": [0.0, None, 0.0]}
+    assert at(arm(DEAR, SOON), some) == Taken("on_sensor", False)
+    bare = {"power_w.total": CHEAP, "lost": [0.0] * 3}  # and it has no latency at all
+    assert at(arm(DEAR, SOON), bare) == Taken("on_sensor", True)
+    blank = {**arm(CHEAP, SOON), "power_w.total": [1.0, None, 1.2]}
+    assert at(arm(DEAR, LATE), blank) == Taken(None, blank=Blank.UNKNOWN)
+    assert at(arm(DEAR, SOON), blank) == Taken(None, blank=Blank.UNKNOWN)
     alone = table({HERE: {"on_sensor": arm(DEAR, SOON)}})
-    assert best(alone, "power_w.total")[str(HERE)] == Taken(None, False, 1)
+    assert best(alone, "power_w.total")[str(HERE)] == Taken(None, blank=Blank.UNKNOWN)
+
+
+def test_what_failed_has_not_kept_it() -> None:
+    made = table({HERE: {"on_sensor": arm(DEAR, SOON), "cloud": arm(CHEAP, SOON)}})
+    gone = [i for i, (a, r) in enumerate(zip(made["arm"].to_pylist(),
+            made["replication"].to_pylist(), strict=True)) if (a, r) == ("cloud", 1)]  # fmt: skip
+    rows = [row for i, row in enumerate(made.to_pylist()) if i not in gone]
+    rows.append({**made.to_pylist()[gone[0]], "metric": None, "value": None, "error": "died"})
+    failed = pa.Table.from_pylist(rows, made.schema)
+    assert to_take(failed, "power_w.total")[str(HERE)] == Taken("on_sensor", False)
 
 
 def test_what_is_demanded_chooses_nobody() -> None:
@@ -127,10 +145,11 @@ def test_of_three_keys_there_is_a_map_for_each_value_of_the_first() -> None:
     figure, rows = choice(made, "power_w.total")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["key0: noon", "key0: night"]
     assert rows == [
-        ("key0", "key1", "key2", "best", "is_shown"),
-        ("noon", 1, 5, "on_sensor", 1), ("noon", 1, 9, "cloud", 1),
-        ("night", 1, 5, "on_sensor", 1), ("night", 1, 9, "cloud", 1),
-        ("night", 2, 5, "on_sensor", 1), ("night", 2, 9, "on_sensor", 1),
+        ("key0", "key1", "key2", "best", "is_shown", "why_none"),
+        ("noon", 1, 5, "on_sensor", 1, ""), ("noon", 1, 9, "cloud", 1, ""),
+        ("noon", 2, 5, "", 0, "nobody keeps them"), ("noon", 2, 9, "", 0, "nobody keeps them"),
+        ("night", 1, 5, "on_sensor", 1, ""), ("night", 1, 9, "cloud", 1, ""),
+        ("night", 2, 5, "on_sensor", 1, ""), ("night", 2, 9, "on_sensor", 1, ""),
     ]  # fmt: skip
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()][-1] == "× nobody keeps them"
@@ -173,9 +192,16 @@ def test_a_study_of_a_scenario_with_demands_says_who_keeps_them(tmp_path: Path) 
     assert all(one.arm for one in to_take(shown.table, "power_w.total").values())
 
 
+def test_a_demand_that_cannot_be_is_refused_before_anything_runs() -> None:
+    scenario = worlds.load(worlds.scenario(slo=["latency_ms.p9 < 10 s"]))
+    with pytest.raises(InputError, match=r"no metric 'latency_ms.p9' \(did you mean"):
+        study(scenario, {"cloud.servers": [1, 2]})
+
+
 @pytest.mark.parametrize(
-    "written", ["{", "[1]", '[{"text": "a"}]', "sign", "bound"],
-)  # fmt: skip
+    "written",
+    ["{", "[1]", '[{"text": "a"}]', "[" * 5000, "sign", "bound", "metric", "text", "arm", "long"],
+)
 def test_demands_that_are_damaged_are_refused(written: str, tmp_path: Path) -> None:
     scenario = worlds.load(worlds.scenario(duration="1 s", slo=["latency_ms.p99 < 10 s"]))
     path = tmp_path / "study"
@@ -185,7 +211,9 @@ def test_demands_that_are_damaged_are_refused(written: str, tmp_path: Path) -> N
     made = pq.read_table(path / "results.parquet")
     row = demands(made)[0]._asdict()
     if written in row:
-        written = json.dumps([{**row, written: "1/0"}])
+        written = json.dumps([{**row, written: 5 if written in ("text", "arm") else "1/0"}])
+    elif written == "long":
+        written = json.dumps([{**row, "bound": "1e999999999"}])
     changed = made.replace_schema_metadata({b"fleet.demands": written.encode()})
     pq.write_table(changed, path / "results.parquet")
     with pytest.raises(InputError, match="is damaged or not whole"):
