@@ -64,7 +64,7 @@ def in_bursts(row: Record, segments: int) -> Again:
 
 def sendings(links: LinkTable) -> Floats:
     """Return how often links send a segment in the mean; shape (links,)."""
-    mean: Floats = 1.0 / (1.0 - links.loss_ppb * _PPB)
+    mean: Floats = np.asarray(1.0 / (1.0 - links.loss_ppb * _PPB), dtype=np.float64)
     rows = np.flatnonzero(links.burst_ns > 0)
     kinds: dict[tuple[int, ...], float] = {}
     for link in rows.tolist():
