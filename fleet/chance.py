@@ -40,6 +40,7 @@ class Stream(Enum):
     SERVICE = "service"
     SIGHT = "sight"
     RATE = "rate"
+    BURST = "burst"
 
 
 def name_hash(name: str) -> int:
@@ -56,8 +57,12 @@ def stream_keys(
     hashes: NDArray[np.uint64], seed: int, replication: int, stream: Stream
 ) -> NDArray[np.uint64]:
     """Return one key per name for a stream; shape (names,), uint64."""
-    salt = np.uint64(name_hash(f"{seed}/{replication}/{stream.value}"))
-    return mixed(hashes ^ salt)
+    return mixed(hashes ^ np.uint64(stream_salt(seed, replication, stream)))
+
+
+def stream_salt(seed: int, replication: int, stream: Stream) -> int:
+    """Return what tells the keys of a stream from those of others."""
+    return name_hash(f"{seed}/{replication}/{stream.value}")
 
 
 def mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -26,6 +26,7 @@ _END = "<!-- end of keys of {} -->"
 _MODELS = {
     "City": "city", "Place": "place", "SensorGroup": "sensors", "At": "at", "Capture": "capture",
     "TraceCapture": "trace", "Link": "links", "RateTrace": "rate", "Distance": "distance",
+    "Bursts": "loss",
     "Cloud": "cloud", "Batch": "batch", "Autoscale": "autoscale", "Edge": "edges",
     "Region": "regions", "Domain": "domains", "Arm": "arms", "Ask": "ask", "Split": "split",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",

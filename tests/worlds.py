@@ -220,6 +220,15 @@ _LINK_RATES: list[Any] = [
 """The files are 0.689 s long and 0.21 s; for a time there is no rate in either."""
 
 
+_LOSSES: list[Any] = [
+    "2 %",
+    {"gap": "60 ms", "burst": "40 ms", "bad": "70 %", "good": "1 %"},
+    "40 %",
+    {"gap": "9 ms", "burst": "3 ms", "bad": "90 %"},
+    {"mean": "5 %", "burst": "30 ms"},
+]
+
+
 def _link(technologies: list[str], shared: list[str], to: list[str]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(
         {
@@ -230,7 +239,7 @@ def _link(technologies: list[str], shared: list[str], to: list[str]) -> st.Searc
             "propagation": st.sampled_from(["0 ns", "1 ns", "2 ms"]),
             "buffer": st.sampled_from(["14 kB", "60 kB"]),
         },
-        optional={"loss": st.sampled_from(["2 %", "40 %"])},
+        optional={"loss": st.sampled_from(_LOSSES)},
     )
 
 

@@ -24,6 +24,7 @@ from fleet.model.books import (
     Books,
     measured_ns,
 )
+from fleet.model.bursts import resent_in_bursts
 from fleet.model.frames import (
     BITS,
     CLOCK,
@@ -85,6 +86,7 @@ class Hop(NamedTuple):
         first: whether this is the sensor's first hop, where its radio is; shape (sensors,).
         tail_ns: length of the sensor's radio tail; shape (sensors,).
         loss_keys: loss keys of the sensors for this level; shape (sensors,).
+        salt: of all links of the run, for bursts of losses.
         plain: whether none of its links loses segments, has a cap, a radio below it, or a rate that
             changes.
         cells: whether some of them have radios below them.
@@ -101,6 +103,7 @@ class Hop(NamedTuple):
     first: Bools
     tail_ns: Ints
     loss_keys: Keys
+    salt: np.uint64
     plain: bool
     cells: bool
     radios: bool
@@ -113,8 +116,8 @@ class Hop(NamedTuple):
 def as_plain(hop: Hop, radios: bool) -> Hop:
     """Return a plain hop as one that the compiler knows to be plain: it leaves the rest out."""
     return Hop(
-        hop.link_of, hop.links, hop.ports, hop.bin_of, hop.first, hop.tail_ns, hop.loss_keys, True,
-        False, radios, hop.on_radio, hop.lost, hop.column,
+        hop.link_of, hop.links, hop.ports, hop.bin_of, hop.first, hop.tail_ns, hop.loss_keys,
+        hop.salt, True, False, radios, hop.on_radio, hop.lost, hop.column,
     )  # fmt: skip
 
 
@@ -128,10 +131,14 @@ def on_air(
     """
     links, bits, wait, good = hop.links, columns[BITS, i], 0, True
     if links.loss_ppb[link] > 0 and not own:
-        extra, rounds, good = resent(
-            hop.loss_keys[columns[SENSOR, i]], columns[FRAME, i], bits, links.loss_ppb[link],
-            links.retries[link],
-        )  # fmt: skip
+        key, frame = hop.loss_keys[columns[SENSOR, i]], columns[FRAME, i]
+        if links.burst_ns[link] > 0:
+            came = columns[hop.column - 1, i]
+            extra, rounds, good = resent_in_bursts(links, link, hop.salt, key, frame, bits, came)
+        else:
+            extra, rounds, good = resent(
+                key, frame, bits, links.loss_ppb[link], links.retries[link]
+            )
         bits += extra
         wait = rounds * links.retry_ns[link]
     return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good

@@ -15,6 +15,7 @@ from fleet.columns.pools import Pools, Scaled
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
+from fleet.model.bursts import burst_salt
 from fleet.model.events import LINK_RATE
 from fleet.model.frames import (
     LEVEL_COLUMN,
@@ -319,6 +320,7 @@ def _hop(plan: Plan, level: int, links: LinkTable, ports: Ports) -> Hop:
         first=first,
         tail_ns=plan.timers.tail_ns,
         loss_keys=plan.sensors.loss_keys[level],
+        salt=burst_salt(plan.seed, plan.replication),
         plain=not extras,
         cells=cells,
         radios=bool(first.any()),

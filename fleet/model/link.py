@@ -20,7 +20,7 @@ Three things may be added. A *shared radio cell* takes bits while the sender's o
 its service counts from `arrival - air`, where air is the time on that radio (cut-through); and it
 has no buffer: what waits for it waits in the modems (`fleet.columns.modem`). A *data cap* slows a
 port down to another rate once it has carried so many bits. On a link with *loss* segments are sent
-again (`resent`): that takes the port's time, and a round trip on the wire.
+again (`resent`, or `fleet.model.bursts`): that takes the port's time, and a round trip on the wire.
 """
 
 from __future__ import annotations
@@ -52,9 +52,14 @@ class LinkTable(Table):
     cap_bits: Ints  # 0 without a cap
     throttled_bps: Ints  # behind the cap
     throttled_buffer_ns: Ints
-    loss_ppb: Ints
+    loss_ppb: Ints  # in the mean
     retries: Ints
     retry_ns: Ints
+    good_ppb: Ints  # loss while it is good, of one that loses in bursts
+    bad_ppb: Ints
+    gap_ns: Ints  # how long it is good in the mean
+    burst_ns: Ints  # how long it is bad in the mean; 0: it does not lose in bursts
+    burst_key: Ints  # of its own, for when that is
 
 
 class Rate(NamedTuple):

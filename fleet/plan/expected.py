@@ -18,6 +18,7 @@ from fleet.model.events import DEMAND, LINK_RATE, RATE, SENSOR_JOINS, SENSOR_LEA
 from fleet.model.frames import LEVELS
 from fleet.plan.caps import terms
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
+from fleet.plan.lossy import sendings
 from fleet.plan.plan import Plan
 from fleet.plan.rates import mean_bps
 from fleet.plan.roster import counts
@@ -158,7 +159,7 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
 
     Behind an edge a result goes on in the place of a frame, if its consumer is in the cloud.
     """
-    offered = np.zeros(len(plan.links.table))
+    offered, times = np.zeros(len(plan.links.table)), sendings(plan.links.table)
     behind = of.told_bps + of.served_fps * np.where(
         plan.sensors.to_site == 1, 0, plan.pools.result_bits
     )
@@ -168,8 +169,8 @@ def link_bps(plan: Plan, of: Flows) -> Floats:
         mine = (link >= 0) & travels
         served = (plan.pools.of >= 0) & (plan.pools.level < level)
         bps = np.where(served, behind, of.sent_fps * of.bits)
-        loss = np.where(plan.links.cell_level == level, 0, plan.links.table.loss_ppb[link]) * 1e-9
-        np.add.at(offered, link[mine], (bps / (1.0 - loss))[mine])
+        again = np.where(plan.links.cell_level == level, 1.0, times[link])
+        np.add.at(offered, link[mine], (bps * again)[mine])
     return offered
 
 

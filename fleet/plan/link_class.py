@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from fleet.catalog import Reader
 from fleet.model.link import Rate
@@ -12,6 +13,7 @@ from fleet.plan import link_traces
 from fleet.plan.distance import way_ns
 from fleet.plan.limits import check_buffer
 from fleet.plan.plant import Radio
+from fleet.scenario.bursts import Bursts
 from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario, did_you_mean
 
@@ -34,12 +36,13 @@ class LinkClass:
         cap_bits: data after which a sender gets `throttled_bps`; 0 without a cap.
         renews: when that starts anew: never, daily or monthly.
         renews_bits: what it then is; 0 if it never does.
-        loss_ppb: probability that a segment must be sent again, in 10⁻⁹.
+        loss_ppb: probability that a segment must be sent again, in the mean, in 10⁻⁹.
         retries: how often at most.
         retry_ns: what a round of that takes.
         mobile: whether the operator's network energy is that of a mobile network.
         radio: what the sensor's end draws.
         steps: of the file that its rate follows, if it does.
+        bursts: in which segments are lost, if they are.
     """
 
     name: str
@@ -61,6 +64,7 @@ class LinkClass:
     mobile: bool
     radio: Radio
     steps: link_traces.Steps | None = None
+    bursts: Bursts | None = None
 
     def at_rate(self, rate_bps: int) -> Rate:
         """Return what a link has when its rate is said to be another."""
@@ -74,8 +78,14 @@ class LinkClass:
         return [
             self.rate_bps, buffer_ns // self.rate_bps, self.propagation_ns, self.air_bps,
             self.cap_bits, self.throttled_bps, throttled_ns, self.loss_ppb, self.retries,
-            self.retry_ns,
+            self.retry_ns, *self._bursts(), 0,
         ]  # fmt: skip
+
+    def _bursts(self) -> tuple[int, int, int, int]:
+        if self.bursts is None:
+            return 0, 0, 0, 0
+        one = self.bursts
+        return int(one.good * 10**9), int(one.bad * 10**9), one.gap_ns, one.burst
 
 
 def level_of(scenario: Scenario, reader: Reader, name: str) -> int:
@@ -136,7 +146,8 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
     least_bps = min(least_bps, rate_bps)  # which a radio of its own may lower
     for slowest_bps in (least_bps, spec.throttled_rate or 0):
         check_buffer(scenario, name, buffer_bit, slowest_bps)
-    loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
+    bursts = spec.loss if isinstance(spec.loss, Bursts) else None
+    loss = bursts.loss if bursts else _same_loss(scenario, reader, name)
     cap = spec.cap or 0
     return LinkClass(
         name=name,
@@ -158,7 +169,16 @@ def link_class(scenario: Scenario, reader: Reader, name: str) -> LinkClass:
         mobile=reader.text("links", item, "access") == "mobile",
         radio=_radio(reader, item),
         steps=steps,
+        bursts=bursts if int(loss * 10**9) else None,
     )
+
+
+def _same_loss(scenario: Scenario, reader: Reader, name: str) -> Fraction:
+    """Return the loss of a link that always loses as much: stated, or that of its technology."""
+    stated: Any = scenario.model.links[name].loss
+    if stated is None:
+        return reader.number("links", scenario.model.links[name].technology, "loss")
+    return Fraction(stated)
 
 
 def _way_ns(scenario: Scenario, reader: Reader, name: str) -> int | None:

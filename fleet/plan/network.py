@@ -10,6 +10,7 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.catalog import Reader
+from fleet.chance import name_hashes
 from fleet.model.frames import LEVELS
 from fleet.model.link import LinkTable
 from fleet.plan.limits import check_buffer
@@ -41,6 +42,9 @@ class Network:
     def table(self) -> LinkTable:
         """Return the link table; shape (links,)."""
         table: LinkTable = LinkTable.of([kind.row() for kind in self.classes])[self.class_of]
+        lossy = np.flatnonzero(table.burst_ns > 0)
+        names = name_hashes(self.names[link] for link in lossy.tolist())
+        table.burst_key[lossy] = names >> np.uint64(1)  # so that it is no less than 0
         return table
 
     def level_of(self) -> Ints:

@@ -14,6 +14,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.catalog import Reader
 from fleet.plan.equipment import choose
+from fleet.scenario.bursts import Bursts
 from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario
 
@@ -217,7 +218,11 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     follows = isinstance(spec.rate, RateTrace)
     rate = spec.rate if isinstance(spec.rate, int) else reader.rate_bps("links", item, "rate")
     user = spec.user_rate or reader.rate_bps("links", item, "user_rate")
-    loss = reader.number("links", item, "loss") if spec.loss is None else Fraction(spec.loss)
+    loss = Fraction(1)  # of bursts: not plain, whatever it is
+    if spec.loss is None:
+        loss = reader.number("links", item, "loss")
+    elif not isinstance(spec.loss, Bursts):
+        loss = Fraction(spec.loss)
     plain = loss * 10**9 < 1 and not spec.cap
     wire_ns = spec.propagation
     if spec.distance is not None:

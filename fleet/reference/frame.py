@@ -55,6 +55,10 @@ class Frame:
         """Note when it is behind the links of a level."""
         setattr(self, _BEHIND[level], now_ns)
 
+    def came_ns(self, level: int) -> int:
+        """Return when it was behind the level below, or ready at its sensor."""
+        return int(getattr(self, _BEHIND[level - 1])) if level else self.ready_ns
+
 
 _BEHIND = ("access_ns", "uplink_ns", "backhaul_ns", "wan_ns")
 _NAMES = {"frame": "number", "clock_ns": "arrived_ns"}

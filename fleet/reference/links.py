@@ -24,6 +24,7 @@ from fleet.model.books import (
     SENT_LINK_BITS,
     TAIL_NS,
 )
+from fleet.model.bursts import burst_salt, resent_in_bursts
 from fleet.model.events import CAP_RENEWED, LINK_DOWN
 from fleet.model.link import buffer_ns, rate_bps, resent
 from fleet.plan.plan import Plan
@@ -151,6 +152,10 @@ class Link(Station):
         if not self.kind.loss_ppb or self.by_radio(frame):  # the radio sends again, not the cell
             return 0, 0, True
         key = self.plan.sensors.loss_keys[self.level, frame.sensor]
+        if self.kind.burst_ns:
+            salt = burst_salt(self.plan.seed, self.plan.replication)
+            came_ns, bits = frame.came_ns(self.level), frame.wire_bits
+            return resent_in_bursts(self.now_is, 0, salt, key, frame.number, bits, came_ns)
         return resent(key, frame.number, frame.wire_bits, self.kind.loss_ppb, self.kind.retries)
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:

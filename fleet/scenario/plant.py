@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.bursts import Bursts
 from fleet.scenario.distance import Distance
 from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.quantities import (
@@ -90,8 +91,8 @@ class Link(Model):
         RateBps | None, says("what one sender's radio can do", "10 Mbit/s", _AS_SOLD)
     ] = None
     loss: Annotated[
-        Loss | None,
-        says("segments lost, and sent again", "0.1 %", _AS_SOLD),
+        Loss | Bursts | None,
+        says("segments lost, and sent again, or how they are lost in bursts", "0.1 %", _AS_SOLD),
     ] = None
     cap: Annotated[
         DataBit | None, says("data after which a sender is slowed down", "50 GB", "no cap")

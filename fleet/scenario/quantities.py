@@ -238,6 +238,7 @@ Share = Annotated[Any, BeforeValidator(_SHARE.read), _SHARE.schema]
 Part = Annotated[Any, BeforeValidator(_PART.read), _PART.schema]
 PartOrNone = Annotated[Any, BeforeValidator(_PART0.read), _PART0.schema]
 Loss = Annotated[Any, BeforeValidator(_LOSS.read), _LOSS.schema]
+LossOrAll = Annotated[Any, BeforeValidator(_PART0.read), _PART0.schema]
 
 
 _YEARS = (1900, 2200)

@@ -87,11 +87,10 @@ def _spent(fact: Mapping[str, Any]) -> str:
     if "cap_spent_s" not in fact:
         return ""
     after, slow = _number(fact["cap_spent_s"]), _number(fact["throttled_mbit_s"])
-    until = f", until it starts anew after {_number(fact['cap_renews_s'])} s"
-    return (
-        f"; the first data cap is spent after {after} s, from then on {slow} Mbit/s"
-        f"{until if 'cap_renews_s' in fact else ''}"
-    )
+    told = f"; the first data cap is spent after {after} s, from then on {slow} Mbit/s"
+    if "cap_renews_s" in fact:
+        told += f", until it starts anew after {_number(fact['cap_renews_s'])} s"
+    return told
 
 
 def _number(x: float) -> str:

@@ -21,6 +21,7 @@ from fleet.model.frames import LEVELS
 from fleet.model.link import SEGMENT_BITS
 from fleet.plan import expected
 from fleet.plan.expected import Flows
+from fleet.plan.lossy import in_bursts, sendings
 from fleet.plan.plan import Plan
 from fleet.proof import theory
 from fleet.sizing.pools import Served, serve
@@ -172,19 +173,25 @@ def _crossed(
     row, rate = plan.links.table[first], float(possible[first])
     own = bool(plan.links.cell_level[mine[0]] == level)
     loss = 0.0 if own else float(row.loss_ppb) * 1e-9
+    through = 1.0 if own else 1.0 / float(sendings(plan.links.table[first : first + 1])[0])
     sources = [
-        _source(*_bits(plan, of, kind, mine), many, fps, rate * (1.0 - loss), _regular(plan, mine))
+        _source(*_bits(plan, of, kind, mine), many, fps, rate * through, _regular(plan, mine))
         for kind, many, fps in comes
     ]
     load = load_of(sources, 1)
-    mean_bits = load * rate * (1.0 - loss) / max(sum(s.many * s.rate for s in sources), 1e-30)
+    mean_bits = load * rate * through / max(sum(s.many * s.rate for s in sources), 1e-30)
     wait = wait_for(sources, 1)
     buffer_s = float(row.buffer_ns) * 1e-9 - mean_bits / rate
     lost = 0.0 if own or load >= 1.0 else wait.above(max(buffer_s, 0.0))
     again_s = 0.0
     if loss:
-        sent = theory.resent(max(1, round(mean_bits / SEGMENT_BITS)), loss, int(row.retries))
-        lost, again_s = 1.0 - (1.0 - lost) * (1.0 - sent.lost), sent.rounds * row.retry_ns * 1e-9
+        segments = max(1, round(mean_bits / SEGMENT_BITS))
+        fails, _, rounds = (
+            in_bursts(row, segments)
+            if row.burst_ns
+            else theory.resent(segments, loss, int(row.retries))
+        )
+        lost, again_s = 1.0 - (1.0 - lost) * (1.0 - fails), rounds * row.retry_ns * 1e-9
     return Crossed(
         plan.links.class_names[plan.links.class_of[first]], level, links,
         sum(many for _, many, _ in comes), load * rate, load, wait, again_s, lost, rate,

@@ -445,6 +445,32 @@ BAD = [
         "links.cell.cap_renews: 'weekly': input should be 'never', 'daily' or 'monthly'",
     ),
     (changed(links__cell__loss="51 %"), "links.cell.loss: '51 %' is above 50 %, the most"),
+    (changed(links__cell__loss={"mean": "1 %"}), "links.cell.loss.burst: is missing"),
+    (changed(links__cell__loss={"burst": "1 s"}), "links.cell.loss: give either 'mean' (loss) or"),
+    (
+        changed(links__cell__loss={"burst": "1 s", "gap": "1 s", "mean": "1 %"}),
+        "links.cell.loss: give either 'mean' (loss) or 'gap' (how long it is good)",
+    ),
+    (
+        changed(links__cell__loss={"burst": "1 s", "gap": "1 s", "bad": "5 %", "good": "5 %"}),
+        "links.cell.loss: 'good' of 0.05 is no less than 'bad' of 0.05; a link that always",
+    ),
+    (
+        changed(links__cell__loss={"burst": "1 s", "mean": "30 %", "bad": "20 %"}),
+        "links.cell.loss: 'mean' of 0.3 is not between 'good' of 0 and 'bad' of 0.2",
+    ),
+    (
+        changed(links__cell__loss={"burst": "1 ms", "mean": "90 %"}),
+        "links.cell.loss: between bursts of 1 ms it would be good for 0.111111 ms, which must be 1",
+    ),
+    (
+        changed(links__cell__loss={"burst": "1 us", "gap": "1 s"}),
+        "links.cell.loss.burst: '1 us' is",
+    ),
+    (
+        changed(links__cell__loss={"burst": "1 s", "gap": "1 s", "bed": "5 %"}),
+        "links.cell.loss.bed: unknown key 'bed' (did you mean 'bad'?)",
+    ),
     (changed(links__cell__loss="2 ms"), "links.cell.loss: '2 ms' is a time, not a fraction"),
     (changed(links__cell__user_rate="3 MB"), "links.cell.user_rate: '3 MB' is data, not a rate"),
     (

@@ -45,7 +45,10 @@ def some_worlds() -> list[tuple[dict[str, object], str]]:
             "technology": "test-radio", "shared_by": "cell", "to": "metro", "rate": "3 Mbit/s",
             "loss": "2 %", "cap": "20 kB", "throttled_rate": "200 kbit/s",
         },
-        "metro": {"technology": "test-backhaul", "shared_by": "city", "to": "wan"},
+        "metro": {
+            "technology": "test-backhaul", "shared_by": "city", "to": "wan",
+            "loss": {"gap": "60 ms", "burst": "30 ms", "bad": "60 %", "good": "1 %"},
+        },
         "wan": {"technology": "test-wan", "shared_by": "city", "to": "cloud"},
     }  # fmt: skip
     cloud = {

@@ -178,8 +178,14 @@ def made_up() -> dict[str, Any]:
                 "technology": "test-radio", "shared_by": "cell", "to": "wan-b", "cap": "1 MB",
                 "cap_used": "30 %", "throttled_rate": "200 kbit/s",
             },
-            "metro": {"technology": "test-backhaul", "shared_by": "city", "to": "wan"},
-            "wan": {"technology": "test-wan", "shared_by": "city", "to": "cloud"},
+            "metro": {
+                "technology": "test-backhaul", "shared_by": "city", "to": "wan",
+                "loss": {"mean": "5 %", "burst": "20 ms", "bad": "60 %", "good": "1 %"},
+            },
+            "wan": {
+                "technology": "test-wan", "shared_by": "city", "to": "cloud",
+                "loss": {"gap": "80 ms", "burst": "20 ms"},
+            },
             "wan-b": {
                 "technology": "test-wan", "shared_by": "city", "to": "far",
                 "rate": {
