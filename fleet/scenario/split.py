@@ -18,7 +18,7 @@ class Split(Model):
 
     after: Annotated[
         Layer,
-        says("the last layer on the sensor; `input`: none, the picture is sent", "merge.sum"),
+        says("the last layer on the sensor, or `input` for none", "merge.sum"),
     ]
     bits: Annotated[int, Field(ge=1, le=32), says("bits of each number that is sent", 4)] = 8
     infer: Annotated[Literal["cloud", "edge"], says("where these servers are", "edge")] = "cloud"

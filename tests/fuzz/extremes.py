@@ -210,6 +210,9 @@ def made_up() -> dict[str, Any]:
             "asks": {"device": "test-ai", "model": "tiny", "mode": "small",
                      "ask": {"when": "every 3 inferences", "model": "cloudy",
                              "codec": "fixed-codec", "encoder": "test-camera"}},
+            "cuts": {"device": "test-ai", "model": "tiny", "mode": "small", "per": {
+                "shop": {"model": "halved", "split": {"after": "first", "bits": 8}},
+            }},
         },
         events=[
             {"at": "200 ms", "outage": "metro", "lasts": "50 ms", "every": "300 ms"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,25 @@ def test_an_answer_before_the_end_is_a_second_tensor() -> None:
     odd = node("Conv", ["a", "v"], ["b"], name="input")
     three = counted_layers([first, odd], [1, 3, 8, 8], ["b"], constants)
     assert [cut.after for cut in cuts.cuts(three)] == ["input", "first", "input#2"]
+
+
+def test_alexnet_is_cut_as_published() -> None:
+    """Krizhevsky et al. 2012: five convolutions in two halves, 256 maps of 6 x 6 behind the last.
+
+    The file has its layers, and constants for weights.
+    """
+    light = Path(str(resources.files("onnx"))) / "backend" / "test" / "data" / "light"
+    file = light / "light_bvlc_alexnet.onnx"
+    if not file.is_file():
+        pytest.skip("this onnx comes without its test data")
+    counted = graph.read(prepared(file.read_bytes(), file.name, None).data, file.name)
+    pooled = next(cut for cut in cuts.cuts(counted) if cut.after == "n14")
+    weights_of = (96 * 3 * 121, 256 * 48 * 25, 384 * 256 * 9, 384 * 192 * 9, 256 * 192 * 9)
+    assert pooled.tensor == 256 * 6 * 6
+    assert pooled.weight_bytes == sum(weights_of) + 4 * (96 + 256 + 384 + 384 + 256)
+    sides = (54, 26, 12, 12, 12)  # of what each gives; the paper's own first one is 55
+    assert pooled.macs == sum(w * side**2 for w, side in zip(weights_of, sides, strict=True))
+    assert pooled.macs / counted.total("macs") == pytest.approx(0.91, abs=0.005)
 
 
 @pytest.mark.parametrize("name", ["eye-small", "eye-large"])
