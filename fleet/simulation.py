@@ -179,6 +179,7 @@ class Simulation:
             sim.event(profile="camera", rate="5 fps")        # or demand="150 %"
             sim.event(resize="cloud", servers=4)             # servers of a region
             sim.event(crash="camera-3", lasts="1 min")
+            sim.event(failure="cabinet", lasts="1 h")        # of what fails together
             sim.event(rewrite="camera", model="eye-small")   # of a group
             sim.event(leave="camera-3")                      # and join, if it is there again
 

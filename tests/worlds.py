@@ -338,6 +338,7 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
     again = {"every": st.sampled_from(["210 ms", "400 ms"])}
     waves = {"waves": st.just(2), "wave_every": st.just("130 ms")}
     part = {"cell": st.just("cell-0")}
+    failing = st.sampled_from(["cabinet", "box", "cloud", "far"])
     return st.one_of(
         st.fixed_dictionaries({"at": _ms, "outage": links, "lasts": _lasts}, optional=again),
         st.fixed_dictionaries({"outage": links, **means}),
@@ -351,10 +352,8 @@ def _event() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.fixed_dictionaries({"at": _ms, "crash": groups}, optional={"lasts": _lasts}),
         st.fixed_dictionaries({"crash": groups, **means}),
-        st.fixed_dictionaries(
-            {"at": _ms, "failure": st.just("cabinet")}, optional={"lasts": _lasts, **again}
-        ),
-        st.fixed_dictionaries({"failure": st.just("cabinet"), **means}),
+        st.fixed_dictionaries({"at": _ms, "failure": failing}, optional={"lasts": _lasts, **again}),
+        st.fixed_dictionaries({"failure": failing, **means}),
         st.fixed_dictionaries({"at": _ms, "join": groups}, optional={**again, **part}),
         st.fixed_dictionaries({"at": _ms, "leave": groups}, optional={**again, **part}),
         st.fixed_dictionaries({"at": _ms, "rewrite": groups, "model": models}, optional=again),
@@ -424,7 +423,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     renews = any("cap_renews" in link for link in links.values())
     duration = "2 s" if renews else draw(st.sampled_from(list(_WARM_UPS)))
     cloud = draw(_cloud())
-    things = {"a": "sensor", "b": "sensor"} | {n: link["shared_by"] for n, link in links.items()}
+    things = {n: one["shared_by"] for n, one in {**links, "box": edge}.items()}
+    things |= {"a": "sensor", "b": "sensor", "far": "city"}
     when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
     near = draw(_SERVED)
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do

@@ -14,8 +14,6 @@ from fleet.model.books import (
     ARRIVED,
     ARRIVED_PX,
     BATCHES,
-    BIN_NS,
-    BOOTS,
     DECODERS_IDLE_NS,
     DECODING_NS,
     SERVED_NS,
@@ -26,9 +24,12 @@ from fleet.model.books import (
 from fleet.model.frames import (
     CLOCK,
     DECODED,
+    DONE,
+    FATE,
     INFER,
     LOST_CLOUD_QUEUE,
     LOST_EDGE_QUEUE,
+    LOST_SERVER_DOWN,
     NO_FRAMES,
     SENSOR,
     Index,
@@ -38,8 +39,10 @@ from fleet.plan.plan import Plan
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
-    "started", "arrived", "idle_ns", "pending", "decoding", "waiting", "serving",
+    "started", "arrived", "idle_ns", "down_until_ns", "pending", "decoding", "waiting", "serving",
 )  # fmt: skip
+
+_HELD = ("pending", "decoding", "waiting", "serving")
 
 
 class Pools:
@@ -80,6 +83,7 @@ class Pools:
             np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(4)
         )
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
+        self.down_until_ns = np.zeros(len(ids), dtype=np.int64)
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
         row = self.row_of[plan.pools.of]
@@ -116,6 +120,7 @@ class Pools:
         due, late = order.due(columns, frame_store.join(self.arriving), until_ns)
         self.arriving = [late] if len(late) else []
         self._count(due, 0)
+        due = self._refuse(due)
         coded, plain = NO_FRAMES, due
         if self.decodes is not None:
             coded, plain = frame_store.where(columns, due, self.decodes, 1)
@@ -133,6 +138,44 @@ class Pools:
         going_on = frame_store.join([plain, self.decoding, started])
         decoded, self.decoding = order.due(columns, going_on, until_ns)
         return decoded
+
+    def _refuse(self, due: Index) -> Index:
+        """Lose the frames that come while their servers are down; return the others."""
+        columns, until_ns = self.store.columns, self.down_until_ns
+        if not len(due) or not until_ns.any():
+            return due
+        down = columns[CLOCK, due] < until_ns[self._pool_of(due)]
+        lost, others = np.compress(down, due), np.compress(~down, due)
+        columns[FATE, lost], columns[DONE, lost] = LOST_SERVER_DOWN, columns[CLOCK, lost]
+        return others
+
+    def _pool_of(self, index: Index) -> Ints:
+        """Return the row of the pool of each frame."""
+        rows: Ints = self.row_of[self.plan.pools.of[self.store.column(index, SENSOR)]]
+        return rows
+
+    def fail(self, p: int, now_ns: int, until_ns: int) -> None:
+        """Take a pool down: lose what is in it, and what comes before a time.
+
+        Its servers and decoders do nothing from now on, and are free when it is up again.
+        """
+        columns = self.store.columns
+        columns[DECODED, self.decoding[self._pool_of(self.decoding) == p]] = -1
+        columns[INFER, self.serving[self._pool_of(self.serving) == p]] = -1
+        for name in _HELD:
+            index: Index = getattr(self, name)
+            mine = self._pool_of(index) == p
+            columns[FATE, index[mine]], columns[DONE, index[mine]] = LOST_SERVER_DOWN, now_ns
+            setattr(self, name, index[~mine])
+        for rings, sizes, spent_ns in (
+            (self.rings, self.sizes, self.served_ns),
+            (self.decoders, self.decoder_sizes, self.decoding_ns),
+        ):
+            free = rings[p, 1 : 1 + sizes[p]]
+            spent_ns[p] -= ahead_ns(free, now_ns)
+            free[:] = np.sort(np.minimum(free, now_ns * KINDS + free % KINDS))
+            rings[p, 0] = 0
+        self.down_until_ns[p] = until_ns
 
     def _count(self, index: Index, column: int) -> None:
         """Count frames that reach the pools, or the pixels of those that reach the decoders."""
@@ -194,8 +237,8 @@ class Pools:
         """Book what is only known at the end: time spent and paid up to now."""
         for p, pool in enumerate(self.spec):
             row = int(self.plan.pools.row[self.ids[p]])
-            ahead = _ahead(self.rings[p, 1 : 1 + self.sizes[p]], now_ns)
-            decoding = _ahead(self.decoders[p, 1 : 1 + self.decoder_sizes[p]], now_ns)
+            ahead = ahead_ns(self.rings[p, 1 : 1 + self.sizes[p]], now_ns)
+            decoding = ahead_ns(self.decoders[p, 1 : 1 + self.decoder_sizes[p]], now_ns)
             first = [ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS]
             self.tally.servers[row, first] = *self.arrived[p], *self.idle_ns[p]
             for k, kind in enumerate(pool.kinds):
@@ -215,145 +258,7 @@ def _rings(counts: list[list[int]]) -> tuple[Ints, Ints]:
     return rings, sizes
 
 
-def _ahead(free: Ints, now_ns: int) -> Ints:
+def ahead_ns(free: Ints, now_ns: int) -> Ints:
     """Return how long servers are still busy after now, by kind; ns, shape (KINDS,)."""
     left = np.maximum(free // KINDS - now_ns, 0)
     return np.bincount(free % KINDS, weights=left, minlength=KINDS).astype(np.int64)
-
-
-_SCALED = ("up", "paid", "paid_ns", "accrued_ns", "boots", "leaving", "decoders_leaving")
-
-
-class Scaled:
-    """One pool whose first kind of servers an autoscaler or an event changes."""
-
-    def __init__(self, pools: Pools, row: int) -> None:
-        """Take up the first servers at time zero.
-
-        Args:
-            pools: the pools.
-            row: which of them.
-        """
-        self.pools, self.row, self.name = pools, row, pools.spec[row].name
-        self.first = pools.spec[row].kinds[0]
-        self.region = int(pools.ids[row])
-        self.counts = pools.tally.servers[int(pools.plan.pools.row[self.region])]
-        self.up, self.paid = self.first.count, self.first.count
-        self.paid_ns, self.accrued_ns, self.boots = 0, 0, 0
-        self.leaving: list[int] = []  # until when servers that were given back still work
-        self.decoders_leaving: list[int] = []
-        self.in_lanes = 0  # frames that wait there
-
-    def began(self, since_ns: int) -> None:
-        """Take what was paid up to a time as booked: nothing has changed before."""
-        self.paid_ns, self.accrued_ns = self.paid * since_ns, since_ns
-
-    def save(self) -> State:
-        """Return the state as arrays, for `load`; the pools save the servers themselves."""
-        return fields(self, _SCALED)
-
-    def load(self, state: State) -> None:
-        """Take a state up again."""
-        set_fields(self, state, _SCALED)
-        self.leaving, self.decoders_leaving = (
-            [int(ns) for ns in state[name]] for name in ("leaving", "decoders_leaving")
-        )
-
-    def queued(self) -> int:
-        """Return the number of frames that have come before now and wait for it."""
-        pools = self.pools
-        here = frame_store.join([pools.pending, pools.waiting])
-        of = pools.plan.pools.of[pools.store.column(here, SENSOR)]
-        return int(np.count_nonzero(of == self.region)) + self.in_lanes
-
-    def running(self) -> int:
-        """Return the number of servers that are up."""
-        return self.up
-
-    def busy_ns(self, now_ns: int) -> tuple[int, int]:
-        """Return the time spent up to now: of servers, and of decoders for each that they have."""
-        pools, p = self.pools, self.row
-        served = int(pools.served_ns[p, 0]) - self._ahead(pools.rings, pools.sizes, now_ns)
-        served -= _left(self.leaving, now_ns)
-        decoding = int(pools.decoding_ns[p, 0]) - _left(self.decoders_leaving, now_ns)
-        decoding -= self._ahead(pools.decoders, pools.decoder_sizes, now_ns)
-        return served, decoding // max(1, self.first.decoders)
-
-    def _ahead(self, rings: Ints, sizes: Ints, now_ns: int) -> int:
-        return int(_ahead(rings[self.row, 1 : 1 + sizes[self.row]], now_ns)[0])
-
-    def order_server(self, now_ns: int) -> None:
-        """Start to pay for a server; it boots."""
-        self.accrue(now_ns)
-        self.paid += 1
-        self.boots += 1
-
-    def add_server(self, now_ns: int) -> None:
-        """Take up a server that has booted, with its decoders."""
-        pools, p = self.pools, self.row
-        self.up += 1
-        pools.rings = _pushed(pools.rings, pools.sizes, p, now_ns * KINDS, 1)
-        pools.decoders = _pushed(
-            pools.decoders, pools.decoder_sizes, p, now_ns * KINDS, self.first.decoders
-        )
-
-    def retire_server(self, now_ns: int) -> None:
-        """Give back the server that is free first, and decoders; they end what they are at."""
-        pools, p = self.pools, self.row
-        self.accrue(now_ns)
-        self.up -= 1
-        self.paid -= 1
-        ends = _pulled(pools.rings[p], pools.sizes, p, 1)[0]
-        if ends > now_ns:
-            self.leaving.append(ends)
-            self.paid_ns += ends - now_ns
-        gone = _pulled(pools.decoders[p], pools.decoder_sizes, p, self.first.decoders)
-        self.decoders_leaving += [at for at in gone if at > now_ns]
-
-    def accrue(self, now_ns: int) -> None:
-        """Book the server time since the last change."""
-        if now_ns > self.accrued_ns:
-            bins = self.pools.tally.server_bins[self.region]
-            span = slice(self.accrued_ns // BIN_NS, -(-now_ns // BIN_NS))
-            bins[span] = np.maximum(bins[span], self.paid)
-        self.paid_ns += self.paid * (now_ns - self.accrued_ns)
-        self.accrued_ns = now_ns
-
-    def close(self, now_ns: int) -> None:
-        """Book the time spent and paid up to now."""
-        self.accrue(now_ns)
-        served, _ = self.busy_ns(now_ns)
-        decoding = int(self.pools.decoding_ns[self.row, 0]) - _left(self.decoders_leaving, now_ns)
-        decoding -= self._ahead(self.pools.decoders, self.pools.decoder_sizes, now_ns)
-        self.counts[SERVED_NS], self.counts[DECODING_NS] = served, decoding
-        self.counts[SERVER_NS] = self.paid_ns - _left(self.leaving, now_ns)
-        self.counts[BOOTS] = self.boots
-
-
-def _left(ends_ns: list[int], now_ns: int) -> int:
-    return sum(max(0, end - now_ns) for end in ends_ns)
-
-
-def _pushed(rings: Ints, sizes: Ints, row: int, value: int, count: int) -> Ints:
-    """Return rings with a number added to one of them so many times; its size grows in place."""
-    size = int(sizes[row]) + count
-    if 1 + size > rings.shape[1]:
-        wider = np.zeros((len(rings), 1 + 2 * size), dtype=np.int64)
-        wider[:, : rings.shape[1]] = rings
-        rings = wider
-    rings[row, 1 + int(sizes[row]) : 1 + size] = value
-    sizes[row] = size
-    rings[row, 0] = 0
-    rings[row, 1 : 1 + size].sort()
-    return rings
-
-
-def _pulled(ring: Ints, sizes: Ints, row: int, count: int) -> list[int]:
-    """Return the times of the numbers of the first kind that are free first; they are taken out."""
-    size = int(sizes[row])
-    numbers = np.sort(ring[1 : 1 + size])
-    gone = np.flatnonzero(numbers % KINDS == 0)[:count]
-    sizes[row] -= len(gone)
-    ring[0] = 0
-    ring[1 : 1 + int(sizes[row])] = np.delete(numbers, gone)
-    return [int(at) for at in numbers[gone] // KINDS]

@@ -10,7 +10,7 @@ import numpy as np
 from fleet.arrays import Ints, Record
 from fleet.columns import frame_store
 from fleet.columns.frame_store import Store
-from fleet.columns.pools import Scaled
+from fleet.columns.scaled import Scaled
 from fleet.columns.ways import Network
 from fleet.engine.control import Autoscaler, Environment, resize, walk
 from fleet.engine.hours import Counted
@@ -20,7 +20,7 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.events import CAP_RENEWED, LINK_RATE, SENSOR_LEAVES, SERVERS
+from fleet.model.events import CAP_RENEWED, LINK_RATE, SENSOR_LEAVES, SERVERS, SERVERS_DOWN
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
 from fleet.model.link import Rate
 from fleet.plan.partition import Territory
@@ -72,6 +72,8 @@ class LogicalProcess:
         target, a, b, now_ns = int(event.target), int(event.a), int(event.b), self.env.now
         if event.kind == SERVERS:
             self.resize(target, a)
+        elif event.kind == SERVERS_DOWN:
+            self._fail(target, a)
         elif event.kind == SENSOR_LEAVES:
             self.network.end_tail(target, now_ns)
         elif event.kind == LINK_RATE:
@@ -87,6 +89,13 @@ class LogicalProcess:
             self.resized[region] = self.network.scaled_pool(region)
             self.resized[region].began(self.tally.since_ns)
         resize(self.resized[region], servers, self.env.now)
+
+    def _fail(self, pool: int, until_ns: int) -> None:
+        """Take a pool down from now until a time."""
+        for scaled in self.changing:
+            if scaled.region == pool:
+                scaled.cut(self.env.now)
+        self.network.fail(pool, self.env.now, until_ns)
 
     @property
     def changing(self) -> list[Scaled]:

@@ -19,11 +19,11 @@ from fleet.model.events import (
     LINK_DOWN,
     MODEL_WRITE,
     OF_LINKS,
+    OF_POOLS,
     RATE,
     SENSOR_DOWN,
     SENSOR_JOINS,
     SENSOR_LEAVES,
-    SERVERS,
 )
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
 from fleet.model.link import Rate
@@ -101,7 +101,7 @@ class Shard(LogicalProcess):
         """Apply a row of the timetable, now."""
         kind, target, a, b = (int(value) for value in event.tolist()[1:])
         now_ns, devices = self.env.now, self.devices
-        if kind in (*OF_LINKS, SERVERS):
+        if kind in (*OF_LINKS, *OF_POOLS):
             self._apply_to_station(event)
         elif kind in (HOUR, DEMAND):
             devices.crowd.apply(event)
@@ -118,7 +118,7 @@ class Shard(LogicalProcess):
 
     def _apply_to_station(self, event: Record) -> None:
         kind, target, a, b = (int(value) for value in event.tolist()[1:])
-        if kind == SERVERS or self.plan.links.level_of[target] > 0:
+        if kind in OF_POOLS or self.plan.links.level_of[target] > 0:
             super()._apply(event)
         elif kind == LINK_DOWN:
             self.devices.outage(target, self.env.now, a)

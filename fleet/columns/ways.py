@@ -11,7 +11,8 @@ from fleet.columns import frame_store, hop, order
 from fleet.columns.answers import Answers, send_back
 from fleet.columns.crossing import Hop
 from fleet.columns.frame_store import Store
-from fleet.columns.pools import Pools, Scaled
+from fleet.columns.pools import Pools
+from fleet.columns.scaled import Scaled
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.errors import RunError
@@ -168,6 +169,12 @@ class Network:
         )
         self.answered = frame_store.join([self.answered, done])
         return on
+
+    def fail(self, pool: int, now_ns: int, until_ns: int) -> None:
+        """Take a pool that is here down from now until a time."""
+        for pools in self.pools:
+            if pools is not None and pools.row_of[pool] >= 0:
+                pools.fail(int(pools.row_of[pool]), now_ns, until_ns)
 
     def scaled_pool(self, region: int) -> Scaled:
         """Return a region's pool, which is here, as one whose servers change from time zero on."""

@@ -240,7 +240,8 @@ class Tally:
         Each frame is hashed to two 64-bit words, which are summed modulo 2**64: the sum does not
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
         scenario names its groups, links, regions and edges, nor on that of setups, which is why
-        their times are left out. What is counted second by second follows from the frames.
+        their times are left out. What is counted second by second follows from the frames. The
+        last fate counts where a frame has met it: it came later than fingerprints did.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
@@ -249,6 +250,8 @@ class Tally:
 
     def _sorted(self, name: str) -> NDArray[Any]:
         table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
+        if name == "sensors" and not table[:, -1].any():
+            table = table[:, :-1]
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index, since_ns: int = 0) -> None:

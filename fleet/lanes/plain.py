@@ -74,6 +74,7 @@ def is_plain(shard: Shard) -> bool:
         and (states.clocks.next_ns < NEVER_NS).all()
         and (plan.sensors.setups.publish_every[states.setup_of] == 1).all()
         and (down <= now_ns).all()
+        and all((p.down_until_ns <= now_ns).all() for p in shard.network.pools if p is not None)
         and _fit(plan, states)
         and _can_capture_again(shard)
         and _as_now(shard)

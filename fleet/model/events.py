@@ -7,14 +7,16 @@ from fleet.arrays import Ints, Table
 # What a timetable row does, in the order in which simultaneous rows are applied.
 (
     HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS, LINK_RATE, SENSOR_LEAVES,
-    SENSOR_JOINS, CAP_RENEWED,
-) = range(11)  # fmt: skip
+    SENSOR_JOINS, CAP_RENEWED, SERVERS_DOWN,
+) = range(12)  # fmt: skip
 EVENT_NAMES = (
     "hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers", "link_rate",
-    "sensor_leaves", "sensor_joins", "cap_renewed",
+    "sensor_leaves", "sensor_joins", "cap_renewed", "servers_down",
 )  # fmt: skip
 OF_LINKS = (LINK_DOWN, LINK_RATE, CAP_RENEWED)
 """Events whose target is a link."""
+OF_POOLS = (SERVERS, SERVERS_DOWN)
+"""Events whose target is a pool of servers."""
 
 
 class Timetable(Table):
@@ -25,12 +27,12 @@ class Timetable(Table):
     LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup. SERVERS:
     a = servers of the first kind. LINK_RATE: a = rate (bit/s), b = what its buffer then holds (ns).
     SENSOR_LEAVES: a = when it joins again, the end if never (ns). SENSOR_JOINS: nothing.
-    CAP_RENEWED: a = cap (bit).
+    CAP_RENEWED: a = cap (bit). SERVERS_DOWN: a = until (ns).
     """
 
     time_ns: Ints
     kind: Ints
-    target: Ints  # index of a link, a sensor or a region's pool, -1 for all
+    target: Ints  # index of a link, a sensor or a pool, -1 for all
     a: Ints
     b: Ints
 

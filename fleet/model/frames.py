@@ -64,7 +64,8 @@ LOST_DECODE_QUEUE = 12
 LOST_CLOUD_QUEUE = 13
 LOST_EDGE_QUEUE = 14
 LOST_DEADLINE = 15
-FATES = 16
+LOST_SERVER_DOWN = 16
+FATES = 17
 
 # Where a frame is on its way over a link or at its sensor: its pixels are read, it is inferred or
 # encoded, it waits for its radio, it is in a port; or it has left, or has met its fate.
@@ -89,6 +90,7 @@ LOST_CAUSES = {
     LOST_CLOUD_QUEUE: "cloud_queue",
     LOST_EDGE_QUEUE: "edge_queue",
     LOST_DEADLINE: "deadline",
+    LOST_SERVER_DOWN: "server_down",
 }
 FATE_NAMES = {IN_FLIGHT: "in_flight", RESULT: "result"} | SKIP_CAUSES | LOST_CAUSES
 

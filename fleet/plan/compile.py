@@ -73,6 +73,7 @@ def _prepare(maker: Maker, draft: Draft) -> None:
     draft.times = maker.part(steps.TIMES)
     setups, draft.setup_of = maker.part(steps.FIRST_SETUPS)
     draft.setups = list(setups)
+    draft.served_by = maker.part(steps.SERVED)
     draft.place = maker.part(steps.PLACE)
     draft.lights = maker.part(steps.LIGHTS)
 

@@ -1,4 +1,4 @@
-"""What fails together: which sensors and links each domain of a scenario holds."""
+"""What fails together: which sensors, links and servers each domain of a scenario holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.plan.draft import Draft
+from fleet.plan.served import region_names
 from fleet.scenario.event import Event
 from fleet.scenario.load import did_you_mean
 from fleet.scenario.plant import Domain
@@ -19,16 +20,17 @@ _SIZES = ("sensor", "site", "cell", "city")
 
 
 class Together(NamedTuple):
-    """An instance of a domain: the cabinet of one site, say.
+    """What fails at one instant: an instance of a domain, or one pool of servers.
 
     Attributes:
         name: its name, by which its failures are drawn.
-        sensors, links: what it holds, ascending.
+        sensors, links, pools: what it holds, ascending.
     """
 
     name: str
     sensors: list[int]
     links: list[int]
+    pools: list[int]
 
 
 class _Held(NamedTuple):
@@ -63,7 +65,7 @@ def instances(draft: Draft, name: str) -> dict[str, Together]:
                 unit = int(units[user])
                 if unit not in made:
                     own = draft.roster.unit_name(spec.shared_by, user)
-                    made[unit] = Together(f"{name}/{own}" if own else name, [], [])
+                    made[unit] = Together(f"{name}/{own}" if own else name, [], [], [])
                 getattr(made[unit], part.field).append(thing)
     return {
         one.name: Together(one.name, *(sorted(set(part)) for part in one[1:]))
@@ -72,17 +74,18 @@ def instances(draft: Draft, name: str) -> dict[str, Together]:
 
 
 def _named(draft: Draft, name: str, keys: Keys) -> Iterator[_Held]:
-    """Yield the things of a name: a group, a class of links, or one of either.
+    """Yield the things of a name: a group, a class of links, an edge, a region, or one of them.
 
     Raises:
         InputError: nothing has that name.
     """
     roster, net, model = draft.roster, draft.net, draft.scenario.model
-    known = [*model.sensors, *model.links]
-    if name not in known and name not in net.names and roster.index(name) < 0:
-        hint = did_you_mean(name, [*known, *net.names, *roster.names])
+    pools = draft.served_by.names
+    known = [*model.sensors, *model.links, *model.edges, *region_names(draft.scenario)]
+    if name not in {*known, *net.names, *pools} and roster.index(name) < 0:
+        hint = did_you_mean(name, [*known, *net.names, *pools, *roster.names])
         raise draft.scenario.error(
-            keys, f"no group, sensor or link '{name}'{hint}; known: {', '.join(known)}"
+            keys, f"no group, link, edge or one of them '{name}'{hint}; known: {', '.join(known)}"
         )
     sensors = np.array([s for s in [roster.index(name)] if s >= 0], dtype=np.int64)
     if name in model.sensors:
@@ -95,6 +98,22 @@ def _named(draft: Draft, name: str, keys: Keys) -> Iterator[_Held]:
             mine &= np.array(net.names) == name
         links = np.flatnonzero(mine)
         yield _Held("links", links, user_of[links], kind.shared_by)
+    mine_too, size = _pools(draft, name)
+    user_of = _users(draft.served_by.of[None], len(pools))
+    used = mine_too[user_of[mine_too] >= 0]
+    yield _Held("pools", used, user_of[used], size)
+
+
+def _pools(draft: Draft, name: str) -> tuple[Ints, str]:
+    """Return (the pools of a name, whose each of them is): of an edge, or of a region."""
+    edges, served = draft.scenario.model.edges, draft.served_by
+    named = np.array([own == name for own in served.names], dtype=np.bool_)
+    of = name.partition("/")[0]
+    if of not in edges:
+        return np.flatnonzero(named), _SIZES[-1]
+    if name == of:
+        named |= served.entry == len(region_names(draft.scenario)) + list(edges).index(name)
+    return np.flatnonzero(named), edges[of].shared_by
 
 
 def _users(of: Ints, many: int) -> Ints:
@@ -122,21 +141,26 @@ def _check_size(draft: Draft, spec: Domain, name: str, part: _Held, keys: Keys) 
 
 
 def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
-    """Return what fails by an event: all instances of a domain, or one of them.
+    """Return what fails by an event, each by its own draws: all of a domain or edge, or one.
 
     Raises:
         InputError: there is none of that name.
     """
-    name, domains = event.target, draft.scenario.model.domains
+    name, model, pools = event.target, draft.scenario.model, draft.served_by.names
+    known = [*model.domains, *model.edges, *region_names(draft.scenario)]
     of = name.partition("/")[0]
-    every = instances(draft, of) if of in domains else {}
-    if name == of and of in domains:
+    if of in model.domains:
+        every = instances(draft, of)
+    else:
+        every = {pools[p]: Together(pools[p], [], [], [p]) for p in _pools(draft, of)[0].tolist()}
+    if name in known:
         return list(every.values())
     if name in every:
         return [every[name]]
-    hint = did_you_mean(name, [*domains, *every])
-    known = ", ".join(domains) or "none; 'domains' says what fails together"
-    raise draft.scenario.error((*keys, "failure"), f"no domain '{name}'{hint}; known: {known}")
+    hint = did_you_mean(name, [*known, *every])
+    raise draft.scenario.error(
+        (*keys, "failure"), f"no domain, edge or region '{name}'{hint}; known: {', '.join(known)}"
+    )
 
 
 def remarks(draft: Draft) -> Iterator[str]:

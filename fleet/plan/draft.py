@@ -50,6 +50,22 @@ class Draws(NamedTuple):
     keys: Mapping[Stream, Keys64]
 
 
+class Served(NamedTuple):
+    """By which pool of servers the frames of each sensor are served.
+
+    Attributes:
+        names: of all pools: the regions, then each edge's.
+        entry: of each pool the region, or behind them the edge; shape (pools,).
+        of: pool of each sensor, -1 for none; shape (sensors,).
+        level: the level of links behind which it is; same shape.
+    """
+
+    names: tuple[str, ...]
+    entry: Ints
+    of: Ints
+    level: Ints
+
+
 @dataclass
 class Draft:
     """An arm of a scenario on its way to a plan.
@@ -70,6 +86,7 @@ class Draft:
         times: capture times from files.
         setups: what stands at the sensors, and what rewrites will make of it.
         setup_of: setup of each sensor at the start.
+        served_by: the pools of servers.
         draws: what the sensors' draws are known by.
         links, pools: groups of the plan that another is made from.
     """
@@ -90,6 +107,7 @@ class Draft:
     times: CaptureTimes = field(init=False)
     setups: list[Setup] = field(init=False)
     setup_of: Ints = field(init=False)
+    served_by: Served = field(init=False)
     draws: Draws = field(init=False)
     links: Links = field(init=False)
     pools: Pools = field(init=False)

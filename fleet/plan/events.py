@@ -14,7 +14,7 @@ import numpy as np
 from fleet.chance import Stream, mix64, name_hashes, stream_keys, uniform
 from fleet.errors import InputError
 from fleet.model.asking import EVERY
-from fleet.model.events import LINK_RATE, SERVERS
+from fleet.model.events import LINK_RATE, SERVERS, SERVERS_DOWN
 from fleet.plan import caps, domains, failures, followed, profiles, timetable
 from fleet.plan.calendar import calendar_of, moments_ns
 from fleet.plan.draft import Draft, setup_with_model
@@ -68,7 +68,7 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     """
     end_ns = draft.scenario.model.duration
     draft.remarks += domains.remarks(draft)
-    asked = _Asked([], failures.Downs({}, {}), [], [], [])
+    asked = _Asked([], failures.Downs({}, {}, {}), [], [], [])
     rows, requests, downs = asked.rows, asked.requests, asked.downs
     rows += timetable.hour_events(calendar_of(draft.scenario), end_ns)
     rows += followed.rows(draft, downs.links)
@@ -78,10 +78,11 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
     rows += profiles.rows(draft, asked.changes)
     requests += _deployed(draft)
     requests.sort(key=lambda r: (r.at_ns, r.sensor, r.model))  # whoever stands first in the file
-    links, sensors = map(failures.merged, downs)
+    links, sensors, pools = map(failures.merged, downs)
     absent = _absences(draft, asked.comings)
     written = written_in(requests, draft.net, links, away_or_down(sensors, absent))
     rows += presence_rows(absent)
+    rows += timetable.down_rows(SERVERS_DOWN, pools, end_ns)
     control = Control(
         timetable.assemble(rows, links, down_while_there(sensors, absent), written, end_ns),
         rollout_table(written),
@@ -99,7 +100,7 @@ def _add(draft: Draft, number: int, event: Event, asked: _Asked) -> None:
         return
     if event.kind == "failure":
         failing = domains.failing(draft, event, keys)
-        many = sum(len(one.sensors) + len(one.links) for one in failing)
+        many = sum(len(part) for one in failing for part in one[1:])
         _check_rows(draft, event, moments, many, keys)
         failures.add_failures(draft, event, moments, failing, asked.downs)
         return

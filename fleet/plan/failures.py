@@ -1,4 +1,4 @@
-"""When links and sensors are down: their own outages and crashes, and failures of domains."""
+"""When links, sensors and servers are down: by outages, crashes, and failures of many at once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from fleet.plan.domains import Together
 from fleet.plan.draft import Draft
 from fleet.plan.followed import Down
 from fleet.plan.rollout import Spans
+from fleet.plan.served import region_names
 from fleet.scenario.event import Event
 
 
 class Downs(NamedTuple):
-    """When links and sensors are down, in any order; ns."""
+    """When links, sensors and pools of servers are down, in any order; ns."""
 
     links: Down
     sensors: Down
+    pools: Down
 
 
 def add_own(
@@ -45,8 +47,8 @@ def add_failures(
 ) -> None:
     """Add when what fails together is down: all of an instance from one instant on.
 
-    Its links are back when it is, its sensors when they have booted behind that. Without `lasts`
-    it does not come back. The arguments are those of `add_own`, with instances of a domain.
+    Its links are back when it is, its sensors and servers when they have booted behind that.
+    Without `lasts` it does not come back. The arguments are those of `add_own`.
     """
     for one in failing:
         spans = _spans(draft, event, moments, one.name, event.lasts)
@@ -56,6 +58,10 @@ def add_failures(
             boot_ns = _reboot_ns(draft, sensor)
             booting = [(begin, end + boot_ns) for begin, end in spans]
             downs.sensors.setdefault(sensor, []).extend(booting)
+        for pool in one.pools:
+            boot_ns = _boot_ns(draft, pool)
+            booting = [(begin, end + boot_ns) for begin, end in spans]
+            downs.pools.setdefault(pool, []).extend(booting)
 
 
 def _spans(
@@ -95,3 +101,17 @@ def merged(down: Down) -> dict[int, Spans]:
 def _reboot_ns(draft: Draft, sensor: int) -> int:
     setup = draft.setup(sensor)
     return draft.reader.time_ns(setup.kind, setup.device, "reboot")
+
+
+def _boot_ns(draft: Draft, pool: int) -> int:
+    """Return how long it takes until all servers of a pool are up; ns."""
+    model, regions = draft.scenario.model, region_names(draft.scenario)
+    entry, cloud = int(draft.served_by.entry[pool]), model.cloud
+    if entry >= len(regions):
+        edge = list(model.edges.values())[entry - len(regions)]
+        servers = [edge.server, *edge.more]
+    else:
+        own = model.regions.get(regions[entry])
+        more = own.more if own is not None and own.more is not None else cloud.more
+        servers = [(own and own.server) or cloud.server, *more]
+    return max(draft.reader.time_ns("servers", server, "boot") for server in servers)

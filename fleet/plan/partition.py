@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleet.arrays import Bools, Ints
-from fleet.model.events import OF_LINKS, SENSOR_LEAVES, SERVERS, Timetable
+from fleet.model.events import OF_LINKS, OF_POOLS, SENSOR_LEAVES, Timetable
 from fleet.model.frames import LEVELS
 from fleet.plan.plan import Plan
 
@@ -69,7 +69,7 @@ class Territory:
         """Return which rows of the timetable of its own share of a plan happen in this process."""
         kind, target = timetable.kind, timetable.target
         mine: Bools = (kind == SENSOR_LEAVES) | self.captures  # whose radio may be anywhere
-        for of, own in ((OF_LINKS, self.links), ((SERVERS,), self.pools)):
+        for of, own in ((OF_LINKS, self.links), (OF_POOLS, self.pools)):
             theirs = np.isin(kind, of)
             mine[theirs] = own[target[theirs]]
         return mine

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from fleet.arrays import Ints
 from fleet.catalog import Reader
-from fleet.model.frames import LEVELS
 from fleet.model.link import service_ns
 from fleet.model.servers import CONSTANT, EXPONENTIAL, LARGEST_VARIATION, NEAR_NORMAL
 from fleet.plan import equipment
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Pools, first_rows, kinds_of
-from fleet.plan.network import Network
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
 from fleet.plan.protocol import message_bits
-from fleet.plan.roster import numbered
+from fleet.plan.served import region_names
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.plant import Autoscale, Cloud, Edge, Region, Servers
@@ -28,78 +25,29 @@ from fleet.scenario.strict_yaml import Keys
 _LAWS = {"constant": CONSTANT, "near-normal": NEAR_NORMAL, "exponential": EXPONENTIAL}
 
 
-def region_names(scenario: Scenario) -> tuple[str, ...]:
-    """Return the regions: the cloud's own, then the others."""
-    cloud = scenario.model.cloud.region
-    return (cloud, *(name for name in scenario.model.regions if name != cloud))
-
-
 def build(draft: Draft) -> Pools:
     """Return the pools that some sensors send frames to, and the way back from them.
 
     Raises:
-        InputError: a server or its speed on a model is not known, a pool has two models, or no
-            edge lies on the way of a sensor that wants one.
+        InputError: a server or its speed on a model is not known, or a pool has two models.
     """
-    scenario, regions = draft.scenario, region_names(draft.scenario)
-    edges = scenario.model.edges
+    scenario, served = draft.scenario, draft.served_by
+    regions, edges = region_names(scenario), scenario.model.edges
     used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
-    pool_of = np.full(len(draft.roster), -1, dtype=np.int64)
     decode_px = np.zeros(len(draft.roster), dtype=np.int64)
-    level = np.full(len(draft.roster), LEVELS - 1, dtype=np.int64)
-    at_edges = []
-    for mine, group, setup in draft.served_kinds():
-        pool_of[mine] = draft.net.region_of[mine]
+    for mine, _, setup in draft.served_kinds():
         decode_px[mine] = int(setup.row["decode_px"])
-        entry = int(draft.net.region_of[mine[0]])
-        if setup.equipment.infer == "edge":
-            name, level[mine] = _edge_of(scenario, draft.net, group, setup)
-            at_edges.append((mine, name))
-            entry = len(regions) + list(edges).index(name)
+        entry = int(served.entry[served.of[mine[0]]])
         used[entry].setdefault(setup.served, setup)
-    names, entries = _edge_pools(draft, at_edges, pool_of)
     pools = tuple(
         _pool(scenario, draft.reader, name, at, models) if models else None
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
     )
-    entry_of = np.array(entries, dtype=np.int64)
-    row = first_rows(kinds_of(pools, entry_of))
+    row = first_rows(kinds_of(pools, served.entry))
     return Pools(
-        np.arange(len(names)), pools, names, entry_of, row, row, pool_of, level,
-        decode_px, *_results(draft, level),
+        np.arange(len(served.names)), pools, served.names, served.entry, row, row, served.of,
+        served.level, decode_px, *_results(draft, served.level),
     )  # fmt: skip
-
-
-def _edge_pools(
-    draft: Draft, at_edges: Sequence[tuple[Ints, str]], pool_of: Ints
-) -> tuple[tuple[str, ...], list[int]]:
-    """Return (names, entries) of all pools; tell sensors at edges in `pool_of` which is theirs.
-
-    Behind the regions pools are numbered by the first sensor that uses them.
-
-    Args:
-        draft: the sensors.
-        at_edges: (sensors, name of their edge).
-        pool_of: changed in place.
-    """
-    scenario, roster = draft.scenario, draft.roster
-    regions, edges = region_names(scenario), list(scenario.model.edges)
-    edge = np.full(len(roster), -1, dtype=np.int64)
-    unit = np.zeros(len(roster), dtype=np.int64)
-    for mine, name in at_edges:
-        edge[mine] = edges.index(name)
-        unit[mine] = roster.units[scenario.model.edges[name].shared_by][mine]
-    users = np.flatnonzero(edge >= 0)
-    pair = edge[users] * (len(roster) + 1) + unit[users]
-    first, which = numbered(pair)
-    pool_of[users] = len(regions) + which
-    names, entries = list(regions), list(range(len(regions)))
-    for s in users[first]:
-        name = edges[int(edge[s])]
-        own = roster.unit_name(scenario.model.edges[name].shared_by, int(s))
-        names.append(f"{name}/{own}" if own else name)
-        entries.append(len(regions) + int(edge[s]))
-    return tuple(names), entries
 
 
 def _results(draft: Draft, pool_level: Ints) -> tuple[Ints, Ints, Ints]:
@@ -122,26 +70,6 @@ def _results(draft: Draft, pool_level: Ints) -> tuple[Ints, Ints, Ints]:
             if c.level <= pool_level[mine[0]] and c.downlink_rate_bps
         )
     return back, payload, wire
-
-
-def _edge_of(scenario: Scenario, network: Network, group: str, setup: Setup) -> tuple[str, int]:
-    """Return the edge on the way of a group, and the level of the link in front of it."""
-    way = {network.classes[c].name: network.classes[c].level for c in network.paths[group]}
-    way = {name: level for name, level in way.items() if name in scenario.model.links}
-    passed = [name for name, edge in scenario.model.edges.items() if edge.after in way]
-    if len(passed) != 1:
-        names = ", ".join(scenario.model.edges) or "none"
-        raise scenario.error(
-            (*setup.keys, "infer"),
-            f"the way of '{group}' ({' → '.join(way)}) passes {len(passed)} edges and must pass"
-            f" one; edges: {names}; set 'after' of one to a link on the way",
-        )
-    level = way[scenario.model.edges[passed[0]].after]
-    if level == LEVELS - 1:
-        raise scenario.error(
-            ("edges", passed[0], "after"), "lies behind a wan link: that is the region; use 'cloud'"
-        )
-    return passed[0], level
 
 
 def _spec(scenario: Scenario, name: str, at: int) -> tuple[Servers, Keys]:

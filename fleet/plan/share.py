@@ -15,7 +15,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.model import capture
 from fleet.model.capture import Clocks
-from fleet.model.events import HOUR, OF_LINKS, SERVERS, Rollout
+from fleet.model.events import HOUR, OF_LINKS, OF_POOLS, Rollout
 from fleet.plan.groups import Control, Links, Notes, Pools, Sensors, first_rows, kinds_of
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
@@ -46,7 +46,7 @@ def share_of(plan: Plan, territory: Territory) -> tuple[Plan, Territory]:
         scene=_of(plan.scene, ids, ("stay", "share", "profile_of")),
         links=_links(plan, ids, links),
         pools=_pools(plan, ids, pools),
-        control=_control(plan, ids, links),
+        control=_control(plan, ids, links, pools),
         stations=replace(
             plan.stations,
             bin_of=plan.stations.bin_of[links],
@@ -116,12 +116,13 @@ def _pools(plan: Plan, ids: Ints, pools: Ints) -> Pools:
     )  # fmt: skip
 
 
-def _control(plan: Plan, ids: Ints, links: Ints) -> Control:
-    """Return the events of some sensors and links, and those of regions, who keep their numbers."""
+def _control(plan: Plan, ids: Ints, links: Ints, pools: Ints) -> Control:
+    """Return the events of some sensors, links and pools, and those of all."""
     table = plan.control.timetable.copy()
     for rows, kept in (
         (np.isin(table.kind, OF_LINKS), links),
-        (~np.isin(table.kind, (*OF_LINKS, HOUR, SERVERS)), ids),
+        (np.isin(table.kind, OF_POOLS), pools),
+        (~np.isin(table.kind, (*OF_LINKS, *OF_POOLS, HOUR)), ids),
     ):
         target = table.target[rows]
         table.target[rows] = np.where(np.isin(target, kept), np.searchsorted(kept, target), -1)

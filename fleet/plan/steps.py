@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.plan import capture_times, events, network, people, placing, pools, sights
+from fleet.plan import capture_times, events, network, people, placing, pools, served, sights
 from fleet.plan.draft import Draft, first_setups
 from fleet.plan.groups import Links
 from fleet.plan.light import tell_light
@@ -21,11 +21,12 @@ from fleet.plan.stations import stations
 from fleet.plan.sun import lights
 
 _REGIONS = ("cloud.region", "regions.*")
+_SERVERS = ("cloud", "regions.*", "edges.*")
 _SUN = ("light", "weather", "start", "duration", "timezone")
 
 
 def _network(draft: Draft) -> Network:
-    regions = pools.region_names(draft.scenario)
+    regions = served.region_names(draft.scenario)
     return network.build(draft.scenario, draft.reader, draft.roster, regions)
 
 
@@ -49,7 +50,7 @@ def _links(draft: Draft) -> Links:
         radios=tuple(c.radio for c in net.classes),
         radio_of=net.radio_of,
         cell_level=net.cell_level,
-        region_names=pools.region_names(draft.scenario),
+        region_names=served.region_names(draft.scenario),
         region_of=net.region_of,
     )
 
@@ -94,6 +95,12 @@ FIRST_SETUPS = Step(
     ),
     after=("roster", "arms", "network", "times"),
 )  # fmt: skip
+SERVED = Step(
+    "served",
+    served.build,
+    says=(*_REGIONS, "links.*", "edges.*.after", "edges.*.shared_by"),
+    after=("roster", "network", "first setups"),
+)
 PLACE = Step(
     "place",
     lambda draft: place_of(draft.scenario, draft.roster.lat, draft.roster.lon),
@@ -116,14 +123,16 @@ CONTROL = Step(
         *_REGIONS,
         "cloud.autoscale",
         "regions.*.autoscale",
+        *(f"{servers}.{key}" for servers in _SERVERS for key in ("server", "more")),
+        "edges.*.shared_by",
     ),
-    after=("roster", "network", "first setups", "replication", "deployments"),
+    after=("roster", "network", "first setups", "served", "replication", "deployments"),
 )
 POOLS = Step(
     "pools",
     pools.build,
     says=("cloud", "regions", "edges", "links.*", "sensors.*.consumer"),
-    after=("roster", "network", "first setups"),
+    after=("roster", "network", "first setups", "served"),
 )
 LINKS = Step("links", _links, says=_REGIONS, after=("network",))
 SETUPS = Step(

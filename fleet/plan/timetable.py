@@ -113,7 +113,7 @@ def merge(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def down_rows(kind: int, down: dict[int, Spans], end_ns: int) -> list[EventRow]:
-    """Return the rows of links or sensors that go down before the end."""
+    """Return the rows of links, sensors or pools that go down before the end."""
     return [(b, kind, i, e, 0) for i, parts in down.items() for b, e in parts if b < end_ns]
 
 

@@ -228,7 +228,7 @@ class _Account:
         spans: list[Span] = []
         model = self.scenario.model
         for event in model.events:
-            if event.failure is not None:
+            if event.failure is not None and event.failure.partition("/")[0] in model.domains:
                 spans += self._failed(event, event.failure, sensor)
             if event.crash not in (sensor.name, sensor.group):
                 continue

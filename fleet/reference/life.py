@@ -34,7 +34,7 @@ from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame, as_rows
 from fleet.reference.links import Link
 from fleet.reference.sensor import Sensor
-from fleet.reference.servers import ServerPool
+from fleet.reference.servers import DOWN, ServerPool
 
 Step = Generator[simpy.Event, Any, int]
 """A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
@@ -196,10 +196,16 @@ class Reference:
     def at_servers(self, pool: ServerPool, frame: Frame) -> Step:
         """Be decoded, wait for a batch, be inferred."""
         pool.counts[0, count.ARRIVED] += 1
-        if pool.decoders.needed(frame.sensor) and not (yield pool.decoders.enter(frame)):
-            return frames.LOST_DECODE_QUEUE
+        if self.env.now < pool.down_until_ns:
+            return frames.LOST_SERVER_DOWN
+        if pool.decoders.needed(frame.sensor):
+            decoded = yield pool.decoders.enter(frame)
+            if decoded is not True:
+                return frames.LOST_SERVER_DOWN if decoded is DOWN else frames.LOST_DECODE_QUEUE
         frame.decoded_ns = self.env.now
         inferred = yield pool.enter(frame)
+        if inferred is DOWN:
+            return frames.LOST_SERVER_DOWN
         if inferred is None:
             return frames.LOST_DEADLINE
         if not inferred:
@@ -265,9 +271,9 @@ class Reference:
             self.hour = a
         elif kind in events.OF_LINKS:
             self.links[target].apply(kind, a, b)
-        elif kind == events.SERVERS:
+        elif kind in events.OF_POOLS:
             if target in self.pools:
-                self.pools[target].change(a, self.env.now)
+                self.pools[target].apply(kind, a)
         else:
             self._apply_to_sensor(target, kind, a, b)
 

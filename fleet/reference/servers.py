@@ -23,12 +23,15 @@ from fleet.model.books import (
     SERVERS_IDLE_NS,
     STARTED,
 )
+from fleet.model.events import SERVERS
 from fleet.model.servers import batch_ns
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
 
+DOWN = "down"
+"""What becomes of a frame in a pool that goes down."""
 _SPENT = [SERVED_NS, SERVER_NS, DECODING_NS]
 
 
@@ -68,6 +71,11 @@ class Crew:
         else:
             self.leaving.remove(job)
 
+    def stop(self, now_ns: int) -> None:
+        """Have everybody drop what he is at; who was given back is gone."""
+        self.idle += [(now_ns, kind) for _, kind in self.busy]
+        self.busy, self.leaving = [], []
+
     def add(self, now_ns: int, count: int) -> None:
         """Add workers of the first kind."""
         self.idle += [(now_ns, 0)] * count
@@ -93,6 +101,7 @@ class Workplace(Station):
         self.queue_max, self.crew = queue_max, Crew(counts)
         self.waiting: deque[tuple[Frame, simpy.Event]] = deque()
         self.under_way: dict[int, tuple[int, int]] = {}  # by job number: (began, kind)
+        self.taken: set[simpy.Event] = set()  # of frames that are worked on
         self.jobs = 0
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
@@ -109,9 +118,29 @@ class Workplace(Station):
         self.under_way[number] = (began_ns, kind)
         job = self.crew.work(kind, began_ns + spent_ns)
         yield pause(self.env, spent_ns, FRAME_RANK)
-        del self.under_way[number]
-        self.crew.end(job, began_ns)
-        self.look_after(0)
+        if self.under_way.pop(number, None) is not None:
+            self.crew.end(job, began_ns)
+            self.look_after(0)
+
+    def through(self, frame: simpy.Event) -> bool:
+        """Let a frame go that was worked on; return whether it was not lost meanwhile."""
+        if frame not in self.taken:
+            return False
+        self.taken.remove(frame)
+        frame.succeed(True)
+        return True
+
+    def stop(self, now_ns: int) -> None:
+        """Lose all frames that are here, and have everybody do nothing."""
+        for began_ns, kind in self.under_way.values():
+            self.crew.spent_ns[kind] += now_ns - began_ns
+        self.crew.stop(now_ns)
+        lost = [*self.taken, *(through for _, through in self.waiting)]
+        self.under_way.clear()
+        self.taken.clear()
+        self.waiting.clear()
+        for frame in lost:
+            frame.succeed(DOWN)
 
     def spent_ns(self, kind: int, now_ns: int) -> int:
         """Return the time that one kind has worked up to now."""
@@ -148,8 +177,9 @@ class Decoders(Workplace):
     def _decode(self, kind: int, frame: Frame, through: simpy.Event) -> Process:
         pixels = int(self.plan.pools.decode_px[frame.sensor])
         spent_ns = max(1, pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s)
+        self.taken.add(through)
         yield from self.work(kind, spent_ns)
-        through.succeed(True)
+        self.through(through)
 
 
 class ServerPool(Workplace):
@@ -169,6 +199,21 @@ class ServerPool(Workplace):
         self.paid_ns = 0  # for servers that were given back, to the end of their batches
         self.warm_up = np.zeros((len(pool.kinds), len(_SPENT)), dtype=np.int64)  # spent in it
         self.marked_ns = 0
+        self.down_until_ns = 0
+
+    def apply(self, kind: int, a: int) -> None:
+        """Apply a control event of pools, now."""
+        if kind == SERVERS:
+            self.change(a, self.env.now)
+        else:
+            self.fail(self.env.now, a)
+
+    def fail(self, now_ns: int, until_ns: int) -> None:
+        """Go down: lose what is here; until a time, what comes is lost before it enters."""
+        self.paid_ns -= sum(ends_ns - now_ns for ends_ns, _ in self.crew.leaving)
+        self.stop(now_ns)
+        self.decoders.stop(now_ns)
+        self.down_until_ns = until_ns
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if there is room, and look again at its deadline."""
@@ -199,8 +244,9 @@ class ServerPool(Workplace):
     def _batch(self, kind: int, batch: list[tuple[Frame, simpy.Event]]) -> Process:
         self.counts[kind, BATCHES] += 1
         self.counts[kind, STARTED] += len(batch)
-        for frame, _ in batch:
+        for frame, through in batch:
             frame.start_ns = self.env.now
+            self.taken.add(through)
         times = self.pool.kinds[kind]
         held_ns, spent_ns = (
             self._drawn_ns(of[len(batch)], batch) for of in (times.hold_ns, times.service_ns)
@@ -209,8 +255,8 @@ class ServerPool(Workplace):
         if spent_ns > held_ns:
             yield pause(self.env, spent_ns - held_ns, FRAME_RANK)
         for frame, through in batch:
-            frame.infer_ns = self.env.now
-            through.succeed(True)
+            if self.through(through):
+                frame.infer_ns = self.env.now
 
     def _drawn_ns(self, mean_ns: int, batch: list[tuple[Frame, simpy.Event]]) -> int:
         first = batch[0][0]

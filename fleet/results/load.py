@@ -41,6 +41,7 @@ from fleet.model.frames import (
     LOST_DEADLINE,
     LOST_DECODE_QUEUE,
     LOST_EDGE_QUEUE,
+    LOST_SERVER_DOWN,
     SKIP_DSP_BUSY,
 )
 from fleet.plan.caps import Term, terms
@@ -56,7 +57,9 @@ SERVERS_OF = "servers of "
 """Name of the servers of a region or edge, before its own."""
 TARGET = 0.8
 """Share of what it can do at which a resource is said to hold with room to spare."""
-_POOL_LOST = (LOST_DECODE_QUEUE, LOST_CLOUD_QUEUE, LOST_EDGE_QUEUE, LOST_DEADLINE)
+_POOL_LOST = (
+    LOST_DECODE_QUEUE, LOST_CLOUD_QUEUE, LOST_EDGE_QUEUE, LOST_DEADLINE, LOST_SERVER_DOWN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from fleet.model.events import (
     LINK_RATE,
     MODEL_WRITE,
     OF_LINKS,
+    OF_POOLS,
     RATE,
     SENSOR_DOWN,
     SENSOR_LEAVES,
     SERVERS,
+    SERVERS_DOWN,
     Timetable,
 )
 from fleet.model.frames import LOST_CAUSES, SKIP_CAUSES
@@ -35,7 +37,7 @@ from fleet.scenario.days import DAYS
 from fleet.sketch import COARSE_BUCKETS, coarse_upper_ns
 from fleet.units import format_data_bit, format_rate_bps
 
-_PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SENSOR_LEAVES)
+_PASSING = (LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SENSOR_LEAVES, SERVERS_DOWN)
 """Events that are over after a time."""
 
 
@@ -138,8 +140,9 @@ def latency_table(outcome: Outcome) -> pa.Table:
 def event_table(outcome: Outcome) -> pa.Table:
     """Return the control events of a run: when, what, to whom, until when, and what it changed.
 
-    `target` is the name of a link or sensor, null for all; `until_s` is null for what stays. What
-    happens to a link more than `MOST_TOLD` times, as to one that follows a file, is told once.
+    `target` is the name of a link, a sensor or a pool, null for all; `until_s` is null for what
+    stays. What happens to a link more than `MOST_TOLD` times, as to one that follows a file, is
+    told once.
     """
     plan = outcome.plan
     table = plan.control.timetable[plan.control.timetable.time_ns < plan.end_ns]
@@ -187,7 +190,8 @@ def _target(plan: Plan, row: Record) -> str | None:
     if row.target < 0:
         return None
     links = dict.fromkeys(OF_LINKS, plan.links.names)
-    other = {**links, SERVERS: plan.links.region_names}
+    pools = dict.fromkeys(OF_POOLS, plan.pools.names)
+    other = {**links, **pools}
     return other.get(int(row.kind), plan.sensors.names)[int(row.target)]
 
 

@@ -94,11 +94,11 @@ class Event(Model):
     """Something that happens to the fleet at a stated time or again and again.
 
     Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile`, `join`, `leave` (a
-    sensor or a group), `failure` (a domain) and `resize` (the servers of a region) says what; `at`,
-    or `mtbf` and `mttr` (mean times to failure and to repair, both exponential), says when. `at` is
-    a time from the start or a time of day; `every` repeats it. A rewrite can be rolled out in
-    `waves`, one `wave_every` after the other. `cell` narrows a group to one cell, `near` to what
-    stands near a place.
+    sensor or a group), `failure` (a domain, an edge or a region) and `resize` (the servers of a
+    region) says what; `at`, or `mtbf` and `mttr` (mean times to failure and to repair, both
+    exponential), says when. `at` is a time from the start or a time of day; `every` repeats it. A
+    rewrite can be rolled out in `waves`, one `wave_every` after the other. `cell` narrows a group
+    to one cell, `near` to what stands near a place.
     """
 
     model_config = ConfigDict(json_schema_extra=_rules())
@@ -145,7 +145,7 @@ class Event(Model):
     failure: Annotated[
         Target | None,
         says(
-            "the domain whose sensors and links are down together: all of a name, or one",
+            "the domain, edge or region of which all is down: each of a name, or one",
             "cabinet/site-12",
             _OTHER,
         ),

@@ -230,7 +230,7 @@ class Domain(Model):
     holds: Annotated[
         list[Target],
         Field(min_length=1),
-        says("groups and links in it, or single ones", ["camera", "port"]),
+        says("groups, links, edges and regions in it, or single ones", ["camera", "port", "box"]),
     ]
 
 

@@ -225,6 +225,9 @@ class ScenarioModel(Model):
         both = set(self.edges) & {self.cloud.region, *self.regions}
         if both:
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
+        both = set(self.domains) & {*self.edges, self.cloud.region, *self.regions}
+        if both:
+            raise InputError(f"'{min(both)}' names a domain and an edge or a region; rename one")
         if self.start_offset is not None and self.timezone is None:
             raise InputError(
                 f"'start' {self.start} says how far clocks are ahead of UTC, for which it takes a"

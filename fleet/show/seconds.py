@@ -18,7 +18,7 @@ from fleet.arrays import Floats, Ints
 from fleet.results.record import Record
 
 MOST = 900
-_OF_LINKS = ("link_down", "link_rate", "cap_renewed")
+_SHARED = ("link_down", "link_rate", "cap_renewed", "servers_down")
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def busiest(courses: Mapping[str, Course]) -> str:
 
 
 class Span(NamedTuple):
-    """When something happened: a time or a moment; `tall` if to a link, or to all."""
+    """When something happened: a time or a moment; `tall` if to a link or a pool, or all."""
 
     low_s: float
     high_s: float
@@ -161,13 +161,13 @@ class Span(NamedTuple):
 
 
 def spans(record: Record) -> list[Span]:
-    """Return what happened, each span once whichever arms it met, links before sensors."""
+    """Return what happened, each span once whichever arms it met, what is shared first."""
     every = {}
-    for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] not in _OF_LINKS):
+    for event in sorted(record.tables.events.to_pylist(), key=lambda e: e["kind"] not in _SHARED):
         until = event["time_s"] if event["until_s"] is None else event["until_s"]
         every[event["time_s"], until, event["kind"], event["target"]] = _words(event)
     return [
-        Span(low, high, text, tall=kind in _OF_LINKS or whom is None)
+        Span(low, high, text, tall=kind in _SHARED or whom is None)
         for (low, high, kind, whom), text in every.items()
     ]
 

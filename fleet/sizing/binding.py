@@ -25,7 +25,7 @@ _LEVELS = {
     "access_buffer": (0,), "cell_buffer": (1,), "backhaul_buffer": (2,), "wan_buffer": (3,),
     "uplink": (0, 1), "backhaul": (2,), "wan": (3,), "link_errors": (0, 1, 2, 3),
 }  # fmt: skip
-_SERVERS = ("cloud_queue", "edge_queue", "deadline", "queue", "infer")
+_SERVERS = ("cloud_queue", "edge_queue", "deadline", "server_down", "queue", "infer")
 _DECODERS = ("decode", "decode_queue")
 
 

@@ -259,11 +259,11 @@ BAD = [
     ),
     (
         changed(domains={"pole": {"shared_by": "city", "holds": ["kam"]}}),
-        "domains.pole.holds[0]: no group, sensor or link 'kam' (did you mean 'cam'?)",
+        "domains.pole.holds[0]: no group, link, edge or one of them 'kam' (did you mean 'cam'?)",
     ),
     (
         changed(events=[{"at": "1 s", "failure": "pole"}]),
-        "events[0].failure: no domain 'pole'; known: none; 'domains' says what fails together",
+        "events[0].failure: no domain, edge or region 'pole'; known: cloud",
     ),
     (
         changed(events=[{"at": "1 s", "join": "kam"}]),

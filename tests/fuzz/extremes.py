@@ -198,7 +198,7 @@ def made_up() -> dict[str, Any]:
         edges={"box": {"server": "test-gpu", "after": "metro", "shared_by": "city", **servers}},
         domains={
             "cabinet": {"shared_by": "site", "holds": ["cam", "port"]},
-            "pole": {"shared_by": "cell", "holds": ["timed"]},
+            "pole": {"shared_by": "city", "holds": ["timed", "box"]},
         },
         arms={
             "on_sensor": {"device": "test-ai", "model": "tiny", "publish": "every 3 inferences",
@@ -227,6 +227,7 @@ def made_up() -> dict[str, Any]:
             {"at": "250 ms", "link": "metro", "rate": "300 kbit/s", "every": "170 ms"},
             {"at": "350 ms", "failure": "cabinet", "lasts": "70 ms", "every": "400 ms"},
             {"failure": "pole", "mtbf": "600 ms", "mttr": "40 ms"},
+            {"at": "450 ms", "failure": "far", "lasts": "30 ms"},
         ],
         slo=["latency_ms.p99 < 10 s", "frames.lost < 5 frames", "lost < 50 %"],
     )  # fmt: skip

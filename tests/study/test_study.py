@@ -245,6 +245,7 @@ def test_summary_keeps_its_contract(record: fleet.Record) -> None:
     assert set(arm["frames"]["lost"]) == {
         "sensor_crash", "access_buffer", "cell_buffer", "backhaul_buffer", "wan_buffer",
         "link_errors", "decode_queue", "cloud_queue", "edge_queue", "deadline",
+        "server_down",
     }  # fmt: skip
 
 
