@@ -87,7 +87,8 @@ STEPS = (
     Step("answer/lte-cells", ("sweep", f"{STUDIES}/lte-cells.yaml"),
          ("curve_power_w.total", "curve_latency_ms.p99")),
     Step("answer/placements", ("sweep", f"{STUDIES}/placements.yaml"),
-         ("choice_accuracy.f1",), ("accuracy.f1",)),
+         ("choice_accuracy.f1", "choice_power_w.total"), ("accuracy.f1", "power_w.total"),
+         has_table=True),
     Step(
         "answer/sensitivity",
         ("sensitivity", "scenarios/shopping-street-matched.yaml", "--set", "duration=20 s", "--set",

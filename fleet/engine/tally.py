@@ -33,6 +33,7 @@ from fleet.model.books import (
     Books,
 )
 from fleet.model.frames import (
+    LOST_SERVER_DOWN,
     SENSOR,
     STAGES,
     WIDTH,
@@ -59,6 +60,7 @@ _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
     "server_bins", "latency", "sights",
 )  # fmt: skip
+_CAME_LATER = FATE_0 + LOST_SERVER_DOWN
 _SUMS = ("stages_ns", "computing_ns", "computed")  # of Python ints
 
 
@@ -250,8 +252,8 @@ class Tally:
 
     def _sorted(self, name: str) -> NDArray[Any]:
         table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
-        if name == "sensors" and not table[:, -1].any():
-            table = table[:, :-1]
+        if name == "sensors" and not table[:, _CAME_LATER].any():
+            table = np.delete(table, _CAME_LATER, axis=1)
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index, since_ns: int = 0) -> None:

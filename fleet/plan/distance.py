@@ -40,5 +40,5 @@ def way_ns(scenario: Scenario, reader: Reader, link: str, ends: Distance) -> int
 
 def _unknown(place: str, known: list[str]) -> str:
     near = ", ".join(difflib.get_close_matches(place, known, n=3, cutoff=0.0))
-    hint = did_you_mean(place, known)
-    return f"no cloud region '{place}'{hint}; nearest are {near}; see 'fleet catalog {KIND}'"
+    hint = did_you_mean(place, known) + (f"; nearest are {near}" if near else "")
+    return f"no cloud region '{place}'{hint}; see 'fleet catalog {KIND}'"

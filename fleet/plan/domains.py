@@ -82,7 +82,8 @@ def _named(draft: Draft, name: str, keys: Keys) -> Iterator[_Held]:
     roster, net, model = draft.roster, draft.net, draft.scenario.model
     pools = draft.served_by.names
     known = [*model.sensors, *model.links, *model.edges, *region_names(draft.scenario)]
-    if name not in {*known, *net.names, *pools} and roster.index(name) < 0:
+    there = name in {*known, *net.names, *pools} or roster.index(name) >= 0
+    if not there and not _is_place(draft, name):
         hint = did_you_mean(name, [*known, *net.names, *pools, *roster.names])
         raise draft.scenario.error(
             keys, f"no group, link, edge or one of them '{name}'{hint}; known: {', '.join(known)}"
@@ -102,6 +103,20 @@ def _named(draft: Draft, name: str, keys: Keys) -> Iterator[_Held]:
     user_of = _users(draft.served_by.of[None], len(pools))
     used = mine_too[user_of[mine_too] >= 0]
     yield _Held("pools", used, user_of[used], size)
+
+
+def _is_place(draft: Draft, name: str) -> bool:
+    """Return whether a name is that of a domain or an edge at one of the places that there are.
+
+    An arm may have nothing there.
+    """
+    roster, model = draft.roster, draft.scenario.model
+    of, _, place = name.partition("/")
+    spec = model.domains.get(of) or model.edges.get(of)
+    if spec is None or not place:
+        return False
+    first = np.unique(roster.units[spec.shared_by], return_index=True)[1]
+    return place in {roster.unit_name(spec.shared_by, s) for s in first.tolist()}
 
 
 def _pools(draft: Draft, name: str) -> tuple[Ints, str]:
@@ -143,6 +158,8 @@ def _check_size(draft: Draft, spec: Domain, name: str, part: _Held, keys: Keys) 
 def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
     """Return what fails by an event, each by its own draws: all of a domain or edge, or one.
 
+    Nothing where this arm uses nothing of it, which is remarked.
+
     Raises:
         InputError: there is none of that name.
     """
@@ -157,6 +174,9 @@ def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
         return list(every.values())
     if name in every:
         return [every[name]]
+    if _is_place(draft, name):
+        draft.remarks.append(f"Nothing of '{name}' is used, so its failure changes nothing.")
+        return []
     hint = did_you_mean(name, [*known, *every])
     raise draft.scenario.error(
         (*keys, "failure"), f"no domain, edge or region '{name}'{hint}; known: {', '.join(known)}"

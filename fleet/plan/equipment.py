@@ -269,6 +269,12 @@ def _camera(
 ) -> Setup:  # fmt: skip
     """Return the setup of a camera, or of an AI sensor whose pictures are encoded and sent."""
     device = str(equipment.device)
+    if equipment.split is not None and kind == "sensors":
+        raise scenario.error(
+            (*keys, "split"),
+            f"with 'infer' '{device}' sends video; say where the rest of the network runs in"
+            " 'split: {after: LAYER, infer: edge}', and leave the arm's own 'infer' out",
+        )
     for field in ("publish", "output", "ask", "split", *(("mode",) if kind == "cameras" else ())):
         if getattr(equipment, field) is not None:
             raise scenario.error(

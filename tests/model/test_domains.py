@@ -363,6 +363,23 @@ def test_pools_that_change_fail_alike_in_both_engines(servers: dict[str, Any]) -
     assert one.tally.fingerprint() == other.tally.fingerprint()
 
 
+def test_what_an_arm_does_not_use_fails_there_without_a_word_of_error() -> None:
+    """So that arms with and without boxes can be compared while one box fails."""
+    arms = {**EDGE["arms"], "sensor": {"device": "instant-ai", "model": "tiny"}}
+    street = {"street": {"shared_by": "cell", "holds": ["box/cell-0"]}}
+    for name in ("box", "box/cell-0", "street/cell-0"):
+        made = data([{"at": "1 s", "failure": name}], edges=BOXES, domains=street, arms=arms)
+        plan = worlds.plan(made, "sensor")
+        assert len(plan.control.timetable) == len(worlds.plan({**made, "events": []}, "sensor")
+                                                  .control.timetable)  # fmt: skip
+        told = f"Nothing of '{name}' is used, so its failure changes nothing."
+        assert (told in plan.notes.remarks) == ("/" in name)
+        assert len(worlds.plan(made, "edge").control.timetable) > 0
+    made["events"][0]["failure"] = "street/cell-9"
+    with pytest.raises(InputError, match="no domain, edge or region 'street/cell-9'"):
+        worlds.plan(made, "sensor")
+
+
 def test_names_of_servers_that_are_none_are_refused() -> None:
     for name, words in (
         ("box/cell-7", "events[0].failure: no domain, edge or region 'box/cell-7' (did you mean"),
