@@ -26,7 +26,11 @@ from fleet.plan.roster import Roster, firsts, numbered
 from fleet.plan.video import BYTES_BY_LIGHT
 from fleet.scenario.load import Scenario
 from fleet.scenario.sensors import Capture
+from fleet.scenario.split import split_of
 from fleet.scenario.strict_yaml import Keys
+
+_MEASURED_BITS = 8
+"""Of a number of a tensor, as the networks are quantised of which eyes have traces."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,12 @@ def _setup(draft: Draft, arm: str, group: str) -> Setup:
         draft.remarks.append(
             f"Frames of '{group}' in arm '{arm}' stay as large as at {float(duty.rate):g} fps when"
             f" events change the rate{held}."
+        )
+    split = split_of(chosen.split)
+    if split is not None and split.bits < _MEASURED_BITS:
+        draft.remarks.append(
+            f"'{arm}' sends {split.bits} bits of each number of the tensor of '{group}': fewer"
+            " bytes are counted, and what they cost in accuracy is not, as nobody has measured it."
         )
     _check_buffers(draft, setup, group)
     return setup

@@ -112,6 +112,8 @@ def test_a_cut_before_all_layers_sends_the_picture_as_the_network_takes_it() -> 
 @pytest.mark.parametrize(("bits", "sent"), [(8, 1001), (4, 501), (1, 126), (32, 4004)])
 def test_numbers_are_sent_in_some_bits(bits: int, sent: int) -> None:
     plan = worlds.plan(world({"after": "second.a", "bits": bits}), "split")
+    told = any("what they cost in accuracy is not" in remark for remark in plan.notes.remarks)
+    assert told == (bits < 8)
     assert plan.sensors.setups.pixels_base.tolist() == [sent, sent]
 
 
