@@ -51,7 +51,7 @@ def grids(shown: Shown, metrics: Sequence[str] = (), *, full: bool = False) -> l
 
     Args:
         shown: what stands there.
-        metrics: names of numbers; none: the usual ones.
+        metrics: names of numbers; none: those of the study, or the usual ones.
         full: all numbers of a run.
 
     Raises:
@@ -62,7 +62,8 @@ def grids(shown: Shown, metrics: Sequence[str] = (), *, full: bool = False) -> l
     if isinstance(shown, Record):
         return [_of_run(labelled(shown), metrics, full)]
     if isinstance(shown, StudyFolder):
-        return [_of_study(shown, name) for name in metrics or chosen(shown.table)]
+        asked = metrics or shown.about.get("metrics") or chosen(shown.table)
+        return [_of_study(shown, name) for name in asked]
     if isinstance(shown, SensitivityFolder):
         return [_of_ranges(shown)]
     return list(_of_plan(shown))
