@@ -28,7 +28,7 @@ from fleet.model.frames import (
     SENSOR,
     Index,
 )
-from fleet.model.link import Rate
+from fleet.model.link import Cap, Rate
 from fleet.model.radio import NEVER_NS, Radios
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
@@ -157,19 +157,11 @@ class Devices:
             until_ns,
         )  # fmt: skip
 
-    def change_link(self, link: int, now_ns: int, rate: Rate) -> None:
-        """Let a sensor's own port have another rate from now on."""
+    def change_link(self, link: int, now_ns: int, to: Rate | Cap) -> None:
+        """Let a sensor's own port have another rate or a new cap from now on."""
         network = self.network
-        hop.change_rate(
-            network.store.columns, self._in_ports(), network.hops[0], link, now_ns, rate,
-            network.tally.books(),
-        )  # fmt: skip
-
-    def renew_cap(self, link: int, now_ns: int, cap_bits: int) -> None:
-        """Let the cap of a sensor's own port start anew now."""
-        network = self.network
-        hop.renew_cap(
-            network.store.columns, self._in_ports(), network.hops[0], link, now_ns, cap_bits,
+        hop.change(
+            network.store.columns, self._in_ports(), network.hops[0], link, now_ns, to,
             network.tally.books(),
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ from fleet.model.frames import (
     Columns,
     Index,
 )
-from fleet.model.link import Rate, rate_bps
+from fleet.model.link import Cap, Rate, rate_bps
 
 
 def pass_hop(
@@ -138,10 +138,10 @@ def outage(columns: Columns, index: Ints, hop: Hop, link: int, now_ns: int, unti
     ports.down_until_ns[link] = until_ns
 
 
-def change_rate(
-    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, rate: Rate, books: Books
+def change(
+    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, to: Rate | Cap, books: Books
 ) -> None:
-    """Let a link have another rate from now on: what has not departed departs anew.
+    """Let a link have another rate or a new cap from now on: what has not departed departs anew.
 
     Args:
         columns: the store's columns, changed in place.
@@ -149,44 +149,19 @@ def change_rate(
         hop: the level of the link; its links and ports are changed in place.
         link: index of the link.
         now_ns: the time.
-        rate: what it has from now on.
+        to: what it has from now on; what is in the port is the first that counts in a cap.
         books: what was counted.
     """
-    mine = _put_by_all(columns, index, hop, link, now_ns, books)
-    hop.links.rate_bps[link], hop.links.buffer_ns[link] = rate
-    if len(mine):
-        _go_on(columns, mine, hop, link, books.links)
-
-
-def renew_cap(
-    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, cap_bits: int, books: Books
-) -> None:
-    """Let the cap of a link start anew now: what has not departed is the first that counts in it.
-
-    Args:
-        columns: the store's columns, changed in place.
-        index: the frames in ports, with their departure times in CLOCK.
-        hop: the level of the link; its links and ports are changed in place.
-        link: index of the link.
-        now_ns: the time.
-        cap_bits: what it may carry from now on at its rate.
-        books: what was counted.
-    """
-    mine = _put_by_all(columns, index, hop, link, now_ns, books)
-    hop.links.cap_bits[link] = carried_bits(books.links, link, False) + cap_bits
-    if len(mine):
-        _go_on(columns, mine, hop, link, books.links)
-
-
-def _put_by_all(
-    columns: Columns, index: Index, hop: Hop, link: int, now_ns: int, books: Books
-) -> Index:
-    """Note what has been sent of the frame in service; return all in the port, that one first."""
-    mine: Index = index[hop.link_of[columns[SENSOR, index]] == link]
+    mine = index[hop.link_of[columns[SENSOR, index]] == link]
     mine = mine[np.argsort(columns[CLOCK, mine])]
     if len(mine):
         _put_by(columns, mine[0], hop, link, now_ns, books.links)
-    return mine
+    if isinstance(to, Cap):
+        hop.links.cap_bits[link] = carried_bits(books.links, link, False) + to.bits
+    else:
+        hop.links.rate_bps[link], hop.links.buffer_ns[link] = to
+    if len(mine):
+        _go_on(columns, mine, hop, link, books.links)
 
 
 @kernel

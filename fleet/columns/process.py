@@ -22,7 +22,7 @@ from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
 from fleet.model.events import CAP_RENEWED, LINK_RATE, SENSOR_LEAVES, SERVERS, SERVERS_DOWN
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
-from fleet.model.link import Rate
+from fleet.model.link import Cap, Rate
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 
@@ -77,9 +77,9 @@ class LogicalProcess:
         elif event.kind == SENSOR_LEAVES:
             self.network.end_tail(target, now_ns)
         elif event.kind == LINK_RATE:
-            self.network.change_rate(target, now_ns, Rate(a, b))
+            self.network.change_link(target, now_ns, Rate(a, b))
         elif event.kind == CAP_RENEWED:
-            self.network.renew_cap(target, now_ns, a)
+            self.network.change_link(target, now_ns, Cap(a))
         else:
             self.network.outage(target, now_ns, a)
 

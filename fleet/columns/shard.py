@@ -26,7 +26,7 @@ from fleet.model.events import (
     SENSOR_LEAVES,
 )
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
-from fleet.model.link import Rate
+from fleet.model.link import Cap, Rate
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
 
@@ -122,10 +122,9 @@ class Shard(LogicalProcess):
             super()._apply(event)
         elif kind == LINK_DOWN:
             self.devices.outage(target, self.env.now, a)
-        elif kind == CAP_RENEWED:
-            self.devices.renew_cap(target, self.env.now, a)
         else:
-            self.devices.change_link(target, self.env.now, Rate(a, b))
+            to = Cap(a) if kind == CAP_RENEWED else Rate(a, b)
+            self.devices.change_link(target, self.env.now, to)
 
     def sensor_state(self, target: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""

@@ -27,7 +27,7 @@ from fleet.model.frames import (
     SETUP,
     Index,
 )
-from fleet.model.link import LinkTable, Ports, Rate, end_tail
+from fleet.model.link import Cap, LinkTable, Ports, Rate, end_tail
 from fleet.plan.partition import END_PLACE, Territory, link_place, pool_place
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Autoscaling
@@ -237,19 +237,11 @@ class Network:
             self.store.columns, self.in_port[level], self.hops[level], link, now_ns, until_ns
         )  # fmt: skip
 
-    def change_rate(self, link: int, now_ns: int, rate: Rate) -> None:
-        """Let a link have another rate from now on, if it is no sensor's own port."""
+    def change_link(self, link: int, now_ns: int, to: Rate | Cap) -> None:
+        """Let a link have another rate or a new cap from now on, if it is no sensor's own port."""
         level = int(self.plan.links.level_of[link])
-        hop.change_rate(
-            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, rate,
-            self.tally.books(),
-        )  # fmt: skip
-
-    def renew_cap(self, link: int, now_ns: int, cap_bits: int) -> None:
-        """Let the cap of a link start anew now, if it is no sensor's own port."""
-        level = int(self.plan.links.level_of[link])
-        hop.renew_cap(
-            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, cap_bits,
+        hop.change(
+            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, to,
             self.tally.books(),
         )  # fmt: skip
 

@@ -74,6 +74,16 @@ class Rate(NamedTuple):
     buffer_ns: int
 
 
+class Cap(NamedTuple):
+    """A data cap of which nothing is spent yet.
+
+    Attributes:
+        bits: what may be carried from now on at the link's rate.
+    """
+
+    bits: int
+
+
 class Ports(Table):
     """How the ports of links stand: one row a link."""
 
