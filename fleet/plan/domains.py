@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -49,12 +49,20 @@ class _Held(NamedTuple):
     size: str
 
 
-def instances(draft: Draft, name: str) -> dict[str, Together]:
-    """Return the instances of a domain by name; none where an arm has nothing of what it holds.
+Instances = Mapping[str, Together]
+"""Of a domain by name; none where an arm has nothing of what it holds."""
+
+
+def instances(draft: Draft) -> dict[str, Instances]:
+    """Return the instances of all domains.
 
     Raises:
-        InputError: it holds what is not there, or what others use too.
+        InputError: one holds what is not there, or what others use too.
     """
+    return {name: _instances(draft, name) for name in draft.scenario.model.domains}
+
+
+def _instances(draft: Draft, name: str) -> Instances:
     spec = draft.scenario.model.domains[name]
     units, made = draft.roster.units[spec.shared_by], dict[int, Together]()
     for i, held in enumerate(spec.holds):
@@ -93,11 +101,10 @@ def _named(draft: Draft, name: str, keys: Keys) -> Iterator[_Held]:
         sensors = np.union1d(sensors, roster.of_group(name))
     yield _Held("sensors", sensors, sensors, "sensor")
     user_of = _users(net.link_of, len(net.names))
+    own = np.array([link for link, other in enumerate(net.names) if other == name], dtype=np.int64)
     for c, kind in enumerate(net.classes):
-        mine = net.class_of == c
-        if name != kind.name:
-            mine &= np.array(net.names) == name
-        links = np.flatnonzero(mine)
+        links = np.flatnonzero(net.class_of == c) if name == kind.name else own
+        links = links[net.class_of[links] == c]
         yield _Held("links", links, user_of[links], kind.shared_by)
     mine_too, size = _pools(draft, name)
     user_of = _users(draft.served_by.of[None], len(pools))
@@ -155,10 +162,18 @@ def _check_size(draft: Draft, spec: Domain, name: str, part: _Held, keys: Keys) 
         )
 
 
-def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
+def failing(
+    draft: Draft, event: Event, keys: Keys, domains: Mapping[str, Instances]
+) -> list[Together]:
     """Return what fails by an event, each by its own draws: all of a domain or edge, or one.
 
     Nothing where this arm uses nothing of it, which is remarked.
+
+    Args:
+        draft: the arm.
+        event: with a failure.
+        keys: where it stands.
+        domains: their instances.
 
     Raises:
         InputError: there is none of that name.
@@ -166,9 +181,8 @@ def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
     name, model, pools = event.target, draft.scenario.model, draft.served_by.names
     known = [*model.domains, *model.edges, *region_names(draft.scenario)]
     of = name.partition("/")[0]
-    if of in model.domains:
-        every = instances(draft, of)
-    else:
+    every = domains.get(of)
+    if every is None:
         every = {pools[p]: Together(pools[p], [], [], [p]) for p in _pools(draft, of)[0].tolist()}
     if name in known:
         return list(every.values())
@@ -183,19 +197,15 @@ def failing(draft: Draft, event: Event, keys: Keys) -> list[Together]:
     )
 
 
-def remarks(draft: Draft) -> Iterator[str]:
-    """Yield which domains hold nothing in this arm, and which never fail.
-
-    Raises:
-        InputError: a domain holds what is not there, or what others use too.
-    """
+def remarks(draft: Draft, domains: Mapping[str, Instances]) -> Iterator[str]:
+    """Yield which domains, of which the instances are given, hold nothing, and which never fail."""
     named = {
         event.target.partition("/")[0]
         for event in draft.scenario.model.events
         if event.failure is not None
     }
-    for name in draft.scenario.model.domains:
-        if not instances(draft, name):
+    for name, held in domains.items():
+        if not held:
             yield f"Nothing that the domain '{name}' holds is used, so its failures change nothing."
         if name not in named:
             yield f"No event lets the domain '{name}' fail; add one with 'failure: {name}'."

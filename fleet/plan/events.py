@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -51,6 +51,7 @@ class _Asked(NamedTuple):
         requests: rewrites.
         changes: of frame rates and demand.
         comings: who joins and leaves.
+        domains: what can fail together.
     """
 
     rows: list[EventRow]
@@ -58,6 +59,7 @@ class _Asked(NamedTuple):
     requests: list[Request]
     changes: list[profiles.Change]
     comings: list[Coming]
+    domains: Mapping[str, domains.Instances]
 
 
 def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
@@ -67,8 +69,8 @@ def build(draft: Draft) -> tuple[Control, tuple[Setup, ...]]:
         InputError: an event comes too late, or what it names does not exist or fit.
     """
     end_ns = draft.scenario.model.duration
-    draft.remarks += domains.remarks(draft)
-    asked = _Asked([], failures.Downs({}, {}, {}), [], [], [])
+    asked = _Asked([], failures.Downs({}, {}, {}), [], [], [], domains.instances(draft))
+    draft.remarks += domains.remarks(draft, asked.domains)
     rows, requests, downs = asked.rows, asked.requests, asked.downs
     rows += timetable.hour_events(calendar_of(draft.scenario), end_ns)
     rows += followed.rows(draft, downs.links)
@@ -99,7 +101,7 @@ def _add(draft: Draft, number: int, event: Event, asked: _Asked) -> None:
         asked.rows.extend((at, SERVERS, region, event.servers or 1, 0) for at in moments)
         return
     if event.kind == "failure":
-        failing = domains.failing(draft, event, keys)
+        failing = domains.failing(draft, event, keys, asked.domains)
         many = sum(len(part) for one in failing for part in one[1:])
         _check_rows(draft, event, moments, many, keys)
         failures.add_failures(draft, event, moments, failing, asked.downs)

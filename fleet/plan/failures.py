@@ -10,7 +10,7 @@ from fleet.plan.domains import Together
 from fleet.plan.draft import Draft
 from fleet.plan.followed import Down
 from fleet.plan.rollout import Spans
-from fleet.plan.served import region_names
+from fleet.plan.served import of_region, region_names
 from fleet.scenario.event import Event
 
 
@@ -106,12 +106,11 @@ def _reboot_ns(draft: Draft, sensor: int) -> int:
 def _boot_ns(draft: Draft, pool: int) -> int:
     """Return how long it takes until all servers of a pool are up; ns."""
     model, regions = draft.scenario.model, region_names(draft.scenario)
-    entry, cloud = int(draft.served_by.entry[pool]), model.cloud
+    entry = int(draft.served_by.entry[pool])
     if entry >= len(regions):
         edge = list(model.edges.values())[entry - len(regions)]
         servers = [edge.server, *edge.more]
     else:
-        own = model.regions.get(regions[entry])
-        more = own.more if own is not None and own.more is not None else cloud.more
-        servers = [(own and own.server) or cloud.server, *more]
+        first, more = (of_region(draft.scenario, regions[entry], f) for f in ("server", "more"))
+        servers = [first, *more]
     return max(draft.reader.time_ns("servers", server, "boot") for server in servers)

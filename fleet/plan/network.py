@@ -161,9 +161,8 @@ def _with_radio(
             downlink_rate_bps=0, propagation_ns=0, mobile=False, steps=None,
         )  # fmt: skip
         classes[path[0]] = replace(
-            first, air_bps=own_bps, cap_bits=0, renews_bits=0,
-            throttled_bps=0,
-        )  # fmt: skip
+            first, air_bps=own_bps, cap_bits=0, renews_bits=0, throttled_bps=0
+        )
     return [name, *path]
 
 

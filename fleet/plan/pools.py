@@ -16,7 +16,7 @@ from fleet.plan.equipment import Setup
 from fleet.plan.groups import Pools, first_rows, kinds_of
 from fleet.plan.plant import Autoscaling, Pool, ServerKind
 from fleet.plan.protocol import message_bits
-from fleet.plan.served import region_names
+from fleet.plan.served import of_region, region_names
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.plant import Autoscale, Cloud, Edge, Region, Servers
@@ -96,10 +96,8 @@ def resized(scenario: Scenario, event: Event, keys: Keys) -> int:
         raise scenario.error(
             (*keys, "resize"), f"no region '{name}'{hint}; regions: {', '.join(regions)}"
         )
-    own, cloud = scenario.model.regions.get(name), scenario.model.cloud
-    rule = cloud.autoscale if own is None or own.autoscale is None else own.autoscale
-    if rule is not None:
-        place = "cloud" if own is None else f"regions.{name}"
+    if of_region(scenario, name, "autoscale") is not None:
+        place = f"regions.{name}" if name in scenario.model.regions else "cloud"
         raise scenario.error(
             (*keys, "resize"),
             f"the servers of '{name}' follow load; remove {place}.autoscale, or the event",

@@ -47,10 +47,9 @@ def mean_bps(
         steps_ns = np.concatenate([[0], mine.time_ns, [max(until_ns, mine.time_ns[-1])]])
         bits = np.append(0.0, np.cumsum(np.diff(steps_ns) * rates.astype(np.float64)))
         outages = down.get(link, events[:0])
-        ends = np.stack([np.append(from_ns, outages.time_ns), np.append(until_ns, outages.a)])
-        whole, *lost = np.diff(np.interp(np.clip(ends, from_ns, until_ns), steps_ns, bits), axis=0)[
-            0
-        ]
+        spans = np.stack([np.append(from_ns, outages.time_ns), np.append(until_ns, outages.a)])
+        begun, done = np.interp(np.clip(spans, from_ns, until_ns), steps_ns, bits)
+        whole, *lost = done - begun
         sent = whole - sum(lost)
         mean[link] = max(1.0, sent / (until_ns - from_ns))  # something to divide by
     return mean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,13 @@ def region_names(scenario: Scenario) -> tuple[str, ...]:
     """Return the regions: the cloud's own, then the others."""
     cloud = scenario.model.cloud.region
     return (cloud, *(name for name in scenario.model.regions if name != cloud))
+
+
+def of_region(scenario: Scenario, region: str, field: str) -> Any:
+    """Return what a region has of a field: its own, or else the cloud's."""
+    own = scenario.model.regions.get(region)
+    value = None if own is None else getattr(own, field)
+    return getattr(scenario.model.cloud, field) if value is None else value
 
 
 def build(draft: Draft) -> Served:

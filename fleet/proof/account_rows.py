@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.catalog import Reader
+from fleet.catalog import Reader, round_trips
 from fleet.plan.equipment import choose
 from fleet.scenario.bursts import Bursts
 from fleet.scenario.link_rate import RateTrace
@@ -227,7 +227,7 @@ def _hops(scenario: Scenario, reader: Reader, name: str, *, first: bool) -> list
     wire_ns = spec.propagation
     if spec.distance is not None:
         ends = spec.distance
-        wire_ns = reader.time_ns("distances", ends.begin, f"rtt_to_{ends.to}") // 2
+        wire_ns = reader.time_ns(round_trips.KIND, ends.begin, round_trips.parameter(ends.to)) // 2
     elif wire_ns is None:
         wire_ns = reader.time_ns("links", item, "propagation")
     steady = not follows and not any(
