@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,19 +20,17 @@ from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder
 from fleet.show.grid import Grid
 from fleet.show.rows import below
-from fleet.show.sweep import chosen, failures, plain, to_be_taken
+from fleet.show.sweep import chosen, failures, plain, to_be_taken, wins
 from fleet.show.tables import grids
 from fleet.study.averages import (
     Average,
     Key,
     arms_of,
-    at_point,
     averages,
     bend,
     places,
     scaled,
     varied,
-    winner,
 )
 from fleet.study.demands import in_words
 from fleet.study.panels import LOST, Map, has_lines, has_map, maps, panels
@@ -81,18 +78,10 @@ def _answer(study: StudyFolder, means: Means) -> Section:
 
 
 def _best(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterator[str]:
-    arms, wins, shown, points = arms_of(study.table), Counter[str](), Counter[str](), 0
-    for row in places(study.table):
-        best = winner(name, at_point(means, row, arms))
-        if best is not None:
-            points += 1
-            wins[best.arm] += 1
-            shown[best.arm] += best.shown
-    told = [
-        f"{arm} at {_points(many)}{_sure(shown[arm], many)}" for arm, many in wins.most_common()
-    ]
+    won = wins(best(study.table, name).values())
+    told = [f"{arm} at {_points(many)}{sure}" for arm, many, sure in won]
     if told:
-        alike = len(places(study.table)) - points
+        alike = len(places(study.table)) - sum(many for _, many, _ in won)
         same = f"; at {_points(alike)} nobody is better" if alike else ""
         yield f"Best in {name}: {', '.join(told)}{same}."
     elif means and all(one.is_bound for one in means.values()):
@@ -106,12 +95,6 @@ def _best(study: StudyFolder, name: str, means: Mapping[Key, Average]) -> Iterat
 
 def _points(many: int) -> str:
     return "1 point" if many == 1 else f"{many} points"
-
-
-def _sure(shown: int, many: int) -> str:
-    if shown == many:
-        return ""
-    return f" (shown at {shown})" if shown else " (shown nowhere)"
 
 
 def _unit(name: str) -> str:
@@ -203,8 +186,7 @@ def _maps(study: StudyFolder, means: Means) -> Section:
 def _map(
     one: Map, arms: Sequence[str], taken: Mapping[str, Taken], text: str, key: Markup
 ) -> Markup:
-    across = list(dict.fromkeys(row[one.across] for row in one.rows))
-    up = list(dict.fromkeys(row[one.up] for row in one.rows))
+    across, up = one.to_the_right, one.upwards
     at = {(row[one.up], row[one.across]): _tile(taken[str(row["point"])], arms) for row in one.rows}
     columns = [plain(value) for value in across]
     drawn = [(plain(v), [at.get((v, w), "") for w in across]) for v in reversed(up)]

@@ -47,7 +47,7 @@ def _drawn(table: pa.Table, taken: Mapping[str, Taken], title: str) -> Drawn:
     arms, every = arms_of(table), maps(table)
     drawn = every[:: -(-len(every) // _MOST)]
     lines = wrap(doors.terminal(title), _TITLE_WIDTH)
-    height = [0.62 + 0.2 * len({row[one.up] for row in one.rows}) for one in drawn]
+    height = [0.62 + 0.2 * len(one.upwards) for one in drawn]
     figure = figure_of(0.75 + 0.14 * len(lines) + sum(height))
     panels = figure.subplots(len(drawn), 1, squeeze=False, height_ratios=height)[:, 0]
     for axes, one in zip(panels, drawn, strict=True):
@@ -68,8 +68,7 @@ def _drawn(table: pa.Table, taken: Mapping[str, Taken], title: str) -> Drawn:
 
 def _panel(axes: Axes, one: Map, arms: list[str], taken: Mapping[str, Taken]) -> None:
     """Draw a map: a tile in the colour of its arm for each point, or a mark."""
-    across = list(dict.fromkeys(row[one.across] for row in one.rows))
-    up = list(dict.fromkeys(row[one.up] for row in one.rows))
+    across, up = one.to_the_right, one.upwards
     for row in one.rows:
         won = taken[str(row["point"])]
         x, y = across.index(row[one.across]), up.index(row[one.up])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ from fleet.study import tidy
 from fleet.study.averages import Average, arms_of, averages, places, varied
 from fleet.study.demands import in_words
 from fleet.study.sweep import Progress, Swept
-from fleet.study.taking import Blank, can_be_taken, to_take
+from fleet.study.taking import Blank, Taken, can_be_taken, to_take
 
 _LINK = "bandwidth_mbit_s.{}.mean"
 _PLAIN_STEPS = 10
@@ -185,9 +185,7 @@ def to_be_taken(table: pa.Table, metrics: Sequence[str]) -> Iterator[str]:
         if not can_be_taken(table, name):
             continue
         taken = [*to_take(table, name).values()]
-        of = Counter(one.arm for one in taken if one.arm is not None)
-        shown = Counter(one.arm for one in taken if one.arm is not None and one.shown)
-        parts = [f"{arm} at {many}{_shown(shown[arm], many)}" for arm, many in of.most_common()]
+        parts = [f"{arm} at {many}{sure}" for arm, many, sure in wins(taken)]
         blank = Counter(one.blank for one in taken)
         parts += [f"{why.words} at {blank[why]}" for why in Blank if blank[why]]
         which = "least" if known(name).metric.better is Better.LESS else "most"
@@ -197,7 +195,18 @@ def to_be_taken(table: pa.Table, metrics: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _shown(shown: int, many: int) -> str:
+def wins(taken: Iterable[Taken]) -> list[tuple[str, int, str]]:
+    """Return of each arm (its name, at how many points it is taken, how often that is shown)."""
+    won = [one for one in taken if one.arm is not None]
+    shown = Counter(one.arm for one in won if one.shown)
+    return [
+        (arm, many, _sure(shown[arm], many))
+        for arm, many in Counter(one.arm for one in won).most_common()
+        if arm is not None
+    ]
+
+
+def _sure(shown: int, many: int) -> str:
     if shown == many:
         return ""
     return f" (shown at {shown})" if shown else " (shown nowhere)"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from fleet.results.metrics import find
-from fleet.study.slo import SIGNS, Objective
+from fleet.study.slo import SIGNS, Objective, keeps
 
 _DEMANDS = b"fleet.demands"
 
@@ -39,7 +39,7 @@ class Demand(NamedTuple):
 
     def kept(self, value: float | None) -> bool:
         """Return whether a value keeps it; what is not known is a miss."""
-        return value is not None and bool(SIGNS[self.sign](value, Fraction(self.bound)))
+        return keeps(value, self.sign, Fraction(self.bound))
 
 
 def said(objectives: Iterable[Objective]) -> dict[bytes, bytes]:

@@ -44,6 +44,16 @@ class Map(NamedTuple):
     across: str
     rows: list[dict[str, Any]]
 
+    @property
+    def upwards(self) -> list[Any]:
+        """Return the values of the key upwards, from below."""
+        return list(dict.fromkeys(row[self.up] for row in self.rows))
+
+    @property
+    def to_the_right(self) -> list[Any]:
+        """Return the values of the key to the right."""
+        return list(dict.fromkeys(row[self.across] for row in self.rows))
+
 
 def has_lines(table: pa.Table) -> bool:
     """Return whether a study is a grid of one or two keys, of which one has numbers."""

@@ -43,8 +43,7 @@ class Objective:
 
     def kept(self, arm: Numbers) -> bool:
         """Return whether an arm keeps it; what was not measured is a miss."""
-        value = self.number.value(arm)
-        return value is not None and bool(SIGNS[self.sign](value, self.bound))
+        return keeps(self.number.value(arm), self.sign, self.bound)
 
     def worst(self, runs: Sequence[Numbers]) -> float | None:
         """Return the measurement furthest on the wrong side; None if a run has none."""
@@ -63,6 +62,15 @@ class Objective:
         """Return why there is no measurement; None if there is."""
         blank = [run for run in runs if self.number.value(run) is None]
         return self.number.metric.why_unknown(blank[0]) if blank else None
+
+
+def keeps(value: float | None, sign: str, bound: Fraction) -> bool:
+    """Return whether a number keeps a demand; what is not known is a miss.
+
+    Raises:
+        KeyError: the sign is none of an objective's.
+    """
+    return value is not None and bool(SIGNS[sign](value, bound))
 
 
 def objectives(scenario: Scenario) -> list[Objective]:

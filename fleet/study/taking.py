@@ -71,8 +71,9 @@ def to_take(table: pa.Table, metric: str) -> dict[str, Taken]:
     out = {}
     for row in places(table):
         point = str(row["point"])
-        sure = [arm for arm in arms if all(kept[point, arm])]
-        perhaps = [arm for arm in arms if any(kept[point, arm])]
+        mine = {arm: kept[point, arm] for arm in arms if (point, arm) in kept}
+        sure = [arm for arm, each in mine.items() if all(each)]
+        perhaps = [arm for arm, each in mine.items() if any(each)]
         at = at_point(means, row, arms)
         out[point] = _of(metric, at, sure, perhaps) if sure else Taken(None, blank=Blank.NOBODY)
     return out
@@ -101,28 +102,24 @@ def _kept(table: pa.Table) -> dict[Key, list[bool]]:
     Whatever has no number, as it failed or has no such thing, does not keep what is demanded of it.
     """
     asked = demands(table)
-    runs: dict[Key, dict[int, dict[str, float | None]]] = defaultdict(dict)
-    wanted = pc.or_kleene(
+    columns = ["point", "arm", "replication"]
+    runs: dict[Key, dict[int, dict[str, float | None] | None]] = defaultdict(dict)
+    for row in table.select(columns).group_by(columns).aggregate([]).to_pylist():
+        runs[row["point"], row["arm"]][row["replication"]] = {}
+    wanted = pc.or_(
         pc.is_in(table["metric"], pa.array([one.metric for one in asked], pa.string())),
         pc.is_valid(table["error"]),
     )
-    columns = ["point", "arm", "replication", "metric", "value", "error"]
-    every = table.select(columns[:3]).group_by(columns[:3]).aggregate([])
-    for row in every.to_pylist():
-        runs[row["point"], row["arm"]][row["replication"]] = {}
-    failed = set()
-    for row in table.select(columns).filter(wanted.fill_null(False)).to_pylist():
-        key = row["point"], row["arm"]
-        runs[key][row["replication"]][str(row["metric"])] = row["value"]
+    for row in table.filter(wanted).select([*columns, "metric", "value", "error"]).to_pylist():
+        of, replication = runs[row["point"], row["arm"]], row["replication"]
         if row["error"] is not None:
-            failed.add((key, row["replication"]))
-    return defaultdict(lambda: [False], {
-        key: [
-            (key, replication) not in failed and _all_kept(asked, key[1], values)
-            for replication, values in of.items()
-        ]
-        for key, of in runs.items()
-    })  # fmt: skip
+            of[replication] = None
+        elif (values := of[replication]) is not None:
+            values[row["metric"]] = row["value"]
+    return {
+        (point, arm): [one is not None and _all_kept(asked, arm, one) for one in of.values()]
+        for (point, arm), of in runs.items()
+    }
 
 
 def _all_kept(asked: list[Demand], arm: str, values: Mapping[str, float | None]) -> bool:

@@ -68,20 +68,16 @@ def carry_out(
         if many > 1:
             assert place is not None
             _at_once(left, place, options, many, told)
-        elif beside > 1:
-            run = functools.partial(_beside, runner, place, options)
+
+        def run(trial: Trial, tell: Tell) -> Outcome:
+            return runner.outcome(trial, tell, place, options)
+
+        if beside > 1:
             ready = {t.name: o for t, o in side_by_side(left, run, beside, told.tell)}
         for trial in trials:
-            tell = functools.partial(told.tell, trial)
-            outcome = ready.get(trial.name) or runner.outcome(trial, tell, place, options)
+            outcome = ready.get(trial.name) or run(trial, functools.partial(told.tell, trial))
             outcomes.setdefault(trial.arm, []).append(outcome)
     return Carried(outcomes, max(many, beside))
-
-
-def _beside(
-    runner: Runner, place: Unfinished | None, options: Options, trial: Trial, tell: Tell
-) -> Outcome:
-    return runner.outcome(trial, tell, place, options)
 
 
 @contextlib.contextmanager
