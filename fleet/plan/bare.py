@@ -1,7 +1,8 @@
 """A plan without what only the account of a run reads: powers, energies and prices.
 
 Two plans that are the same without it give the same counts. So what is counted once serves for all
-values of these, and only the account is made again.
+values of these, and only the account is made again. Where the account is taken by the hour it is
+part of what is counted (`fleet.engine.hours`), and a run serves for its own values only.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ _SILENT = Notes((), (), ())
 
 
 def bare(plan: Plan) -> Plan:
-    """Return a plan in which nothing draws power or costs anything; it gives the same counts."""
+    """Return a plan in which nothing draws power or costs anything; it gives the same counts.
+
+    A plan whose account is taken by the hour keeps its powers and prices.
+    """
+    if plan.marks_ns:
+        return replace(plan, notes=_SILENT)
     return replace(
         plan,
         sensors=_sensors(plan.sensors),

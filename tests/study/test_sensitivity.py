@@ -35,6 +35,7 @@ from fleet.running.run import simulate
 from fleet.scenario.load import Scenario, loads
 from fleet.show.sensitivity import effort, words
 from fleet.study.uncertain.door import question, sensitivity
+from fleet.study.uncertain.draws import counted
 from fleet.study.uncertain.findings import Flip, Sensitivity
 from fleet.study.uncertain.flips import Search, search
 from fleet.study.uncertain.indices import (
@@ -147,12 +148,24 @@ def test_without_powers_and_prices_a_run_counts_the_same(data: dict[str, object]
     scenario = worlds.load(data)
     for arm in scenario.model.arms:
         plan = compile_plan(scenario, catalogue(scenario), arm)
-        counted = simulate(bare(plan), LOCAL)
+        without = simulate(bare(plan), LOCAL)
         whole = simulate(plan, LOCAL)
-        assert counted.tally.fingerprint() == whole.tally.fingerprint()
-        found, expected = summarise(replace(counted, plan=plan)), summarise(whole)
+        assert without.tally.fingerprint() == whole.tally.fingerprint()
+        found, expected = summarise(replace(without, plan=plan)), summarise(whole)
         assert repr(found) == repr(expected)
-        assert not summarise(counted)["power_w"]["total"]
+        assert plan.marks_ns or not summarise(without)["power_w"]["total"]
+
+
+def test_where_the_account_is_taken_by_the_hour_each_power_is_simulated() -> None:
+    data = worlds.scenario(
+        start="2024-05-16T11:59", duration="2 min",
+        grid={"g_per_kwh": [100] * 12 + [500] * 12},
+    )  # fmt: skip
+    plan = worlds.plan(data, "cloud")
+    _, shared = counted(plan, lambda _: None)
+    expected = summarise(worlds.run(plan))
+    assert expected["carbon_g"] > 0
+    assert repr(summarise(shared)) == repr(expected)
 
 
 def test_runs_that_differ_in_the_account_only_are_simulated_once(found: Sensitivity) -> None:
