@@ -18,6 +18,9 @@ REGIONS = 2
 PORT_NS = 8
 """What a frame of 1 MB takes at the highest rate that a link may have."""
 _L4_FRAMES_S = 320  # that one server takes of this model with some room to spare
+_MBIT_S, _MBIT_S_FPS = 0.5, 0.1
+"""What a camera is given of the links that all share, and more for each frame a second: what moves
+between two frames is sent whichever their distance is."""
 
 
 def city(sensors: int, rate_fps: int, duration: str, regions: int = REGIONS) -> Data:
@@ -29,7 +32,8 @@ def city(sensors: int, rate_fps: int, duration: str, regions: int = REGIONS) -> 
     """
     # Shared links grow with the city, so that every size is at the same load.
     counts = [(sensors + r) // regions for r in range(regions)]
-    rates = [f"{max(0.1, round(n * rate_fps * 0.15e-3, 1))} Gbit/s" for n in counts]
+    mbit_s = _MBIT_S + _MBIT_S_FPS * rate_fps
+    rates = [f"{max(0.1, round(n * mbit_s / 1000, 1))} Gbit/s" for n in counts]
     servers = [max(1, -(-n * rate_fps // _L4_FRAMES_S)) for n in counts]
     links: Data = {}
     groups: Data = {}

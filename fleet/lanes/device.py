@@ -280,6 +280,17 @@ def _collect(tiles: Tiles, c: int, span: Span, frames: Frames) -> None:
     count[FREE], count[KEYS], count[LATE + 1] = left, keys, late
 
 
+@inlined
+def most_due(tiles: Tiles, until_ns: int) -> int:
+    """Return how many frames may be ready before a time at most, of those that are not taken up."""
+    rules, most = tiles.rules, 0
+    for c in range(len(rules)):
+        left_ns = until_ns - rules[c, AFTER] - rules[c, LEAST]
+        if left_ns > 0:
+            most += rules[c, WIDTH] * ((left_ns - 1) // rules[c, PERIOD] + 1)
+    return most
+
+
 @kernel
 def advance(tiles: Tiles, span: Span, frames: Frames) -> None:
     """Take all frames that are ready before the end of a block to the far end of their ports.

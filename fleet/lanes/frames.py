@@ -12,9 +12,9 @@ from fleet.model.frames import LEVELS
 
 # How long the lists are, in `Frames.counts`. Of the lists of late frames there is one a place:
 # before the links of each level, and behind the last. LAST says when the last of the servable
-# frames was decoded, -1 if they are not in order of that.
-FREE, KEYS, ENDED, HOME, DONE, ANSWERS, DECODED, SERVABLE, LAST = range(9)
-LATE = 9
+# frames was decoded, -1 if they are not in order of that; ROOM how many slots were last wanted.
+FREE, KEYS, ENDED, HOME, DONE, ANSWERS, DECODED, SERVABLE, LAST, ROOM = range(10)
+LATE = 10
 COUNTS = LATE + LEVELS + 1
 
 

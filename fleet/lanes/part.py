@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Ints
 from fleet.lanes import levels, queues
 from fleet.lanes.flow import Route
-from fleet.lanes.frames import empty, grown
+from fleet.lanes.frames import ROOM, empty, grown
 from fleet.lanes.levels import Ways
 from fleet.lanes.pools import Pool, Servers
 from fleet.lanes.results import Results
@@ -66,8 +66,7 @@ class Part:
         of = plan.links.of[:, mine]
         self.route = _route(of, rows[mine])
         rules = tiles.rules
-        self.periods = rules[:, PERIOD] + rules[:, PERIOD_PART] / rules[:, PARTS]
-        self.block_ns = _block_ns(self.periods, rules[:, WIDTH])
+        self.block_ns = _block_ns(rules)
 
     def blocks(self, from_ns: int, until_ns: int) -> int:
         """Return into how many blocks a span of time is divided."""
@@ -86,11 +85,9 @@ class Part:
             the block that is next: there was no more room where that is not the last, and it is to
             be tried again when the frames that have ended are counted.
         """
-        longest_ns = -(-(span.until_ns - span.from_ns) // blocks)
-        room = int((longest_ns / self.periods + 2).astype(np.int64) @ self.tiles.rules[:, WIDTH])
-        self.frames = grown(self.frames, room)
+        self.frames = grown(self.frames, int(self.frames.counts[ROOM]))
         with_it = Turn(self.tiles, self.frames, self.route, around.ways, around.to)
-        return take(first, blocks, room, span, with_it, self._servers(around.pool))
+        return take(first, blocks, span, with_it, self._servers(around.pool))
 
     def _servers(self, pool: Pool | None) -> Servers | None:
         """Return the servers, None if nobody sends to any; all frames may wait there."""
@@ -119,15 +116,23 @@ def _route(of: Ints, rows: Ints) -> Route:
     return Route(passes, first, meet, of[:, 0].copy())
 
 
-def _block_ns(periods: Floats, widths: Ints) -> int:
+def _block_ns(rules: Ints) -> int:
     """Return the length of blocks: a part of a second, of whole periods as far as can be.
 
-    Then a round takes a frame of every lane of a tile.
+    Then a round takes a frame of every lane of a tile. Where blocks are shorter than that, sensors
+    of a kind that fill several tiles have their frames tile by tile, and a round takes some of a
+    tile only where a block begins or ends among these.
     """
-    wanted_ns = _BLOCK_FRAMES / float((widths / periods).sum())
+    kinds, kind, tiles = np.unique(
+        rules[:, :WIDTH], axis=0, return_inverse=True, return_counts=True
+    )
+    sensors = np.bincount(kind.reshape(-1), weights=rules[:, WIDTH])
+    periods = kinds[:, PERIOD] + kinds[:, PERIOD_PART] / kinds[:, PARTS]
+    wanted_ns = _BLOCK_FRAMES / float((sensors / periods).sum())
     many = np.arange(1, int(max(1.0, 4 * SECOND_NS / wanted_ns)) + 1)
-    length = SECOND_NS / many
-    rounds = np.ceil((length[:, None] - _TICK_NS) / periods)
-    waste = (rounds * periods / length[:, None]) @ widths / widths.sum()
-    apart = np.abs(np.log2(length / wanted_ns))
-    return int(SECOND_NS / many[np.argmin(waste + apart / 4)])
+    length = (SECOND_NS / many)[:, None]
+    some = np.minimum(1.0, (length + periods / tiles) / periods)
+    rounds = np.where(length < periods, some, np.ceil((length - _TICK_NS) / periods))
+    waste = (rounds * periods / length) @ sensors / sensors.sum()
+    away = np.abs(np.log2(length[:, 0] / wanted_ns))
+    return int(SECOND_NS / many[np.argmin(waste + away / 4)])

@@ -179,6 +179,8 @@ class LaneShard(Shard):
 
     def close(self, now_ns: int) -> None:
         """Book what is only known at the end."""
+        if now_ns >= self.plan.end_ns:
+            self._unfold()  # no more frames come, for which lanes would be worth a copy
         if self._blocks is None:
             super().close(now_ns)
         else:

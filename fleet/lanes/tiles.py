@@ -77,17 +77,15 @@ def lay_out(plan: Plan, states: States, part_of: Ints) -> Tiles:
         states: of the sensors.
         part_of: part of each.
     """
-    sensors = np.argsort(states.clocks.next_ns, kind="stable")
-    rules_of = _rules(plan, states)
-    rules_of[:, WHERE] = part_of
-    one_of_kind, kind_of = _kinds(rules_of)
+    rules_of_kind, kind_of = _kinds(_rules(plan, states, part_of))
     table, first, tabled = _table(plan, np.unique(states.setup_of))
+    sensors = np.argsort(states.clocks.next_ns, kind="stable")
+    sensors = sensors[np.argsort(kind_of[sensors], kind="stable")]
+    ends = np.cumsum(np.bincount(kind_of))
     parts = [
-        (rules_of[one], part)
-        for k, one in enumerate(one_of_kind)
-        for part in np.array_split(
-            sensors[kind_of[sensors] == k], -(-np.count_nonzero(kind_of == k) // LANES)
-        )
+        (rules, part)
+        for rules, mine in zip(rules_of_kind, np.split(sensors, ends[:-1]), strict=True)
+        for part in np.array_split(mine, -(-len(mine) // LANES))
     ]
     rules = np.array([kind for kind, _ in parts])
     rules[:, WIDTH] = [len(part) for _, part in parts]
@@ -111,7 +109,7 @@ def lay_out(plan: Plan, states: States, part_of: Ints) -> Tiles:
 
 
 def _kinds(rows: Ints) -> tuple[Ints, Ints]:
-    """Return (a row of each kind, which kind each row is)."""
+    """Return (the row of each kind, which kind each row is)."""
     kind = np.zeros(len(rows), dtype=np.int64)
     for values in rows.T:
         if (values != values[0]).any():
@@ -119,10 +117,10 @@ def _kinds(rows: Ints) -> tuple[Ints, Ints]:
             kind = kind * len(rows) + of_value.reshape(-1)
             _, kind = np.unique(kind, return_inverse=True)
     _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
-    return first, kind.reshape(-1)
+    return rows[first], kind.reshape(-1)
 
 
-def _rules(plan: Plan, states: States) -> Ints:
+def _rules(plan: Plan, states: States, part_of: Ints) -> Ints:
     """Return the rules of the tile of each sensor; shape (sensors, RULES)."""
     k, clocks = states.setup_of, states.clocks
     setups, links = plan.sensors.setups, plan.links.table
@@ -139,7 +137,7 @@ def _rules(plan: Plan, states: States) -> Ints:
     rules[:, BIN_ROW] = plan.stations.bin_of[port]
     rules[:, PERIOD], rules[:, PERIOD_PART] = np.divmod(clocks.num, clocks.den)
     rules[:, PARTS], rules[:, TAIL] = clocks.den, plan.timers.tail_ns
-    rules[:, AT_SITE] = plan.ends_at_site
+    rules[:, AT_SITE], rules[:, WHERE] = plan.ends_at_site, part_of
     return rules
 
 

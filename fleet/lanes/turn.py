@@ -12,7 +12,7 @@ from fleet.arrays import Ints
 from fleet.kernel import inlined, kernel
 from fleet.lanes import device, flow, results
 from fleet.lanes.flow import Route
-from fleet.lanes.frames import DONE, FREE, HOME, KEYS, Frames
+from fleet.lanes.frames import DONE, FREE, HOME, KEYS, ROOM, Frames
 from fleet.lanes.levels import Ways
 from fleet.lanes.pools import Servers
 from fleet.lanes.results import Results
@@ -39,28 +39,27 @@ class Turn(NamedTuple):
 
 
 @kernel
-def take(
-    first: int, blocks: int, room: int, span: Span, turn: Turn, servers: Servers | None
-) -> int:  # fmt: skip
+def take(first: int, blocks: int, span: Span, turn: Turn, servers: Servers | None) -> int:
     """Take every frame as far as it comes before the end of a span of time.
 
     Args:
         first: block to begin with.
         blocks: the span has so many, like long.
-        room: slots that must be free before a block.
         span: at most what is left of a second.
         turn: who and what takes part.
         servers: those of the part, None if nobody sends to any.
 
     Returns:
-        the block before which there was no more room; `blocks` behind the last.
+        the block before which there was no more room, how much it wants is in the counts of the
+        frames then; `blocks` behind the last.
     """
     frames, to, whole_ns = turn.frames, turn.to, span.until_ns - span.from_ns
     for k in range(first, blocks):
-        if frames.counts[FREE] < room:
-            return k
         begin = span.from_ns + whole_ns * k // blocks
         end = span.from_ns + whole_ns * (k + 1) // blocks
+        frames.counts[ROOM] = device.most_due(turn.tiles, end)
+        if frames.counts[FREE] < frames.counts[ROOM]:
+            return k
         frames.counts[KEYS] = 0
         part = Span(begin, end, span.first_second, span.in_view, span.lights, span.bins)
         device.advance(turn.tiles, part, frames)
