@@ -16,7 +16,13 @@ from importlib import resources
 from pathlib import Path
 
 from fleet.errors import InputError
-from fleet.proof import validate_cloud, validate_codec, validate_radio, validate_sensor
+from fleet.proof import (
+    validate_cloud,
+    validate_codec,
+    validate_fleet,
+    validate_radio,
+    validate_sensor,
+)
 from fleet.proof.validate_bench import Bench, Measure
 from fleet.scenario.load import did_you_mean
 
@@ -35,6 +41,7 @@ _MEASURES: dict[str, Measure] = {
     "radio": validate_radio.measure,
     "network": validate_radio.measure,
     "codec": validate_codec.measure,
+    "fleet": validate_fleet.measure,
 }
 GROUPS = tuple(_MEASURES)
 
