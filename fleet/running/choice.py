@@ -17,6 +17,7 @@ from fleet.model import capture
 from fleet.plan import expected
 from fleet.plan.plan import Plan
 from fleet.running.options import Engine, ExecutorKind, Options
+from fleet.running.trial import Trial
 
 CITY = 1_000
 """Sensors from which on a run is spread over shards in Ray."""
@@ -63,6 +64,18 @@ def frames_s(frames: float, runs: int, engine: Engine = Engine.columns) -> float
         engine: that carries them out.
     """
     return frames * _FRAME_S[engine] + runs * _RUN_S
+
+
+def longest_first(trials: Sequence[Trial], engine: Engine) -> list[Trial]:
+    """Return trials in an order in which some at a time are done soon.
+
+    A frame that goes to servers takes about twice as long as one that does not.
+    """
+
+    def work(trial: Trial) -> float:
+        return core_s(trial.plan, engine) * (1.0 + float((trial.plan.pools.of >= 0).mean()))
+
+    return sorted(trials, key=work, reverse=True)
 
 
 def settled(options: Options, plans: Sequence[Plan]) -> Options:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fleet.errors import FleetError, RunError
-from fleet.running.choice import processes
+from fleet.running.choice import longest_first, processes
 from fleet.running.options import Options
 from fleet.running.run import Outcome
 from fleet.running.runner import Runner
@@ -58,6 +58,7 @@ def carry_out(
         RunError: a run broke a promise, or its process died.
     """
     left = [trial for trial in trials if unfinished is None or not unfinished.is_finished(trial)]
+    left = longest_first(left, options.engine)
     many = processes(options, [trial.plan for trial in left])
     beside = runner.beside(options, left)
     told = _Shares(trials, progress)
@@ -135,7 +136,7 @@ class _Given(NamedTuple):
 def _at_once(
     trials: Sequence[Trial], unfinished: Unfinished, options: Options, many: int, told: _Shares
 ) -> None:
-    """Run trials in some processes, the first ones first."""
+    """Run trials in some processes, begun in order."""
     with Team(_run, _Given(options, unfinished), lambda _, how: RunError(how), many) as team:
         tasks = [_Sent(trial) for trial in trials]
         for task, error in team.carry_out(tasks, lambda task, share: told.tell(task.trial, share)):

@@ -22,6 +22,7 @@ import fleet
 from fleet.errors import RunError
 from fleet.running import choice
 from fleet.running.options import Engine, ExecutorKind, Options
+from fleet.running.trial import Trial
 from fleet.running.unfinished import asked_in
 from fleet.study import trials
 from fleet.study.job import prepare
@@ -181,3 +182,16 @@ def test_processes_are_as_many_as_are_worth_it_and_fit(monkeypatch: pytest.Monke
     assert choice.processes(Options(executor=ExecutorKind.local, keep=True), plans) == 1
     monkeypatch.setattr(choice, "_PROCESS_BYTES", 1e18)
     assert choice.processes(local, plans) == 1  # memory
+
+
+def test_the_longest_are_begun_first() -> None:
+    data = worlds.scenario(duration="2 s")
+    short = worlds.scenario(duration="1 s")
+    plans = [
+        worlds.plan(short, "on_sensor"), worlds.plan(data, "on_sensor"), worlds.plan(data, "cloud"),
+        worlds.plan(short, "cloud"),
+    ]  # fmt: skip
+    given = [Trial(plan) for plan in plans]
+    order = [given.index(trial) for trial in choice.longest_first(given, Engine.columns)]
+    assert order[0] == 2
+    assert order[-1] == 0
