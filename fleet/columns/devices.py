@@ -58,6 +58,10 @@ class Devices:
         )
         self.about = _about(plan, mine, self.states)
         self.states.dsp.tick_ns = self.states.asked.tick_ns = plan.sensors.clocks.tick_ns
+        self.states.dsp.turn = self.states.asked.turn = plan.sensors.turn
+        setups, turn = plan.sensors.setups[self.states.setup_of], plan.sensors.turn
+        self.states.dsp.next_publish_ns = (turn * setups.publish_interval_ns).astype(np.int64)
+        self.states.asked.next_publish_ns = (turn * setups.ask_interval_ns).astype(np.int64)
         self.looker = looker_of(plan, self.open_eyes)
         self.held = EMPTY
         self.flowed_ns = 0

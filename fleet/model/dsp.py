@@ -28,6 +28,7 @@ class Dsps(Table):
     next_publish_ns: Ints
     seen: Ints  # one more than the objects last published
     tick_ns: Ints  # how early a frame may seem; does not change
+    turn: Floats  # where in a rule's time, or number, it begins; in [0, 1), does not change
 
 
 @inlined
@@ -84,6 +85,17 @@ def taken(times_ns: NDArray[np.int64], tick_ns: int, occupy_ns: int) -> int:
 
 
 @inlined
+def turn_of(turn: float, many: int) -> int:
+    """Return how far into a rule's time, or number of inferences, a sensor begins.
+
+    Args:
+        turn: of the sensor, in [0, 1).
+        many: ns, or inferences.
+    """
+    return int(turn * many)
+
+
+@inlined
 def published(
     dsp: Dsps, s: int, now_ns: int, objects: int, every: int, interval_ns: int,
     change: int,
@@ -105,13 +117,15 @@ def published(
     if every < 0:
         return False
     if every > 0:
-        return bool((dsp.inferences[s] - 1) % every == 0)
+        return bool((dsp.inferences[s] - 1 + turn_of(dsp.turn[s], every)) % every == 0)
     on_time = now_ns >= dsp.next_publish_ns[s] - dsp.tick_ns[s]
     due = on_time
     if change == 1:
         due = dsp.seen[s] != objects + 1 or (interval_ns > 0 and on_time)
     if due:
+        is_first = change == 1 and dsp.seen[s] == 0 and not on_time
         since = max(now_ns, dsp.next_publish_ns[s]) if on_time else now_ns
-        dsp.next_publish_ns[s] = since + interval_ns
+        if not is_first:  # after which silence is as long as its turn says
+            dsp.next_publish_ns[s] = since + interval_ns
         dsp.seen[s] = objects + 1
     return bool(due)

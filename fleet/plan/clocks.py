@@ -44,13 +44,19 @@ def clock_table(draft: Draft, phase: Floats) -> Clocks:
     return table
 
 
-def phases(draft: Draft, keys: Keys) -> Floats:
-    """Return each sensor's phase in [0, 1) periods; staggered: evenly over its group."""
+def phases(draft: Draft, keys: Keys, draw: int = 0) -> Floats:
+    """Return each sensor's phase in [0, 1) periods; staggered: evenly over its group.
+
+    Args:
+        draft: the sensors.
+        keys: of each.
+        draw: which of its draws is taken where phases are random.
+    """
     phase = np.zeros(len(draft.roster))
     for group, spec in draft.scenario.model.sensors.items():
         mine = draft.roster.of_group(group)
         if spec.phase == "random":
-            phase[mine] = uniforms(keys[mine], 0)
+            phase[mine] = uniforms(keys[mine], draw)
         elif spec.phase == "staggered":
             phase[mine] = np.arange(len(mine)) / max(1, len(mine))
     return phase

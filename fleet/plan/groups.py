@@ -60,6 +60,7 @@ class Sensors(Frozen):
         setup_of: setup of each sensor at the start.
         clocks: clock table (`fleet.model.capture`).
         phase: each sensor's phase in [0, 1) periods.
+        turn: the same of what it publishes or passes on once in a time, or of so many.
         trace_ns: capture times of all traces.
         to_site: 1 if the consumer of the result is at the site.
     """
@@ -85,6 +86,7 @@ class Sensors(Frozen):
     setups: Setups
     clocks: Clocks
     phase: Floats
+    turn: Floats
     trace_ns: Ints
     to_site: Ints
 

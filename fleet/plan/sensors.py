@@ -49,6 +49,7 @@ def sensors(draft: Draft) -> Sensors:
         setups=equipment.table(draft.setups),
         clocks=clock_table(draft, phase),
         phase=phase,
+        turn=phases(draft, keys[Stream.PHASE], draw=1),
         trace_ns=draft.times.times_ns,
         to_site=_to_site(draft),
     )

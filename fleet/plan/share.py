@@ -25,7 +25,7 @@ _Group = TypeVar("_Group", bound=Any)
 
 _BY_SENSOR = (
     "ids", "name_hash", "capture_keys", "scene_keys", "size_keys", "radio_keys", "service_keys",
-    "sight_keys", "group_of", "lon", "lat", "setup_of", "phase", "to_site",
+    "sight_keys", "group_of", "lon", "lat", "setup_of", "phase", "turn", "to_site",
 )  # fmt: skip
 
 

@@ -41,10 +41,11 @@ class Sensor:
         self.blind_until_ns = 0
         self.busy_until_ns = 0
         self.inferences = 0
-        self.next_publish_ns = 0
+        self.turn = float(plan.sensors.turn[index])
+        self.next_publish_ns = int(self.turn * self.publish_interval_ns)
+        self.next_pass_ns = int(self.turn * self.ask_interval_ns)
         self.published: int | None = None  # objects in the last message
         self.passed_on: int | None = None  # objects in the last frame that servers were asked of
-        self.next_pass_ns = 0
         self.last_ready_ns = 0  # when the last frame left it that was inferred
         self.inside: set[simpy.Process] = set()
 
@@ -113,14 +114,17 @@ class Sensor:
         if self.publish_every < 0:
             return False
         if self.publish_every:
-            return bool((self.inferences - 1) % self.publish_every == 0)
+            first = int(self.turn * self.publish_every)
+            return bool((self.inferences - 1 + first) % self.publish_every == 0)
         early_ns = max(0, self.next_publish_ns - now_ns)
         due = on_time = early_ns <= self.tick_ns
         if self.publish_change:
             due = objects != self.published or (self.publish_interval_ns > 0 and on_time)
         if due:
             since_ns = now_ns + early_ns if on_time else now_ns
-            self.next_publish_ns, self.published = since_ns + self.publish_interval_ns, objects
+            if on_time or self.published is not None or not self.publish_change:
+                self.next_publish_ns = since_ns + self.publish_interval_ns
+            self.published = objects
         return due
 
     def passes_on(self, frame: Frame, now_ns: int) -> bool:
@@ -149,7 +153,7 @@ class Sensor:
         rule, number, rows = self.ask_rule, self.ask_number, self.plan.eyes.sights.rows
         found = min(self.finds(frame.objects, frame.sight), self.metadata_most)
         if rule == asking.EVERY:
-            return bool((self.inferences - 1) % number == 0)
+            return bool((self.inferences - 1 + int(self.turn * number)) % number == 0)
         if rule == asking.FOUND:
             return bool(found >= number)
         if rule == asking.RANDOM:
@@ -165,7 +169,9 @@ class Sensor:
             due = found != self.passed_on or (self.ask_interval_ns > 0 and on_time)
         if due:
             since_ns = now_ns + early_ns if on_time else now_ns
-            self.next_pass_ns, self.passed_on = since_ns + self.ask_interval_ns, found
+            if on_time or self.passed_on is not None or rule != asking.ON_CHANGE:
+                self.next_pass_ns = since_ns + self.ask_interval_ns
+            self.passed_on = found
         return due
 
     def fill(self, frame: Frame) -> None:

@@ -201,7 +201,7 @@ class Metric:
         """Return a value as it stands in the table; of shares none is rounded to zero."""
         if self.unit != SHARE:
             return number(x)
-        return f"{x:.1%}" if abs(x) >= 5e-4 or not x else f"{number(float(f'{100 * x:.1g}'))}%"
+        return f"{x:.1%}" if abs(x) >= 5e-4 or not x else f"{rounded(100 * x, 1)}%"
 
 
 @dataclass(frozen=True)
@@ -265,6 +265,11 @@ def total(node: Any) -> float | None:
     if node is None:
         return None
     return float(sum(node.values()) if isinstance(node, Mapping) else node)
+
+
+def rounded(x: float, digits: int) -> str:
+    """Return a number of which so many digits are known, written in full."""
+    return number(float(f"{x:.{digits}g}"))
 
 
 def number(x: float) -> str:

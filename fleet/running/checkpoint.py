@@ -24,7 +24,7 @@ from fleet.plan.plan import Plan
 from fleet.running import sealed
 
 ABOUT, HOURS = "about.json", "hours"
-VERSION = f"{metadata.version('sensor-fleet')}/6"
+VERSION = f"{metadata.version('sensor-fleet')}/7"
 """Of fleet and of the layout of states: what another one wrote is not gone on from."""
 
 EVERY_S = 60.0

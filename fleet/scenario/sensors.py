@@ -110,7 +110,10 @@ class SensorGroup(Model):
     ] = "periodic"
     phase: Annotated[
         Literal["random", "synchronised", "staggered"],
-        says("where in its period each sensor's clock starts", "staggered"),
+        says(
+            "where in its period, and in the time of what it publishes, a sensor starts",
+            "staggered",
+        ),
     ] = "random"
     app: Annotated[
         App, says("what is looked for: share of people in view, and for how long", "watch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet.results.metric import Numbers
+from fleet.results.metric import Numbers, rounded
 from fleet.results.record import Record
 
 
@@ -33,12 +33,13 @@ def _by_boundary(record: Record) -> str:
     turned = [arm for arm, each in shares.items() if len({x > 0 for x in each.values()}) > 1]
     arm = (turned or list(others))[0]
     here = record.summary["network_energy"]["boundary"]
-    said = [
-        f"{abs(100 * x):.2g} % {'more' if x > 0 else 'less'} ({name}{', as here' * (name == here)})"
-        for name, x in shares[arm].items()
-    ]
+    said = [f"{_more(x)} ({name}{', as here' * (name == here)})" for name, x in shares[arm].items()]
     what = "which turns power over" if turned else "power"
     return f"{what} by the network's energy: {arm} {', '.join(said)}"
+
+
+def _more(share: float) -> str:
+    return f"{rounded(abs(100 * share), 2)} % {'more' if share > 0 else 'less'}"
 
 
 def _shares(record: Record, arm: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from fleet import doors
 from fleet.results.load import TARGET
 from fleet.results.means import FRAMES
-from fleet.results.metric import SHARE
+from fleet.results.metric import SHARE, rounded
 from fleet.results.metrics import known, unit_of
 from fleet.results.record import Record
 from fleet.show.apart import sight_apart
@@ -316,7 +316,7 @@ def _asked(load: Mapping[str, Any]) -> str:
     if not load["grows"]:
         return asked
     if load["servers"] is None:
-        need = f"{load['rate'] / TARGET:.3g} Mbit/s"
+        need = f"{rounded(load['rate'] / TARGET, 3)} Mbit/s"
     else:
         need = f"{load['target_servers']:,} servers"
     return f"{asked}, so its queue grows ({need} for {TARGET:.0%} use)"

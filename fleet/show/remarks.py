@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fleet.results.load import BUSY, TARGET
-from fleet.results.metric import number
+from fleet.results.metric import number, rounded
 from fleet.results.record import Record
 from fleet.show.expected import answer_line, box_line
 from fleet.study.experiment import SKIPPED
@@ -76,9 +76,9 @@ def _too_short(record: Record, arm: str) -> Iterator[str]:
         yield (
             f"{arm}: the 99th percentile of latency is not to be trusted, nor its interval:"
             f" '{short['resource']}' is asked for {short['offered']:.0%} and remembers its queue"
-            f" for {short['relaxation_s']:.2g} s, so that {of} runs of {short['needed_s']:.3g} s,"
-            f" not {record.summary['measured_s']:g}; in shorter ones it is too low in the mean, and"
-            " only longer ones help."
+            f" for {rounded(short['relaxation_s'], 2)} s, so that {of} runs of"
+            f" {rounded(short['needed_s'], 3)} s, not {record.summary['measured_s']:g}; in shorter"
+            " ones it is too low in the mean, and only longer ones help."
         )
 
 
@@ -152,7 +152,8 @@ def _lost(load: Mapping[str, Any]) -> str:
 def _cure(load: Mapping[str, Any]) -> str:
     if load["servers"] is None:
         rate = load["rate"]
-        return f"It takes {rate:.3g} Mbit/s, and {rate / TARGET:.3g} for {TARGET:.0%} use."
+        enough, usual = rounded(rate, 3), rounded(rate / TARGET, 3)
+        return f"It takes {enough} Mbit/s, and {usual} for {TARGET:.0%} use."
     return (
         f"It takes {load['enough']:,} servers instead of {load['servers']:.3g}, and"
         f" {load['target_servers']:,} for {TARGET:.0%} use."

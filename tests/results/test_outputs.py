@@ -158,7 +158,7 @@ def test_a_capped_model_keeps_its_distance() -> None:
 )
 def test_a_change_is_published(rule: str, silence: int | None, engine: str) -> None:
     data = worlds.scenario(city={"demand": "demand.csv"}, duration="8 s")
-    data["sensors"]["cam"]["rate"] = "10 fps"
+    data["sensors"]["cam"] |= {"rate": "10 fps", "phase": "synchronised"}
     data["arms"]["on_sensor"]["publish"] = rule
     rows = worlds.table(worlds.run(worlds.plan(data, "on_sensor"), engine=engine))
     changes, repeats = 0, 0
