@@ -29,6 +29,7 @@ from fleet.model.frames import (
 from fleet.plan.plan import Plan
 from fleet.plan.tenants import MOST_COST
 from fleet.show.estimate import without_turns
+from fleet.show.rows import sections
 
 MS = 1_000_000
 GROUP = {"rate": "25 fps", "capture": "poisson", "app": "watch", "uplink": "cell"}
@@ -267,6 +268,9 @@ def test_who_suffers_is_told_by_fairness() -> None:
         found = fleet.run(worlds.load({**data, **limits}), executor="local")
         (arm,) = found.arms.values()
         of = arm["fairness"]["by_group"]
+        rows = {label: cells for _, rows in sections(found.numbers) for label, _, cells in rows}
+        share = of["a"]["answered_worst_tenth"]
+        assert rows["share answered, worst tenth: a"] == [f"{share:.1%}" if share else "0.0%"]
         jain[name] = arm["fairness"]["jain"], of["a"]["answered_worst_tenth"]
     assert jain["fifo"][0] > jain["weight"][0] > jain["priority"][0]
     assert jain["fifo"][1] > jain["weight"][1] > jain["priority"][1]
