@@ -208,7 +208,11 @@ def _group(uplinks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
             "uplink": st.sampled_from(uplinks),
             "consumer": st.sampled_from(["cloud", "site"]),
         },
-        optional={"demand": st.sampled_from(["9000 /h", {"07:00": "0 /h", "18:00": "400 /min"}])},
+        optional={
+            "demand": st.sampled_from(["9000 /h", {"07:00": "0 /h", "18:00": "400 /min"}]),
+            "priority": st.sampled_from([0, 1, 7]),
+            "weight": st.sampled_from([1, 2, 3, 70, 1000]),
+        },
     )
 
 
@@ -499,6 +503,9 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
         group |= {"capture": "periodic", "uplink": "port", "count": 3 * group["count"]}
         if draw(st.booleans()):
             group["consumer"] = "cloud"
+        if draw(st.integers(0, 3)):  # who shares servers by priority or weight is not plain
+            group.pop("priority", None)
+            group.pop("weight", None)
     for name, link in world["links"].items():
         for key in ("loss", "cap", "cap_used", "cap_renews", "throttled_rate"):
             link.pop(key, None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.columns import frame_store, order, serving
+from fleet.columns import frame_store, order, serving, tenants
 from fleet.columns.frame_store import Store
 from fleet.columns.serving import Decoders, Queues, Servers
+from fleet.columns.tenants import Chains, Shares
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
 from fleet.model.books import (
@@ -39,7 +40,8 @@ from fleet.plan.plan import Plan
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
-    "started", "arrived", "idle_ns", "down_until_ns", "pending", "decoding", "waiting", "serving",
+    "started", "arrived", "idle_ns", "down_until_ns", "tags", "pending", "decoding", "waiting",
+    "serving",
 )  # fmt: skip
 
 _HELD = ("pending", "decoding", "waiting", "serving")
@@ -84,6 +86,7 @@ class Pools:
         )
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.down_until_ns = np.zeros(len(ids), dtype=np.int64)
+        self._share()
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
         row = self.row_of[plan.pools.of]
@@ -102,6 +105,17 @@ class Pools:
                 self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
                 self.hold_ns[p, k, : pool.max_batch + 1] = kind.hold_ns
                 self.rates[p, k] = kind.decode_px_s
+
+    def _share(self) -> None:
+        """Lay out who shares the pools; nothing if they all serve who comes first."""
+        groups = len(self.plan.sensors.group_names)
+        priority, cost, self.tags = np.zeros((3, len(self.spec), groups), dtype=np.int64)
+        for p, pool in enumerate(self.spec):
+            if pool.tenants is not None:
+                priority[p], cost[p] = pool.tenants.priority, pool.tenants.cost
+        is_shared = any(pool.tenants is not None for pool in self.spec)
+        of = self.plan.sensors.group_of
+        self.shares = Shares(of, priority, cost, self.tags) if is_shared else None
 
     def put(self, index: Index) -> None:
         """Take frames that reach the pools; CLOCK says when."""
@@ -192,7 +206,12 @@ class Pools:
             self.plan.sensors.service_keys, self.served_ns, self.batches, self.started,
             self.idle_ns,
         )  # fmt: skip
-        serving.serve_all(columns, queues, until_ns, servers)
+        if self.shares is None:
+            serving.serve_all(columns, queues, until_ns, servers)
+        else:
+            chains = Chains.room(len(queues.order), self.tags.shape[1])
+            shares = self.shares._replace(tags=self.tags)
+            tenants.serve_all(columns, queues, until_ns, servers, shares, chains)
         started, self.waiting = self._sort_out(queues)
         self.serving = frame_store.join([self.serving, started])
 

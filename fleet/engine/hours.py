@@ -1,9 +1,10 @@
-"""The energy account as it stood when hours began: energy by hour without a count of its own.
+"""What was counted when hours began: energy, bits and frames by hour, without more counts.
 
 When the simulated time comes to the begin of an hour (`Plan.marks_ns`) an executor takes what every
-process has counted up to then, and notes the account that a run would have which ended there. What
-was drawn in an hour is the difference of two such accounts, in whole femtojoules, so that all hours
-together are the account of the run. What a run counts is left alone.
+process has counted up to then, and notes the account that a run would have which ended there, what
+links have sent, and what became of frames. What was drawn, sent or answered in an hour is the
+difference of two such notes, in whole femtojoules, bits and frames, so that all hours together are
+the run. What a run counts is left alone.
 """
 
 from __future__ import annotations
@@ -20,16 +21,78 @@ from fleet.arrays import Ints
 from fleet.engine.energy import Bits, account, network_bits
 from fleet.engine.snapshot import State
 from fleet.engine.tally import Tally
-from fleet.model.books import LAST_SENT_NS, LINK_COUNTS, SENSOR_WIDTH, SERVER_COUNTS
+from fleet.model.books import (
+    CAPTURED,
+    FATE_0,
+    LAST_SENT_NS,
+    LINK_COUNTS,
+    SENSOR_WIDTH,
+    SENT_LINK_BITS,
+    SERVER_COUNTS,
+)
+from fleet.model.frames import LOST_CAUSES, RESULT, SKIP_CAUSES
+from fleet.model.sight import SIGHT_COUNTS
 from fleet.plan.plan import Plan
+
+FRAMES = ("captured", "results", "skipped", "lost")
+"""What is noted of the frames of each group, before what was seen on them."""
+
+
+class Flows(NamedTuple):
+    """What had crossed links, and what had become of frames.
+
+    Attributes:
+        link_bits: bits sent by each class of links.
+        groups: of each group `FRAMES`, then its row of the book of sights (`fleet.model.sight`).
+    """
+
+    link_bits: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    @staticmethod
+    def of(plan: Plan, sensors: Ints, links: Ints, sights: Ints) -> Flows:
+        """Return those of some counts.
+
+        Args:
+            plan: the plan.
+            sensors: the book of sensors of the whole plan.
+            links: that of links.
+            sights: that of sights by group; shape (groups, SIGHT_COUNTS).
+        """
+        bits = np.zeros(len(plan.links.class_names), dtype=np.int64)
+        np.add.at(bits, plan.links.class_of, links[:, SENT_LINK_BITS])
+        groups = np.zeros((len(plan.sensors.group_names), len(FRAMES)), dtype=np.int64)
+        fates = [[FATE_0 + fate for fate in of] for of in ((RESULT,), SKIP_CAUSES, LOST_CAUSES)]
+        for k, columns in enumerate(([CAPTURED], *fates)):
+            np.add.at(groups[:, k], plan.sensors.group_of, sensors[:, columns].sum(axis=1))
+        rows = np.concatenate([groups, sights], axis=1).tolist()
+        return Flows(tuple(bits.tolist()), tuple(tuple(row) for row in rows))
+
+    @staticmethod
+    def none(plan: Plan) -> Flows:
+        """Return those of a run that begins."""
+        group = (0,) * (len(FRAMES) + SIGHT_COUNTS)
+        return Flows((0,) * len(plan.links.class_names), (group,) * len(plan.sensors.group_names))
+
+    def since(self, before: Flows) -> Flows:
+        """Return what has come to these since others."""
+        return Flows(
+            _less(self.link_bits, before.link_bits),
+            tuple(map(_less, self.groups, before.groups)),
+        )
+
+
+def _less(now: tuple[int, ...], then: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(a - b for a, b in zip(now, then, strict=True))
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What of some tallies energy follows from; copies, which nobody counts on.
+    """What of some tallies is noted at hours; copies, which nobody counts on.
 
     Attributes:
         sensors, links, servers, computing_ns: as in `fleet.engine.tally.Tally`.
+        sights: its book of sights, by group; shape (groups, SIGHT_COUNTS).
         places: rows of these tables in those of the whole plan.
         since_ns: since when is counted.
     """
@@ -38,15 +101,16 @@ class Counted:
     links: Ints
     servers: Ints
     computing_ns: NDArray[np.object_]
+    sights: Ints
     places: dict[str, Ints]
     since_ns: int
 
     @staticmethod
     def of(tally: Tally) -> Counted:
-        """Return what energy follows from, of a tally that was closed just now."""
+        """Return what is noted, of a tally that was closed just now."""
         return Counted(
             tally.sensors.copy(), tally.links.copy(), tally.servers.copy(),
-            tally.computing_ns.copy(), tally.places, tally.since_ns,
+            tally.computing_ns.copy(), tally.sights.sum(axis=(1, 2)), tally.places, tally.since_ns,
         )  # fmt: skip
 
     @staticmethod
@@ -57,6 +121,7 @@ class Counted:
             np.zeros((len(plan.links.ids), LINK_COUNTS), dtype=np.int64),
             np.zeros((plan.server_rows, SERVER_COUNTS), dtype=np.int64),
             np.zeros(len(plan.sensors.setup_names), dtype=np.int64).astype(object),
+            np.zeros((len(plan.sensors.group_names), SIGHT_COUNTS), dtype=np.int64),
             places={},
             since_ns=0,
         )
@@ -69,6 +134,7 @@ class Counted:
             total.sensors[mine] += part.sensors
             total.sensors[mine, LAST_SENT_NS] = last_ns
             total.computing_ns.__iadd__(part.computing_ns)
+            total.sights.__iadd__(part.sights)
             since_ns = max(since_ns, part.since_ns)
         return replace(total, since_ns=since_ns)
 
@@ -80,11 +146,13 @@ class Mark(NamedTuple):
         at_ns: the time.
         energy_fj: of each row of `fleet.engine.energy.account`, since counting began.
         bits: what had crossed the operator's network.
+        flows: what had crossed links, and what had become of frames.
     """
 
     at_ns: int
     energy_fj: tuple[int, ...]
     bits: Bits
+    flows: Flows
 
 
 class Hours:
@@ -109,7 +177,8 @@ class Hours:
         up_to_now = replace(plan, end_ns=now_ns, warm_up_ns=counted.since_ns)
         rows = account(up_to_now, counted)
         bits = network_bits(up_to_now, counted)
-        self.marks.append(Mark(now_ns, tuple(row.energy_fj for row in rows), bits))
+        flows = Flows.of(plan, counted.sensors, counted.links, counted.sights)
+        self.marks.append(Mark(now_ns, tuple(row.energy_fj for row in rows), bits, flows))
 
     def forget(self) -> None:
         """Forget all marks: what is counted begins now."""
@@ -122,13 +191,17 @@ class Hours:
             "at_ns": np.array([mark.at_ns for mark in self.marks], dtype=np.int64),
             "energy_fj": np.array(energy, dtype=np.str_),
             "bits": np.array([mark.bits for mark in self.marks], dtype=np.int64).reshape(-1, 3),
+            "link_bits": np.array([mark.flows.link_bits for mark in self.marks], dtype=np.int64),
+            "groups": np.array([mark.flows.groups for mark in self.marks], dtype=np.int64),
         }
 
     def load(self, state: State) -> None:
         """Take marks over, in place of those that are here."""
+        energies, columns = state["energy_fj"], ("at_ns", "bits", "link_bits", "groups")
         self.marks = [
-            Mark(int(at), tuple(int(fj) for fj in energy), Bits(*(int(bit) for bit in bits)))
-            for at, energy, bits in zip(
-                state["at_ns"], state["energy_fj"], state["bits"], strict=True
+            Mark(at, tuple(int(fj) for fj in energy), Bits(*bits),
+                 Flows(tuple(link_bits), tuple(map(tuple, groups))))
+            for energy, at, bits, link_bits, groups in zip(
+                energies, *(state[name].tolist() for name in columns), strict=True
             )
-        ]
+        ]  # fmt: skip

@@ -42,8 +42,8 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 
     All of the way of its sensors' frames is in it. No link loses segments, has a cap, is a radio
     cell or changes its rate; every sensor has a port of its own and a radio that never sleeps, if
-    any; results are made on sensors or at regions. Nobody looks live, or passes on what it has
-    inferred.
+    any; results are made on sensors or at regions, which serve who comes first. Nobody looks live,
+    or passes on what it has inferred.
     """
     links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -53,6 +53,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and not ((links.loss_ppb > 0) | (links.cap_bits > 0) | (links.air_bps > 0)).any()
         and not ((plan.timers.promotion_ns > 0) | (plan.timers.drx_wait_ns > 0)).any()
         and (level == LEVELS - 1).all()
+        and not any(pool.tenants for pool in plan.pools.entries if pool is not None)
         and not plan.eyes.looks_live
         and (plan.sensors.setups.ask < 0).all()
         and not (plan.control.timetable.kind == LINK_RATE).any()

@@ -61,6 +61,20 @@ class ServerKind:
 
 
 @dataclass(frozen=True)
+class Tenants:
+    """In which order a pool takes the frames of the groups that share it; by group of the scenario.
+
+    Attributes:
+        priority: of each; the higher is served first.
+        cost: of a frame of each, which is in proportion to one over its weight; 0 of all where
+            nobody has one, so that who comes first is served first.
+    """
+
+    priority: Ints
+    cost: Ints
+
+
+@dataclass(frozen=True)
 class Pool:
     """Servers with one queue, or all such pools of an edge.
 
@@ -76,6 +90,7 @@ class Pool:
         law: how service times vary (`fleet.columns.serving`).
         variation: coefficient of variation of the service time, for the law near normal.
         autoscaling: the rule, if it has one.
+        tenants: whose frames go first; None: who comes first is served first.
     """
 
     name: str
@@ -89,6 +104,7 @@ class Pool:
     law: int
     variation: float
     autoscaling: Autoscaling | None
+    tenants: Tenants | None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from fleet.plan import equipment
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Pools, first_rows, kinds_of
-from fleet.plan.plant import Autoscaling, Pool, ServerKind
+from fleet.plan.plant import Autoscaling, Pool, ServerKind, Tenants
 from fleet.plan.protocol import message_bits
 from fleet.plan.served import of_region, region_names
+from fleet.plan.tenants import remarks, tenants_of
 from fleet.scenario.event import Event
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.plant import Autoscale, Cloud, Edge, Region, Servers
@@ -34,15 +35,23 @@ def build(draft: Draft) -> Pools:
     scenario, served = draft.scenario, draft.served_by
     regions, edges = region_names(scenario), scenario.model.edges
     used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
+    sharing: list[set[str]] = [set() for _ in used]
     decode_px = np.zeros(len(draft.roster), dtype=np.int64)
-    for mine, _, setup in draft.served_kinds():
+    for mine, group, setup in draft.served_kinds():
         decode_px[mine] = int(setup.row["decode_px"])
         entry = int(served.entry[served.of[mine[0]]])
         used[entry].setdefault(setup.served, setup)
+        sharing[entry].add(group)
     pools = tuple(
-        _pool(scenario, draft.reader, name, at, models) if models else None
+        _pool(
+            scenario, draft.reader, name, at, models,
+            tenants_of(scenario, draft.roster.groups, sharing[at]),
+        )
+        if models
+        else None
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
-    )
+    )  # fmt: skip
+    draft.remarks += remarks(scenario, pools, sharing)
     row = first_rows(kinds_of(pools, served.entry))
     return Pools(
         np.arange(len(served.names)), pools, served.names, served.entry, row, row, served.of,
@@ -105,7 +114,10 @@ def resized(scenario: Scenario, event: Event, keys: Keys) -> int:
     return regions.index(name)
 
 
-def _pool(scenario: Scenario, reader: Reader, name: str, at: int, models: dict[str, Setup]) -> Pool:
+def _pool(
+    scenario: Scenario, reader: Reader, name: str, at: int, models: dict[str, Setup],
+    tenants: Tenants | None,
+) -> Pool:  # fmt: skip
     spec, keys = _spec(scenario, name, at)
     if len(models) > 1:
         raise scenario.error(
@@ -133,6 +145,7 @@ def _pool(scenario: Scenario, reader: Reader, name: str, at: int, models: dict[s
         autoscaling=(
             _autoscaling(reader, spec.server, spec.autoscale) if isinstance(spec, Cloud) else None
         ),
+        tenants=tenants,
     )
 
 

@@ -131,9 +131,12 @@ CONTROL = Step(
 POOLS = Step(
     "pools",
     pools.build,
-    says=("cloud", "regions", "edges", "links.*", "sensors.*.consumer"),
+    says=(
+        "cloud", "regions", "edges", "links.*",
+        *(f"sensors.*.{key}" for key in ("consumer", "priority", "weight")),
+    ),
     after=("roster", "network", "first setups", "served"),
-)
+)  # fmt: skip
 LINKS = Step("links", _links, says=_REGIONS, after=("network",))
 SETUPS = Step(
     "setups", lambda draft: tuple(draft.setups), after=("control",), is_plain=True

@@ -26,9 +26,11 @@ from fleet.proof import theory
 from fleet.proof.selftest_run import (
     MS,
     Case,
+    Data,
     Identity,
     Law,
     Run,
+    Sample,
     above,
     busy,
     camera,
@@ -252,6 +254,55 @@ def decoders() -> Case:
     )  # fmt: skip
 
 
+HIGH, LOW = 0.3, 0.4  # frames a ms of two groups
+
+
+def _groups(high: Data, low: Data) -> Data:
+    """Return M/M/1 at a pool that two groups share, given what is said of each."""
+    groups = {"high": poisson("15 fps") | high, "low": poisson("20 fps") | low}
+    return world(groups, camera("tiny", "exponential"), links=WIRE, cloud=_pool(1))
+
+
+def _of_group(high: bool) -> Sample:
+    """Return a reader of the mean wait of a group: the sensors of the first have lower numbers."""
+    return mean(lambda rows: pool_ms(rows[(rows[:, SENSOR] < 20) == high]))
+
+
+def _conserved(run: Run) -> float:
+    """Return Σ load · mean wait over both groups; ms."""
+    s = _ms(SERVICE).mean
+    return HIGH * s * _of_group(True)(run) + LOW * s * _of_group(False)(run)
+
+
+def _kept() -> Law:
+    load = (HIGH + LOW) * _ms(SERVICE).mean
+    theory_ms = load * theory.mmc_wait(1, HIGH + LOW, _ms(SERVICE).mean)
+    return Law("Σ load · mean wait, ms", theory_ms, "Kleinrock 1965", _conserved)
+
+
+def priorities() -> Case:
+    """Return M/M/1 with two priorities, of which neither interrupts a frame."""
+    high, low = theory.cobham((HIGH, LOW), _ms(SERVICE))
+    data = _groups({"priority": 1}, {})
+    return Case(
+        "M/M/1, two priorities (pool)", data, "30 s", "4 s",
+        (
+            Law("mean wait of the higher, ms", high, "Cobham 1954", _of_group(True)),
+            Law("mean wait of the lower, ms", low, "Cobham 1954", _of_group(False)),
+            _kept(),
+        ),
+        (Identity("Σ stays = ∫ number dt, ns", LITTLE, little(DECODED, INFER)),),
+    )  # fmt: skip
+
+
+def weights() -> Case:
+    """Return M/M/1 shared by weights: what is waited in all is that of any other order."""
+    return Case(
+        "M/M/1, weights 1 and 9 (pool)", _groups({}, {"weight": 9}), "30 s", "4 s", (_kept(),),
+        (Identity("Σ stays = ∫ number dt, ns", LITTLE, little(DECODED, INFER)),),
+    )  # fmt: skip
+
+
 def random_phases() -> Case:
     """Return N*D/D/1: twenty periodic sensors with random phases on each of twenty lines."""
     group = {"count": 400, "cells": 20, "rate": "40 fps"}
@@ -282,5 +333,5 @@ def random_phases() -> Case:
 CASES = (
     single_queue(), constant_service(), general_service(), mixed_service(), random_phases(),
     finite_buffer(), tandem(), many_servers(), many_constant_servers(), blocking(), impatience(),
-    batches(), decoders(),
+    batches(), decoders(), priorities(), weights(),
 )  # fmt: skip

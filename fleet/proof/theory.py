@@ -6,6 +6,8 @@ Rates are per unit of time and times in that unit; the unit is the caller's. Loa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +98,17 @@ def mmck(servers: int, places: int, rate: float, service: float) -> Lossy:
 def pollaczek_khinchine(rate: float, service: Moments) -> float:
     """Return the mean wait in M/G/1 (Pollaczek 1930, Khinchine 1932)."""
     return rate * service.square / (2.0 * (1.0 - rate * service.mean))
+
+
+def cobham(rates: Sequence[float], service: Moments) -> list[float]:
+    """Return the mean waits in M/G/1 with priorities, the highest first, without preemption.
+
+    W_k = W_0 / ((1 - s_(k-1)) (1 - s_k)), W_0 = rate E[S²] / 2, s_k the load of the k highest
+    (Cobham 1954, Priority assignment in waiting line problems, Operations Research 2, 70-76).
+    """
+    rest = sum(rates) * service.square / 2
+    loads = [0.0, *(rate * service.mean for rate in accumulate(rates))]
+    return [rest / ((1 - above) * (1 - load)) for above, load in pairwise(loads)]
 
 
 def md1_tail(load: float, time: float) -> float:

@@ -29,6 +29,7 @@ from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
+from fleet.reference.turns import Turns
 
 DOWN = "down"
 """What becomes of a frame in a pool that goes down."""
@@ -197,6 +198,7 @@ class ServerPool(Workplace):
         self.bins = tally.server_bins[index] if pool.autoscaling else None
         self.paid_since_ns = [0] * pool.kinds[0].count
         self.paid_ns = 0  # for servers that were given back, to the end of their batches
+        self.turns = None if pool.tenants is None else Turns(plan.sensors.group_of, pool.tenants)
         self.warm_up = np.zeros((len(pool.kinds), len(_SPENT)), dtype=np.int64)  # spent in it
         self.marked_ns = 0
         self.down_until_ns = 0
@@ -217,7 +219,10 @@ class ServerPool(Workplace):
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if there is room, and look again at its deadline."""
+        many = len(self.waiting)
         super().admit(frame, through)
+        if self.turns is not None and len(self.waiting) > many:
+            self.turns.came(*(waits.sensor for waits, _ in self.waiting))
         if self.pool.deadline_ns and not through.triggered:
             self.look_after(self.pool.deadline_ns)
 
@@ -233,13 +238,22 @@ class ServerPool(Workplace):
                 due_ns = min(due_ns, self.waiting[size - 1][0].arrived_ns)
             if min(self.crew.idle)[0] <= due_ns:
                 self.counts[0, SERVERS_IDLE_NS] = self.env.now
-            batch = [self.waiting.popleft() for _ in range(size)]
+            batch = [self._next() for _ in range(size)]
             self.env.process(self._batch(self.crew.take(), batch))
         deadline_ns = self.pool.deadline_ns
         while deadline_ns and self.waiting:
             if self.waiting[0][0].arrived_ns + deadline_ns > self.env.now:
                 break
             self.waiting.popleft()[1].succeed(None)
+
+    def _next(self) -> tuple[Frame, simpy.Event]:
+        """Take the frame whose turn it is out of the queue."""
+        if self.turns is None:
+            return self.waiting.popleft()
+        at = self.turns.take([frame.sensor for frame, _ in self.waiting])
+        taken = self.waiting[at]
+        del self.waiting[at]
+        return taken
 
     def _batch(self, kind: int, batch: list[tuple[Frame, simpy.Event]]) -> Process:
         self.counts[kind, BATCHES] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,20 @@ from fleet.reports.markup import Markup, join, tag
 from fleet.reports.scale import Scale, linear, logarithmic
 from fleet.reports.section import Section
 from fleet.reports.tables import figure, table
+from fleet.results.fairness import jain_index
 from fleet.results.metric import number
 from fleet.results.record import Record
 from fleet.show.rows import EMPTY
+from fleet.show.words import said
 
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _WORST = 10
+NO_JAIN: Mapping[str, str] = {}
+_MEASURES = {
+    "jain": "Jain's index of the share answered",
+    "answered_worst_tenth": "share answered, worst tenth",
+    "latency_ms_worst_tenth": "mean latency, worst tenth",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Sensors:
     @property
     def delivered(self) -> Floats:
         """Return the share of frames due that became results; NaN where none was due."""
-        return _over(np.minimum(self.results, self.due), self.due)
+        return _over(self.results, self.due)
 
 
 def sensors(record: Record, arm: str) -> Sensors:
@@ -62,11 +70,11 @@ def sensors(record: Record, arm: str) -> Sensors:
 
     one = len(rows) // many
     results = every("frames_result").sum(axis=0)
-    held = every("frames_not_published").sum(axis=0)
+    due = every("captured") + every("captured_in_warm_up") - every("ended_in_warm_up")
     names, groups, sites = (rows[name].to_pylist()[:one] for name in ("sensor", "group", "site"))
     return Sensors(
         names, groups, sites, every("lon")[0], every("lat")[0],
-        due=(every("captured").sum(axis=0) - held) / many,
+        due=(due - every("frames_not_published")).sum(axis=0) / many,
         results=results / many,
         latency_ms=_over(every("latency_ns_sum").sum(axis=0) * 1e-6, results),
         slowest_ms=every("latency_ns_max").max(axis=0) * 1e-6,
@@ -83,12 +91,20 @@ def fairness(record: Record, fleet: dict[str, Sensors]) -> Section:
     first = (
         "A mean can hide sensors that get little. Thin line: from the least to the most of any"
         " sensor; thick: nine in ten of them; dot: the median. Jain's index of fairness (Jain, Chiu"
-        " and Hawe, 1984) is 1 where all sensors get the same, and 1/n where one of n gets all."
+        " and Hawe, 1984) is 1 where all sensors get the same, and 1/n where one of n gets all. The"
+        " worst tenth are the tenth of the sensors with the least, of each replication by itself."
     )
+    told = ((arm, said(record, arm, "fairness.jain")) for arm in fleet)
+    jain = {arm: text for arm, text in told if text != EMPTY}
     parts = [
+        _measures(record),
         _figure("Mean latency of a sensor's results", "ms", fleet, lambda s: s.latency_ms),
         _figure(
-            "Frames due of a sensor that became results", "%", fleet, lambda s: 100 * s.delivered
+            "Frames due of a sensor that became results",
+            "%",
+            fleet,
+            lambda s: 100 * s.delivered,
+            jain,
         ),
         _figure("Traffic that a sensor sends", "Mbit/s", fleet, lambda s: s.mbit_s),
     ]
@@ -98,9 +114,36 @@ def fairness(record: Record, fleet: dict[str, Sensors]) -> Section:
     )  # fmt: skip
 
 
+def _measures(record: Record) -> Markup:
+    """Return how fair each arm is, over all sensors and within each group that is not all of it."""
+    rows = []
+    for arm, numbers in record.arms.items():
+        groups = list(numbers["groups"])
+        for name, place in [
+            (arm, "fairness"),
+            *((f"{arm}, {g}", f"fairness.by_group.{g}") for g in groups if len(groups) > 1),
+        ]:
+            rows.append((name, *(said(record, arm, f"{place}.{measure}") for measure in _MEASURES)))
+    return table("Fairness of each arm, and of its groups", ["arm, group", *_MEASURES.values()],
+                 rows)  # fmt: skip
+
+
 def _figure(
-    title: str, unit: str, fleet: dict[str, Sensors], of: Callable[[Sensors], Floats]
+    title: str,
+    unit: str,
+    fleet: dict[str, Sensors],
+    of: Callable[[Sensors], Floats],
+    said_jain: Mapping[str, str] = NO_JAIN,
 ) -> Markup:
+    """Return how something is spread over the sensors of each arm.
+
+    Args:
+        title: what.
+        unit: in which.
+        fleet: the sensors by arm.
+        of: what of them.
+        said_jain: Jain's index by arm as it is told elsewhere; else it is that of the means.
+    """
     rows, cells, every = [], [], []
     for i, (arm, one) in enumerate(fleet.items()):
         values = of(one)
@@ -109,8 +152,8 @@ def _figure(
             continue
         q = np.quantile(values, _QUANTILES).tolist()
         every += q
-        jain = f"{jain_index(values):.4f}"
-        name = f"{arm}, Jain {jain}" if unit == "%" else arm
+        jain = said_jain.get(arm) or f"{jain_index(values):.4f}"
+        name = f"{arm}, Jain {jain}" if arm in said_jain else arm
         rows.append(Spread(name, number(q[3]), i, q[0], q[1], q[3], q[5], q[6]))
         cells.append((arm, *(number(x) for x in q), jain, number(len(values))))
     if not rows:
@@ -137,12 +180,6 @@ def _scale(values: list[float]) -> Scale:
     """Return a logarithmic scale where most is far from least, else one from zero."""
     least = min(values)
     return logarithmic(values) if least > 0 and max(values) > 20 * least else linear(values)
-
-
-def jain_index(values: Floats) -> float:
-    """Return Jain's index of fairness: (Σx)² / (n Σx²); 1 where all have the same."""
-    squares = len(values) * float((values**2).sum())
-    return float(values.sum()) ** 2 / squares if squares > 0 else 1.0
 
 
 def _groups(record: Record) -> Markup:

@@ -35,6 +35,7 @@ from fleet.model.sight import (
     SUM_WRONG,
     UNANSWERED,
 )
+from fleet.plan.plan import Plan
 from fleet.plan.standins import StandIn
 from fleet.results.metric import OBJECTS, SHARE, Better, Metric, Numbers, Over, Section, part
 from fleet.results.scenes import Measures, interval, without_each
@@ -134,20 +135,41 @@ def accuracy(outcome: Outcome) -> dict[str, Any]:
 
 
 def _by_time(outcome: Outcome) -> Floats:
-    """Return the book of sights with each sensor counted by its time, not by its frames.
+    """Return the book of sights with each sensor counted by its time, not by its frames."""
+    plan, captured = outcome.plan, outcome.tally.sensors[:, CAPTURED]
+    groups = len(plan.sensors.group_names)
+    frames = np.bincount(plan.sensors.group_of, captured, groups).astype(np.float64)
+    book: Floats = outcome.tally.sights * _weights(plan, frames)[:, None, None, None]
+    return book
+
+
+def _weights(plan: Plan, captured: Floats) -> Floats:
+    """Return by what the counts of each group are multiplied; shape (groups,).
 
     Else groups with many frames a second would count for more, and for less in an arm that takes
     fewer. The counts of a group are divided by the frames that a sensor of it captures, over that
     of the slowest group.
     """
-    plan, captured = outcome.plan, outcome.tally.sensors[:, CAPTURED]
-    groups = len(plan.sensors.group_names)
-    sensors = np.maximum(np.bincount(plan.sensors.group_of, minlength=groups), 1)
-    each: Floats = np.bincount(plan.sensors.group_of, captured.astype(np.float64), groups) / sensors
+    sensors = np.maximum(np.bincount(plan.sensors.group_of, minlength=len(captured)), 1)
+    each = captured / sensors
     there = each > 0
-    weight = np.where(there, each[there].min(initial=np.inf) / np.where(there, each, 1.0), 0.0)
-    book: Floats = outcome.tally.sights.astype(np.float64) * weight[:, None, None, None]
-    return book
+    weight: Floats = np.where(
+        there, each[there].min(initial=np.inf) / np.where(there, each, 1.0), 0.0
+    )
+    return weight
+
+
+def recall_of(plan: Plan, captured: Ints, sights: Ints) -> float | None:
+    """Return the recall of a part of a run, as `accuracy` has it of the whole.
+
+    Args:
+        plan: the plan.
+        captured: frames by group.
+        sights: the book of sights by group; shape (groups, SIGHT_COUNTS).
+    """
+    weight = _weights(plan, captured.astype(np.float64))
+    counts: Floats = (sights * weight[:, None]).sum(axis=0)
+    return measures(counts)["recall"]
 
 
 def _known(

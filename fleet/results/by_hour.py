@@ -1,7 +1,8 @@
-"""An arm by the hour of the local clock: what it drew, its CO2-equivalent, and what that cost.
+"""An arm by the hour of the local clock: what it drew, sent, answered and saw, and what that cost.
 
 Energy is that of the account as it stood when hours began (`fleet.engine.hours`), times what the
-grid and the tariff said in that hour. All hours together are the account of the run.
+grid and the tariff said in that hour; bits and frames are what was counted between. All hours
+together are the run.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from collections.abc import Callable, Sequence
 from math import fsum
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from fleet.arrays import Ints
 from fleet.engine.energy import COMPONENTS, Bits, network_bits
-from fleet.engine.hours import Mark
+from fleet.engine.hours import FRAMES, Flows, Mark
+from fleet.model.sight import SUM_RIGHT, SUM_UNSEEN, SUM_WANTED
 from fleet.plan.hours import Steps
-from fleet.plan.plan import MOST_HOURS
+from fleet.plan.plan import MOST_HOURS, Plan
+from fleet.results.accuracy import recall_of
 from fleet.results.energy import account_of
 from fleet.results.metric import part
 from fleet.running.run import Outcome
@@ -28,12 +34,14 @@ class Span(NamedTuple):
         begin_ns, end_ns: from when to when.
         energy_fj: by component.
         bits: what crossed the operator's network.
+        flows: what crossed links, and what became of frames.
     """
 
     begin_ns: int
     end_ns: int
     energy_fj: dict[str, int]
     bits: Bits
+    flows: Flows
 
 
 def spans_of(outcome: Outcome) -> list[Span]:
@@ -48,18 +56,20 @@ def spans_of(outcome: Outcome) -> list[Span]:
 
 
 def _spans(outcome: Outcome) -> list[Span]:
-    plan, rows = outcome.plan, account_of(outcome)
-    bits = network_bits(plan, outcome.tally)
-    last = Mark(plan.end_ns, tuple(row.energy_fj for row in rows), bits)
+    plan, tally, rows = outcome.plan, outcome.tally, account_of(outcome)
+    flows = Flows.of(plan, tally.sensors, tally.links, tally.sights.sum(axis=(1, 2)))
+    energy_fj = tuple(row.energy_fj for row in rows)
+    last = Mark(plan.end_ns, energy_fj, network_bits(plan, tally), flows)
     marks = [mark for mark in outcome.hours.marks if plan.warm_up_ns < mark.at_ns < plan.end_ns]
-    before = Mark(plan.warm_up_ns, (0,) * len(rows), Bits(0, 0, 0))
+    before = Mark(plan.warm_up_ns, (0,) * len(rows), Bits(0, 0, 0), Flows.none(plan))
     spans = []
     for mark in (*marks, last):
         drawn = dict.fromkeys(COMPONENTS, 0)
         for row, now, then in zip(rows, mark.energy_fj, before.energy_fj, strict=True):
             drawn[row.component] += now - then
         crossed = Bits(*(now - then for now, then in zip(mark.bits, before.bits, strict=True)))
-        spans.append(Span(before.at_ns, mark.at_ns, drawn, crossed))
+        flows = mark.flows.since(before.flows)
+        spans.append(Span(before.at_ns, mark.at_ns, drawn, crossed, flows))
         before = mark
     return spans
 
@@ -94,13 +104,16 @@ def paid_fj(span: Span) -> int:
 
 @part("by_hour")
 def by_hour(outcome: Outcome) -> dict[str, Any] | None:
-    """Return the hours of a run: mean power by component, CO2-equivalent, and cost of electricity.
+    """Return the hours of a run: power, CO2-equivalent, cost of electricity, bits, frames, recall.
 
     None if there are more than `MOST_HOURS`.
 
     Returns:
         `start_s` from the start of the run, `length_s`, `power_w` by component, `carbon_g` and
-        `electricity_usd` of the whole arm, None without a price book; lists by hour.
+        `electricity_usd` of the whole arm, None without a price book; `network_bits` that crossed
+        the operator's network, `link_bits` that each class of links sent; `frames` captured, and
+        those that met their fate; `objects` to be found and found on frames that were answered,
+        and to be found on all others; `recall`, None where nothing was to be found. Lists by hour.
     """
     spans, money = spans_of(outcome), outcome.plan.money
     if len(spans) > MOST_HOURS:
@@ -119,6 +132,37 @@ def by_hour(outcome: Outcome) -> dict[str, Any] | None:
             _at(money.grid.by_hour, money.grid.g_per_kwh, [span], whole_fj) for span in spans
         ],
         "electricity_usd": usd,
+        "network_bits": {
+            kind: [getattr(span.bits, kind) for span in spans] for kind in Bits._fields
+        },
+        "link_bits": {
+            name: [span.flows.link_bits[c] for span in spans]
+            for c, name in enumerate(outcome.plan.links.class_names)
+        },
+        **_seen([np.array(span.flows.groups, dtype=np.int64) for span in spans], outcome.plan),
+    }
+
+
+def _seen(hours: Sequence[Ints], plan: Plan) -> dict[str, Any]:
+    """Return what became of frames, and what was seen on them, by hour.
+
+    Args:
+        hours: what was noted of each group; shape (groups, FRAMES and SIGHT_COUNTS) each.
+        plan: the plan.
+    """
+    sights = [hour[:, len(FRAMES) :] for hour in hours]
+    objects = {"wanted": SUM_WANTED, "right": SUM_RIGHT, "unanswered": SUM_UNSEEN}
+    return {
+        "frames": {
+            name: [int(hour[:, k].sum()) for hour in hours] for k, name in enumerate(FRAMES)
+        },
+        "objects": {
+            name: [int(book[:, column].sum()) for book in sights]
+            for name, column in objects.items()
+        },
+        "recall": [
+            recall_of(plan, hour[:, 0], book) for hour, book in zip(hours, sights, strict=True)
+        ],
     }
 
 

@@ -130,6 +130,7 @@ class Section(StrEnum):
     TASKS = "How well tasks are done"
     REWRITES = "Model rewrites"
     FRAMES = "Frames by fate"
+    FAIRNESS = "Fairness over sensors"
     BUSIEST = "Busiest resources"
 
 

@@ -17,6 +17,7 @@ from fleet.results import (
     accuracy,
     by_hour,
     cost,
+    fairness,
     frames,
     groups,
     latency,
@@ -33,8 +34,8 @@ from fleet.results.metric import Metric, Numbers, Part, Scope, Unit, inside, tot
 from fleet.running.run import Outcome
 
 MODULES: tuple[ModuleType, ...] = (
-    frames, latency, traffic, utilisation, load, steady, power, cost, by_hour, rollout, accuracy,
-    tasks, pixels, groups,
+    frames, latency, fairness, traffic, utilisation, load, steady, power, cost, by_hour, rollout,
+    accuracy, tasks, pixels, groups,
 )  # fmt: skip
 """Where formulas are, in the order of the numbers of an arm."""
 Names = Mapping[Scope, Iterable[str]]

@@ -10,6 +10,8 @@ from fleet.errors import InputError
 from fleet.scenario.demand import PeoplePerHour
 from fleet.scenario.quantities import App, Count, EpochNs, FrameRate, Model, Name, given, says
 
+MOST_PRIORITY, MOST_WEIGHT = 7, 1000
+
 
 class City(Model):
     """Where sensors can stand, and who walks past: two CSV files beside the scenario."""
@@ -126,6 +128,24 @@ class SensorGroup(Model):
     consumer: Annotated[
         Literal["cloud", "site"], says("who needs the results: with `site` they come back", "site")
     ] = "cloud"
+
+    priority: Annotated[
+        int,
+        Field(ge=0, le=MOST_PRIORITY),
+        says(
+            "servers that it shares with other groups take its frames before those of a lower one",
+            2,
+        ),
+    ] = 0
+    weight: Annotated[
+        int | None,
+        Field(ge=1, le=MOST_WEIGHT),
+        says(
+            "its share of such servers, against the weights of groups of its priority",
+            3,
+            "1 beside a group that has one; else who comes first",
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _placed(self) -> SensorGroup:

@@ -34,6 +34,8 @@ def sections(arms: Arms, *, looked: bool = False) -> Iterator[tuple[str, list[Ro
         if section is Section.EYES:
             rows += _recall_of_each(arms, "by_light")
             rows += _recall_of_each(arms, "by_group")
+        elif section is Section.FAIRNESS:
+            rows += _of_each_group(arms, section, looked)
         elif section is Section.BUSIEST:
             rows += _busiest(arms, looked)
         yield section.value, rows
@@ -147,6 +149,19 @@ def _recall_of_each(arms: Arms, part: str) -> list[Row]:
     return [
         (f"recall: {name}", unit, cells) for name, (_, unit, cells) in zip(names, rows, strict=True)
     ]
+
+
+def _of_each_group(arms: Arms, section: Section, looked: bool) -> list[Row]:
+    """Return the metrics of a section of each group, if there are several."""
+    names = dict.fromkeys(name for run in _every(arms) for name in names_in(run)[Scope.GROUP])
+    if len(names) < 2:
+        return []
+    chosen = [metric for metric in metrics() if metric.section is section and metric.group]
+    return [
+        (f"{metric.label}: {name}",
+         *_row(arms, metric, metric.path(Scope.GROUP).replace("{}", name), looked=looked)[1:])
+        for metric in chosen for name in names
+    ]  # fmt: skip
 
 
 def _to_two_digits(x: float, interval: Sequence[float], *, percent: bool) -> str:

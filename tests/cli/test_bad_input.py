@@ -72,6 +72,10 @@ BAD = [
         ),
         "sensors.cam.capture.trace.offset: '-1 s' is negative",
     ),
+    (changed(sensors__cam__priority=8), "sensors.cam.priority: 8"),
+    (changed(sensors__cam__priority="high"), "sensors.cam.priority: 'high'"),
+    (changed(sensors__cam__weight=0), "sensors.cam.weight: 0"),
+    (changed(sensors__cam__weight="70 %"), "sensors.cam.weight: '70 %'"),
     (changed(sensors__cam__capture="period"), "sensors.cam.capture: 'period': input should be 'p"),
     (
         changed(sensors__cam__rate="10000.001 fps"),

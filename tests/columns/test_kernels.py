@@ -63,11 +63,17 @@ def some_worlds() -> list[tuple[dict[str, object], str]]:
     base = {"duration": "400 ms", "links": radio, "cloud": cloud, "events": events}
     poisson = worlds.scenario(**base)
     poisson["sensors"]["cam"]["capture"] = "poisson"
+    shared = worlds.scenario(**base)
+    shared["sensors"] = {
+        name: {**shared["sensors"]["cam"], **group}
+        for name, group in (("cam", {"weight": 3}), ("b", {"weight": 2}), ("c", {"priority": 1}))
+    }
     rewrite = [{"at": "100 ms", "rewrite": "cam", "model": "slow"}]
     made = [
         (worlds.scenario(**base), "cloud"),
         (worlds.scenario(**base), "on_sensor"),
         (poisson, "cloud"),
+        (shared, "cloud"),
         (worlds.scenario(duration="400 ms", events=rewrite), "on_sensor"),
     ]
     for publish in ("on change", "every 3 inferences"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,24 @@ import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet.engine.energy import network_bits
 from fleet.engine.hours import Hours, Mark
 from fleet.engine.window import Window, windows
 from fleet.lanes.when import Lanes
-from fleet.model.frames import CAPTURE, LEVELS, READY, SENSED, SENSOR
+from fleet.model import sight
+from fleet.model.frames import (
+    CAPTURE,
+    DONE,
+    FATE,
+    LEVELS,
+    READY,
+    RESULT,
+    SENSED,
+    SENSOR,
+    SIGHT,
+    SKIP_NOT_PUBLISHED,
+)
+from fleet.model.sight import SUM_RIGHT, SUM_UNSEEN, SUM_WANTED
 from fleet.plan.hours import Steps
 from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
@@ -46,6 +61,33 @@ def check_whole(outcome: Outcome) -> None:
     for component in spans[0].energy_fj:
         of = [row.energy_fj for row in account_of(outcome) if row.component == component]
         assert sum(s.energy_fj[component] for s in spans) == sum(of)
+    check_flows(outcome)
+
+
+def check_flows(outcome: Outcome) -> None:
+    """All hours together have the bits, frames and objects of the run, exactly."""
+    numbers, plan = summarise(outcome), outcome.plan
+    hours = numbers["by_hour"]
+    fates = {"results": numbers["frames"]["results"], "captured": numbers["frames"]["captured"]}
+    fates |= {fate: sum(numbers["frames"][fate].values()) for fate in ("skipped", "lost")}
+    assert {name: sum(of) for name, of in hours["frames"].items()} == fates
+    sent = outcome.tally.class_bins().sum(axis=1).tolist()
+    assert [sum(hours["link_bits"][name]) for name in plan.links.class_names] == sent
+    assert [sum(hours["network_bits"][k]) for k in ("fixed", "written", "mobile")] == list(
+        network_bits(plan, outcome.tally)
+    )
+    sights = outcome.tally.sights.sum(axis=(0, 1, 2)).tolist()
+    assert {name: sum(of) for name, of in hours["objects"].items()} == {
+        "wanted": sights[SUM_WANTED], "right": sights[SUM_RIGHT], "unanswered": sights[SUM_UNSEEN],
+    }  # fmt: skip
+    if len(hours["start_s"]) == 1:
+        whole = numbers["accuracy"]["recall"]
+        assert hours["recall"] == [None if whole is None else pytest.approx(whole, rel=1e-12)]
+    for k, recall in enumerate(hours["recall"]):
+        if len(plan.sensors.group_names) == 1 and recall is not None:
+            assert recall == pytest.approx(
+                hours["objects"]["right"][k] / hours["objects"]["wanted"][k], rel=1e-12
+            )
 
 
 @given(
@@ -102,6 +144,44 @@ def test_marks_are_kept_as_arrays() -> None:
 
 def replace_energy(mark: Mark, fj: int) -> Mark:
     return mark._replace(energy_fj=(fj, *mark.energy_fj[1:]))
+
+
+@given(world=worlds.scenarios(), arm=worlds.ARMS, at_ms=st.integers(1, 1900))
+@settings(max_examples=int(os.environ.get("FLEET_WORLDS", "12")))
+def test_both_engines_count_the_same_in_each_hour(
+    world: dict[str, Any], arm: str, at_ms: int
+) -> None:
+    plain = worlds.plan({**world, "warm_up": "100 ms"}, arm)
+    made = hourly(plain, (0, at_ms * MS), (1.0, 2.0))
+    columns, reference = (worlds.run(made, engine=engine, keep=False) for engine in worlds.ENGINES)
+    assert marks(columns) == marks(reference)
+    check_flows(columns)
+
+
+def test_recall_and_frames_of_each_hour_are_those_of_the_frames_that_ended_in_it() -> None:
+    """Of an hour that is a second; a crash loses and skips frames in the second of them."""
+    data = worlds.scenario(
+        duration="3 s", traces=worlds.traces(), city={"demand": "demand.csv"},
+        events=[{"at": "1200 ms", "crash": "cam", "lasts": "300 ms"}],
+    )  # fmt: skip
+    made = hourly(worlds.plan(data, "cloud"), (0, S, 2 * S), (1.0, 2.0, 3.0))
+    outcome = worlds.run(made)
+    hours, rows = summarise(outcome)["by_hour"], np.array(worlds.finished(outcome))
+    check_flows(outcome)
+    answered = np.isin(rows[:, FATE], (RESULT, SKIP_NOT_PUBLISHED))
+    sights = made.eyes.sights.rows
+    seen = np.array([sight.numbers(sights, row) for row in rows[:, SIGHT].tolist()])
+    results = []
+    for k in range(3):
+        mine = rows[:, DONE] // S == k
+        results.append((rows[mine, FATE] == RESULT).sum())
+        _, wanted, right, _ = seen[mine & answered].T
+        assert hours["objects"]["wanted"][k] == wanted.sum()
+        assert hours["objects"]["right"][k] == right.sum()
+        assert hours["recall"][k] == pytest.approx(right.sum() / wanted.sum(), rel=1e-12)
+    assert hours["frames"]["results"] == results
+    assert hours["frames"]["skipped"][1] > 0 == hours["frames"]["skipped"][0]
+    assert len(set(hours["recall"])) == 3
 
 
 # The account of a grid by the hour -------------------------------------------------------------

@@ -158,10 +158,11 @@ def made_up() -> dict[str, Any]:
         retention="30 d", claim={"text": "so they say", "ratio": 10.0},
         city={"sites": "one-site.csv", "demand": "demand.csv"},
         sensors={
-            "shop": {"at": {"kind": "shop"}, "rate": "5 fps", "app": "watch", "uplink": "port"},
+            "shop": {"at": {"kind": "shop"}, "rate": "5 fps", "app": "watch", "uplink": "port",
+                     "priority": 1},
             "cam": {
                 "count": 2, "cells": 1, "per_site": 1, "rate": "25 fps", "app": "watch",
-                "uplink": "port", "demand": {"07:00": "900 /h", "19:00": "50 /min"},
+                "uplink": "port", "demand": {"07:00": "900 /h", "19:00": "50 /min"}, "weight": 3,
             },
             "timed": {
                 "count": 1, "app": "watch", "uplink": "air", "capture":

@@ -51,6 +51,16 @@ def test_erlang_c_and_what_follows() -> None:
     assert theory.mmc_tail(3, 1.8, 1.0, 0.0) == theory.erlang_c(3, 1.8)
 
 
+def test_priorities_keep_what_is_waited_in_all() -> None:
+    """One alone is Pollaczek and Khinchine's queue; of several, Σ load · wait is that of all."""
+    service = theory.Moments(1.0, 2.0)
+    assert theory.cobham((0.6,), service) == [pytest.approx(1.5)]
+    assert theory.cobham((0.3, 0.4), service) == pytest.approx([1.0, 0.7 / (0.7 * 0.3)])
+    rates = (0.1, 0.3, 0.25)
+    kept = sum(rate * wait for rate, wait in zip(rates, theory.cobham(rates, service), strict=True))
+    assert kept == pytest.approx(0.65 * theory.pollaczek_khinchine(0.65, service))
+
+
 def test_finite_queue_is_erlang_b_and_a_markov_chain() -> None:
     assert theory.mmck(4, 4, 3.0, 1.0).lost == pytest.approx(theory.erlang_b(4, 3.0))
     rates = np.zeros((5, 5))

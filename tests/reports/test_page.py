@@ -26,7 +26,7 @@ import fleet
 from fleet import doors
 from fleet.errors import InputError
 from fleet.reports import charts, markup, power
-from fleet.reports.fairness import jain_index, sensors
+from fleet.reports.fairness import sensors
 from fleet.reports.scale import Scale, linear, logarithmic
 from fleet.results.record import Record
 from fleet.show import streets, words
@@ -220,7 +220,9 @@ def test_sensors_of_a_page_are_those_of_the_arm(run: Record) -> None:
     for arm, numbers in run.arms.items():
         one = sensors(run, arm)
         assert one.results.sum() == pytest.approx(numbers["frames"]["results"])
-        assert one.due.sum() == pytest.approx(numbers["frames"]["captured"])
+        frames = numbers["frames"]
+        due = frames["captured"] + frames["in_flight_before"]
+        assert one.due.sum() == pytest.approx(due)
         late = np.nansum(one.latency_ms * one.results) / one.results.sum()
         assert late == pytest.approx(numbers["latency_ms"]["mean"], rel=1e-2)
 
@@ -361,10 +363,12 @@ def test_intervals_stand_over_bars_only_where_they_are_known() -> None:
     assert wide == ["100%", "25%", "50%"]
 
 
-def test_jains_index_is_one_for_alike_and_one_over_n_for_one_alone() -> None:
-    assert jain_index(np.full(7, 3.0)) == pytest.approx(1.0)
-    assert jain_index(np.array([0.0, 0.0, 0.0, 2.0])) == pytest.approx(0.25)
-    assert jain_index(np.zeros(3)) == 1.0
+def test_fairness_is_what_the_numbers_say(run: Record, page: Page) -> None:
+    """One source for table, objectives and page: the metric, with its interval."""
+    for arm, numbers in run.arms.items():
+        for place in ("fairness", *(f"fairness.by_group.{g}" for g in numbers["groups"])):
+            for measure in ("jain", "answered_worst_tenth", "latency_ms_worst_tenth"):
+                assert words.said(run, arm, f"{place}.{measure}") in page.texts
 
 
 @pytest.mark.parametrize(
