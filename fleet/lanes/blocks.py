@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, bare
 from fleet.columns.devices import Devices
 from fleet.columns.pools import Pools
 from fleet.columns.ways import Network
@@ -61,9 +61,10 @@ class Blocks:
         self.pools = network.pools[LEVELS - 1]
         if self.pools is not None:
             self.about = _about(plan, self.pools)
+        book = tally.seconds.book(plan, now_ns)
         self.to = results.Results(
             work.room(), self.sensors, tally.latency, self.ends, self.rows, self.sums,
-            tally.print_sum, tally.seconds.book(plan, now_ns),
+            tally.print_sum, book._replace(links=bare(book.links)),
             np.full((COLUMNS, 1), -1, dtype=np.int64),
         )  # fmt: skip
         self.whose = spell.Whose(
@@ -147,7 +148,7 @@ class Blocks:
             return None
         return pools.Pool(
             self.about, plan.sensors.service_keys, served.rates,
-            served.decoders, served.decoder_sizes, served.rings, served.sizes, served.table,
+            served.decoders, served.decoder_sizes, served.rings, served.sizes, bare(served.table),
             served.variation, served.mean_ns, served.hold_ns, served.arrived, served.decoding_ns,
             served.served_ns, served.batches, served.started, served.idle_ns,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Bools, Ints, Keys
+from fleet.arrays import Bools, Ints, Keys, bare
 from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import ENDED, KEYS, LATE, LOST, Frames, lose
 from fleet.lanes.records import (
@@ -85,7 +85,7 @@ def ways(plan: Plan, table: LinkTable, bins: Ints) -> Ways:
     of = np.ascontiguousarray(plan.links.of, dtype=np.int32)
     dropped, booked = np.zeros((2, len(table)), dtype=np.int64)
     return Ways(
-        of, links, dropped, booked, plan.stations.bin_of, bins, table, plan.sensors.loss_keys,
+        of, links, dropped, booked, plan.stations.bin_of, bins, bare(table), plan.sensors.loss_keys,
         burst_salt(plan.seed, plan.replication),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints, Keys
+from fleet.arrays import Ints, Keys, bare
 from fleet.columns.device import States
 from fleet.engine.tally import Tally
 from fleet.kernel import kernel
@@ -109,7 +109,7 @@ def lay_out(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Tile
         names=plan.sensors.name_hash,
         size_keys=plan.sensors.size_keys,
         sight_keys=plan.sensors.sight_keys,
-        setups=plan.sensors.setups,
+        setups=bare(plan.sensors.setups),
         sights=plan.eyes.sights,
         odd=_odd(plan, states, links),
     )
@@ -118,12 +118,12 @@ def lay_out(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Tile
 def _odd(plan: Plan, states: States, links: LinkTable) -> Odd:
     """Return what only some sensors need; what changes of it is for these tiles alone."""
     return Odd(
-        clocks=states.clocks.copy(),
-        dsp=states.dsp.copy(),
+        clocks=bare(states.clocks.copy()),
+        dsp=bare(states.dsp.copy()),
         capture_keys=plan.sensors.capture_keys,
         trace_ns=plan.sensors.trace_ns,
         port_of=plan.links.of[0],
-        links=links,
+        links=bare(links),
         loss_keys=plan.sensors.loss_keys[0],
         salt=burst_salt(plan.seed, plan.replication),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, as_table
 from fleet.columns import frame_store
 from fleet.columns.device import Held
 from fleet.columns.shard import Shard
@@ -161,8 +161,9 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
     states.dsp.free_ns[on == 1] = _by_sensor(lanes, DSP)[on == 1]
     states.dsp.inferences += on * inferred
     ruled = setups.publish_every[k] == 0
-    states.dsp.next_publish_ns[ruled] = lanes.tiles.odd.dsp.next_publish_ns[ruled]
-    states.dsp.seen[ruled] = lanes.tiles.odd.dsp.seen[ruled]
+    dsp = as_table(lanes.tiles.odd.dsp)
+    states.dsp.next_publish_ns[ruled] = dsp.next_publish_ns[ruled]
+    states.dsp.seen[ruled] = dsp.seen[ruled]
     again = lanes.again
     late = number[again.sensor] > again.frame  # lanes have captured these
     s, sense, compute = (
@@ -190,7 +191,9 @@ def _links(lanes: Blocks, shard: Shard) -> Index:
     in_ports: list[Index] = []
     for level in range(1, LEVELS + 1):
         sending = [_on_the_way(lanes, part, shard, level) for part in lanes.parts]
-        in_ports.append(frame_store.join(sending))
+        index = frame_store.join(sending)
+        # As a rate may change, the first of each port must be the one that is being sent.
+        in_ports.append(index[np.argsort(shard.store.columns[CLOCK, index], kind="stable")])
         _unsend(lanes, shard, level - 1, in_ports[-1])
     shard.network.in_port[1:] = in_ports[1:]
     return in_ports[0]
@@ -203,15 +206,15 @@ def _on_the_way(lanes: Blocks, part: Part, shard: Shard, level: int) -> Index:
     at = frames.records[slots, BEHIND + level - 1]
     link = plan.links.of[level - 1, frames.records[slots, WHO] >> 32]
     index = _take(lanes, part, shard, slots, level - 1, 0)
+    doomed = frames.doomed[: frames.counts[DOOMED]]
+    doomed = doomed[doomed[:, 1] == level - 1, 0]
+    lost = _take(lanes, part, shard, doomed, level - 1, 0)
     departs = at - plan.links.table.propagation_ns[link] - on_air(shard, level - 1, index)[1]
     sending = departs >= shard.env.now
     columns = shard.store.columns
     columns[CLOCK, index] = np.where(sending, departs, at)
     columns[ACCESS + level - 1, index[~sending]] = at[~sending]
     _arrive(lanes, shard, level, index[~sending])
-    doomed = frames.doomed[: frames.counts[DOOMED]]
-    doomed = doomed[doomed[:, 1] == level - 1, 0]
-    lost = _take(lanes, part, shard, doomed, level - 1, 0)
     columns[CLOCK, lost] = frames.records[doomed, BEHIND + level - 1]
     return frame_store.join([index[sending], lost])
 
