@@ -510,7 +510,7 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
             group.pop("priority", None)
             group.pop("weight", None)
     for name, link in world["links"].items():
-        for key in ("cap", "cap_used", "cap_renews", "throttled_rate", *["loss"] * sure):
+        for key in ("cap", "cap_used", "cap_renews", "throttled_rate", "loss") if sure else ():
             link.pop(key, None)
         if steady and not isinstance(link["rate"], str):
             link["rate"] = "3 Mbit/s"

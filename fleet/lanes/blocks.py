@@ -74,7 +74,7 @@ class Blocks:
             plan.eyes.sights,
         )
         self.part_of = parts.parts(plan)
-        self.tiles = tiles.lay_out(plan, devices.states, network.links, self.part_of)
+        self.tiles = tiles.lay_out(plan, devices.states, self.ways, self.part_of)
         self.after_ns = int(self.tiles.rules[:, AFTER].max())
         self.parts = self._parts()
 

@@ -52,6 +52,7 @@ from fleet.lanes.tile import (
     DSP,
     ENDS,
     FAR,
+    FITS,
     HASH,
     HASHED,
     HELD,
@@ -62,7 +63,6 @@ from fleet.lanes.tile import (
     LAST,
     LEAST,
     LIGHT,
-    LOSSY,
     MANY,
     MESSAGE,
     MESSAGES,
@@ -93,6 +93,7 @@ from fleet.lanes.tile import (
     TABLED,
     TAIL,
     TRACE,
+    TRICKY,
     UNSAID,
     VIEW,
     WHOSE,
@@ -194,7 +195,7 @@ def _send(tiles: Tiles, c: int, stop_ns: int, odd: bool) -> int:
             offered = offered & (now[SAID + j] == 1)
         wait = max(0, free - ready)
         departs = ready + wait + service
-        sent = offered & (wait + service <= buffer)
+        sent = offered & (wait + service <= (now[FITS + j] if odd else buffer))
         empty = offered & (free <= ready)
         over = part >= parts
         following = choose(due, captured + period + choose(over, 1, 0), captured)
@@ -289,7 +290,7 @@ def _round(tiles: Tiles, c: int, stop_ns: int, span: Span, frames: Frames, to: R
     rules = tiles.rules
     find_rows(tiles, c, stop_ns)
     find_bits(tiles, c)
-    if rules[c, RULED] + rules[c, LOSSY] == 0:
+    if rules[c, RULED] + rules[c, TRICKY] == 0:
         rules[c, LEAST] = _send(tiles, c, stop_ns, False)
         _count(tiles, c, span, False)
     else:
@@ -300,7 +301,7 @@ def _round(tiles: Tiles, c: int, stop_ns: int, span: Span, frames: Frames, to: R
         rules[c, LEAST] = wind(tiles, c)
     if rules[c, RULED] > 0:
         count_unsaid(tiles, c, to)
-    if rules[c, LOSSY] == 0:
+    if rules[c, TRICKY] == 0:
         collect(tiles, c, span, frames, False)
     else:
         collect(tiles, c, span, frames, True)

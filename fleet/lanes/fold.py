@@ -73,6 +73,8 @@ def fold(shard: Shard) -> Blocks:
     for part in lanes.parts:
         part.frames = grown(part.frames, 2 * len(shard.store.columns[0]))
     _links(lanes, shard)
+    links = shard.tally.links
+    lanes.ways.carried[...] = links[:, books.SENT_BEFORE_BITS] + links[:, books.SENT_LINK_BITS]
     if lanes.pools is not None:
         _pools(lanes, shard)
     shard.store.clear()
@@ -147,13 +149,14 @@ def _links(lanes: Blocks, shard: Shard) -> None:
         link = shard.plan.links.of[level, columns[SENSOR, index]]
         sensors, departs = columns[SENSOR, index], columns[CLOCK, index]
         bits, held = on_air(shard, level, index)
+        spent = port_ns(shard, level, index, bits, booked=False)
         far = departs + held + shard.plan.links.table.propagation_ns[link]
         if level == 0:
             firsts = first_of_each(sensors, columns[FRAME, index])
-            began = (departs - port_ns(shard, sensors, bits))[firsts]
+            began = (departs - spent)[firsts]
             last = shard.tally.sensors[sensors[firsts], books.LAST_SENT_NS]
             rest(shard, sensors[firsts], last, began, 1)
-        send_ahead(shard, level, sensors, bits, departs, 1)
+        send_ahead(shard, level, index, bits, spent, 1)
         lost = held == LOST
         _late(lanes, shard, level + 1, index[~lost], far[~lost])
         _doom(lanes, shard, level, index[lost])

@@ -4,7 +4,7 @@ Frames come in the order in which each link takes them. Behind a link they are s
 so that they go on to the next level in the same pass where every link there has frames from one
 link alone; where such streams meet they are sorted first (`fleet.lanes.order`), and so they are
 behind a link that loses segments, for it holds frames up. The rule of a link is in
-`fleet.model.link`; a link here has no cap and is no radio cell.
+`fleet.model.link`; a link here is no radio cell. One that loses segments or has a cap is *tricky*.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from fleet.lanes.records import (
 from fleet.lanes.work import AHEAD
 from fleet.model.bursts import burst_salt, sent_again
 from fleet.model.frames import LEVELS, LOST_ACCESS_BUFFER
-from fleet.model.link import LinkTable
+from fleet.model.link import LinkTable, buffer_ns, rate_bps
 from fleet.plan.plan import Plan
 
 _LOW = (1 << SLOT_BITS) - 1
@@ -61,9 +61,10 @@ class Ways(NamedTuple):
         booked: bits sent that are in the book of bins; shape (links,).
         row: of each link in that book.
         bins: the book of bits by row and second.
-        table: the link table, for what links that lose segments do.
+        table: the link table, for what tricky links do.
         loss_keys: of sensors at each level; shape (LEVELS, sensors).
         salt: of all links of the run, for bursts of losses.
+        carried: bits that links had accepted when lanes were taken up.
     """
 
     of: NDArray[np.int32]
@@ -75,6 +76,7 @@ class Ways(NamedTuple):
     table: LinkTable
     loss_keys: Keys
     salt: np.uint64
+    carried: Ints
 
 
 def ways(plan: Plan, table: LinkTable, bins: Ints) -> Ways:
@@ -86,7 +88,7 @@ def ways(plan: Plan, table: LinkTable, bins: Ints) -> Ways:
     dropped, booked = np.zeros((2, len(table)), dtype=np.int64)
     return Ways(
         of, links, dropped, booked, plan.stations.bin_of, bins, bare(table), plan.sensors.loss_keys,
-        burst_salt(plan.seed, plan.replication),
+        burst_salt(plan.seed, plan.replication), np.zeros(len(table), dtype=np.int64),
     )  # fmt: skip
 
 
@@ -106,14 +108,18 @@ def book_later(ways: Ways, link: np.uint64, departs: int, bits: int) -> None:
 
 
 @inlined
-def _departure(ways: Ways, link: np.uint64, now: int, bits: int, end_ns: int) -> int:
+def _departure(ways: Ways, link: np.uint64, now: int, bits: int, end_ns: int, tricky: bool) -> int:
     """Return when a frame that comes to a link now departs, -1 if it does not fit; book it."""
     row = ways.links[link]
-    free = row[FREE_AT]
-    service = service_of(bits, row[RATE])
+    free, rate, buffer = row[FREE_AT], row[RATE], row[BUFFER]
+    if tricky:
+        carried = ways.carried[link] + row[SENT]
+        rate = rate_bps(ways.table, int(link), carried)
+        buffer = buffer_ns(ways.table, int(link), carried)
+    service = service_of(bits, rate)
     row[IDLE] = now if free <= now else row[IDLE]  # no branch: nobody could guess it
     ahead = max(0, free - max(now, row[DOWN]))
-    if ahead + service > row[BUFFER]:
+    if ahead + service > buffer:
         ways.dropped[link] += bits
         return -1
     departs = max(now, free) + service
@@ -143,15 +149,15 @@ def _on_air(
 def cross(
     keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int]
 ) -> None:
-    """Take frames through levels of links up to the end of a block, of which none lose segments.
+    """Take frames through levels of links up to the end of a block, of which none are tricky.
 
-    The arguments are those of `cross_lossy`.
+    The arguments are those of `cross_tricky`.
     """
     _cross(keys, frames, ways, levels, span, False)
 
 
 @kernel
-def cross_lossy(
+def cross_tricky(
     keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int]
 ) -> None:
     """Take frames through levels of links up to the end of a block.
@@ -163,7 +169,7 @@ def cross_lossy(
         keys: of the frames.
         frames: all frames.
         ways: the links.
-        levels: the first and the last level, of which only that may lose segments.
+        levels: the first and the last level, of which only that may have tricky links.
         span: begin and end of the block; ns.
     """
     _cross(keys, frames, ways, levels, span, True)
@@ -172,7 +178,7 @@ def cross_lossy(
 @inlined
 def _cross(
     keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int],
-    lossy: bool,
+    tricky: bool,
 ) -> None:  # fmt: skip
     first, last = levels
     begin, until = span
@@ -191,12 +197,12 @@ def _cross(
             link = ways.of[level, s]
             if link >= 0:
                 air, held = bits, 0
-                if lossy:
+                if tricky:
                     air, held = _on_air(ways, np.uint64(link), level, records[slot, WHO], bits, now)
-                departs = _departure(ways, np.uint64(link), now, air, end_ns)
+                departs = _departure(ways, np.uint64(link), now, air, end_ns, tricky)
                 if departs < 0:
                     break
-                if lossy and held == LOST:
+                if tricky and held == LOST:
                     lose(int(slot), level, departs, until, frames)
                     level = GONE
                     break
@@ -247,22 +253,22 @@ def come(level: int, frames: Frames, span: tuple[int, int], keys: Ints) -> int:
     return n
 
 
-def runs(of: Ints, lossy: Bools) -> list[tuple[int, int, bool, bool]]:
-    """Return the passes through shared links: first level, last, whether to sort, whether it loses.
+def runs(of: Ints, tricky: Bools) -> list[tuple[int, int, bool, bool]]:
+    """Return the passes through shared links: first level, last, whether to sort, if it is tricky.
 
     Args:
         of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
-        lossy: whether some link of each level loses segments; shape (LEVELS,).
+        tricky: whether some link of each level is tricky; shape (LEVELS,).
     """
     passes: list[tuple[int, int, bool, bool]] = []
     last = np.where(of[0] >= 0, of[0], -1 - np.arange(of.shape[1]))
     for level in range(1, LEVELS):
-        here, loses = of[level], bool(lossy[level])
-        meet = _meet(here, last) or bool(lossy[level - 1])
+        here, last_is = of[level], bool(tricky[level])
+        meet = _meet(here, last) or bool(tricky[level - 1])
         if passes and not meet:
-            passes[-1] = (passes[-1][0], level, passes[-1][2], loses)
+            passes[-1] = (passes[-1][0], level, passes[-1][2], last_is)
         else:
-            passes.append((level, level, meet, loses))
+            passes.append((level, level, meet, last_is))
         last = np.where(here >= 0, here, last)
     return passes
 

@@ -1,4 +1,4 @@
-"""What only some tiles need: clocks without a period, rules of publishing, ports that lose bits.
+"""What only some tiles need: clocks without a period, rules of publishing, losses and caps.
 
 Frame by frame, by the rules for any frame. Loops over lanes are compiled once more for such tiles,
 and for all others as if there were none of this.
@@ -14,23 +14,24 @@ from fleet.lanes.frames import LOST
 from fleet.lanes.records import NEVER_SENT, NEVER_SERVED, WEIGHTS, service_of, wrapped
 from fleet.lanes.results import GROUP, Results
 from fleet.lanes.tile import (
+    ACCEPTED,
     AFTER,
     AIR,
     BLIND,
+    BUFFER,
     BYTES,
     CAPTURED,
     DEPARTS,
     DOWN,
     DSP,
     ENDS,
+    FITS,
     HASHED,
     HELD,
     LANES,
-    LOSSY,
     NEXT,
     NOBODY,
     NUMBER,
-    RATE,
     ROW,
     RULED,
     SAID,
@@ -39,6 +40,7 @@ from fleet.lanes.tile import (
     SENSOR,
     SETUP,
     STATE,
+    TRICKY,
     VIEW,
     WIDTH,
     WIRE,
@@ -48,6 +50,7 @@ from fleet.model.bursts import sent_again
 from fleet.model.capture import NEVER_NS, due_ns
 from fleet.model.dsp import published
 from fleet.model.frames import DONE, FATE, SKIP_NOT_PUBLISHED
+from fleet.model.link import buffer_ns, rate_bps
 from fleet.model.sight import found
 from fleet.sketch import COARSE_BUCKETS
 
@@ -61,17 +64,19 @@ def prepare(tiles: Tiles, c: int, stop_ns: int) -> None:
     """Find out of each lane's next frame what only frames of odd tiles have.
 
     SAID is 1 if it is published when it is inferred; else it has no bytes. AIR are its bits with
-    those that are sent again, and HELD is how long that holds it up on the wire, or LOST.
+    those that are sent again, and HELD is how long that holds it up on the wire, or LOST. FITS is
+    what the buffer of its port holds.
     """
-    now = tiles.round
+    now, buffer = tiles.round, tiles.rules[c, BUFFER]
     for j in range(np.uint64(tiles.rules[c, WIDTH])):
         now[SAID + j] = 1
         now[AIR + j] = now[WIRE + j]
         now[HELD + j] = 0
+        now[FITS + j] = buffer
     if tiles.rules[c, RULED] > 0:
         _publish(tiles, c, stop_ns)
-    if tiles.rules[c, LOSSY] > 0:
-        _send_again(tiles, c, stop_ns)
+    if tiles.rules[c, TRICKY] > 0:
+        _offer(tiles, c, stop_ns)
 
 
 @inlined
@@ -99,8 +104,11 @@ def _publish(tiles: Tiles, c: int, stop_ns: int) -> None:
 
 
 @inlined
-def _send_again(tiles: Tiles, c: int, stop_ns: int) -> None:
-    """Find out what ports send again of the frames of a round."""
+def _offer(tiles: Tiles, c: int, stop_ns: int) -> None:
+    """Find out what ports send again of the frames of a round, and how long their caps let it take.
+
+    Frames of one sensor come one a round, so that what its port has carried up to now is known.
+    """
     state, rules, now, odd = tiles.state, tiles.rules, tiles.round, tiles.odd
     at = np.uint64(c * STATE * LANES)
     for j in range(np.uint64(rules[c, WIDTH])):
@@ -108,13 +116,17 @@ def _send_again(tiles: Tiles, c: int, stop_ns: int) -> None:
         if captured >= stop_ns or bits == 0:
             continue
         link = odd.port_of[s]
-        extra, rounds, good = sent_again(
-            odd.links, link, odd.salt, odd.loss_keys[s], state[at + NUMBER + j], bits,
-            captured + rules[c, AFTER],
-        )  # fmt: skip
-        now[AIR + j] = bits + extra
-        now[SENDING + j] = service_of(bits + extra, rules[c, RATE])
-        now[HELD + j] = rounds * odd.links.retry_ns[link] if good else LOST
+        if odd.links.loss_ppb[link] > 0:
+            extra, rounds, good = sent_again(
+                odd.links, link, odd.salt, odd.loss_keys[s], state[at + NUMBER + j], bits,
+                captured + rules[c, AFTER],
+            )  # fmt: skip
+            bits += extra
+            now[HELD + j] = rounds * odd.links.retry_ns[link] if good else LOST
+        carried = odd.carried[link] + state[at + ACCEPTED + j]
+        now[AIR + j] = bits
+        now[SENDING + j] = service_of(bits, rate_bps(odd.links, link, carried))
+        now[FITS + j] = buffer_ns(odd.links, link, carried)
 
 
 @inlined

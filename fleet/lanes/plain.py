@@ -35,17 +35,17 @@ HARMLESS = (HOUR, DEMAND)
 def may_be_plain(plan: Plan, territory: Territory) -> bool:
     """Return whether a shard can be plain at all.
 
-    All of the way of its sensors' frames is in it. No link has a cap or is a radio cell; every
+    All of the way of its sensors' frames is in it. No link is a radio cell; every
     sensor has a port of its own and a radio that never sleeps, if any; results are made on sensors
     or at regions, which serve who comes first. Nobody looks live, or passes on what it has
     inferred.
     """
-    links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
+    level = plan.pools.level[plan.pools.of >= 0]
     return bool(
         (territory.leave == END_PLACE).all()
         and (territory.enter == 0).all()
         and (plan.links.of[0] >= 0).all()
-        and not ((links.cap_bits > 0) | (links.air_bps > 0)).any()
+        and not (plan.links.table.air_bps > 0).any()
         and not ((plan.timers.promotion_ns > 0) | (plan.timers.drx_wait_ns > 0)).any()
         and (level == LEVELS - 1).all()
         and not any(pool.tenants for pool in plan.pools.entries if pool is not None)

@@ -10,8 +10,8 @@ from fleet.kernel import kernel
 from fleet.lanes.frames import LOST
 from fleet.model import books
 from fleet.model.bursts import burst_salt, sent_again
-from fleet.model.frames import BITS, FRAME, READY, SENSOR, Columns, Index
-from fleet.model.link import LinkTable
+from fleet.model.frames import BITS, CLOCK, FRAME, READY, SENSOR, Columns, Index
+from fleet.model.link import LinkTable, rate_bps, service_ns
 
 
 def on_air(shard: Shard, level: int, index: Index) -> tuple[Ints, Ints]:
@@ -53,22 +53,22 @@ def _on_air(
 
 
 def send_ahead(
-    shard: Shard, level: int, sensors: Ints, bits: Ints, departs_ns: Ints, sign: int
+    shard: Shard, level: int, index: Index, bits: Ints, spent_ns: Ints, sign: int
 ) -> None:
     """Book frames in ports as sent, or back.
 
     Args:
         shard: in whose books.
         level: of the ports.
-        sensors: whose frames they are.
-        bits: of the frames on the air.
-        departs_ns: when they depart.
+        index: the frames; CLOCK says when they depart.
+        bits: of them on the air.
+        spent_ns: how long sending them takes.
         sign: 1, or -1 to book back.
     """
-    tally, plan = shard.tally, shard.plan
+    tally, plan, columns = shard.tally, shard.plan, shard.store.columns
+    sensors, departs_ns = columns[SENSOR, index], columns[CLOCK, index]
     link = plan.links.of[level, sensors]
-    service = service_ns(bits, shard.network.links.rate_bps[link])
-    begin = np.maximum(departs_ns - service, tally.since_ns)
+    begin = np.maximum(departs_ns - spent_ns, tally.since_ns)
     busy = np.maximum(0, departs_ns - begin)
     second = np.minimum(departs_ns // books.BIN_NS, tally.link_bins.shape[1] - 1)
     np.add.at(tally.link_bins, (plan.stations.bin_of[link], second), sign * bits)
@@ -79,16 +79,34 @@ def send_ahead(
         np.add.at(tally.sensors[:, books.SENDING_NS], sensors, sign * busy)
 
 
-def service_ns(bits: Ints, rate_bps: Ints) -> Ints:
-    """Return `fleet.model.link.service_ns` of many frames."""
-    service: Ints = np.maximum(1, bits * 1_000_000_000 // rate_bps)
-    return service
+def port_ns(shard: Shard, level: int, index: Index, bits: Ints, *, booked: bool) -> Ints:
+    """Return how long sending frames takes that are in ports; CLOCK says when they depart.
+
+    Args:
+        shard: in whose columns they are.
+        level: of the ports.
+        index: all frames in these.
+        bits: of the frames on the air.
+        booked: whether they are booked as sent.
+    """
+    links, columns = shard.tally.links, shard.store.columns
+    link = shard.plan.links.of[level, columns[SENSOR, index]]
+    carried = links[:, books.SENT_BEFORE_BITS] + links[:, books.SENT_LINK_BITS]
+    if booked:
+        np.subtract.at(carried, link, bits)
+    spent_ns, order = np.empty(len(index), dtype=np.int64), np.argsort(columns[CLOCK, index])
+    _port_ns(order, link, bits, shard.network.links, carried, spent_ns)
+    return spent_ns
 
 
-def port_ns(shard: Shard, sensors: Ints, bits: Ints) -> Ints:
-    """Return how long sending frames takes from the sensors' own ports; ns."""
-    rates = shard.network.links.rate_bps[shard.plan.links.of[0, sensors]]
-    return service_ns(bits, rates)
+@kernel
+def _port_ns(
+    order: Ints, link_of: Ints, bits: Ints, links: LinkTable, carried: Ints, spent_ns: Ints
+) -> None:
+    for n in order:
+        link = link_of[n]
+        spent_ns[n] = service_ns(bits[n], rate_bps(links, link, carried[link]))
+        carried[link] += bits[n]
 
 
 def first_of_each(sensors: Ints, frames: Ints) -> Ints:

@@ -44,14 +44,14 @@ STATE = 30
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile: how sensors stand, and sums over their frames."""
 
-ROUND = 16
+ROUND = 17
 (
     ROW, AT,  # the row, and the place in the table of bytes
     BYTES, MESSAGE, WIRE,  # bytes, what a message about what is found has; bits on the wire
     SENDING,  # how long sending takes
     CAPTURED, DEPARTS, FAR,  # when the frame is captured, departs or ends, is at the far end
     HASHED, ABOUT, WHOSE,  # of its record: its hash so far, what it holds, whose it is
-    SAID, AIR, HELD,  # of odd tiles: see `fleet.lanes.odd.prepare`
+    SAID, AIR, HELD, FITS,  # of odd tiles: see `fleet.lanes.odd.prepare`
     ENDS,  # its fate; NOBODY: no frame is due
 ) = _columns(ROUND)  # fmt: skip
 """Columns of a round, which takes one frame of each lane."""
@@ -71,7 +71,7 @@ RULES = 29
     WIDTH,  # lanes in use
     SINCE,  # the end of the warm-up
     CLOCK,  # the kind of its clocks (`fleet.model.capture`)
-    RULED, LOSSY,  # 1 if it publishes by a rule; 1 if its ports lose segments
+    RULED, TRICKY,  # 1 if it publishes by a rule; 1 if its ports lose segments or have caps
     LEAST,  # when the next frame of all is due
     SECOND, LIGHT, DRAWN,  # the second that it is in; its light; whether bytes are drawn one by one
 ) = range(RULES)  # fmt: skip
@@ -82,7 +82,7 @@ ENTRY = 4
 
 
 class Odd(NamedTuple):
-    """What only sensors need that have no period, publish by a rule or lose segments.
+    """What only sensors need that have no period, publish by a rule, lose segments or have a cap.
 
     Attributes:
         clocks, dsp: tables of their own (`fleet.model.capture`, `fleet.model.dsp`), by sensor: of
@@ -92,6 +92,7 @@ class Odd(NamedTuple):
         links: the link table.
         loss_keys: of segments at ports, by sensor.
         salt: of all links of the run, for bursts of losses.
+        carried: bits that links had accepted when lanes were taken up.
     """
 
     clocks: Clocks
@@ -102,6 +103,7 @@ class Odd(NamedTuple):
     links: LinkTable
     loss_keys: Keys
     salt: np.uint64
+    carried: Ints
 
 
 class Tiles(NamedTuple):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints, Keys, bare
+from fleet.arrays import Ints, Keys, as_table, bare
 from fleet.columns.device import States
 from fleet.engine.tally import Tally
 from fleet.kernel import kernel
+from fleet.lanes.levels import Ways
 from fleet.lanes.spell import ready_after
 from fleet.lanes.tile import (
     AFTER,
@@ -25,7 +26,6 @@ from fleet.lanes.tile import (
     LANES,
     LAST,
     LEAST,
-    LOSSY,
     NEXT,
     NUMBER,
     OCCUPY,
@@ -53,6 +53,7 @@ from fleet.lanes.tile import (
     TABLED,
     TAIL,
     TRACE,
+    TRICKY,
     WHERE,
     WIDTH,
     Odd,
@@ -60,7 +61,6 @@ from fleet.lanes.tile import (
     set_column,
 )
 from fleet.model.books import IDLE_NS, LAST_SENT_NS
-from fleet.model.bursts import burst_salt
 from fleet.model.camera import gop_start, message_part, payload_of
 from fleet.model.capture import NEVER_NS
 from fleet.model.link import LinkTable, Ports
@@ -72,7 +72,7 @@ from fleet.plan.plan import Plan
 _MOST_ENTRIES = 1 << 20
 
 
-def lay_out(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Tiles:
+def lay_out(plan: Plan, states: States, ways: Ways, part_of: Ints) -> Tiles:
     """Return tiles of all sensors of a plan, to be filled, those of a part side by side.
 
     In order of when their next frames are due, so that few tiles have frames due and others not.
@@ -80,10 +80,10 @@ def lay_out(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Tile
     Args:
         plan: the plan; its sensors are plain (`fleet.lanes.plain`).
         states: of the sensors.
-        links: the links as they are now.
+        ways: the links.
         part_of: part of each.
     """
-    rules_of_kind, kind_of = _kinds(_rules(plan, states, links, part_of))
+    rules_of_kind, kind_of = _kinds(_rules(plan, states, as_table(ways.table), part_of))
     table, first, tabled = _table(plan, np.unique(states.setup_of))
     sensors = np.argsort(states.clocks.next_ns, kind="stable")
     sensors = sensors[np.argsort(kind_of[sensors], kind="stable")]
@@ -111,11 +111,11 @@ def lay_out(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Tile
         sight_keys=plan.sensors.sight_keys,
         setups=bare(plan.sensors.setups),
         sights=plan.eyes.sights,
-        odd=_odd(plan, states, links),
+        odd=_odd(plan, states, ways),
     )
 
 
-def _odd(plan: Plan, states: States, links: LinkTable) -> Odd:
+def _odd(plan: Plan, states: States, ways: Ways) -> Odd:
     """Return what only some sensors need; what changes of it is for these tiles alone."""
     return Odd(
         clocks=bare(states.clocks.copy()),
@@ -123,9 +123,10 @@ def _odd(plan: Plan, states: States, links: LinkTable) -> Odd:
         capture_keys=plan.sensors.capture_keys,
         trace_ns=plan.sensors.trace_ns,
         port_of=plan.links.of[0],
-        links=bare(links),
+        links=ways.table,
         loss_keys=plan.sensors.loss_keys[0],
-        salt=burst_salt(plan.seed, plan.replication),
+        salt=ways.salt,
+        carried=ways.carried,
     )
 
 
@@ -160,7 +161,8 @@ def _rules(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Ints:
     rules[:, PARTS], rules[:, TAIL] = clocks.den, plan.timers.tail_ns
     rules[:, AT_SITE], rules[:, WHERE] = plan.ends_at_site, part_of
     rules[:, CLOCK], rules[:, RULED] = clocks.kind, setups.publish_every[k] != 1
-    rules[:, LOSSY] = (links.loss_ppb[port] > 0) & ~plan.ends_at_site
+    tricky = (links.loss_ppb[port] > 0) | (links.cap_bits[port] > 0)
+    rules[:, TRICKY] = tricky & ~plan.ends_at_site
     return rules
 
 

@@ -250,12 +250,13 @@ def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
     """Book back what departs from ports later: CLOCK says when."""
     columns = shard.store.columns
     s, departs, bits = columns[SENSOR, index], columns[CLOCK, index], on_air(shard, level, index)[0]
-    send_ahead(shard, level, s, bits, departs, -1)
+    spent = port_ns(shard, level, index, bits, booked=True)
+    send_ahead(shard, level, index, bits, spent, -1)
     if level > 0 or not len(index):
         return
     firsts = first_of_each(s, columns[FRAME, index])
     s, index = s[firsts], index[firsts]
-    began = departs[firsts] - port_ns(shard, s, bits[firsts])
+    began = (departs - spent)[firsts]
     # What found its port empty was sent after what had left that before, else right behind it.
     empty = began == columns[READY, index]
     last = np.where(empty, _by_sensor(lanes, BEFORE)[s], began)

@@ -150,9 +150,14 @@ ODD: dict[str, dict[str, Any]] = {
     "losses at ports": {"loss": {"port": "5 %"}},
     "losses at shared links": {"loss": {"fibre": "5 %", "wan": "1 %"}},
     "bursts of losses": {"loss": {"port": BURSTS, "metro": BURSTS}},
+    "caps of ports": {"cap": {"port": {"cap": "20 kB", "throttled_rate": "200 kbit/s"}}},
+    "caps of shared links": {
+        "cap": {"metro": {"cap": "300 kB", "throttled_rate": "2 Mbit/s"}}, "loss": {"fibre": "1 %"},
+    },
     "all at once": {
         "publish": "on change", "capture": "poisson",
         "loss": {"port": "40 %", "fibre": BURSTS, "metro": "2 %", "wan": BURSTS},
+        "cap": {"port": {"cap": "6 kB", "throttled_rate": "100 kbit/s"}},
     },
 }  # fmt: skip
 
@@ -166,6 +171,10 @@ def odd_city(odd: dict[str, Any], sensors: int = 200, duration: str = "2500 ms")
         for name in data["links"]:
             if name.startswith(kind):
                 data["links"][name]["loss"] = loss
+    for kind, cap in odd.get("cap", {}).items():
+        for name in data["links"]:
+            if name.startswith(kind):
+                data["links"][name] |= {**cap, "cap_used": "30 %"}
     data["arms"]["on_sensor"]["publish"] = odd.get("publish", "every inference")
     return data
 
@@ -183,7 +192,7 @@ def test_odd_cities_run_in_lanes(odd: str, arm: str) -> None:
     assert is_plain(lanes)
 
 
-@pytest.mark.parametrize("odd", ["on change", "bursts of losses", "all at once"])
+@pytest.mark.parametrize("odd", ["on change", "bursts of losses", "caps of ports", "all at once"])
 def test_odd_lanes_can_be_asked_and_taken_up_at_any_time(odd: str) -> None:
     """What is in sensors, in ports, and doomed on a wire stands the same; so does who published."""
     made = workloads.plan(odd_city(ODD[odd], 12, "900 ms"), "on_sensor")
