@@ -43,12 +43,14 @@ def can_capture_again(shard: Shard) -> bool:
     """Return whether the frames in sensors can be given back to their clocks.
 
     These would capture just these frames again, and none that was skipped behind them; no model was
-    being written, and who was in view is still known.
+    being written, who was in view is still known, and so is what sensors had published before.
     """
     held, columns, plan = shard.devices.held, shard.store.columns, shard.plan
     states, crowd = shard.devices.states, shard.devices.crowd
     inside = held.slots[held.stages <= COMPUTING]
     s, frame, captured = (columns[c, inside] for c in (SENSOR, FRAME, CAPTURE))
+    ruled = plan.sensors.setups.publish_every[states.setup_of[s]] == 0
+    s_said = s[ruled & (columns[BITS, inside] > 0)]
     in_port = held.slots[held.stages == IN_PORT]
     own = plan.links.of[0, columns[SENSOR, in_port]]
     earliest = int(captured.min(initial=crowd.second * SECOND_NS)) // SECOND_NS
@@ -56,6 +58,7 @@ def can_capture_again(shard: Shard) -> bool:
         (states.dsp.blind_until_ns[s] <= captured).all()
         and (shard.network.ports.down_until_ns[own] <= columns[READY, in_port]).all()
         and earliest >= crowd.second - len(crowd.view)
+        and len(np.unique(s_said)) == len(s_said)
         and _captures(
             states.clocks.copy(), plan.sensors.capture_keys, plan.sensors.trace_ns, s, frame,
             captured,
@@ -131,17 +134,19 @@ def _unsay(shard: Shard, slots: Ints) -> None:
     """Have sensors not have published what is being inferred, by rules of time and change.
 
     What they published before that is not known any more, but whatever it was, they publish the
-    same again if it was due just when the first of it was, and if what is held back before that
-    had been published.
+    same again if it was due just when this was, and if what is held back before that had been
+    published. The first of all may not have been due, and then the time that is next stays.
 
     Args:
         shard: of the sensors.
-        slots: of the frames, sensor by sensor, and the oldest first.
+        slots: of the frames, sensor by sensor, and the oldest first; one at most was published.
     """
     columns, dsp, plan = shard.store.columns, shard.devices.states.dsp, shard.plan
     s, said = columns[SENSOR, slots], columns[BITS, slots] > 0
-    sensors, first_said = np.unique(s[said], return_index=True)
-    dsp.next_publish_ns[sensors] = columns[SENSED, slots[said][first_said]]
+    sensors, sensed = s[said], columns[SENSED, slots[said]]
+    interval = plan.sensors.setups.publish_interval_ns[shard.devices.states.setup_of[sensors]]
+    moved = dsp.next_publish_ns[sensors] == sensed + interval
+    dsp.next_publish_ns[sensors[moved]] = sensed[moved]
     dsp.seen[sensors] = 0
     held_back = _first(s, ~said) & np.isin(s, sensors)
     for i in slots[held_back]:
