@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ Keys = NDArray[np.uint64]
 """Random words, or where they begin."""
 Bools = NDArray[np.bool_]
 
+
+T = TypeVar("T", bound="Table")
 
 Record = Any
 """A row of a table; what it has of its columns is not checked."""
@@ -60,6 +62,15 @@ class Table(np.recarray[Any, Any]):
     @classmethod
     def _cast(cls, rows: NDArray[Any]) -> Self:
         return cast(Self, as_table(rows))
+
+
+def bare(table: T) -> T:
+    """Return a table as a plain array of its rows, for kernels that are called often.
+
+    Of a record array numba finds out the type anew whenever it is handed to one, which takes some
+    microseconds; kernels take columns from either by name, which here only they can.
+    """
+    return cast(T, table.view(np.ndarray))
 
 
 def as_table(rows: NDArray[Any]) -> Any:

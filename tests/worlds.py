@@ -499,21 +499,25 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
 def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a scenario as `scenarios` does, of which a good part can run in lanes."""
     world = draw(scenarios())
+    steady, sure = draw(st.booleans()), draw(st.booleans())
     for group in world["sensors"].values():
-        group |= {"capture": "periodic", "uplink": "port", "count": 3 * group["count"]}
+        group |= {"uplink": "port", "count": 3 * group["count"]}
+        if draw(st.booleans()):
+            group["capture"] = "periodic"
         if draw(st.booleans()):
             group["consumer"] = "cloud"
         if draw(st.integers(0, 3)):  # who shares servers by priority or weight is not plain
             group.pop("priority", None)
             group.pop("weight", None)
     for name, link in world["links"].items():
-        for key in ("loss", "cap", "cap_used", "cap_renews", "throttled_rate"):
+        for key in ("cap", "cap_used", "cap_renews", "throttled_rate", "loss") if sure else ():
             link.pop(key, None)
-        if not isinstance(link["rate"], str):
+        if steady and not isinstance(link["rate"], str):
             link["rate"] = "3 Mbit/s"
         if name in ("port", "cell"):
             link["technology"] = f"test-{name}"
-    world["arms"]["on_sensor"]["publish"] = "every inference"
+    if draw(st.booleans()):
+        world["arms"]["on_sensor"]["publish"] = "every inference"
     world["arms"]["edge"].pop("infer", None)
     world["arms"].pop("mixed")
     return world

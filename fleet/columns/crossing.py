@@ -24,7 +24,7 @@ from fleet.model.books import (
     Books,
     measured_ns,
 )
-from fleet.model.bursts import resent_in_bursts
+from fleet.model.bursts import sent_again
 from fleet.model.frames import (
     BITS,
     CLOCK,
@@ -44,7 +44,6 @@ from fleet.model.link import (
     Ports,
     buffer_ns,
     rate_bps,
-    resent,
     service_ns,
     tail_before,
 )
@@ -132,13 +131,8 @@ def on_air(
     links, bits, wait, good = hop.links, columns[BITS, i], 0, True
     if links.loss_ppb[link] > 0 and not own:
         key, frame = hop.loss_keys[columns[SENSOR, i]], columns[FRAME, i]
-        if links.burst_ns[link] > 0:
-            came = columns[hop.column - 1, i]
-            extra, rounds, good = resent_in_bursts(links, link, hop.salt, key, frame, bits, came)
-        else:
-            extra, rounds, good = resent(
-                key, frame, bits, links.loss_ppb[link], links.retries[link]
-            )
+        came = columns[hop.column - 1, i]
+        extra, rounds, good = sent_again(links, link, hop.salt, key, frame, bits, came)
         bits += extra
         wait = rounds * links.retry_ns[link]
     return bits, service_ns(bits, rate_bps(links, link, carried)), wait, good

@@ -180,8 +180,8 @@ class BySecond:
         self._parts = [(keys, total)]
         return keys, total
 
-    def add_results(self, second: int, counts: Ints) -> None:
-        """Count results of a second, by group and coarse step; shape (groups, COARSE_BUCKETS)."""
+    def add_ends(self, second: int, counts: Ints) -> None:
+        """Count frames that ended in a second, by group and how; shape (groups, ENDS)."""
         group, end = np.nonzero(counts)
         keys = (group * self.spans + second // self.each_s) * ENDS + end
         self._parts.append((keys, counts[group, end]))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, bare
 from fleet.columns.devices import Devices
 from fleet.columns.pools import Pools
 from fleet.columns.ways import Network
+from fleet.engine.by_second import ENDS
 from fleet.engine.tally import Tally
 from fleet.lanes import levels, parts, pools, results, spell, tiles, work
 from fleet.lanes.frames import ENDED, FREE
+from fleet.lanes.inside import Again
 from fleet.lanes.part import Around, Part
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
-from fleet.lanes.sending import Again
 from fleet.lanes.tile import AFTER, LANES, STATE, WHERE, Span
 from fleet.model.frames import LEVELS
 from fleet.model.frames import WIDTH as COLUMNS
@@ -31,8 +32,9 @@ class Blocks:
     """
 
     def __init__(
-        self, plan: Plan, tally: Tally, network: Network, devices: Devices, now_ns: int
-    ) -> None:
+        self, plan: Plan, tally: Tally, network: Network, devices: Devices, again: Again,
+        now_ns: int,
+    ) -> None:  # fmt: skip
         """Set up lanes without frames, to be filled.
 
         Args:
@@ -40,27 +42,29 @@ class Blocks:
             tally: where to count.
             network: the links and pools of the shard.
             devices: its sensors: who is before them, and how they stand.
+            again: frames that are to be captured again.
             now_ns: the time.
         """
+        self.again = again
         self.plan, self.tally, self.network, self.devices = plan, tally, network, devices
         self.now_ns = self.until_ns = now_ns
-        self.again = Again.nothing()
         setups = plan.sensors.setups
         self.sense_ns = setups.sense_ns
         self.ready_ns = spell.ready_after(setups)
-        self.ways = levels.ways(plan, tally.link_bins)
+        self.ways = levels.ways(plan, network.links, tally.link_bins)
         groups, sights = len(plan.sensors.group_names), len(plan.eyes.sights.rows)
         self.sensors = np.zeros((plan.size, SENSOR_COUNTS), dtype=np.int64)
         self.sensors[:, GROUP] = plan.sensors.group_of
         self.rows = np.zeros((groups, max(1, sights)), dtype=np.int64)
-        self.coarse = np.zeros((groups, COARSE_BUCKETS), dtype=np.int64)
+        self.ends = np.zeros((groups, ENDS), dtype=np.int64)
         self.sums = np.zeros(tally.stages_ns.shape, dtype=np.int64)
         self.pools = network.pools[LEVELS - 1]
         if self.pools is not None:
             self.about = _about(plan, self.pools)
+        book = tally.seconds.book(plan, now_ns)
         self.to = results.Results(
-            work.room(), self.sensors, tally.latency, self.coarse, self.rows, self.sums,
-            tally.print_sum, tally.seconds.book(plan, now_ns),
+            work.room(), self.sensors, tally.latency, self.ends, self.rows, self.sums,
+            tally.print_sum, book._replace(links=bare(book.links)),
             np.full((COLUMNS, 1), -1, dtype=np.int64),
         )  # fmt: skip
         self.whose = spell.Whose(
@@ -70,7 +74,7 @@ class Blocks:
             plan.eyes.sights,
         )
         self.part_of = parts.parts(plan)
-        self.tiles = tiles.lay_out(plan, devices.states, self.part_of)
+        self.tiles = tiles.lay_out(plan, devices.states, self.ways, self.part_of)
         self.after_ns = int(self.tiles.rules[:, AFTER].max())
         self.parts = self._parts()
 
@@ -144,7 +148,7 @@ class Blocks:
             return None
         return pools.Pool(
             self.about, plan.sensors.service_keys, served.rates,
-            served.decoders, served.decoder_sizes, served.rings, served.sizes, served.table,
+            served.decoders, served.decoder_sizes, served.rings, served.sizes, bare(served.table),
             served.variation, served.mean_ns, served.hold_ns, served.arrived, served.decoding_ns,
             served.served_ns, served.batches, served.started, served.idle_ns,
         )  # fmt: skip
@@ -156,10 +160,10 @@ class Blocks:
         self.tally.stages_ns += self.sums
         self.tally.latency_bins[:, second] += self.sums.sum(axis=1)
         self.sums[...] = 0
-        if self.coarse.any():
-            self.tally.result_bins[:, second] += self.coarse.sum(axis=1)
-            self.tally.seconds.add_results(second, self.coarse)
-            self.coarse[...] = 0
+        if self.ends.any():
+            self.tally.result_bins[:, second] += self.ends[:, :COARSE_BUCKETS].sum(axis=1)
+            self.tally.seconds.add_ends(second, self.ends)
+            self.ends[...] = 0
 
     def _end(self, part: Part, since_ns: int) -> None:
         """Count the frames that met another fate, and let others have their slots."""

@@ -18,25 +18,24 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.chance import bits64
 from fleet.kernel import choose, inlined, kernel
-from fleet.lanes.frames import ENDED, FREE, HOME, KEYS, LATE, Frames
+from fleet.lanes.collect import collect
+from fleet.lanes.frames import FREE, LOST, ROOM, Frames
+from fleet.lanes.odd import count_unsaid, prepare, wind
 from fleet.lanes.records import (
-    BEHIND,
-    INFO,
-    SLOT_BITS,
-    TAKEN,
     WEIGHTS,
-    WHO,
-    WORD,
     bin_at,
     packed,
     second_end,
     wrapped,
 )
+from fleet.lanes.results import Results
 from fleet.lanes.sizes import find_bits, find_rows
 from fleet.lanes.tile import (
     ABOUT,
     ACCEPTED,
     AFTER,
+    AGAIN,
+    AIR,
     AT_SITE,
     BASE,
     BEFORE,
@@ -46,14 +45,17 @@ from fleet.lanes.tile import (
     BUSY,
     BYTES,
     CAPTURED,
+    CLOCK,
     DEPARTS,
     DOWN,
     DRAWN,
     DSP,
     ENDS,
     FAR,
+    FITS,
     HASH,
     HASHED,
+    HELD,
     IDLE,
     IN_TAIL,
     INFERRED,
@@ -78,6 +80,8 @@ from fleet.lanes.tile import (
     PORT,
     PROPAGATION,
     ROW,
+    RULED,
+    SAID,
     SECOND,
     SEEN,
     SENDING,
@@ -89,6 +93,8 @@ from fleet.lanes.tile import (
     TABLED,
     TAIL,
     TRACE,
+    TRICKY,
+    UNSAID,
     VIEW,
     WHOSE,
     WIDTH,
@@ -97,6 +103,7 @@ from fleet.lanes.tile import (
     Span,
     Tiles,
 )
+from fleet.model.capture import PERIODIC
 from fleet.model.frames import (
     ACCESS,
     BITS,
@@ -104,6 +111,7 @@ from fleet.model.frames import (
     FRAME,
     IN_FLIGHT,
     LOST_ACCESS_BUFFER,
+    LOST_LINK,
     OBJECTS,
     PAYLOAD,
     READY,
@@ -112,6 +120,7 @@ from fleet.model.frames import (
     SIGHT,
     SKIP_DSP_BUSY,
     SKIP_MODEL_WRITE,
+    SKIP_NOT_PUBLISHED,
     SKIP_SENSOR_DOWN,
 )
 from fleet.model.scene import SECOND_NS
@@ -120,6 +129,9 @@ from fleet.model.sight import MOST_OBJECTS
 _NEAR_THE_END = np.uint64(2**64 - 2**40)
 """A draw above this could be carried over the end of its range by the number of a frame."""
 
+
+_MANY = 32 * LANES
+"""Room is made for so many frames where there is none in the midst of a block."""
 
 W_FRAME, W_OBJECTS, W_SIGHT, W_BYTES, W_BITS = (
     WEIGHTS[c] for c in (FRAME, OBJECTS, SIGHT, PAYLOAD, BITS)
@@ -156,8 +168,11 @@ def _new_second(tiles: Tiles, c: int, second: int, light: int, view: Ints) -> No
 
 
 @inlined
-def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
-    """Take each lane's next frame that is due through sensor and port; return when one is next."""
+def _send(tiles: Tiles, c: int, stop_ns: int, odd: bool) -> int:
+    """Take each lane's next frame that is due through sensor and port; return when one is next.
+
+    What is `odd` is prepared (`fleet.lanes.odd`).
+    """
     state, now, rules = tiles.state, tiles.round, tiles.rules
     at, width = np.uint64(c * STATE * LANES), np.uint64(rules[c, WIDTH])
     sense, after, occupy = rules[c, SENSE], rules[c, AFTER], rules[c, OCCUPY]
@@ -176,9 +191,11 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         watched = seen & (sensed >= blind)
         computed = watched & (sensed >= busy)
         offered = computed & leaves
+        if odd:
+            offered = offered & (now[SAID + j] == 1)
         wait = max(0, free - ready)
         departs = ready + wait + service
-        sent = offered & (wait + service <= buffer)
+        sent = offered & (wait + service <= (now[FITS + j] if odd else buffer))
         empty = offered & (free <= ready)
         over = part >= parts
         following = choose(due, captured + period + choose(over, 1, 0), captured)
@@ -198,13 +215,18 @@ def _send(tiles: Tiles, c: int, stop_ns: int) -> int:
         now[DEPARTS + j] = choose(sent, departs, choose(computed, ready, skipped))
         now[CAPTURED + j] = captured
         fate = choose(watched, SKIP_DSP_BUSY, choose(seen, SKIP_MODEL_WRITE, SKIP_SENSOR_DOWN))
-        fate = choose(sent, IN_FLIGHT, choose(computed, lost, fate))
+        if odd:
+            told = choose(now[SAID + j] == 1, lost, SKIP_NOT_PUBLISHED)
+            goes = choose(now[HELD + j] == LOST, LOST_LINK, IN_FLIGHT)
+            fate = choose(sent, goes, choose(computed, told, fate))
+        else:
+            fate = choose(sent, IN_FLIGHT, choose(computed, lost, fate))
         now[ENDS + j] = choose(due, fate, NOBODY)
     return least
 
 
 @inlined
-def _count(tiles: Tiles, c: int, span: Span) -> None:
+def _count(tiles: Tiles, c: int, span: Span, odd: bool) -> None:
     """Count what a round has taken, and make its frames ready to be written down."""
     state, now, rules = tiles.state, tiles.round, tiles.rules
     at, width = np.uint64(c * STATE * LANES), np.uint64(rules[c, WIDTH])
@@ -215,9 +237,16 @@ def _count(tiles: Tiles, c: int, span: Span) -> None:
         size, bits, service = now[BYTES + j], now[WIRE + j], now[SENDING + j]
         row, told = now[ROW + j], now[MESSAGE + j]
         who, number, view = state[at + SENSOR + j], state[at + NUMBER + j], state[at + VIEW + j]
-        due, sent = fate != NOBODY, fate == IN_FLIGHT
+        due, sent, air, held = fate != NOBODY, fate == IN_FLIGHT, bits, 0
+        if odd:
+            sent, air, held = sent | (fate == LOST_LINK), now[AIR + j], max(0, now[HELD + j])
         computed = sent | (fate == LOST_ACCESS_BUFFER) | (fate == RESULT)
         offered = computed & leaves
+        if odd:
+            unsaid = fate == SKIP_NOT_PUBLISHED
+            computed = computed | unsaid
+            state[at + UNSAID + j] += choose(unsaid, 1, 0)
+            state[at + AGAIN + j] += choose(offered, air - bits, 0)
         seen = due & (fate != SKIP_SENSOR_DOWN)
         number -= choose(due, 1, 0)
         state[at + SEEN + j] += choose(seen, 1, 0)
@@ -227,10 +256,10 @@ def _count(tiles: Tiles, c: int, span: Span) -> None:
         state[at + MESSAGES + j] += choose(offered, told, 0)
         state[at + WITH_PIXELS + j] += choose(offered & (size > told), 1, 0)
         state[at + OFFERED + j] += choose(offered, bits, 0)
-        state[at + ACCEPTED + j] += choose(sent, bits, 0)
+        state[at + ACCEPTED + j] += choose(sent, air, 0)
         state[at + BUSY + j] += choose(sent, service, 0)
-        soon += choose(sent & (departs < end_ns), bits, 0)
-        far = departs + propagation
+        soon += choose(sent & (departs < end_ns), air, 0)
+        far = departs + held + propagation
         now[FAR + j] = far
         now[ABOUT + j] = packed(bits, row, view)
         now[WHOSE + j] = who << 32 | number
@@ -242,47 +271,11 @@ def _count(tiles: Tiles, c: int, span: Span) -> None:
 
 
 @inlined
-def _collect(tiles: Tiles, c: int, span: Span, frames: Frames) -> None:
-    """Give the frames of a round a record each, and put them where they are then."""
-    now, count, records = tiles.round, frames.counts, frames.records
-    left, keys, late = count[FREE], count[KEYS], count[LATE + 1]
-    end_ns = second_end(span.from_ns)
-    for j in range(np.uint64(tiles.rules[c, WIDTH])):
-        fate = now[ENDS + j]
-        if fate == NOBODY:
-            continue
-        left -= 1
-        slot, far, departs = np.uint64(frames.free[np.uint64(left)]), now[FAR + j], now[DEPARTS + j]
-        records[slot, WORD] = now[HASHED + j]
-        records[slot, TAKEN] = now[CAPTURED + j]
-        records[slot, INFO] = now[ABOUT + j]
-        records[slot, WHO] = now[WHOSE + j]
-        records[slot, BEHIND] = far
-        if fate == IN_FLIGHT:
-            if departs >= end_ns:
-                row = tiles.rules[c, BIN_ROW]
-                span.bins[row, bin_at(departs, span.bins)] += now[WIRE + j]
-            if far < span.until_ns:
-                frames.keys[np.uint64(keys)] = (far - span.from_ns) << SLOT_BITS | np.int64(slot)
-                keys += 1
-            else:
-                frames.late[1, np.uint64(late)] = slot
-                late += 1
-        elif fate == RESULT:
-            records[slot, BEHIND] = departs
-            frames.home[count[HOME]] = slot
-            count[HOME] += 1
-        else:
-            frames.ended[count[ENDED], 0] = slot
-            frames.ended[count[ENDED], 1] = fate
-            frames.ended[count[ENDED], 2] = departs
-            count[ENDED] += 1
-    count[FREE], count[KEYS], count[LATE + 1] = left, keys, late
-
-
-@inlined
 def most_due(tiles: Tiles, until_ns: int) -> int:
-    """Return how many frames may be ready before a time at most, of those that are not taken up."""
+    """Return how many frames may be ready before a time at most, of those that are not taken up.
+
+    Clocks without a period may have more.
+    """
     rules, most = tiles.rules, 0
     for c in range(len(rules)):
         left_ns = until_ns - rules[c, AFTER] - rules[c, LEAST]
@@ -291,11 +284,38 @@ def most_due(tiles: Tiles, until_ns: int) -> int:
     return most
 
 
+@inlined
+def _round(tiles: Tiles, c: int, stop_ns: int, span: Span, frames: Frames, to: Results) -> None:
+    """Take a frame of each lane that has one due."""
+    rules = tiles.rules
+    find_rows(tiles, c, stop_ns)
+    find_bits(tiles, c)
+    if rules[c, RULED] + rules[c, TRICKY] == 0:
+        rules[c, LEAST] = _send(tiles, c, stop_ns, False)
+        _count(tiles, c, span, False)
+    else:
+        prepare(tiles, c, stop_ns)
+        rules[c, LEAST] = _send(tiles, c, stop_ns, True)
+        _count(tiles, c, span, True)
+    if rules[c, CLOCK] != PERIODIC:
+        rules[c, LEAST] = wind(tiles, c)
+    if rules[c, RULED] > 0:
+        count_unsaid(tiles, c, to)
+    if rules[c, TRICKY] == 0:
+        collect(tiles, c, span, frames, False)
+    else:
+        collect(tiles, c, span, frames, True)
+
+
 @kernel
-def advance(tiles: Tiles, span: Span, frames: Frames) -> None:
+def advance(tiles: Tiles, span: Span, frames: Frames, to: Results) -> bool:
     """Take all frames that are ready before the end of a block to the far end of their ports.
 
-    Their keys come sensor by sensor in order, but not in order of time.
+    Their keys come sensor by sensor in order, but not in order of time; where ports lose segments,
+    not even that.
+
+    Returns:
+        whether they all are there: there must be more room if not, and then it goes on.
     """
     rules = tiles.rules
     for c in range(len(rules)):
@@ -304,13 +324,13 @@ def advance(tiles: Tiles, span: Span, frames: Frames) -> None:
             end = (rules[c, SECOND] + 1) * SECOND_NS
             stop = min(until, end)
             while rules[c, LEAST] < stop:
-                find_rows(tiles, c, stop)
-                find_bits(tiles, c)
-                rules[c, LEAST] = _send(tiles, c, stop)
-                _count(tiles, c, span)
-                _collect(tiles, c, span, frames)
+                if frames.counts[FREE] < rules[c, WIDTH]:
+                    frames.counts[ROOM] = max(frames.counts[ROOM], _MANY)
+                    return False
+                _round(tiles, c, stop, span, frames, to)
             if until <= end:
                 break
             second = rules[c, SECOND] + 1
             at = second - span.first_second
             _new_second(tiles, c, second, span.lights[at], span.in_view[at])
+    return True

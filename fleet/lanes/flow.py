@@ -11,7 +11,7 @@ from fleet.arrays import Ints
 from fleet.kernel import inlined, kernel, written_out
 from fleet.lanes import decoders, pools, stream
 from fleet.lanes.frames import KEYS, LAST, SERVABLE, Frames
-from fleet.lanes.levels import Ways, come, cross
+from fleet.lanes.levels import Ways, come, cross, cross_tricky
 from fleet.lanes.order import sort
 from fleet.lanes.pools import Servers
 from fleet.lanes.results import Results
@@ -24,7 +24,7 @@ class Route(NamedTuple):
 
     Attributes:
         runs: passes through links before the last merge: first level, last level, whether streams
-            meet at the first; shape (passes, 3).
+            meet at the first, whether links of the last are tricky; shape (passes, 4).
         first: level from which on all frames are one stream; LEVELS: behind the last links.
         meet: whether streams meet there.
         chain: the link at each level of that stream, -1 for none; shape (LEVELS,).
@@ -94,7 +94,10 @@ def _up_to_the_last_merge(block: tuple[int, int], route: Route, ways: Ways, fram
                 keys = frames.dealt[: come(level, frames, block, frames.dealt)]
             else:
                 keys = (frames.spare if runs[r, 2] > 0 else frames.other)[:late]
-            cross(keys, frames, ways, (level, last), block)
+            if runs[r, 3] > 0:
+                cross_tricky(keys, frames, ways, (level, last), block)
+            else:
+                cross(keys, frames, ways, (level, last), block)
     many: int = _coming(route.first, block, route.meet, frames)
     return many
 

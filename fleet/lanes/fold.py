@@ -17,7 +17,8 @@ from fleet.columns.shard import Shard
 from fleet.kernel import kernel
 from fleet.lanes import levels, queues, tiles
 from fleet.lanes.blocks import Blocks
-from fleet.lanes.frames import ANSWERS, DECODED, FREE, LATE, Frames, grown
+from fleet.lanes.frames import ANSWERS, DECODED, DOOMED, FREE, LATE, LOST, Frames, grown
+from fleet.lanes.inside import capture_again
 from fleet.lanes.part import Part
 from fleet.lanes.records import (
     BEHIND,
@@ -33,22 +34,19 @@ from fleet.lanes.records import (
     WORD,
     packed,
 )
-from fleet.lanes.sending import Again, first_of_each, port_ns, rest, send_ahead
+from fleet.lanes.sending import first_of_each, on_air, port_ns, rest, send_ahead
 from fleet.model import books
-from fleet.model.capture import Clocks
 from fleet.model.frames import (
     ACCESS,
     BITS,
     CAPTURE,
     CLOCK,
-    COMPUTING,
     DONE,
     FRAME,
     IN_PORT,
     INFER,
     LEVELS,
     OBJECTS,
-    SENSED,
     SENSOR,
     SIGHT,
     START,
@@ -63,8 +61,10 @@ from fleet.model.frames import (
 def fold(shard: Shard) -> Blocks:
     """Return lanes in the state of a shard that is plain now; nothing is left in its columns."""
     shard.count_ended()  # a crash has just ended some
-    lanes = Blocks(shard.plan, shard.tally, shard.network, shard.devices, shard.env.now)
-    lanes.again = _capture_again(shard)
+    again = capture_again(shard)
+    lanes = Blocks(
+        shard.plan, shard.tally, shard.network, shard.devices, again, shard.env.now
+    )  # fmt: skip
     _ports(lanes, shard)
     tiles.fill(
         lanes.tiles, shard.plan, shard.devices.states, shard.tally, shard.network.ports,
@@ -73,42 +73,12 @@ def fold(shard: Shard) -> Blocks:
     for part in lanes.parts:
         part.frames = grown(part.frames, 2 * len(shard.store.columns[0]))
     _links(lanes, shard)
+    links = shard.tally.links
+    lanes.ways.carried[...] = links[:, books.SENT_BEFORE_BITS] + links[:, books.SENT_LINK_BITS]
     if lanes.pools is not None:
         _pools(lanes, shard)
     shard.store.clear()
     return lanes
-
-
-def _capture_again(shard: Shard) -> Again:
-    """Give the frames in sensors back to their clocks; what was booked of them is booked back."""
-    devices, columns, sensors = shard.devices, shard.store.columns, shard.tally.sensors
-    states, since_ns = devices.states, shard.tally.since_ns
-    inside = devices.held.stages <= COMPUTING
-    slots, computing = devices.held.slots[inside], devices.held.stages[inside] == COMPUTING
-    s, frame, captured, sensed = (columns[c, slots] for c in (SENSOR, FRAME, CAPTURE, SENSED))
-    setups = shard.plan.sensors.setups
-    k = states.setup_of[s]
-    np.subtract.at(sensors[:, books.CAPTURED], s, 1)
-    read_ns, compute_ns = setups.read_ns[k], setups.compute_ns[k]
-    sense = _measured(captured, captured + read_ns, since_ns)
-    np.subtract.at(sensors[:, books.SENSE_NS], s[computing], sense[computing])
-    inferring = computing & (setups.on_sensor[k] == 1)
-    np.subtract.at(states.dsp.inferences, s[inferring], 1)
-    np.minimum.at(states.dsp.free_ns, s[inferring], sensed[inferring])
-    np.minimum.at(states.clocks.next_frame, s, frame)
-    np.minimum.at(states.clocks.next_ns, s, captured)
-    ended = captured + setups.sense_ns[k] + compute_ns
-    compute = _measured(ended - compute_ns, ended, since_ns)
-    watched = sensed >= states.dsp.blind_until_ns[s]
-    too_much = np.where(watched, compute_ns - compute, 0)
-    short = captured < since_ns
-    return Again(s[short], frame[short], (read_ns - sense)[short], too_much[short])
-
-
-def _measured(begin: Ints, end: Ints, since_ns: int) -> Ints:
-    """Return `fleet.model.books.measured_ns` of many spans."""
-    spans: Ints = np.maximum(0, end - np.maximum(begin, since_ns))
-    return spans
 
 
 def _ports(lanes: Blocks, shard: Shard) -> None:
@@ -177,15 +147,19 @@ def _links(lanes: Blocks, shard: Shard) -> None:
         on_wire = _coming(lanes, shard, level + 1)
         _late(lanes, shard, level + 1, on_wire, columns[CLOCK, on_wire])
         link = shard.plan.links.of[level, columns[SENSOR, index]]
-        far = columns[CLOCK, index] + shard.plan.links.table.propagation_ns[link]
-        sensors, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
+        sensors, departs = columns[SENSOR, index], columns[CLOCK, index]
+        bits, held = on_air(shard, level, index)
+        spent = port_ns(shard, level, index, bits, booked=False)
+        far = departs + held + shard.plan.links.table.propagation_ns[link]
         if level == 0:
             firsts = first_of_each(sensors, columns[FRAME, index])
-            began = (departs - port_ns(shard, sensors, bits))[firsts]
+            began = (departs - spent)[firsts]
             last = shard.tally.sensors[sensors[firsts], books.LAST_SENT_NS]
             rest(shard, sensors[firsts], last, began, 1)
-        send_ahead(shard, level, sensors, bits, departs, 1)
-        _late(lanes, shard, level + 1, index, far)
+        send_ahead(shard, level, index, bits, spent, 1)
+        lost = held == LOST
+        _late(lanes, shard, level + 1, index[~lost], far[~lost])
+        _doom(lanes, shard, level, index[lost])
         network.in_port[level] = index[:0]
 
 
@@ -215,6 +189,16 @@ def _late(lanes: Blocks, shard: Shard, level: int, index: Index, at_ns: Ints) ->
         record[slots, column] = at_ns[mine]
         record[fresh, WORD] += BEHIND_WEIGHTS[level - 1] * record[fresh, column]
         frames.counts[LATE + level] = many + len(slots)
+
+
+def _doom(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
+    """Have frames in ports be lost on the wire when they depart."""
+    for part, mine in _dealt(lanes, shard, index):
+        frames, many = part.frames, int(part.frames.counts[DOOMED])
+        slots = _take(part, shard, index[mine])
+        frames.doomed[many : many + len(slots)] = np.stack([slots, np.full_like(slots, level)], 1)
+        frames.records[slots, BEHIND + level] = shard.store.columns[CLOCK, index[mine]]
+        frames.counts[DOOMED] = many + len(slots)
 
 
 def _pools(lanes: Blocks, shard: Shard) -> None:
@@ -259,10 +243,3 @@ def _queue(lanes: Blocks, shard: Shard, part: Part, index: Index) -> queues.Queu
         queue.came_ns[p, : len(here)] = columns[CLOCK, index[here]]
         queue.ends[p, 1] = len(here)
     return queue
-
-
-def due_ns(clocks: Clocks, sensors: Ints, frame: Ints) -> Ints:
-    """Return when frames of periodic sensors are due by their clocks as they stand; ns."""
-    mine = clocks[sensors]
-    due: Ints = mine.anchor + (frame - mine.first) * mine.num // mine.den
-    return due

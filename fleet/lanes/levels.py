@@ -2,8 +2,9 @@
 
 Frames come in the order in which each link takes them. Behind a link they are still in that order,
 so that they go on to the next level in the same pass where every link there has frames from one
-link alone; where such streams meet they are sorted first (`fleet.lanes.order`). The rule of a link
-is in `fleet.model.link`; a link here loses nothing, has no cap and is no radio cell.
+link alone; where such streams meet they are sorted first (`fleet.lanes.order`), and so they are
+behind a link that loses segments, for it holds frames up. The rule of a link is in
+`fleet.model.link`; a link here is no radio cell. One that loses segments or has a cap is *tricky*.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Ints
+from fleet.arrays import Bools, Ints, Keys, bare
 from fleet.kernel import fetch, inlined, kernel
-from fleet.lanes.frames import ENDED, KEYS, LATE, Frames
+from fleet.lanes.frames import ENDED, KEYS, LATE, LOST, Frames, lose
 from fleet.lanes.records import (
     BEHIND,
     BEHIND_WEIGHTS,
@@ -25,12 +26,15 @@ from fleet.lanes.records import (
     WORD,
     bin_at,
     bits_of,
+    frame_of,
     second_end,
     sensor_of,
     service_of,
 )
 from fleet.lanes.work import AHEAD
+from fleet.model.bursts import burst_salt, sent_again
 from fleet.model.frames import LEVELS, LOST_ACCESS_BUFFER
+from fleet.model.link import LinkTable, buffer_ns, rate_bps
 from fleet.plan.plan import Plan
 
 _LOW = (1 << SLOT_BITS) - 1
@@ -39,6 +43,9 @@ _LOW = (1 << SLOT_BITS) - 1
 # A link is a row of 64 bytes, which is a cache line.
 RATE, BUFFER, PROPAGATION, FREE_AT, SENT, BUSY, IDLE, DOWN = range(8)
 LINK = 8
+
+GONE = LEVELS + 1
+"""The level of a frame that was lost on a wire."""
 
 
 class Ways(NamedTuple):
@@ -54,6 +61,10 @@ class Ways(NamedTuple):
         booked: bits sent that are in the book of bins; shape (links,).
         row: of each link in that book.
         bins: the book of bits by row and second.
+        table: the link table, for what tricky links do.
+        loss_keys: of sensors at each level; shape (LEVELS, sensors).
+        salt: of all links of the run, for bursts of losses.
+        carried: bits that links had accepted when lanes were taken up.
     """
 
     of: NDArray[np.int32]
@@ -62,17 +73,23 @@ class Ways(NamedTuple):
     booked: Ints
     row: Ints
     bins: Ints
+    table: LinkTable
+    loss_keys: Keys
+    salt: np.uint64
+    carried: Ints
 
 
-def ways(plan: Plan, bins: Ints) -> Ways:
-    """Return the idle links of a plan at time zero."""
-    table = plan.links.table
+def ways(plan: Plan, table: LinkTable, bins: Ints) -> Ways:
+    """Return the links of a plan, idle, given what they are now."""
     links = np.zeros((len(table), LINK), dtype=np.int64)
     links[:, RATE], links[:, BUFFER] = table.rate_bps, table.buffer_ns
     links[:, PROPAGATION] = table.propagation_ns
     of = np.ascontiguousarray(plan.links.of, dtype=np.int32)
     dropped, booked = np.zeros((2, len(table)), dtype=np.int64)
-    return Ways(of, links, dropped, booked, plan.stations.bin_of, bins)
+    return Ways(
+        of, links, dropped, booked, plan.stations.bin_of, bins, bare(table), plan.sensors.loss_keys,
+        burst_salt(plan.seed, plan.replication), np.zeros(len(table), dtype=np.int64),
+    )  # fmt: skip
 
 
 def put_by(ways: Ways, second: int) -> None:
@@ -91,14 +108,18 @@ def book_later(ways: Ways, link: np.uint64, departs: int, bits: int) -> None:
 
 
 @inlined
-def _departure(ways: Ways, link: np.uint64, now: int, bits: int, end_ns: int) -> int:
+def _departure(ways: Ways, link: np.uint64, now: int, bits: int, end_ns: int, tricky: bool) -> int:
     """Return when a frame that comes to a link now departs, -1 if it does not fit; book it."""
     row = ways.links[link]
-    free = row[FREE_AT]
-    service = service_of(bits, row[RATE])
+    free, rate, buffer = row[FREE_AT], row[RATE], row[BUFFER]
+    if tricky:
+        carried = ways.carried[link] + row[SENT]
+        rate = rate_bps(ways.table, int(link), carried)
+        buffer = buffer_ns(ways.table, int(link), carried)
+    service = service_of(bits, rate)
     row[IDLE] = now if free <= now else row[IDLE]  # no branch: nobody could guess it
     ahead = max(0, free - max(now, row[DOWN]))
-    if ahead + service > row[BUFFER]:
+    if ahead + service > buffer:
         ways.dropped[link] += bits
         return -1
     departs = max(now, free) + service
@@ -110,8 +131,33 @@ def _departure(ways: Ways, link: np.uint64, now: int, bits: int, end_ns: int) ->
     return int(departs)
 
 
+@inlined
+def _on_air(
+    ways: Ways, link: np.uint64, level: int, who: int, bits: int, now: int
+) -> tuple[int, int]:
+    """Return (bits with what is sent again, wait for that, LOST if segments are missing)."""
+    if ways.table.loss_ppb[link] == 0:
+        return bits, 0
+    key = ways.loss_keys[level, np.uint64(sensor_of(who))]
+    extra, rounds, good = sent_again(
+        ways.table, int(link), ways.salt, key, frame_of(who), bits, now
+    )
+    return bits + extra, rounds * ways.table.retry_ns[link] if good else LOST
+
+
 @kernel
 def cross(
+    keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int]
+) -> None:
+    """Take frames through levels of links up to the end of a block, of which none are tricky.
+
+    The arguments are those of `cross_tricky`.
+    """
+    _cross(keys, frames, ways, levels, span, False)
+
+
+@kernel
+def cross_tricky(
     keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int]
 ) -> None:
     """Take frames through levels of links up to the end of a block.
@@ -123,9 +169,17 @@ def cross(
         keys: of the frames.
         frames: all frames.
         ways: the links.
-        levels: the first and the last level.
+        levels: the first and the last level, of which only that may have tricky links.
         span: begin and end of the block; ns.
     """
+    _cross(keys, frames, ways, levels, span, True)
+
+
+@inlined
+def _cross(
+    keys: Ints, frames: Frames, ways: Ways, levels: tuple[int, int], span: tuple[int, int],
+    tricky: bool,
+) -> None:  # fmt: skip
     first, last = levels
     begin, until = span
     end_ns = second_end(begin)
@@ -142,16 +196,25 @@ def cross(
         while level <= last:
             link = ways.of[level, s]
             if link >= 0:
-                departs = _departure(ways, np.uint64(link), now, bits, end_ns)
+                air, held = bits, 0
+                if tricky:
+                    air, held = _on_air(ways, np.uint64(link), level, records[slot, WHO], bits, now)
+                departs = _departure(ways, np.uint64(link), now, air, end_ns, tricky)
                 if departs < 0:
                     break
-                now = departs + ways.links[np.uint64(link), PROPAGATION]
+                if tricky and held == LOST:
+                    lose(int(slot), level, departs, until, frames)
+                    level = GONE
+                    break
+                now = departs + held + ways.links[np.uint64(link), PROPAGATION]
             records[slot, BEHIND + level] = now
             word += BEHIND_WEIGHTS[level] * now
             level += 1
             if now >= until:
                 break
         records[slot, WORD] = word
+        if level == GONE:
+            continue
         if level <= last and now < until:
             frames.ended[count[ENDED], 0] = slot
             frames.ended[count[ENDED], 1] = LOST_ACCESS_BUFFER + level
@@ -190,22 +253,22 @@ def come(level: int, frames: Frames, span: tuple[int, int], keys: Ints) -> int:
     return n
 
 
-def runs(of: Ints, levels: int = LEVELS) -> list[tuple[int, int, bool]]:
-    """Return the passes through shared links: first level, last level, whether to sort before.
+def runs(of: Ints, tricky: Bools) -> list[tuple[int, int, bool, bool]]:
+    """Return the passes through shared links: first level, last, whether to sort, if it is tricky.
 
     Args:
         of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
-        levels: number of them.
+        tricky: whether some link of each level is tricky; shape (LEVELS,).
     """
-    passes: list[tuple[int, int, bool]] = []
+    passes: list[tuple[int, int, bool, bool]] = []
     last = np.where(of[0] >= 0, of[0], -1 - np.arange(of.shape[1]))
-    for level in range(1, levels):
-        here = of[level]
-        meet = _meet(here, last)
+    for level in range(1, LEVELS):
+        here, last_is = of[level], bool(tricky[level])
+        meet = _meet(here, last) or bool(tricky[level - 1])
         if passes and not meet:
-            passes[-1] = (passes[-1][0], level, passes[-1][2])
+            passes[-1] = (passes[-1][0], level, passes[-1][2], last_is)
         else:
-            passes.append((level, level, meet))
+            passes.append((level, level, meet, last_is))
         last = np.where(here >= 0, here, last)
     return passes
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Bools, Ints
 from fleet.lanes import levels, queues
 from fleet.lanes.flow import Route
 from fleet.lanes.frames import ROOM, empty, grown
@@ -64,7 +64,9 @@ class Part:
         self.pending, self.waiting = (queues.queue(many, 1) for _ in range(2))
         self.starts = np.zeros(many + 2, dtype=np.int64)
         of = plan.links.of[:, mine]
-        self.route = _route(of, rows[mine])
+        links = plan.links.table
+        tricky: Bools = ((links.loss_ppb[of] > 0) | (links.cap_bits[of] > 0)) & (of >= 0)
+        self.route = _route(of, rows[mine], np.any(tricky, axis=1))
         rules = tiles.rules
         self.block_ns = _block_ns(rules)
 
@@ -98,21 +100,23 @@ class Part:
         return Servers(self.pools, pool, self.pending, self.waiting, self.starts)
 
 
-def _route(of: Ints, rows: Ints) -> Route:
+def _route(of: Ints, rows: Ints, tricky: Bools) -> Route:
     """Return the ways of the frames of some sensors.
 
     Args:
         of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
         rows: row of the pool of each, -1 for none.
+        tricky: whether some link of each level is (`fleet.lanes.levels`); shape (LEVELS,).
     """
-    runs = levels.runs(of)
-    first, _, meet = runs[-1]
+    runs = levels.runs(of, tricky)
+    first, _, meet, last_is = runs[-1]
     last = of[first:]
-    if (last == last[:, :1]).all() and (last >= 0).any() and len(np.unique(rows)) == 1:
+    one_way = (last == last[:, :1]).all() and len(np.unique(rows)) == 1
+    if one_way and (last >= 0).any() and not last_is:
         runs.pop()
     else:  # on to several links or pools
-        first, meet = LEVELS, levels.meet_at_pools(of, rows)
-    passes = np.array(runs, dtype=np.int64).reshape(-1, 3)
+        first, meet = LEVELS, last_is or levels.meet_at_pools(of, rows)
+    passes = np.array(runs, dtype=np.int64).reshape(-1, 4)
     return Route(passes, first, meet, of[:, 0].copy())
 
 

@@ -84,7 +84,8 @@ class Results(NamedTuple):
         work: columns of a part.
         sensors: by sensor; shape (sensors, SENSOR_COUNTS).
         latency: histogram by group; shape (groups, BUCKETS).
-        coarse: the same of the second under way, in coarse steps; shape (groups, COARSE_BUCKETS).
+        ends: frames of the second under way by group and how they ended, which for results is
+            their latency in coarse steps (`fleet.engine.by_second`); shape (groups, ENDS).
         rows: results by group and row of the traces.
         sums: time by group and stage, from capture on; shape (groups, stages).
         print_sum: the two lanes of the fingerprint.
@@ -95,7 +96,7 @@ class Results(NamedTuple):
     work: Ints
     sensors: Ints
     latency: Ints
-    coarse: Ints
+    ends: Ints
     rows: Ints
     sums: Ints
     print_sum: Keys
@@ -169,7 +170,7 @@ def _book(many: np.uint64, second_ns: int, source: int, results: Results) -> Non
         g = np.uint64(sensors[s, GROUP])
         bucket, row = w[C_BUCKET + i], row_of(w[C_INFO + i])
         results.latency[g, np.uint64(bucket)] += 1
-        results.coarse[g, np.uint64(coarse_of(bucket))] += 1
+        results.ends[g, np.uint64(coarse_of(bucket))] += 1
         if row >= 0:
             results.rows[g, np.uint64(row)] += 1
         if source == HOME:

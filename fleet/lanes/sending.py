@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Keys
 from fleet.columns.shard import Shard
+from fleet.kernel import kernel
+from fleet.lanes.frames import LOST
 from fleet.model import books
+from fleet.model.bursts import burst_salt, sent_again
+from fleet.model.frames import BITS, CLOCK, FRAME, READY, SENSOR, Columns, Index
+from fleet.model.link import LinkTable, rate_bps, service_ns
 
 
-class Again(NamedTuple):
-    """Frames that lanes capture again though a warm-up ended while they were in a sensor.
+def on_air(shard: Shard, level: int, index: Index) -> tuple[Ints, Ints]:
+    """Return what links send of frames that come to them, and how long that holds frames up.
 
-    What lanes book of such a frame is too much by these times; ns. All have shape (frames,).
+    Args:
+        shard: in whose columns the frames are.
+        level: of the links.
+        index: the frames.
+
+    Returns:
+        bits with those that are sent again; ns on the wire besides the propagation, LOST if
+        segments are missing for good. Both have shape (frames,).
     """
+    out, network, plan = np.empty((2, len(index)), dtype=np.int64), shard.network, shard.plan
+    _on_air(
+        shard.store.columns, index, level, network.links, plan.links.of[level],
+        plan.sensors.loss_keys[level], burst_salt(plan.seed, plan.replication), out,
+    )  # fmt: skip
+    return out[0], out[1]
 
-    sensor: Ints
-    frame: Ints
-    sense_ns: Ints
-    compute_ns: Ints
 
-    @staticmethod
-    def nothing() -> Again:
-        """Return no frames."""
-        return Again(*np.zeros((4, 0), dtype=np.int64))
+@kernel
+def _on_air(
+    columns: Columns, index: Index, level: int, links: LinkTable, link_of: Ints, keys: Keys,
+    salt: np.uint64, out: Ints,
+) -> None:  # fmt: skip
+    for n in range(len(index)):
+        i = index[n]
+        s, bits = columns[SENSOR, i], columns[BITS, i]
+        link = link_of[s]
+        out[0, n], out[1, n] = bits, 0
+        if links.loss_ppb[link] > 0:
+            extra, rounds, good = sent_again(
+                links, link, salt, keys[s], columns[FRAME, i], bits, columns[READY + level, i]
+            )
+            out[0, n] = bits + extra
+            out[1, n] = rounds * links.retry_ns[link] if good else LOST
 
 
 def send_ahead(
-    shard: Shard, level: int, sensors: Ints, bits: Ints, departs_ns: Ints, sign: int
+    shard: Shard, level: int, index: Index, bits: Ints, spent_ns: Ints, sign: int
 ) -> None:
     """Book frames in ports as sent, or back.
 
     Args:
         shard: in whose books.
         level: of the ports.
-        sensors: whose frames they are.
-        bits: of the frames.
-        departs_ns: when they depart.
+        index: the frames; CLOCK says when they depart.
+        bits: of them on the air.
+        spent_ns: how long sending them takes.
         sign: 1, or -1 to book back.
     """
-    tally, plan = shard.tally, shard.plan
+    tally, plan, columns = shard.tally, shard.plan, shard.store.columns
+    sensors, departs_ns = columns[SENSOR, index], columns[CLOCK, index]
     link = plan.links.of[level, sensors]
-    service = service_ns(bits, plan.links.table.rate_bps[link])
-    begin = np.maximum(departs_ns - service, tally.since_ns)
+    begin = np.maximum(departs_ns - spent_ns, tally.since_ns)
     busy = np.maximum(0, departs_ns - begin)
     second = np.minimum(departs_ns // books.BIN_NS, tally.link_bins.shape[1] - 1)
     np.add.at(tally.link_bins, (plan.stations.bin_of[link], second), sign * bits)
@@ -55,16 +79,34 @@ def send_ahead(
         np.add.at(tally.sensors[:, books.SENDING_NS], sensors, sign * busy)
 
 
-def service_ns(bits: Ints, rate_bps: Ints) -> Ints:
-    """Return `fleet.model.link.service_ns` of many frames."""
-    service: Ints = np.maximum(1, bits * 1_000_000_000 // rate_bps)
-    return service
+def port_ns(shard: Shard, level: int, index: Index, bits: Ints, *, booked: bool) -> Ints:
+    """Return how long sending frames takes that are in ports; CLOCK says when they depart.
+
+    Args:
+        shard: in whose columns they are.
+        level: of the ports.
+        index: all frames in these.
+        bits: of the frames on the air.
+        booked: whether they are booked as sent.
+    """
+    links, columns = shard.tally.links, shard.store.columns
+    link = shard.plan.links.of[level, columns[SENSOR, index]]
+    carried = links[:, books.SENT_BEFORE_BITS] + links[:, books.SENT_LINK_BITS]
+    if booked:
+        np.subtract.at(carried, link, bits)
+    spent_ns, order = np.empty(len(index), dtype=np.int64), np.argsort(columns[CLOCK, index])
+    _port_ns(order, link, bits, shard.network.links, carried, spent_ns)
+    return spent_ns
 
 
-def port_ns(shard: Shard, sensors: Ints, bits: Ints) -> Ints:
-    """Return how long sending frames takes from the sensors' own ports; ns."""
-    rates = shard.plan.links.table.rate_bps[shard.plan.links.of[0, sensors]]
-    return service_ns(bits, rates)
+@kernel
+def _port_ns(
+    order: Ints, link_of: Ints, bits: Ints, links: LinkTable, carried: Ints, spent_ns: Ints
+) -> None:
+    for n in order:
+        link = link_of[n]
+        spent_ns[n] = service_ns(bits[n], rate_bps(links, link, carried[link]))
+        carried[link] += bits[n]
 
 
 def first_of_each(sensors: Ints, frames: Ints) -> Ints:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fleet.arrays import Ints, Keys
 from fleet.kernel import inlined, kernel
-from fleet.lanes.frames import ENDED, Frames
+from fleet.lanes.frames import CODE, ENDED, Frames
 from fleet.lanes.records import (
     BEHIND,
     DECODED_AT,
@@ -125,7 +125,7 @@ def ended(frames: Frames, whose: Whose, columns: Columns) -> int:
             part[[READY, SETUP]], part[[PAYLOAD, BITS]] = -1, 0
         if fate == SKIP_SENSOR_DOWN:
             part[SENSED] = -1
-        part[DONE], part[FATE] = these[:, 2], fate
+        part[DONE], part[FATE] = these[:, 2], fate % CODE
         columns[:, begin:end] = part
         begin = end
     return many
@@ -135,6 +135,8 @@ def _reached(fate: int) -> tuple[int, int]:
     """Return how many levels of links, and times at servers, a frame of a fate has behind it."""
     if fate in _SKIPPED:
         return 0, 0
+    if fate >= CODE:  # on a wire
+        return fate // CODE - 1, 0
     if LOST_ACCESS_BUFFER <= fate <= LOST_WAN_BUFFER:
         return fate - LOST_ACCESS_BUFFER, 0
     return LEVELS, 0 if fate == LOST_DECODE_QUEUE else 1

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Bools, Ints, Keys
+from fleet.model.capture import Clocks
+from fleet.model.dsp import Dsps
+from fleet.model.link import LinkTable
 from fleet.model.setup import Setups
 from fleet.model.sight import Sights
 
@@ -22,7 +25,7 @@ def _columns(many: int) -> tuple[np.uint64, ...]:
     return tuple(np.uint64(LANES * c) for c in range(many))
 
 
-STATE = 28
+STATE = 30
 (
     NEXT, PART, NUMBER,  # when its next frame is due, what was cut off from that, and its number
     START, PHASE,  # where in a group of pictures a sensor began, and where its next frame is
@@ -36,23 +39,25 @@ STATE = 28
     SEEN, INFERRED,  # frames read out; inferred or encoded
     PAYLOADS, MESSAGES, WITH_PIXELS,  # bytes sent, those of metadata, frames with pixels
     OFFERED, ACCEPTED, BUSY, IN_TAIL,  # bits for the port, that fit; time of sending, of tails
+    UNSAID, AGAIN,  # frames not published; bits for the port that are sent again
     SENSOR,  # its number
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile: how sensors stand, and sums over their frames."""
 
-ROUND = 13
+ROUND = 17
 (
     ROW, AT,  # the row, and the place in the table of bytes
     BYTES, MESSAGE, WIRE,  # bytes, what a message about what is found has; bits on the wire
     SENDING,  # how long sending takes
     CAPTURED, DEPARTS, FAR,  # when the frame is captured, departs or ends, is at the far end
     HASHED, ABOUT, WHOSE,  # of its record: its hash so far, what it holds, whose it is
+    SAID, AIR, HELD, FITS,  # of odd tiles: see `fleet.lanes.odd.prepare`
     ENDS,  # its fate; NOBODY: no frame is due
 ) = _columns(ROUND)  # fmt: skip
 """Columns of a round, which takes one frame of each lane."""
 NOBODY = -1
 
-RULES = 26
+RULES = 29
 (
     WHERE,  # the part of the shard
     SETUP, AT_SITE,  # the setup; 1 if results are used where they are made
@@ -65,6 +70,8 @@ RULES = 26
     TRACE, TABLED,  # the trace; which part of the table of bytes has the setup, -1 for none
     WIDTH,  # lanes in use
     SINCE,  # the end of the warm-up
+    CLOCK,  # the kind of its clocks (`fleet.model.capture`)
+    RULED, TRICKY,  # 1 if it publishes by a rule; 1 if its ports lose segments or have caps
     LEAST,  # when the next frame of all is due
     SECOND, LIGHT, DRAWN,  # the second that it is in; its light; whether bytes are drawn one by one
 ) = range(RULES)  # fmt: skip
@@ -72,6 +79,31 @@ RULES = 26
 
 ENTRY = 4
 """Numbers in the table of bytes for each row of a bucket: of a P frame, of an I frame, metadata."""
+
+
+class Odd(NamedTuple):
+    """What only sensors need that have no period, publish by a rule, lose segments or have a cap.
+
+    Attributes:
+        clocks, dsp: tables of their own (`fleet.model.capture`, `fleet.model.dsp`), by sensor: of
+            clocks that have no period, and of what is published by a rule.
+        capture_keys, trace_ns: of such clocks.
+        port_of: its port, by sensor.
+        links: the link table.
+        loss_keys: of segments at ports, by sensor.
+        salt: of all links of the run, for bursts of losses.
+        carried: bits that links had accepted when lanes were taken up.
+    """
+
+    clocks: Clocks
+    dsp: Dsps
+    capture_keys: Keys
+    trace_ns: Ints
+    port_of: Ints
+    links: LinkTable
+    loss_keys: Keys
+    salt: np.uint64
+    carried: Ints
 
 
 class Tiles(NamedTuple):
@@ -85,6 +117,7 @@ class Tiles(NamedTuple):
         first: where a bucket begins in it, in entries; shape (setups in it, lights, buckets).
         names, size_keys, sight_keys: hash of the name and keys, by sensor.
         setups, sights: the plan's.
+        odd: what only some sensors need.
     """
 
     state: Ints
@@ -97,6 +130,7 @@ class Tiles(NamedTuple):
     sight_keys: Keys
     setups: Setups
     sights: Sights
+    odd: Odd
 
 
 class Span(NamedTuple):

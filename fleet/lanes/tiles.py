@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints, Keys
+from fleet.arrays import Ints, Keys, as_table, bare
 from fleet.columns.device import States
 from fleet.engine.tally import Tally
 from fleet.kernel import kernel
+from fleet.lanes.levels import Ways
 from fleet.lanes.spell import ready_after
 from fleet.lanes.tile import (
     AFTER,
@@ -16,6 +17,7 @@ from fleet.lanes.tile import (
     BIN_ROW,
     BLIND,
     BUFFER,
+    CLOCK,
     DOWN,
     DSP,
     ENTRY,
@@ -38,6 +40,7 @@ from fleet.lanes.tile import (
     PROPAGATION,
     RATE,
     ROUND,
+    RULED,
     RULES,
     SECOND,
     SEGMENT,
@@ -50,15 +53,17 @@ from fleet.lanes.tile import (
     TABLED,
     TAIL,
     TRACE,
+    TRICKY,
     WHERE,
     WIDTH,
+    Odd,
     Tiles,
     set_column,
 )
 from fleet.model.books import IDLE_NS, LAST_SENT_NS
 from fleet.model.camera import gop_start, message_part, payload_of
 from fleet.model.capture import NEVER_NS
-from fleet.model.link import Ports
+from fleet.model.link import LinkTable, Ports
 from fleet.model.scene import SECOND_NS
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS, MOST_OBJECTS, Sights, found
@@ -67,7 +72,7 @@ from fleet.plan.plan import Plan
 _MOST_ENTRIES = 1 << 20
 
 
-def lay_out(plan: Plan, states: States, part_of: Ints) -> Tiles:
+def lay_out(plan: Plan, states: States, ways: Ways, part_of: Ints) -> Tiles:
     """Return tiles of all sensors of a plan, to be filled, those of a part side by side.
 
     In order of when their next frames are due, so that few tiles have frames due and others not.
@@ -75,9 +80,10 @@ def lay_out(plan: Plan, states: States, part_of: Ints) -> Tiles:
     Args:
         plan: the plan; its sensors are plain (`fleet.lanes.plain`).
         states: of the sensors.
+        ways: the links.
         part_of: part of each.
     """
-    rules_of_kind, kind_of = _kinds(_rules(plan, states, part_of))
+    rules_of_kind, kind_of = _kinds(_rules(plan, states, as_table(ways.table), part_of))
     table, first, tabled = _table(plan, np.unique(states.setup_of))
     sensors = np.argsort(states.clocks.next_ns, kind="stable")
     sensors = sensors[np.argsort(kind_of[sensors], kind="stable")]
@@ -103,8 +109,24 @@ def lay_out(plan: Plan, states: States, part_of: Ints) -> Tiles:
         names=plan.sensors.name_hash,
         size_keys=plan.sensors.size_keys,
         sight_keys=plan.sensors.sight_keys,
-        setups=plan.sensors.setups,
+        setups=bare(plan.sensors.setups),
         sights=plan.eyes.sights,
+        odd=_odd(plan, states, ways),
+    )
+
+
+def _odd(plan: Plan, states: States, ways: Ways) -> Odd:
+    """Return what only some sensors need; what changes of it is for these tiles alone."""
+    return Odd(
+        clocks=bare(states.clocks.copy()),
+        dsp=bare(states.dsp.copy()),
+        capture_keys=plan.sensors.capture_keys,
+        trace_ns=plan.sensors.trace_ns,
+        port_of=plan.links.of[0],
+        links=ways.table,
+        loss_keys=plan.sensors.loss_keys[0],
+        salt=ways.salt,
+        carried=ways.carried,
     )
 
 
@@ -120,10 +142,10 @@ def _kinds(rows: Ints) -> tuple[Ints, Ints]:
     return rows[first], kind.reshape(-1)
 
 
-def _rules(plan: Plan, states: States, part_of: Ints) -> Ints:
+def _rules(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Ints:
     """Return the rules of the tile of each sensor; shape (sensors, RULES)."""
     k, clocks = states.setup_of, states.clocks
-    setups, links = plan.sensors.setups, plan.links.table
+    setups = plan.sensors.setups
     port = plan.links.of[0]
     after = ready_after(setups)
     rules = np.zeros((plan.size, RULES), dtype=np.int64)
@@ -138,6 +160,9 @@ def _rules(plan: Plan, states: States, part_of: Ints) -> Ints:
     rules[:, PERIOD], rules[:, PERIOD_PART] = np.divmod(clocks.num, clocks.den)
     rules[:, PARTS], rules[:, TAIL] = clocks.den, plan.timers.tail_ns
     rules[:, AT_SITE], rules[:, WHERE] = plan.ends_at_site, part_of
+    rules[:, CLOCK], rules[:, RULED] = clocks.kind, setups.publish_every[k] != 1
+    tricky = (links.loss_ppb[port] > 0) | (links.cap_bits[port] > 0)
+    rules[:, TRICKY] = tricky & ~plan.ends_at_site
     return rules
 
 

@@ -12,7 +12,7 @@ from fleet.arrays import Ints
 from fleet.kernel import inlined, kernel
 from fleet.lanes import device, flow, results
 from fleet.lanes.flow import Route
-from fleet.lanes.frames import DONE, FREE, HOME, KEYS, ROOM, Frames
+from fleet.lanes.frames import DONE, DOOMED, FREE, HOME, ROOM, Frames, lose_doomed
 from fleet.lanes.levels import Ways
 from fleet.lanes.pools import Servers
 from fleet.lanes.results import Results
@@ -50,8 +50,8 @@ def take(first: int, blocks: int, span: Span, turn: Turn, servers: Servers | Non
         servers: those of the part, None if nobody sends to any.
 
     Returns:
-        the block before which there was no more room, how much it wants is in the counts of the
-        frames then; `blocks` behind the last.
+        the block before which, or in which, there was no more room, how much it wants is in the
+        counts of the frames then; `blocks` behind the last.
     """
     frames, to, whole_ns = turn.frames, turn.to, span.until_ns - span.from_ns
     for k in range(first, blocks):
@@ -60,9 +60,11 @@ def take(first: int, blocks: int, span: Span, turn: Turn, servers: Servers | Non
         frames.counts[ROOM] = device.most_due(turn.tiles, end)
         if frames.counts[FREE] < frames.counts[ROOM]:
             return k
-        frames.counts[KEYS] = 0
         part = Span(begin, end, span.first_second, span.in_view, span.lights, span.bins)
-        device.advance(turn.tiles, part, frames)
+        if not device.advance(turn.tiles, part, frames, to):
+            return k
+        if frames.counts[DOOMED] > 0:
+            lose_doomed(end, frames)
         if servers is None:
             flow.to_consumers((begin, end), turn.route, turn.ways, frames, to)
         else:

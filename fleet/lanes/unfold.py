@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, as_table
 from fleet.columns import frame_store
 from fleet.columns.device import Held
 from fleet.columns.shard import Shard
@@ -18,13 +18,14 @@ from fleet.engine.counting import COMPUTE, SENSE, UP
 from fleet.kernel import kernel
 from fleet.lanes import levels, queues, spell
 from fleet.lanes.blocks import Blocks
-from fleet.lanes.frames import ANSWERS, DECODED, LATE
+from fleet.lanes.frames import ANSWERS, DECODED, DOOMED, LATE
 from fleet.lanes.part import Part
 from fleet.lanes.records import BEHIND, DECODED_AT, DONE_AT, WHO
 from fleet.lanes.results import LONGEST_NS, RESULTS, SPENT_NS
-from fleet.lanes.sending import first_of_each, port_ns, rest, send_ahead
+from fleet.lanes.sending import first_of_each, on_air, port_ns, rest, send_ahead
 from fleet.lanes.tile import (
     ACCEPTED,
+    AGAIN,
     BEFORE,
     BUSY,
     DSP,
@@ -39,12 +40,13 @@ from fleet.lanes.tile import (
     PAYLOADS,
     PORT,
     SEEN,
+    UNSAID,
     WITH_PIXELS,
     column,
 )
 from fleet.model import books
 from fleet.model.frames import (
-    BITS,
+    ACCESS,
     CLOCK,
     DONE,
     FRAME,
@@ -54,6 +56,7 @@ from fleet.model.frames import (
     READY,
     RESULT,
     SENSOR,
+    SKIP_NOT_PUBLISHED,
     Index,
 )
 from fleet.model.sight import count, numbers, scene_of
@@ -128,10 +131,12 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
     number, inferred = _by_sensor(lanes, NUMBER), _by_sensor(lanes, INFERRED)
     taken = number - states.clocks.next_frame
     offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
+    unsaid, on_links = _by_sensor(lanes, UNSAID), offered + _by_sensor(lanes, AGAIN)
     for row, values in (
         (books.CAPTURED, taken), (books.SENSE_NS, _by_sensor(lanes, SEEN) * setups.read_ns[k]),
         (books.COMPUTE_NS, inferred * setups.compute_ns[k]),
-        (books.SENT_FRAMES, inferred * ~plan.ends_at_site),
+        (books.SENT_FRAMES, (inferred - unsaid) * ~plan.ends_at_site),
+        (books.FATE_0 + SKIP_NOT_PUBLISHED, unsaid),
         (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
         (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
         (books.SENT_PIXEL_FRAMES, _by_sensor(lanes, WITH_PIXELS)),
@@ -145,8 +150,8 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
         tally.computing_ns[row] += many * int(setups.compute_ns[row])
         tally.computed[row] += many
     for row, values in (
-        (books.OFFERED_BITS, offered), (books.SENT_LINK_BITS, accepted),
-        (books.DROPPED_BITS, offered - accepted), (books.BUSY_NS, busy),
+        (books.OFFERED_BITS, on_links), (books.SENT_LINK_BITS, accepted),
+        (books.DROPPED_BITS, on_links - accepted), (books.BUSY_NS, busy),
     ):  # fmt: skip
         tally.links[port, row] += values
     tally.links[port, books.IDLE_NS] = _by_sensor(lanes, IDLE)
@@ -155,6 +160,10 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
     on = setups.on_sensor[k]
     states.dsp.free_ns[on == 1] = _by_sensor(lanes, DSP)[on == 1]
     states.dsp.inferences += on * inferred
+    ruled = setups.publish_every[k] == 0
+    dsp = as_table(lanes.tiles.odd.dsp)
+    states.dsp.next_publish_ns[ruled] = dsp.next_publish_ns[ruled]
+    states.dsp.seen[ruled] = dsp.seen[ruled]
     again = lanes.again
     late = number[again.sensor] > again.frame  # lanes have captured these
     s, sense, compute = (
@@ -182,7 +191,9 @@ def _links(lanes: Blocks, shard: Shard) -> Index:
     in_ports: list[Index] = []
     for level in range(1, LEVELS + 1):
         sending = [_on_the_way(lanes, part, shard, level) for part in lanes.parts]
-        in_ports.append(frame_store.join(sending))
+        index = frame_store.join(sending)
+        # As a rate may change, the first of each port must be the one that is being sent.
+        in_ports.append(index[np.argsort(shard.store.columns[CLOCK, index], kind="stable")])
         _unsend(lanes, shard, level - 1, in_ports[-1])
     shard.network.in_port[1:] = in_ports[1:]
     return in_ports[0]
@@ -190,18 +201,22 @@ def _links(lanes: Blocks, shard: Shard) -> Index:
 
 def _on_the_way(lanes: Blocks, part: Part, shard: Shard, level: int) -> Index:
     """Put frames that come to a level on the wire before it, or return them: they are in a port."""
-    frames, plan, columns = part.frames, lanes.plan, shard.store
+    frames, plan = part.frames, lanes.plan
     slots: Ints = frames.late[level, : frames.counts[LATE + level]]
     at = frames.records[slots, BEHIND + level - 1]
     link = plan.links.of[level - 1, frames.records[slots, WHO] >> 32]
-    departs = at - plan.links.table.propagation_ns[link]
+    index = _take(lanes, part, shard, slots, level - 1, 0)
+    doomed = frames.doomed[: frames.counts[DOOMED]]
+    doomed = doomed[doomed[:, 1] == level - 1, 0]
+    lost = _take(lanes, part, shard, doomed, level - 1, 0)
+    departs = at - plan.links.table.propagation_ns[link] - on_air(shard, level - 1, index)[1]
     sending = departs >= shard.env.now
-    index = _take(lanes, part, shard, slots[~sending], level, 0)
-    columns.columns[CLOCK, index] = at[~sending]
-    _arrive(lanes, shard, level, index)
-    index = _take(lanes, part, shard, slots[sending], level - 1, 0)
-    columns.columns[CLOCK, index] = departs[sending]
-    return index
+    columns = shard.store.columns
+    columns[CLOCK, index] = np.where(sending, departs, at)
+    columns[ACCESS + level - 1, index[~sending]] = at[~sending]
+    _arrive(lanes, shard, level, index[~sending])
+    columns[CLOCK, lost] = frames.records[doomed, BEHIND + level - 1]
+    return frame_store.join([index[sending], lost])
 
 
 def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
@@ -234,13 +249,14 @@ def _shared(lanes: Blocks, shard: Shard) -> None:
 def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
     """Book back what departs from ports later: CLOCK says when."""
     columns = shard.store.columns
-    s, bits, departs = (columns[c, index] for c in (SENSOR, BITS, CLOCK))
-    send_ahead(shard, level, s, bits, departs, -1)
+    s, departs, bits = columns[SENSOR, index], columns[CLOCK, index], on_air(shard, level, index)[0]
+    spent = port_ns(shard, level, index, bits, booked=True)
+    send_ahead(shard, level, index, bits, spent, -1)
     if level > 0 or not len(index):
         return
     firsts = first_of_each(s, columns[FRAME, index])
     s, index = s[firsts], index[firsts]
-    began = departs[firsts] - port_ns(shard, s, bits[firsts])
+    began = (departs - spent)[firsts]
     # What found its port empty was sent after what had left that before, else right behind it.
     empty = began == columns[READY, index]
     last = np.where(empty, _by_sensor(lanes, BEFORE)[s], began)

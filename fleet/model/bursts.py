@@ -20,7 +20,7 @@ import numpy as np
 
 from fleet.chance import Stream, exponential, ln, mix64, stream_salt, uniform
 from fleet.kernel import inlined, kernel
-from fleet.model.link import SEGMENT_BITS, LinkTable
+from fleet.model.link import SEGMENT_BITS, LinkTable, resent
 
 _CERTAIN = 1_000_000_000
 """A loss in 10⁻⁹ that is sure."""
@@ -113,3 +113,14 @@ def resent_in_bursts(
             return extra * piece, rounds, False
         rounds += 1
         extra += missing
+
+
+@inlined
+def sent_again(
+    links: LinkTable, link: int, salt: int | np.uint64, key: int | np.uint64, frame: int,
+    bits: int, time_ns: int,
+) -> tuple[int, int, bool]:  # fmt: skip
+    """Return what `resent` or `resent_in_bursts` does for a link that loses, in its way."""
+    if links.burst_ns[link] > 0:
+        return resent_in_bursts(links, link, salt, key, frame, bits, time_ns)
+    return resent(key, frame, bits, links.loss_ppb[link], links.retries[link])
