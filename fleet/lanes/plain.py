@@ -43,7 +43,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
     All of the way of its sensors' frames is in it. No link loses segments, has a cap, is a radio
     cell or changes its rate; every sensor has a port of its own and a radio that never sleeps, if
     any; results are made on sensors or at regions, which serve who comes first. Nobody looks live,
-    or passes on what it has inferred.
+    passes on what it has inferred, or is told another rung by a controller.
     """
     links, level = plan.links.table, plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -55,6 +55,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and (level == LEVELS - 1).all()
         and not any(pool.tenants for pool in plan.pools.entries if pool is not None)
         and not plan.eyes.looks_live
+        and not plan.feedback.is_there
         and (plan.sensors.setups.ask < 0).all()
         and not (plan.control.timetable.kind == LINK_RATE).any()
         and (_in_view(plan) < MOST_OBJECTS / 2).all()
