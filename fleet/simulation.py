@@ -237,6 +237,7 @@ class Simulation:
             window_ns=self._window_ns,
             wall_s=0.0,
             hours=self._executor.hours,
+            told=self._executor.told(),
         )
         return summarise(outcome)
 

@@ -434,7 +434,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
     own = ["on_sensor", "asking"] if asked_model == near else ["on_sensor"]
     silent = ["never", "never"] if when.startswith(("found", "on change")) else []
-    return scenario(
+    world = scenario(
         seed=draw(st.integers(0, 2**32)),
         duration=duration,
         warm_up=draw(st.sampled_from(_WARM_UPS[duration])),
@@ -493,6 +493,76 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             if "resize" not in e or "autoscale" not in cloud  # whose servers follow load
         ],
     )
+    silent = world["arms"]["asking"]["publish"] == "never"  # then only what is found is passed on
+    whens = [w for w in ASK if w.startswith(_SAFE[: 2 if silent else None])]
+    for name in draw(st.sets(st.sampled_from([*_LADDERS]), max_size=3)):
+        rungs = st.fixed_dictionaries({}, optional=_rung(name, bool(lower), whens))
+        world["arms"][name]["adaptive"] = draw(_adaptive(rungs))
+        if name in ("on_sensor", "asking"):
+            world["events"] = [e for e in world["events"] if "rewrite" not in e]
+    return world
+
+
+_SAFE = ("found", "on change", "every", "random")
+_LADDERS = {"on_sensor": "publish", "asking": "when", "cloud": "codec", "edge": "codec"}
+"""Arms that may adapt, and what their rungs change beside the rate."""
+
+
+def _rung(arm: str, has_rate: bool, whens: list[str]) -> dict[str, st.SearchStrategy[str]]:
+    """Return what may differ on a rung of an arm."""
+    rates = {"rate": st.sampled_from(["5 fps", "4.999 fps", "2 fps"])} if has_rate else {}
+    others = {
+        "publish": st.sampled_from(_PUBLISH),
+        "when": st.sampled_from(whens),
+        "codec": st.sampled_from(["test-codec", "fixed-codec"]),
+    }
+    return {**rates, _LADDERS[arm]: others[_LADDERS[arm]]}
+
+
+_RULES: list[dict[str, Any]] = [
+    {"rule": "threshold", "high": "30 ms"},
+    {"rule": "threshold", "watch": "latency", "high": "20 ms", "low": "5 ms", "calm": 1},
+    {"rule": "threshold", "watch": "missing", "high": "30 %", "low": "0 %", "calm": 2},
+    {"rule": "threshold", "watch": "waiting", "high": 2, "low": 0, "calm": 1},
+    {"rule": "threshold", "watch": "waiting", "high": 0, "at": "site"},
+    {"rule": "threshold", "watch": "dropped", "high": 1, "at": "site", "calm": 2},
+    {"rule": "threshold", "watch": "dropped", "high": 0},
+    {"rule": "back-pressure", "queue": 1},
+    {"rule": "back-pressure", "queue": 2, "at": "site"},
+    {"rule": "awstream", "high": "20 ms", "calm": 1},
+    {"rule": "awstream"},
+    {
+        "rule": {
+            "file": "follow.py",
+            "function": "region",
+            "reads": ["results", "expected", "waiting", "dropped", "missing_ppm", "latency_ns"],
+        }
+    },
+    {
+        "at": "site",
+        "rule": {
+            "file": "follow.py",
+            "function": "site",
+            "reads": [
+                "captured", "sent_bits", "waiting_bits", "waiting", "dropped", "rung_bps",
+                "period_ns", "backlog_ns",
+            ],
+        },
+    },
+]  # fmt: skip
+
+
+def _adaptive(rungs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw a ladder, and a rule by which controllers stand sensors on its rungs."""
+    more = st.fixed_dictionaries(
+        {
+            "every": st.sampled_from(["90 ms", "100 ms", "250 ms", "33333333 ns"]),
+            "shared_by": st.sampled_from(_SIZES),
+            "ladder": st.lists(rungs, min_size=1, max_size=3),
+            "word": st.sampled_from(["64 B", "1 B", "40 kB"]),
+        }
+    )
+    return st.tuples(st.sampled_from(_RULES), more).map(lambda both: both[0] | both[1])
 
 
 @st.composite

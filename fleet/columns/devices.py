@@ -32,6 +32,7 @@ from fleet.model.link import Cap, Rate
 from fleet.model.radio import NEVER_NS, Radios
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
+from fleet.plan.rates import slower
 
 
 class Devices:
@@ -63,6 +64,7 @@ class Devices:
         self.states.dsp.next_publish_ns = (turn * setups.publish_interval_ns).astype(np.int64)
         self.states.asked.next_publish_ns = (turn * setups.ask_interval_ns).astype(np.int64)
         self.looker = looker_of(plan, self.open_eyes)
+        self.rung_of = np.zeros(plan.size, dtype=np.int64)
         self.held = EMPTY
         self.flowed_ns = 0
         capture.begin(self.states.clocks, plan.sensors.capture_keys, plan.sensors.trace_ns)
@@ -99,14 +101,14 @@ class Devices:
 
     def save(self) -> State:
         """Return the state as arrays, for `load`."""
-        flowed = {"flowed_ns": np.asarray(self.flowed_ns)}
+        flowed = {"flowed_ns": np.asarray(self.flowed_ns), "rung_of": self.rung_of}
         parts = {"states": self.states._asdict(), "held": self.held._asdict()}
         parts["crowd"] = self.crowd.save()
         return flowed | {k: v for name, part in parts.items() for k, v in nest(name, part).items()}
 
     def load(self, state: State) -> None:
         """Take a state up again."""
-        self.flowed_ns = int(state["flowed_ns"])
+        self.flowed_ns, self.rung_of = int(state["flowed_ns"]), state["rung_of"].copy()
         states: dict[str, Any] = {k: v.copy() for k, v in below("states", state).items()}
         self.states = States(**states)
         self.about = _about(self.plan, self.mine, self.states)
@@ -128,6 +130,19 @@ class Devices:
         return bits
 
     # Control ----------------------------------------------------------------------------------
+
+    def ask_rate(self, target: int, period: tuple[int, int], now_ns: int) -> None:
+        """Ask a sensor for another frame rate from now on; it gives what its rung allows."""
+        if self.plan.feedback.unit_of[target] >= 0:
+            own = self.plan.feedback.period(target, int(self.rung_of[target]))
+            period = slower(period, own)
+        self.change_rate(target, *period, now_ns)
+
+    def change_rung(self, target: int, rung: int, now_ns: int) -> None:
+        """Have a sensor stand on another rung of its ladder from now on."""
+        self.rung_of[target] = rung
+        self.states.setup_of[target] = self.plan.feedback.setup(target, rung)
+        self.ask_rate(target, self.plan.asked_period(target, now_ns, at_now=True), now_ns)
 
     def change_rate(self, target: int, num: int, den: int, now_ns: int) -> None:
         """Let a sensor capture every num/den ns from now on."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.arrays import Ints, Record
+from fleet.arrays import Ints, Record, as_table
 from fleet.columns import frame_store
 from fleet.columns.frame_store import Store
 from fleet.columns.scaled import Scaled
 from fleet.columns.ways import Network
-from fleet.engine.control import Autoscaler, Environment, resize, walk
+from fleet.engine.control import Autoscaler, Environment, listen, resize, walk
+from fleet.engine.feedback import Look, look
 from fleet.engine.hours import Counted
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
@@ -20,7 +21,14 @@ from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.interrupt import check
 from fleet.model.books import POOL_IDLE
-from fleet.model.events import CAP_RENEWED, LINK_RATE, SENSOR_LEAVES, SERVERS, SERVERS_DOWN
+from fleet.model.events import (
+    CAP_RENEWED,
+    LINK_RATE,
+    SENSOR_LEAVES,
+    SERVERS,
+    SERVERS_DOWN,
+    Timetable,
+)
 from fleet.model.frames import CLOCK, DONE, NO_FRAMES, SENSOR, Index, Rows
 from fleet.model.link import Cap, Rate
 from fleet.plan.partition import Territory
@@ -45,6 +53,7 @@ class LogicalProcess:
         self.tally = Tally.empty(plan, keep=keep)
         self.network = Network(plan, self.tally, self.store, territory)
         self.warm_up = np.zeros_like(self.tally.servers)  # what servers spent in it
+        self.words = Timetable.zeros(0)  # of controllers, which have not come yet
         self.resized: dict[int, Scaled] = {}  # by region, those that an event has changed
         self._start(0)
         for _, scaler in self.scaling.values():
@@ -66,6 +75,34 @@ class LogicalProcess:
             self.env, plan.control.timetable[mine], self._apply, lambda: self.plan is plan
         )
         self.env.process(events)
+
+    def hear(self, words: Timetable) -> None:
+        """Take what controllers say to sensors of the plan; each word counts when it has come.
+
+        Raises:
+            RunError: one has come before now (lookahead broken).
+        """
+        ids = self.plan.sensors.ids
+        words = words[np.isin(words.target, ids)] if self.territory.captures else words[:0]
+        if not len(words):
+            return
+        if words.time_ns.min() < self.env.now:
+            raise RunError(
+                f"a controller's word comes at {words.time_ns.min()} ns, and {self.territory.name}"
+                f" is at {self.env.now} ns"
+            )
+        words = words.copy()
+        words.target = np.searchsorted(ids, words.target)
+        rest = self.words[self.words.time_ns >= self.env.now]
+        both = np.concatenate([rest, words])  # of one time as they were said
+        self.words = mine = as_table(both[np.argsort(both["time_ns"], kind="stable")])
+        self.env.process(listen(self.env, mine, self._apply, lambda: self.words is mine))
+
+    def look(self) -> Look | None:
+        """Return what controllers see here, None if nobody watches; only between windows."""
+        if not self.plan.feedback.is_there:
+            return None
+        return look(self.plan, self.tally.sensors, self._under_way())
 
     def _apply(self, event: Record) -> None:
         """Apply a row of the timetable, now: to a link, a region's servers, a radio."""
@@ -176,6 +213,7 @@ class LogicalProcess:
         self.tally.load(below("tally", state))
         self.network.load(below("network", state))
         self._start(int(state["now_ns"]))
+        self.words = Timetable.zeros(0)
         for region in {int(key.split("/")[1]) for key in state if key.startswith(_RESIZED)}:
             self.resized[region] = self.network.scaled_pool(region)
             self.resized[region].load(below(f"{_RESIZED}{region}", state))

@@ -21,6 +21,7 @@ from fleet.model.events import (
     OF_LINKS,
     OF_POOLS,
     RATE,
+    RUNG,
     SENSOR_DOWN,
     SENSOR_JOINS,
     SENSOR_LEAVES,
@@ -106,7 +107,9 @@ class Shard(LogicalProcess):
         elif kind in (HOUR, DEMAND):
             devices.crowd.apply(event)
         elif kind == RATE:
-            devices.change_rate(target, a, b, now_ns)
+            devices.ask_rate(target, (a, b), now_ns)
+        elif kind == RUNG:
+            devices.change_rung(target, a, now_ns)
         elif kind == SENSOR_DOWN:
             devices.crash(target, now_ns, a)
         elif kind == SENSOR_LEAVES:

@@ -21,10 +21,12 @@ from fleet.arrays import Ints, Record
 from fleet.model.events import Timetable
 from fleet.plan.plant import Autoscaling
 
-# Who goes first at one time: control (the timetable, looks of autoscalers, servers that have
-# booted), then the scene, then frames, then stations, which serve when every frame of that time has
-# come.
-CONTROL, LOOK, UP, SCENE, FRAME, LAST = (EventPriority(URGENT + rank) for rank in range(1, 7))
+# Who goes first at one time: controllers, which see what came before it; control (the timetable,
+# words of controllers, looks of autoscalers, servers that have booted), then the scene, then
+# frames, then stations, which serve when every frame of that time has come.
+TICK, CONTROL, WORD, LOOK, UP, SCENE, FRAME, LAST = (
+    EventPriority(URGENT + rank) for rank in range(1, 9)
+)
 Process = Generator[simpy.Event, Any, None]
 
 
@@ -59,6 +61,20 @@ def walk(
     for row in timetable[timetable.time_ns >= env.now]:
         if row.time_ns > env.now:
             yield pause(env, row.time_ns - env.now)
+        if not current():
+            return
+        apply(row)
+
+
+def listen(
+    env: Environment,
+    words: Timetable,
+    apply: Callable[[Record], None],
+    current: Callable[[], bool],
+) -> Process:
+    """Apply what controllers say, each word as it comes, for as long as nothing is added to it."""
+    for row in words[words.time_ns >= env.now]:
+        yield pause(env, row.time_ns - env.now, WORD)
         if not current():
             return
         apply(row)

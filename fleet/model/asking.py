@@ -106,9 +106,9 @@ def asks(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> 
         of: the frame.
     """
     rule, number = setups.ask_rule[k], setups.ask_number[k]
+    memory.inferences[of.sensor] += 1  # all of them: a rung may have another rule
     told = min(found(sights.rows, of.row, of.objects), setups.metadata_most[k])
     if rule <= ON_CHANGE:
-        memory.inferences[of.sensor] += 1
         change = 1 if rule == ON_CHANGE else 0
         every = number if rule == EVERY else 0
         return published(

@@ -7,11 +7,12 @@ from fleet.arrays import Ints, Table
 # What a timetable row does, in the order in which simultaneous rows are applied.
 (
     HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS, LINK_RATE, SENSOR_LEAVES,
-    SENSOR_JOINS, CAP_RENEWED, SERVERS_DOWN,
-) = range(12)  # fmt: skip
+    SENSOR_JOINS, CAP_RENEWED, SERVERS_DOWN, RUNG,
+) = range(13)  # fmt: skip
 EVENT_NAMES = (
     "hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers", "link_rate",
     "sensor_leaves", "sensor_joins", "cap_renewed", "servers_down",
+    "rung",
 )  # fmt: skip
 OF_LINKS = (LINK_DOWN, LINK_RATE, CAP_RENEWED)
 """Events whose target is a link."""
@@ -27,7 +28,8 @@ class Timetable(Table):
     LINK_DOWN, SENSOR_DOWN: a = until (ns). MODEL_WRITE: a = until (ns), b = new setup. SERVERS:
     a = servers of the first kind. LINK_RATE: a = rate (bit/s), b = what its buffer then holds (ns).
     SENSOR_LEAVES: a = when it joins again, the end if never (ns). SENSOR_JOINS: nothing.
-    CAP_RENEWED: a = cap (bit). SERVERS_DOWN: a = until (ns).
+    CAP_RENEWED: a = cap (bit). SERVERS_DOWN: a = until (ns). RUNG, which is in no plan: a = rung,
+    b = its setup.
     """
 
     time_ns: Ints

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fleet.catalog import Catalog
 from fleet.plan import placing, steps
 from fleet.plan.draft import Deployment, Draft
+from fleet.plan.feedback import with_rates
 from fleet.plan.groups import Notes
 from fleet.plan.limits import check_length
 from fleet.plan.memo import Maker, Memo
@@ -71,7 +72,7 @@ def _prepare(maker: Maker, draft: Draft) -> None:
     draft.arms, draft.arm_of = maker.part(steps.ARMS)
     draft.net = maker.part(steps.NETWORK)
     draft.times = maker.part(steps.TIMES)
-    setups, draft.setup_of = maker.part(steps.FIRST_SETUPS)
+    setups, draft.setup_of, draft.ladders = maker.part(steps.FIRST_SETUPS)
     draft.setups = list(setups)
     draft.served_by = maker.part(steps.SERVED)
     draft.place = maker.part(steps.PLACE)
@@ -81,7 +82,7 @@ def _prepare(maker: Maker, draft: Draft) -> None:
 def _plan(maker: Maker, draft: Draft) -> Plan:
     """Return the plan of a draft, group by group; rewrites add setups, and eyes add to them."""
     scenario, model = draft.scenario, draft.scenario.model
-    control, setups = maker.part(steps.CONTROL)
+    draft.control, setups = maker.part(steps.CONTROL)
     draft.setups = list(setups)
     maker.part(steps.SETUPS)
     draft.pools = maker.part(steps.POOLS)
@@ -91,7 +92,7 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
     maker.part(steps.LIGHT)
     warm_up_ns = _warm_up_ns(scenario)
     draft.draws = maker.part(steps.DRAWS)
-    return Plan(
+    plan = Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
         arm=draft.arm,
@@ -105,10 +106,12 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
         pools=draft.pools,
         eyes=eyes,
         money=maker.part(steps.MONEY),
-        control=control,
+        control=draft.control,
+        feedback=maker.part(steps.FEEDBACK),
         stations=maker.part(steps.STATIONS),
         notes=_notes(maker),
     )
+    return with_rates(plan)
 
 
 def _warm_up_ns(scenario: Scenario) -> int:

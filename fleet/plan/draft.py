@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ from fleet.arrays import Keys as Keys64
 from fleet.catalog import Reader
 from fleet.chance import Stream
 from fleet.model.camera import wire_bits
-from fleet.plan import equipment, limits
+from fleet.plan import equipment, limits, rungs
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.equipment import Duty, Setup
-from fleet.plan.groups import Links, Pools
+from fleet.plan.groups import Control, Links, Pools
 from fleet.plan.network import Network
 from fleet.plan.place import Place
 from fleet.plan.placing import Placement
@@ -52,6 +52,20 @@ class Draws(NamedTuple):
 
     hashes: Keys64
     keys: Mapping[Stream, Keys64]
+
+
+class Ladder(NamedTuple):
+    """What the sensors of a setup can be lowered to.
+
+    Attributes:
+        arm: whose controllers say so.
+        setups: index of the setup of each rung, the first that of the start.
+        periods: the least period num/den ns of each, 0/1 for none.
+    """
+
+    arm: str
+    setups: tuple[int, ...]
+    periods: tuple[tuple[int, int], ...]
 
 
 class Served(NamedTuple):
@@ -90,9 +104,10 @@ class Draft:
         times: capture times from files.
         setups: what stands at the sensors, and what rewrites will make of it.
         setup_of: setup of each sensor at the start.
+        ladders: of each of these setups that has one.
         served_by: the pools of servers.
         draws: what the sensors' draws are known by.
-        links, pools: groups of the plan that another is made from.
+        control, links, pools: groups of the plan that another is made from.
     """
 
     scenario: Scenario
@@ -111,8 +126,10 @@ class Draft:
     times: CaptureTimes = field(init=False)
     setups: list[Setup] = field(init=False)
     setup_of: Ints = field(init=False)
+    ladders: Mapping[int, Ladder] = field(init=False)
     served_by: Served = field(init=False)
     draws: Draws = field(init=False)
+    control: Control = field(init=False)
     links: Links = field(init=False)
     pools: Pools = field(init=False)
 
@@ -140,8 +157,10 @@ class Draft:
             yield np.flatnonzero(kind == kind[first]), self.roster.group(first), self.setup(first)
 
 
-def first_setups(draft: Draft) -> tuple[tuple[Setup, ...], Ints]:
-    """Return (a setup for each arm and group that has sensors, which is each sensor's).
+def first_setups(draft: Draft) -> tuple[tuple[Setup, ...], Ints, dict[int, Ladder]]:
+    """Return (a setup for each arm and group that has sensors, which is each sensor's, ladders).
+
+    Behind the first setups stand those of what they pass on, then those of rungs.
 
     Raises:
         InputError: the equipment of an arm cannot be used.
@@ -152,7 +171,37 @@ def first_setups(draft: Draft) -> tuple[tuple[Setup, ...], Ints]:
     setups = [_setup(draft, arm, roster.group(s)) for s, arm in zip(first, arms, strict=True)]
     for of, s in zip(range(len(setups)), first, strict=True):
         _add_asked(draft, setups, of, roster.group(s))
-    return tuple(setups), setup_of
+    ladders = {
+        of: _ladder(draft, setups, of, arm, roster.group(s))
+        for of, (s, arm) in enumerate(zip(first, arms, strict=True))
+        if draft.scenario.model.arms[arm].adaptive is not None
+    }
+    return tuple(setups), setup_of, ladders
+
+
+def _ladder(draft: Draft, setups: list[Setup], of: int, arm: str, group: str) -> Ladder:
+    """Return the ladder of a setup, whose rungs are added to all setups.
+
+    Raises:
+        InputError: a rung cannot be used.
+    """
+    spec, top = draft.scenario.model.arms[arm].adaptive, setups[of]
+    assert spec is not None
+    mine, periods = [of], [(0, 1)]
+    for k, rung in enumerate(spec.ladder):
+        keys = ("arms", arm, "adaptive", "ladder", k)
+        equipment_of, duty = rungs.lowered(draft.scenario, keys, top, rung, group)
+        periods.append(rungs.least_period(draft.scenario, keys, rung.rate))
+        alike = [j for j in mine if (setups[j].equipment, setups[j].duty) == (equipment_of, duty)]
+        if alike:
+            mine.append(alike[0])
+            continue
+        made = equipment.build(draft.scenario, draft.reader, equipment_of, keys, duty)
+        mine.append(len(setups))
+        setups.append(replace(made, name=f"{made.name} (rung {k + 1})"))
+        _check_buffers(draft, made, group)
+        _add_asked(draft, setups, mine[-1], group)
+    return Ladder(arm, tuple(mine), tuple(periods))
 
 
 def _add_asked(draft: Draft, setups: list[Setup], of: int, group: str = "") -> None:

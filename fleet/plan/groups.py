@@ -17,7 +17,7 @@ from fleet.arrays import Floats, Ints, Keys
 from fleet.catalog import Row
 from fleet.eyes.eye import Eye
 from fleet.model.capture import Clocks
-from fleet.model.events import Rollout, Timetable
+from fleet.model.events import LINK_DOWN, RATE, Rollout, Timetable
 from fleet.model.link import LinkTable
 from fleet.model.setup import Setups
 from fleet.model.sight import Sights
@@ -248,12 +248,31 @@ class Control(Frozen):
     Attributes:
         timetable: control events, sorted; shape (events,).
         rollout: model rewrites; shape (rewrites,).
-        lookahead_ns: how far a shard may run ahead: to the end, as nothing flows back in a run.
+        lookahead_ns: how far a shard may run ahead if nobody talks back (`Feedback`): to the end.
     """
 
     timetable: Timetable
     rollout: Rollout
     lookahead_ns: int
+
+    @cached_property
+    def rates(self) -> dict[int, list[tuple[int, int, int]]]:
+        """Return of each sensor whose frame rate changes when, and the period num/den from then."""
+        rates: dict[int, list[tuple[int, int, int]]] = {}
+        for row in self.timetable[self.timetable.kind == RATE].tolist():
+            at_ns, _, sensor, num, den = row
+            rates.setdefault(sensor, []).append((at_ns, num, den))
+        return rates
+
+    @cached_property
+    def outages(self) -> dict[int, list[tuple[int, int]]]:
+        """Return of each link that goes down from when until when, in order; ns."""
+        outages: dict[int, list[tuple[int, int]]] = {}
+        for at_ns, _, link, until_ns, _ in self.timetable[
+            self.timetable.kind == LINK_DOWN
+        ].tolist():
+            outages.setdefault(link, []).append((at_ns, until_ns))
+        return outages
 
 
 @dataclass(frozen=True)

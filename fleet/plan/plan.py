@@ -14,9 +14,20 @@ from fleet.arrays import Ints
 from fleet.model.events import HOUR
 from fleet.model.frames import LEVELS
 from fleet.model.radio import Timers
-from fleet.plan.groups import Control, Eyes, Frozen, Links, Money, Notes, Pools, Scene, Sensors
+from fleet.plan.groups import (
+    Control,
+    Eyes,
+    Frozen,
+    Links,
+    Money,
+    Notes,
+    Pools,
+    Scene,
+    Sensors,
+)
 from fleet.plan.plant import Pool
 from fleet.plan.stations import Stations
+from fleet.plan.talking import Feedback
 
 MOST_HOURS = 31 * 24
 """Of more hours nothing is told one by one."""
@@ -45,6 +56,7 @@ class Plan:
     eyes: Eyes
     money: Money
     control: Control
+    feedback: Feedback
     stations: Stations
     notes: Notes
 
@@ -73,8 +85,36 @@ class Plan:
 
     @cached_property
     def cuts_ns(self) -> tuple[int, ...]:
-        """Return where no window may lie across: the end of the warm-up, and the marks; ns."""
-        return (self.warm_up_ns, *self.marks_ns)
+        """Return where no window may lie across: the end of the warm-up, marks, and looks; ns."""
+        if not self.feedback.is_there:
+            return (self.warm_up_ns, *self.marks_ns)
+        looks = {
+            at
+            for one in self.feedback.controllers
+            for at in range(one.every_ns, self.end_ns, one.every_ns)
+        }
+        return tuple(sorted({self.warm_up_ns, *self.marks_ns, *looks}))
+
+    @property
+    def lookahead_ns(self) -> int:
+        """Return how far a shard may run ahead; ns."""
+        least = self.feedback.lookahead_ns
+        return self.control.lookahead_ns if least is None else least
+
+    def asked_period(self, sensor: int, now_ns: int, *, at_now: bool) -> tuple[int, int]:
+        """Return the period num/den ns that a sensor is asked for, whatever its rung.
+
+        Args:
+            sensor: which.
+            now_ns: when.
+            at_now: whether what the timetable has at that very time has happened.
+        """
+        clock = self.sensors.clocks[sensor]
+        period = int(clock.num), int(clock.den)
+        for at_ns, num, den in self.control.rates.get(sensor, ()):
+            if at_ns < now_ns + at_now:
+                period = num, den
+        return period
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -133,6 +173,10 @@ class Plan:
 
     @cached_property
     def _digest(self) -> str:
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        values = (
+            (field.name, getattr(self, field.name))
+            for field in fields(self)
+            if field.name != "feedback" or self.feedback.is_there  # plans without are as they were
+        )
         known = {n: v.digest if isinstance(v, Frozen) else v for n, v in values}
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -23,6 +23,11 @@ def period(rate: Fraction) -> tuple[int, int]:
     return fraction.numerator, fraction.denominator
 
 
+def slower(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return the longer of two periods num/den ns; 0 is no limit."""
+    return one if one[0] * other[1] >= other[0] * one[1] else other
+
+
 def mean_bps(
     links: LinkTable, events: Timetable, from_ns: int, until_ns: int, *, capped: bool = False
 ) -> Floats:

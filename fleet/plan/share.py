@@ -19,6 +19,7 @@ from fleet.model.events import HOUR, OF_LINKS, OF_POOLS, Rollout
 from fleet.plan.groups import Control, Links, Notes, Pools, Sensors, first_rows, kinds_of
 from fleet.plan.partition import Territory
 from fleet.plan.plan import Plan
+from fleet.plan.talking import Feedback
 
 _Group = TypeVar("_Group", bound=Any)
 
@@ -47,6 +48,7 @@ def share_of(plan: Plan, territory: Territory) -> tuple[Plan, Territory]:
         links=_links(plan, ids, links),
         pools=_pools(plan, ids, pools),
         control=_control(plan, ids, links, pools),
+        feedback=_feedback(plan, ids),
         stations=replace(
             plan.stations,
             bin_of=plan.stations.bin_of[links],
@@ -113,6 +115,15 @@ def _pools(plan: Plan, ids: Ints, pools: Ints) -> Pools:
         whole, ids=whole.ids[pools], names=tuple(whole.names[p] for p in pools), entry=entry,
         row=first_rows(kinds_of(whole.entries, entry)), row_in_whole=whole.row_in_whole[pools],
         of=_renumbered(whole.of[ids], pools),
+    )  # fmt: skip
+
+
+def _feedback(plan: Plan, ids: Ints) -> Feedback:
+    """Return what may be said to some sensors."""
+    whole = plan.feedback
+    return replace(
+        _of(whole, ids, ("unit_of", "ladder_of")), sent_ns=whole.sent_ns[:, ids],
+        wire_ns=whole.wire_ns[:, ids],
     )  # fmt: skip
 
 

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.plan import capture_times, events, network, people, placing, pools, served, sights
+from fleet.plan import (
+    capture_times,
+    events,
+    feedback,
+    network,
+    people,
+    placing,
+    pools,
+    served,
+    sights,
+)
 from fleet.plan.draft import Draft, first_setups
 from fleet.plan.groups import Links
 from fleet.plan.light import tell_light
@@ -127,6 +137,13 @@ CONTROL = Step(
         "edges.*.shared_by",
     ),
     after=("roster", "network", "first setups", "served", "replication", "deployments"),
+)
+FEEDBACK = Step(
+    "feedback",
+    feedback.build,
+    says=("arms", "duration"),
+    files=("arms.*.adaptive.rule.file",),
+    after=("roster", "network", "first setups", "control"),
 )
 POOLS = Step(
     "pools",

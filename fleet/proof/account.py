@@ -100,6 +100,11 @@ Span = tuple[int, int]
 """The least and the most that a number can be."""
 
 
+def _ran(setup: str) -> str:
+    """Return what inferred or encoded, of the name of a setup: device, network or codec, rung."""
+    return setup.partition(" ")[2].partition(" (")[0]
+
+
 class _Account:
     """What the frames of an arm say."""
 
@@ -137,7 +142,7 @@ class _Account:
             for text in np.unique(setup[group == g]).tolist():
                 mine = (group == g) & (setup == text)
                 yield Piece(
-                    kit, hops, text.partition(" ")[2], COARSEST_NS if traced else 0, self.since_ns,
+                    kit, hops, _ran(text), COARSEST_NS if traced else 0, self.since_ns,
                     {name: values[mine] for name, values in columns.items()},
                 )  # fmt: skip
 

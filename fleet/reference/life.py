@@ -25,16 +25,13 @@ from fleet.engine.tally import Tally
 from fleet.interrupt import check
 from fleet.model import books as count
 from fleet.model import capture, events, frames, scene
-from fleet.model.frames import (
-    IN_FLIGHT,
-    LEVELS,
-    Rows,
-)
+from fleet.model.frames import IN_FLIGHT, LEVELS, Rows
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame, as_rows
 from fleet.reference.links import Link
 from fleet.reference.sensor import Sensor
 from fleet.reference.servers import DOWN, ServerPool
+from fleet.reference.steering import Steering
 
 Step = Generator[simpy.Event, Any, int]
 """A part of a frame's life; returns its fate, IN_FLIGHT if it goes on."""
@@ -74,6 +71,7 @@ class Reference:
         self.env.process(self.watch())
         for sensor in self.sensors:
             self.env.process(self.captures(sensor, 0))
+        self.steering = Steering(self)
 
     # The life of a frame ----------------------------------------------------------------------
 
@@ -82,11 +80,13 @@ class Reference:
         who = frame.sensor, frame.number
         frame.capture_ns, frame.fate, self.flying[who] = self.env.now, IN_FLIGHT, frame
         sensor.counts[count.CAPTURED] += 1
+        self.steering.captured(frame.sensor)
         fate = yield from self.in_sensor(sensor, frame)
         if fate == IN_FLIGHT:
             fate = yield from self.on_the_way(sensor, frame)
         frame.done_ns, frame.fate = self.env.now, fate
         self.ended.append(self.flying.pop(who))
+        self.steering.ended(frame)
 
     def in_sensor(self, sensor: Sensor, frame: Frame) -> Step:
         """Be sensed, then inferred or encoded; a crash interrupts."""
@@ -186,6 +186,7 @@ class Reference:
         if first:
             bits, service_ns = sent
             sensor.radio.sent(bits, service_ns, self.env.now)
+            self.steering.sent(frame.sensor, bits)
         _, rounds, good = link.sent_again(frame)
         if not good:
             return frames.LOST_LINK
@@ -283,7 +284,7 @@ class Reference:
         if kind == events.DEMAND:
             sensor.demand_factor = a / b
         elif kind == events.RATE:
-            sensor.change_rate(a, b, now_ns)
+            sensor.ask_rate(a, b, now_ns)
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == events.SENSOR_LEAVES:
             levels = self.plan.links.of[:, target]

@@ -37,6 +37,8 @@ class Sensor:
         self.present = 0
         self.demand_factor = 1.0
         self.clock_changes = 0
+        self.asked = int(self.clock.num), int(self.clock.den)  # period, whatever the rung
+        self.least = 0, 1  # period of the rung
         self.down_until_ns = 0
         self.blind_until_ns = 0
         self.busy_until_ns = 0
@@ -54,6 +56,21 @@ class Sensor:
         self.busy_until_ns = self.last_ready_ns = now_ns
         for process in self.inside:
             process.interrupt()
+
+    def ask_rate(self, num: int, den: int, now_ns: int) -> None:
+        """Be asked for a frame every num/den ns from now on, and give what the rung allows."""
+        self.asked = num, den
+        self.change_rate(*self.slowed(*self.least), now_ns)
+
+    def stand_on(self, rung: int, now_ns: int) -> None:
+        """Have the settings of a rung from now on."""
+        of = self.plan.feedback
+        self.setup, self.least = of.setup(self.index, rung), of.period(self.index, rung)
+        self.change_rate(*self.slowed(*self.least), now_ns)
+
+    def slowed(self, num: int, den: int) -> tuple[int, int]:
+        """Return the period num/den, or the one asked for if that is longer."""
+        return (num, den) if num * self.asked[1] > self.asked[0] * den else self.asked
 
     def change_rate(self, num: int, den: int, now_ns: int) -> None:
         """Capture every num/den ns from now on, or when it joins."""

@@ -96,7 +96,7 @@ def stand_ins(outcome: Outcome) -> list[dict[str, Any]]:
     plan = outcome.plan
     if not plan.eyes.stand_ins:
         return []
-    sensors, setups = setups_over_time(plan)
+    sensors, setups = setups_over_time(outcome)
     of: dict[StandIn, list[str]] = {}
     for setup, group in sorted(
         set(zip(setups.tolist(), plan.sensors.group_of[sensors].tolist(), strict=True))

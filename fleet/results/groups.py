@@ -25,7 +25,7 @@ def groups(outcome: Outcome) -> dict[str, dict[str, Any]]:
     are there, in their mean: less than 1 where some join or leave.
     """
     plan, counts = outcome.plan, outcome.tally.sensors
-    sensors, setups = setups_over_time(plan)
+    sensors, setups = setups_over_time(outcome)
     sight, of = plan.sensors.setups.sight[setups], plan.sensors.group_of[sensors]
     span = np.array([plan.warm_up_ns]), plan.measured_ns
     out = {}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fleet.scenario.adaptive import Own
 from fleet.scenario.by_hour import OwnGrid, Tariff
 from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario
@@ -99,6 +100,9 @@ def _named(scenario: Scenario) -> Iterator[str]:
     for group in model.sensors.values():
         if isinstance(group.capture, Capture):
             yield group.capture.trace.file
+    for arm in model.arms.values():
+        if arm.adaptive is not None and isinstance(arm.adaptive.rule, Own):
+            yield arm.adaptive.rule.file
     for name, ends in ((model.catalogue, _CATALOGUE), (model.traces, _TRACES)):
         if name is not None and (scenario.folder / name).is_dir():
             files = sorted((scenario.folder / name).iterdir())

@@ -129,6 +129,7 @@ class Section(StrEnum):
     EYES = "What eyes see, ± over scenes"
     TASKS = "How well tasks are done"
     REWRITES = "Model rewrites"
+    ADAPTING = "Rungs of adaptive arms"
     FRAMES = "Frames by fate"
     FAIRNESS = "Fairness over sensors"
     BUSIEST = "Busiest resources"

@@ -25,6 +25,7 @@ from fleet.results import (
     pixels,
     power,
     rollout,
+    rungs,
     steady,
     tasks,
     traffic,
@@ -35,7 +36,7 @@ from fleet.running.run import Outcome
 
 MODULES: tuple[ModuleType, ...] = (
     frames, latency, fairness, traffic, utilisation, load, steady, power, cost, by_hour, rollout,
-    accuracy, tasks, pixels, groups,
+    rungs, accuracy, tasks, pixels, groups,
 )  # fmt: skip
 """Where formulas are, in the order of the numbers of an arm."""
 Names = Mapping[Scope, Iterable[str]]

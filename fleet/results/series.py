@@ -23,6 +23,7 @@ from fleet.model.events import (
     OF_LINKS,
     OF_POOLS,
     RATE,
+    RUNG,
     SENSOR_DOWN,
     SENSOR_LEAVES,
     SERVERS,
@@ -141,11 +142,11 @@ def event_table(outcome: Outcome) -> pa.Table:
     """Return the control events of a run: when, what, to whom, until when, and what it changed.
 
     `target` is the name of a link, a sensor or a pool, null for all; `until_s` is null for what
-    stays. What happens to a link more than `MOST_TOLD` times, as to one that follows a file, is
-    told once.
+    stays. What happens to a link more than `MOST_TOLD` times, as to one that follows a file, or to
+    a sensor whose controller says other rungs again and again, is told once.
     """
     plan = outcome.plan
-    table = plan.control.timetable[plan.control.timetable.time_ns < plan.end_ns]
+    table = outcome.happened
     times = _times(table)
     table, times = table[times > 0], times[times > 0]
     rows = list(table)
@@ -169,13 +170,13 @@ def event_table(outcome: Outcome) -> pa.Table:
 
 
 MOST_TOLD = 100
-"""How often something happens to a link that is told each time."""
+"""How often something happens to a link, or a rung changes, that is told each time."""
 
 
 def _times(table: Timetable) -> Ints:
     """Return for how many events each is told: itself, more that follow, or 0 for none."""
     times = np.ones(len(table), dtype=np.int64)
-    for kind in OF_LINKS:
+    for kind in (*OF_LINKS, RUNG):
         mine = np.flatnonzero(table.kind == kind)
         _, first, of, many = np.unique(
             table.target[mine], return_index=True, return_inverse=True, return_counts=True
@@ -209,6 +210,8 @@ def _change(plan: Plan, row: Record) -> str | None:
         return format_data_bit(int(a), 4)
     if kind == LINK_RATE:
         return format_rate_bps(int(a), 4)
+    if kind == RUNG:
+        return f"rung {a}: {plan.sensors.setup_names[b]}"
     if kind == DEMAND:
         return f"{a / b:.6g} times the people"
     return plan.sensors.setup_names[b] if kind == MODEL_WRITE else None

@@ -67,7 +67,7 @@ def _tagged(table: pa.Table, arm: str, replication: int) -> pa.Table:
 def sensor_table(outcome: Outcome) -> pa.Table:
     """Return one row a sensor: where it is, what stands there first and last, and its counts."""
     plan, counts = outcome.plan, outcome.tally.sensors
-    (last,) = setups_at(plan, np.arange(plan.size), np.array([plan.end_ns]))
+    (last,) = setups_at(outcome, np.arange(plan.size), np.array([plan.end_ns]))
     columns: dict[str, Any] = {
         "sensor": list(plan.sensors.names),
         "group": [plan.sensors.group_names[g] for g in plan.sensors.group_of],

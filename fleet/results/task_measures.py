@@ -77,7 +77,7 @@ def task_measures(
         kind: of the objects that it is about.
     """
     plan = outcome.plan
-    eyes, fps = _eyes(plan, sensors, windows), answered_fps(outcome, group, sensors, windows)
+    eyes, fps = _eyes(outcome, sensors, windows), answered_fps(outcome, group, sensors, windows)
     outside = np.array([light_by_second(plan, s, 1)[0] for s in windows.starts.tolist()])
     site = (plan.sensors.sight_keys[sensors] % np.uint64(SITES)).astype(np.int64)
     known, light = np.zeros(eyes.shape, dtype=np.bool_), np.zeros(eyes.shape, dtype=np.int64)
@@ -143,14 +143,15 @@ def _over(what: Any, share: Any) -> Floats:
     return over
 
 
-def _eyes(plan: Plan, sensors: Ints, windows: Windows) -> Ints:
+def _eyes(outcome: Outcome, sensors: Ints, windows: Windows) -> Ints:
     """Return whose sight each sensor has as each window begins; shape (windows, sensors).
 
     None (-1) where two networks share the frames: what comes of their answers in turn was not
     measured. None for a sensor that is not there for the whole window, too.
     """
     starts_ns, length_ns = windows.starts * SECOND_NS, windows.length_s * SECOND_NS
-    setups, table = setups_at(plan, sensors, starts_ns), plan.sensors.setups
+    plan = outcome.plan
+    setups, table = setups_at(outcome, sensors, starts_ns), plan.sensors.setups
     alone = (table.ask < 0) | np.array([bool(cut) for cut in plan.sensors.cuts])
     known = alone[setups] & (_there(plan, sensors, starts_ns, length_ns) == 1.0)
     return np.where(known, table.sight[setups], -1)

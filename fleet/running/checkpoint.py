@@ -23,8 +23,8 @@ from fleet.passing import temporary
 from fleet.plan.plan import Plan
 from fleet.running import sealed
 
-ABOUT, HOURS = "about.json", "hours"
-VERSION = f"{metadata.version('sensor-fleet')}/7"
+ABOUT, HOURS, FEEDBACK = "about.json", "hours", "feedback"
+VERSION = f"{metadata.version('sensor-fleet')}/8"
 """Of fleet and of the layout of states: what another one wrote is not gone on from."""
 
 EVERY_S = 60.0
@@ -67,7 +67,8 @@ class Checkpoints:
         Args:
             plan: the plan.
             now_ns: the time.
-            states: of all processes by name, and `HOURS` (`fleet.engine.hours`).
+            states: of all processes by name, `HOURS` (`fleet.engine.hours`), and `FEEDBACK`
+                (`fleet.engine.feedback`) if there are controllers.
         """
         draft = self.folder / ".draft"
         try:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fleet.arrays import Ints
+from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.model.frames import Rows
@@ -57,6 +58,9 @@ class Executor(Protocol):
 
     def effort(self) -> Effort:
         """Return what it took up to now."""
+
+    def told(self) -> Told:
+        """Return what controllers have said."""
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time; `progress` hears of every window that is done."""

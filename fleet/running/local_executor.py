@@ -7,17 +7,19 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
+from fleet.engine.feedback import Look, Told, Watch
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.interrupt import check
 from fleet.lanes.shard import shard
 from fleet.lanes.when import Lanes
+from fleet.model.events import Timetable
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
 from fleet.plan.plan import Plan
 from fleet.plan.share import share_of
-from fleet.running.checkpoint import HOURS, Checkpoints
+from fleet.running.checkpoint import FEEDBACK, HOURS, Checkpoints
 from fleet.running.executor import (
     NO_EFFORT,
     Effort,
@@ -60,22 +62,34 @@ class LocalExecutor:
             for part in partition.shards
         ]
         self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
-        self.now_ns, self.hours = 0, Hours()
+        self.now_ns, self.hours, self.watch = 0, Hours(), Watch(plan)
         if checkpoints is not None and (last := checkpoints.latest(plan)) is not None:
             self.now_ns, states = last
             self.hours.load(states[HOURS])
             for name, process in self._all.items():
                 process.load(states[name])
+            if FEEDBACK in states:
+                self.watch.load(states[FEEDBACK])
+                self._hear(self.watch.pending(self.now_ns))
 
     @property
     def _all(self) -> dict[str, LogicalProcess]:
         processes: list[LogicalProcess] = [*self._shards, *self._regions]
         return {process.territory.name: process for process in processes}
 
+    def _hear(self, words: Timetable) -> None:
+        for process in self._all.values():
+            process.hear(words)
+
+    def _looks(self) -> list[Look]:
+        looks = [process.look() for process in self._all.values()]
+        return [one for one in looks if one is not None]
+
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
         for window in windows(self.now_ns, until_ns, self.window_ns, self.plan.cuts_ns):
             check()
+            self.watch.check(window)
             transfers = [shard.advance(window) for shard in self._shards]
             for r, region in enumerate(self._regions):
                 region.advance(window, *(handed[r] for handed in transfers))
@@ -83,10 +97,14 @@ class LocalExecutor:
             if self.hours.is_due(self.plan, self.now_ns):
                 counted = [process.counted() for process in self._all.values()]
                 self.hours.note(self.plan, self.now_ns, counted)
+            if self.watch.is_due(self.now_ns):
+                self._hear(self.watch.hear(self.now_ns, self._looks()))
             progress(window.end_ns)
             if self.checkpoints is not None and self.checkpoints.due():
                 states = {name: process.save() for name, process in self._all.items()}
                 states[HOURS] = self.hours.save()
+                if self.plan.feedback.is_there:
+                    states[FEEDBACK] = self.watch.save()
                 self.checkpoints.keep(self.plan, self.now_ns, states)
 
     def tally(self) -> Tally:
@@ -107,19 +125,24 @@ class LocalExecutor:
         """Return the bits in each link's port; shape (links,)."""
         return in_ports(self.plan, [process.queued_bits() for process in self._all.values()])
 
+    def told(self) -> Told:
+        """Return what controllers have said."""
+        return self.watch.told()
+
     def effort(self) -> Effort:
         """Return what it took: nothing beside this process."""
         return NO_EFFORT
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
-        self.plan = plan
+        self.plan = self.watch.plan = plan
         for process, part in zip(self._all.values(), self.partition.territories, strict=True):
             process.amend(share_of(plan, part)[0])
 
     def forget(self) -> None:
         """Count from now on."""
         self.hours.forget()
+        self.watch.forget(self._looks())
         for process in self._all.values():
             process.forget()
 

@@ -14,19 +14,21 @@ import numpy as np
 import ray
 
 from fleet.arrays import Ints
+from fleet.engine.feedback import Look, Told, Watch
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import RunError
 from fleet.interrupt import LOOK_S, check, pressed
 from fleet.lanes.when import Lanes
+from fleet.model.events import Timetable
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition, Territory
 from fleet.plan.plan import Plan
 from fleet.plan.share import share_of
 from fleet.running import ray_cluster
 from fleet.running.actors import RegionActor, ShardActor
-from fleet.running.checkpoint import HOURS, Checkpoints
+from fleet.running.checkpoint import FEEDBACK, HOURS, Checkpoints
 from fleet.running.executor import Effort, Progress, in_ports, merged, no_progress, shard_of
 
 AHEAD = 3
@@ -72,7 +74,8 @@ class RayExecutor:
         ray_cluster.check_memory(len(partition.territories))
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
-        self.restarts, self.peak_transfer_bytes, self.hours = 0, 0, Hours()
+        self.restarts, self.peak_transfer_bytes = 0, 0
+        self.hours, self.watch = Hours(), Watch(plan)
         self._slice_ns, self._keep, self._lanes = slice_ns, keep, lanes
         self._beside = beside
         with ray_cluster.deaths_told():
@@ -85,6 +88,9 @@ class RayExecutor:
         self.hours.forget()
         if HOURS in states:
             self.hours.load(states[HOURS])
+        self.watch = Watch(self.plan)
+        if FEEDBACK in states:
+            self.watch.load(states[FEEDBACK])
         cpus = float(ray.cluster_resources().get("CPU", 1.0)) / self._beside
 
         def held(territory: Territory) -> tuple[Any, ...]:
@@ -103,10 +109,21 @@ class RayExecutor:
         self._regions: list[Any] = [
             region.remote(*held(part), keep=self._keep) for part in self.partition.regions
         ]
+        self._hear(self.watch.pending(self.now_ns))
 
     @property
     def _all(self) -> list[Any]:
         return [*self._shards, *self._regions]
+
+    def _hear(self, words: Timetable) -> None:
+        if len(words):
+            _answers([shard.call.remote("hear", words) for shard in self._shards])
+
+    def _looks(self) -> list[Look]:
+        if not self.plan.feedback.is_there:
+            return []
+        looks = _answers([actor.call.remote("look") for actor in self._all])
+        return [one for one in looks if one is not None]
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time.
@@ -129,6 +146,7 @@ class RayExecutor:
             progress(self.now_ns)
 
         for window in windows(self.now_ns, until_ns, self.window_ns, self.plan.cuts_ns):
+            self.watch.check(window)
             done = [shard.advance.options(num_returns=2).remote(window) for shard in self._shards]
             transfers = [tables for tables, _ in done]
             regions = [
@@ -139,11 +157,14 @@ class RayExecutor:
             if len(under_way) >= AHEAD:
                 wait_for_one()
             begins, due = self.hours.is_due(self.plan, window.end_ns), self.checkpoints.due()
-            while under_way and (begins or due):
+            looks = self.watch.is_due(window.end_ns)
+            while under_way and (begins or due or looks):
                 wait_for_one()
             if begins:
                 counted = _answers([a.call.remote("counted") for a in self._all])
                 self.hours.note(self.plan, self.now_ns, counted)
+            if looks:
+                self._hear(self.watch.hear(self.now_ns, self._looks()))
             if due:
                 self._checkpoint(self.plan)
         while under_way:
@@ -152,6 +173,8 @@ class RayExecutor:
     def _checkpoint(self, plan: Plan) -> None:
         states = _answers([a.call.remote("save") for a in self._all])
         named = {**self._named(states), HOURS: self.hours.save()}
+        if plan.feedback.is_there:
+            named[FEEDBACK] = self.watch.save()
         self.checkpoints.keep(plan, self.now_ns, named)
 
     def _surviving(self, work: Callable[[], T], until_ns: int) -> T:
@@ -215,6 +238,10 @@ class RayExecutor:
         """Return the bits in each link's port; shape (links,)."""
         return in_ports(self.plan, self._ask(lambda a: a.call.remote("queued_bits")))
 
+    def told(self) -> Told:
+        """Return what controllers have said."""
+        return self.watch.told()
+
     def effort(self) -> Effort:
         """Return what it took: how actors spent their time since they were last started."""
         spent = self._ask(lambda a: a.spent.remote())
@@ -231,12 +258,13 @@ class RayExecutor:
                 self._checkpoint(plan)
 
         self._surviving(amend, self.now_ns)
-        self.plan = plan
+        self.plan = self.watch.plan = plan
 
     def forget(self) -> None:
         """Count from now on."""
 
         def forget() -> None:
+            self.watch.forget(self._looks())
             _answers([actor.call.remote("forget") for actor in self._all])
             self.hours.forget()
             self._checkpoint(self.plan)  # whoever begins again must not count what was forgotten

@@ -25,6 +25,7 @@ class ReferenceExecutor:
         self.queued_bits = self._reference.queued_bits
         self.amend = self._reference.amend
         self.sensor_state = self._reference.sensor_state
+        self.told = self._reference.steering.told
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, as_table
 from fleet.engine.audit import audit
+from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
 from fleet.errors import InputError
 from fleet.model import capture
+from fleet.model.events import Timetable
 from fleet.model.frames import FRAME, SENSOR, WIDTH, Rows
 from fleet.model.scene import SECOND_NS
 from fleet.plan.partition import Partition, partition
@@ -45,6 +47,7 @@ class Outcome:
         queued_bits: bits in the port of each link then; shape (links,).
         under_way: these frames, if frames are kept; shape (in_flight, WIDTH).
         hours: the energy account as it stood when hours began.
+        told: what controllers have said.
         shards: shards in use.
         window_ns: length of a window.
         wall_s: time that the run took, without starting Ray.
@@ -61,11 +64,22 @@ class Outcome:
     effort: Effort = NO_EFFORT
     under_way: Rows = field(default_factory=lambda: np.empty((0, WIDTH), dtype=np.int64))
     hours: Hours = field(default_factory=Hours)
+    told: Told = field(default_factory=Told.nothing)
 
     @cached_property
     def reckoned(self) -> dict[str, Any]:
         """Return what several formulas need and one has reckoned, by the name of it."""
         return {}
+
+    @property
+    def happened(self) -> Timetable:
+        """Return the events of the run before its end: those planned, and words of controllers."""
+        planned, words = self.plan.control.timetable, self.told.words
+        if len(words):
+            both = np.concatenate([planned, words])
+            planned = as_table(both[np.argsort(both["time_ns"], kind="stable")])
+        happened: Timetable = planned[planned.time_ns < self.plan.end_ns]
+        return happened
 
     def frames(self) -> Rows:
         """Return all frames, if they were kept, by (sensor, frame); shape (captured, WIDTH).
@@ -115,7 +129,7 @@ def simulate(
         wall_s += checkpoints.wall_before_s
     return Outcome(
         plan, tally, in_flight, queued_bits, executor.shards, window_ns, wall_s, effort,
-        hours=executor.hours, **kept,
+        hours=executor.hours, told=executor.told(), **kept,
     )  # fmt: skip
 
 

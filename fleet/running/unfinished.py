@@ -18,6 +18,7 @@ import numpy as np
 
 from fleet import paths
 from fleet.engine.audit import audit
+from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
@@ -32,7 +33,7 @@ from fleet.running.run import Outcome
 from fleet.running.trial import Trial
 from fleet.scenario.load import Scenario, load
 
-SCHEMA = "fleet-unfinished/3"
+SCHEMA = "fleet-unfinished/4"
 RUN = "run.json"
 ENDING = ".unfinished"
 
@@ -216,13 +217,14 @@ class Unfinished:
             tally.load(below("tally", state))
             hours = Hours()
             hours.load(below("hours", state))
+            told = Told.loaded(below("told", state))
             audit(plan, tally, in_flight, state["queued_bits"], plan.end_ns)
         except (RunError, LookupError, ValueError) as error:
             raise InputError(f"{path}: is no outcome of its trial: {error}; remove it") from None
         effort = Effort({}, restarts, peak)
         return Outcome(
             plan, tally, in_flight, state["queued_bits"], shards, window_ns, wall_ms / 1e3, effort,
-            state["under_way"], hours,
+            state["under_way"], hours, told,
         )  # fmt: skip
 
     def finish(self, trial: Trial, outcome: Outcome) -> None:
@@ -237,6 +239,7 @@ class Unfinished:
         about = {"trial": np.asarray(trial.identity), "counts": counts}
         state = {**about, "under_way": outcome.under_way, "queued_bits": outcome.queued_bits}
         state |= nest("tally", outcome.tally.save()) | nest("hours", outcome.hours.save())
+        state |= nest("told", outcome.told.save())
         try:
             path.parent.mkdir(exist_ok=True)
             write(path, state)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.adaptive import Adaptive
 from fleet.scenario.asking import Ask
 from fleet.scenario.labels import Label
 from fleet.scenario.publish import Publish
@@ -119,6 +120,7 @@ class Arm(Equipment):
                 "properties": {
                     **{field: {"type": "null"} for field in Equipment.model_fields},
                     "per": {"maxProperties": 0},
+                    "adaptive": {"type": "null"},
                 }
             },
         }
@@ -137,9 +139,18 @@ class Arm(Equipment):
         says("by group, the arm that it is taken from", {"camera": "cloud"}, "the arm's own"),
     ] = None
 
+    adaptive: Annotated[
+        Adaptive | None,
+        says(
+            "a ladder of settings, and the controllers that say which of them holds",
+            {"rule": "threshold", "every": "1 s", "high": "300 ms", "ladder": [{"rate": "5 fps"}]},
+            "none: the settings stay",
+        ),
+    ] = None
+
     @model_validator(mode="after")
     def _one_kind(self) -> Arm:
-        own = [f for f in (*Equipment.model_fields, "per") if getattr(self, f)]
+        own = [f for f in (*Equipment.model_fields, "per", "adaptive") if getattr(self, f)]
         if self.place is not None and own:
             raise InputError(
                 f"an arm with 'place' takes its equipment from the arms it names; remove"

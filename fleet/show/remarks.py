@@ -24,6 +24,7 @@ def load_remarks(record: Record) -> Iterator[str]:
         for name, box in numbers["edge_boxes"].items():
             yield f"{arm}: {box_line(name, box)}."
         yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
+        yield from _oscillates(arm, record.numbers[arm])
     yield from (f"{line[0].upper()}{line[1:]}." for line in lifted(record))
     yield from doubts(record)
 
@@ -123,6 +124,19 @@ def _skipped(
             yield f"{arm}: {answer_line(group, limits[group])}."
         elif share > SKIPPED:
             yield f"{arm}: {share:.1%} of the frames of '{group}' come while the DSP is at work."
+
+
+def _oscillates(arm: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield which controllers go up and down again and again, in the worst replication."""
+    adaptive = [run["adaptive"] for run in runs if run.get("adaptive", {}).get("oscillating")]
+    if adaptive:
+        worst = max(adaptive, key=lambda one: one["turns_per_look"]["max"])
+        yield (
+            f"{arm}: {worst['oscillating']:,} of {worst['controllers']:,} controllers oscillate:"
+            f" that of '{worst['worst']}' turns around after {worst['turns_per_look']['max']:.0%}"
+            " of its looks, more than a third; levels further apart, more 'calm' looks or a longer"
+            " 'every' help."
+        )
 
 
 def _told(name: str, load: Mapping[str, Any], end_s: float) -> str:

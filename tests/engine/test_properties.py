@@ -227,7 +227,7 @@ def shuffled_files(folder: Path, chance: random.Random) -> None:
         copy = folder / path.relative_to(worlds.HERE)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text("".join([head, *chance.sample(rows, len(rows))]), encoding="utf-8")
-    for name in ("no-sites.csv", "rates.csv", "packets.up"):  # of the last two the order counts
+    for name in ("no-sites.csv", "follow.py", "rates.csv", "packets.up"):  # whose order counts
         shutil.copy(worlds.HERE / name, folder)
 
 

@@ -257,8 +257,17 @@ def packaged() -> dict[str, Any]:
             "crops": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "roi"},
             "pictures": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "image",
                          "codec": "jpeg-q60"},
-            "cloud": camera,
-            "held": {**camera, "bitrate": "1 Mbit/s"},
+            "cloud": {**camera, "adaptive": {
+                "rule": "threshold", "every": "100 ms", "high": "200 ms", "low": "50 ms", "calm": 2,
+                "word": "64 B", "ladder": [{"rate": "5 fps", "bitrate": "500 kbit/s"}],
+            }},
+            "held": {**camera, "bitrate": "1 Mbit/s", "adaptive": {
+                "rule": "back-pressure", "queue": 2, "every": "100 ms", "ladder": [{}],
+            }},
+            "queued": {**camera, "adaptive": {
+                "rule": "awstream", "high": "200 ms", "every": "90 ms",
+                "ladder": [{"rate": "5 fps"}],
+            }},
         },
         "events": [
             {"at": "300 ms", "rewrite": "shop", "model": "efficientdet-lite0"},

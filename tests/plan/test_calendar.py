@@ -357,6 +357,8 @@ def turning(draw: st.DrawFn) -> dict[str, Any]:
         group |= {"rate": "0.9 fps", "demand": people}
     for arm in world["arms"].values():
         arm.pop("rate", None)
+        for rung in arm.get("adaptive", {}).get("ladder", ()):
+            rung.pop("rate", None)
     for event in world["events"]:
         if "profile" in event:
             event["rate"] = "2 fps"

@@ -1,0 +1,205 @@
+"""Controllers of a plan: who watches which sensors, what they can say, and how long that takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fleet.arrays import Ints
+from fleet.errors import InputError
+from fleet.model.capture import NEVER_NS
+from fleet.model.frames import LEVELS
+from fleet.model.ladder import AT_REGION, SIGNALS, Numbers
+from fleet.plan.draft import Draft
+from fleet.plan.expected import flows
+from fleet.plan.plan import Plan
+from fleet.plan.protocol import message_bits
+from fleet.plan.rates import slower
+from fleet.plan.rollout import sending_ns
+from fleet.plan.talking import Controller, Feedback
+from fleet.scenario.adaptive import Adaptive, Own
+from fleet.scenario.policy import Policy
+from fleet.scenario.strict_yaml import Keys
+from fleet.units import format_time_ns
+
+MOST_LOOKS = 1_000_000
+"""Looks of the controllers of an arm in a run: each of them is a point to which all comes."""
+_MOST_BPS = 10**15
+"""As fast as any link: nothing fits that is more."""
+_CALM, _HIGH_NS, _QUEUE = 3, 500_000_000, 1
+"""What holds where nothing is said; three looks are those of AWStream's source."""
+
+
+def build(draft: Draft) -> Feedback:
+    """Return the controllers of an arm; without any all of it is empty.
+
+    Raises:
+        InputError: a rule cannot be used, looks too often, or its sensors are rewritten.
+    """
+    arms = tuple(dict.fromkeys(ladder.arm for ladder in draft.ladders.values()))
+    controllers = tuple(_controller(draft, arm) for arm in arms)
+    many = len(draft.roster)
+    setup_rows = np.full(len(draft.setups), -1, dtype=np.int64)
+    setup_rows[list(draft.ladders)] = np.arange(len(draft.ladders))
+    ladder_of = setup_rows[draft.setup_of]
+    kind_of = np.full(many, -1, dtype=np.int64)
+    for row, ladder in enumerate(draft.ladders.values()):
+        kind_of[ladder_of == row] = arms.index(ladder.arm)
+    _check_rewrites(draft, ladder_of)
+    unit_of, controller_of, names = _units(draft, arms, kind_of)
+    sent_ns, wire_ns = _ways(draft, controllers, kind_of)
+    rungs = max((one.rungs for one in controllers), default=1)
+    table = np.zeros((3, len(draft.ladders), rungs), dtype=np.int64)
+    table[2] = 1
+    for row, ladder in enumerate(draft.ladders.values()):
+        table[0, row, : len(ladder.setups)] = ladder.setups
+        table[1:, row, : len(ladder.setups)] = np.array(ladder.periods).T
+    setups, num, den = table
+    return Feedback(
+        controllers, controller_of, names, unit_of, ladder_of, setups, num, den, sent_ns, wire_ns,
+        np.zeros((len(names), rungs), dtype=np.int64),
+    )  # fmt: skip
+
+
+def _controller(draft: Draft, arm: str) -> Controller:
+    spec, keys = draft.scenario.model.arms[arm].adaptive, ("arms", arm, "adaptive")
+    assert spec is not None
+    looks = (draft.scenario.model.duration - 1) // spec.every
+    if looks > MOST_LOOKS:
+        raise draft.scenario.error(
+            (*keys, "every"),
+            f"{format_time_ns(spec.every)} makes {looks:,} looks of a run, more than"
+            f" {MOST_LOOKS:,}; look less often",
+        )
+    text, reads = "", tuple[str, ...]()
+    file = function = ""
+    if isinstance(spec.rule, Own):
+        file, function, reads = spec.rule.file, spec.rule.function, tuple(spec.rule.reads)
+        text = _text(draft, spec.rule, (*keys, "rule"))
+    elif spec.name == "threshold":
+        reads = (SIGNALS[spec.watched].read,)
+    else:
+        reads = ("waiting",) if spec.name == "back-pressure" else ("backlog_ns", "rung_bps")
+    return Controller(
+        arm, spec.name, spec.place, spec.every, 1 + len(spec.ladder), reads, _numbers(spec), text,
+        file, function,
+    )  # fmt: skip
+
+
+def _text(draft: Draft, rule: Own, keys: Keys) -> str:
+    """Return the text of a rule of the user's own, which is checked.
+
+    Raises:
+        InputError: it cannot be read, or does what a rule may not.
+    """
+    path = draft.scenario.file(rule.file, *keys, "file")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise draft.scenario.error((*keys, "file"), f"cannot read '{rule.file}': {error}") from None
+    try:
+        Policy(text, rule.file, rule.function, rule.reads)
+    except InputError as error:
+        raise draft.scenario.error((*keys, "file"), str(error)) from None
+    return text
+
+
+def _numbers(spec: Adaptive) -> Numbers:
+    high = _HIGH_NS if spec.high is None else spec.high.number
+    low = high // 2 if spec.low is None else spec.low.number
+    return Numbers(high, low, spec.calm or _CALM, spec.queue or _QUEUE)
+
+
+def _check_rewrites(draft: Draft, ladder_of: Ints) -> None:
+    """Refuse models that are written into sensors whose setup a ladder says.
+
+    Raises:
+        InputError: one is.
+    """
+    written = draft.control.rollout.sensor
+    adapts = written[ladder_of[written] >= 0]
+    if len(adapts):
+        arm = draft.ladders[int(draft.setup_of[adapts[0]])].arm
+        raise draft.scenario.error(
+            ("arms", arm, "adaptive"),
+            f"a model is written into '{draft.roster.names[int(adapts[0])]}', whose settings the"
+            " ladder says; leave one of both out",
+        )
+
+
+def _units(
+    draft: Draft, arms: tuple[str, ...], kind_of: Ints
+) -> tuple[Ints, Ints, tuple[str, ...]]:
+    """Return (unit of each sensor, kind of each unit, names of units): one in each region."""
+    roster, unit_of = draft.roster, np.full(len(kind_of), -1, dtype=np.int64)
+    controller_of, names = list[int](), list[str]()
+    for kind, arm in enumerate(arms):
+        spec, mine = draft.scenario.model.arms[arm].adaptive, np.flatnonzero(kind_of == kind)
+        assert spec is not None
+        whose = np.stack([roster.units[spec.shared_by][mine], draft.net.region_of[mine]], axis=1)
+        _, first, which = np.unique(whose, axis=0, return_index=True, return_inverse=True)
+        unit_of[mine] = len(names) + which.reshape(-1)
+        controller_of += [kind] * len(first)
+        names += [roster.unit_name(spec.shared_by, int(mine[s])) or arm for s in first]
+    return unit_of, np.array(controller_of, dtype=np.int64), tuple(names)
+
+
+def _ways(draft: Draft, controllers: tuple[Controller, ...], kind_of: Ints) -> tuple[Ints, Ints]:
+    """Return how long a word is sent and on the wire at each level; shape (LEVELS, sensors)."""
+    sent, wire = np.zeros((2, LEVELS, len(kind_of)), dtype=np.int64)
+    for kind, one in enumerate(controllers):
+        spec = draft.scenario.model.arms[one.arm].adaptive
+        if one.at != AT_REGION or spec is None:
+            continue
+        bits, mine = message_bits(draft.reader, spec.word_bytes), np.flatnonzero(kind_of == kind)
+        for group in np.unique(draft.roster.group_of[mine]):
+            here = mine[draft.roster.group_of[mine] == group]
+            for c in draft.net.paths[draft.roster.groups[int(group)]]:
+                way = draft.net.classes[c]
+                if way.downlink_rate_bps:
+                    takes_ns = sending_ns(bits, way.downlink_rate_bps)
+                    _check_word(draft, one.arm, takes_ns, way.name)
+                    sent[way.level, here] = takes_ns
+                    wire[way.level, here] = way.propagation_ns
+    return sent, wire
+
+
+def _check_word(draft: Draft, arm: str, takes_ns: int, link: str) -> None:
+    """Refuse a word that a link sends for longer than any run is.
+
+    Raises:
+        InputError: it does.
+    """
+    if takes_ns > NEVER_NS // 8:
+        raise draft.scenario.error(
+            ("arms", arm, "adaptive", "word"),
+            f"'{link}' sends it down for longer than a run can be; make it smaller, or give"
+            f" '{link}' a higher 'downlink_rate'",
+        )
+
+
+def with_rates(plan: Plan) -> Plan:
+    """Return a plan whose controllers know what is expected of each rung, if any reads it."""
+    of = plan.feedback
+    if not any("rung_bps" in one.reads for one in of.controllers):
+        return plan
+    bps = np.zeros_like(of.bps)
+    mine = np.flatnonzero(of.unit_of >= 0)
+    rungs = np.array([of.controllers[k].rungs for k in of.controller_of])[of.unit_of[mine]]
+    for rung in range(of.bps.shape[1]):
+        here = mine[rungs > rung]
+        brings = flows(_on_rung(plan, here, rung))
+        bits = np.minimum(brings.sent_fps * brings.bits, _MOST_BPS)[here].astype(np.int64)
+        np.add.at(bps[:, rung], of.unit_of[here], bits)
+    return replace(plan, feedback=replace(of, bps=bps))
+
+
+def _on_rung(plan: Plan, sensors: Ints, rung: int) -> Plan:
+    """Return a plan in which some sensors stand on a rung from the start."""
+    setup_of, clocks = plan.sensors.setup_of.copy(), plan.sensors.clocks.copy()
+    for s in sensors.tolist():
+        setup_of[s] = plan.feedback.setup(s, rung)
+        own = int(clocks.num[s]), int(clocks.den[s])
+        clocks.num[s], clocks.den[s] = slower(own, plan.feedback.period(s, rung))
+    return replace(plan, sensors=replace(plan.sensors, setup_of=setup_of, clocks=clocks))
