@@ -163,6 +163,10 @@ class Devices:
         sensors = self.plan.sensors
         key, phase = sensors.capture_keys[target], sensors.phase[target]
         capture.start(self.states.clocks, target, key, phase, now_ns, sensors.trace_ns)
+        rules, turn = sensors.setups[self.states.setup_of[target]], sensors.turn[target]
+        dsp, asked = self.states.dsp, self.states.asked
+        dsp.next_publish_ns[target] = now_ns + int(turn * rules.publish_interval_ns)
+        asked.next_publish_ns[target] = now_ns + int(turn * rules.ask_interval_ns)
 
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
         """Give a sensor another setup; it infers nothing until a time."""

@@ -85,17 +85,6 @@ def taken(times_ns: NDArray[np.int64], tick_ns: int, occupy_ns: int) -> int:
 
 
 @inlined
-def turn_of(turn: float, many: int) -> int:
-    """Return how far into a rule's time, or number of inferences, a sensor begins.
-
-    Args:
-        turn: of the sensor, in [0, 1).
-        many: ns, or inferences.
-    """
-    return int(turn * many)
-
-
-@inlined
 def published(
     dsp: Dsps, s: int, now_ns: int, objects: int, every: int, interval_ns: int,
     change: int,
@@ -117,7 +106,7 @@ def published(
     if every < 0:
         return False
     if every > 0:
-        return bool((dsp.inferences[s] - 1 + turn_of(dsp.turn[s], every)) % every == 0)
+        return bool((dsp.inferences[s] - 1 + int(dsp.turn[s] * every)) % every == 0)
     on_time = now_ns >= dsp.next_publish_ns[s] - dsp.tick_ns[s]
     due = on_time
     if change == 1:

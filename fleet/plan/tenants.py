@@ -17,8 +17,9 @@ MOST_COST = 10**9
 def tenants_of(scenario: Scenario, groups: Sequence[str], sharing: Set[str]) -> Tenants | None:
     """Return in which order a pool takes frames; None if who comes first is served first.
 
-    The cost of a frame is the least common multiple of all weights over the weight of its group, so
-    that it is whole; a group without a weight has 1 if another has one.
+    The cost of a frame is the least common multiple of the weights of its priority over the weight
+    of its group, so that it is whole; a group without a weight has 1 if another of its priority has
+    one, and where none has one all cost nothing.
 
     Args:
         scenario: what is asked.
@@ -26,26 +27,36 @@ def tenants_of(scenario: Scenario, groups: Sequence[str], sharing: Set[str]) -> 
         sharing: those that send frames to the pool.
 
     Raises:
-        InputError: the weights have no common multiple that is small enough.
+        InputError: weights of a priority have no common multiple that is small enough.
     """
     said = {name: scenario.model.sensors[name] for name in groups if name in sharing}
-    weighted = [name for name, group in said.items() if group.weight is not None]
-    ranks = {group.priority for group in said.values()}
-    if len(said) < 2 or (len(ranks) == 1 and not weighted):
+    ranks = {name: group.priority for name, group in said.items()}
+    costs = dict.fromkeys(groups, 0)
+    for rank in set(ranks.values()):
+        costs |= _costs(scenario, {n: said[n].weight for n in said if ranks[n] == rank})
+    if len(set(ranks.values())) < 2 and not any(costs.values()):
         return None
-    weights = {name: group.weight or 1 for name, group in said.items()}
-    common = math.lcm(*weights.values()) if weighted else 0
+    return Tenants(
+        np.array([ranks.get(g, 0) for g in groups], dtype=np.int64),
+        np.array([costs[g] for g in groups], dtype=np.int64),
+    )
+
+
+def _costs(scenario: Scenario, weights: Mapping[str, int | None]) -> dict[str, int]:
+    """Return what a frame of each group of a priority costs."""
+    weighted = [name for name, weight in weights.items() if weight is not None]
+    if len(weights) < 2 or not weighted:
+        return {}
+    each = {name: weight or 1 for name, weight in weights.items()}
+    common = math.lcm(*each.values())
     if common > MOST_COST:
         raise scenario.error(
             ("sensors", weighted[0], "weight"),
-            f"weights {', '.join(f'{weights[name]} ({name})' for name in weighted)} have the least"
+            f"weights {', '.join(f'{each[name]} ({name})' for name in weighted)} have the least"
             f" common multiple {common:,}, and {MOST_COST:,} is the most; take rounder ones, such"
             " as 70 and 30",
         )
-    return Tenants(
-        np.array([said[g].priority if g in said else 0 for g in groups], dtype=np.int64),
-        np.array([common // weights[g] if g in said else 0 for g in groups], dtype=np.int64),
-    )
+    return {name: common // weight for name, weight in each.items()}
 
 
 def remarks(
@@ -58,17 +69,18 @@ def remarks(
         pools: by entry.
         sharing: the groups that send frames to each.
     """
-    where: Mapping[str, list[Pool]] = {
-        name: [pool for pool, mine in zip(pools, sharing, strict=True) if pool and name in mine]
-        for name in sorted(frozenset().union(*sharing))
-    }
-    for name, mine in where.items():
-        group = scenario.model.sensors[name]
-        said = [
-            key for key, value in (("priority", group.priority), ("weight", group.weight)) if value
-        ]
-        if said and not any(pool.tenants for pool in mine):
+    sensors = scenario.model.sensors
+    together = [mine for pool, mine in zip(pools, sharing, strict=True) if pool]
+    for name in sorted(frozenset().union(*together)):
+        others = [sensors[n].priority for mine in together if name in mine for n in mine - {name}]
+        own = sensors[name].priority
+        if own and all(priority == own for priority in others):
             yield (
-                f"sensors.{name}.{said[0]} changes nothing, as '{name}' shares no servers with a"
-                " group of another priority or weight."
+                f"sensors.{name}.priority changes nothing, as '{name}' shares no servers with a"
+                " group of another priority."
+            )
+        if sensors[name].weight is not None and own not in others:
+            yield (
+                f"sensors.{name}.weight changes nothing, as '{name}' shares no servers with a group"
+                " of its priority."
             )

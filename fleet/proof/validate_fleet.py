@@ -1,7 +1,8 @@
 """Several cameras on what they share: accelerators in a home, and a thin line up and down.
 
-Of the accelerators, the time of a frame on one is fitted where one had more to do than it could;
-what two and three do is prediction. Of the line nothing is fitted.
+Of the accelerators, the time of a frame on one is taken from where one had more to do than it
+could; what two and three do is prediction. Of the line the source tells a division of bits by
+rates, and others by the same.
 """
 
 from __future__ import annotations

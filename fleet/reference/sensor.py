@@ -94,6 +94,8 @@ class Sensor:
         key, phase = sensors.capture_keys[self.index], sensors.phase[self.index]
         capture.start(self.clocks, 0, key, phase, now_ns, sensors.trace_ns)
         self.clock_changes += 1
+        self.next_publish_ns = now_ns + int(self.turn * self.publish_interval_ns)
+        self.next_pass_ns = now_ns + int(self.turn * self.ask_interval_ns)
 
     def __getattr__(self, name: str) -> Any:
         """Return a column of the setup that stands here now: an int or a float, as its column."""

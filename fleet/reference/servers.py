@@ -29,7 +29,7 @@ from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
-from fleet.reference.turns import Turns
+from fleet.reference.tenants import Order
 
 DOWN = "down"
 """What becomes of a frame in a pool that goes down."""
@@ -198,7 +198,7 @@ class ServerPool(Workplace):
         self.bins = tally.server_bins[index] if pool.autoscaling else None
         self.paid_since_ns = [0] * pool.kinds[0].count
         self.paid_ns = 0  # for servers that were given back, to the end of their batches
-        self.turns = None if pool.tenants is None else Turns(plan.sensors.group_of, pool.tenants)
+        self.order = None if pool.tenants is None else Order(plan.sensors.group_of, pool.tenants)
         self.warm_up = np.zeros((len(pool.kinds), len(_SPENT)), dtype=np.int64)  # spent in it
         self.marked_ns = 0
         self.down_until_ns = 0
@@ -221,8 +221,8 @@ class ServerPool(Workplace):
         """Queue a frame if there is room, and look again at its deadline."""
         many = len(self.waiting)
         super().admit(frame, through)
-        if self.turns is not None and len(self.waiting) > many:
-            self.turns.came(*(waits.sensor for waits, _ in self.waiting))
+        if self.order is not None and len(self.waiting) > many:
+            self.order.came(*(waits.sensor for waits, _ in self.waiting))
         if self.pool.deadline_ns and not through.triggered:
             self.look_after(self.pool.deadline_ns)
 
@@ -248,9 +248,9 @@ class ServerPool(Workplace):
 
     def _next(self) -> tuple[Frame, simpy.Event]:
         """Take the frame whose turn it is out of the queue."""
-        if self.turns is None:
+        if self.order is None:
             return self.waiting.popleft()
-        at = self.turns.take([frame.sensor for frame, _ in self.waiting])
+        at = self.order.take([frame.sensor for frame, _ in self.waiting])
         taken = self.waiting[at]
         del self.waiting[at]
         return taken

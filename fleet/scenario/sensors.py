@@ -113,7 +113,7 @@ class SensorGroup(Model):
     phase: Annotated[
         Literal["random", "synchronised", "staggered"],
         says(
-            "where in its period, and in the time of what it publishes, a sensor starts",
+            "where in its period, and in the time or number of its rules, a sensor starts",
             "staggered",
         ),
     ] = "random"

@@ -102,17 +102,18 @@ def remarks(estimated: Estimated) -> Iterator[str]:
             " energy at that hour's own."
         )
     yield from without_events(estimated.scenario)
-    yield from without_turns(estimated.scenario)
+    yield from without_tenants(estimated.scenario)
 
 
-def without_turns(scenario: Scenario) -> Iterator[str]:
+def without_tenants(scenario: Scenario) -> Iterator[str]:
     """Yield that a closed form knows nothing of priorities and weights, if there are any."""
     sensors = scenario.model.sensors.values()
     said = [key for key in ("priority", "weight") if any(getattr(g, key) for g in sensors)]
     if said:
         yield (
             f"Without the {' and '.join(said)} of groups: servers are taken to serve who comes"
-            " first. What all wait together is much the same; what each group waits, a run shows."
+            " first. What all wait in the mean is much the same; the latest wait longer, and deadlines"
+            " lose more, which a run shows."
         )
 
 

@@ -58,9 +58,10 @@ def carry_out(
         RunError: a run broke a promise, or its process died.
     """
     left = [trial for trial in trials if unfinished is None or not unfinished.is_finished(trial)]
-    left = longest_first(left, options.engine)
     many = processes(options, [trial.plan for trial in left])
     beside = runner.beside(options, left)
+    if many > 1 or beside > 1:
+        left = longest_first(left, options.engine)
     told = _Shares(trials, progress)
     options = replace(options, beside=beside)
     ready: dict[str, Outcome] = {}

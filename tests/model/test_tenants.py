@@ -28,7 +28,7 @@ from fleet.model.frames import (
 )
 from fleet.plan.plan import Plan
 from fleet.plan.tenants import MOST_COST
-from fleet.show.estimate import without_turns
+from fleet.show.estimate import without_tenants
 from fleet.show.rows import sections
 
 MS = 1_000_000
@@ -186,6 +186,20 @@ def test_a_run_does_not_depend_on_how_it_is_split() -> None:
     assert len(prints) == 1
 
 
+PRIMES = dict(zip("abcd", (997, 991, 983, 977), strict=True))
+
+
+def test_a_weight_means_something_among_groups_of_its_priority_only() -> None:
+    groups = {"a": {"count": 3}, "b": {}, "c": {"priority": 1}}
+    without = worlds.plan(shared(groups), "cloud")
+    groups["c"] |= {"weight": 2}
+    alone = worlds.plan(shared(groups), "cloud")
+    assert any("sensors.c.weight changes nothing" in text for text in alone.notes.remarks)
+    assert worlds.finished(worlds.run(alone)) == worlds.finished(worlds.run(without))
+    primes = {n: {"priority": k, "weight": w} for k, (n, w) in enumerate(PRIMES.items())}
+    assert worlds.plan(shared(primes), "cloud").pool(0).tenants is not None
+
+
 def test_equal_weights_and_priorities_are_no_new_order() -> None:
     """Of one group, or of one priority without weights, nothing is laid out anew."""
     plain = worlds.plan(shared({"a": {}, "b": {}}), "cloud")
@@ -296,8 +310,7 @@ def test_bad_numbers_are_refused(group: dict[str, Any], said: str) -> None:
 
 
 def test_weights_have_a_common_multiple() -> None:
-    weights = dict(zip("abcd", (997, 991, 983, 977), strict=True))
-    data = shared({name: {"weight": weight} for name, weight in weights.items()})
+    data = shared({name: {"weight": weight} for name, weight in PRIMES.items()})
     with pytest.raises(InputError) as caught:
         worlds.plan(data, "cloud")
     text = str(caught.value)
@@ -315,7 +328,7 @@ def test_spent_times_do_not_depend_on_the_order() -> None:
 
 def test_an_estimate_says_that_it_knows_nothing_of_it() -> None:
     data = shared({"a": {"priority": 2}, "b": {"weight": 3}})
-    said = list(without_turns(worlds.load(data)))
+    said = list(without_tenants(worlds.load(data)))
     assert len(said) == 1
     assert said[0].startswith("Without the priority and weight of groups")
-    assert list(without_turns(worlds.load(shared({"a": {}, "b": {}})))) == []
+    assert list(without_tenants(worlds.load(shared({"a": {}, "b": {}})))) == []

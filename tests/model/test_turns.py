@@ -81,3 +81,20 @@ def test_silent_sensors_say_that_they_are_there_one_after_the_other(engine: str)
         second = sensed[np.flatnonzero(said)[1]]
         due = int(turn * 2 * S)
         assert second == sensed[sensed >= max(due, int(sensed[0]) + 1)][0] or due <= sensed[0]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_who_joins_begins_in_its_turn(engine: str) -> None:
+    group = {"count": 60, "rate": "10 fps", "app": "watch", "uplink": "cell"}
+    arm = {"device": "test-ai", "model": "tiny", "publish": "every 2 s"}
+    data = worlds.scenario(
+        duration="6 s", sensors={"cam": group}, arms={"on_sensor": arm},
+        events=[{"at": "1 s", "join": "cam"}],
+    )  # fmt: skip
+    plan = worlds.plan(data, "on_sensor")
+    rows = worlds.table(worlds.run(plan, engine=engine))
+    sent = rows[rows[:, frames.FATE] != frames.SKIP_NOT_PUBLISHED]
+    for s, turn in enumerate(plan.sensors.turn):
+        mine = rows[rows[:, frames.SENSOR] == s, frames.SENSED]
+        first = sent[sent[:, frames.SENSOR] == s, frames.SENSED][0]
+        assert first == mine[mine >= S + int(turn * 2 * S)][0]

@@ -8,7 +8,7 @@ from fleet.arrays import Ints
 from fleet.plan.plant import Tenants
 
 
-class Turns:
+class Order:
     """The order in which a pool takes frames, as `docs/MODEL.md` writes it.
 
     With start tag S, finish tag F = S + cost and virtual time v of each priority: a group whose
