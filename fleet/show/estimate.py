@@ -112,8 +112,8 @@ def without_tenants(scenario: Scenario) -> Iterator[str]:
     if said:
         yield (
             f"Without the {' and '.join(said)} of groups: servers are taken to serve who comes"
-            " first. What all wait in the mean is much the same; the latest wait longer, and deadlines"
-            " lose more, which a run shows."
+            " first. What all wait in the mean is much the same; the latest wait longer and"
+            " deadlines lose more, which a run shows."
         )
 
 
