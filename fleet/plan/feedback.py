@@ -19,7 +19,7 @@ from fleet.plan.rates import slower
 from fleet.plan.rollout import sending_ns
 from fleet.plan.talking import Controller, Feedback
 from fleet.scenario.adaptive import Adaptive, Own
-from fleet.scenario.policy import Policy
+from fleet.scenario.policy import Policy, text_of
 from fleet.scenario.strict_yaml import Keys
 from fleet.units import format_time_ns
 
@@ -95,7 +95,7 @@ def _text(draft: Draft, rule: Own, keys: Keys) -> str:
     """
     path = draft.scenario.file(rule.file, *keys, "file")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise draft.scenario.error((*keys, "file"), f"cannot read '{rule.file}': {error}") from None
     try:
