@@ -562,7 +562,15 @@ def _adaptive(rungs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
             "word": st.sampled_from(["64 B", "1 B", "40 kB"]),
         }
     )
-    return st.tuples(st.sampled_from(_RULES), more).map(lambda both: both[0] | both[1])
+    return st.tuples(st.sampled_from(_RULES), more).map(lambda both: both[0] | _falling(both[1]))
+
+
+def _falling(adaptive: dict[str, Any]) -> dict[str, Any]:
+    """Return a ladder whose rates, where rungs have them, fall from the top down."""
+    rates = sorted((one["rate"] for one in adaptive["ladder"] if "rate" in one), reverse=True)
+    left = iter(rates)
+    ladder = [one | {"rate": next(left)} if "rate" in one else one for one in adaptive["ladder"]]
+    return adaptive | {"ladder": ladder}
 
 
 @st.composite

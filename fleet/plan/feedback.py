@@ -18,8 +18,8 @@ from fleet.plan.protocol import message_bits
 from fleet.plan.rates import slower
 from fleet.plan.rollout import sending_ns
 from fleet.plan.talking import Controller, Feedback
-from fleet.scenario.adaptive import Adaptive, Own
-from fleet.scenario.policy import Policy
+from fleet.scenario.adaptive import HIGH_NS, Adaptive, Own
+from fleet.scenario.policy import Policy, text_of
 from fleet.scenario.strict_yaml import Keys
 from fleet.units import format_time_ns
 
@@ -27,7 +27,7 @@ MOST_LOOKS = 1_000_000
 """Looks of the controllers of an arm in a run: each of them is a point to which all comes."""
 _MOST_BPS = 10**15
 """As fast as any link: nothing fits that is more."""
-_CALM, _HIGH_NS, _QUEUE = 3, 500_000_000, 1
+_CALM, _QUEUE = 3, 1
 """What holds where nothing is said; three looks are those of AWStream's source."""
 
 
@@ -95,7 +95,7 @@ def _text(draft: Draft, rule: Own, keys: Keys) -> str:
     """
     path = draft.scenario.file(rule.file, *keys, "file")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise draft.scenario.error((*keys, "file"), f"cannot read '{rule.file}': {error}") from None
     try:
@@ -106,7 +106,7 @@ def _text(draft: Draft, rule: Own, keys: Keys) -> str:
 
 
 def _numbers(spec: Adaptive) -> Numbers:
-    high = _HIGH_NS if spec.high is None else spec.high.number
+    high = HIGH_NS if spec.high is None else spec.high.number
     low = high // 2 if spec.low is None else spec.low.number
     return Numbers(high, low, spec.calm or _CALM, spec.queue or _QUEUE)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -12,6 +15,7 @@ from fleet.model.ladder import AT_REGION, AT_SITE, READS_AT, SIGNALS
 from fleet.scenario.asking import When
 from fleet.scenario.publish import Publish
 from fleet.scenario.quantities import (
+    FUNCTION,
     UNIT,
     Codec,
     Count,
@@ -27,7 +31,6 @@ from fleet.scenario.quantities import (
 )
 from fleet.units import Dimension
 
-_FUNCTION = r"^[a-z_][a-z0-9_]{0,63}$"
 MOST_RUNGS = 16
 """Rungs of a ladder, with the arm's own settings at its top."""
 
@@ -70,7 +73,7 @@ class Own(Model):
 
     file: Annotated[str, says("Python file beside the scenario", "follow.py")]
     function: Annotated[
-        Annotated[str, StringConstraints(pattern=_FUNCTION)],
+        Annotated[str, StringConstraints(pattern=FUNCTION)],
         says("function in it, which takes what is seen", "follow"),
     ]
     reads: Annotated[
@@ -103,6 +106,8 @@ def _level(value: object) -> Level:
             share = units.fraction(text)
             if not 0 <= share <= 1:
                 raise InputError(f"{value!r} is no share from 0 to 100 %")
+            if 0 < share < _LEAST_SHARE:
+                raise InputError(f"{value!r} is below 1 ppm and not 0")
             return Level("share", int(share * 1_000_000))
         return Level("time", interval_ns(value))
     except InputError as error:
@@ -112,6 +117,7 @@ def _level(value: object) -> Level:
 
 
 _MOST_FRAMES = 1_000_000_000
+_LEAST_SHARE = Fraction(1, 1_000_000)
 _LEVEL: dict[str, Any] = {
     "type": ["string", "integer"],
     "pattern": rf"{form(Dimension.TIME)}|^\s*\+?[0-9.]+([eE][+-]?[0-9]{{1,2}})?\s*(%|ppm)\s*$",
@@ -121,6 +127,8 @@ _LEVEL: dict[str, Any] = {
 LevelOf = Annotated[Any, BeforeValidator(_level), SaidAs(_LEVEL)]
 
 _WORD_BYTES = 64
+HIGH_NS = 500_000_000
+"""What `high` of `awstream` is where it is left out."""
 _KEYS = {
     "threshold": {"watch", "high", "low", "calm"},
     "back-pressure": {"queue"},
@@ -128,8 +136,23 @@ _KEYS = {
     "own": set[str](),
 }
 """Which keys a rule has of those that only some have."""
+_NAMED = tuple(name for name in _KEYS if name != "own")
 _UNIT_OF = {"latency": "time", "backlog": "time", "missing": "share"}
 _LIKE = {"time": "200 ms", "share": "5 %", "frames": "20"}
+
+
+def _rule(value: object) -> object:
+    """Return what a rule is said to be, which may be right in form.
+
+    Raises:
+        InputError: it is neither a name nor a function.
+    """
+    if isinstance(value, Mapping | Own) or (isinstance(value, str) and value in _NAMED):
+        return value
+    raise InputError(
+        f"{value!r} is no rule; write {', '.join(_NAMED)}, or a function of your own:"
+        " {file: follow.py, function: follow, reads: [latency_ns]}"
+    )
 
 
 class Adaptive(Model):
@@ -137,6 +160,7 @@ class Adaptive(Model):
 
     rule: Annotated[
         Literal["threshold", "back-pressure", "awstream"] | Own,
+        BeforeValidator(_rule),
         says("how a controller decides, by name or as a function of one's own", "threshold"),
     ]
     every: Annotated[PeriodNs, says("from one look of a controller to the next", "1 s")]
@@ -213,7 +237,19 @@ class Adaptive(Model):
             )
         self._check_levels()
         self._check_reads()
+        self._check_ladder()
         return self
+
+    def _check_ladder(self) -> None:
+        """Refuse rates that rise on the way down; a rung without one has the arm's."""
+        rates = [(k, rung.rate) for k, rung in enumerate(self.ladder, 1) if rung.rate is not None]
+        for (above, high), (below, low) in itertools.pairwise(rates):
+            if low > high:
+                raise InputError(
+                    f"'ladder' goes from the top down, and its rung {below} has a higher 'rate'"
+                    f" ({float(low):g} fps) than rung {above} ({float(high):g} fps); lower it, or"
+                    " change their order"
+                )
 
     def _check_levels(self) -> None:
         if self.name not in ("threshold", "awstream"):
@@ -234,8 +270,10 @@ class Adaptive(Model):
                     f"'{key}' of '{self.watched}' is a {wanted.rstrip('s')} level, such as"
                     f" {_LIKE[wanted]}"
                 )
-        if self.low is not None and self.high is not None and self.low.number > self.high.number:
-            raise InputError("'low' lies above 'high'; a rung up is taken below it")
+        high = HIGH_NS if self.high is None else self.high.number
+        if self.low is not None and self.low.number > high:
+            left_out = " (500 ms where it is left out)" if self.high is None else ""
+            raise InputError(f"'low' lies above 'high'{left_out}; a rung up is taken below it")
 
     def _check_reads(self) -> None:
         for name in self.rule.reads if isinstance(self.rule, Own) else ():

@@ -290,7 +290,9 @@ Objective = Annotated[str, SaidAs(_OBJECTIVE)]
 """What is demanded; `fleet.study.slo` reads it."""
 LAYER = r"^[!-~]{1,120}$"
 Layer = Annotated[str, StringConstraints(pattern=LAYER)]
+FUNCTION = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 FORMS = {
+    FUNCTION: "the name of a function: up to 64 letters, digits and '_', such as 'follow'",
     NAME: "a name: up to 64 letters, digits, '_', '.' and '-', such as 'shop-port'",
     _TARGET: "a name, or one of an instance, such as 'shop-port/site-12'",
     LAYER: "the name of a layer of a network: up to 120 signs, no blanks, such as 'merge.sum'",

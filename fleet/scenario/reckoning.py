@@ -1,19 +1,21 @@
 """Python worked out node by node: numbers, rows of numbers and loops that end, and nothing else.
 
 What is worked out was checked before (`fleet.scenario.policy`). Whole numbers stay within 64 bits;
-rounds of loops, and what rows hold, are counted and have a limit, so that a text that never answers
-ends at the same place on every machine.
+all that is worked out is counted, rows by what they hold, and has a limit, so that a text that
+never answers ends at the same place, and soon, on every machine.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-MOST_ROUNDS = 10_000
-"""Rounds of all loops of one look, and things in its rows; then it counts as one without an end."""
+MOST_WORK = 200_000
+"""Work of one look, in expressions, statements, and things in rows made or gone through.
+
+Then it counts as one without an end."""
 
 SUMS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
@@ -37,16 +39,16 @@ ALLOWED = (
 
 
 def _next(row: Sequence[Any], *otherwise: Any) -> Any:
-    """Return the first of a row, or what is given instead."""
-    return next(iter(row), *otherwise)
+    """Return the first of a row, or what is given instead.
 
-
-def _range(*ends: int) -> range:
-    """Return numbers in a row, which are not too many."""
-    numbers = range(*ends)
-    if len(numbers) > MOST_ROUNDS:
-        raise ReckoningError(f"a range of {len(numbers):,} is longer than {MOST_ROUNDS:,}")
-    return numbers
+    Raises:
+        ReckoningError: there is neither.
+    """
+    if len(otherwise) > 1:
+        raise ReckoningError("'next' takes a row, and what it is if that is empty")
+    if not row and not otherwise:
+        raise ReckoningError("next of an empty row; say what it is then, as in next(..., 0)")
+    return row[0] if row else otherwise[0]
 
 
 def _rounded(number: float) -> int:
@@ -54,14 +56,19 @@ def _rounded(number: float) -> int:
     return round(number)
 
 
-def _total(row: Sequence[Any]) -> Any:
-    """Return the sum of a row."""
-    return sum(row)
+def _total(row: Iterable[Any]) -> Any:
+    """Return the sum of a row, from left to right; Python's own has another from 3.12 on."""
+    total: Any = 0
+    for one in row:
+        if isinstance(one, ROWS):
+            raise ReckoningError("'sum' is of numbers")
+        total = _bounded(total + one)
+    return total
 
 
 CALLS: dict[str, Callable[..., Any]] = {
     "abs": abs, "enumerate": enumerate, "int": int, "len": len, "max": max, "min": min,
-    "next": _next, "range": _range, "round": _rounded, "sorted": sorted, "sum": _total,
+    "next": _next, "range": range, "round": _rounded, "sorted": sorted, "sum": _total,
     "tuple": tuple, "zip": zip,
 }  # fmt: skip
 """What may be called, beside functions of the same text that stand further up."""
@@ -77,6 +84,13 @@ class _Left(NamedTuple):
 
     by: str
     value: Any = None
+
+
+class _Nothing:
+    """What a name of a function stands for before it is given a value."""
+
+
+_NOTHING = _Nothing()
 
 
 class Fields:
@@ -100,7 +114,13 @@ class Reckoner:
         """Know nothing."""
         self.functions: dict[str, ast.FunctionDef] = {}
         self.names: dict[str, Any] = {}
-        self.line, self._rounds = 1, 0
+        self.line, self._done = 1, 0
+        self._own: dict[str, dict[str, Any]] = {}
+
+    def take(self, function: ast.FunctionDef, own: Iterable[str]) -> None:
+        """Take a function up, and which names are its own, from its first line on."""
+        self.functions[function.name] = function
+        self._own[function.name] = dict.fromkeys(own, _NOTHING)
 
     def ask(self, function: str, given: Sequence[Any]) -> Any:
         """Return what a function gives.
@@ -108,7 +128,7 @@ class Reckoner:
         Raises:
             ReckoningError: it goes wrong, or does not end.
         """
-        self._rounds = 0
+        self._done = 0
         return self._call(self.functions[function], given)
 
     def _call(self, function: ast.FunctionDef, given: Sequence[Any]) -> Any:
@@ -117,21 +137,24 @@ class Reckoner:
             raise ReckoningError(
                 f"'{function.name}' takes {len(names)} arguments, not {len(given)}"
             )
-        self._round()
-        left = self._block(function.body, dict(zip(names, given, strict=True)))
+        own = self._own[function.name]
+        self._work(len(own))
+        left = self._block(function.body, own | dict(zip(names, given, strict=True)))
         if left is None:
             raise ReckoningError(f"'{function.name}' ends without 'return'")
         return left.value
 
-    def _round(self, many: int = 1) -> None:
-        self._rounds += many
-        if self._rounds > MOST_ROUNDS:
+    def _work(self, many: int = 1) -> None:
+        self._done += many
+        if self._done > MOST_WORK:
             raise ReckoningError(
-                f"does not answer: its loops go round more than {MOST_ROUNDS:,} times"
+                f"does not answer: it takes more than {MOST_WORK:,} steps, which are expressions"
+                " worked out and things in rows gone through"
             )
 
     def _block(self, body: Sequence[ast.stmt], names: dict[str, Any]) -> _Left | None:
         for statement in body:
+            self._work()
             self.line = statement.lineno
             left = self.do(statement, names)
             if left is not None:
@@ -148,16 +171,20 @@ class Reckoner:
             case ast.Assign():
                 value = self._value(node.value, names)
                 for target in node.targets:
-                    _name(target, value, names)
+                    self._name(target, value, names)
             case ast.AugAssign():
-                old = self._value(ast.Name(node.target.id), names)  # type: ignore[union-attr]
+                old = self._known(node.target.id, names)  # type: ignore[union-attr]
+                if isinstance(old, list):
+                    raise ReckoningError("a list is made longer by a = a + [...], not by '+='")
                 value = self._sum(node.op, old, self._value(node.value, names))
-                _name(node.target, value, names)
+                self._name(node.target, value, names)
             case ast.If():
                 holds = self._value(node.test, names)
                 return self._block(node.body if holds else node.orelse, names)
-            case ast.For() | ast.While():
-                return self._loop(node, names)
+            case ast.For():
+                return self._for(node, names)
+            case ast.While():
+                return self._while(node, names)
             case ast.Return():
                 said = None if node.value is None else self._value(node.value, names)
                 return _Left("return", said)
@@ -165,33 +192,37 @@ class Reckoner:
                 return _Left(type(node).__name__)
         return None
 
-    def _loop(self, node: ast.For | ast.While, names: dict[str, Any]) -> _Left | None:
-        for _ in self._rounds_of(node, names):
-            self._round()
+    def _for(self, node: ast.For, names: dict[str, Any]) -> _Left | None:
+        for value in self._value(node.iter, names):
+            self.line = node.lineno
+            self._work()
+            self._name(node.target, value, names)
             left = self._block(node.body, names)
-            if left is not None and left.by == "return":
-                return left
-            if left is not None and left.by == "Break":
-                break
+            if left is not None and left.by != "Continue":
+                return left if left.by == "return" else None
         return None
 
-    def _rounds_of(self, node: ast.For | ast.While, names: dict[str, Any]) -> Iterator[None]:
-        if isinstance(node, ast.While):
-            while self._value(node.test, names):
-                yield
-            return
-        for value in self._value(node.iter, names):
-            _name(node.target, value, names)
-            yield
+    def _while(self, node: ast.While, names: dict[str, Any]) -> _Left | None:
+        while self._value(node.test, names):
+            left = self._block(node.body, names)
+            if left is not None and left.by != "Continue":
+                return left if left.by == "return" else None
+        return None
 
     def _value(self, node: ast.expr, names: dict[str, Any]) -> Any:
+        """Return what an expression is; the line is its own meanwhile, and where it goes wrong."""
+        self._work()
+        before, self.line = self.line, node.lineno
+        value = self._worked(node, names)
+        self.line = before
+        return value
+
+    def _worked(self, node: ast.expr, names: dict[str, Any]) -> Any:
         match node:
             case ast.Constant():
                 return _bounded(node.value)
             case ast.Name():
-                if node.id not in names and node.id not in self.names:
-                    raise ReckoningError(f"'{node.id}' has no value yet")
-                return names.get(node.id, self.names.get(node.id))
+                return self._known(node.id, names)
             case ast.Attribute():
                 return self._field(node, names)
             case ast.BinOp():
@@ -206,15 +237,26 @@ class Reckoner:
             case ast.IfExp():
                 holds = self._value(node.test, names)
                 return self._value(node.body if holds else node.orelse, names)
-            case ast.Tuple() | ast.List():
-                return self._row(tuple(self._value(one, names) for one in node.elts))
+            case ast.Tuple():
+                return self._row(tuple([self._value(one, names) for one in node.elts]))
+            case ast.List():
+                return self._row([self._value(one, names) for one in node.elts])
             case ast.Subscript():
                 return self._value(node.value, names)[self._value(node.slice, names)]
-            case ast.ListComp() | ast.GeneratorExp():
-                return self._each(node, names)
+            case ast.ListComp():
+                return self._row(self._each(node, names))
+            case ast.GeneratorExp():
+                return self._row(tuple(self._each(node, names)))
             case ast.Call():
                 return self._called(node, names)
         raise ReckoningError(f"{type(node).__name__} has no value")
+
+    def _known(self, name: str, names: dict[str, Any]) -> Any:
+        """Return what a name stands for: one of a function's own never that at the top."""
+        value = names[name] if name in names else self.names.get(name, _NOTHING)
+        if value is _NOTHING:
+            raise ReckoningError(f"'{name}' has no value yet")
+        return value
 
     def _field(self, node: ast.Attribute, names: dict[str, Any]) -> Any:
         whose = self._value(node.value, names)
@@ -223,12 +265,15 @@ class Reckoner:
         return whose.fields[node.attr]
 
     def _sum(self, op: ast.operator, left: Any, right: Any) -> Any:
-        rows = isinstance(left, ROWS) or isinstance(right, ROWS)
-        if rows and not (isinstance(op, ast.Add) and type(left) is type(right) is tuple):
-            raise ReckoningError("numbers can be reckoned with; rows can only be added to rows")
-        if rows:
-            return self._row(left + right)
-        return _bounded(SUMS[type(op)](left, right))
+        if not isinstance(left, ROWS) and not isinstance(right, ROWS):
+            return _bounded(SUMS[type(op)](left, right))
+        alike = type(left) is type(right) and not isinstance(left, range)
+        if not isinstance(op, ast.Add) or not alike:
+            raise ReckoningError(
+                "numbers can be reckoned with; a row can only be added to a row, a tuple to a tuple"
+                " and a list to a list"
+            )
+        return self._row(left + right)
 
     def _either(self, node: ast.BoolOp, names: dict[str, Any]) -> Any:
         stops = isinstance(node.op, ast.Or)
@@ -243,29 +288,35 @@ class Reckoner:
         left = self._value(node.left, names)
         for op, one in zip(node.ops, node.comparators, strict=True):
             right = self._value(one, names)
+            self._work(_size(left) + _size(right))
             if not COMPARISONS[type(op)](left, right):
                 return False
             left = right
         return True
 
-    def _each(self, node: ast.ListComp | ast.GeneratorExp, names: dict[str, Any]) -> Any:
+    def _each(self, node: ast.ListComp | ast.GeneratorExp, names: dict[str, Any]) -> list[Any]:
         (one,) = node.generators
+        self._work(len(names))
         inside, out = dict(names), []
         for value in self._value(one.iter, names):
-            self._round()
-            _name(one.target, value, inside)
-            if all(self._value(test, inside) for test in one.ifs):
+            self._work()
+            self._name(one.target, value, inside)
+            for test in one.ifs:
+                if not self._value(test, inside):
+                    break
+            else:
                 out.append(self._value(node.elt, inside))
-        return self._row(tuple(out))
+        return out
 
-    def _row(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return a row, which counts by its length; one holds numbers, or rows of numbers."""
-        self._round(len(row))
-        for inner in row:
-            if isinstance(inner, ROWS) and any(isinstance(one, ROWS) for one in inner):
+    def _row(self, row: Any) -> Any:
+        """Return a row, which counts by what it holds: numbers, or rows of numbers."""
+        self._work(_size(row))
+        for inner in () if isinstance(row, range) else row:
+            if isinstance(inner, tuple | list) and any(isinstance(one, ROWS) for one in inner):
                 raise ReckoningError(
                     "a row holds numbers, or rows of numbers, and not rows of such rows"
                 )
+            _bounded(inner)
         return row
 
     def _called(self, node: ast.Call, names: dict[str, Any]) -> Any:
@@ -273,23 +324,33 @@ class Reckoner:
         name = node.func.id  # type: ignore[attr-defined]
         if name in self.functions:
             return self._call(self.functions[name], given)
+        self._work(sum(_size(one) for one in given))
         said = CALLS[name](*given)
-        if isinstance(said, list | tuple | enumerate | zip):
-            return self._row(tuple(said))
-        return _bounded(said)
+        if isinstance(said, enumerate | zip):
+            said = tuple(said)
+        return self._row(said) if isinstance(said, ROWS) else _bounded(said)
+
+    def _name(self, target: ast.expr, value: Any, names: dict[str, Any]) -> None:
+        """Give a value to a name, or those of a row to several."""
+        self._work()
+        if isinstance(target, ast.Name):
+            names[target.id] = value
+            return
+        if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, ROWS):
+            raise ReckoningError("only names, and rows of names, can be given a value")
+        if len(target.elts) != len(value):
+            raise ReckoningError(f"a row of {len(value)} does not fit {len(target.elts)} names")
+        for one, part in zip(target.elts, value, strict=True):
+            self._name(one, part, names)
 
 
-def _name(target: ast.expr, value: Any, names: dict[str, Any]) -> None:
-    """Give a value to a name, or those of a row to several."""
-    if isinstance(target, ast.Name):
-        names[target.id] = value
-        return
-    if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, ROWS):
-        raise ReckoningError("only names, and rows of names, can be given a value")
-    if len(target.elts) != len(value):
-        raise ReckoningError(f"a row of {len(value)} does not fit {len(target.elts)} names")
-    for one, part in zip(target.elts, value, strict=True):
-        _name(one, part, names)
+def _size(value: Any) -> int:
+    """Return how much a value holds: of a row its things, and those in rows of it."""
+    if isinstance(value, range):
+        return len(value)
+    if not isinstance(value, tuple | list):
+        return 0
+    return len(value) + sum(len(one) for one in value if isinstance(one, ROWS))
 
 
 def _bounded(value: Any) -> Any:

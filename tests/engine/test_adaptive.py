@@ -418,7 +418,21 @@ def test_rules_are_plain_python() -> None:
         ({"high": None}, "'threshold' needs 'high'"),
         ({"high": "5 %"}, "'high' of 'latency' is a time level"),
         ({"high": 5}, "'high' of 'latency' is a time level"),
-        ({"low": "90 ms"}, "'low' lies above 'high'"),
+        ({"low": "90 ms"}, "'low' lies above 'high'; a"),
+        (
+            {"rule": "awstream", "high": None, "low": "501 ms"},
+            r"'low' lies above 'high' \(500 ms where it is left out\)",
+        ),
+        ({"watch": "missing", "high": "0.00001 %"}, "high: '0.00001 %' is below 1 ppm"),
+        ({"watch": "missing", "high": "1 %", "low": "0.9 ppm"}, "'0.9 ppm' is below 1 ppm"),
+        (
+            {"ladder": [{"rate": "5 fps"}, {}, {"rate": "6 fps"}]},
+            r"its rung 3 has a higher 'rate' \(6 fps\) than rung 1 \(5 fps\)",
+        ),
+        ({"rule": "treshold"}, r"rule: 'treshold' is no rule; .*awstream, or .*{file: follow.py"),
+        ({"rule": 5}, r"rule: 5 is no rule; write .*{file: follow.py, function: follow, reads:"),
+        ({"rule": {"file": "follow.py", "function": "a b"}}, "'a b' is not the name of a function"),
+        ({"rule": {"file": "follow.py"}}, "rule.function: is missing"),
         ({"watch": "backlog"}, "at the region cannot watch 'backlog'"),
         ({"queue": 3}, "'threshold' takes no 'queue'"),
         ({"ladder": []}, "ladder"),
@@ -443,6 +457,25 @@ def test_what_cannot_be_is_refused_with_its_place(change: dict[str, Any], why: s
     data["arms"]["cloud"]["adaptive"] = {k: v for k, v in adaptive.items() if v is not None}
     with pytest.raises(InputError, match=f"arms.cloud.adaptive.*{why}"):
         worlds.plan(data, "cloud")
+
+
+def test_what_lies_at_the_edge_is_taken() -> None:
+    for change in (
+        {"rule": "awstream", "high": None, "low": "500 ms"},
+        {"watch": "missing", "high": "1 ppm", "low": "0 %"},
+        {"ladder": [{"rate": "5 fps"}, {"rate": "5 fps"}, {}]},
+    ):
+        data = busy(**change)
+        adaptive = data["arms"]["cloud"]["adaptive"]
+        data["arms"]["cloud"]["adaptive"] = {k: v for k, v in adaptive.items() if v is not None}
+        assert worlds.plan(data, "cloud").feedback.is_there
+
+
+def test_no_rule_at_all_is_told_with_all_that_may_stand_there() -> None:
+    data = busy()
+    data["arms"]["cloud"]["adaptive"]["rule"] = None
+    with pytest.raises(InputError, match=r"rule: None is no rule; .*{file: follow.py"):
+        worlds.load(data)
 
 
 def test_looks_are_not_too_many() -> None:
