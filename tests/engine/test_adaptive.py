@@ -276,7 +276,9 @@ def test_awstream_by_hand() -> None:
 
 # What changes nothing -------------------------------------------------------------------------
 
-NEVER = {"rule": "threshold", "watch": "waiting", "high": 1_000_000, "every": "100 ms"}
+NEVER = {
+    "rule": "threshold", "at": "site", "watch": "waiting", "high": 1_000_000, "every": "100 ms",
+}  # fmt: skip
 NOTHING: list[dict[str, Any]] = [
     {**NEVER, "ladder": [{"rate": "5 fps"}]},
     {"rule": "back-pressure", "queue": 1, "every": "90 ms", "at": "site", "ladder": [{}]},
@@ -516,6 +518,32 @@ def test_what_cannot_be_is_refused_with_its_place(change: dict[str, Any], why: s
     data["arms"]["cloud"]["adaptive"] = {k: v for k, v in adaptive.items() if v is not None}
     with pytest.raises(InputError, match=f"arms.cloud.adaptive.*{why}"):
         worlds.plan(data, "cloud")
+
+
+def test_a_region_reads_only_what_comes_to_it() -> None:
+    data = busy()
+    data["sensors"]["cam"]["consumer"] = "site"
+    why = "adaptive.at: .*reads 'latency_ns', but results of 'cam' are for the site; use 'at: site'"
+    with pytest.raises(InputError, match=why):
+        worlds.plan(data, "cloud")
+    data = busy(watch="waiting", high=3)
+    worlds.plan(data, "cloud")
+    data["edges"] = {"box": {"server": "test-gpu", "after": "cell", "shared_by": "cell"}}
+    data["arms"]["cloud"]["infer"] = "edge"
+    with pytest.raises(
+        InputError, match=r"reads 'waiting' of servers, but those of 'cam-0' are at"
+    ):
+        worlds.plan(data, "cloud")
+
+
+@pytest.mark.parametrize("size", ["cell", "city"])
+def test_a_controller_at_a_site_sees_no_more_than_that(size: str) -> None:
+    data = busy(at="site", shared_by=size)
+    why = f"adaptive.shared_by: a controller at the site sees one site, not all sensors of a {size}"
+    with pytest.raises(InputError, match=why):
+        worlds.plan(data, "cloud")
+    data["arms"]["cloud"]["adaptive"]["shared_by"] = "site"
+    worlds.plan(data, "cloud")
 
 
 def test_looks_are_not_too_many() -> None:
