@@ -32,7 +32,6 @@ from fleet.model.link import Cap, Rate
 from fleet.model.radio import NEVER_NS, Radios
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
-from fleet.plan.rates import slower
 
 
 class Devices:
@@ -137,9 +136,7 @@ class Devices:
 
     def _given(self, target: int, period: tuple[int, int]) -> tuple[int, int]:
         """Return what a sensor gives of a period that is asked for."""
-        if self.plan.feedback.unit_of[target] < 0:
-            return period
-        return slower(period, self.plan.feedback.period(target, int(self.rung_of[target])))
+        return self.plan.feedback.given(target, int(self.rung_of[target]), period)
 
     def change_rung(self, target: int, rung: int, now_ns: int) -> None:
         """Have a sensor stand on another rung of its ladder from now on."""

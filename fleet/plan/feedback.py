@@ -15,7 +15,6 @@ from fleet.plan.draft import Draft
 from fleet.plan.expected import flows
 from fleet.plan.plan import Plan
 from fleet.plan.protocol import message_bits
-from fleet.plan.rates import slower
 from fleet.plan.rollout import sending_ns
 from fleet.plan.talking import Controller, Feedback
 from fleet.scenario.adaptive import Adaptive, Own
@@ -242,5 +241,5 @@ def _on_rung(plan: Plan, sensors: Ints, rung: int) -> Plan:
     for s in sensors.tolist():
         setup_of[s] = plan.feedback.setup(s, rung)
         own = int(clocks.num[s]), int(clocks.den[s])
-        clocks.num[s], clocks.den[s] = slower(own, plan.feedback.period(s, rung))
+        clocks.num[s], clocks.den[s] = plan.feedback.given(s, rung, own)
     return replace(plan, sensors=replace(plan.sensors, setup_of=setup_of, clocks=clocks))

@@ -50,6 +50,7 @@ class Sensor:
         self.published: int | None = None  # objects in the last message
         self.passed_on: int | None = None  # objects in the last frame that servers were asked of
         self.last_ready_ns = 0  # when the last frame left it that was inferred
+        self.is_away = False
         self.inside: set[simpy.Process] = set()
 
     def lose(self, now_ns: int) -> None:
@@ -105,6 +106,7 @@ class Sensor:
 
     def leave(self, now_ns: int, first: Link) -> None:
         """Be there no more; what is in it is lost, what its first link has taken is not."""
+        self.is_away = True
         self.lose(now_ns)
         capture.stop(self.clocks, 0, now_ns)
         self.clock_changes += 1
@@ -116,7 +118,7 @@ class Sensor:
         """Be there and capture from now on."""
         sensors = self.plan.sensors
         key, phase = sensors.capture_keys[self.index], sensors.phase[self.index]
-        self.captured_ns = None
+        self.captured_ns, self.is_away = None, False
         capture.start(self.clocks, 0, key, phase, now_ns, sensors.trace_ns)
         self.clock_changes += 1
 

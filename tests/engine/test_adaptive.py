@@ -223,6 +223,25 @@ def test_rates_of_rungs_are_those_of_frames(tmp_path: Path) -> None:
     assert made.feedback.bps.tolist() == [[10 * worlds.FRAME_BITS, 5 * worlds.FRAME_BITS]]
 
 
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_nothing_is_expected_of_who_is_away(engine: str, tmp_path: Path) -> None:
+    """Two sensors of 10 fps bring 4 frames in a look; a word says so by being a rung lower."""
+    text = "def rule(seen):\n    if seen.expected < 4:\n        return 1\n    return 0\n"
+    events = [{"at": "800 ms", "leave": "cam-1"}, {"at": "1400 ms", "join": "cam-1"}]
+    made = planned(
+        tmp_path, text, reads=["expected"], cameras=(2, "10 fps", "synchronised"),
+        shared_by="city", ladder=[{}], changes={"events": events},
+    )  # fmt: skip
+    said = worlds.run(made, engine=engine).told
+    assert sorted(set(said.said_ns.tolist())) == [1000 * MS, 1500 * MS]
+
+
+def test_a_backlog_of_what_never_leaves_stays_in_64_bits() -> None:
+    seen = seen_of(Counts(waiting_bits=10**12), 10**9, (1,), 0, ())
+    assert seen.backlog_ns == 2**62
+    np.array([seen.backlog_ns], dtype=np.int64)
+
+
 # Rules ----------------------------------------------------------------------------------------
 
 
