@@ -497,7 +497,12 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     whens = [w for w in ASK if w.startswith(_SAFE[: 2 if silent else None])]
     for name in draw(st.sets(st.sampled_from([*_LADDERS]), max_size=3)):
         rungs = st.fixed_dictionaries({}, optional=_rung(name, bool(lower), whens))
-        world["arms"][name]["adaptive"] = draw(_adaptive(rungs))
+        home = any(group["consumer"] == "site" for group in sensors.values())
+        at_edge = world["arms"][name].get("infer") == "edge" or "infer" in world["arms"][name].get(
+            "ask", {}
+        )
+        fit = [rule for rule in _RULES if _comes(rule, results=not home, servers=not at_edge)]
+        world["arms"][name]["adaptive"] = draw(_adaptive(rungs, fit))
         if name in ("on_sensor", "asking"):
             world["events"] = [e for e in world["events"] if "rewrite" not in e]
     return world
@@ -552,7 +557,19 @@ _RULES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def _adaptive(rungs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def _comes(rule: dict[str, Any], *, results: bool, servers: bool) -> bool:
+    """Return whether what a rule reads comes to its controller."""
+    if rule.get("at") == "site" or rule["rule"] == "awstream":
+        return True
+    if isinstance(rule["rule"], dict):
+        return results and servers
+    watched = rule.get("watch", "waiting" if rule["rule"] == "back-pressure" else "latency")
+    return results if watched in ("latency", "missing") else servers
+
+
+def _adaptive(
+    rungs: st.SearchStrategy[Any], rules: list[dict[str, Any]]
+) -> st.SearchStrategy[dict[str, Any]]:
     """Draw a ladder, and a rule by which controllers stand sensors on its rungs."""
     more = st.fixed_dictionaries(
         {
@@ -562,7 +579,17 @@ def _adaptive(rungs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
             "word": st.sampled_from(["64 B", "1 B", "40 kB"]),
         }
     )
-    return st.tuples(st.sampled_from(_RULES), more).map(lambda both: both[0] | _falling(both[1]))
+    return st.tuples(st.sampled_from(rules), more).map(_within)
+
+
+def _within(both: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    """Return a rule and more of a controller, which at a site has the sensors of one at most."""
+    made = both[0] | _falling(both[1])
+    if made.get("at") == "site" or made["rule"] == "awstream":
+        made["shared_by"] = {"cell": "site", "city": "sensor"}.get(
+            made["shared_by"], made["shared_by"]
+        )
+    return made
 
 
 def _falling(adaptive: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,6 @@ from fleet.model.link import Cap, Rate
 from fleet.model.radio import NEVER_NS, Radios
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
-from fleet.plan.rates import slower
 
 
 class Devices:
@@ -133,16 +132,23 @@ class Devices:
 
     def ask_rate(self, target: int, period: tuple[int, int], now_ns: int) -> None:
         """Ask a sensor for another frame rate from now on; it gives what its rung allows."""
-        if self.plan.feedback.unit_of[target] >= 0:
-            own = self.plan.feedback.period(target, int(self.rung_of[target]))
-            period = slower(period, own)
-        self.change_rate(target, *period, now_ns)
+        self.change_rate(target, *self._given(target, period), now_ns)
+
+    def _given(self, target: int, period: tuple[int, int]) -> tuple[int, int]:
+        """Return what a sensor gives of a period that is asked for."""
+        return self.plan.feedback.given(target, int(self.rung_of[target]), period)
 
     def change_rung(self, target: int, rung: int, now_ns: int) -> None:
         """Have a sensor stand on another rung of its ladder from now on."""
         self.rung_of[target] = rung
         self.states.setup_of[target] = self.plan.feedback.setup(target, rung)
-        self.ask_rate(target, self.plan.asked_period(target, now_ns, at_now=True), now_ns)
+        asked = self.plan.asked_period(target, now_ns, at_now=True)
+        num, den = self._given(target, asked)
+        clocks = self.states.clocks
+        if clocks.kind[target] == capture.PERIODIC and clocks.next_ns[target] < capture.NEVER_NS:
+            capture.pace(clocks, target, num, den, now_ns)
+        else:
+            self.change_rate(target, num, den, now_ns)
 
     def change_rate(self, target: int, num: int, den: int, now_ns: int) -> None:
         """Let a sensor capture every num/den ns from now on."""

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleet.arrays import Ints, as_table
 from fleet.engine.snapshot import State
 from fleet.engine.window import Window
 from fleet.errors import InputError, RunError
 from fleet.model.books import CAPTURED, FATE_0, LATENCY_SUM_NS, RADIO_BITS
-from fleet.model.events import RUNG, Timetable
+from fleet.model.events import RUNG, SENSOR_JOINS, SENSOR_LEAVES, Timetable
 from fleet.model.frames import (
     BITS,
     LEVEL_COLUMN,
@@ -50,7 +51,6 @@ from fleet.model.ladder import (
     threshold,
 )
 from fleet.plan.plan import Plan
-from fleet.plan.rates import slower
 from fleet.plan.rollout import Spans, finish_ns
 from fleet.plan.talking import Controller
 from fleet.scenario.policy import Policy
@@ -193,6 +193,7 @@ class Watch:
         self._memory: list[tuple[int, ...]] = [()] * len(of.unit_names)
         self._before = np.zeros((plan.size, WAITING_THERE), dtype=np.int64)
         self._words: list[Word] = []
+        self._here_at = -1, np.ones(plan.size, dtype=np.bool_)
         self._members = [np.flatnonzero(of.unit_of == u) for u in range(len(of.unit_names))]
 
     def is_due(self, now_ns: int) -> bool:
@@ -281,13 +282,24 @@ class Watch:
         ]
 
     def _expected(self, one: Controller, mine: Ints, rung: int, now_ns: int) -> int:
-        """Return how many frames some sensors capture in a period on a rung, whole ones of each."""
+        """Return how many frames those that are here capture in a period, whole ones of each."""
         total = 0
-        for s in mine.tolist():
+        for s in mine[self._here(now_ns)[mine]].tolist():
             own = self.plan.asked_period(s, now_ns, at_now=False)
-            num, den = slower(own, self.plan.feedback.period(s, rung))
+            num, den = self.plan.feedback.given(s, rung, own)
             total += one.every_ns * den // num
         return total
+
+    def _here(self, now_ns: int) -> NDArray[np.bool_]:
+        """Return which sensors have not left before now, or have joined again; shape (sensors,)."""
+        if self._here_at[0] != now_ns:
+            table, here = self.plan.control.timetable, np.ones(self.plan.size, dtype=np.bool_)
+            past = table[
+                (table.time_ns < now_ns) & np.isin(table.kind, (SENSOR_LEAVES, SENSOR_JOINS))
+            ]
+            here[past.target] = past.kind == SENSOR_JOINS  # of those of one sensor the last counts
+            self._here_at = now_ns, here
+        return self._here_at[1]
 
     def _come_ns(self, mine: Ints, now_ns: int) -> Iterator[int]:
         """Yield when a word that is said now comes to each sensor; ns.

@@ -1,7 +1,8 @@
 """When frames are captured: periodic, Poisson, or from a trace.
 
 Periodic frame k is due at anchor + floor((k - first) · num / den) ns, with the period num/den kept
-as a fraction: 30 fps drifts by nothing in a day. A change of rate moves the anchor.
+as a fraction: 30 fps drifts by nothing in a day. A change of rate moves the anchor: that of an
+event to where the sensor's phase says, that of a rung to the last capture.
 """
 
 from __future__ import annotations
@@ -145,6 +146,29 @@ def _begin_anew(
     clocks.first[s] = clocks.next_frame[s]
     clocks.anchor[s] = now_ns + anchor_ns(phase, clocks.num[s], clocks.den[s])
     clocks.next_ns[s] = due_ns(clocks, s, key, trace_ns, now_ns)
+
+
+@kernel
+def pace(clocks: Clocks, s: int, num: int, den: int, now_ns: int) -> None:
+    """Give a periodic clock that runs another period num/den, and let it keep its last capture.
+
+    The next frame is due a new period after the last one, so that however often the period changes
+    frames come neither closer together than the shortest nor further apart than the longest. Where
+    that has passed the periods begin now. Where no frame was captured since they began, the next
+    is due when it was, but at most a period from now.
+    """
+    if clocks.num[s] == num and clocks.den[s] == den:
+        return
+    anchor, first = min(clocks.next_ns[s], now_ns + num // den), clocks.next_frame[s]
+    if first > clocks.first[s]:
+        spans = np.uint64((first - 1 - clocks.first[s]) * clocks.num[s])
+        last_ns = clocks.anchor[s] + np.int64(spans // np.uint64(clocks.den[s]))
+        anchor = now_ns
+        if last_ns + num // den >= now_ns:
+            anchor, first = last_ns, first - 1
+    clocks.num[s], clocks.den[s] = num, den
+    clocks.anchor[s], clocks.first[s] = anchor, first
+    clocks.next_ns[s] = anchor + (clocks.next_frame[s] - first) * num // den
 
 
 @kernel

@@ -8,7 +8,7 @@ whole numbers; it has no clock and draws nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 AT_REGION, AT_SITE = "region", "site"
@@ -109,13 +109,15 @@ def seen_of(
         results=counts.results, expected=counts.expected,
         latency_ns=counts.latency_ns // max(1, counts.results), missing_ppm=missing,
         captured=counts.captured, sent_bits=counts.sent_bits, waiting_bits=counts.waiting_bits,
-        backlog_ns=counts.waiting_bits * period_ns // max(1, counts.sent_bits),
+        backlog_ns=min(counts.waiting_bits * period_ns // max(1, counts.sent_bits), MOST_NS),
         waiting=counts.waiting, dropped=counts.dropped, period_ns=period_ns, rung_bps=rung_bps,
         rung=rung, rungs=len(rung_bps), memory=memory,
     )  # fmt: skip
 
 
 MILLION = 1_000_000
+MOST_NS = 1 << 62
+"""The longest backlog that is told: what a rule remembers of it are 64 bits."""
 Answer = tuple[int, tuple[int, ...]]
 """The rung that a rule wants, which is kept within the ladder, and what it remembers."""
 Decide = Callable[[Seen], Answer]
@@ -199,11 +201,6 @@ def fitting(seen: Seen) -> int:
     part, whole = CONSERVE
     most = seen.sent_bits * 1_000_000_000 * part // (seen.period_ns * whole)
     return next((k for k, bps in enumerate(seen.rung_bps) if bps <= most), seen.rungs - 1)
-
-
-def kept(rung: int, rungs: Sequence[int]) -> int:
-    """Return a rung, or the end of the ladder that it lies beyond."""
-    return min(max(rung, 0), len(rungs) - 1)
 
 
 def _first(memory: tuple[int, ...]) -> int:

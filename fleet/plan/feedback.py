@@ -10,12 +10,11 @@ from fleet.arrays import Ints
 from fleet.errors import InputError
 from fleet.model.capture import NEVER_NS
 from fleet.model.frames import LEVELS
-from fleet.model.ladder import AT_REGION, SIGNALS, Numbers
+from fleet.model.ladder import AT_REGION, AT_SITE, SIGNALS, Numbers
 from fleet.plan.draft import Draft
 from fleet.plan.expected import flows
 from fleet.plan.plan import Plan
 from fleet.plan.protocol import message_bits
-from fleet.plan.rates import slower
 from fleet.plan.rollout import sending_ns
 from fleet.plan.talking import Controller, Feedback
 from fleet.scenario.adaptive import HIGH_NS, Adaptive, Own
@@ -27,6 +26,9 @@ MOST_LOOKS = 1_000_000
 """Looks of the controllers of an arm in a run: each of them is a point to which all comes."""
 _MOST_BPS = 10**15
 """As fast as any link: nothing fits that is more."""
+_WITHIN_A_SITE = ("sensor", "site")
+_OF_RESULTS, _OF_SERVERS = ("results", "latency_ns", "missing_ppm"), ("waiting", "dropped")
+"""What of that which a region sees comes with results, and what from servers that stand in it."""
 _CALM, _QUEUE = 3, 1
 """What holds where nothing is said; three looks are those of AWStream's source."""
 
@@ -35,7 +37,8 @@ def build(draft: Draft) -> Feedback:
     """Return the controllers of an arm; without any all of it is empty.
 
     Raises:
-        InputError: a rule cannot be used, looks too often, or its sensors are rewritten.
+        InputError: a rule cannot be used, looks too often, or reads what does not come to it, or
+            its sensors are rewritten.
     """
     arms = tuple(dict.fromkeys(ladder.arm for ladder in draft.ladders.values()))
     controllers = tuple(_controller(draft, arm) for arm in arms)
@@ -47,6 +50,8 @@ def build(draft: Draft) -> Feedback:
     for row, ladder in enumerate(draft.ladders.values()):
         kind_of[ladder_of == row] = arms.index(ladder.arm)
     _check_rewrites(draft, ladder_of)
+    for kind, one in enumerate(controllers):
+        _check_comes(draft, one, np.flatnonzero(kind_of == kind))
     unit_of, controller_of, names = _units(draft, arms, kind_of)
     sent_ns, wire_ns = _ways(draft, controllers, kind_of)
     rungs = max((one.rungs for one in controllers), default=1)
@@ -65,6 +70,12 @@ def build(draft: Draft) -> Feedback:
 def _controller(draft: Draft, arm: str) -> Controller:
     spec, keys = draft.scenario.model.arms[arm].adaptive, ("arms", arm, "adaptive")
     assert spec is not None
+    if spec.place == AT_SITE and spec.shared_by not in _WITHIN_A_SITE:
+        raise draft.scenario.error(
+            (*keys, "shared_by"),
+            f"a controller at the site sees one site, not all sensors of a {spec.shared_by}; use"
+            f" {' or '.join(_WITHIN_A_SITE)}, or 'at: region'",
+        )
     looks = (draft.scenario.model.duration - 1) // spec.every
     if looks > MOST_LOOKS:
         raise draft.scenario.error(
@@ -85,6 +96,35 @@ def _controller(draft: Draft, arm: str) -> Controller:
         arm, spec.name, spec.place, spec.every, 1 + len(spec.ladder), reads, _numbers(spec), text,
         file, function,
     )  # fmt: skip
+
+
+def _check_comes(draft: Draft, one: Controller, mine: Ints) -> None:
+    """Refuse controllers at a region that read of some sensors what never comes there.
+
+    Raises:
+        InputError: one does.
+    """
+    if one.at != AT_REGION:
+        return
+    roster, keys = draft.roster, ("arms", one.arm, "adaptive", "at")
+    elsewhere = "use 'at: site'"
+    for read in (name for name in one.reads if name in _OF_RESULTS):
+        for group in np.unique(roster.group_of[mine]).tolist():
+            if draft.scenario.model.sensors[roster.groups[group]].consumer == "site":
+                raise draft.scenario.error(
+                    keys,
+                    f"a controller at the region reads '{read}', but results of"
+                    f" '{roster.groups[group]}' are for the site; {elsewhere}, or 'consumer:"
+                    " cloud'",
+                )
+    served = draft.served_by
+    at_edge = mine[(served.of[mine] >= 0) & (served.level[mine] < LEVELS - 1)]
+    for read in (name for name in one.reads if name in _OF_SERVERS and len(at_edge)):
+        raise draft.scenario.error(
+            keys,
+            f"a controller at the region reads '{read}' of servers, but those of"
+            f" '{roster.names[int(at_edge[0])]}' are at an edge; {elsewhere}, or 'infer: cloud'",
+        )
 
 
 def _text(draft: Draft, rule: Own, keys: Keys) -> str:
@@ -201,5 +241,5 @@ def _on_rung(plan: Plan, sensors: Ints, rung: int) -> Plan:
     for s in sensors.tolist():
         setup_of[s] = plan.feedback.setup(s, rung)
         own = int(clocks.num[s]), int(clocks.den[s])
-        clocks.num[s], clocks.den[s] = slower(own, plan.feedback.period(s, rung))
+        clocks.num[s], clocks.den[s] = plan.feedback.given(s, rung, own)
     return replace(plan, sensors=replace(plan.sensors, setup_of=setup_of, clocks=clocks))

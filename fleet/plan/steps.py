@@ -141,9 +141,9 @@ CONTROL = Step(
 FEEDBACK = Step(
     "feedback",
     feedback.build,
-    says=("arms", "duration"),
+    says=("arms", "duration", "sensors.*.consumer"),
     files=("arms.*.adaptive.rule.file",),
-    after=("roster", "network", "first setups", "control"),
+    after=("roster", "network", "first setups", "served", "control"),
 )
 POOLS = Step(
     "pools",

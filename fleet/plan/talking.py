@@ -11,6 +11,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.model.ladder import Numbers
 from fleet.plan.groups import Frozen
+from fleet.plan.rates import slower
 
 
 class Controller(NamedTuple):
@@ -78,6 +79,10 @@ class Feedback(Frozen):
         """Return the least period num/den ns of a sensor on a rung; 0/1 for none."""
         row = self.ladder_of[sensor]
         return int(self.num[row, rung]), int(self.den[row, rung])
+
+    def given(self, sensor: int, rung: int, asked: tuple[int, int]) -> tuple[int, int]:
+        """Return the period num/den ns of a sensor on a rung: the longer of that and `asked`."""
+        return asked if self.ladder_of[sensor] < 0 else slower(asked, self.period(sensor, rung))
 
     def setup(self, sensor: int, rung: int) -> int:
         """Return the setup of a sensor on a rung."""

@@ -223,7 +223,7 @@ class Reference:
             if sensor.clock_changes != changes:
                 return
             check()
-            number = int(clock.next_frame)
+            number, sensor.captured_ns = int(clock.next_frame), self.env.now
             seen = sensor.sees(number, self.env.now)
             frame = Frame(sensor.index, number, sensor.present, seen)
             self.env.process(self.frame(sensor, frame))

@@ -37,6 +37,7 @@ class Sensor:
         self.present = 0
         self.demand_factor = 1.0
         self.clock_changes = 0
+        self.captured_ns: int | None = None  # last frame since the periods of the clock began
         self.asked = int(self.clock.num), int(self.clock.den)  # period, whatever the rung
         self.least = 0, 1  # period of the rung
         self.down_until_ns = 0
@@ -49,6 +50,7 @@ class Sensor:
         self.published: int | None = None  # objects in the last message
         self.passed_on: int | None = None  # objects in the last frame that servers were asked of
         self.last_ready_ns = 0  # when the last frame left it that was inferred
+        self.is_away = False
         self.inside: set[simpy.Process] = set()
 
     def lose(self, now_ns: int) -> None:
@@ -66,7 +68,28 @@ class Sensor:
         """Have the settings of a rung from now on."""
         of = self.plan.feedback
         self.setup, self.least = of.setup(self.index, rung), of.period(self.index, rung)
-        self.change_rate(*self.slowed(*self.least), now_ns)
+        num, den = self.slowed(*self.least)
+        if self.clock.kind != capture.PERIODIC or self.clock.next_ns >= capture.NEVER_NS:
+            self.change_rate(num, den, now_ns)
+            return
+        self.clock_changes += 1
+        if (num, den) != (self.clock.num, self.clock.den):
+            self.go_on(num, den, now_ns)
+
+    def go_on(self, num: int, den: int, now_ns: int) -> None:
+        """Have the next frame due a period num/den after the last, or at once if that is over."""
+        clock, whole_ns = self.clock, num // den
+        frame, due_ns = int(clock.next_frame), int(clock.next_ns)
+        clock.num, clock.den = num, den
+        if self.captured_ns is None:
+            due_ns = min(due_ns, now_ns + whole_ns)
+        elif self.captured_ns + whole_ns < now_ns:
+            due_ns, self.captured_ns = now_ns, None
+        if self.captured_ns is None:
+            clock.anchor, clock.first, clock.next_ns = due_ns, frame, due_ns
+        else:
+            clock.anchor, clock.first = self.captured_ns, frame - 1
+            clock.next_ns = self.captured_ns + whole_ns
 
     def slowed(self, num: int, den: int) -> tuple[int, int]:
         """Return the period num/den, or the one asked for if that is longer."""
@@ -76,11 +99,14 @@ class Sensor:
         """Capture every num/den ns from now on, or when it joins."""
         sensors = self.plan.sensors
         key, phase = sensors.capture_keys[self.index], sensors.phase[self.index]
+        if (num, den) != (self.clock.num, self.clock.den):
+            self.captured_ns = None
         capture.change_rate(self.clocks, 0, key, phase, num, den, now_ns, sensors.trace_ns)
         self.clock_changes += 1
 
     def leave(self, now_ns: int, first: Link) -> None:
         """Be there no more; what is in it is lost, what its first link has taken is not."""
+        self.is_away = True
         self.lose(now_ns)
         capture.stop(self.clocks, 0, now_ns)
         self.clock_changes += 1
@@ -92,6 +118,7 @@ class Sensor:
         """Be there and capture from now on."""
         sensors = self.plan.sensors
         key, phase = sensors.capture_keys[self.index], sensors.phase[self.index]
+        self.captured_ns, self.is_away = None, False
         capture.start(self.clocks, 0, key, phase, now_ns, sensors.trace_ns)
         self.clock_changes += 1
         self.next_publish_ns = now_ns + int(self.turn * self.publish_interval_ns)

@@ -137,7 +137,9 @@ class Steering:
         if one.at == AT_SITE:
             counts = counts._replace(waiting_bits=sum(f.wire_bits for f in waiting))
         else:
-            frames_due = (self.frames_due(one, s, rung) for s in members)
+            frames_due = (
+                self.frames_due(one, s, rung) for s in members if not self.life.sensors[s].is_away
+            )
             counts = counts._replace(expected=sum(frames_due))
         self.news[unit] = Counts()
         bps = tuple(int(b) for b in self.feedback.bps[unit, : one.rungs])

@@ -109,7 +109,10 @@ class RayExecutor:
         self._regions: list[Any] = [
             region.remote(*held(part), keep=self._keep) for part in self.partition.regions
         ]
-        self._hear(self.watch.pending(self.now_ns))
+        words = self.watch.pending(self.now_ns)
+        if len(words):  # nobody waits, as nobody here survives a death: an actor hears them first
+            for shard_actor in self._shards:
+                shard_actor.call.remote("hear", words)
 
     @property
     def _all(self) -> list[Any]:

@@ -141,6 +141,7 @@ def start(
     Raises:
         InputError: the options do not go together.
     """
+    # Looks of controllers need no check here: windows end at them, however long they are asked for.
     if options.window_ns is not None and options.window_ns > plan.control.lookahead_ns:
         raise InputError(
             f"--window {options.window_ns} ns is longer than the lookahead of the plan,"

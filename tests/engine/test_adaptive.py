@@ -53,8 +53,9 @@ def planned(folder: Path, text: str, **more: Any) -> Plan:
     (folder / "rule.py").write_text(text)
     reads = more.pop("reads", [])
     changes = more.pop("changes", {})
-    data = worlds.pool_of_instant_cameras(1, "10 fps", duration="2 s", **changes)
-    data["sensors"]["cam"]["phase"] = "synchronised"
+    count, rate, phase = more.pop("cameras", (1, "10 fps", "synchronised"))
+    data = worlds.pool_of_instant_cameras(count, rate, **{"duration": "2 s", **changes})
+    data["sensors"]["cam"]["phase"] = phase
     adaptive = {
         "rule": {"file": "rule.py", "function": "rule", "reads": reads},
         "every": "250 ms", "ladder": [{"rate": "5 fps"}], **more,
@@ -74,13 +75,13 @@ ONCE = "def rule(seen):\n    return 1\n"
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)
 def test_the_first_frame_at_the_new_rate_by_hand(engine: str, tmp_path: Path) -> None:
-    """A word that is said at 250 ms goes down two links of 5 Mbit/s and 1 ms; from then 5 fps."""
+    """A word that is said at 250 ms goes down two links of 5 Mbit/s; the last frame was at 200."""
     made = planned(tmp_path, ONCE)
     comes = 250 * MS + 2 * (down_ns(5_000_000) + 0)
     assert made.links.table.propagation_ns.tolist() == [0, 0]
     assert made.lookahead_ns == comes
     outcome = worlds.run(made, engine=engine)
-    later = [comes + k * 200 * MS for k in range(9)]
+    later = [400 * MS + k * 200 * MS for k in range(8)]
     assert captures(outcome) == [0, 100 * MS, 200 * MS, *later]
     assert outcome.told.words.tolist() == [(comes, 12, 0, 1, 1)]
     assert outcome.told.said_ns.tolist() == [250 * MS]
@@ -114,10 +115,82 @@ def test_the_lower_of_the_rung_and_what_is_asked_for_counts(engine: str, tmp_pat
         {"at": "1500 ms", "profile": "cam", "rate": "8 fps"},
     ]
     made = planned(tmp_path, ONCE, at="site", changes={"events": events})
-    at = 250 * MS + 1
-    fives = [at + k * 200 * MS for k in range(4)]
+    fives = [400 * MS, 600 * MS, 800 * MS]
     expected = [0, 100 * MS, 200 * MS, *fives, 1000 * MS, 1500 * MS, 1700 * MS, 1900 * MS]
     assert captures(worlds.run(made, engine=engine)) == expected
+
+
+TO_AND_FRO = "def rule(seen):\n    return 1 - seen.rung\n"
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+@pytest.mark.parametrize("phase", ["synchronised", "staggered", "random"])
+@pytest.mark.parametrize(("rates", "every"), [((1.0, 0.9), "300 ms"), ((10.0, 4.0), "35 ms")])
+def test_words_to_and_fro_neither_starve_nor_flood(
+    rates: tuple[float, float], every: str, phase: str, engine: str, tmp_path: Path
+) -> None:
+    """Frames are never closer than at the higher rate, nor further apart than at the lower."""
+    made = planned(
+        tmp_path, TO_AND_FRO, at="site", every=every, ladder=[{"rate": f"{rates[1]} fps"}],
+        changes={"duration": "20 s"}, cameras=(8, f"{rates[0]} fps", phase),
+    )  # fmt: skip
+    outcome = worlds.run(made, engine=engine)
+    assert len(outcome.told.words) > 8 * 60
+    longest, shortest = 1e9 / rates[1], 1e9 / rates[0]
+    for sensor in range(8):
+        mine = [row[CAPTURE] for row in worlds.captured(outcome) if row[SENSOR] == sensor]
+        gaps = np.diff([*mine, made.end_ns])
+        assert gaps[:-1].min() > shortest - 1
+        assert mine[0] <= longest
+        assert gaps.max() <= longest
+        assert 20 * rates[1] - 1 <= len(mine) <= 20 * rates[0] + 1
+
+
+TWICE_THEN_BACK = """
+def rule(seen):
+    said = sum(seen.memory) + 1
+    if said < 3:
+        return 1, said
+    return 0, said
+"""
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_a_higher_rate_is_there_at_once_if_its_frame_is_over(engine: str, tmp_path: Path) -> None:
+    """At 250 ms the next frame moves from 300 ms to a second; at 750 ms it is late at 10 fps."""
+    made = planned(
+        tmp_path, TWICE_THEN_BACK, at="site", ladder=[{"rate": "1.25 fps"}],
+        changes={"duration": "1500 ms"},
+    )  # fmt: skip
+    at = 750 * MS + 1
+    expected = [0, 100 * MS, 200 * MS, *(at + k * 100 * MS for k in range(8))]
+    assert captures(worlds.run(made, engine=engine)) == expected
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_the_first_frame_of_new_periods_by_hand(engine: str, tmp_path: Path) -> None:
+    """Half a period from the start one is due, and a word leaves it; one far off it brings near."""
+    changes: dict[str, Any] = {
+        "duration": "1 s",
+        "events": [
+            {"at": "300 ms", "profile": "cam", "rate": "0.5 fps"},
+            {"at": "600 ms", "profile": "cam", "rate": "10 fps"},
+        ],
+    }
+    more: dict[str, Any] = {"at": "site", "cameras": (2, "10 fps", "staggered")}
+    early = planned(tmp_path, ONCE, every="20 ms", changes={"duration": "1 s"}, **more)
+    second = [
+        row[CAPTURE]
+        for row in worlds.captured(worlds.run(early, engine=engine))
+        if row[SENSOR] == 1
+    ]
+    assert second == [k * MS for k in (50, 250, 450, 650, 850)]
+    slow = [{"rate": "1 fps"}]
+    late = planned(tmp_path, TWICE_THEN_BACK, ladder=slow, changes=changes, **more)
+    second = [
+        row[CAPTURE] for row in worlds.captured(worlds.run(late, engine=engine)) if row[SENSOR] == 1
+    ]
+    assert second == [50 * MS, 150 * MS, 250 * MS, 850 * MS + 1, 950 * MS + 1]
 
 
 SEES = """
@@ -148,6 +221,25 @@ def test_rates_of_rungs_are_those_of_frames(tmp_path: Path) -> None:
     """Frames of `fixed-codec` have one size: a rung brings its rate times their bits."""
     made = planned(tmp_path, SEES.format(field="period_ns"), reads=["period_ns", "rung_bps"])
     assert made.feedback.bps.tolist() == [[10 * worlds.FRAME_BITS, 5 * worlds.FRAME_BITS]]
+
+
+@pytest.mark.parametrize("engine", worlds.ENGINES)
+def test_nothing_is_expected_of_who_is_away(engine: str, tmp_path: Path) -> None:
+    """Two sensors of 10 fps bring 4 frames in a look; a word says so by being a rung lower."""
+    text = "def rule(seen):\n    if seen.expected < 4:\n        return 1\n    return 0\n"
+    events = [{"at": "800 ms", "leave": "cam-1"}, {"at": "1400 ms", "join": "cam-1"}]
+    made = planned(
+        tmp_path, text, reads=["expected"], cameras=(2, "10 fps", "synchronised"),
+        shared_by="city", ladder=[{}], changes={"events": events},
+    )  # fmt: skip
+    said = worlds.run(made, engine=engine).told
+    assert sorted(set(said.said_ns.tolist())) == [1000 * MS, 1500 * MS]
+
+
+def test_a_backlog_of_what_never_leaves_stays_in_64_bits() -> None:
+    seen = seen_of(Counts(waiting_bits=10**12), 10**9, (1,), 0, ())
+    assert seen.backlog_ns == 2**62
+    np.array([seen.backlog_ns], dtype=np.int64)
 
 
 # Rules ----------------------------------------------------------------------------------------
@@ -203,7 +295,9 @@ def test_awstream_by_hand() -> None:
 
 # What changes nothing -------------------------------------------------------------------------
 
-NEVER = {"rule": "threshold", "watch": "waiting", "high": 1_000_000, "every": "100 ms"}
+NEVER = {
+    "rule": "threshold", "at": "site", "watch": "waiting", "high": 1_000_000, "every": "100 ms",
+}  # fmt: skip
 NOTHING: list[dict[str, Any]] = [
     {**NEVER, "ladder": [{"rate": "5 fps"}]},
     {"rule": "back-pressure", "queue": 1, "every": "90 ms", "at": "site", "ladder": [{}]},
@@ -478,6 +572,32 @@ def test_no_rule_at_all_is_told_with_all_that_may_stand_there() -> None:
         worlds.load(data)
 
 
+def test_a_region_reads_only_what_comes_to_it() -> None:
+    data = busy()
+    data["sensors"]["cam"]["consumer"] = "site"
+    why = "adaptive.at: .*reads 'latency_ns', but results of 'cam' are for the site; use 'at: site'"
+    with pytest.raises(InputError, match=why):
+        worlds.plan(data, "cloud")
+    data = busy(watch="waiting", high=3)
+    worlds.plan(data, "cloud")
+    data["edges"] = {"box": {"server": "test-gpu", "after": "cell", "shared_by": "cell"}}
+    data["arms"]["cloud"]["infer"] = "edge"
+    with pytest.raises(
+        InputError, match=r"reads 'waiting' of servers, but those of 'cam-0' are at"
+    ):
+        worlds.plan(data, "cloud")
+
+
+@pytest.mark.parametrize("size", ["cell", "city"])
+def test_a_controller_at_a_site_sees_no_more_than_that(size: str) -> None:
+    data = busy(at="site", shared_by=size)
+    why = f"adaptive.shared_by: a controller at the site sees one site, not all sensors of a {size}"
+    with pytest.raises(InputError, match=why):
+        worlds.plan(data, "cloud")
+    data["arms"]["cloud"]["adaptive"]["shared_by"] = "site"
+    worlds.plan(data, "cloud")
+
+
 def test_looks_are_not_too_many() -> None:
     data = {**busy(every="1 ms"), "duration": "2 h", "events": []}
     with pytest.raises(InputError, match=r"adaptive\.every: 1 ms makes 7,199,999 looks of a run"):
@@ -492,7 +612,7 @@ def test_sensors_of_a_ladder_are_not_rewritten() -> None:
 
 
 def test_a_controller_that_goes_to_and_fro_is_told(tmp_path: Path) -> None:
-    made = planned(tmp_path, "def rule(seen):\n    return 1 - seen.rung\n")
+    made = planned(tmp_path, TO_AND_FRO)
     told = summarise(worlds.run(made))["adaptive"]
     assert told["oscillating"] == 1
     assert told["turns_per_look"]["max"] == 6 / 7

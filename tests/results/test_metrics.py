@@ -34,7 +34,8 @@ def data(**changes: Any) -> dict[str, Any]:
         traces=worlds.traces(), events=[{"at": "300 ms", "rewrite": "cam", "model": "slow"}],
         edges={"box": {"server": "test-gpu", "after": "cell", "shared_by": "cell"}}, **changes,
     )  # fmt: skip
-    adaptive = {"rule": "back-pressure", "queue": 9, "every": "1 s", "ladder": [{"rate": "5 fps"}]}
+    adaptive = {"rule": "back-pressure", "queue": 9, "every": "1 s", "at": "site",
+                "ladder": [{"rate": "5 fps"}]}  # fmt: skip
     found["arms"]["edge"] = {**found["arms"]["cloud"], "infer": "edge", "adaptive": adaptive}
     return found
 
