@@ -555,7 +555,7 @@ def test_what_cannot_be_is_refused_with_its_place(change: dict[str, Any], why: s
 
 def test_what_lies_at_the_edge_is_taken() -> None:
     for change in (
-        {"rule": "awstream", "high": None, "low": "500 ms"},
+        {"rule": "awstream", "high": None, "low": "500 ms", "shared_by": "site"},
         {"watch": "missing", "high": "1 ppm", "low": "0 %"},
         {"ladder": [{"rate": "5 fps"}, {"rate": "5 fps"}, {}]},
     ):
