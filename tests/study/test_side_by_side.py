@@ -131,4 +131,12 @@ def test_an_actor_that_dies_beside_another_changes_nothing(
 
 def _actors() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if "ShardActor" in " ".join(child.cmdline())]
+    return [child for child in children if "ShardActor" in _command(child)]
+
+
+def _command(process: psutil.Process) -> str:
+    """Return what a process was called with; nothing of one that has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
