@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Threads of linear algebra wait for each other in turns where workers and simulations have all the
@@ -39,3 +41,13 @@ def drop_stale_kernels(package: Path) -> int:
 
 if "PYTEST_XDIST_WORKER" not in os.environ:  # once, before any worker compiles
     drop_stale_kernels(Path(__file__).parents[1] / "fleet")
+
+
+@pytest.fixture(scope="module")
+def ray_started() -> Iterator[None]:
+    """Have a cluster of this machine while tests of a module run."""
+    from fleet.running import ray_cluster  # which takes a while
+
+    ray_cluster.connect(None)
+    yield
+    ray_cluster.disconnect()

@@ -59,9 +59,7 @@ class Devices:
         self.about = _about(plan, mine, self.states)
         self.states.dsp.tick_ns = self.states.asked.tick_ns = plan.sensors.clocks.tick_ns
         self.states.dsp.turn = self.states.asked.turn = plan.sensors.turn
-        setups, turn = plan.sensors.setups[self.states.setup_of], plan.sensors.turn
-        self.states.dsp.next_publish_ns = (turn * setups.publish_interval_ns).astype(np.int64)
-        self.states.asked.next_publish_ns = (turn * setups.ask_interval_ns).astype(np.int64)
+        self._begin_reports(slice(None), 0)
         self.looker = looker_of(plan, self.open_eyes)
         self.rung_of = np.zeros(plan.size, dtype=np.int64)
         self.held = EMPTY
@@ -169,10 +167,16 @@ class Devices:
         sensors = self.plan.sensors
         key, phase = sensors.capture_keys[target], sensors.phase[target]
         capture.start(self.states.clocks, target, key, phase, now_ns, sensors.trace_ns)
-        rules, turn = sensors.setups[self.states.setup_of[target]], sensors.turn[target]
-        dsp, asked = self.states.dsp, self.states.asked
-        dsp.next_publish_ns[target] = now_ns + int(turn * rules.publish_interval_ns)
-        asked.next_publish_ns[target] = now_ns + int(turn * rules.ask_interval_ns)
+        self._begin_reports(slice(target, target + 1), now_ns)
+
+    def _begin_reports(self, which: slice, now_ns: int) -> None:
+        """Have what some publish and pass on once in a time begin in its turn from now on."""
+        states, sensors = self.states, self.plan.sensors
+        rules, turn = sensors.setups[states.setup_of[which]], sensors.turn[which]
+        first_ns = (turn * rules.publish_interval_ns).astype(np.int64)
+        states.dsp.next_publish_ns[which] = now_ns + first_ns
+        first_ns = (turn * rules.ask_interval_ns).astype(np.int64)
+        states.asked.next_publish_ns[which] = now_ns + first_ns
 
     def write_model(self, target: int, until_ns: int, setup_row: int) -> None:
         """Give a sensor another setup; it infers nothing until a time."""

@@ -87,8 +87,9 @@ def look(plan: Plan, sensors: Ints, rows: Rows) -> Look:
         :, [CAPTURED, FATE_0 + RESULT, LATENCY_SUM_NS, RADIO_BITS]
     ]
     table[:, DROPPED_THERE] = sensors[:, [FATE_0 + fate for fate in _BY_SERVERS]].sum(axis=1)
-    table[:, DROPPED_HERE] = _dropped_here(plan, sensors)
-    at, level, own = rows[:, SENSOR], plan.pools.level[rows[:, SENSOR]], first_levels(plan)
+    own = np.argmax(plan.links.of >= 0, axis=0)  # level of the first link on the way of each
+    table[:, DROPPED_HERE] = _dropped_here(sensors, own)
+    at, level = rows[:, SENSOR], plan.pools.level[rows[:, SENSOR]]
     column = np.array(LEVEL_COLUMN)
     came, here = (
         np.take_along_axis(rows, column[of][:, None], axis=1)[:, 0] for of in (level, own[at])
@@ -102,17 +103,10 @@ def look(plan: Plan, sensors: Ints, rows: Rows) -> Look:
     return plan.sensors.ids[mine], table[mine]
 
 
-def first_levels(plan: Plan) -> Ints:
-    """Return the level of the first link on the way of each sensor."""
-    first: Ints = np.argmax(plan.links.of >= 0, axis=0)
-    return first
-
-
-def _dropped_here(plan: Plan, sensors: Ints) -> Ints:
+def _dropped_here(sensors: Ints, level: Ints) -> Ints:
     """Return what the first link of each sensor has lost: its own port, or one that is shared."""
     lost = sensors[:, [FATE_0 + fate for fate in _BY_FIRST_LINK]]
-    shared = (first_levels(plan) > 0).astype(np.int64)
-    return np.where(shared == 1, lost.sum(axis=1), lost[:, 0])
+    return np.where(level > 0, lost.sum(axis=1), lost[:, 0])
 
 
 def rules(plan: Plan) -> list[Decide]:
@@ -194,7 +188,6 @@ class Watch:
         self._before = np.zeros((plan.size, WAITING_THERE), dtype=np.int64)
         self._words: list[Word] = []
         self._here_at = -1, np.ones(plan.size, dtype=np.bool_)
-        self._members = [np.flatnonzero(of.unit_of == u) for u in range(len(of.unit_names))]
 
     def is_due(self, now_ns: int) -> bool:
         """Return whether anybody looks now, or what is counted is about to be forgotten."""
@@ -230,7 +223,7 @@ class Watch:
         said: list[Word] = []
         for kind in self._looking(now_ns):
             for unit in np.flatnonzero(self.plan.feedback.controller_of == kind).tolist():
-                said += self._one(kind, unit, table[self._members[unit]], now_ns)
+                said += self._one(kind, unit, table[self.plan.feedback.members[unit]], now_ns)
         for word in said:
             insort(self._words, word)
         if now_ns == self.plan.warm_up_ns:
@@ -263,7 +256,8 @@ class Watch:
 
     def _one(self, kind: int, unit: int, table: Ints, now_ns: int) -> list[Word]:
         """Have a controller look at its sensors; return what it says to each, if anything."""
-        of, mine = self.plan.feedback, self._members[unit]
+        of = self.plan.feedback
+        mine = of.members[unit]
         one, rung = of.controllers[kind], int(self._rung[unit])
         grown = (table[:, GROWING] - self._before[mine]).sum(axis=0)
         self._before[mine] = table[:, GROWING]

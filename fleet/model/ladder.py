@@ -33,24 +33,11 @@ ALWAYS = ("rung", "rungs", "memory")
 """What every rule has: the rung said last, how many there are, and what it remembers."""
 
 
-class Signal(NamedTuple):
-    """Something that a threshold can be of: the name of what is read, and where that is seen."""
-
-    read: str
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Return where controllers must be to see it."""
-        return READS_AT[self.read]
-
-
 SIGNALS = {
-    "latency": Signal("latency_ns"),
-    "missing": Signal("missing_ppm"),
-    "waiting": Signal("waiting"),
-    "dropped": Signal("dropped"),
-    "backlog": Signal("backlog_ns"),
-}
+    "latency": "latency_ns", "missing": "missing_ppm", "waiting": "waiting", "dropped": "dropped",
+    "backlog": "backlog_ns",
+}  # fmt: skip
+"""What a threshold can be of, and what is read for it."""
 
 
 class Counts(NamedTuple):

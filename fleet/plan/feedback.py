@@ -89,7 +89,7 @@ def _controller(draft: Draft, arm: str) -> Controller:
         file, function, reads = spec.rule.file, spec.rule.function, tuple(spec.rule.reads)
         text = _text(draft, spec.rule, (*keys, "rule"))
     elif spec.name == "threshold":
-        reads = (SIGNALS[spec.watched].read,)
+        reads = (SIGNALS[spec.watched],)
     else:
         reads = ("waiting",) if spec.name == "back-pressure" else ("backlog_ns", "rung_bps")
     return Controller(

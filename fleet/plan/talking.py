@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,13 @@ class Feedback(Frozen):
     def is_there(self) -> bool:
         """Return whether anybody talks back to any of these sensors."""
         return bool((self.unit_of >= 0).any())
+
+    @cached_property
+    def members(self) -> tuple[Ints, ...]:
+        """Return the sensors of each unit, in order."""
+        order = np.argsort(self.unit_of, kind="stable")
+        first = np.searchsorted(self.unit_of[order], np.arange(len(self.unit_names) + 1))
+        return tuple(order[a:b] for a, b in pairwise(first.tolist()))
 
     def period(self, sensor: int, rung: int) -> tuple[int, int]:
         """Return the least period num/den ns of a sensor on a rung; 0/1 for none."""

@@ -17,6 +17,7 @@ from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 from fleet.reference.frame import Frame
 from fleet.reference.links import Link, Radio
+from fleet.reference.reports import Reports
 
 
 class Sensor:
@@ -44,11 +45,9 @@ class Sensor:
         self.blind_until_ns = 0
         self.busy_until_ns = 0
         self.inferences = 0
-        self.turn = float(plan.sensors.turn[index])
-        self.next_publish_ns = int(self.turn * self.publish_interval_ns)
-        self.next_pass_ns = int(self.turn * self.ask_interval_ns)
-        self.published: int | None = None  # objects in the last message
-        self.passed_on: int | None = None  # objects in the last frame that servers were asked of
+        turn = float(plan.sensors.turn[index])
+        self.published, self.passed_on = (Reports(turn, self.tick_ns) for _ in range(2))
+        self.begin_reports(0)
         self.last_ready_ns = 0  # when the last frame left it that was inferred
         self.is_away = False
         self.inside: set[simpy.Process] = set()
@@ -121,8 +120,12 @@ class Sensor:
         self.captured_ns, self.is_away = None, False
         capture.start(self.clocks, 0, key, phase, now_ns, sensors.trace_ns)
         self.clock_changes += 1
-        self.next_publish_ns = now_ns + int(self.turn * self.publish_interval_ns)
-        self.next_pass_ns = now_ns + int(self.turn * self.ask_interval_ns)
+        self.begin_reports(now_ns)
+
+    def begin_reports(self, now_ns: int) -> None:
+        """Have what is published and passed on once in a time begin in its turn from now on."""
+        self.published.begin(now_ns, self.publish_interval_ns)
+        self.passed_on.begin(now_ns, self.ask_interval_ns)
 
     def __getattr__(self, name: str) -> Any:
         """Return a column of the setup that stands here now: an int or a float, as its column."""
@@ -160,18 +163,10 @@ class Sensor:
         if self.publish_every < 0:
             return False
         if self.publish_every:
-            first = int(self.turn * self.publish_every)
-            return bool((self.inferences - 1 + first) % self.publish_every == 0)
-        early_ns = max(0, self.next_publish_ns - now_ns)
-        due = on_time = early_ns <= self.tick_ns
-        if self.publish_change:
-            due = objects != self.published or (self.publish_interval_ns > 0 and on_time)
-        if due:
-            since_ns = now_ns + early_ns if on_time else now_ns
-            if on_time or self.published is not None or not self.publish_change:
-                self.next_publish_ns = since_ns + self.publish_interval_ns
-            self.published = objects
-        return due
+            return self.published.is_one_of(self.publish_every, self.inferences)
+        return self.published.is_due(
+            now_ns, objects, self.publish_interval_ns, on_change=bool(self.publish_change)
+        )
 
     def passes_on(self, frame: Frame, now_ns: int) -> bool:
         """Return whether servers are to look at a frame that is inferred; set its setup and sight.
@@ -199,7 +194,7 @@ class Sensor:
         rule, number, rows = self.ask_rule, self.ask_number, self.plan.eyes.sights.rows
         found = min(self.finds(frame.objects, frame.sight), self.metadata_most)
         if rule == asking.EVERY:
-            return bool((self.inferences - 1 + int(self.turn * number)) % number == 0)
+            return self.passed_on.is_one_of(number, self.inferences)
         if rule == asking.FOUND:
             return bool(found >= number)
         if rule == asking.RANDOM:
@@ -209,16 +204,9 @@ class Sensor:
             return bool(rows[frame.sight, sight.SURE_PPM] < number)
         if rule == asking.ORACLE:
             return _errors(rows[self._at_servers(frame)]) < _errors(rows[frame.sight])
-        early_ns = max(0, self.next_pass_ns - now_ns)
-        due = on_time = early_ns <= self.tick_ns
-        if rule == asking.ON_CHANGE:
-            due = found != self.passed_on or (self.ask_interval_ns > 0 and on_time)
-        if due:
-            since_ns = now_ns + early_ns if on_time else now_ns
-            if on_time or self.passed_on is not None or rule != asking.ON_CHANGE:
-                self.next_pass_ns = since_ns + self.ask_interval_ns
-            self.passed_on = found
-        return due
+        return self.passed_on.is_due(
+            now_ns, found, self.ask_interval_ns, on_change=rule == asking.ON_CHANGE
+        )
 
     def fill(self, frame: Frame) -> None:
         """Set the bytes and bits of what is sent of a frame, by the setup that it has."""

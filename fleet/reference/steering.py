@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from fleet.engine.control import TICK, WORD, Environment, Process, pause
 from fleet.engine.feedback import Told, Word, asked, rules
 from fleet.model import frames
@@ -46,7 +44,7 @@ class Steering:
         self.life, self.feedback = life, life.plan.feedback
         self.rules = rules(life.plan)
         units = len(self.feedback.unit_names)
-        self.members = [np.flatnonzero(self.feedback.unit_of == u).tolist() for u in range(units)]
+        self.members = [mine.tolist() for mine in self.feedback.members]
         self.rung = [0] * units
         self.memory: list[tuple[int, ...]] = [()] * units
         self.news = [Counts()] * units

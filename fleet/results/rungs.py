@@ -93,7 +93,7 @@ def _turns(outcome: Outcome) -> tuple[Ints, Ints]:
     every = np.array([one.every_ns for one in of.controllers])[of.controller_of]
     looks = (plan.end_ns - 1) // every - plan.warm_up_ns // every
     turns = np.zeros(len(of.unit_names), dtype=np.int64)
-    first = np.array([np.flatnonzero(of.unit_of == u)[0] for u in range(len(turns))])
+    first = [int(mine[0]) for mine in of.members]
     words, said_ns = outcome.told
     order = np.argsort(said_ns, kind="stable")
     rung, went = np.zeros((2, len(turns)), dtype=np.int64)

@@ -51,8 +51,11 @@ def live_core_s(plan: Plan) -> float:
 
 def core_s(plan: Plan, engine: Engine) -> float:
     """Return about how long a plan takes on a core of a usual machine; s."""
-    live_s = live_core_s(plan) if plan.eyes.looks_live else 0.0
-    return frames_s(expected.frames(plan), 1, engine) + live_s
+    return frames_s(expected.frames(plan), 1, engine) + _live_s(plan)
+
+
+def _live_s(plan: Plan) -> float:
+    return live_core_s(plan) if plan.eyes.looks_live else 0.0
 
 
 def frames_s(frames: float, runs: int, engine: Engine = Engine.columns) -> float:
@@ -75,8 +78,7 @@ def longest_first(trials: Sequence[Trial], engine: Engine) -> list[Trial]:
     def work(trial: Trial) -> float:
         plan = trial.plan
         to_servers = float((plan.pools.of >= 0).mean())
-        live_s = live_core_s(plan) if plan.eyes.looks_live else 0.0
-        return frames_s(expected.frames(plan), 1, engine) * (1.0 + to_servers) + live_s
+        return frames_s(expected.frames(plan), 1, engine) * (1.0 + to_servers) + _live_s(plan)
 
     return sorted(trials, key=work, reverse=True)
 

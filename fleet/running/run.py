@@ -71,7 +71,7 @@ class Outcome:
         """Return what several formulas need and one has reckoned, by the name of it."""
         return {}
 
-    @property
+    @cached_property
     def happened(self) -> Timetable:
         """Return the events of the run before its end: those planned, and words of controllers."""
         planned, words = self.plan.control.timetable, self.told.words

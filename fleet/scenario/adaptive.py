@@ -254,8 +254,8 @@ class Adaptive(Model):
     def _check_levels(self) -> None:
         if self.name not in ("threshold", "awstream"):
             return
-        if self.watched in SIGNALS and self.place not in SIGNALS[self.watched].places:
-            there = [name for name, one in SIGNALS.items() if self.place in one.places]
+        there = [name for name, read in SIGNALS.items() if self.place in READS_AT[read]]
+        if self.watched not in there:
             raise InputError(
                 f"a controller at the {self.place} cannot watch '{self.watched}'; it sees"
                 f" {', '.join(there)}"

@@ -30,7 +30,6 @@ from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
 from fleet.results.metrics import summarise
-from fleet.running import ray_cluster
 from fleet.running.local_executor import LocalExecutor
 from fleet.running.run import Outcome
 from fleet.scenario.load import loads
@@ -386,13 +385,6 @@ def test_an_event_on_the_way_leaves_words_as_they_are() -> None:
         sim.event(crash="cam-1", lasts="20 ms")
         sim.run(until=sim.plan.end_ns)
         assert sim._executor.tally().fingerprint() == whole.tally.fingerprint()
-
-
-@pytest.fixture(scope="module")
-def ray_started() -> Any:
-    ray_cluster.connect(None)
-    yield
-    ray_cluster.disconnect()
 
 
 @pytest.mark.ray

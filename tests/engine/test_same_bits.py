@@ -40,13 +40,6 @@ def test_shards_and_windows(world: dict[str, Any], arm: str, shards: int, window
     assert worlds.finished(split) == worlds.finished(whole)
 
 
-@pytest.fixture(scope="module")
-def ray_started() -> Any:
-    ray_cluster.connect(None)
-    yield
-    ray_cluster.disconnect()
-
-
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("ray_started")

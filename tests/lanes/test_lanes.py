@@ -209,18 +209,24 @@ def test_more_frames_may_come_at_once_than_there_is_room_for(tmp_path: Path) -> 
     assert counted(lanes) == counted(run(made, "never"))
 
 
-def test_lanes_go_on_at_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def folds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return when shards begin to run in lanes, as they do."""
+    begun: list[int] = []
+
+    def counting(one: Shard) -> Any:
+        begun.append(one.env.now)
+        return fold(one)
+
+    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
+    return begun
+
+
+def test_lanes_go_on_at_another_rate(folds: list[int]) -> None:
     """They are taken up again as soon as nothing is sent half at one rate and half at the other."""
     change = {"at": "1 s", "link": "metro", "rate": "300 kbit/s"}
     again = {"at": "3 s", "link": "port", "rate": "8 Mbit/s"}
     made = worlds.plan(on_ports(events=[change, again]), "on_sensor")
-    folds: list[int] = []
-
-    def counting(one: Shard) -> Any:
-        folds.append(one.env.now)
-        return fold(one)
-
-    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
     every = {"window_ns": 50_000_000}
     assert counted(run(made, "always", **every)) == counted(run(made, "never", **every))
     assert folds[0] == 0
@@ -258,16 +264,9 @@ def test_a_model_is_deployed_while_lanes_run() -> None:
     assert found[0] == found[1] == found[2]
 
 
-def test_links_and_sensors_fail_while_lanes_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_and_sensors_fail_while_lanes_run(folds: list[int]) -> None:
     """Lanes are left for each event, and taken up again."""
     made = worlds.plan(on_ports(events=FAILURES, warm_up="500 ms"), "on_sensor")
-    folds: list[int] = []
-
-    def counting(one: Shard) -> Any:
-        folds.append(one.env.now)
-        return fold(one)
-
-    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
     assert counted(run(made, "always")) == counted(run(made, "never"))
     assert len(folds) > len(FAILURES)
     folds.clear()
@@ -285,16 +284,9 @@ def test_frames_keep_the_setup_that_made_them_where_the_next_takes_as_long() -> 
     look_between_windows(made, 10_000_000)
 
 
-def test_lanes_run_while_a_sensor_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lanes_run_while_a_sensor_is_away(folds: list[int]) -> None:
     events = [{"at": "1 s", "leave": "cam-1"}, {"at": "2 s", "join": "cam-1"}]
     made = worlds.plan(on_ports(events=events), "on_sensor")
-    folds: list[int] = []
-
-    def counting(one: Shard) -> Any:
-        folds.append(one.env.now)
-        return fold(one)
-
-    monkeypatch.setattr("fleet.lanes.shard.fold", counting)
     every = {"window_ns": 100_000_000}
     assert counted(run(made, "always", **every)) == counted(run(made, "never", **every))
     assert folds[0] == 0

@@ -22,7 +22,7 @@ from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
 from fleet.passing import temporary
 from fleet.plan.partition import partition
-from fleet.running import ray_cluster, sealed
+from fleet.running import sealed
 from fleet.running.checkpoint import Checkpoints
 from fleet.running.local_executor import LocalExecutor
 from fleet.running.options import Options
@@ -80,13 +80,6 @@ def test_every_window_in_a_process_that_begins_anew(
     assert worlds.by_second(tally) == worlds.by_second(whole.tally)
     assert executor.in_flight() == whole.in_flight
     assert sum(map(len, tally.kept or [])) == len(worlds.finished(whole))
-
-
-@pytest.fixture(scope="module")
-def ray_started() -> Any:
-    ray_cluster.connect(None)
-    yield
-    ray_cluster.disconnect()
 
 
 ray_test = pytest.mark.usefixtures("ray_started")
