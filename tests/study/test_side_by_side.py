@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytest
+import ray
 import worlds
 
 from fleet import interrupt
 from fleet.errors import RunError
 from fleet.running import choice, runner
+from fleet.running.executor import Progress, no_progress
 from fleet.running.options import ExecutorKind, Options
+from fleet.running.ray_executor import RayExecutor
 from fleet.running.runner import Runner
 from fleet.study.experiment import execute
 from fleet.study.job import prepare
@@ -111,32 +115,23 @@ def test_an_actor_that_dies_beside_another_changes_nothing(
     local = execute(job, Runner(Options(executor=ExecutorKind.local)))
     monkeypatch.setattr(runner, "beside", lambda *_: 2)  # on one core too
     killed: list[int] = []
+    advance = RayExecutor.advance
 
-    def kill(arm: str, share: float) -> None:
-        if not killed and share > 0.2:
-            actors = _actors()
-            killed.extend(actor.pid for actor in actors[:1])
-            for actor in actors[:1]:
-                actor.kill()
+    def killing(self: RayExecutor, until_ns: int, progress: Progress = no_progress) -> None:
+        def kill(done_ns: int) -> None:
+            progress(done_ns)
+            if not killed:  # here and at once: what is told elsewhere is told when all may be done
+                killed.append(ray.get(self._shards[0].__ray_call__.remote(lambda _: os.getpid())))
+                os.kill(killed[0], signal.SIGKILL)
 
+        advance(self, until_ns, kill)
+
+    monkeypatch.setattr(RayExecutor, "advance", killing)
     options = Options(executor=ExecutorKind.ray, shards=1, window_ns=200_000_000)
     with Runner(options) as on_ray:
-        record = execute(job, on_ray, progress=kill)
+        record = execute(job, on_ray)
     assert killed
     host: dict[str, Any] = record.summary["host"]
     assert host["processes"] == 2
     assert host["restarts"] >= 1
     assert record.summary["fingerprint"] == local.summary["fingerprint"]
-
-
-def _actors() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "ShardActor" in _command(child)]
-
-
-def _command(process: psutil.Process) -> str:
-    """Return what a process was called with; nothing of one that has just ended."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return ""
