@@ -121,7 +121,7 @@ def test_an_actor_that_dies_beside_another_changes_nothing(
         def kill(done_ns: int) -> None:
             progress(done_ns)
             if not killed:  # here and at once: what is told elsewhere is told when all may be done
-                killed.append(ray.get(self._shards[0].__ray_call__.remote(lambda _: os.getpid())))
+                killed.append(ray.get(self._shards[0].pid.remote()))
                 os.kill(killed[0], signal.SIGKILL)
 
         advance(self, until_ns, kill)
