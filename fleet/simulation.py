@@ -151,7 +151,7 @@ class Simulation:
     @property
     def sensors(self) -> tuple[str, ...]:
         """Return the names of all sensors, sorted."""
-        return self.plan.sensors.names
+        return tuple(self.plan.sensors.names)
 
     def sensor(self, name: str) -> SensorHandle:
         """Return a sensor by name.

@@ -26,6 +26,7 @@ from fleet.model.books import (
 )
 from fleet.model.bursts import sent_again
 from fleet.model.frames import (
+    ACCESS,
     BITS,
     CLOCK,
     DONE,
@@ -84,7 +85,7 @@ class Hop(NamedTuple):
         bin_of: row of each link in the book of time bins; shape (links,).
         first: whether this is the sensor's first hop, where its radio is; shape (sensors,).
         tail_ns: length of the sensor's radio tail; shape (sensors,).
-        loss_keys: loss keys of the sensors for this level; shape (sensors,).
+        loss_keys: loss keys of the sensors, of which level 0 has its own; shape (sensors,).
         salt: of all links of the run, for bursts of losses.
         plain: whether none of its links loses segments, has a cap, a radio below it, or a rate that
             changes.
@@ -130,8 +131,8 @@ def on_air(
     """
     links, bits, wait, good = hop.links, columns[BITS, i], 0, True
     if links.loss_ppb[link] > 0 and not own:
-        key, frame = hop.loss_keys[columns[SENSOR, i]], columns[FRAME, i]
-        came = columns[hop.column - 1, i]
+        level, frame, came = hop.column - ACCESS, columns[FRAME, i], columns[hop.column - 1, i]
+        key = hop.loss_keys[columns[SENSOR, i]] ^ np.uint64(level)
         extra, rounds, good = sent_again(links, link, hop.salt, key, frame, bits, came)
         bits += extra
         wait = rounds * links.retry_ns[link]

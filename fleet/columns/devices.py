@@ -194,7 +194,7 @@ class Devices:
         """Let a sensor's own port have another rate or a new cap from now on."""
         network = self.network
         hop.change(
-            network.store.columns, self._in_ports(), network.hops[0], link, now_ns, to,
+            network.store.columns, self._in_ports(), network.changing(0), link, now_ns, to,
             network.tally.books(),
         )  # fmt: skip
 

@@ -55,7 +55,8 @@ class Network:
         self.ends = set(np.unique(territory.leave).tolist())
         self.entries = set(np.unique(territory.enter).tolist())
         self.ports = Ports.zeros(len(plan.links.table))
-        self.links = plan.links.table.copy()  # as they stand now
+        self.links = plan.links.table  # as they stand now
+        self._changed: LinkTable | None = None  # the same, which may change, once one has
         self.arriving: list[list[Index]] = [[] for _ in range(LEVELS)]
         self.in_port: list[Index] = [NO_FRAMES for _ in range(LEVELS)]
         self.passing: list[Index] = []
@@ -218,7 +219,9 @@ class Network:
 
     def load(self, state: State) -> None:
         """Take a state up again."""
-        self.ports[...], self.links[...] = state["ports"], state["links"]
+        self.ports[...] = state["ports"]
+        if self._changed is not None or not np.array_equal(self.links, state["links"]):
+            self.changing(0).links[...] = state["links"]
         self.answered = state["answered"].copy()
         self.passing = [state["passing"].copy()]
         for level, pools in enumerate(self.pools):
@@ -241,9 +244,18 @@ class Network:
         """Let a link have another rate or a new cap from now on, if it is no sensor's own port."""
         level = int(self.plan.links.level_of[link])
         hop.change(
-            self.store.columns, self.in_port[level], self.hops[level], link, now_ns, to,
+            self.store.columns, self.in_port[level], self.changing(level), link, now_ns, to,
             self.tally.books(),
         )  # fmt: skip
+
+    def changing(self, level: int) -> Hop:
+        """Return a level whose link table may be changed; before that it is the plan's."""
+        if self._changed is None:
+            self._changed = self.links.copy()
+            self.links = self._changed.view()
+            self.links.setflags(write=False)
+            self.amend(self.plan)
+        return self.hops[level]._replace(links=self._changed)
 
     def end_tail(self, sensor: int, now_ns: int, in_own_ports: Index = NO_FRAMES) -> None:
         """End the tail of a sensor's radio, unless frames of the sensor are still to be sent.
@@ -318,7 +330,7 @@ def _hop(plan: Plan, level: int, links: LinkTable, ports: Ports) -> Hop:
         bin_of=plan.stations.bin_of,
         first=first,
         tail_ns=plan.timers.tail_ns,
-        loss_keys=plan.sensors.loss_keys[level],
+        loss_keys=plan.sensors.loss_keys,
         salt=burst_salt(plan.seed, plan.replication),
         plain=not extras,
         cells=cells,

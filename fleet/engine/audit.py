@@ -50,7 +50,7 @@ def audit(plan: Plan, tally: Tally, in_flight: int, queued_bits: Ints, now_ns: i
     taken = links[:, OFFERED_BITS] + links[:, ACCEPTED_BEFORE_BITS] - links[:, SENT_BEFORE_BITS]
     ended_bits = links[:, SENT_LINK_BITS] + links[:, DROPPED_BITS] + queued_bits
     for i in np.flatnonzero(taken != ended_bits):
-        name = plan.links.names[i]
+        name = plan.links.names[int(i)]
         _equal(f"bits into '{name}'", taken[i], "sent + dropped + queued", ended_bits[i])
     computing_ns = sum(tally.sensors[:, COMPUTE_NS].tolist())
     by_setup_ns = sum(tally.computing_ns.tolist())

@@ -74,7 +74,7 @@ class Blocks:
             plan.eyes.sights,
         )
         self.part_of = parts.parts(plan)
-        self.tiles = tiles.lay_out(plan, devices.states, self.ways, self.part_of)
+        self.tiles = tiles.lay_out(plan, devices.states, network.links, self.part_of)
         self.after_ns = int(self.tiles.rules[:, AFTER].max())
         self.parts = self._parts()
 
@@ -90,9 +90,10 @@ class Blocks:
             first, end = np.searchsorted(rules[:, WHERE], (p, p + 1))
             mine = self.tiles._replace(
                 rules=rules[first:end],
+                ready_ns=self.tiles.ready_ns[first:end],
                 state=self.tiles.state[first * STATE * LANES : end * STATE * LANES],
             )
-            made.append(Part(plan, np.flatnonzero(self.part_of == p), mine, rows, many))
+            made.append(Part(plan, np.flatnonzero(self.part_of == p), mine, self.ways, rows, many))
         return made
 
     def come_to(self, until_ns: int, *, waits: bool) -> None:

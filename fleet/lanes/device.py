@@ -17,7 +17,7 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.chance import bits64
-from fleet.kernel import choose, inlined, kernel
+from fleet.kernel import choose, fetch, inlined, kernel
 from fleet.lanes.collect import collect
 from fleet.lanes.frames import FREE, LOST, ROOM, Frames
 from fleet.lanes.odd import count_unsaid, prepare, wind
@@ -61,11 +61,11 @@ from fleet.lanes.tile import (
     INFERRED,
     LANES,
     LAST,
-    LEAST,
     LIGHT,
     MANY,
     MESSAGE,
     MESSAGES,
+    NAME,
     NEXT,
     NOBODY,
     NUMBER,
@@ -87,6 +87,7 @@ from fleet.lanes.tile import (
     SENDING,
     SENSE,
     SENSOR,
+    SIGHT_KEY,
     SINCE,
     STATE,
     TABLE,
@@ -130,6 +131,7 @@ _NEAR_THE_END = np.uint64(2**64 - 2**40)
 """A draw above this could be carried over the end of its range by the number of a frame."""
 
 
+_SOON, _ONE = np.uint64(16), np.uint64(1)
 _MANY = 32 * LANES
 """Room is made for so many frames where there is none in the midst of a block."""
 
@@ -148,16 +150,18 @@ def _new_second(tiles: Tiles, c: int, second: int, light: int, view: Ints) -> No
     trace, tabled = rules[c, TRACE], rules[c, TABLED]
     rules[c, SECOND], rules[c, DRAWN], rules[c, LIGHT] = second, tabled < 0, light
     still = W_SENSED * rules[c, SENSE] + W_READY * rules[c, AFTER]
-    for j in range(np.uint64(rules[c, WIDTH])):
-        s = state[at + SENSOR + j]
-        objects = view[s]
+    width = np.uint64(rules[c, WIDTH])
+    for j in range(width):
+        fetch(view, state[at + SENSOR + min(j + _SOON, width - _ONE)])
+        objects = view[state[at + SENSOR + j]]
         state[at + VIEW + j] = objects
-        state[at + HASH + j] = np.int64(tiles.names[s]) + W_OBJECTS * objects + still
+        state[at + HASH + j] = state[at + NAME + j] + W_OBJECTS * objects + still
         bucket = min(objects, MOST_OBJECTS)
         if trace < 0:
             continue
         many = tiles.sights.many[trace, light, bucket]
-        offset = bits64(tiles.sight_keys[s], second) + np.uint64(state[at + NUMBER + j])
+        key, number = np.uint64(state[at + SIGHT_KEY + j]), np.uint64(state[at + NUMBER + j])
+        offset = bits64(key, second) + number
         if objects > MOST_OBJECTS or offset > _NEAR_THE_END:
             rules[c, DRAWN] = 1
         state[at + OFFSET + j] = np.int64(offset % np.uint64(many))
@@ -278,7 +282,7 @@ def most_due(tiles: Tiles, until_ns: int) -> int:
     """
     rules, most = tiles.rules, 0
     for c in range(len(rules)):
-        left_ns = until_ns - rules[c, AFTER] - rules[c, LEAST]
+        left_ns = until_ns - tiles.ready_ns[c]
         if left_ns > 0:
             most += rules[c, WIDTH] * ((left_ns - 1) // rules[c, PERIOD] + 1)
     return most
@@ -291,20 +295,28 @@ def _round(tiles: Tiles, c: int, stop_ns: int, span: Span, frames: Frames, to: R
     find_rows(tiles, c, stop_ns)
     find_bits(tiles, c)
     if rules[c, RULED] + rules[c, TRICKY] == 0:
-        rules[c, LEAST] = _send(tiles, c, stop_ns, False)
+        least = _send(tiles, c, stop_ns, False)
         _count(tiles, c, span, False)
     else:
         prepare(tiles, c, stop_ns)
-        rules[c, LEAST] = _send(tiles, c, stop_ns, True)
+        least = _send(tiles, c, stop_ns, True)
         _count(tiles, c, span, True)
     if rules[c, CLOCK] != PERIODIC:
-        rules[c, LEAST] = wind(tiles, c)
+        least = wind(tiles, c)
+    tiles.ready_ns[c] = least + rules[c, AFTER]
     if rules[c, RULED] > 0:
         count_unsaid(tiles, c, to)
     if rules[c, TRICKY] == 0:
         collect(tiles, c, span, frames, False)
     else:
         collect(tiles, c, span, frames, True)
+
+
+@inlined
+def _fetch_tile(tiles: Tiles, c: int) -> None:
+    """Have a tile fetched into the cache: with many sensors its turn comes once in a long while."""
+    for line in range(c * STATE * LANES, (c + 1) * STATE * LANES, 8):
+        fetch(tiles.state, line)
 
 
 @kernel
@@ -317,20 +329,20 @@ def advance(tiles: Tiles, span: Span, frames: Frames, to: Results) -> bool:
     Returns:
         whether they all are there: there must be more room if not, and then it goes on.
     """
-    rules = tiles.rules
-    for c in range(len(rules)):
-        until = span.until_ns - rules[c, AFTER]
-        while True:
-            end = (rules[c, SECOND] + 1) * SECOND_NS
-            stop = min(until, end)
-            while rules[c, LEAST] < stop:
-                if frames.counts[FREE] < rules[c, WIDTH]:
-                    frames.counts[ROOM] = max(frames.counts[ROOM], _MANY)
-                    return False
-                _round(tiles, c, stop, span, frames, to)
-            if until <= end:
-                break
-            second = rules[c, SECOND] + 1
-            at = second - span.first_second
-            _new_second(tiles, c, second, span.lights[at], span.in_view[at])
+    rules, ready_ns = tiles.rules, tiles.ready_ns
+    for c in range(len(ready_ns)):
+        following = min(c + 1, len(ready_ns) - 1)
+        if ready_ns[c] < span.until_ns and ready_ns[following] < span.until_ns:
+            _fetch_tile(tiles, following)
+        while ready_ns[c] < span.until_ns:
+            if frames.counts[FREE] < rules[c, WIDTH]:
+                frames.counts[ROOM] = max(frames.counts[ROOM], _MANY)
+                return False
+            after = rules[c, AFTER]
+            second = (ready_ns[c] - after) // SECOND_NS
+            if second != rules[c, SECOND]:
+                at = second - span.first_second
+                _new_second(tiles, c, second, span.lights[at], span.in_view[at])
+            stop = min(span.until_ns - after, (second + 1) * SECOND_NS)
+            _round(tiles, c, stop, span, frames, to)
     return True

@@ -74,7 +74,8 @@ def fold(shard: Shard) -> Blocks:
         part.frames = grown(part.frames, 2 * len(shard.store.columns[0]))
     _links(lanes, shard)
     links = shard.tally.links
-    lanes.ways.carried[...] = links[:, books.SENT_BEFORE_BITS] + links[:, books.SENT_LINK_BITS]
+    carried = links[:, books.SENT_BEFORE_BITS] + links[:, books.SENT_LINK_BITS]
+    lanes.tiles.odd.carried[...], lanes.ways.carried[...] = carried, carried[lanes.ways.shared]
     if lanes.pools is not None:
         _pools(lanes, shard)
     shard.store.clear()
@@ -83,9 +84,10 @@ def fold(shard: Shard) -> Blocks:
 
 def _ports(lanes: Blocks, shard: Shard) -> None:
     """Take over how shared links stand."""
-    ports, rows = shard.network.ports, lanes.ways.links
+    shared, rows = lanes.ways.shared, lanes.ways.links
+    ports = shard.network.ports[shared]
     rows[:, levels.FREE_AT] = ports.free_ns
-    rows[:, levels.IDLE] = shard.tally.links[:, books.IDLE_NS]
+    rows[:, levels.IDLE] = shard.tally.links[shared, books.IDLE_NS]
     rows[:, levels.DOWN] = ports.down_until_ns
 
 

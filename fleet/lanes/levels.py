@@ -49,24 +49,26 @@ GONE = LEVELS + 1
 
 
 class Ways(NamedTuple):
-    """The links on the ways of sensors, and what is counted there.
+    """The links that sensors share, and what is counted there; tiles have the ports of single ones.
 
     What departs in the second under way is counted as sent, and goes into the book of bins when
     that second is over (`put_by`); what departs later is booked at once.
 
     Attributes:
-        of: link of each sensor at each level, -1 for none; shape (LEVELS, sensors), int32.
+        shared: which links of the plan they are.
+        of: row of each sensor's link at each level, -1 for none; shape (LEVELS, sensors), int32.
         links: what links are, how they stand and what they count; shape (links, LINK).
         dropped: bits dropped; shape (links,).
         booked: bits sent that are in the book of bins; shape (links,).
         row: of each link in that book.
         bins: the book of bits by row and second.
-        table: the link table, for what tricky links do.
-        loss_keys: of sensors at each level; shape (LEVELS, sensors).
+        table: their rows of the link table, for what tricky links do.
+        loss_keys: of sensors, at level 0.
         salt: of all links of the run, for bursts of losses.
         carried: bits that links had accepted when lanes were taken up.
     """
 
+    shared: Ints
     of: NDArray[np.int32]
     links: Ints
     dropped: Ints
@@ -80,15 +82,18 @@ class Ways(NamedTuple):
 
 
 def ways(plan: Plan, table: LinkTable, bins: Ints) -> Ways:
-    """Return the links of a plan, idle, given what they are now."""
-    links = np.zeros((len(table), LINK), dtype=np.int64)
+    """Return the links of a plan that sensors share, idle, given what all its links are now."""
+    shared = np.flatnonzero(plan.links.level_of > 0)
+    row_of = np.full(len(table) + 1, -1, dtype=np.int32)  # the last is for those that have none
+    row_of[shared] = np.arange(len(shared))
+    table, many = table[shared], len(shared)
+    links = np.zeros((many, LINK), dtype=np.int64)
     links[:, RATE], links[:, BUFFER] = table.rate_bps, table.buffer_ns
     links[:, PROPAGATION] = table.propagation_ns
-    of = np.ascontiguousarray(plan.links.of, dtype=np.int32)
-    dropped, booked = np.zeros((2, len(table)), dtype=np.int64)
+    dropped, booked, carried = np.zeros((3, many), dtype=np.int64)
     return Ways(
-        of, links, dropped, booked, plan.stations.bin_of, bins, bare(table), plan.sensors.loss_keys,
-        burst_salt(plan.seed, plan.replication), np.zeros(len(table), dtype=np.int64),
+        shared, row_of[plan.links.of], links, dropped, booked, plan.stations.bin_of[shared], bins,
+        bare(table), plan.sensors.loss_keys, burst_salt(plan.seed, plan.replication), carried,
     )  # fmt: skip
 
 
@@ -138,7 +143,7 @@ def _on_air(
     """Return (bits with what is sent again, wait for that, LOST if segments are missing)."""
     if ways.table.loss_ppb[link] == 0:
         return bits, 0
-    key = ways.loss_keys[level, np.uint64(sensor_of(who))]
+    key = ways.loss_keys[np.uint64(sensor_of(who))] ^ np.uint64(level)
     extra, rounds, good = sent_again(
         ways.table, int(link), ways.salt, key, frame_of(who), bits, now
     )

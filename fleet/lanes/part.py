@@ -48,13 +48,16 @@ class Part:
         block_ns: length of a block.
     """
 
-    def __init__(self, plan: Plan, mine: Ints, tiles: Tiles, rows: Ints, many: int) -> None:
+    def __init__(
+        self, plan: Plan, mine: Ints, tiles: Tiles, ways: Ways, rows: Ints, many: int
+    ) -> None:  # fmt: skip
         """Set up a part without frames.
 
         Args:
             plan: the plan of the shard.
             mine: its sensors.
             tiles: these, in tiles.
+            ways: the links that sensors share.
             rows: row of the pool of each sensor of the plan, -1 for none.
             many: rows that there are.
         """
@@ -66,7 +69,8 @@ class Part:
         of = plan.links.of[:, mine]
         links = plan.links.table
         tricky: Bools = ((links.loss_ppb[of] > 0) | (links.cap_bits[of] > 0)) & (of >= 0)
-        self.route = _route(of, rows[mine], np.any(tricky, axis=1))
+        chain = ways.of[:, mine[0]].astype(np.int64)
+        self.route = _route(of, rows[mine], np.any(tricky, axis=1), chain)
         rules = tiles.rules
         self.block_ns = _block_ns(rules)
 
@@ -100,13 +104,14 @@ class Part:
         return Servers(self.pools, pool, self.pending, self.waiting, self.starts)
 
 
-def _route(of: Ints, rows: Ints, tricky: Bools) -> Route:
+def _route(of: Ints, rows: Ints, tricky: Bools, chain: Ints) -> Route:
     """Return the ways of the frames of some sensors.
 
     Args:
         of: link at each level of each sensor's way, -1 for none; shape (LEVELS, sensors).
         rows: row of the pool of each, -1 for none.
         tricky: whether some link of each level is (`fleet.lanes.levels`); shape (LEVELS,).
+        chain: row of the link of the first of them at each level.
     """
     runs = levels.runs(of, tricky)
     first, _, meet, last_is = runs[-1]
@@ -117,7 +122,7 @@ def _route(of: Ints, rows: Ints, tricky: Bools) -> Route:
     else:  # on to several links or pools
         first, meet = LEVELS, last_is or levels.meet_at_pools(of, rows)
     passes = np.array(runs, dtype=np.int64).reshape(-1, 4)
-    return Route(passes, first, meet, of[:, 0].copy())
+    return Route(passes, first, meet, chain)
 
 
 def _block_ns(rules: Ints) -> int:

@@ -29,7 +29,7 @@ def on_air(shard: Shard, level: int, index: Index) -> tuple[Ints, Ints]:
     out, network, plan = np.empty((2, len(index)), dtype=np.int64), shard.network, shard.plan
     _on_air(
         shard.store.columns, index, level, network.links, plan.links.of[level],
-        plan.sensors.loss_keys[level], burst_salt(plan.seed, plan.replication), out,
+        plan.sensors.loss_keys ^ np.uint64(level), burst_salt(plan.seed, plan.replication), out,
     )  # fmt: skip
     return out[0], out[1]
 

@@ -28,8 +28,9 @@ from fleet.lanes.tile import (
     SECOND,
     SEGMENT,
     SENDING,
-    SENSOR,
     SETUP,
+    SIGHT_KEY,
+    SIZE_KEY,
     START,
     STATE,
     TABLE,
@@ -76,15 +77,13 @@ def find_rows(tiles: Tiles, c: int, stop_ns: int) -> None:
 def _draw(tiles: Tiles, c: int, at: np.uint64, j: int) -> None:
     """Find the row of a lane's next frame, its bytes and metadata, by the rules for any frame."""
     state, rules, now = tiles.state, tiles.rules, tiles.round
-    s, frame, objects = state[at + SENSOR + j], state[at + NUMBER + j], state[at + VIEW + j]
+    frame, objects, start = state[at + NUMBER + j], state[at + VIEW + j], state[at + START + j]
+    sight_key, size_key = np.uint64(state[at + SIGHT_KEY + j]), np.uint64(state[at + SIZE_KEY + j])
     k, second = rules[c, SETUP], rules[c, SECOND]
-    row = pick(
-        tiles.sights, rules[c, TRACE], rules[c, LIGHT], objects, tiles.sight_keys[s], second, frame
-    )
+    row = pick(tiles.sights, rules[c, TRACE], rules[c, LIGHT], objects, sight_key, second, frame)
     now[ROW + j] = row
     now[BYTES + j] = payload_of(
-        tiles.setups, tiles.sights, k, tiles.size_keys[s], state[at + START + j], frame, objects,
-        row,
+        tiles.setups, tiles.sights, k, size_key, start, frame, objects, row,
     )  # fmt: skip
     told = found(tiles.sights.rows, row, objects)
     now[MESSAGE + j] = message_part(tiles.setups, k, told)

@@ -25,7 +25,7 @@ def _columns(many: int) -> tuple[np.uint64, ...]:
     return tuple(np.uint64(LANES * c) for c in range(many))
 
 
-STATE = 30
+STATE = 33
 (
     NEXT, PART, NUMBER,  # when its next frame is due, what was cut off from that, and its number
     START, PHASE,  # where in a group of pictures a sensor began, and where its next frame is
@@ -41,6 +41,7 @@ STATE = 30
     OFFERED, ACCEPTED, BUSY, IN_TAIL,  # bits for the port, that fit; time of sending, of tails
     UNSAID, AGAIN,  # frames not published; bits for the port that are sent again
     SENSOR,  # its number
+    NAME, SIZE_KEY, SIGHT_KEY,  # the hash of its name, and keys, here so that they are at hand
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile: how sensors stand, and sums over their frames."""
 
@@ -57,7 +58,7 @@ ROUND = 17
 """Columns of a round, which takes one frame of each lane."""
 NOBODY = -1
 
-RULES = 29
+RULES = 28
 (
     WHERE,  # the part of the shard
     SETUP, AT_SITE,  # the setup; 1 if results are used where they are made
@@ -72,10 +73,9 @@ RULES = 29
     SINCE,  # the end of the warm-up
     CLOCK,  # the kind of its clocks (`fleet.model.capture`)
     RULED, TRICKY,  # 1 if it publishes by a rule; 1 if its ports lose segments or have caps
-    LEAST,  # when the next frame of all is due
     SECOND, LIGHT, DRAWN,  # the second that it is in; its light; whether bytes are drawn one by one
 ) = range(RULES)  # fmt: skip
-"""Rules of a tile, which are the same for all its sensors; the last four change."""
+"""Rules of a tile, which are the same for all its sensors; the last three change."""
 
 ENTRY = 4
 """Numbers in the table of bytes for each row of a bucket: of a P frame, of an I frame, metadata."""
@@ -86,7 +86,7 @@ class Odd(NamedTuple):
 
     Attributes:
         clocks, dsp: tables of their own (`fleet.model.capture`, `fleet.model.dsp`), by sensor: of
-            clocks that have no period, and of what is published by a rule.
+            clocks that have no period, and of what is published by a rule; empty if none is.
         capture_keys, trace_ns: of such clocks.
         port_of: its port, by sensor.
         links: the link table.
@@ -113,9 +113,9 @@ class Tiles(NamedTuple):
         state: columns of all tiles, one tile after the other.
         round: columns of a round.
         rules: shape (tiles, RULES).
+        ready_ns: when the next frame of each tile is ready that nothing delays; shape (tiles,).
         table: bytes by setup, light, objects in view and row; see `ENTRY`.
         first: where a bucket begins in it, in entries; shape (setups in it, lights, buckets).
-        names, size_keys, sight_keys: hash of the name and keys, by sensor.
         setups, sights: the plan's.
         odd: what only some sensors need.
     """
@@ -123,11 +123,9 @@ class Tiles(NamedTuple):
     state: Ints
     round: Ints
     rules: Ints
+    ready_ns: Ints
     table: Ints
     first: Ints
-    names: Keys
-    size_keys: Keys
-    sight_keys: Keys
     setups: Setups
     sights: Sights
     odd: Odd

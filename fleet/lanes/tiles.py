@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from fleet.arrays import Ints, Keys, as_table, bare
+from fleet.arrays import Ints, Keys, bare
 from fleet.columns.device import States
 from fleet.engine.tally import Tally
 from fleet.kernel import kernel
-from fleet.lanes.levels import Ways
 from fleet.lanes.spell import ready_after
 from fleet.lanes.tile import (
     AFTER,
@@ -25,7 +26,7 @@ from fleet.lanes.tile import (
     IDLE,
     LANES,
     LAST,
-    LEAST,
+    NAME,
     NEXT,
     NUMBER,
     OCCUPY,
@@ -47,7 +48,9 @@ from fleet.lanes.tile import (
     SENSE,
     SENSOR,
     SETUP,
+    SIGHT_KEY,
     SINCE,
+    SIZE_KEY,
     START,
     STATE,
     TABLED,
@@ -61,10 +64,10 @@ from fleet.lanes.tile import (
     set_column,
 )
 from fleet.model.books import IDLE_NS, LAST_SENT_NS
+from fleet.model.bursts import burst_salt
 from fleet.model.camera import gop_start, message_part, payload_of
-from fleet.model.capture import NEVER_NS
+from fleet.model.capture import NEVER_NS, PERIODIC
 from fleet.model.link import LinkTable, Ports
-from fleet.model.scene import SECOND_NS
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS, MOST_OBJECTS, Sights, found
 from fleet.plan.plan import Plan
@@ -72,7 +75,7 @@ from fleet.plan.plan import Plan
 _MOST_ENTRIES = 1 << 20
 
 
-def lay_out(plan: Plan, states: States, ways: Ways, part_of: Ints) -> Tiles:
+def lay_out(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Tiles:
     """Return tiles of all sensors of a plan, to be filled, those of a part side by side.
 
     In order of when their next frames are due, so that few tiles have frames due and others not.
@@ -80,10 +83,10 @@ def lay_out(plan: Plan, states: States, ways: Ways, part_of: Ints) -> Tiles:
     Args:
         plan: the plan; its sensors are plain (`fleet.lanes.plain`).
         states: of the sensors.
-        ways: the links.
+        links: what links are now.
         part_of: part of each.
     """
-    rules_of_kind, kind_of = _kinds(_rules(plan, states, as_table(ways.table), part_of))
+    rules_of_kind, kind_of = _kinds(plan, states, links, part_of)
     table, first, tabled = _table(plan, np.unique(states.setup_of))
     sensors = np.argsort(states.clocks.next_ns, kind="stable")
     sensors = sensors[np.argsort(kind_of[sensors], kind="stable")]
@@ -104,66 +107,75 @@ def lay_out(plan: Plan, states: States, ways: Ways, part_of: Ints) -> Tiles:
         state=state.reshape(-1),
         round=np.zeros(ROUND * LANES, dtype=np.int64),
         rules=rules,
+        ready_ns=np.zeros(len(parts), dtype=np.int64),
         table=table,
         first=first,
-        names=plan.sensors.name_hash,
-        size_keys=plan.sensors.size_keys,
-        sight_keys=plan.sensors.sight_keys,
         setups=bare(plan.sensors.setups),
         sights=plan.eyes.sights,
-        odd=_odd(plan, states, ways),
+        odd=_odd(plan, states, links),
     )
 
 
-def _odd(plan: Plan, states: States, ways: Ways) -> Odd:
+def _odd(plan: Plan, states: States, links: LinkTable) -> Odd:
     """Return what only some sensors need; what changes of it is for these tiles alone."""
+    clocks, ruled = states.clocks, plan.sensors.setups.publish_every[states.setup_of] != 1
     return Odd(
-        clocks=bare(states.clocks.copy()),
-        dsp=bare(states.dsp.copy()),
+        clocks=bare(clocks[: len(clocks) * (clocks.kind != PERIODIC).any()].copy()),
+        dsp=bare(states.dsp[: len(ruled) * ruled.any()].copy()),
         capture_keys=plan.sensors.capture_keys,
         trace_ns=plan.sensors.trace_ns,
         port_of=plan.links.of[0],
-        links=ways.table,
-        loss_keys=plan.sensors.loss_keys[0],
-        salt=ways.salt,
-        carried=ways.carried,
+        links=bare(links),
+        loss_keys=plan.sensors.loss_keys,
+        salt=burst_salt(plan.seed, plan.replication),
+        carried=np.zeros(len(links), dtype=np.int64),
     )
 
 
-def _kinds(rows: Ints) -> tuple[Ints, Ints]:
-    """Return (the row of each kind, which kind each row is)."""
-    kind = np.zeros(len(rows), dtype=np.int64)
-    for values in rows.T:
+def _kinds(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> tuple[Ints, Ints]:
+    """Return (the rules of each kind, which kind each sensor is of)."""
+    kind, first = np.zeros(plan.size, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    for _, values in _rules(plan, states, links, part_of):
         if (values != values[0]).any():
             _, of_value = np.unique(values, return_inverse=True)
-            kind = kind * len(rows) + of_value.reshape(-1)
-            _, kind = np.unique(kind, return_inverse=True)
-    _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
-    return rows[first], kind.reshape(-1)
+            kind = kind * plan.size + of_value.reshape(-1)
+            _, first, kind = np.unique(kind, return_index=True, return_inverse=True)
+            kind = kind.reshape(-1)
+    rules = np.zeros((len(first), RULES), dtype=np.int64)
+    for rule, values in _rules(plan, states, links, part_of):
+        rules[:, rule] = values[first]
+    return rules, kind
 
 
-def _rules(plan: Plan, states: States, links: LinkTable, part_of: Ints) -> Ints:
-    """Return the rules of the tile of each sensor; shape (sensors, RULES)."""
-    k, clocks = states.setup_of, states.clocks
-    setups = plan.sensors.setups
+def _rules(
+    plan: Plan, states: States, links: LinkTable, part_of: Ints
+) -> Iterator[tuple[int, Ints]]:
+    """Yield rules of tiles and what they are for each sensor; one at a time takes least memory."""
+    k, clocks, setups = states.setup_of, states.clocks, plan.sensors.setups
     port = plan.links.of[0]
-    after = ready_after(setups)
-    rules = np.zeros((plan.size, RULES), dtype=np.int64)
-    rules[:, SETUP], rules[:, SENSE], rules[:, AFTER] = k, setups.sense_ns[k], after[k]
-    rules[:, OCCUPY] = np.where(setups.on_sensor[k] == 1, setups.occupy_ns[k], 0)
-    rules[:, GOP], rules[:, TRACE] = setups.gop[k], setups.sight[k]
-    rules[:, SEGMENT], rules[:, PER_MESSAGE] = setups.segment[k], setups.per_message[k]
-    rules[:, PER_SEGMENT] = setups.per_segment[k]
-    rules[:, RATE], rules[:, BUFFER] = links.rate_bps[port], links.buffer_ns[port]
-    rules[:, PROPAGATION] = links.propagation_ns[port]
-    rules[:, BIN_ROW] = plan.stations.bin_of[port]
-    rules[:, PERIOD], rules[:, PERIOD_PART] = np.divmod(clocks.num, clocks.den)
-    rules[:, PARTS], rules[:, TAIL] = clocks.den, plan.timers.tail_ns
-    rules[:, AT_SITE], rules[:, WHERE] = plan.ends_at_site, part_of
-    rules[:, CLOCK], rules[:, RULED] = clocks.kind, setups.publish_every[k] != 1
-    tricky = (links.loss_ppb[port] > 0) | (links.cap_bits[port] > 0)
-    rules[:, TRICKY] = tricky & ~plan.ends_at_site
-    return rules
+    yield SETUP, k
+    yield SENSE, setups.sense_ns[k]
+    yield AFTER, ready_after(setups)[k]
+    yield OCCUPY, np.where(setups.on_sensor == 1, setups.occupy_ns, 0)[k]
+    yield GOP, setups.gop[k]
+    yield TRACE, setups.sight[k]
+    yield SEGMENT, setups.segment[k]
+    yield PER_MESSAGE, setups.per_message[k]
+    yield PER_SEGMENT, setups.per_segment[k]
+    yield RATE, links.rate_bps[port]
+    yield BUFFER, links.buffer_ns[port]
+    yield PROPAGATION, links.propagation_ns[port]
+    yield BIN_ROW, plan.stations.bin_of[port]
+    yield PERIOD, clocks.num // clocks.den
+    yield PERIOD_PART, clocks.num % clocks.den
+    yield PARTS, clocks.den
+    yield TAIL, plan.timers.tail_ns
+    yield AT_SITE, plan.ends_at_site.astype(np.int64)
+    yield WHERE, part_of
+    yield CLOCK, clocks.kind
+    yield RULED, (setups.publish_every != 1).astype(np.int64)[k]
+    tricky = (links.loss_ppb > 0) | (links.cap_bits > 0)
+    yield TRICKY, (tricky[port] & ~plan.ends_at_site).astype(np.int64)
 
 
 def fill(
@@ -190,12 +202,15 @@ def fill(
         (PORT, ports.free_ns[port]), (IDLE, tally.links[port, IDLE_NS]),
         (BEFORE, tally.sensors[:, LAST_SENT_NS]), (LAST, last_ns),
         (DOWN, states.down_until_ns), (BLIND, states.dsp.blind_until_ns),
+        (NAME, plan.sensors.name_hash.view(np.int64)),
+        (SIZE_KEY, plan.sensors.size_keys.view(np.int64)),
+        (SIGHT_KEY, plan.sensors.sight_keys.view(np.int64)),
     ):  # fmt: skip
         set_column(tiles, which, values)
     tiles.rules[:, SINCE] = tally.since_ns
     state = tiles.state.reshape(-1, STATE, LANES)
-    tiles.rules[:, LEAST] = state[:, int(NEXT) // LANES].min(axis=1)
-    tiles.rules[:, SECOND] = tiles.rules[:, LEAST] // SECOND_NS - 1
+    tiles.ready_ns[:] = state[:, int(NEXT) // LANES].min(axis=1) + tiles.rules[:, AFTER]
+    tiles.rules[:, SECOND] = -1
 
 
 @kernel

@@ -161,9 +161,10 @@ def _sensors(lanes: Blocks, shard: Shard) -> None:
     states.dsp.free_ns[on == 1] = _by_sensor(lanes, DSP)[on == 1]
     states.dsp.inferences += on * inferred
     ruled = setups.publish_every[k] == 0
-    dsp = as_table(lanes.tiles.odd.dsp)
-    states.dsp.next_publish_ns[ruled] = dsp.next_publish_ns[ruled]
-    states.dsp.seen[ruled] = dsp.seen[ruled]
+    if ruled.any():
+        dsp = as_table(lanes.tiles.odd.dsp)
+        states.dsp.next_publish_ns[ruled] = dsp.next_publish_ns[ruled]
+        states.dsp.seen[ruled] = dsp.seen[ruled]
     again = lanes.again
     late = number[again.sensor] > again.frame  # lanes have captured these
     s, sense, compute = (
@@ -235,15 +236,14 @@ def _arrive(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
 def _shared(lanes: Blocks, shard: Shard) -> None:
     """Set how shared links stand, and add what they count."""
     rows, dropped, links = lanes.ways.links, lanes.ways.dropped, shard.tally.links
-    sent = rows[:, levels.SENT]
-    shared = np.flatnonzero(lanes.plan.links.level_of > 0)
-    shard.network.ports.free_ns[shared] = rows[shared, levels.FREE_AT]
-    shard.network.ports.down_until_ns[shared] = rows[shared, levels.DOWN]
-    links[shared, books.OFFERED_BITS] += sent[shared] + dropped[shared]
-    links[shared, books.DROPPED_BITS] += dropped[shared]
-    links[shared, books.SENT_LINK_BITS] += sent[shared]
-    links[shared, books.BUSY_NS] += rows[shared, levels.BUSY]
-    links[shared, books.IDLE_NS] = rows[shared, levels.IDLE]
+    sent, shared = rows[:, levels.SENT], lanes.ways.shared
+    shard.network.ports.free_ns[shared] = rows[:, levels.FREE_AT]
+    shard.network.ports.down_until_ns[shared] = rows[:, levels.DOWN]
+    links[shared, books.OFFERED_BITS] += sent + dropped
+    links[shared, books.DROPPED_BITS] += dropped
+    links[shared, books.SENT_LINK_BITS] += sent
+    links[shared, books.BUSY_NS] += rows[:, levels.BUSY]
+    links[shared, books.IDLE_NS] = rows[:, levels.IDLE]
 
 
 def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:

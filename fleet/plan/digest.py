@@ -11,6 +11,7 @@ import numpy as np
 
 from fleet.catalog import Row
 from fleet.catalog.rows import COLUMNS
+from fleet.texts import Texts
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -29,7 +30,7 @@ def _feed(sha: hashlib._Hash, value: object) -> None:
     if isinstance(value, np.ndarray):
         sha.update(f"{value.dtype}{value.shape}".encode())
         sha.update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, tuple):
+    elif isinstance(value, tuple | Texts):
         sha.update(f"({len(value)}".encode())
         if set(map(type, value)) == {str}:  # a million names at once
             sha.update((":".join(map(str, map(len, value))) + ":").encode())

@@ -52,7 +52,6 @@ class Sensors(Frozen):
         ids: index of each in the whole city; itself, where the plan is of the whole city.
         names: sorted; their order is the tie-break of the total order. Only of a whole plan.
         name_hash: `fleet.chance.name_hash` of each name; so are the keys by stream.
-        loss_keys: by level too; shape (LEVELS, sensors).
         group_of: group of each sensor.
         site_of: id of the site of each. Only of a whole plan.
         lon, lat: where each stands; NaN for sites made up.
@@ -66,7 +65,7 @@ class Sensors(Frozen):
     """
 
     ids: Ints
-    names: tuple[str, ...]
+    names: Sequence[str]
     name_hash: Keys
     capture_keys: Keys
     scene_keys: Keys
@@ -77,7 +76,7 @@ class Sensors(Frozen):
     loss_keys: Keys
     group_names: tuple[str, ...]
     group_of: Ints
-    site_of: tuple[str, ...]
+    site_of: Sequence[str]
     lon: Floats
     lat: Floats
     setup_names: tuple[str, ...]
@@ -135,7 +134,7 @@ class Links(Frozen):
 
     ids: Ints
     class_names: tuple[str, ...]
-    names: tuple[str, ...]
+    names: Sequence[str]
     of: Ints
     table: LinkTable
     class_of: Ints

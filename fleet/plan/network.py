@@ -17,6 +17,7 @@ from fleet.plan.limits import check_buffer
 from fleet.plan.link_class import LinkClass, level_of, link_class, user_bps
 from fleet.plan.roster import Roster
 from fleet.scenario.load import Scenario, did_you_mean
+from fleet.texts import Texts
 
 LEVEL_NAMES = ("uplink of one sensor", "shared uplink", "backhaul", "wan")
 RADIO = " radio"
@@ -31,7 +32,7 @@ class Network:
     """
 
     classes: tuple[LinkClass, ...]
-    names: tuple[str, ...]
+    names: Texts
     link_of: Ints
     class_of: Ints
     region_of: Ints
@@ -85,7 +86,7 @@ def build(scenario: Scenario, reader: Reader, roster: Roster, regions: tuple[str
 
 def _links(
     roster: Roster, classes: Mapping[str, LinkClass], paths: Mapping[str, Sequence[str]]
-) -> tuple[tuple[str, ...], Ints, Ints]:
+) -> tuple[Texts, Ints, Ints]:
     """Return (names of links, link of each sensor at each level, class of each link).
 
     Links are numbered by the first sensor that uses them, from the sensor up.
@@ -105,7 +106,7 @@ def _links(
         begins += len(one.first)
     names = [name for one in users for name in one.names(roster)]
     class_of = np.concatenate([np.full(len(u.first), u.number) for u in users])
-    return tuple(names[k] for k in order), link_of, class_of[order]
+    return Texts(names[k] for k in order.tolist()), link_of, class_of[order]
 
 
 class _Users:

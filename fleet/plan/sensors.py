@@ -6,11 +6,11 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.chance import Stream, name_hashes, stream_keys
-from fleet.model.frames import LEVELS
 from fleet.plan import equipment
 from fleet.plan.clocks import clock_table, phases
 from fleet.plan.draft import Draft, Draws
 from fleet.plan.groups import Sensors
+from fleet.texts import Texts
 
 
 def draws(draft: Draft) -> Draws:
@@ -29,7 +29,7 @@ def sensors(draft: Draft) -> Sensors:
     phase = phases(draft, keys[Stream.PHASE])
     return Sensors(
         ids=np.arange(len(roster)),
-        names=tuple(roster.names),
+        names=Texts(roster.names),
         name_hash=hashes,
         capture_keys=keys[Stream.CAPTURE],
         scene_keys=keys[Stream.SCENE],
@@ -37,10 +37,10 @@ def sensors(draft: Draft) -> Sensors:
         radio_keys=keys[Stream.RADIO],
         service_keys=keys[Stream.SERVICE],
         sight_keys=keys[Stream.SIGHT],
-        loss_keys=np.array([keys[Stream.LOSS] ^ np.uint64(level) for level in range(LEVELS)]),
+        loss_keys=keys[Stream.LOSS],
         group_names=roster.groups,
         group_of=roster.group_of,
-        site_of=tuple(roster.site_of),
+        site_of=Texts(roster.site_of),
         lon=roster.lon,
         lat=roster.lat,
         setup_names=tuple(s.name for s in draft.setups),

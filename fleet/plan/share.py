@@ -26,7 +26,7 @@ _Group = TypeVar("_Group", bound=Any)
 
 _BY_SENSOR = (
     "ids", "name_hash", "capture_keys", "scene_keys", "size_keys", "radio_keys", "service_keys",
-    "sight_keys", "group_of", "lon", "lat", "setup_of", "phase", "turn", "to_site",
+    "sight_keys", "loss_keys", "group_of", "lon", "lat", "setup_of", "phase", "turn", "to_site",
 )  # fmt: skip
 
 
@@ -80,8 +80,8 @@ def _sensors(plan: Plan, ids: Ints) -> Sensors:
     whole = plan.sensors
     clocks, trace_ns = _own_times(whole.clocks[ids], whole.trace_ns)
     return replace(
-        _of(whole, ids, _BY_SENSOR), names=(), site_of=(), loss_keys=whole.loss_keys[:, ids],
-        clocks=clocks, trace_ns=trace_ns,
+        _of(whole, ids, _BY_SENSOR), names=(), site_of=(), clocks=clocks,
+        trace_ns=trace_ns,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
 import simpy
 
 from fleet.chance import uniform
@@ -151,7 +152,7 @@ class Link(Station):
         """Return (bits that must be sent again, rounds, whether the frame comes through)."""
         if not self.kind.loss_ppb or self.by_radio(frame):  # the radio sends again, not the cell
             return 0, 0, True
-        key = self.plan.sensors.loss_keys[self.level, frame.sensor]
+        key = self.plan.sensors.loss_keys[frame.sensor] ^ np.uint64(self.level)
         if self.kind.burst_ns:
             salt = burst_salt(self.plan.seed, self.plan.replication)
             came_ns, bits = frame.came_ns(self.level), frame.wire_bits

@@ -93,7 +93,7 @@ def boxes(plan: Plan) -> dict[str, dict[str, Any]]:
         if pool is None or not pool.edge or not len(mine):
             continue
         served = np.isin(plan.pools.of, mine)
-        sites = len({plan.sensors.site_of[s] for s in np.flatnonzero(served)})
+        sites = len({plan.sensors.site_of[s] for s in np.flatnonzero(served).tolist()})
         where = "one a site" if len(mine) == sites else "one a cell"
         out[pool.name] = {
             "boxes": len(mine),
