@@ -15,7 +15,7 @@ from fleet.lanes.frames import ENDED, FREE
 from fleet.lanes.inside import Again
 from fleet.lanes.part import Around, Part
 from fleet.lanes.results import GROUP, SENSOR_COUNTS
-from fleet.lanes.tile import AFTER, LANES, STATE, WHERE, Span
+from fleet.lanes.tile import AFTER, WHERE, Span, between
 from fleet.model.frames import LEVELS
 from fleet.model.frames import WIDTH as COLUMNS
 from fleet.model.scene import SECOND_NS
@@ -88,11 +88,7 @@ class Blocks:
         made = []
         for p in range(int(self.part_of.max()) + 1):
             first, end = np.searchsorted(rules[:, WHERE], (p, p + 1))
-            mine = self.tiles._replace(
-                rules=rules[first:end],
-                ready_ns=self.tiles.ready_ns[first:end],
-                state=self.tiles.state[first * STATE * LANES : end * STATE * LANES],
-            )
+            mine = between(self.tiles, first, end)
             made.append(Part(plan, np.flatnonzero(self.part_of == p), mine, self.ways, rows, many))
         return made
 

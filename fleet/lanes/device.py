@@ -65,7 +65,6 @@ from fleet.lanes.tile import (
     MANY,
     MESSAGE,
     MESSAGES,
-    NAME,
     NEXT,
     NOBODY,
     NUMBER,
@@ -149,13 +148,12 @@ def _new_second(tiles: Tiles, c: int, second: int, light: int, view: Ints) -> No
     at = np.uint64(c * STATE * LANES)
     trace, tabled = rules[c, TRACE], rules[c, TABLED]
     rules[c, SECOND], rules[c, DRAWN], rules[c, LIGHT] = second, tabled < 0, light
-    still = W_SENSED * rules[c, SENSE] + W_READY * rules[c, AFTER]
     width = np.uint64(rules[c, WIDTH])
     for j in range(width):
         fetch(view, state[at + SENSOR + min(j + _SOON, width - _ONE)])
         objects = view[state[at + SENSOR + j]]
+        state[at + HASH + j] += W_OBJECTS * (objects - state[at + VIEW + j])
         state[at + VIEW + j] = objects
-        state[at + HASH + j] = state[at + NAME + j] + W_OBJECTS * objects + still
         bucket = min(objects, MOST_OBJECTS)
         if trace < 0:
             continue

@@ -25,13 +25,13 @@ def _columns(many: int) -> tuple[np.uint64, ...]:
     return tuple(np.uint64(LANES * c) for c in range(many))
 
 
-STATE = 33
+STATE = 32
 (
     NEXT, PART, NUMBER,  # when its next frame is due, what was cut off from that, and its number
     START, PHASE,  # where in a group of pictures a sensor began, and where its next frame is
     OFFSET, MANY,  # the row of its bucket that it takes, and how many there are
     BASE, TABLE,  # where the bucket begins: among the rows, in the table of bytes
-    HASH, VIEW,  # what all hashes of a second have in common; objects in view
+    HASH, VIEW,  # what all hashes of a second have in common, of which so many are in view
     DSP, PORT,  # when they are free
     IDLE,  # when a frame last found the port empty
     LAST, BEFORE,  # when the last frame departs, and the one before that which found it empty
@@ -41,7 +41,7 @@ STATE = 33
     OFFERED, ACCEPTED, BUSY, IN_TAIL,  # bits for the port, that fit; time of sending, of tails
     UNSAID, AGAIN,  # frames not published; bits for the port that are sent again
     SENSOR,  # its number
-    NAME, SIZE_KEY, SIGHT_KEY,  # the hash of its name, and keys, here so that they are at hand
+    SIZE_KEY, SIGHT_KEY,  # its keys, here so that they are at hand
 ) = _columns(STATE)  # fmt: skip
 """Columns of a tile: how sensors stand, and sums over their frames."""
 
@@ -150,17 +150,25 @@ class Span(NamedTuple):
     bins: Ints
 
 
-def column(tiles: Tiles, which: np.uint64) -> tuple[Ints, Ints]:
-    """Return (sensors, their numbers in a column of all tiles)."""
-    state, used = tiles.state.reshape(-1, STATE, LANES), _used(tiles)
-    sensors, values = (state[:, int(c) // LANES][used] for c in (SENSOR, which))
-    return sensors, values
+def between(tiles: Tiles, first: int, end: int) -> Tiles:
+    """Return the tiles from one to another."""
+    state = tiles.state[first * STATE * LANES : end * STATE * LANES]
+    return tiles._replace(
+        rules=tiles.rules[first:end], ready_ns=tiles.ready_ns[first:end], state=state
+    )
+
+
+def column(tiles: Tiles, which: np.uint64) -> Ints:
+    """Return a column of all tiles, lane by lane."""
+    state = tiles.state.reshape(-1, STATE, LANES)
+    values: Ints = state[:, int(which) // LANES][_used(tiles)]
+    return values
 
 
 def set_column(tiles: Tiles, which: np.uint64, by_sensor: Ints) -> None:
     """Set a column of all tiles, given a number for each sensor of the plan."""
     state = tiles.state.reshape(-1, STATE, LANES)
-    state[:, int(which) // LANES][_used(tiles)] = by_sensor[column(tiles, SENSOR)[0]]
+    state[:, int(which) // LANES][_used(tiles)] = by_sensor[column(tiles, SENSOR)]
 
 
 def _used(tiles: Tiles) -> Bools:

@@ -10,6 +10,7 @@ from fleet.arrays import Ints, Keys, bare
 from fleet.columns.device import States
 from fleet.engine.tally import Tally
 from fleet.kernel import kernel
+from fleet.lanes.records import WEIGHTS
 from fleet.lanes.spell import ready_after
 from fleet.lanes.tile import (
     AFTER,
@@ -23,10 +24,10 @@ from fleet.lanes.tile import (
     DSP,
     ENTRY,
     GOP,
+    HASH,
     IDLE,
     LANES,
     LAST,
-    NAME,
     NEXT,
     NUMBER,
     OCCUPY,
@@ -67,6 +68,7 @@ from fleet.model.books import IDLE_NS, LAST_SENT_NS
 from fleet.model.bursts import burst_salt
 from fleet.model.camera import gop_start, message_part, payload_of
 from fleet.model.capture import NEVER_NS, PERIODIC
+from fleet.model.frames import READY, SENSED
 from fleet.model.link import LinkTable, Ports
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS, MOST_OBJECTS, Sights, found
@@ -192,7 +194,9 @@ def fill(
         last_ns: when the last frame departs from each, which may be to come.
     """
     clocks, port = states.clocks, plan.links.of[0]
-    gop = plan.sensors.setups.gop[states.setup_of]
+    setups, k = plan.sensors.setups, states.setup_of
+    gop = setups.gop[k]
+    still = (WEIGHTS[SENSED] * setups.sense_ns + WEIGHTS[READY] * ready_after(setups))[k]
     starts = np.zeros(plan.size, dtype=np.int64)
     _starts(plan.sensors.size_keys, gop, starts)
     for which, values in (
@@ -202,7 +206,7 @@ def fill(
         (PORT, ports.free_ns[port]), (IDLE, tally.links[port, IDLE_NS]),
         (BEFORE, tally.sensors[:, LAST_SENT_NS]), (LAST, last_ns),
         (DOWN, states.down_until_ns), (BLIND, states.dsp.blind_until_ns),
-        (NAME, plan.sensors.name_hash.view(np.int64)),
+        (HASH, plan.sensors.name_hash.view(np.int64) + still),
         (SIZE_KEY, plan.sensors.size_keys.view(np.int64)),
         (SIGHT_KEY, plan.sensors.sight_keys.view(np.int64)),
     ):  # fmt: skip

@@ -42,8 +42,11 @@ from fleet.lanes.tile import (
     SEEN,
     UNSAID,
     WITH_PIXELS,
+    Tiles,
+    between,
     column,
 )
+from fleet.lanes.tile import SENSOR as WHOSE
 from fleet.model import books
 from fleet.model.frames import (
     ACCESS,
@@ -61,6 +64,8 @@ from fleet.model.frames import (
 )
 from fleet.model.sight import count, numbers, scene_of
 
+_TILES_AT_A_TIME = 500
+
 
 def unfold(lanes: Blocks, shard: Shard) -> None:
     """Set a shard to the state of lanes; it has the same clock, links and pools, and no frames."""
@@ -71,14 +76,6 @@ def unfold(lanes: Blocks, shard: Shard) -> None:
     if lanes.pools is not None:
         _pools(lanes, shard)
     _capture(lanes, shard, in_ports)
-
-
-def _by_sensor(lanes: Blocks, which: np.uint64) -> Ints:
-    """Return a column of all tiles by sensor of the plan, 0 for those that are in none."""
-    sensors, values = column(lanes.tiles, which)
-    by_sensor = np.zeros(lanes.plan.size, dtype=np.int64)
-    by_sensor[sensors] = values
-    return by_sensor
 
 
 def _counts(lanes: Blocks, shard: Shard) -> None:
@@ -125,55 +122,64 @@ def _sights(many: Ints, rows: Ints, one: Ints, book: Ints) -> None:
 
 def _sensors(lanes: Blocks, shard: Shard) -> None:
     """Add what lanes count of sensors and their ports, and set how these stand."""
-    plan, tally, states = lanes.plan, shard.tally, shard.devices.states
-    k, port, sensors = states.setup_of, plan.links.of[0], tally.sensors
-    setups, ports = plan.sensors.setups, shard.network.ports
-    number, inferred = _by_sensor(lanes, NUMBER), _by_sensor(lanes, INFERRED)
-    taken = number - states.clocks.next_frame
-    offered, accepted, busy = (_by_sensor(lanes, c) for c in (OFFERED, ACCEPTED, BUSY))
-    unsaid, on_links = _by_sensor(lanes, UNSAID), offered + _by_sensor(lanes, AGAIN)
-    for row, values in (
-        (books.CAPTURED, taken), (books.SENSE_NS, _by_sensor(lanes, SEEN) * setups.read_ns[k]),
-        (books.COMPUTE_NS, inferred * setups.compute_ns[k]),
-        (books.SENT_FRAMES, (inferred - unsaid) * ~plan.ends_at_site),
-        (books.FATE_0 + SKIP_NOT_PUBLISHED, unsaid),
-        (books.SENT_PAYLOAD, _by_sensor(lanes, PAYLOADS)), (books.SENT_BITS, offered),
-        (books.SENT_METADATA, _by_sensor(lanes, MESSAGES)),
-        (books.SENT_PIXEL_FRAMES, _by_sensor(lanes, WITH_PIXELS)),
-        (books.TAIL_NS, _by_sensor(lanes, IN_TAIL)),
-        (books.SENDING_NS, busy), (books.RADIO_BITS, accepted),
-    ):  # fmt: skip
-        sensors[:, row] += values
-    sensors[:, books.LAST_SENT_NS] = _by_sensor(lanes, LAST)
-    for row in np.unique(k).tolist():
-        many = int(inferred[k == row].sum())
-        tally.computing_ns[row] += many * int(setups.compute_ns[row])
-        tally.computed[row] += many
-    for row, values in (
-        (books.OFFERED_BITS, on_links), (books.SENT_LINK_BITS, accepted),
-        (books.DROPPED_BITS, on_links - accepted), (books.BUSY_NS, busy),
-    ):  # fmt: skip
-        tally.links[port, row] += values
-    tally.links[port, books.IDLE_NS] = _by_sensor(lanes, IDLE)
-    ports.free_ns[port] = _by_sensor(lanes, PORT)
-    states.clocks.next_frame[:], states.clocks.next_ns[:] = number, _by_sensor(lanes, NEXT)
-    on = setups.on_sensor[k]
-    states.dsp.free_ns[on == 1] = _by_sensor(lanes, DSP)[on == 1]
-    states.dsp.inferences += on * inferred
-    ruled = setups.publish_every[k] == 0
+    states, sensors, many = shard.devices.states, shard.tally.sensors, len(lanes.tiles.rules)
+    for first in range(0, many, _TILES_AT_A_TIME):  # a million sensors take as much room again
+        _book(between(lanes.tiles, first, min(first + _TILES_AT_A_TIME, many)), shard)
+    k = states.setup_of
+    ruled = shard.plan.sensors.setups.publish_every[k] == 0
     if ruled.any():
         dsp = as_table(lanes.tiles.odd.dsp)
         states.dsp.next_publish_ns[ruled] = dsp.next_publish_ns[ruled]
         states.dsp.seen[ruled] = dsp.seen[ruled]
     again = lanes.again
-    late = number[again.sensor] > again.frame  # lanes have captured these
+    late = states.clocks.next_frame[again.sensor] > again.frame  # lanes have captured these
     s, sense, compute = (
         column[late] for column in (again.sensor, again.sense_ns, again.compute_ns)
     )
     np.subtract.at(sensors[:, books.SENSE_NS], s, sense)
     np.subtract.at(sensors[:, books.COMPUTE_NS], s, compute)
     for row in np.unique(k[s]).tolist():
-        tally.computing_ns[row] -= int(compute[k[s] == row].sum())
+        shard.tally.computing_ns[row] -= int(compute[k[s] == row].sum())
+
+
+def _book(tiles: Tiles, shard: Shard) -> None:
+    """Add what some tiles count, and set how their sensors stand."""
+    plan, tally, states = shard.plan, shard.tally, shard.devices.states
+    s = column(tiles, WHOSE)
+    k, port, setups = states.setup_of[s], plan.links.of[0, s], plan.sensors.setups
+    number, inferred, offered, accepted, busy, unsaid = (
+        column(tiles, c) for c in (NUMBER, INFERRED, OFFERED, ACCEPTED, BUSY, UNSAID)
+    )
+    on_links = offered + column(tiles, AGAIN)
+    for row, values in (
+        (books.CAPTURED, number - states.clocks.next_frame[s]),
+        (books.SENSE_NS, column(tiles, SEEN) * setups.read_ns[k]),
+        (books.COMPUTE_NS, inferred * setups.compute_ns[k]),
+        (books.SENT_FRAMES, (inferred - unsaid) * ~plan.ends_at_site[s]),
+        (books.FATE_0 + SKIP_NOT_PUBLISHED, unsaid),
+        (books.SENT_PAYLOAD, column(tiles, PAYLOADS)), (books.SENT_BITS, offered),
+        (books.SENT_METADATA, column(tiles, MESSAGES)),
+        (books.SENT_PIXEL_FRAMES, column(tiles, WITH_PIXELS)),
+        (books.TAIL_NS, column(tiles, IN_TAIL)),
+        (books.SENDING_NS, busy), (books.RADIO_BITS, accepted),
+    ):  # fmt: skip
+        tally.sensors[s, row] += values
+    tally.sensors[s, books.LAST_SENT_NS] = column(tiles, LAST)
+    for setup in np.unique(k).tolist():
+        many = int(inferred[k == setup].sum())
+        tally.computing_ns[setup] += many * int(setups.compute_ns[setup])
+        tally.computed[setup] += many
+    for row, values in (
+        (books.OFFERED_BITS, on_links), (books.SENT_LINK_BITS, accepted),
+        (books.DROPPED_BITS, on_links - accepted), (books.BUSY_NS, busy),
+    ):  # fmt: skip
+        tally.links[port, row] += values
+    tally.links[port, books.IDLE_NS] = column(tiles, IDLE)
+    shard.network.ports.free_ns[port] = column(tiles, PORT)
+    states.clocks.next_frame[s], states.clocks.next_ns[s] = number, column(tiles, NEXT)
+    on = setups.on_sensor[k]
+    states.dsp.free_ns[s[on == 1]] = column(tiles, DSP)[on == 1]
+    states.dsp.inferences[s] += on * inferred
 
 
 def _take(
@@ -259,7 +265,9 @@ def _unsend(lanes: Blocks, shard: Shard, level: int, index: Index) -> None:
     began = (departs - spent)[firsts]
     # What found its port empty was sent after what had left that before, else right behind it.
     empty = began == columns[READY, index]
-    last = np.where(empty, _by_sensor(lanes, BEFORE)[s], began)
+    before = np.zeros(lanes.plan.size, dtype=np.int64)
+    before[column(lanes.tiles, WHOSE)] = column(lanes.tiles, BEFORE)
+    last = np.where(empty, before[s], began)
     rest(shard, s, last, began, -1)
     shard.tally.sensors[s, books.LAST_SENT_NS] = last
 

@@ -205,7 +205,7 @@ def place_sensors(scenario: Scenario) -> Roster:
         "city": np.zeros(len(names), dtype=np.int64),
     }  # fmt: skip
     return Roster(
-        names, tuple(groups), group_of, ids, units, list(numbers.cells),
+        names, tuple(groups), group_of.copy(), ids, units, list(numbers.cells),
         columns[4].copy(), columns[5].copy(), columns[6].copy(), tuple(groups.values()), at,
     )  # fmt: skip
 
