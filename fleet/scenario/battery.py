@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -65,7 +64,7 @@ class Solar(Model):
         says("share of that power that it gives: dirt, heat and conversion are off", "75 %"),
     ] = 1
     ground: Annotated[PartOrNone, says("share of the light that the ground reflects", "60 %")] = (
-        Fraction(1, 5)
+        0.2
     )
     clearness: Annotated[
         PartOrNone | SunFile | None,
