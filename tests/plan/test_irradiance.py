@@ -50,7 +50,7 @@ def test_the_example_of_the_book() -> None:
 
 @pytest.mark.parametrize("month", range(12))
 def test_the_table_of_ashrae(month: int) -> None:
-    """The fits are within 1.1 % of the flux, 0.009 of the depth, 0.012 of the share of the sky.
+    """The fits are within 1.1 % of the flux, 0.009 of the depth, 0.016 of the share of the sky.
 
     Straight up the beam is A e^-k, and twice as much air gives k.
     """
@@ -60,7 +60,7 @@ def test_the_table_of_ashrae(month: int) -> None:
     assert once * np.exp(depth) == pytest.approx(ASHRAE["flux"][month], rel=0.011)
     assert depth == pytest.approx(ASHRAE["depth"][month], abs=0.009)
     beam, diffuse = clear_sky(day, np.array([1.0]))
-    assert diffuse[0] / beam[0] == pytest.approx(ASHRAE["sky"][month], abs=0.012)
+    assert diffuse[0] / beam[0] == pytest.approx(ASHRAE["sky"][month], abs=0.016)
 
 
 def test_the_direction_of_the_sun_is_one_long_and_as_high_as_it_says() -> None:
