@@ -37,7 +37,7 @@ class Span(NamedTuple):
         energy_fj: by component.
         bits: what crossed the operator's network.
         flows: what crossed links, and what became of frames.
-        grid_fj: energy by component, without what batteries gave.
+        fed_fj: what of the energy batteries gave, by component.
     """
 
     begin_ns: int
@@ -45,7 +45,12 @@ class Span(NamedTuple):
     energy_fj: dict[str, int]
     bits: Bits
     flows: Flows
-    grid_fj: dict[str, int]
+    fed_fj: dict[str, int]
+
+    @property
+    def grid_fj(self) -> dict[str, int]:
+        """Return the energy from the grid, by component."""
+        return {name: fj - self.fed_fj.get(name, 0) for name, fj in self.energy_fj.items()}
 
 
 def spans_of(outcome: Outcome) -> list[Span]:
@@ -74,10 +79,9 @@ def _spans(outcome: Outcome) -> list[Span]:
             drawn[row.component] += now - then
         crossed = Bits(*(now - then for now, then in zip(mark.bits, before.bits, strict=True)))
         flows = mark.flows.since(before.flows)
-        grid = dict(drawn)
-        for name, now, then in zip(FED, mark.off_grid_fj, before.off_grid_fj, strict=True):
-            grid[name] -= now - then
-        spans.append(Span(before.at_ns, mark.at_ns, drawn, crossed, flows, grid))
+        both = zip(FED, mark.off_grid_fj, before.off_grid_fj, strict=True)
+        fed_fj = {name: now - then for name, now, then in both}
+        spans.append(Span(before.at_ns, mark.at_ns, drawn, crossed, flows, fed_fj))
         before = mark
     return spans
 

@@ -63,9 +63,7 @@ class Solar(Model):
         Part,
         says("share of that power that it gives: dirt, heat and conversion are off", "75 %"),
     ] = 1
-    ground: Annotated[PartOrNone, says("share of the light that the ground reflects", "60 %")] = (
-        0.2
-    )
+    ground: Annotated[PartOrNone, says("share of the light that the ground reflects", "60 %")] = 0.2
     clearness: Annotated[
         PartOrNone | SunFile | None,
         says("share of a clear sky's light that comes through", "40 %", "all of it"),
