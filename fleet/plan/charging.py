@@ -136,6 +136,12 @@ def _sun_nj(draft: Draft, name: str) -> tuple[Ints, Ints]:
         nothing = np.zeros(looks + 1, dtype=np.int64)
         return nothing, nothing
     power_uw = _panel_uw(draft, battery.solar, ("batteries", name, "solar"))
+    if power_uw.sum(dtype=np.float64) * (MINUTE_NS / 1e6) >= LARGEST:
+        raise draft.scenario.error(
+            ("batteries", name, "solar"),
+            f"it gives more energy in {format_time_ns(end_ns)} than can be booked (1.2 MWh); make"
+            " the run shorter, or the panel smaller",
+        )
     gives = by_look_nj(power_uw, battery.every, end_ns)
     ppm = int(battery.efficiency * _PPM)
     return gives, gives // _PPM * ppm + gives % _PPM * ppm // _PPM

@@ -149,6 +149,13 @@ def test_files_of_clearness_and_of_irradiance(tmp_path: Path) -> None:
     assert any("measured by nobody (panel.csv)" in remark for remark in made.notes.remarks)
 
 
+def test_more_sun_than_can_be_booked_is_refused(tmp_path: Path) -> None:
+    battery = {"capacity": "1 kWh", "cut_off": "0 %", "recovery": "10 %", "every": "1 h"}
+    large = {"b": {**battery, "solar": {"peak": "1 kW"}}}
+    with pytest.raises(InputError, match="make the run shorter, or the panel smaller"):
+        planned(tmp_path, {}, duration="900 d", batteries=large)
+
+
 GONE = {
     "a gap": (hours([0.5] * 24, "clearness").replace("17,0.5\n", ""), "lacks hour 17"),
     "an end": ("time,clearness\n2024-05-16T17:00,0.5\n", "add the hours that are missing"),
