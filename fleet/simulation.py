@@ -310,7 +310,7 @@ class Simulation:
             now_ns=self.now_ns,
             setup=self.plan.sensors.setup_names[state["setup"]],
             there=there,
-            up=there and state["down_until_ns"] <= self.now_ns,
+            up=there and not state["off"] and state["down_until_ns"] <= self.now_ns,
             blind=state["blind_until_ns"] > self.now_ns,
             busy=state["busy_until_ns"] > self.now_ns,
             next_capture_ns=state["next_capture_ns"],

@@ -249,6 +249,11 @@ def power_uw(text: object) -> int:
     return _whole(text, Dimension.POWER)
 
 
+def energy_nj(text: object) -> int:
+    """Read an energy and return nanojoules; see `parse` for errors."""
+    return _whole(text, Dimension.ENERGY)
+
+
 def energy_nj_per_bit(text: object) -> Fraction:
     """Read an energy per bit such as `0.008 kWh/GB` in nJ/bit, exactly; raises `InputError`."""
     return Fraction(parse(text, Dimension.ENERGY_PER_BIT))

@@ -32,6 +32,7 @@ _MODELS = {
     "Adaptive": "adaptive", "Rung": "ladder", "Own": "rule",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",
     "OwnGrid": "grid", "Tariff": "tariff",
+    "Battery": "batteries", "Solar": "solar", "SunFile": "sun",
 }  # fmt: skip
 """Where on the page the keys of a model stand."""
 _WORDS = {

@@ -505,6 +505,49 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         world["arms"][name]["adaptive"] = draw(_adaptive(rungs, fit))
         if name in ("on_sensor", "asking"):
             world["events"] = [e for e in world["events"] if "rewrite" not in e]
+    return draw(_fed(world))
+
+
+_BATTERY = st.fixed_dictionaries(
+    {
+        "capacity": st.sampled_from(["100 mJ", "300 mJ", "1 J", "20 J"]),
+        "charge": st.sampled_from(["100 %", "45 %", "0 %"]),
+        "cut_off": st.sampled_from(["0 %", "10 %", "33.3 %"]),
+        "recovery": st.sampled_from(["33.4 %", "80 %"]),
+        "every": st.sampled_from(["10 ms", "33333333 ns", "90 ms", "250 ms"]),
+    },
+    optional={
+        "efficiency": st.sampled_from(["90 %", "33.33 %"]),
+        "solar": st.fixed_dictionaries(
+            {"peak": st.sampled_from(["3 W", "12.345 W"])},
+            optional={
+                "tilt": st.just(40),
+                "azimuth": st.just(270),
+                "clearness": st.just("71.3 %"),
+            },
+        ),
+    },
+)
+
+
+@st.composite
+def _fed(draw: st.DrawFn, world: dict[str, Any]) -> dict[str, Any]:
+    """Draw which sensors of a world live on batteries, into which no models are written then."""
+    if draw(st.booleans()):
+        return world
+    world["batteries"] = {"small": draw(_BATTERY), "other": draw(_BATTERY)}
+    for name in draw(st.sets(st.sampled_from(["a", "b"]))):
+        world["sensors"][name]["battery"] = draw(st.sampled_from(["small", "other"]))
+    for name in draw(st.sets(st.sampled_from(["on_sensor", "cloud", "edge", "asking"]))):
+        world["arms"][name]["battery"] = draw(st.sampled_from(["small", "other", "mains"]))
+    world["events"] = [e for e in world["events"] if "rewrite" not in e]
+    return world
+
+
+def on_mains(world: dict[str, Any]) -> dict[str, Any]:
+    """Return a world in which no sensor lives on a battery."""
+    for one in (*world["sensors"].values(), *world["arms"].values()):
+        one.pop("battery", None)
     return world
 
 
@@ -625,7 +668,7 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
         world["arms"]["on_sensor"]["publish"] = "every inference"
     world["arms"]["edge"].pop("infer", None)
     world["arms"].pop("mixed")
-    return world
+    return on_mains(world) if draw(st.integers(0, 3)) else world
 
 
 PLAIN_ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched"])

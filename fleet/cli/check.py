@@ -17,7 +17,7 @@ def check(
 ) -> None:
     """Check a scenario without running it, and say what it holds."""
     from fleet.show.console import console, say
-    from fleet.show.estimate import short, without_events, without_tenants
+    from fleet.show.estimate import battery_lines, short, without_events, without_tenants
     from fleet.show.plan import fact_lines
     from fleet.sizing.estimate import estimate, in_short
     from fleet.study.facts import plan_facts
@@ -37,6 +37,8 @@ def check(
     out.print("  expected (fleet estimate tells more)")
     for arm, one in expected.items():
         say(out, f"    {arm}: {short(one)}")
+        for line in battery_lines(arm, one):
+            say(out, f"    {line}")
     for line in (*without_events(job.scenario), *without_tenants(job.scenario)):
         say(out, f"    {line}")
 

@@ -13,6 +13,9 @@ from fleet.model.books import (
     BIN_NS,
     BUSY_NS,
     DROPPED_BITS,
+    GAVE_BITS,
+    GAVE_SENDING_NS,
+    GAVE_TAIL_NS,
     IDLE_NS,
     LAST_SENT_NS,
     OFFERED_BITS,
@@ -178,6 +181,10 @@ def _sent_by_radio(books: Books, s: int, now: int, bits: int, service: int, tail
     sensors[s, SENDING_NS] += measured_ns(begin, now, books.since_ns)
     sensors[s, RADIO_BITS] += bits
     sensors[s, LAST_SENT_NS] = now
+    if len(books.gave):
+        books.gave[s, GAVE_TAIL_NS] += tail_before(begin, last, tail_ns, 0)
+        books.gave[s, GAVE_SENDING_NS] += service
+        books.gave[s, GAVE_BITS] += bits
 
 
 @inlined

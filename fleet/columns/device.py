@@ -18,6 +18,9 @@ from fleet.model.asking import Inferred, asks, in_turn, other_sight
 from fleet.model.books import (
     CAPTURED,
     COMPUTE_NS,
+    GAVE_COMPUTING_FJ,
+    GAVE_COMPUTING_NJ,
+    GAVE_SENSING_NS,
     SENSE_NS,
     SENT_BITS,
     SENT_FRAMES,
@@ -26,6 +29,7 @@ from fleet.model.books import (
     SENT_PIXEL_FRAMES,
     Books,
     measured_ns,
+    split_energy,
 )
 from fleet.model.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.model.capture import Clocks, expose, move_on
@@ -54,6 +58,7 @@ from fleet.model.frames import (
     SENSOR,
     SETUP,
     SIGHT,
+    SKIP_NO_POWER,
     SKIP_NOT_PUBLISHED,
     SKIP_SENSOR_DOWN,
     Columns,
@@ -88,6 +93,7 @@ class States(NamedTuple):
         down_until_ns: until when the sensor is down.
         radio_used_ns: when its radio took its last frame (`fleet.model.radio`).
         asked: what it has passed on to servers, as if that were publishing (`fleet.model.asking`).
+        off: 1 while its battery is empty.
     """
 
     setup_of: Ints
@@ -96,6 +102,7 @@ class States(NamedTuple):
     down_until_ns: Ints
     radio_used_ns: Ints
     asked: Dsps
+    off: Ints
 
 
 class Sensors(NamedTuple):
@@ -147,6 +154,8 @@ def _read_out(columns: Columns, i: int, s: int, read_ns: int, books: Books) -> N
     """Count what was spent on reading a frame out."""
     began = columns[CAPTURE, i]
     books.sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, books.since_ns)
+    if len(books.gave):
+        books.gave[s, GAVE_SENSING_NS] += read_ns
 
 
 @inlined
@@ -206,6 +215,10 @@ def _spend(s: int, k: int, ready: int, setups: Setups, books: Books) -> int:
     books.sensors[s, COMPUTE_NS] += computing
     books.computing_ns[k] += computing
     books.computed[k] += 1
+    if len(books.gave):
+        whole, left = split_energy(setups.compute_ns[k], setups.compute_uw[k])
+        books.gave[s, GAVE_COMPUTING_NJ] += whole
+        books.gave[s, GAVE_COMPUTING_FJ] += left
     return begun
 
 
@@ -246,8 +259,9 @@ def _capture(
     expose(columns, i, s, states.clocks.next_frame[s], objects, sight, now)
     sensors[s, CAPTURED] += 1
     move_on(states.clocks, s, about.capture_keys[s], about.trace_ns)
-    if now < states.down_until_ns[s]:
-        columns[FATE, i], columns[DONE, i] = SKIP_SENSOR_DOWN, now
+    if states.off[s] == 1 or now < states.down_until_ns[s]:
+        columns[FATE, i] = SKIP_NO_POWER if states.off[s] == 1 else SKIP_SENSOR_DOWN
+        columns[DONE, i] = now
         return ENDED
     columns[SENSED, i] = now + about.setups.sense_ns[states.setup_of[s]]
     return SENSING
@@ -312,7 +326,7 @@ def _advance(
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, about, books)
                 if stage == ARRIVING:
-                    wake(columns, i, s, about.radios, link >= 0, sending, books.sensors)
+                    wake(columns, i, s, about.radios, link >= 0, sending, books)
             if link < 0 and stage == ARRIVING and columns[CLOCK, i] < until_ns:
                 columns[ACCESS, i], stage = columns[CLOCK, i], ON_WIRE
             elif stage == IN_PORT or (stage == ARRIVING and columns[CLOCK, i] < until_ns):

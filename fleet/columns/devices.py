@@ -55,6 +55,7 @@ class Devices:
             down_until_ns=np.zeros(plan.size, dtype=np.int64),
             radio_used_ns=np.full(plan.size, NEVER_NS, dtype=np.int64),
             asked=Dsps.zeros(plan.size),
+            off=np.zeros(plan.size, dtype=np.int64),
         )
         self.about = _about(plan, mine, self.states)
         self.states.dsp.tick_ns = self.states.asked.tick_ns = plan.sensors.clocks.tick_ns
@@ -159,8 +160,27 @@ class Devices:
         """Have a sensor be there no more: what is in it is lost, it captures nothing."""
         self.crash(target, now_ns, now_ns)
         capture.stop(self.states.clocks, target, now_ns)
+        self._put_to_sleep(target, now_ns)
+
+    def _put_to_sleep(self, target: int, now_ns: int) -> None:
+        """End the tail of a radio, which is idle when it is used again."""
         self.states.radio_used_ns[target] = NEVER_NS
         self.network.end_tail(target, now_ns, self._in_ports())
+
+    def go_off(self, target: int, now_ns: int) -> None:
+        """Have a sensor without power: what is in it is lost, and its frames are skipped."""
+        self._lose(target, now_ns)
+        self.states.off[target] = 1
+        self._put_to_sleep(target, now_ns)
+
+    def come_on(self, target: int, until_ns: int) -> None:
+        """Have a sensor with power again; it boots until a time."""
+        self.states.off[target] = 0
+        self._down_until(target, until_ns)
+
+    def _down_until(self, target: int, until_ns: int) -> None:
+        down_ns = self.states.down_until_ns
+        down_ns[target] = max(int(down_ns[target]), until_ns)
 
     def join(self, target: int, now_ns: int) -> None:
         """Have a sensor be there and capture."""
@@ -200,7 +220,11 @@ class Devices:
 
     def crash(self, target: int, now_ns: int, until_ns: int) -> None:
         """Lose what is in a sensor and skip its frames until it is back."""
-        self.states.down_until_ns[target] = until_ns
+        self._down_until(target, until_ns)
+        self._lose(target, now_ns)
+
+    def _lose(self, target: int, now_ns: int) -> None:
+        """Lose what is in a sensor; whatever computes it is free."""
         self.states.dsp.free_ns[target] = self.states.asked.free_ns[target] = now_ns
         columns, (slots, stages) = self.network.store.columns, self.held
         inside = (columns[SENSOR][slots] == target) & (stages <= COMPUTING)
@@ -215,6 +239,7 @@ class Devices:
         states = self.states
         return {
             "down_until_ns": int(states.down_until_ns[target]),
+            "off": int(states.off[target]),
             "blind_until_ns": int(states.dsp.blind_until_ns[target]),
             "busy_until_ns": int(states.dsp.free_ns[target]),
             "inferences": int(states.dsp.inferences[target]),

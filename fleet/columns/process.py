@@ -13,8 +13,8 @@ from fleet.columns.frame_store import Store
 from fleet.columns.scaled import Scaled
 from fleet.columns.ways import Network
 from fleet.engine.control import Autoscaler, Environment, listen, resize, walk
-from fleet.engine.feedback import Look, look
 from fleet.engine.hours import Counted
+from fleet.engine.onlookers import View, view
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
 from fleet.engine.window import Window
@@ -24,7 +24,10 @@ from fleet.model.books import POOL_IDLE
 from fleet.model.events import (
     CAP_RENEWED,
     LINK_RATE,
+    OF_POWER,
     SENSOR_LEAVES,
+    SENSOR_OFF,
+    SENSOR_ON,
     SERVERS,
     SERVERS_DOWN,
     Timetable,
@@ -77,13 +80,18 @@ class LogicalProcess:
         self.env.process(events)
 
     def hear(self, words: Timetable) -> None:
-        """Take what controllers say to sensors of the plan; each word counts when it has come.
+        """Take what is said to sensors of the plan; each word counts when it has come.
+
+        Controllers say rungs, which concern sensors; batteries who goes off or comes on, which
+        concerns radios too, and these may be anywhere.
 
         Raises:
             RunError: one has come before now (lookahead broken).
         """
         ids = self.plan.sensors.ids
-        words = words[np.isin(words.target, ids)] if self.territory.captures else words[:0]
+        words = words[np.isin(words.target, ids)]
+        if not self.territory.captures:
+            words = words[np.isin(words.kind, OF_POWER)]
         if not len(words):
             return
         if words.time_ns.min() < self.env.now:
@@ -98,11 +106,9 @@ class LogicalProcess:
         self.words = mine = as_table(both[np.argsort(both["time_ns"], kind="stable")])
         self.env.process(listen(self.env, mine, self._apply, lambda: self.words is mine))
 
-    def look(self) -> Look | None:
-        """Return what controllers see here, None if nobody watches; only between windows."""
-        if not self.plan.feedback.is_there:
-            return None
-        return look(self.plan, self.tally.sensors, self._under_way())
+    def look(self) -> View | None:
+        """Return what is seen here, None if nobody looks; only between windows."""
+        return view(self.plan, self.tally, self._under_way)
 
     def _apply(self, event: Record) -> None:
         """Apply a row of the timetable, now: to a link, a region's servers, a radio."""
@@ -111,13 +117,13 @@ class LogicalProcess:
             self.resize(target, a)
         elif event.kind == SERVERS_DOWN:
             self._fail(target, a)
-        elif event.kind == SENSOR_LEAVES:
+        elif event.kind in (SENSOR_LEAVES, SENSOR_OFF):
             self.network.end_tail(target, now_ns)
         elif event.kind == LINK_RATE:
             self.network.change_link(target, now_ns, Rate(a, b))
         elif event.kind == CAP_RENEWED:
             self.network.change_link(target, now_ns, Cap(a))
-        else:
+        elif event.kind != SENSOR_ON:
             self.network.outage(target, now_ns, a)
 
     def resize(self, region: int, servers: int) -> None:

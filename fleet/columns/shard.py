@@ -25,6 +25,8 @@ from fleet.model.events import (
     SENSOR_DOWN,
     SENSOR_JOINS,
     SENSOR_LEAVES,
+    SENSOR_OFF,
+    SENSOR_ON,
 )
 from fleet.model.frames import CLOCK, DONE, LEVEL_COLUMN, SENSOR, Columns, Index
 from fleet.model.link import Cap, Rate
@@ -116,6 +118,10 @@ class Shard(LogicalProcess):
             devices.leave(target, now_ns)
         elif kind == SENSOR_JOINS:
             devices.join(target, now_ns)
+        elif kind == SENSOR_OFF:
+            devices.go_off(target, now_ns)
+        elif kind == SENSOR_ON:
+            devices.come_on(target, a)
         elif kind == MODEL_WRITE:
             devices.write_model(target, a, b)
 

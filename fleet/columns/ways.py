@@ -269,10 +269,7 @@ class Network:
         first = [h.first[sensor] for h in self.hops]
         index = frame_store.join([port for port, mine in zip(ports, first, strict=True) if mine])
         if not (self.store.column(index, SENSOR) == sensor).any():
-            books = self.tally.books()
-            end_tail(
-                books.sensors[sensor], now_ns, self.plan.timers.tail_ns[sensor], books.since_ns
-            )
+            end_tail(self.tally.books(), sensor, now_ns, int(self.plan.timers.tail_ns[sensor]))
 
     def in_flight(self) -> int:
         """Return the number of frames in ports and on wires here."""

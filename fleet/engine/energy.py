@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.arrays import Ints
+from fleet.arrays import Bools, Ints
 from fleet.model.books import (
     DECODING_NS,
     LAST_SENT_NS,
@@ -73,14 +73,27 @@ def account(plan: Plan, tally: Spent) -> list[StateEnergy]:
     ]
 
 
-def _sensors(plan: Plan, tally: Spent) -> list[StateEnergy]:
+def off_grid(plan: Plan, tally: Spent) -> tuple[int, int]:
+    """Return what batteries gave of the account, of sensors and of uplinks; fJ.
+
+    It is not the grid's.
+    """
+    mine = plan.batteries.kind_of >= 0
+    if not mine.any():
+        return 0, 0
+    sensors, radios = _sensors(plan, tally, mine), _radios(plan, tally, mine)
+    return sum(row.energy_fj for row in sensors), sum(row.energy_fj for row in radios)
+
+
+def _sensors(plan: Plan, tally: Spent, which: Bools | None = None) -> list[StateEnergy]:
+    """Return the energy of sensors, or of some of them."""
     counts = tally.sensors
     there = present_ns(plan)
     up = there - down_ns(plan)
 
     def at(power: str) -> Ints:  # a rewrite changes the network, not the device
         column: Ints = getattr(plan.sensors.setups, power)[plan.sensors.setup_of]
-        return column
+        return column if which is None else column * which
 
     return [
         *states(
@@ -92,13 +105,21 @@ def _sensors(plan: Plan, tally: Spent) -> list[StateEnergy]:
             },
             {"host": at("base_uw"), "sensing": at("sense_uw"), "sense_idle": at("sense_idle_uw")},
         ),
-        _computing(plan, tally),
+        _computing(plan, tally, None if which is None else plan.batteries.of_setup >= 0),
     ]
 
 
-def _computing(plan: Plan, tally: Spent) -> StateEnergy:
-    """Return the energy of DSPs and encoders, by what ran: a rewrite changes their power."""
-    spent_ns, power_uw = tally.computing_ns.tolist(), plan.sensors.setups.compute_uw.tolist()
+def _computing(plan: Plan, tally: Spent, which: Bools | None) -> StateEnergy:
+    """Return the energy of DSPs and encoders, by what ran: a rewrite changes their power.
+
+    Args:
+        plan: the plan.
+        tally: what was counted.
+        which: of which setups; shape (setups,), None for all.
+    """
+    power = plan.sensors.setups.compute_uw
+    power_uw = (power if which is None else power * which).tolist()
+    spent_ns = tally.computing_ns.tolist()
     energy_fj = sum(spent * power for spent, power in zip(spent_ns, power_uw, strict=True))
     return StateEnergy("sensor", "computing", sum(spent_ns), energy_fj)
 
@@ -131,31 +152,66 @@ def radio_ns(plan: Plan, tally: Spent) -> dict[str, Ints]:
     promotion.
     """
     counts = tally.sensors
-    last, sending = counts[:, LAST_SENT_NS], counts[:, SENDING_NS]
-    span = np.maximum(present_ns(plan), sending)
-    over = np.minimum(last + plan.timers.tail_ns, plan.end_ns)
-    ended = np.maximum(over - np.maximum(last, plan.warm_up_ns), 0)
-    promotion = np.minimum(counts[:, PROMOTION_NS], span - sending)
-    tail = counts[:, TAIL_NS] + np.where(last == 0, 0, ended)
-    tail = np.minimum(tail, span - sending - promotion)
-    idle = span - sending - promotion - tail
+    booked = Booked(
+        *(counts[:, column] for column in (LAST_SENT_NS, SENDING_NS, TAIL_NS, PROMOTION_NS))
+    )
+    span = plan.warm_up_ns, plan.end_ns
+    return radio_states(booked, present_ns(plan), span, plan.timers.tail_ns)
+
+
+class Booked(NamedTuple):
+    """What is booked of radios; ns, shape (sensors,)."""
+
+    last_sent: Ints
+    sending: Ints
+    tail: Ints
+    promotion: Ints
+
+
+def radio_states(
+    booked: Booked, there_ns: Ints, span: tuple[int, int], tail_ns: Ints
+) -> dict[str, Ints]:
+    """Return the time of radios by state, which is that of `radio_ns`; ns, shape (sensors,).
+
+    Args:
+        booked: what is booked of each.
+        there_ns: how long each sensor is there.
+        span: from when to when is counted.
+        tail_ns: length of the tail of each.
+    """
+    last, sending = booked.last_sent, booked.sending
+    whole = np.maximum(there_ns, sending)
+    over = np.minimum(last + tail_ns, span[1])
+    ended = np.maximum(over - np.maximum(last, span[0]), 0)
+    promotion = np.minimum(booked.promotion, whole - sending)
+    tail = booked.tail + np.where(last == 0, 0, ended)
+    tail = np.minimum(tail, whole - sending - promotion)
+    idle = whole - sending - promotion - tail
     return {"sending": sending, "promotion": promotion, "tail": tail, "idle": idle}
 
 
-def _radios(plan: Plan, tally: Spent) -> list[StateEnergy]:
+RADIO_POWERS = {
+    "sending": "active_uw", "promotion": "promotion_uw", "tail": "tail_uw", "idle": "idle_uw",
+}  # fmt: skip
+"""The power of each state of a radio."""
+
+
+def radio_column(plan: Plan, field: str) -> Ints:
+    """Return a number of the radio of each sensor; shape (sensors,)."""
+    column: Ints = np.array([getattr(r, field) for r in plan.links.radios], dtype=np.int64)
+    return column[plan.links.radio_of]
+
+
+def _radios(plan: Plan, tally: Spent, which: Bools | None = None) -> list[StateEnergy]:
     spent = radio_ns(plan, tally)
 
     def column(field: str) -> Ints:
-        return np.array([getattr(r, field) for r in plan.links.radios], dtype=np.int64)[
-            plan.links.radio_of
-        ]
+        power = radio_column(plan, field)
+        return power if which is None else power * which
 
-    power = {
-        "sending": "active_uw", "promotion": "promotion_uw", "tail": "tail_uw", "idle": "idle_uw",
-    }  # fmt: skip
     bits = dot(tally.sensors[:, RADIO_BITS], column("fj_per_bit"))
     return [
-        *states("uplink", spent, {state: column(field) for state, field in power.items()}),
+        *states("uplink", spent, {state: column(of) for state, of in RADIO_POWERS.items()}),
         StateEnergy("uplink", "bits sent", 0, bits),
     ]
 

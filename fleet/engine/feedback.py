@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.arrays import Ints, as_table
-from fleet.engine.snapshot import State
+from fleet.engine.battery import Charged
+from fleet.engine.snapshot import State, below, nest
 from fleet.engine.window import Window
 from fleet.errors import InputError, RunError
 from fleet.model.books import CAPTURED, FATE_0, LATENCY_SUM_NS, RADIO_BITS
@@ -145,10 +146,12 @@ class Told(NamedTuple):
     Attributes:
         words: RUNG events at sensors, by when they come: those that have, and those on their way.
         said_ns: when each was said; shape (words,).
+        charged: what became of batteries, which say who goes off and comes on.
     """
 
     words: Timetable
     said_ns: Ints
+    charged: Charged = Charged.nothing()
 
     @staticmethod
     def of(words: Sequence[Word]) -> Told:
@@ -158,12 +161,14 @@ class Told(NamedTuple):
 
     def save(self) -> State:
         """Return them as arrays, for `loaded`."""
-        return {"words": self.words, "said_ns": self.said_ns}
+        charged = nest("charged", self.charged.save())
+        return {"words": self.words, "said_ns": self.said_ns, **charged}
 
     @staticmethod
     def loaded(state: State) -> Told:
         """Return what `save` gave."""
-        return Told(as_table(state["words"]), state["said_ns"])
+        charged = Charged.loaded(below("charged", state))
+        return Told(as_table(state["words"]), state["said_ns"], charged)
 
     @staticmethod
     def nothing() -> Told:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleet.arrays import Ints
-from fleet.engine.energy import Bits, account, network_bits
+from fleet.engine.energy import Bits, account, network_bits, off_grid
 from fleet.engine.snapshot import State
 from fleet.engine.tally import Tally
 from fleet.model.books import (
@@ -147,12 +147,14 @@ class Mark(NamedTuple):
         energy_fj: of each row of `fleet.engine.energy.account`, since counting began.
         bits: what had crossed the operator's network.
         flows: what had crossed links, and what had become of frames.
+        off_grid_fj: what of the energy batteries gave, of sensors and of uplinks.
     """
 
     at_ns: int
     energy_fj: tuple[int, ...]
     bits: Bits
     flows: Flows
+    off_grid_fj: tuple[int, int] = (0, 0)
 
 
 class Hours:
@@ -178,7 +180,8 @@ class Hours:
         rows = account(up_to_now, counted)
         bits = network_bits(up_to_now, counted)
         flows = Flows.of(plan, counted.sensors, counted.links, counted.sights)
-        self.marks.append(Mark(now_ns, tuple(row.energy_fj for row in rows), bits, flows))
+        energy_fj = tuple(row.energy_fj for row in rows)
+        self.marks.append(Mark(now_ns, energy_fj, bits, flows, off_grid(up_to_now, counted)))
 
     def forget(self) -> None:
         """Forget all marks: what is counted begins now."""
@@ -187,9 +190,11 @@ class Hours:
     def save(self) -> State:
         """Return the marks as arrays, for `load`; energies as text, as they may pass 2**63 fJ."""
         energy = [[str(fj) for fj in mark.energy_fj] for mark in self.marks]
+        fed = [[str(fj) for fj in mark.off_grid_fj] for mark in self.marks]
         return {
             "at_ns": np.array([mark.at_ns for mark in self.marks], dtype=np.int64),
             "energy_fj": np.array(energy, dtype=np.str_),
+            "off_grid_fj": np.array(fed, dtype=np.str_),
             "bits": np.array([mark.bits for mark in self.marks], dtype=np.int64).reshape(-1, 3),
             "link_bits": np.array([mark.flows.link_bits for mark in self.marks], dtype=np.int64),
             "groups": np.array([mark.flows.groups for mark in self.marks], dtype=np.int64),
@@ -198,10 +203,11 @@ class Hours:
     def load(self, state: State) -> None:
         """Take marks over, in place of those that are here."""
         energies, columns = state["energy_fj"], ("at_ns", "bits", "link_bits", "groups")
+        fed = [(int(one), int(other)) for one, other in state["off_grid_fj"]]
         self.marks = [
             Mark(at, tuple(int(fj) for fj in energy), Bits(*bits),
-                 Flows(tuple(link_bits), tuple(map(tuple, groups))))
-            for energy, at, bits, link_bits, groups in zip(
-                energies, *(state[name].tolist() for name in columns), strict=True
+                 Flows(tuple(link_bits), tuple(map(tuple, groups))), off_grid_fj)
+            for energy, off_grid_fj, at, bits, link_bits, groups in zip(
+                energies, fed, *(state[name].tolist() for name in columns), strict=True
             )
         ]  # fmt: skip

@@ -20,6 +20,7 @@ from fleet.model.books import (
     DROPPED_BITS,
     ENDED_BEFORE,
     FATE_0,
+    GAVE_WIDTH,
     IDLE_NS,
     LAST_SENT_NS,
     LATENCY_MAX_NS,
@@ -35,6 +36,7 @@ from fleet.model.books import (
 from fleet.model.frames import (
     LOST_SERVER_DOWN,
     SENSOR,
+    SKIP_NO_POWER,
     STAGES,
     WIDTH,
     Columns,
@@ -60,7 +62,7 @@ _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
     "server_bins", "latency", "sights",
 )  # fmt: skip
-_CAME_LATER = FATE_0 + LOST_SERVER_DOWN
+_CAME_LATER = [FATE_0 + LOST_SERVER_DOWN, FATE_0 + SKIP_NO_POWER]
 _SUMS = ("stages_ns", "computing_ns", "computed")  # of Python ints
 
 
@@ -89,6 +91,8 @@ class Tally:
         print_sum: the two lanes of the fingerprint; shape (2,), uint64.
         since_ns: since when it counts.
         seconds: how frames ended and what waited where, second by second.
+        gave: what the batteries of these sensors have given (`fleet.model.books`), which is never
+            forgotten nor merged; shape (sensors, GAVE_WIDTH), or no rows where there are none.
         kept: the finished frames themselves, if they are to be kept.
         places: for tables with a row a sensor, link or kind of servers, which row of the table of
             the whole plan each is.
@@ -108,6 +112,7 @@ class Tally:
     computing_ns: NDArray[np.object_]
     computed: NDArray[np.object_]
     seconds: BySecond
+    gave: Ints
     print_sum: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2, dtype=np.uint64))
     since_ns: int = 0
     kept: list[Rows] | None = None
@@ -133,6 +138,7 @@ class Tally:
             computing_ns=_zeros(len(plan.sensors.setup_names)).astype(object),
             computed=_zeros(len(plan.sensors.setup_names)).astype(object),
             seconds=BySecond(plan),
+            gave=_zeros(plan.size if plan.batteries.is_there else 0, GAVE_WIDTH),
             kept=[] if keep else None,
             places={
                 "sensors": plan.sensors.ids,
@@ -145,8 +151,9 @@ class Tally:
     def books(self, setups: int = 0) -> Books:
         """Return what links and sensors are counted in, and room for what so many setups do."""
         return Books(
-            self.links, self.link_bins, self.sensors, _zeros(setups), _zeros(setups), self.since_ns
-        )
+            self.links, self.link_bins, self.sensors, _zeros(setups), _zeros(setups), self.since_ns,
+            self.gave,
+        )  # fmt: skip
 
     def sensor_books(self) -> Books:
         """Return books in which sensors are counted; what setups do is still to be added here."""
@@ -221,7 +228,7 @@ class Tally:
     def save(self) -> State:
         """Return the counts as arrays, for `load`."""
         text = {name: getattr(self, name).astype(str) for name in _SUMS}
-        numbers = fields(self, (*_ARRAYS, "since_ns"))
+        numbers = fields(self, (*_ARRAYS, "since_ns", "gave"))
         seconds = nest("seconds", self.seconds.save())
         return {**numbers, **text, **seconds, "kept": self.rows()}
 
@@ -230,6 +237,7 @@ class Tally:
         for name in _ARRAYS:
             getattr(self, name)[...] = state[name]
         self.since_ns = int(state["since_ns"])
+        self.gave[...] = state["gave"]
         for name in _SUMS:
             getattr(self, name).flat = [int(text) for text in state[name].flat]
         self.seconds.load(below("seconds", state))
@@ -243,7 +251,7 @@ class Tally:
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
         scenario names its groups, links, regions and edges, nor on that of setups, which is why
         their times are left out. What is counted second by second follows from the frames. The
-        last fate counts where a frame has met it: it came later than fingerprints did.
+        last fates count where a frame has met them: they came later than fingerprints did.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
@@ -252,8 +260,8 @@ class Tally:
 
     def _sorted(self, name: str) -> NDArray[Any]:
         table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
-        if name == "sensors" and not table[:, _CAME_LATER].any():
-            table = np.delete(table, _CAME_LATER, axis=1)
+        if name == "sensors":
+            table = np.delete(table, [c for c in _CAME_LATER if not table[:, c].any()], axis=1)
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index, since_ns: int = 0) -> None:

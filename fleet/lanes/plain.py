@@ -37,8 +37,8 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 
     All of the way of its sensors' frames is in it. No link is a radio cell; every sensor has a port
     of its own and a radio that never sleeps, if any; results are made on sensors or at regions,
-    which serve who comes first. Nobody looks live, passes on what it has inferred, or is told
-    another rung by a controller.
+    which serve who comes first. Nobody looks live, passes on what it has inferred, is told another
+    rung by a controller, or lives on a battery.
     """
     level = plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -50,7 +50,7 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and (level == LEVELS - 1).all()
         and not any(pool.tenants for pool in plan.pools.entries if pool is not None)
         and not plan.eyes.looks_live
-        and not plan.feedback.is_there
+        and not plan.is_watched
         and (plan.sensors.setups.ask < 0).all()
         and (_in_view(plan) < MOST_OBJECTS / 2).all()
         and len(plan.eyes.sights.rows) <= MOST_ROWS

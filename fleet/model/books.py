@@ -43,6 +43,15 @@ SENSOR_WIDTH = FATE_0 + FATES
 ) = range(11)  # fmt: skip
 POOL_IDLE = [SERVERS_IDLE_NS, DECODERS_IDLE_NS]
 
+# Columns of the table of what batteries give: one row a sensor, or none where no sensor has one.
+# Nothing of it is forgotten or cut at the end of a warm-up. The energy of computing is nJ and, of
+# every frame, the fJ that are left.
+(
+    GAVE_SENSING_NS, GAVE_COMPUTING_NJ, GAVE_COMPUTING_FJ, GAVE_SENDING_NS, GAVE_TAIL_NS,
+    GAVE_PROMOTION_NS, GAVE_BITS,
+    GAVE_WIDTH,
+) = range(8)  # fmt: skip
+
 
 class Books(NamedTuple):
     """What links and sensors are counted in, changed in place.
@@ -54,6 +63,7 @@ class Books(NamedTuple):
         computing_ns: time that each setup spends inferring or encoding; shape (setups,).
         computed: frames that each has inferred or encoded; same shape.
         since_ns: since when times are booked: the end of the warm-up.
+        gave: what batteries have given; shape (sensors, GAVE_WIDTH), or without rows.
     """
 
     links: Ints
@@ -62,6 +72,20 @@ class Books(NamedTuple):
     computing_ns: Ints
     computed: Ints
     since_ns: int
+    gave: Ints
+
+
+FJ_PER_NJ = 1_000_000
+
+
+@inlined
+def split_energy(amount: int, each: int) -> tuple[int, int]:
+    """Return (nJ, fJ below that) of an amount times what each is, such as ns and µW; exact.
+
+    Neither part passes 64 bits where the energy is below 2^62 nJ.
+    """
+    rest = amount % FJ_PER_NJ * each
+    return amount // FJ_PER_NJ * each + rest // FJ_PER_NJ, rest % FJ_PER_NJ
 
 
 @inlined

@@ -7,17 +7,19 @@ from fleet.arrays import Ints, Table
 # What a timetable row does, in the order in which simultaneous rows are applied.
 (
     HOUR, RATE, DEMAND, LINK_DOWN, SENSOR_DOWN, MODEL_WRITE, SERVERS, LINK_RATE, SENSOR_LEAVES,
-    SENSOR_JOINS, CAP_RENEWED, SERVERS_DOWN, RUNG,
-) = range(13)  # fmt: skip
+    SENSOR_JOINS, CAP_RENEWED, SERVERS_DOWN, RUNG, SENSOR_OFF, SENSOR_ON,
+) = range(15)  # fmt: skip
 EVENT_NAMES = (
     "hour", "rate", "demand", "link_down", "sensor_down", "model_write", "servers", "link_rate",
     "sensor_leaves", "sensor_joins", "cap_renewed", "servers_down",
-    "rung",
+    "rung", "sensor_off", "sensor_on",
 )  # fmt: skip
 OF_LINKS = (LINK_DOWN, LINK_RATE, CAP_RENEWED)
 """Events whose target is a link."""
 OF_POOLS = (SERVERS, SERVERS_DOWN)
 """Events whose target is a pool of servers."""
+OF_POWER = (SENSOR_OFF, SENSOR_ON)
+"""Events of a sensor whose battery is empty, or charged again; they are in no plan."""
 
 
 class Timetable(Table):
@@ -29,7 +31,7 @@ class Timetable(Table):
     a = servers of the first kind. LINK_RATE: a = rate (bit/s), b = what its buffer then holds (ns).
     SENSOR_LEAVES: a = when it joins again, the end if never (ns). SENSOR_JOINS: nothing.
     CAP_RENEWED: a = cap (bit). SERVERS_DOWN: a = until (ns). RUNG, which is in no plan: a = rung,
-    b = its setup.
+    b = its setup. SENSOR_OFF: nothing. SENSOR_ON: a = until when it boots (ns).
     """
 
     time_ns: Ints

@@ -65,7 +65,8 @@ LOST_CLOUD_QUEUE = 13
 LOST_EDGE_QUEUE = 14
 LOST_DEADLINE = 15
 LOST_SERVER_DOWN = 16
-FATES = 17
+SKIP_NO_POWER = 17
+FATES = 18
 
 # Where a frame is on its way over a link or at its sensor: its pixels are read, it is inferred or
 # encoded, it waits for its radio, it is in a port; or it has left, or has met its fate.
@@ -78,6 +79,7 @@ SKIP_CAUSES = {
     SKIP_DSP_BUSY: "dsp_busy",
     SKIP_MODEL_WRITE: "model_write",
     SKIP_NOT_PUBLISHED: "not_published",
+    SKIP_NO_POWER: "no_power",
 }
 LOST_CAUSES = {
     LOST_SENSOR_CRASH: "sensor_crash",

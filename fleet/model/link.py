@@ -33,8 +33,10 @@ from fleet.arrays import Ints, Table
 from fleet.chance import ln, mix64, uniform
 from fleet.kernel import inlined, kernel
 from fleet.model.books import (
+    GAVE_TAIL_NS,
     LAST_SENT_NS,
     TAIL_NS,
+    Books,
     measured_ns,
 )
 
@@ -172,15 +174,18 @@ def tail_before(begin_ns: int, last_sent_ns: int, tail_ns: int, since_ns: int) -
     return measured_ns(last_sent_ns, min(begin_ns, last_sent_ns + tail_ns), since_ns)
 
 
-def end_tail(counts: Ints, now_ns: int, tail_ns: int, since_ns: int) -> None:
+def end_tail(books: Books, sensor: int, now_ns: int, tail_ns: int) -> None:
     """End the tail of a radio now, as it goes: it has not sent yet when it is there again.
 
     Args:
-        counts: the row of its sensor in the book of sensors, changed in place.
+        books: what is counted, changed in place.
+        sensor: whose radio it is.
         now_ns: the time.
         tail_ns: the length of its tail.
-        since_ns: end of the warm-up.
     """
+    counts = books.sensors[sensor]
     last_ns = int(counts[LAST_SENT_NS])
-    counts[TAIL_NS] += tail_before(now_ns, last_ns, int(tail_ns), since_ns)
+    counts[TAIL_NS] += tail_before(now_ns, last_ns, tail_ns, books.since_ns)
+    if len(books.gave):
+        books.gave[sensor, GAVE_TAIL_NS] += tail_before(now_ns, last_ns, tail_ns, 0)
     counts[LAST_SENT_NS] = 0

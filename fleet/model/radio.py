@@ -21,7 +21,7 @@ import numpy as np
 from fleet.arrays import Ints, Keys
 from fleet.chance import uniform
 from fleet.kernel import inlined
-from fleet.model.books import LAST_SENT_NS, PROMOTION_NS
+from fleet.model.books import GAVE_PROMOTION_NS, LAST_SENT_NS, PROMOTION_NS, Books
 from fleet.model.frames import CLOCK, FRAME, Columns
 
 NEVER_NS = -1
@@ -107,7 +107,7 @@ def awake_ns(
 
 @inlined
 def wake(
-    columns: Columns, i: int, s: int, radios: Radios, own: bool, sending: bool, sensors: Ints
+    columns: Columns, i: int, s: int, radios: Radios, own: bool, sending: bool, books: Books
 ) -> None:
     """Have frame `i` of sensor `s` wait for its radio, if that sleeps.
 
@@ -118,12 +118,15 @@ def wake(
         radios: of all sensors, changed in place.
         own: whether the radio has its port alone.
         sending: whether it has frames there that are not yet sent.
-        sensors: book of sensors, changed in place.
+        books: what is counted, changed in place.
     """
-    timers, used = radios.timers, radios.used_ns
+    timers, used, sensors = radios.timers, radios.used_ns, books.sensors
     if timers.promotion_ns[s] > 0 or timers.drx_wait_ns[s] > 0:
         now = columns[CLOCK, i]
         last = active_ns(now, used[s], sensors[s, LAST_SENT_NS] if own else 0, own and sending)
         at, promoting = awake_ns(now, used[s], last, radios.keys[s], columns[FRAME, i], timers, s)
         columns[CLOCK, i] = used[s] = at
-        sensors[s, PROMOTION_NS] += min(promoting, radios.end_ns - now)
+        promoting = min(promoting, radios.end_ns - now)
+        sensors[s, PROMOTION_NS] += promoting
+        if len(books.gave):
+            books.gave[s, GAVE_PROMOTION_NS] += promoting

@@ -2,7 +2,8 @@
 
 Two plans that are the same without it give the same counts. So what is counted once serves for all
 values of these, and only the account is made again. Where the account is taken by the hour it is
-part of what is counted (`fleet.engine.hours`), and a run serves for its own values only.
+part of what is counted (`fleet.engine.hours`), and a run serves for its own values only; so it is
+where what sensors draw empties batteries.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _SILENT = Notes((), (), ())
 def bare(plan: Plan) -> Plan:
     """Return a plan in which nothing draws power or costs anything; it gives the same counts.
 
-    A plan whose account is taken by the hour keeps its powers and prices.
+    A plan whose account is taken by the hour keeps its powers and prices, and one with batteries.
     """
-    if plan.marks_ns:
+    if plan.marks_ns or plan.batteries.is_there:
         return replace(plan, notes=_SILENT)
     return replace(
         plan,

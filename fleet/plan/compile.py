@@ -108,6 +108,7 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
         money=maker.part(steps.MONEY),
         control=draft.control,
         feedback=maker.part(steps.FEEDBACK),
+        batteries=maker.part(steps.BATTERIES),
         stations=maker.part(steps.STATIONS),
         notes=_notes(maker),
     )

@@ -88,6 +88,8 @@ def choose(scenario: Scenario, arm: str, group: str) -> Equipment:
     own = spec.per.get(group)
     if own is not None:
         base.update({f: getattr(own, f) for f in base if getattr(own, f) is not None})
+    if base["battery"] is None:
+        base["battery"] = scenario.model.sensors[group].battery
     return Equipment.model_construct(**base)
 
 

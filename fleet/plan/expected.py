@@ -117,10 +117,12 @@ def frames_asked(scenario: Scenario) -> float:
 def changes(plan: Plan) -> bool:
     """Return whether rates, demand, rungs or who is there change on the way: loads leave that out.
 
+    Batteries may run out.
+
     Of links whose rate changes they take the mean over the run.
     """
     happens = (RATE, DEMAND, LINK_RATE, SENSOR_LEAVES)
-    return bool(np.isin(plan.control.timetable.kind, happens).any()) or plan.feedback.is_there
+    return bool(np.isin(plan.control.timetable.kind, happens).any()) or plan.is_watched
 
 
 def _answered_fps(plan: Plan, fps: Floats) -> Floats:

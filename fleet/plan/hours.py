@@ -6,13 +6,25 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fleet.errors import InputError
 from fleet.plan.local_time import Clock, begins, clock_of
-from fleet.scenario.by_hour import OwnGrid, Table, Tariff, read
+from fleet.scenario.by_hour import Table, read
 from fleet.scenario.load import Scenario
 from fleet.scenario.strict_yaml import Keys
+
+
+class ByHour(Protocol):
+    """What a scenario states by the hour: 24 numbers, or a file that has them."""
+
+    @property
+    def day(self) -> tuple[float, ...] | None:
+        """Return the numbers, None if a file has them."""
+
+    @property
+    def file(self) -> str | None:
+        """Return the name of the file, None if the numbers are stated."""
 
 
 class Steps(NamedTuple):
@@ -59,7 +71,7 @@ def steps(clock: Clock, end_ns: int, at: Callable[[dt.datetime], float]) -> Step
     return Steps(starts_ns, tuple(float(at(moment)) for moment in says))
 
 
-def own_steps(scenario: Scenario, own: OwnGrid | Tariff, keys: Keys, column: str) -> Steps:
+def own_steps(scenario: Scenario, own: ByHour, keys: Keys, column: str) -> Steps:
     """Return what a scenario states by the hour of its local clock.
 
     Args:

@@ -14,6 +14,7 @@ from fleet.arrays import Ints
 from fleet.model.events import HOUR
 from fleet.model.frames import LEVELS
 from fleet.model.radio import Timers
+from fleet.plan.batteries import Batteries
 from fleet.plan.groups import (
     Control,
     Eyes,
@@ -57,6 +58,7 @@ class Plan:
     money: Money
     control: Control
     feedback: Feedback
+    batteries: Batteries
     stations: Stations
     notes: Notes
 
@@ -86,14 +88,17 @@ class Plan:
     @cached_property
     def cuts_ns(self) -> tuple[int, ...]:
         """Return where no window may lie across: the end of the warm-up, marks, and looks; ns."""
-        if not self.feedback.is_there:
+        if not self.is_watched:
             return (self.warm_up_ns, *self.marks_ns)
-        looks = {
-            at
-            for one in self.feedback.controllers
-            for at in range(one.every_ns, self.end_ns, one.every_ns)
-        }
+        periods = {one.every_ns for one in self.feedback.controllers}
+        periods |= {one.every_ns for one in self.batteries.kinds}
+        looks = {at for every in periods for at in range(every, self.end_ns, every)}
         return tuple(sorted({self.warm_up_ns, *self.marks_ns, *looks}))
+
+    @property
+    def is_watched(self) -> bool:
+        """Return whether anybody looks at sensors on the way: controllers, or at batteries."""
+        return self.feedback.is_there or self.batteries.is_there
 
     @property
     def lookahead_ns(self) -> int:
@@ -176,7 +181,8 @@ class Plan:
         values = (
             (field.name, getattr(self, field.name))
             for field in fields(self)
-            if field.name != "feedback" or self.feedback.is_there  # plans without are as they were
+            if field.name not in ("feedback", "batteries")
+            or getattr(self, field.name).is_there  # plans without are as they were
         )
         known = {n: v.digest if isinstance(v, Frozen) else v for n, v in values}
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()

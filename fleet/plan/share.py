@@ -49,6 +49,7 @@ def share_of(plan: Plan, territory: Territory) -> tuple[Plan, Territory]:
         pools=_pools(plan, ids, pools),
         control=_control(plan, ids, links, pools),
         feedback=_feedback(plan, ids),
+        batteries=_of(plan.batteries, ids, ("kind_of", "boot_ns")),
         stations=replace(
             plan.stations,
             bin_of=plan.stations.bin_of[links],

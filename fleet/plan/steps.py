@@ -9,6 +9,7 @@ import numpy as np
 
 from fleet.plan import (
     capture_times,
+    charging,
     events,
     feedback,
     network,
@@ -99,7 +100,8 @@ FIRST_SETUPS = Step(
     "first setups",
     first_setups,
     says=(
-        "arms", "sensors.*.rate", "sensors.*.app", "sensors.*.capture", "links.*", "duration",
+        "arms", *(f"sensors.*.{key}" for key in ("rate", "app", "battery", "capture")), "links.*",
+        "duration",
         *(f"events.*.{kind}" for kind in ("outage", "crash", "failure", "rewrite", "profile")),
         "events.*.rate",
     ),
@@ -144,6 +146,13 @@ FEEDBACK = Step(
     says=("arms", "duration", "sensors.*.consumer"),
     files=("arms.*.adaptive.rule.file",),
     after=("roster", "network", "first setups", "served", "control"),
+)
+BATTERIES = Step(
+    "batteries",
+    charging.build,
+    says=("batteries", "start", "duration", "timezone"),
+    files=("batteries.*.solar.clearness.file", "batteries.*.solar.irradiance.file"),
+    after=("roster", "first setups", "control", "eyes", "place", "links"),
 )
 POOLS = Step(
     "pools",

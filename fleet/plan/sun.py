@@ -35,6 +35,34 @@ def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: fl
         latitude: degrees north.
         longitude: degrees east.
     """
+    declination, hour_angle = _angles(when, longitude)
+    north = np.radians(latitude)
+    height = np.sin(north) * np.sin(declination) + np.cos(north) * np.cos(declination) * np.cos(
+        hour_angle
+    )
+    degrees: Floats = np.degrees(np.arcsin(height))
+    return degrees
+
+
+def sun_direction(
+    when: NDArray[np.floating], latitude: float, longitude: float
+) -> tuple[Floats, Floats, Floats]:
+    """Return where the sun stands as a vector of length 1: eastwards, northwards, upwards.
+
+    The arguments and their source are those of `sun_elevation_deg`.
+    """
+    declination, hour_angle = _angles(when, longitude)
+    north = np.radians(latitude)
+    sideways = np.cos(declination) * np.cos(hour_angle)
+    return (
+        -np.cos(declination) * np.sin(hour_angle),
+        np.cos(north) * np.sin(declination) - np.sin(north) * sideways,
+        np.sin(north) * np.sin(declination) + np.cos(north) * sideways,
+    )
+
+
+def _angles(when: NDArray[np.floating], longitude: float) -> tuple[Floats, Floats]:
+    """Return (declination of the sun, its hour angle); radians."""
     year = 2.0 * np.pi / 365.0 * (when / 1440.0 - 0.5)
     late_min = 229.18 * (
         0.000075 + 0.001868 * np.cos(year) - 0.032077 * np.sin(year)
@@ -46,12 +74,7 @@ def sun_elevation_deg(when: NDArray[np.floating], latitude: float, longitude: fl
         - 0.002697 * np.cos(3 * year) + 0.00148 * np.sin(3 * year)
     )  # fmt: skip
     hour_angle = np.radians((when + late_min + 4.0 * longitude) / 4.0 - 180.0)
-    north = np.radians(latitude)
-    height = np.sin(north) * np.sin(declination) + np.cos(north) * np.cos(declination) * np.cos(
-        hour_angle
-    )
-    degrees: Floats = np.degrees(np.arcsin(height))
-    return degrees
+    return declination, hour_angle
 
 
 def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
@@ -67,7 +90,7 @@ def lights(scenario: Scenario, place: Place | None) -> tuple[Ints, Ints]:
         light = RAIN if light == DAY and model.weather == "rain" else light
         return np.zeros(1, dtype=np.int64), np.array([light])
     minutes = -(-model.duration // (60 * SECOND_NS))
-    at, then = _by_sun(minutes, _start_min(scenario, place.lon), place)
+    at, then = _by_sun(minutes, start_min(scenario, place.lon), place)
     if model.weather == "rain":
         then[then == DAY] = RAIN
     first = np.flatnonzero(np.diff(then, prepend=-1))
@@ -98,7 +121,7 @@ def _by_sun(minutes: int, start_min: float, place: Place) -> tuple[Ints, Ints]:
     return at, light[first]
 
 
-def _start_min(scenario: Scenario, longitude: float) -> float:
+def start_min(scenario: Scenario, longitude: float) -> float:
     """Return when simulated time begins; minutes since the year began, UTC."""
     by_the_sun = dt.timezone(dt.timedelta(hours=round(longitude / 15.0)))
     start, year = begins(scenario, by_the_sun), scenario.model.start_time.year

@@ -27,8 +27,9 @@ from fleet.model import books as count
 from fleet.model import capture, events, frames, scene
 from fleet.model.frames import IN_FLIGHT, LEVELS, Rows
 from fleet.plan.plan import Plan
+from fleet.reference.cells import Cells
 from fleet.reference.frame import Frame, as_rows
-from fleet.reference.links import Link
+from fleet.reference.links import Link, first_link
 from fleet.reference.sensor import Sensor
 from fleet.reference.servers import DOWN, ServerPool
 from fleet.reference.steering import Steering
@@ -71,7 +72,7 @@ class Reference:
         self.env.process(self.watch())
         for sensor in self.sensors:
             self.env.process(self.captures(sensor, 0))
-        self.steering = Steering(self)
+        self.steering, self.cells = Steering(self), Cells(self)
 
     # The life of a frame ----------------------------------------------------------------------
 
@@ -91,8 +92,8 @@ class Reference:
     def in_sensor(self, sensor: Sensor, frame: Frame) -> Step:
         """Be sensed, then inferred or encoded; a crash interrupts."""
         process = self.env.active_process
-        if self.env.now < sensor.down_until_ns:
-            return frames.SKIP_SENSOR_DOWN
+        if sensor.is_off or self.env.now < sensor.down_until_ns:
+            return frames.SKIP_NO_POWER if sensor.is_off else frames.SKIP_SENSOR_DOWN
         assert process is not None
         sensor.inside.add(process)
         try:
@@ -110,6 +111,7 @@ class Reference:
         env = self.env
         yield pause(env, sensor.sense_ns, FRAME)
         frame.sensed_ns = env.now
+        sensor.gave.sensing_ns += sensor.read_ns
         sensor.counts[count.SENSE_NS] += sensor.measured_ns(frame.capture_ns, sensor.read_ns)
         if sensor.on_sensor and env.now < sensor.blind_until_ns:
             return frames.SKIP_MODEL_WRITE
@@ -287,15 +289,14 @@ class Reference:
             sensor.ask_rate(a, b, now_ns)
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == events.SENSOR_LEAVES:
-            levels = self.plan.links.of[:, target]
-            sensor.leave(now_ns, self.links[levels[levels >= 0][0]])
+            sensor.leave(now_ns, first_link(self.plan, self.links, target))
         elif kind == events.SENSOR_JOINS:
             sensor.join(now_ns)
             self.env.process(self.captures(sensor, sensor.clock_changes))
         elif kind == events.MODEL_WRITE:
             sensor.blind_until_ns, sensor.setup = a, b
         elif kind == events.SENSOR_DOWN:
-            sensor.down_until_ns = a
+            sensor.down_until_ns = max(sensor.down_until_ns, a)
             sensor.lose(now_ns)
 
     # What an engine offers --------------------------------------------------------------------
@@ -349,6 +350,7 @@ class Reference:
         return {
             "now_ns": self.env.now,
             "down_until_ns": sensor.down_until_ns,
+            "off": int(sensor.is_off),
             "blind_until_ns": sensor.blind_until_ns,
             "busy_until_ns": sensor.busy_until_ns,
             "inferences": sensor.inferences,

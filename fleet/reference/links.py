@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -254,6 +255,30 @@ class Link(Station):
         self.tally.link_bins[row, time_bin] += bits
 
 
+def first_link(plan: Plan, links: Sequence[Link], sensor: int) -> Link:
+    """Return the first link on the way of a sensor."""
+    levels = plan.links.of[:, sensor]
+    return links[int(levels[levels >= 0][0])]
+
+
+@dataclass
+class Gave:
+    """What a sensor has spent since time zero that its battery gave, if it has one.
+
+    Attributes:
+        sensing_ns, sending_ns, tail_ns, promotion_ns: time in these states.
+        computing_fj: energy of the DSP or the encoder.
+        bits: what its radio sent.
+    """
+
+    sensing_ns: int = 0
+    sending_ns: int = 0
+    tail_ns: int = 0
+    promotion_ns: int = 0
+    computing_fj: int = 0
+    bits: int = 0
+
+
 class Radio:
     """The states of a sensor's radio: idle, promotion, sending, tail; and how it wakes."""
 
@@ -261,7 +286,7 @@ class Radio:
         """Set up a radio that has not sent yet."""
         self.kind = plan.links.radios[plan.links.radio_of[sensor]]
         self.key = plan.sensors.radio_keys[sensor]
-        self.tally, self.counts = tally, tally.sensors[sensor]
+        self.tally, self.counts, self.gave = tally, tally.sensors[sensor], Gave()
         self.end_ns = plan.end_ns
         self.used_ns: int | None = None  # when it took its last frame
 
@@ -282,7 +307,9 @@ class Radio:
         wait = 0
         if quiet_ns is None or quiet_ns > self.kind.tail_ns:
             wait = self.kind.promotion_ns
-            self.counts[PROMOTION_NS] += min(wait, self.end_ns - now_ns)
+            promoting = min(wait, self.end_ns - now_ns)
+            self.counts[PROMOTION_NS] += promoting
+            self.gave.promotion_ns += promoting
         elif quiet_ns > self.kind.drx_after_ns:
             wait = int(uniform(self.key, frame) * self.kind.drx_wait_ns)
         at = now_ns + wait
@@ -295,6 +322,8 @@ class Radio:
         """Book a transmission that has just ended, and the tail of the one before."""
         self._book_tail(now_ns - service_ns)
         self.counts[SENDING_NS] += min(service_ns, now_ns - self.tally.since_ns)
+        self.gave.sending_ns += service_ns
+        self.gave.bits += bits
         self.counts[RADIO_BITS] += bits
         self.counts[LAST_SENT_NS] = now_ns
 
@@ -308,4 +337,5 @@ class Radio:
         last_ns = int(self.counts[LAST_SENT_NS])
         if last_ns > 0:
             over_ns = min(until_ns, last_ns + self.kind.tail_ns)
+            self.gave.tail_ns += max(0, over_ns - last_ns)
             self.counts[TAIL_NS] += max(0, over_ns - max(last_ns, self.tally.since_ns))

@@ -49,7 +49,8 @@ class Sensor:
         self.published, self.passed_on = (Reports(turn, self.tick_ns) for _ in range(2))
         self.begin_reports(0)
         self.last_ready_ns = 0  # when the last frame left it that was inferred
-        self.is_away = False
+        self.is_away = self.is_off = False
+        self.gave = self.radio.gave
         self.inside: set[simpy.Process] = set()
 
     def lose(self, now_ns: int) -> None:
@@ -109,6 +110,21 @@ class Sensor:
         self.lose(now_ns)
         capture.stop(self.clocks, 0, now_ns)
         self.clock_changes += 1
+        self._put_to_sleep(now_ns, first)
+
+    def go_off(self, now_ns: int, first: Link) -> None:
+        """Have no power from now on: lose what is in it, but not what its link has taken."""
+        self.is_off = True
+        self.lose(now_ns)
+        self._put_to_sleep(now_ns, first)
+
+    def come_on(self, until_ns: int) -> None:
+        """Have power again, and boot until a time."""
+        self.is_off = False
+        self.down_until_ns = max(self.down_until_ns, until_ns)
+
+    def _put_to_sleep(self, now_ns: int, first: Link) -> None:
+        """Have its radio asleep, its tail ended unless frames are still to be sent."""
         self.radio.used_ns = None
         if not first.holds(self.index):
             self.radio.end_tail(now_ns)
@@ -230,6 +246,7 @@ class Sensor:
     def spend(self, setup: int, begin_ns: int, spent_ns: int) -> None:
         """Count what a setup has spent on a frame."""
         measured_ns = self.measured_ns(begin_ns, spent_ns)
+        self.gave.computing_fj += spent_ns * int(self.plan.sensors.setups.compute_uw[setup])
         self.counts[count.COMPUTE_NS] += measured_ns
         self.tally.computing_ns[setup] += measured_ns
         self.tally.computed[setup] += 1

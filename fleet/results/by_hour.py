@@ -20,11 +20,13 @@ from fleet.model.sight import SUM_RIGHT, SUM_UNSEEN, SUM_WANTED
 from fleet.plan.hours import Steps
 from fleet.plan.plan import MOST_HOURS, Plan
 from fleet.results.accuracy import recall_of
-from fleet.results.energy import account_of
+from fleet.results.energy import account_of, off_grid_of
 from fleet.results.metric import part
 from fleet.running.run import Outcome
 
 KWH_FJ = 3.6e21
+FED = ("sensor", "uplink")
+"""Components of which batteries may give the energy."""
 
 
 class Span(NamedTuple):
@@ -35,6 +37,7 @@ class Span(NamedTuple):
         energy_fj: by component.
         bits: what crossed the operator's network.
         flows: what crossed links, and what became of frames.
+        fed_fj: what of the energy batteries gave, by component.
     """
 
     begin_ns: int
@@ -42,6 +45,12 @@ class Span(NamedTuple):
     energy_fj: dict[str, int]
     bits: Bits
     flows: Flows
+    fed_fj: dict[str, int]
+
+    @property
+    def grid_fj(self) -> dict[str, int]:
+        """Return the energy from the grid, by component."""
+        return {name: fj - self.fed_fj.get(name, 0) for name, fj in self.energy_fj.items()}
 
 
 def spans_of(outcome: Outcome) -> list[Span]:
@@ -59,7 +68,8 @@ def _spans(outcome: Outcome) -> list[Span]:
     plan, tally, rows = outcome.plan, outcome.tally, account_of(outcome)
     flows = Flows.of(plan, tally.sensors, tally.links, tally.sights.sum(axis=(1, 2)))
     energy_fj = tuple(row.energy_fj for row in rows)
-    last = Mark(plan.end_ns, energy_fj, network_bits(plan, tally), flows)
+    fed = off_grid_of(outcome)
+    last = Mark(plan.end_ns, energy_fj, network_bits(plan, tally), flows, fed)
     marks = [mark for mark in outcome.hours.marks if plan.warm_up_ns < mark.at_ns < plan.end_ns]
     before = Mark(plan.warm_up_ns, (0,) * len(rows), Bits(0, 0, 0), Flows.none(plan))
     spans = []
@@ -69,7 +79,9 @@ def _spans(outcome: Outcome) -> list[Span]:
             drawn[row.component] += now - then
         crossed = Bits(*(now - then for now, then in zip(mark.bits, before.bits, strict=True)))
         flows = mark.flows.since(before.flows)
-        spans.append(Span(before.at_ns, mark.at_ns, drawn, crossed, flows))
+        both = zip(FED, mark.off_grid_fj, before.off_grid_fj, strict=True)
+        fed_fj = {name: now - then for name, now, then in both}
+        spans.append(Span(before.at_ns, mark.at_ns, drawn, crossed, flows, fed_fj))
         before = mark
     return spans
 
@@ -93,13 +105,13 @@ def carbon_g(outcome: Outcome, energy_fj: Callable[[Span], int]) -> float:
 
 
 def whole_fj(span: Span) -> int:
-    """Return the energy of everything; fJ."""
-    return sum(span.energy_fj.values())
+    """Return the energy of everything from the grid; fJ."""
+    return sum(span.grid_fj.values())
 
 
 def paid_fj(span: Span) -> int:
     """Return the energy that the owner of the sensors pays, not that of network and cloud; fJ."""
-    return sum(span.energy_fj[component] for component in ("sensor", "uplink", "edge"))
+    return sum(span.grid_fj[component] for component in ("sensor", "uplink", "edge"))
 
 
 @part("by_hour")

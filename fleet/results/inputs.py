@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.scenario.adaptive import Own
+from fleet.scenario.battery import SunFile
 from fleet.scenario.by_hour import OwnGrid, Tariff
 from fleet.scenario.link_rate import RateTrace
 from fleet.scenario.load import Scenario
@@ -91,6 +92,10 @@ def _named(scenario: Scenario) -> Iterator[str]:
     model = scenario.model
     if model.city is not None:
         yield from (name for name in (model.city.sites, model.city.demand) if name is not None)
+    for solar in (battery.solar for battery in model.batteries.values() if battery.solar):
+        for sun in (solar.clearness, solar.irradiance):
+            if isinstance(sun, SunFile):
+                yield sun.file
     for by_hour in (model.grid, model.tariff):
         if isinstance(by_hour, OwnGrid | Tariff) and by_hour.file is not None:
             yield by_hour.file

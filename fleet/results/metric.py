@@ -83,6 +83,7 @@ W, MJ = Unit("W", Dimension.POWER, 10**6), Unit("mJ", Dimension.ENERGY, 10**6)
 MBIT_S, BYTES = Unit("Mbit/s", Dimension.RATE, 10**6), Unit("B", Dimension.DATA, 8)
 FRAMES, OBJECTS, REWRITES = Unit("frames"), Unit("objects"), Unit("rewrites")
 KG_YEAR, USD = Unit("kg/year"), Unit("USD")
+SENSORS, WH = Unit("sensors"), Unit("Wh", Dimension.ENERGY, 3600 * 10**9)
 
 
 class Better(StrEnum):
@@ -126,6 +127,7 @@ class Section(StrEnum):
     STAGES = "Mean latency by stage"
     POWER = "Power by component"
     COST = "Cost of a sensor and month"
+    BATTERIES = "Batteries"
     EYES = "What eyes see, ± over scenes"
     TASKS = "How well tasks are done"
     REWRITES = "Model rewrites"

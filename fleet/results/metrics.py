@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from fleet.errors import InputError
 from fleet.results import (
     accuracy,
+    battery,
     by_hour,
     cost,
     fairness,
@@ -35,8 +36,8 @@ from fleet.results.metric import Metric, Numbers, Part, Scope, Unit, inside, tot
 from fleet.running.run import Outcome
 
 MODULES: tuple[ModuleType, ...] = (
-    frames, latency, fairness, traffic, utilisation, load, steady, power, cost, by_hour, rollout,
-    rungs, accuracy, tasks, pixels, groups,
+    frames, latency, fairness, traffic, utilisation, load, steady, power, cost, battery,
+    by_hour, rollout, rungs, accuracy, tasks, pixels, groups,
 )  # fmt: skip
 """Where formulas are, in the order of the numbers of an arm."""
 Names = Mapping[Scope, Iterable[str]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from fleet.engine.energy import COMPONENTS, network_bits
 from fleet.model.books import CAPTURED
-from fleet.results.by_hour import Span, carbon_g, whole_fj
-from fleet.results.energy import account_of
+from fleet.results.by_hour import FED, Span, carbon_g, whole_fj
+from fleet.results.energy import account_of, off_grid_of
 from fleet.results.frames import inferences
 from fleet.results.metric import KG_YEAR, MJ, Better, Metric, Section, W, part
 from fleet.running.run import Outcome
@@ -128,7 +128,14 @@ def energy_mj(outcome: Outcome) -> dict[str, float | None]:
 )  # fmt: skip
 def carbon_kg_per_sensor_year(outcome: Outcome) -> float:
     """Return the CO2-equivalent of the electricity, were every hour like these; kg."""
-    return _kg_year(outcome, power_w(outcome)["total"], whole_fj)
+    watts = power_w(outcome)["total"] - _off_grid_w(outcome, COMPONENTS)
+    return _kg_year(outcome, watts, whole_fj)
+
+
+def _off_grid_w(outcome: Outcome, components: Iterable[str]) -> float:
+    """Return the mean power that batteries give of some components; W."""
+    fed = dict(zip(FED, off_grid_of(outcome), strict=True))
+    return sum(fed.get(name, 0) for name in components) / outcome.plan.measured_ns * 1e-6
 
 
 def _kg_year(outcome: Outcome, watts: float, energy_fj: Callable[[Span], int]) -> float:
@@ -136,7 +143,7 @@ def _kg_year(outcome: Outcome, watts: float, energy_fj: Callable[[Span], int]) -
 
     Args:
         outcome: of an arm.
-        watts: mean power of what is counted.
+        watts: mean power of what is counted, from the grid.
         energy_fj: what of it is drawn in an hour; fJ.
     """
     plan = outcome.plan
@@ -153,7 +160,9 @@ def carbon_by_boundary(outcome: Outcome) -> dict[str, dict[str, float]]:
     for name, fixed_pj, mobile_pj in outcome.plan.money.boundaries:
         out[name] = {
             scope: _kg_year(
-                outcome, power[name][scope], partial(_inside_fj, scope, fixed_pj, mobile_pj)
+                outcome,
+                power[name][scope] - _off_grid_w(outcome, SCOPES[scope]),
+                partial(_inside_fj, scope, fixed_pj, mobile_pj),
             )
             for scope in SCOPES
         }
@@ -162,7 +171,7 @@ def carbon_by_boundary(outcome: Outcome) -> dict[str, dict[str, float]]:
 
 def _inside_fj(scope: str, fixed_pj: int, mobile_pj: int, span: Span) -> int:
     """Return the energy inside a scope in an hour, given that of a bit in the network; fJ."""
-    own = sum(span.energy_fj[c] for c in SCOPES[scope] if c != "network")
+    own = sum(span.grid_fj[c] for c in SCOPES[scope] if c != "network")
     return own + sum(span.bits.energy_fj(fixed_pj, mobile_pj))
 
 

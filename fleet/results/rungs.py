@@ -94,7 +94,7 @@ def _turns(outcome: Outcome) -> tuple[Ints, Ints]:
     looks = (plan.end_ns - 1) // every - plan.warm_up_ns // every
     turns = np.zeros(len(of.unit_names), dtype=np.int64)
     first = [int(mine[0]) for mine in of.members]
-    words, said_ns = outcome.told
+    words, said_ns, _ = outcome.told
     order = np.argsort(said_ns, kind="stable")
     rung, went = np.zeros((2, len(turns)), dtype=np.int64)
     for word, at_ns in zip(words[order].tolist(), said_ns[order].tolist(), strict=True):

@@ -22,6 +22,7 @@ from fleet.model.events import (
     MODEL_WRITE,
     OF_LINKS,
     OF_POOLS,
+    OF_POWER,
     RATE,
     RUNG,
     SENSOR_DOWN,
@@ -176,7 +177,7 @@ MOST_TOLD = 100
 def _times(table: Timetable) -> Ints:
     """Return for how many events each is told: itself, more that follow, or 0 for none."""
     times = np.ones(len(table), dtype=np.int64)
-    for kind in (*OF_LINKS, RUNG):
+    for kind in (*OF_LINKS, *OF_POWER, RUNG):
         mine = np.flatnonzero(table.kind == kind)
         _, first, of, many = np.unique(
             table.target[mine], return_index=True, return_inverse=True, return_counts=True

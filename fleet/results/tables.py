@@ -14,6 +14,7 @@ from fleet.interrupt import check
 from fleet.model import sight
 from fleet.model.books import FATE_0
 from fleet.model.frames import COLUMNS, FATE, FATE_NAMES, SENSOR, SETUP, SIGHT
+from fleet.results.battery import by_sensor
 from fleet.results.series import event_table, latency_table, series_table
 from fleet.results.setups import setups_at
 from fleet.running.run import Outcome
@@ -82,7 +83,7 @@ def sensor_table(outcome: Outcome) -> pa.Table:
     columns |= {
         f"frames_{name}": counts[:, FATE_0 + fate] for fate, name in FATE_NAMES.items() if fate
     }
-    return pa.table(columns)
+    return pa.table(columns | by_sensor(outcome))
 
 
 def histogram_table(outcome: Outcome) -> pa.Table:

@@ -22,7 +22,7 @@ def utilisation(outcome: Outcome) -> dict[str, float | None]:
     infers = plan.on_sensor == 1
     if infers.any():
         spent_ns = tally.computing_ns[plan.sensors.setups.on_sensor == 1].sum()
-        there_ns = int(present_ns(plan)[infers].sum())
+        there_ns = int(present_ns(outcome.as_it_went)[infers].sum())
         out["dsp"] = int(spent_ns) / there_ns if there_ns else None
     for entry, pool in enumerate(plan.pools.entries):
         if pool is None:

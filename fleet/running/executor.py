@@ -60,7 +60,7 @@ class Executor(Protocol):
         """Return what it took up to now."""
 
     def told(self) -> Told:
-        """Return what controllers have said."""
+        """Return what controllers have said, and what became of batteries."""
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time; `progress` hears of every window that is done."""

@@ -7,8 +7,9 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
-from fleet.engine.feedback import Look, Told, Watch
+from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
+from fleet.engine.onlookers import Onlookers, View
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.interrupt import check
@@ -62,7 +63,7 @@ class LocalExecutor:
             for part in partition.shards
         ]
         self._regions = [Region(*share_of(plan, part), keep=keep) for part in partition.regions]
-        self.now_ns, self.hours, self.watch = 0, Hours(), Watch(plan)
+        self.now_ns, self.hours, self.watch = 0, Hours(), Onlookers(plan)
         if checkpoints is not None and (last := checkpoints.latest(plan)) is not None:
             self.now_ns, states = last
             self.hours.load(states[HOURS])
@@ -81,7 +82,7 @@ class LocalExecutor:
         for process in self._all.values():
             process.hear(words)
 
-    def _looks(self) -> list[Look]:
+    def _looks(self) -> list[View]:
         looks = [process.look() for process in self._all.values()]
         return [one for one in looks if one is not None]
 
@@ -96,14 +97,14 @@ class LocalExecutor:
             self.now_ns = window.end_ns
             if self.hours.is_due(self.plan, self.now_ns):
                 counted = [process.counted() for process in self._all.values()]
-                self.hours.note(self.plan, self.now_ns, counted)
+                self.hours.note(self.watch.as_it_went(self.now_ns), self.now_ns, counted)
             if self.watch.is_due(self.now_ns):
                 self._hear(self.watch.hear(self.now_ns, self._looks()))
             progress(window.end_ns)
             if self.checkpoints is not None and self.checkpoints.due():
                 states = {name: process.save() for name, process in self._all.items()}
                 states[HOURS] = self.hours.save()
-                if self.plan.feedback.is_there:
+                if self.plan.is_watched:
                     states[FEEDBACK] = self.watch.save()
                 self.checkpoints.keep(self.plan, self.now_ns, states)
 
@@ -126,7 +127,7 @@ class LocalExecutor:
         return in_ports(self.plan, [process.queued_bits() for process in self._all.values()])
 
     def told(self) -> Told:
-        """Return what controllers have said."""
+        """Return what controllers have said, and what became of batteries."""
         return self.watch.told()
 
     def effort(self) -> Effort:
@@ -135,7 +136,8 @@ class LocalExecutor:
 
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
-        self.plan = self.watch.plan = plan
+        self.plan = plan
+        self.watch.amend(plan)
         for process, part in zip(self._all.values(), self.partition.territories, strict=True):
             process.amend(share_of(plan, part)[0])
 

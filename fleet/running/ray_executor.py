@@ -14,8 +14,9 @@ import numpy as np
 import ray
 
 from fleet.arrays import Ints
-from fleet.engine.feedback import Look, Told, Watch
+from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
+from fleet.engine.onlookers import Onlookers, View
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
 from fleet.errors import RunError
@@ -75,7 +76,7 @@ class RayExecutor:
         self.plan, self.partition, self.window_ns = plan, partition, window_ns
         self.shards, self.checkpoints = len(partition.shards), checkpoints
         self.restarts, self.peak_transfer_bytes = 0, 0
-        self.hours, self.watch = Hours(), Watch(plan)
+        self.hours, self.watch = Hours(), Onlookers(plan)
         self._slice_ns, self._keep, self._lanes = slice_ns, keep, lanes
         self._beside = beside
         with ray_cluster.deaths_told():
@@ -88,7 +89,7 @@ class RayExecutor:
         self.hours.forget()
         if HOURS in states:
             self.hours.load(states[HOURS])
-        self.watch = Watch(self.plan)
+        self.watch = Onlookers(self.plan)
         if FEEDBACK in states:
             self.watch.load(states[FEEDBACK])
         cpus = float(ray.cluster_resources().get("CPU", 1.0)) / self._beside
@@ -111,8 +112,8 @@ class RayExecutor:
         ]
         words = self.watch.pending(self.now_ns)
         if len(words):  # nobody waits, as nobody here survives a death: an actor hears them first
-            for shard_actor in self._shards:
-                shard_actor.call.remote("hear", words)
+            for actor in self._all:
+                actor.call.remote("hear", words)
 
     @property
     def _all(self) -> list[Any]:
@@ -120,10 +121,10 @@ class RayExecutor:
 
     def _hear(self, words: Timetable) -> None:
         if len(words):
-            _answers([shard.call.remote("hear", words) for shard in self._shards])
+            _answers([actor.call.remote("hear", words) for actor in self._all])
 
-    def _looks(self) -> list[Look]:
-        if not self.plan.feedback.is_there:
+    def _looks(self) -> list[View]:
+        if not self.plan.is_watched:
             return []
         looks = _answers([actor.call.remote("look") for actor in self._all])
         return [one for one in looks if one is not None]
@@ -165,7 +166,7 @@ class RayExecutor:
                 wait_for_one()
             if begins:
                 counted = _answers([a.call.remote("counted") for a in self._all])
-                self.hours.note(self.plan, self.now_ns, counted)
+                self.hours.note(self.watch.as_it_went(self.now_ns), self.now_ns, counted)
             if looks:
                 self._hear(self.watch.hear(self.now_ns, self._looks()))
             if due:
@@ -176,7 +177,7 @@ class RayExecutor:
     def _checkpoint(self, plan: Plan) -> None:
         states = _answers([a.call.remote("save") for a in self._all])
         named = {**self._named(states), HOURS: self.hours.save()}
-        if plan.feedback.is_there:
+        if plan.is_watched:
             named[FEEDBACK] = self.watch.save()
         self.checkpoints.keep(plan, self.now_ns, named)
 
@@ -242,7 +243,7 @@ class RayExecutor:
         return in_ports(self.plan, self._ask(lambda a: a.call.remote("queued_bits")))
 
     def told(self) -> Told:
-        """Return what controllers have said."""
+        """Return what controllers have said, and what became of batteries."""
         return self.watch.told()
 
     def effort(self) -> Effort:
@@ -261,7 +262,8 @@ class RayExecutor:
                 self._checkpoint(plan)
 
         self._surviving(amend, self.now_ns)
-        self.plan = self.watch.plan = plan
+        self.plan = plan
+        self.watch.amend(plan)
 
     def forget(self) -> None:
         """Count from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet.engine.battery import as_it_went
 from fleet.engine.hours import Counted, Hours
 from fleet.engine.tally import Tally
 from fleet.engine.window import windows
@@ -25,7 +26,7 @@ class ReferenceExecutor:
         self.queued_bits = self._reference.queued_bits
         self.amend = self._reference.amend
         self.sensor_state = self._reference.sensor_state
-        self.told = self._reference.steering.told
+        self.told = self._reference.cells.told
 
     def advance(self, until_ns: int, progress: Progress = no_progress) -> None:
         """Run everything up to a time."""
@@ -33,7 +34,10 @@ class ReferenceExecutor:
         for window in windows(self.now_ns, until_ns, self.window_ns, plan.cuts_ns):
             self._reference.advance(window.end_ns)
             if self.hours.is_due(plan, window.end_ns):
-                self.hours.note(plan, window.end_ns, [Counted.of(self._reference.tally)])
+                switched = self.told().charged.switched
+                as_it_was = as_it_went(plan, switched, window.end_ns)
+                counted = [Counted.of(self._reference.tally)]
+                self.hours.note(as_it_was, window.end_ns, counted)
             progress(window.end_ns)
         self.now_ns = until_ns
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fleet.arrays import Ints, as_table
 from fleet.engine.audit import audit
+from fleet.engine.battery import as_it_went
 from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
@@ -47,7 +48,7 @@ class Outcome:
         queued_bits: bits in the port of each link then; shape (links,).
         under_way: these frames, if frames are kept; shape (in_flight, WIDTH).
         hours: the energy account as it stood when hours began.
-        told: what controllers have said.
+        told: what controllers have said, and what became of batteries.
         shards: shards in use.
         window_ns: length of a window.
         wall_s: time that the run took, without starting Ray.
@@ -72,11 +73,17 @@ class Outcome:
         return {}
 
     @cached_property
+    def as_it_went(self) -> Plan:
+        """Return the plan with who was off when: of this the account is made."""
+        return as_it_went(self.plan, self.told.charged.switched, self.plan.end_ns)
+
+    @cached_property
     def happened(self) -> Timetable:
-        """Return the events of the run before its end: those planned, and words of controllers."""
+        """Return the events of the run before its end: those planned, and what was said in it."""
         planned, words = self.plan.control.timetable, self.told.words
-        if len(words):
-            both = np.concatenate([planned, words])
+        switched = self.told.charged.switched
+        if len(words) or len(switched):
+            both = np.concatenate([planned, words, switched])
             planned = as_table(both[np.argsort(both["time_ns"], kind="stable")])
         happened: Timetable = planned[planned.time_ns < self.plan.end_ns]
         return happened

@@ -96,6 +96,10 @@ class Equipment(Model):
             "none: its own answer stands",
         ),
     ] = None
+    battery: Annotated[
+        Name | None,
+        says("what it lives on, of `batteries`, or `mains`", "small", "the group's"),
+    ] = None
     split: Annotated[
         Layer | Split | None,
         says(

@@ -180,6 +180,8 @@ OFFSET_PATTERN = _OFFSET.pattern
 _EPOCH = _OFFSET._replace(most=f"{units.LARGEST} ns")
 _DATA = Quantity(Dimension.DATA, units.data_bit, "2 MB", "1 bit", "1000 TB")
 _RATE = Quantity(Dimension.RATE, units.rate_bps, "20 Mbit/s", "1 bit/s", "1000 Tbit/s")
+_POWER = Quantity(Dimension.POWER, units.power_uw, "10 W", "1 mW", "1 kW")
+_ENERGY = Quantity(Dimension.ENERGY, units.energy_nj, "50 Wh", "1 mJ", "100 kWh")
 _FPS = Quantity(Dimension.FRAME_RATE, units.frame_rate, "30 fps", "0.001 frame/d", "1000000 fps")
 _SHARE = Quantity(Dimension.FRACTION, units.fraction, "5 %", "1 ppm", "100000 %")
 _SHARE0 = _SHARE._replace(least="0")
@@ -223,6 +225,8 @@ OffsetNs = Annotated[int, BeforeValidator(_OFFSET.read), _OFFSET.schema]
 EpochNs = Annotated[int, BeforeValidator(_EPOCH.read), _EPOCH.schema]
 DataBit = Annotated[int, BeforeValidator(_DATA.read), _DATA.schema]
 RateBps = Annotated[int, BeforeValidator(_RATE.read), _RATE.schema]
+PowerUw = Annotated[int, BeforeValidator(_POWER.read), _POWER.schema]
+EnergyNj = Annotated[int, BeforeValidator(_ENERGY.read), _ENERGY.schema]
 FrameRate = Annotated[Any, BeforeValidator(_FPS.read), _FPS.schema]
 _PACES: dict[str, Any] = {
     "type": "string",

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from fleet.errors import InputError
 from fleet.scenario.arms import Arm
+from fleet.scenario.battery import MAINS, Battery
 from fleet.scenario.by_hour import OwnGrid, Tariff
 from fleet.scenario.days import Day, SpecialDay
 from fleet.scenario.event import Event
@@ -174,6 +175,13 @@ class ScenarioModel(Model):
             {"cabinet": {"shared_by": "site", "holds": ["camera", "port"]}},
         ),
     ] = {}
+    batteries: Annotated[
+        dict[Name, Battery],
+        says(
+            "what sensors without mains live on, by name",
+            {"small": {"capacity": "20 Wh", "cut_off": "10 %", "recovery": "25 %"}},
+        ),
+    ] = {}
     arms: Annotated[
         dict[Name, Arm],
         says(
@@ -225,6 +233,10 @@ class ScenarioModel(Model):
         both = set(self.edges) & {self.cloud.region, *self.regions}
         if both:
             raise InputError(f"'{min(both)}' names an edge and a region; rename one")
+        if MAINS in self.batteries:
+            raise InputError(
+                f"'{MAINS}' says that a sensor has no battery; call this one otherwise"
+            )
         both = set(self.domains) & {*self.edges, self.cloud.region, *self.regions}
         if both:
             raise InputError(f"'{min(both)}' names a domain and an edge or a region; rename one")

@@ -125,6 +125,10 @@ class SensorGroup(Model):
         says("people an hour who pass each of its sites", "300 /h", "the city's table"),
     ] = None
     uplink: Annotated[Name, says("the first link of its way up, of `links`", "port")]
+    battery: Annotated[
+        Name | None,
+        says("what each lives on, of `batteries`", "small", "mains, if its arm names none"),
+    ] = None
     consumer: Annotated[
         Literal["cloud", "site"], says("who needs the results: with `site` they come back", "site")
     ] = "cloud"

@@ -96,6 +96,7 @@ def remarks(estimated: Estimated) -> Iterator[str]:
         yield f"{doors.terminal(arm)}: {short(in_short(one))}"
         if one.before_changes:
             yield f"{arm}: {AS_IT_BEGINS}."
+        yield from battery_lines(arm, in_short(one))
     if any(one.in_mean_hours for one in estimated.arms.values()):
         yield (
             "CO2e and electricity are at the mean of the hours of the run; a run takes each hour's"
@@ -123,6 +124,25 @@ def without_events(scenario: Scenario) -> Iterator[str]:
     if many:
         events = f"{many} event{'s' * (many > 1)}"
         yield f"Without the scenario's {events}: what they delay or lose, a run shows."
+
+
+def battery_lines(arm: str, one: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how long the batteries of an arm are expected to last, as lines for people."""
+    for each in one["batteries"]:
+        sun = "no sun charges it" if each["sun_w"] is None else f"the sun {number(each['sun_w'])} W"
+        took = f"a sensor of '{each['group']}' draws {number(each['power_w'])} W, {sun}"
+        off = each["off_s"]
+        lasts = "it lasts the run" if off is None else f"it goes off after {_span(off)}"
+        name = f"{doors.terminal(arm)}, battery '{each['battery']}'"
+        yield f"{name}: {took}; {lasts}, by expectation."
+
+
+def _span(seconds: float) -> str:
+    """Return a time in days, hours or a smaller unit."""
+    for many, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * many:
+            return f"{number(seconds / many)} {unit}"
+    return f"{number(seconds)} s"
 
 
 def short(one: Mapping[str, Any]) -> str:

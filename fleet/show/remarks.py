@@ -25,6 +25,7 @@ def load_remarks(record: Record) -> Iterator[str]:
             yield f"{arm}: {box_line(name, box)}."
         yield from _skipped(arm, numbers["dsp_skips"], numbers["dsp_limits"])
         yield from _oscillates(arm, record.numbers[arm])
+        yield from _went_off(arm, record.numbers[arm])
     yield from (f"{line[0].upper()}{line[1:]}." for line in lifted(record))
     yield from doubts(record)
 
@@ -40,6 +41,8 @@ def doubts(record: Record) -> Iterator[str]:
 
 _MUCH = 0.05
 """Share of the mean latency that the slowest 1 % of results make, from which on it is told."""
+_SHORT = 0.01
+"""Share of the energy drawn that batteries did not have, from which on it is told."""
 
 
 def lifted(record: Record) -> Iterator[str]:
@@ -137,6 +140,24 @@ def _oscillates(arm: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             " of its looks, more than a third; levels further apart, more 'calm' looks or a longer"
             " 'every' help."
         )
+
+
+def _went_off(arm: str, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield whose batteries came to their cut-off, in the replication with most of them."""
+    worst = max((run.get("battery", {}) for run in runs), key=lambda one: one.get("went_off", 0))
+    if not worst.get("went_off"):
+        return
+    short = ""
+    if worst["short_wh"] > _SHORT * worst["drawn_wh"]:
+        short = (
+            f" {worst['short_wh'] / worst['drawn_wh']:.1%} of what was drawn came from batteries"
+            " that had no more: they are looked at too seldom for their size, so lower 'every'."
+        )
+    yield (
+        f"{arm}: {worst['went_off']:,} of {worst['sensors']:,} sensors on batteries went off, the"
+        f" first after {number(worst['first_off_s'])} s; they were on for {worst['time_on']:.1%} of"
+        f" the time.{short}"
+    )
 
 
 def _told(name: str, load: Mapping[str, Any], end_s: float) -> str:

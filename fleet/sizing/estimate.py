@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fleet.engine.feedback import Told
 from fleet.plan import expected
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
@@ -18,6 +19,7 @@ from fleet.results.metric import Numbers
 from fleet.results.metrics import parts
 from fleet.running.run import Outcome
 from fleet.sizing import books
+from fleet.sizing.lasting import Lasting, charged, lasting
 from fleet.sizing.pools import Served
 from fleet.sizing.ways import Crossed, Walk, walk
 
@@ -26,7 +28,7 @@ _KNOWN = (
     "latency_ms.mean", "latency_ms.p50", "latency_ms.p95", "latency_ms.p99", "lost", "skipped",
     "results", "frames.lost", "frames.skipped", "frames.results", "stages_ms.", "power_w.",
     "cost_usd_per_sensor_month.", "carbon_kg_per_sensor_year", "delivered.", "bytes",
-    "energy_mj_per_",
+    "energy_mj_per_", "battery.",
 )  # fmt: skip
 _KNOWN_ENDS = (".mean", ".busiest_busy", ".busiest_offered", ".p50", ".p95", ".p99", ".results")
 
@@ -68,6 +70,7 @@ class Estimate(NamedTuple):
         sensors: how many the arm has.
         in_mean_hours: whether the grid or the price of electricity changes on the way, of which it
             takes the mean over the time of the run.
+        lasting: how long batteries are expected to last.
     """
 
     numbers: Numbers
@@ -75,6 +78,7 @@ class Estimate(NamedTuple):
     before_changes: bool
     sensors: int
     in_mean_hours: bool
+    lasting: tuple[Lasting, ...] = ()
 
     @property
     def growing(self) -> list[str]:
@@ -116,9 +120,16 @@ def estimate(plan: Plan, of: Flows | None = None) -> Estimate:
     of = expected.flows(plan) if of is None else of
     ways = walk(plan, of)
     queued_bits = np.zeros(len(plan.links.ids), dtype=np.int64)
-    outcome = Outcome(plan, books.tally(plan, of, ways), 0, queued_bits, 1, plan.end_ns, wall_s=0.0)
-    changes = expected.changes(plan)
-    return Estimate(_Told(outcome), ways, changes, plan.size, bool(plan.money.by_hour))
+    counts = books.tally(plan, of, ways)
+    became = charged(plan, counts)
+    outcome = Outcome(
+        plan, counts, 0, queued_bits, 1, plan.end_ns, wall_s=0.0,
+        told=Told.nothing()._replace(charged=became),
+    )  # fmt: skip
+    return Estimate(
+        _Told(outcome), ways, expected.changes(plan), plan.size, bool(plan.money.by_hour),
+        tuple(lasting(plan, counts, became)),
+    )  # fmt: skip
 
 
 def expects(name: str) -> bool:
@@ -141,6 +152,7 @@ def in_short(one: Estimate) -> dict[str, Any]:
         "growing": one.growing,
         "latency_ms_p99": one.numbers["latency_ms"]["p99"],
         "power_w": one.numbers["power_w"]["total"],
+        "batteries": [battery._asdict() for battery in one.lasting],
     }
 
 

@@ -245,13 +245,21 @@ def packaged() -> dict[str, Any]:
         "grid": {"g_per_kwh": [100 + k for k in range(24)]},
         "tariff": {"usd_per_kwh": [0.1 + k for k in range(24)]},
         "sensors": {
-            "shop": {**group, "app": "count_visitors"}, "road": {**group, "app": "count_vehicles"},
+            "shop": {**group, "app": "count_visitors"},
+            "road": {**group, "app": "count_vehicles", "battery": "pole"},
         },
         "links": {
             "air": {"technology": "lte", "shared_by": "cell", "to": "wan"},
             "wan": {"technology": "wan", "shared_by": "city", "to": "cloud", "loss": "1 %"},
         },
         "cloud": {"server": "t4"},
+        "batteries": {"pole": {
+            "capacity": "200 mJ", "charge": "60 %", "cut_off": "10 %", "recovery": "20 %",
+            "efficiency": "90 %", "every": "100 ms", "solar": {
+                "peak": "5 W", "tilt": 30.0, "azimuth": 200.0, "performance": "75 %",
+                "ground": "30 %", "clearness": "80 %",
+            },
+        }},
         "arms": {
             "on_sensor": {"device": "imx500", "model": "ssd-mobilenet-v2"},
             "crops": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "roi"},

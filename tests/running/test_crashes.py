@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from fleet.engine.window import windows
 from fleet.errors import InputError, RunError
+from fleet.model.events import SENSOR_OFF, SENSOR_ON
 from fleet.passing import temporary
 from fleet.plan.partition import partition
 from fleet.running import sealed
@@ -80,6 +81,9 @@ def test_every_window_in_a_process_that_begins_anew(
     assert worlds.by_second(tally) == worlds.by_second(whole.tally)
     assert executor.in_flight() == whole.in_flight
     assert sum(map(len, tally.kept or [])) == len(worlds.finished(whole))
+    charged, at_once = executor.told().charged, whole.told.charged
+    assert charged.table.tolist() == at_once.table.tolist()
+    assert charged.switched.tolist() == at_once.switched.tolist()
 
 
 ray_test = pytest.mark.usefixtures("ray_started")
@@ -124,6 +128,41 @@ def test_killed_actors(case: int, tmp_path: Path) -> None:
         assert executor.tally().fingerprint() == local.tally.fingerprint()
         assert executor.in_flight() == local.in_flight
         assert executor.restarts == 1 + (case >= 3)
+    finally:
+        executor.close()
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+@ray_test
+@pytest.mark.parametrize("every_s", [ALWAYS, SELDOM])
+def test_batteries_go_on_when_an_actor_has_died(every_s: float, tmp_path: Path) -> None:
+    """Sensors share the cell, which the region has: what its radios spent is booked there."""
+    solar = {"peak": "2 W", "clearness": "50 %"}
+    cell = {"capacity": "1 J", "cut_off": "10 %", "recovery": "25 %", "every": "90 ms"}
+    data = worlds.scenario(**BUSY, batteries={"cell": {**cell, "solar": solar}})
+    data["sensors"]["cam"]["battery"] = "cell"
+    made = worlds.plan(data, "cloud")
+    local = worlds.run(made)
+    kinds = local.told.charged.switched.kind.tolist()
+    assert min(kinds.count(SENSOR_OFF), kinds.count(SENSOR_ON)) > 3
+    kept = Checkpoints(tmp_path, every_s)
+    executor = RayExecutor(made, partition(made, 2), 100_000_000, 50_000_000, checkpoints=kept)
+    windows_done = 0
+
+    def progress(done_ns: int) -> None:
+        nonlocal windows_done
+        windows_done += 1
+        if windows_done == 11:
+            kill(executor._all[0])
+
+    try:
+        executor.advance(made.end_ns, progress)
+        assert executor.restarts == 1
+        assert executor.tally().fingerprint() == local.tally.fingerprint()
+        charged, at_once = executor.told().charged, local.told.charged
+        assert charged.table.tolist() == at_once.table.tolist()
+        assert charged.switched.tolist() == at_once.switched.tolist()
     finally:
         executor.close()
 
