@@ -91,9 +91,11 @@ class Plan:
         looks = {
             at
             for one in self.feedback.controllers
+            if one.every_ns
             for at in range(one.every_ns, self.end_ns, one.every_ns)
         }
-        return tuple(sorted({self.warm_up_ns, *self.marks_ns, *looks}))
+        said = np.unique(self.feedback.planned.time_ns).tolist()
+        return tuple(sorted({self.warm_up_ns, *self.marks_ns, *looks, *said}))
 
     @property
     def lookahead_ns(self) -> int:
