@@ -269,13 +269,26 @@ def with_rates(plan: Plan) -> Plan:
     rungs = np.array([of.controllers[k].rungs for k in of.controller_of])[of.unit_of[mine]]
     for rung in range(of.bps.shape[1]):
         here = mine[rungs > rung]
-        brings = flows(_on_rung(plan, here, rung))
+        brings = flows(_standing(plan, here, rung))
         bits = np.minimum(brings.sent_fps * brings.bits, _MOST_BPS)[here].astype(np.int64)
         np.add.at(bps[:, rung], of.unit_of[here], bits)
     return replace(plan, feedback=replace(of, bps=bps))
 
 
-def _on_rung(plan: Plan, sensors: Ints, rung: int) -> Plan:
+def on_rung(plan: Plan, rung: int) -> Plan:
+    """Return a plan whose sensors with a ladder stand on a rung of it from the start, or the last.
+
+    Who says which rung holds is left out.
+    """
+    of = plan.feedback
+    mine = np.flatnonzero(of.unit_of >= 0)
+    last = np.array([one.rungs - 1 for one in of.controllers])[of.controller_of][of.unit_of[mine]]
+    for k in np.unique(np.minimum(last, rung)).tolist():
+        plan = _standing(plan, mine[np.minimum(last, rung) == k], k)
+    return plan
+
+
+def _standing(plan: Plan, sensors: Ints, rung: int) -> Plan:
     """Return a plan in which some sensors stand on a rung from the start."""
     setup_of, clocks = plan.sensors.setup_of.copy(), plan.sensors.clocks.copy()
     for s in sensors.tolist():
