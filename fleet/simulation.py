@@ -182,6 +182,7 @@ class Simulation:
             sim.event(failure="cabinet", lasts="1 h")        # of what fails together
             sim.event(rewrite="camera", model="eye-small")   # of a group
             sim.event(leave="camera-3")                      # and join, if it is there again
+            sim.event(ladder="camera", rung=1)               # of arms with `rule: clock`
 
         Args:
             event: keys of an event and their values.

@@ -16,6 +16,7 @@ def region(seen):
 def site(seen):
     """Go by all that is seen at a site."""
     odd = seen.captured + seen.sent_bits + seen.waiting_bits + seen.waiting + seen.dropped
+    odd += seen.clock_s + seen.weekday + seen.grid_mg_per_kwh + seen.price_usd_per_gwh
     fits = [k for k in range(seen.rungs) if seen.rung_bps[k] * seen.period_ns < 1000000000 * odd]
     if seen.backlog_ns > seen.period_ns and fits:
         return min(fits)

@@ -505,7 +505,23 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         world["arms"][name]["adaptive"] = draw(_adaptive(rungs, fit))
         if name in ("on_sensor", "asking"):
             world["events"] = [e for e in world["events"] if "rewrite" not in e]
-    return draw(_fed(world))
+    rules = [arm["adaptive"]["rule"] for arm in world["arms"].values() if "adaptive" in arm]
+    if "clock" in rules:
+        told = draw(st.lists(_told, max_size=3))
+        world["events"] += [event for event in told if _in_time(event)]
+    return draw(_fed(world | (_BY_HOUR if rules else {})))
+
+
+_BY_HOUR: dict[str, Any] = {
+    "grid": {"g_per_kwh": [100 + 37 * (7 * hour % 11) for hour in range(24)]},
+    "prices": "test-book",
+    "tariff": {"usd_per_kwh": [0.1 + 0.03 * (5 * hour % 7) for hour in range(24)]},
+}
+"""What changes as an hour begins, which in worlds is after a second."""
+_told = st.fixed_dictionaries(
+    {"at": _ms, "ladder": st.sampled_from(["a", "b"]), "rung": st.integers(0, 1)},
+    optional={"every": st.sampled_from(["210 ms", "400 ms"]), "cell": st.just("cell-0")},
+)
 
 
 _BATTERY = st.fixed_dictionaries(
@@ -579,6 +595,12 @@ _RULES: list[dict[str, Any]] = [
     {"rule": "back-pressure", "queue": 2, "at": "site"},
     {"rule": "awstream", "high": "20 ms", "calm": 1},
     {"rule": "awstream"},
+    {"rule": "carbon", "high": "150 g/kWh"},
+    {"rule": "carbon", "high": "250 g/kWh", "low": "90 g/kWh", "at": "site"},
+    {"rule": "price", "high": "0.2 USD/kWh"},
+    {"rule": "clock", "hours": {"00:00": 1, "18:00": 0}},
+    {"rule": "clock", "hours": {"weekday": {"00:00": 0, "18:00": 1}, "weekend": 1}, "at": "region"},
+    {"rule": "clock"},
     {
         "rule": {
             "file": "follow.py",
@@ -593,7 +615,8 @@ _RULES: list[dict[str, Any]] = [
             "function": "site",
             "reads": [
                 "captured", "sent_bits", "waiting_bits", "waiting", "dropped", "rung_bps",
-                "period_ns", "backlog_ns",
+                "period_ns", "backlog_ns", "clock_s", "weekday", "grid_mg_per_kwh",
+                "price_usd_per_gwh",
             ],
         },
     },
@@ -602,7 +625,7 @@ _RULES: list[dict[str, Any]] = [
 
 def _comes(rule: dict[str, Any], *, results: bool, servers: bool) -> bool:
     """Return whether what a rule reads comes to its controller."""
-    if rule.get("at") == "site" or rule["rule"] == "awstream":
+    if rule.get("at") == "site" or rule["rule"] in ("awstream", "carbon", "price", "clock"):
         return True
     if isinstance(rule["rule"], dict):
         return results and servers
@@ -628,6 +651,14 @@ def _adaptive(
 def _within(both: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     """Return a rule and more of a controller, which at a site has the sensors of one at most."""
     made = both[0] | _falling(both[1])
+    for key in ("high", "low") if made["rule"] in ("carbon", "price") else ():
+        if key in made:
+            number, unit = made[key].split()
+            made[key] = [
+                f"{float(number) * (1 + k / 2):g} {unit}" for k in range(len(made["ladder"]))
+            ]
+    if made["rule"] == "clock":
+        return {k: v for k, v in made.items() if k not in ("every", "shared_by")}
     if made.get("at") == "site" or made["rule"] == "awstream":
         made["shared_by"] = {"cell": "site", "city": "sensor"}.get(
             made["shared_by"], made["shared_by"]

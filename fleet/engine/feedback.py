@@ -8,20 +8,20 @@ no process has gone on to it.
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleet.arrays import Ints, as_table
-from fleet.engine.battery import Charged
-from fleet.engine.snapshot import State, below, nest
+from fleet.arrays import Bools, Ints
+from fleet.engine.deciding import asked, outside_of, rules
+from fleet.engine.many import KEPT, Sights, scaled, slower, wanted
+from fleet.engine.snapshot import State
+from fleet.engine.told import Told, Word, events_of
 from fleet.engine.window import Window
-from fleet.errors import InputError, RunError
+from fleet.errors import RunError
 from fleet.model.books import CAPTURED, FATE_0, LATENCY_SUM_NS, RADIO_BITS
-from fleet.model.events import RUNG, SENSOR_JOINS, SENSOR_LEAVES, Timetable
+from fleet.model.events import RATE, SENSOR_JOINS, SENSOR_LEAVES, Timetable
 from fleet.model.frames import (
     BITS,
     LEVEL_COLUMN,
@@ -40,22 +40,10 @@ from fleet.model.frames import (
     START,
     Rows,
 )
-from fleet.model.ladder import (
-    AT_SITE,
-    Answer,
-    Counts,
-    Decide,
-    Seen,
-    awstream,
-    back_pressure,
-    seen_of,
-    threshold,
-)
+from fleet.model.ladder import AT_SITE, Counts, seen_of
 from fleet.plan.plan import Plan
-from fleet.plan.rollout import Spans, finish_ns
+from fleet.plan.rollout import finish_ns
 from fleet.plan.talking import Controller
-from fleet.scenario.policy import Policy
-from fleet.units import format_time_ns
 
 # What is looked at of each sensor: counts that grow, then where frames are now.
 (
@@ -70,8 +58,6 @@ _BY_SERVERS = (
 _BY_FIRST_LINK = (LOST_ACCESS_BUFFER, LOST_CELL_BUFFER)
 Look = tuple[Ints, Ints]
 """Sensors of the whole plan, and what is seen of each; shape (sensors,) and (sensors, WIDTH)."""
-Word = tuple[int, int, int, int, int]
-"""When it comes, when it was said, the sensor, the rung, and the setup of that."""
 
 
 def look(plan: Plan, sensors: Ints, rows: Rows) -> Look:
@@ -110,72 +96,6 @@ def _dropped_here(sensors: Ints, level: Ints) -> Ints:
     return np.where(level > 0, lost.sum(axis=1), lost[:, 0])
 
 
-def rules(plan: Plan) -> list[Decide]:
-    """Return how the controllers of each arm decide."""
-    return [_rule(one) for one in plan.feedback.controllers]
-
-
-def _rule(one: Controller) -> Decide:
-    if one.rule == "threshold":
-        return lambda seen: threshold(seen, one.reads[0], one.numbers)
-    if one.rule == "back-pressure":
-        return lambda seen: back_pressure(seen, one.numbers)
-    if one.rule == "awstream":
-        return lambda seen: awstream(seen, one.numbers)
-    return Policy(one.text, one.file, one.function, one.reads)
-
-
-def asked(decide: Decide, seen: Seen, who: str, now_ns: int) -> Answer:
-    """Return what a rule wants, within the ladder; what goes wrong in it says who asked and when.
-
-    Raises:
-        InputError: a rule of the user's own goes wrong.
-    """
-    try:
-        rung, memory = decide(seen)
-    except InputError as error:
-        raise InputError(
-            f"{error} (controller of '{who}', look at {format_time_ns(now_ns)})"
-        ) from None
-    return min(max(rung, 0), seen.rungs - 1), memory
-
-
-class Told(NamedTuple):
-    """What controllers have said in a run.
-
-    Attributes:
-        words: RUNG events at sensors, by when they come: those that have, and those on their way.
-        said_ns: when each was said; shape (words,).
-        charged: what became of batteries, which say who goes off and comes on.
-    """
-
-    words: Timetable
-    said_ns: Ints
-    charged: Charged = Charged.nothing()
-
-    @staticmethod
-    def of(words: Sequence[Word]) -> Told:
-        """Return some words in order of when they come and when they were said."""
-        said = np.array([word[1] for word in sorted(words)], dtype=np.int64)
-        return Told(_events(words), said)
-
-    def save(self) -> State:
-        """Return them as arrays, for `loaded`."""
-        charged = nest("charged", self.charged.save())
-        return {"words": self.words, "said_ns": self.said_ns, **charged}
-
-    @staticmethod
-    def loaded(state: State) -> Told:
-        """Return what `save` gave."""
-        charged = Charged.loaded(below("charged", state))
-        return Told(as_table(state["words"]), state["said_ns"], charged)
-
-    @staticmethod
-    def nothing() -> Told:
-        """Return that nobody has said anything."""
-        return Told.of([])
-
-
 class Watch:
     """The controllers of a run, as an executor asks them: after a window, at their looks.
 
@@ -184,20 +104,24 @@ class Watch:
     """
 
     def __init__(self, plan: Plan) -> None:
-        """Begin at time zero, with every sensor on the top rung."""
+        """Begin at time zero, with every sensor on the top rung, or what is planned for then."""
         of = plan.feedback
         self.plan = plan
         self._rules = rules(plan)
         self._rung = np.zeros(len(of.unit_names), dtype=np.int64)
-        self._memory: list[tuple[int, ...]] = [()] * len(of.unit_names)
+        self._memory: list[tuple[int, ...]] = [()] * len(of.unit_names)  # of rules of one's own
+        self._kept = np.zeros((len(of.unit_names), KEPT), dtype=np.int64)  # of all others
         self._before = np.zeros((plan.size, WAITING_THERE), dtype=np.int64)
-        self._words: list[Word] = []
-        self._here_at = -1, np.ones(plan.size, dtype=np.bool_)
+        self._heard = 0, 0  # when what was planned was said last, and how much of that time
+        self._words: list[Word] = sorted(self._planned(0))
 
     def is_due(self, now_ns: int) -> bool:
         """Return whether anybody looks now, or what is counted is about to be forgotten."""
-        return bool(self._looking(now_ns)) or (
-            self.plan.feedback.is_there and now_ns == self.plan.warm_up_ns > 0
+        of = self.plan.feedback
+        return (
+            bool(self._looking(now_ns))
+            or len(_of_time(of.planned.time_ns, now_ns)) > 0
+            or (of.is_there and now_ns == self.plan.warm_up_ns > 0)
         )
 
     def check(self, window: Window) -> None:
@@ -209,9 +133,10 @@ class Watch:
         start_ns, end_ns = window
         if not self.plan.feedback.is_there:
             return
-        every = [one.every_ns for one in self.plan.feedback.controllers]
-        crossed = any((end_ns - 1) // period > start_ns // period for period in every)
-        if crossed or end_ns - start_ns > self.plan.lookahead_ns:
+        if (
+            self.plan.feedback.crossed(start_ns, end_ns)
+            or end_ns - start_ns > self.plan.lookahead_ns
+        ):
             raise RunError(
                 f"the window from {start_ns} to {end_ns} ns is longer than the lookahead of"
                 f" {self.plan.lookahead_ns} ns, or controllers look within it"
@@ -227,13 +152,12 @@ class Watch:
         table = self._merged(looks)
         said: list[Word] = []
         for kind in self._looking(now_ns):
-            for unit in np.flatnonzero(self.plan.feedback.controller_of == kind).tolist():
-                said += self._one(kind, unit, table[self.plan.feedback.members[unit]], now_ns)
-        for word in said:
-            insort(self._words, word)
+            said += self._look(kind, table, now_ns)
+        said += self._planned(now_ns)
+        self._say(said)
         if now_ns == self.plan.warm_up_ns:
             self._before -= table[:, GROWING]
-        return _events(said)
+        return events_of(said)
 
     def forget(self, looks: Iterable[Look]) -> None:
         """Know that what has been counted up to now is about to be forgotten."""
@@ -241,7 +165,7 @@ class Watch:
 
     def pending(self, now_ns: int) -> Timetable:
         """Return what was said and has not come before a time, as events of the whole plan."""
-        return _events([word for word in self._words if word[0] >= now_ns])
+        return events_of([word for word in self._words if word[0] >= now_ns])
 
     def told(self) -> Told:
         """Return what was said up to now."""
@@ -251,7 +175,33 @@ class Watch:
         if not self.plan.feedback.is_there or not 0 < now_ns < self.plan.end_ns:
             return []
         kinds = enumerate(self.plan.feedback.controllers)
-        return [kind for kind, one in kinds if now_ns % one.every_ns == 0]
+        return [kind for kind, one in kinds if one.every_ns and now_ns % one.every_ns == 0]
+
+    def _planned(self, now_ns: int) -> list[Word]:
+        """Return what is planned to be said now and has not been."""
+        of = self.plan.feedback
+        rows = _of_time(of.planned.time_ns, now_ns)
+        before = self._heard[1] if self._heard[0] == now_ns else 0
+        self._heard = now_ns, len(rows)
+        turns, said = Counter[int](), list[tuple[int, int, int]]()
+        for k, (_, s, rung) in enumerate(of.planned[rows].tolist()):
+            unit = int(of.unit_of[s])
+            turns[s] += 1
+            if k >= before and rung != self._rung[unit]:
+                self._rung[unit] = rung
+                said.append((turns[s], s, rung))
+        if not said:
+            return []
+        turn, whom, to = np.array(said, dtype=np.int64).T
+        comes_ns = self._come_ns(whom, now_ns) if now_ns else np.zeros_like(whom)
+        return self._worded(comes_ns, now_ns, turn, whom, to)
+
+    def amend(self, plan: Plan, now_ns: int) -> Timetable:
+        """Go on with a plan of which more is planned from now on; return what is said just now."""
+        self.plan = plan
+        said = self._planned(now_ns)
+        self._say(said)
+        return events_of(said)
 
     def _merged(self, looks: Iterable[Look]) -> Ints:
         table = np.zeros((self.plan.size, WIDTH), dtype=np.int64)
@@ -259,96 +209,133 @@ class Watch:
             table[ids] += part
         return table
 
-    def _one(self, kind: int, unit: int, table: Ints, now_ns: int) -> list[Word]:
-        """Have a controller look at its sensors; return what it says to each, if anything."""
+    def _say(self, said: list[Word]) -> None:
+        self._words += said
+        self._words.sort()
+
+    def _look(self, kind: int, table: Ints, now_ns: int) -> list[Word]:
+        """Have controllers that are alike look at their sensors; return what they say to each."""
         of = self.plan.feedback
-        mine = of.members[unit]
-        one, rung = of.controllers[kind], int(self._rung[unit])
-        grown = (table[:, GROWING] - self._before[mine]).sum(axis=0)
-        self._before[mine] = table[:, GROWING]
-        counts = _counts(one, grown, table[:, WAITING_THERE:].sum(axis=0))
+        one, units = of.controllers[kind], np.flatnonzero(of.controller_of == kind)
+        mine = np.concatenate([of.members[unit] for unit in units.tolist()])
+        first = np.cumsum([0, *(len(of.members[unit]) for unit in units.tolist())])[:-1]
+        grown = table[mine, GROWING] - self._before[mine]
+        self._before[mine] = table[mine, GROWING]
+        told = np.concatenate([grown, table[mine, WAITING_THERE:]], axis=1)
+        due = np.zeros(len(mine), dtype=np.int64)
         if {"expected", "missing_ppm"} & set(one.reads):
-            counts = counts._replace(expected=self._expected(one, mine, rung, now_ns))
-        bps = tuple(of.bps[unit, : one.rungs].tolist())
-        seen = seen_of(counts, one.every_ns, bps, rung, self._memory[unit])
-        wanted, self._memory[unit] = asked(self._rules[kind], seen, of.unit_names[unit], now_ns)
-        if wanted == rung:
+            due = self._due(one, mine, now_ns)
+        seen = _sights(one, np.add.reduceat(told, first, axis=0), np.add.reduceat(due, first))
+        said = self._decided(kind, units, seen, now_ns)
+        changed = said != self._rung[units]
+        self._rung[units] = said
+        which = np.repeat(changed, np.diff([*first, len(mine)]))
+        whom = mine[which]
+        if not len(whom):
             return []
-        self._rung[unit] = wanted
-        return [
-            (comes_ns, now_ns, s, wanted, of.setup(s, wanted))
-            for s, comes_ns in zip(mine.tolist(), self._come_ns(mine, now_ns), strict=True)
-        ]
+        turn, to = np.zeros_like(whom), self._rung[of.unit_of[whom]]
+        return self._worded(self._come_ns(whom, now_ns), now_ns, turn, whom, to)
 
-    def _expected(self, one: Controller, mine: Ints, rung: int, now_ns: int) -> int:
-        """Return how many frames those that are here capture in a period, whole ones of each."""
-        total = 0
-        for s in mine[self._here(now_ns)[mine]].tolist():
-            own = self.plan.asked_period(s, now_ns, at_now=False)
-            num, den = self.plan.feedback.given(s, rung, own)
-            total += one.every_ns * den // num
-        return total
+    def _decided(self, kind: int, units: Ints, seen: Sights, now_ns: int) -> Ints:
+        """Return what some controllers say, which remember what they want to; shape (units,)."""
+        of, rule = self.plan.feedback, self._rules[kind]
+        one, outside = of.controllers[kind], outside_of(self.plan, of.controllers[kind], now_ns)
+        bps, rung = of.bps[units, : one.rungs], self._rung[units]
+        if one.rule != "own":
+            said, self._kept[units] = wanted(one, seen, outside, bps, rung, self._kept[units])
+            return said
+        rows = zip(*(column.tolist() for column in seen), strict=True)
+        said = rung.copy()
+        for k, (unit, row, rates) in enumerate(
+            zip(units.tolist(), rows, bps.tolist(), strict=True)
+        ):
+            sees = seen_of(
+                Counts(*row), one.every_ns, tuple(rates), int(rung[k]), self._memory[unit], outside
+            )
+            said[k], self._memory[unit] = asked(rule, sees, of.unit_names[unit], now_ns)
+        return said
 
-    def _here(self, now_ns: int) -> NDArray[np.bool_]:
+    def _worded(
+        self, comes_ns: Ints, now_ns: int, turn: Ints, whom: Ints, rung: Ints
+    ) -> list[Word]:
+        """Return words that are said now, of which it is known when they come."""
+        of = self.plan.feedback
+        setup, said_ns = of.setups[of.ladder_of[whom], rung], np.full(len(whom), now_ns)
+        columns = comes_ns, said_ns, turn, whom, rung, setup
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
+    def _due(self, one: Controller, mine: Ints, now_ns: int) -> Ints:
+        """Return how many frames each sensor captures in a period, none if it is not here."""
+        of, table = self.plan.feedback, self.plan.control.timetable
+        clocks = self.plan.sensors.clocks
+        num, den = clocks.num.copy(), clocks.den.copy()
+        past = table[(table.time_ns < now_ns) & (table.kind == RATE)]
+        num[past.target], den[past.target] = past.a, past.b  # the last of one sensor counts
+        at = of.ladder_of[mine], self._rung[of.unit_of[mine]]
+        num, den = slower(num[mine], den[mine], of.num[at], of.den[at])
+        return np.where(self._here(now_ns)[mine], scaled(den, one.every_ns, num), 0)
+
+    def _here(self, now_ns: int) -> Bools:
         """Return which sensors have not left before now, or have joined again; shape (sensors,)."""
-        if self._here_at[0] != now_ns:
-            table, here = self.plan.control.timetable, np.ones(self.plan.size, dtype=np.bool_)
-            past = table[
-                (table.time_ns < now_ns) & np.isin(table.kind, (SENSOR_LEAVES, SENSOR_JOINS))
-            ]
-            here[past.target] = past.kind == SENSOR_JOINS  # of those of one sensor the last counts
-            self._here_at = now_ns, here
-        return self._here_at[1]
+        table, here = self.plan.control.timetable, np.ones(self.plan.size, dtype=np.bool_)
+        past = table[(table.time_ns < now_ns) & np.isin(table.kind, (SENSOR_LEAVES, SENSOR_JOINS))]
+        here[past.target] = past.kind == SENSOR_JOINS  # of those of one sensor the last counts
+        return here
 
-    def _come_ns(self, mine: Ints, now_ns: int) -> Iterator[int]:
-        """Yield when a word that is said now comes to each sensor; ns.
+    def _come_ns(self, whom: Ints, now_ns: int) -> Ints:
+        """Return when a word that is said now comes to each of some sensors; ns.
 
         Raises:
-            RunError: it comes at once.
+            RunError: one comes at once.
         """
         of, down = self.plan.feedback, self.plan.control.outages
-        for s in mine.tolist():
-            at = now_ns
-            for level in reversed(range(LEVELS)):
-                sent_ns = int(of.sent_ns[level, s])
-                if sent_ns:
-                    spans: Spans = down.get(int(self.plan.links.of[level, s]), ())
-                    at = finish_ns(at, sent_ns, spans) + int(of.wire_ns[level, s])
-            at = max(at, now_ns + 1)
-            if at < now_ns + int(of.delay_ns[s]):
-                raise RunError(f"a word comes to sensor {s} at {at} ns, before its way is over")
-            yield at
+        failing = np.array(list(down), dtype=np.int64)
+        at = np.full(len(whom), now_ns, dtype=np.int64)
+        for level in reversed(range(LEVELS)):
+            sent_ns, link = of.sent_ns[level, whom], self.plan.links.of[level, whom]
+            over = at + sent_ns
+            for k in np.flatnonzero((sent_ns > 0) & np.isin(link, failing)).tolist():
+                over[k] = finish_ns(int(at[k]), int(sent_ns[k]), down[int(link[k])])
+            at = over + of.wire_ns[level, whom]
+        at = np.maximum(at, now_ns + 1)
+        early = np.flatnonzero(at < now_ns + of.delay_ns[whom])
+        if len(early):
+            s, at_ns = whom[early[0]], at[early[0]]
+            raise RunError(f"a word comes to sensor {s} at {at_ns} ns, before its way is over")
+        return at
 
     def save(self) -> State:
         """Return the state as arrays, for `load`."""
         return {
             "rung": self._rung,
             "memory": np.array([k for m in self._memory for k in (len(m), *m)], dtype=np.int64),
+            "kept": self._kept,
             "before": self._before,
-            "words": np.array(self._words, dtype=np.int64).reshape(-1, 5),
+            "words": np.array(self._words, dtype=np.int64).reshape(-1, 6),
+            "heard": np.array(self._heard, dtype=np.int64),
         }
 
     def load(self, state: State) -> None:
         """Take a state up again, in place of what is here."""
         self._rung, self._before = state["rung"].copy(), state["before"].copy()
+        self._kept = state["kept"].copy()
         numbers = iter(state["memory"].tolist())
         self._memory = [tuple(next(numbers) for _ in range(many)) for many in numbers]
-        self._words = [(c, t, s, r, k) for c, t, s, r, k in state["words"].tolist()]
+        self._words = [(c, t, n, s, r, k) for c, t, n, s, r, k in state["words"].tolist()]
+        at_ns, many = state["heard"].tolist()
+        self._heard = at_ns, many
 
 
-def _counts(one: Controller, grown: Ints, now: Ints) -> Counts:
-    """Return what a controller is told of what was counted: at a site and a region other things."""
-    captured, results, latency, sent, there, here = grown.tolist()
-    waiting_there, waiting_here, bits = now.tolist()
+def _of_time(times_ns: Ints, now_ns: int) -> Ints:
+    """Return the rows of a time, given those of all in order."""
+    first, last = np.searchsorted(times_ns, [now_ns, now_ns + 1])
+    return np.arange(first, last)
+
+
+def _sights(one: Controller, told: Ints, due: Ints) -> Sights:
+    """Return what controllers are told of what was counted: at a site and a region other things."""
+    captured, results, latency, sent, there, here, waiting_there, waiting_here, bits = told.T
+    none = np.zeros_like(due)
     if one.at == AT_SITE:
-        return Counts(
-            captured=captured, sent_bits=sent, dropped=here, waiting=waiting_here,
-            waiting_bits=bits,
-        )  # fmt: skip
-    return Counts(results=results, latency_ns=latency, dropped=there, waiting=waiting_there)
-
-
-def _events(words: Sequence[Word]) -> Timetable:
-    """Return words as events, in order of when they come and when they were said."""
-    rows = [(comes, RUNG, sensor, rung, setup) for comes, _, sensor, rung, setup in sorted(words)]
-    return Timetable.of(rows) if rows else Timetable.zeros(0)
+        return Sights(captured, none, none, sent, here, none, waiting_here, bits)
+    return Sights(none, results, latency, none, there, due, waiting_there, none)

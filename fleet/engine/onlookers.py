@@ -14,9 +14,10 @@ import numpy as np
 from fleet.arrays import as_table
 from fleet.engine import battery, feedback
 from fleet.engine.battery import Cells, Given
-from fleet.engine.feedback import Look, Told, Watch
+from fleet.engine.feedback import Look, Watch
 from fleet.engine.snapshot import State, below, nest
 from fleet.engine.tally import Tally
+from fleet.engine.told import Told
 from fleet.engine.window import Window
 from fleet.errors import RunError
 from fleet.model.events import Timetable
@@ -62,9 +63,10 @@ class Onlookers:
         """Return the plan."""
         return self._watch.plan
 
-    def amend(self, plan: Plan) -> None:
-        """Take over a plan with further setups and with other control events after now."""
-        self._watch.plan = self._cells.plan = plan
+    def amend(self, plan: Plan, now_ns: int) -> Timetable:
+        """Go on with a plan that has other events after now; return what is said just now."""
+        self._cells.plan = plan
+        return self._watch.amend(plan, now_ns)
 
     def is_due(self, now_ns: int) -> bool:
         """Return whether anybody looks now, or what is counted is about to be forgotten."""

@@ -3,7 +3,7 @@
 A controller looks every so often. It sees whole numbers, of what has come to it by then, and says a
 rung of the ladder: 0 is the arm as it stands, the last the most that it can be lowered to. A rule
 is a function of what is seen, of the rung that was said last, and of its own memory, which is some
-whole numbers; it has no clock and draws nothing.
+whole numbers, and of what the clock, the grid and the tariff say; it draws nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ READS_AT: dict[str, tuple[str, ...]] = {
     "dropped": _BOTH,  # frames lost since the last look: by servers, by the first port
     "period_ns": _BOTH,  # from one look to the next
     "rung_bps": _BOTH,  # bits a second that are expected of the sensors on each rung
+    "clock_s": _BOTH,  # seconds since midnight by the local clock
+    "weekday": _BOTH,  # 0 on Mondays, 6 on Sundays, by the local clock
+    "grid_mg_per_kwh": _BOTH,  # CO2e of electricity in this hour
+    "price_usd_per_gwh": _BOTH,  # price of electricity in this hour, millionths of USD/kWh
 }
 """What controllers may read, and where they must be to see it."""
 ALWAYS = ("rung", "rungs", "memory")
@@ -38,6 +42,8 @@ SIGNALS = {
     "backlog": "backlog_ns",
 }  # fmt: skip
 """What a threshold can be of, and what is read for it."""
+OUTSIDE = {"carbon": "grid_mg_per_kwh", "price": "price_usd_per_gwh"}
+"""Rules that go by what comes from outside of the fleet, and what they read."""
 
 
 class Counts(NamedTuple):
@@ -59,6 +65,25 @@ class Counts(NamedTuple):
     waiting_bits: int = 0
 
 
+class Outside(NamedTuple):
+    """What holds outside of the fleet as a controller looks.
+
+    Attributes:
+        clock_s: seconds since midnight by the local clock.
+        weekday: 0 on Mondays.
+        grid_mg_per_kwh: CO2-equivalent of electricity.
+        price_usd_per_gwh: price of it, which is millionths of US dollars a kWh.
+    """
+
+    clock_s: int = 0
+    weekday: int = 0
+    grid_mg_per_kwh: int = 0
+    price_usd_per_gwh: int = 0
+
+
+NOWHERE = Outside()
+
+
 class Seen(NamedTuple):
     """What a rule is given: all of it; own rules are given what they declare."""
 
@@ -74,13 +99,22 @@ class Seen(NamedTuple):
     dropped: int
     period_ns: int
     rung_bps: tuple[int, ...]
+    clock_s: int
+    weekday: int
+    grid_mg_per_kwh: int
+    price_usd_per_gwh: int
     rung: int
     rungs: int
     memory: tuple[int, ...]
 
 
 def seen_of(
-    counts: Counts, period_ns: int, rung_bps: tuple[int, ...], rung: int, memory: tuple[int, ...]
+    counts: Counts,
+    period_ns: int,
+    rung_bps: tuple[int, ...],
+    rung: int,
+    memory: tuple[int, ...],
+    outside: Outside = NOWHERE,
 ) -> Seen:
     """Return what a rule is given of what was counted.
 
@@ -90,6 +124,7 @@ def seen_of(
         rung_bps: bits a second that are expected on each rung.
         rung: said last.
         memory: of the rule.
+        outside: what the clock, the grid and the tariff say.
     """
     missing = max(0, counts.expected - counts.results) * MILLION // max(1, counts.expected)
     return Seen(
@@ -98,7 +133,7 @@ def seen_of(
         captured=counts.captured, sent_bits=counts.sent_bits, waiting_bits=counts.waiting_bits,
         backlog_ns=min(counts.waiting_bits * period_ns // max(1, counts.sent_bits), MOST_NS),
         waiting=counts.waiting, dropped=counts.dropped, period_ns=period_ns, rung_bps=rung_bps,
-        rung=rung, rungs=len(rung_bps), memory=memory,
+        **outside._asdict(), rung=rung, rungs=len(rung_bps), memory=memory,
     )  # fmt: skip
 
 
@@ -117,12 +152,15 @@ class Numbers(NamedTuple):
         high, low: levels of what is watched.
         calm: looks in a row at or below `low` before a rung up is taken.
         queue: frames that wait for each rung down.
+        highs, lows: levels of each rung below the top, of a rule with one for each.
     """
 
     high: int = 0
     low: int = 0
     calm: int = 0
     queue: int = 1
+    highs: tuple[int, ...] = ()
+    lows: tuple[int, ...] = ()
 
 
 def threshold(seen: Seen, read: str, numbers: Numbers) -> Answer:
@@ -150,6 +188,18 @@ def back_pressure(seen: Seen, numbers: Numbers) -> Answer:
     and Ephremides, IEEE Trans. Automatic Control 37(12), 1992), here in equal steps.
     """
     return seen.waiting // numbers.queue, ()
+
+
+def stepped(seen: Seen, read: str, numbers: Numbers) -> Answer:
+    """Stand as low as a number demands that comes from outside: it remembers nothing.
+
+    Each rung has a pair of levels, as a Schmitt trigger has: it is taken above the higher, and left
+    at or below the lower.
+    """
+    value = int(getattr(seen, read))
+    at_least = sum(value > high for high in numbers.highs)
+    at_most = sum(value > low for low in numbers.lows)
+    return min(max(seen.rung, at_least), at_most), ()
 
 
 STEADY, DEGRADE, PROBE = range(3)

@@ -92,6 +92,8 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
     maker.part(steps.LIGHT)
     warm_up_ns = _warm_up_ns(scenario)
     draft.draws = maker.part(steps.DRAWS)
+    sensors, scene = maker.part(steps.SENSORS), maker.part(steps.SCENE)
+    draft.money = maker.part(steps.MONEY)
     plan = Plan(
         scenario=model.name,
         scenario_digest=scenario.digest,
@@ -100,12 +102,12 @@ def _plan(maker: Maker, draft: Draft) -> Plan:
         replication=draft.replication,
         end_ns=model.duration,
         warm_up_ns=warm_up_ns,
-        sensors=maker.part(steps.SENSORS),
-        scene=maker.part(steps.SCENE),
+        sensors=sensors,
+        scene=scene,
         links=draft.links,
         pools=draft.pools,
         eyes=eyes,
-        money=maker.part(steps.MONEY),
+        money=draft.money,
         control=draft.control,
         feedback=maker.part(steps.FEEDBACK),
         batteries=maker.part(steps.BATTERIES),

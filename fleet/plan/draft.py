@@ -17,7 +17,7 @@ from fleet.model.camera import wire_bits
 from fleet.plan import equipment, limits, rungs
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.equipment import Duty, Setup
-from fleet.plan.groups import Control, Links, Pools
+from fleet.plan.groups import Control, Links, Money, Pools
 from fleet.plan.network import Network
 from fleet.plan.place import Place
 from fleet.plan.placing import Placement
@@ -107,7 +107,7 @@ class Draft:
         ladders: of each of these setups that has one.
         served_by: the pools of servers.
         draws: what the sensors' draws are known by.
-        control, links, pools: groups of the plan that another is made from.
+        control, links, money, pools: groups of the plan that another is made from.
     """
 
     scenario: Scenario
@@ -131,6 +131,7 @@ class Draft:
     draws: Draws = field(init=False)
     control: Control = field(init=False)
     links: Links = field(init=False)
+    money: Money = field(init=False)
     pools: Pools = field(init=False)
 
     def setup(self, sensor: int) -> Setup:

@@ -107,6 +107,8 @@ def _add(draft: Draft, number: int, event: Event, asked: _Asked) -> None:
         failures.add_failures(draft, event, moments, failing, asked.downs)
         return
     targets = timetable.targets(draft.scenario, event, keys, draft.roster, draft.net)
+    if event.kind == "ladder":
+        return  # what it says is no row of the timetable: it has a way to go
     _check_rows(draft, event, moments, len(targets), keys)
     if event.kind == "profile":
         asked.changes.append(profiles.Change(event, moments, targets))

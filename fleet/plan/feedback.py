@@ -10,10 +10,11 @@ from fleet.arrays import Ints
 from fleet.errors import InputError
 from fleet.model.capture import NEVER_NS
 from fleet.model.frames import LEVELS
-from fleet.model.ladder import AT_REGION, AT_SITE, SIGNALS, Numbers
+from fleet.model.ladder import AT_REGION, AT_SITE, OUTSIDE, SIGNALS, Numbers
 from fleet.plan.draft import Draft
 from fleet.plan.expected import flows
 from fleet.plan.plan import Plan
+from fleet.plan.planned import local_clock, planned
 from fleet.plan.protocol import message_bits
 from fleet.plan.rollout import sending_ns
 from fleet.plan.talking import Controller, Feedback
@@ -29,6 +30,11 @@ _MOST_BPS = 10**15
 _WITHIN_A_SITE = ("sensor", "site")
 _OF_RESULTS, _OF_SERVERS = ("results", "latency_ns", "missing_ppm"), ("waiting", "dropped")
 """What of that which a region sees comes with results, and what from servers that stand in it."""
+_READS = {
+    "back-pressure": ("waiting",), "awstream": ("backlog_ns", "rung_bps"), "clock": (),
+    **{rule: (read,) for rule, read in OUTSIDE.items()},
+}  # fmt: skip
+"""What the other rules that are not a user's own read."""
 _CALM, _QUEUE = 3, 1
 """What holds where nothing is said; three looks are those of AWStream's source."""
 
@@ -52,6 +58,7 @@ def build(draft: Draft) -> Feedback:
     _check_rewrites(draft, ladder_of)
     for kind, one in enumerate(controllers):
         _check_comes(draft, one, np.flatnonzero(kind_of == kind))
+        _check_outside(draft, one)
     unit_of, controller_of, names = _units(draft, arms, kind_of)
     sent_ns, wire_ns = _ways(draft, controllers, kind_of)
     rungs = max((one.rungs for one in controllers), default=1)
@@ -63,7 +70,8 @@ def build(draft: Draft) -> Feedback:
     setups, num, den = table
     return Feedback(
         controllers, controller_of, names, unit_of, ladder_of, setups, num, den, sent_ns, wire_ns,
-        np.zeros((len(names), rungs), dtype=np.int64),
+        np.zeros((len(names), rungs), dtype=np.int64), planned(draft, arms, kind_of),
+        local_clock(draft),
     )  # fmt: skip
 
 
@@ -76,11 +84,12 @@ def _controller(draft: Draft, arm: str) -> Controller:
             f"a controller at the site sees one site, not all sensors of a {spec.shared_by}; use"
             f" {' or '.join(_WITHIN_A_SITE)}, or 'at: region'",
         )
-    looks = (draft.scenario.model.duration - 1) // spec.every
+    every = spec.every or 0
+    looks = (draft.scenario.model.duration - 1) // every if every else 0
     if looks > MOST_LOOKS:
         raise draft.scenario.error(
             (*keys, "every"),
-            f"{format_time_ns(spec.every)} makes {looks:,} looks of a run, more than"
+            f"{format_time_ns(every)} makes {looks:,} looks of a run, more than"
             f" {MOST_LOOKS:,}; look less often",
         )
     text, reads = "", tuple[str, ...]()
@@ -91,9 +100,9 @@ def _controller(draft: Draft, arm: str) -> Controller:
     elif spec.name == "threshold":
         reads = (SIGNALS[spec.watched],)
     else:
-        reads = ("waiting",) if spec.name == "back-pressure" else ("backlog_ns", "rung_bps")
+        reads = _READS[spec.name]
     return Controller(
-        arm, spec.name, spec.place, spec.every, 1 + len(spec.ladder), reads, _numbers(spec), text,
+        arm, spec.name, spec.place, every, 1 + len(spec.ladder), reads, _numbers(spec), text,
         file, function,
     )  # fmt: skip
 
@@ -127,6 +136,35 @@ def _check_comes(draft: Draft, one: Controller, mine: Ints) -> None:
         )
 
 
+def _check_outside(draft: Draft, one: Controller) -> None:
+    """Refuse controllers that read a price that nobody states; tell what never changes.
+
+    Raises:
+        InputError: one does.
+    """
+    money, arm = draft.money, one.arm
+    if OUTSIDE["price"] in one.reads and money.prices is None:
+        raise draft.scenario.error(
+            ("arms", arm, "adaptive", "rule"),
+            "reads the price of electricity, and nothing says what it is; give the scenario"
+            " 'prices' and a 'tariff'",
+        )
+    by_hour = None if money.prices is None else money.prices.kwh_by_hour
+    if one.rule == "price" and (by_hour is None or len(set(by_hour.values)) == 1):
+        draft.remarks.append(
+            f"The price of electricity is the same at all times of this run, so '{arm}' does not"
+            " change by it; say by the hour what it is, with 'tariff'."
+        )
+    if one.rule == "carbon":
+        hours = money.grid.by_hour
+        if hours is None or len(set(hours.values)) == 1:
+            draft.remarks.append(
+                f"The grid '{money.grid.name}' is as clean at all times of this run, so '{arm}'"
+                " does not change by it; name one by the hour, such as 'deu-2020', or state your"
+                " own ('grid')."
+            )
+
+
 def _text(draft: Draft, rule: Own, keys: Keys) -> str:
     """Return the text of a rule of the user's own, which is checked.
 
@@ -146,8 +184,10 @@ def _text(draft: Draft, rule: Own, keys: Keys) -> str:
 
 
 def _numbers(spec: Adaptive) -> Numbers:
-    high = HIGH_NS if spec.high is None else spec.high.number
-    low = high // 2 if spec.low is None else spec.low.number
+    if spec.name in OUTSIDE:
+        return Numbers(highs=tuple(level.number for level in spec.high or ()), lows=spec.lows)
+    high = HIGH_NS if spec.high is None else spec.high[0].number
+    low = high // 2 if spec.low is None else spec.low[0].number
     return Numbers(high, low, spec.calm or _CALM, spec.queue or _QUEUE)
 
 
@@ -229,13 +269,26 @@ def with_rates(plan: Plan) -> Plan:
     rungs = np.array([of.controllers[k].rungs for k in of.controller_of])[of.unit_of[mine]]
     for rung in range(of.bps.shape[1]):
         here = mine[rungs > rung]
-        brings = flows(_on_rung(plan, here, rung))
+        brings = flows(_standing(plan, here, rung))
         bits = np.minimum(brings.sent_fps * brings.bits, _MOST_BPS)[here].astype(np.int64)
         np.add.at(bps[:, rung], of.unit_of[here], bits)
     return replace(plan, feedback=replace(of, bps=bps))
 
 
-def _on_rung(plan: Plan, sensors: Ints, rung: int) -> Plan:
+def on_rung(plan: Plan, rung: int) -> Plan:
+    """Return a plan whose sensors with a ladder stand on a rung of it from the start, or the last.
+
+    Who says which rung holds is left out.
+    """
+    of = plan.feedback
+    mine = np.flatnonzero(of.unit_of >= 0)
+    last = np.array([one.rungs - 1 for one in of.controllers])[of.controller_of][of.unit_of[mine]]
+    for k in np.unique(np.minimum(last, rung)).tolist():
+        plan = _standing(plan, mine[np.minimum(last, rung) == k], k)
+    return plan
+
+
+def _standing(plan: Plan, sensors: Ints, rung: int) -> Plan:
     """Return a plan in which some sensors stand on a rung from the start."""
     setup_of, clocks = plan.sensors.setup_of.copy(), plan.sensors.clocks.copy()
     for s in sensors.tolist():

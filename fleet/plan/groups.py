@@ -218,7 +218,7 @@ class Eyes(Frozen):
 
 @dataclass(frozen=True)
 class Money(Frozen):
-    """Whose electricity it is and what things cost; nothing of it changes a run.
+    """Whose electricity it is and what things cost; only controllers that read it change a run.
 
     Attributes:
         fixed_pj_per_bit, mobile_pj_per_bit: network energy (`network_energy` of the scenario).

@@ -38,6 +38,10 @@ class Steps(NamedTuple):
     starts_ns: tuple[int, ...]
     values: tuple[float, ...]
 
+    def at(self, now_ns: int) -> float:
+        """Return the number that holds at a time; one that begins just then holds."""
+        return self.values[bisect_right(self.starts_ns, now_ns) - 1]
+
     def mean(self, begin_ns: int, end_ns: int) -> float:
         """Return the mean over a span; where one number holds all the time that number itself."""
         first = bisect_right(self.starts_ns, begin_ns) - 1

@@ -92,8 +92,10 @@ class Plan:
             return (self.warm_up_ns, *self.marks_ns)
         periods = {one.every_ns for one in self.feedback.controllers}
         periods |= {one.every_ns for one in self.batteries.kinds}
+        periods -= {0}  # clocks do not look
         looks = {at for every in periods for at in range(every, self.end_ns, every)}
-        return tuple(sorted({self.warm_up_ns, *self.marks_ns, *looks}))
+        said = np.unique(self.feedback.planned.time_ns).tolist()
+        return tuple(sorted({self.warm_up_ns, *self.marks_ns, *looks, *said}))
 
     @property
     def is_watched(self) -> bool:

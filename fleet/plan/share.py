@@ -124,7 +124,7 @@ def _feedback(plan: Plan, ids: Ints) -> Feedback:
     whole = plan.feedback
     return replace(
         _of(whole, ids, ("unit_of", "ladder_of")), sent_ns=whole.sent_ns[:, ids],
-        wire_ns=whole.wire_ns[:, ids],
+        wire_ns=whole.wire_ns[:, ids], planned=whole.planned[:0],
     )  # fmt: skip
 
 

@@ -143,10 +143,13 @@ CONTROL = Step(
 FEEDBACK = Step(
     "feedback",
     feedback.build,
-    says=("arms", "duration", "sensors.*.consumer"),
+    says=(
+        "arms", "events", "start", "timezone", "days", "duration", "sensors.*.consumer", "links.*",
+        "sensors.*.capture",
+    ),
     files=("arms.*.adaptive.rule.file",),
-    after=("roster", "network", "first setups", "served", "control"),
-)
+    after=("roster", "network", "first setups", "served", "control", "money"),
+)  # fmt: skip
 BATTERIES = Step(
     "batteries",
     charging.build,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fleet.arrays import Ints
+from fleet.arrays import Ints, Table
 from fleet.model.ladder import Numbers
 from fleet.plan.groups import Frozen
 from fleet.plan.rates import slower
@@ -22,7 +23,7 @@ class Controller(NamedTuple):
         arm: whose.
         rule: by what they decide; 'own' for a function of the user's.
         at: where they are (`fleet.model.ladder`).
-        every_ns: from one look to the next.
+        every_ns: from one look to the next; 0 if they say what is planned and look at nothing.
         rungs: of the ladder.
         reads: what they read.
         numbers: of the rule.
@@ -41,6 +42,37 @@ class Controller(NamedTuple):
     function: str
 
 
+class Planned(Table):
+    """Rungs that are said at times known before the run, in order: a row for each sensor."""
+
+    time_ns: Ints  # when it is said; of 0 it holds from the start
+    sensor: Ints
+    rung: Ints
+
+
+class LocalClock(NamedTuple):
+    """The local clock of a run: spans in which it goes on evenly.
+
+    Attributes:
+        starts_ns: when each begins, the first at 0.
+        says_ns: what the clock says then, since midnight before the start of the run.
+        weekday: of the day that began at that midnight, 0 on Mondays.
+    """
+
+    starts_ns: tuple[int, ...] = (0,)
+    says_ns: tuple[int, ...] = (0,)
+    weekday: int = 0
+
+    def at(self, now_ns: int) -> tuple[int, int]:
+        """Return (seconds since midnight, day of the week) at a time."""
+        k = bisect_right(self.starts_ns, now_ns) - 1
+        days, ns = divmod(self.says_ns[k] + now_ns - self.starts_ns[k], DAY_NS)
+        return ns // 1_000_000_000, (self.weekday + days) % 7
+
+
+DAY_NS = 86_400 * 1_000_000_000
+
+
 @dataclass(frozen=True)
 class Feedback(Frozen):
     """Who watches sensors and talks back to them, and what can be said. *Unit*: one controller.
@@ -57,6 +89,8 @@ class Feedback(Frozen):
             it is on the wire there; 0 where no link is; shape (LEVELS, sensors).
         bps: bits a second that are expected of each unit on each rung, 0 where nobody reads them;
             shape (units, rungs).
+        planned: what clocks and events say, of which everybody is told by itself.
+        clock: what the clock on the wall says, for rules that read it.
     """
 
     controllers: tuple[Controller, ...]
@@ -70,6 +104,8 @@ class Feedback(Frozen):
     sent_ns: Ints
     wire_ns: Ints
     bps: Ints
+    planned: Planned
+    clock: LocalClock
 
     @cached_property
     def is_there(self) -> bool:
@@ -107,11 +143,19 @@ class Feedback(Frozen):
         """Return for how long nothing that is seen from now on can matter to a sensor, the least.
 
         A word that is said at the next look comes a period and its way down from now. None if
-        nobody says anything.
+        nobody looks.
         """
         mine = np.flatnonzero(self.unit_of >= 0)
-        if not len(mine):
-            return None
         every = np.array([one.every_ns for one in self.controllers], dtype=np.int64)
         of = self.controller_of[self.unit_of[mine]]
-        return int((every[of] + self.delay_ns[mine]).min())
+        looks = every[of] > 0
+        if not looks.any():
+            return None
+        return int((every[of] + self.delay_ns[mine])[looks].min())
+
+    def crossed(self, start_ns: int, end_ns: int) -> bool:
+        """Return whether something is said at a time within a span, its ends not among them."""
+        first, last = np.searchsorted(self.planned.time_ns, [start_ns + 1, end_ns])
+        every = (one.every_ns for one in self.controllers if one.every_ns)
+        looks = any((end_ns - 1) // period > start_ns // period for period in every)
+        return looks or bool(first < last)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fleet.engine.battery import CHARGE, GAVE, LEAST, SHORT, SPILLED, STORED, SUN, WIDTH, Charged
 from fleet.engine.control import TICK, WORD, Environment, Process, pause
-from fleet.engine.feedback import Told
+from fleet.engine.told import Told
 from fleet.model.books import LAST_SENT_NS
 from fleet.model.events import (
     SENSOR_DOWN,

@@ -328,6 +328,7 @@ class Reference:
         for sensor in self.sensors:
             sensor.plan, sensor.looker = plan, looker
         self._walk()
+        self.steering.amend()
 
     def in_flight(self) -> int:
         """Return the number of frames that have not met their fate."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from fleet.engine.control import TICK, WORD, Environment, Process, pause
-from fleet.engine.feedback import Told, Word, asked, rules
+from fleet.engine.deciding import asked, rules
+from fleet.engine.told import Told, Word
 from fleet.model import frames
 from fleet.model.events import LINK_DOWN
 from fleet.model.frames import LEVELS
-from fleet.model.ladder import AT_SITE, Counts, seen_of
+from fleet.model.ladder import AT_SITE, Counts, Outside, seen_of
+from fleet.plan.hours import Steps
 from fleet.plan.plan import Plan
-from fleet.plan.talking import Controller
+from fleet.plan.talking import Controller, Feedback
 from fleet.reference.frame import NOT_YET, Frame
 from fleet.reference.sensor import Sensor
 
@@ -50,8 +52,37 @@ class Steering:
         self.news = [Counts()] * units
         self.words: list[Word] = []
         if self.feedback.is_there:
-            for kind in range(len(self.feedback.controllers)):
-                life.env.process(self.looks(kind))
+            for kind, one in enumerate(self.feedback.controllers):
+                if one.rule != "clock":
+                    life.env.process(self.looks(kind))
+        self.plan_ahead()
+
+    def amend(self) -> None:
+        """Go on with a plan of which more is planned from now on."""
+        self.feedback = self.life.plan.feedback
+        self.plan_ahead()
+
+    def plan_ahead(self) -> None:
+        """Have everybody told what is planned from now on; who told before tells no more."""
+        mine: dict[int, list[tuple[int, int]]] = {}
+        for at_ns, sensor, rung in self.feedback.planned.tolist():
+            if at_ns >= self.life.env.now:
+                mine.setdefault(sensor, []).append((at_ns, rung))
+        for sensor, said in mine.items():
+            self.life.env.process(self.tell(sensor, said, self.feedback))
+
+    def tell(self, sensor: int, said: list[tuple[int, int]], of: Feedback) -> Process:
+        """Tell a sensor its rungs, each at its time, for as long as nothing else is planned."""
+        env, unit = self.life.env, int(of.unit_of[sensor])
+        for k, (at_ns, rung) in enumerate(said):
+            if at_ns > env.now or not env.now:
+                yield pause(env, at_ns - env.now, TICK)
+            if of is not self.feedback:
+                return
+            if rung != self.rung[unit]:
+                self.rung[unit] = rung
+                turn = 1 + [then for then, _ in said[:k]].count(at_ns)
+                env.process(self.word(sensor, rung, turn))
 
     # What comes to be known -------------------------------------------------------------------
 
@@ -141,7 +172,7 @@ class Steering:
             counts = counts._replace(expected=sum(frames_due))
         self.news[unit] = Counts()
         bps = tuple(int(b) for b in self.feedback.bps[unit, : one.rungs])
-        seen = seen_of(counts, one.every_ns, bps, rung, self.memory[unit])
+        seen = seen_of(counts, one.every_ns, bps, rung, self.memory[unit], self.outside(one))
         decide = self.rules[int(self.feedback.controller_of[unit])]
         wanted, self.memory[unit] = asked(decide, seen, self.feedback.unit_names[unit], env.now)
         if wanted != rung:
@@ -149,21 +180,47 @@ class Steering:
             for s in members:
                 env.process(self.word(s, wanted))
 
+    def outside(self, one: Controller) -> Outside:
+        """Return what the clock, the grid and the tariff say now, if it is read."""
+        money, clock, now_ns = self.life.plan.money, self.feedback.clock, self.life.env.now
+        seen = {}
+        if {"clock_s", "weekday"} & set(one.reads):
+            since = says = 0
+            for begin_ns, says_ns in zip(clock.starts_ns, clock.says_ns, strict=True):
+                if begin_ns <= now_ns:
+                    since, says = begin_ns, says_ns
+            local_s = (says + now_ns - since) // 1_000_000_000
+            seen["clock_s"] = local_s % 86_400
+            seen["weekday"] = (clock.weekday + local_s // 86_400) % 7
+        if "grid_mg_per_kwh" in one.reads:
+            mean, hours = money.grid.g_per_kwh, money.grid.by_hour
+            seen["grid_mg_per_kwh"] = round(holding(now_ns, mean, hours) * 1000)
+        if "price_usd_per_gwh" in one.reads and money.prices is not None:
+            mean, hours = money.prices.kwh, money.prices.kwh_by_hour
+            seen["price_usd_per_gwh"] = round(holding(now_ns, mean, hours) * 1_000_000)
+        return Outside(**seen)
+
     def frames_due(self, one: Controller, sensor: int, rung: int) -> int:
         """Return how many frames a sensor captures in a period on a rung."""
         num, den = self.life.sensors[sensor].slowed(*self.feedback.period(sensor, rung))
         return one.every_ns * den // num
 
-    def word(self, sensor: int, rung: int) -> Process:
-        """Go down to a sensor, level by level, and have it stand on a rung."""
+    def word(self, sensor: int, rung: int, turn: int = 0) -> Process:
+        """Go down to a sensor, level by level, and have it stand on a rung.
+
+        Args:
+            sensor: to whom.
+            rung: which.
+            turn: of what is said to it at this time.
+        """
         env, of, links = self.life.env, self.feedback, self.life.plan.links.of
         said_ns = at = env.now
         for level in (3, 2, 1, 0):
             if of.sent_ns[level][sensor]:
                 at = self.down_a_link(int(links[level][sensor]), at, int(of.sent_ns[level][sensor]))
                 at += int(of.wire_ns[level][sensor])
-        at = max(at, said_ns + 1)
-        self.words.append((at, said_ns, sensor, rung, of.setup(sensor, rung)))
+        at = max(at, said_ns + 1) if said_ns else 0  # what holds from the start goes no way
+        self.words.append((at, said_ns, turn, sensor, rung, of.setup(sensor, rung)))
         yield pause(env, at - said_ns, WORD)
         told = self.life.sensors[sensor]
         told.stand_on(rung, env.now)
@@ -184,3 +241,11 @@ class Steering:
     def told(self) -> Told:
         """Return what was said up to now."""
         return Told.of(self.words)
+
+
+def holding(now_ns: int, always: float, hours: Steps | None) -> float:
+    """Return the number that holds now: the last of those by the hour that have begun."""
+    if hours is None:
+        return always
+    begun = [v for at_ns, v in zip(hours.starts_ns, hours.values, strict=True) if at_ns <= now_ns]
+    return begun[-1]

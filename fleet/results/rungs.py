@@ -81,7 +81,7 @@ def _on_rungs(outcome: Outcome, mine: Ints) -> tuple[Floats, Ints]:
         if at_ns >= plan.warm_up_ns:
             time_ns[sensor, rung[sensor]] += at_ns - since[sensor]
             since[sensor] = at_ns
-            changes[sensor] += to != rung[sensor]
+            changes[sensor] += at_ns > 0 and to != rung[sensor]
         rung[sensor] = to
     time_ns[mine, rung[mine]] += plan.end_ns - since[mine]
     return time_ns[mine], changes
@@ -91,7 +91,8 @@ def _turns(outcome: Outcome) -> tuple[Ints, Ints]:
     """Return (looks of each unit, those after which it went the other way than the time before)."""
     plan, of = outcome.plan, outcome.plan.feedback
     every = np.array([one.every_ns for one in of.controllers])[of.controller_of]
-    looks = (plan.end_ns - 1) // every - plan.warm_up_ns // every
+    period = np.maximum(1, every)
+    looks = np.where(every > 0, (plan.end_ns - 1) // period - plan.warm_up_ns // period, 0)
     turns = np.zeros(len(of.unit_names), dtype=np.int64)
     first = [int(mine[0]) for mine in of.members]
     words, said_ns, _ = outcome.told
@@ -104,4 +105,4 @@ def _turns(outcome: Outcome) -> tuple[Ints, Ints]:
         way = 1 if word[3] > rung[unit] else -1
         turns[unit] += way == -went[unit] and at_ns > plan.warm_up_ns
         rung[unit], went[unit] = word[3], way
-    return np.maximum(0, looks), turns
+    return np.maximum(0, looks), np.where(every > 0, turns, 0)  # a clock turns as it is told

@@ -24,7 +24,7 @@ from fleet.plan.plan import Plan
 from fleet.running import sealed
 
 ABOUT, HOURS, FEEDBACK = "about.json", "hours", "feedback"
-VERSION = f"{metadata.version('sensor-fleet')}/8"
+VERSION = f"{metadata.version('sensor-fleet')}/9"
 """Of fleet and of the layout of states: what another one wrote is not gone on from."""
 
 EVERY_S = 60.0

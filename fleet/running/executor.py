@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
+from fleet.engine.told import Told
 from fleet.model.frames import Rows
 from fleet.plan.partition import Partition
 from fleet.plan.plan import Plan

@@ -7,10 +7,10 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns.process import LogicalProcess
 from fleet.columns.region import Region
-from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.onlookers import Onlookers, View
 from fleet.engine.tally import Tally
+from fleet.engine.told import Told
 from fleet.engine.window import windows
 from fleet.interrupt import check
 from fleet.lanes.shard import shard
@@ -71,7 +71,7 @@ class LocalExecutor:
                 process.load(states[name])
             if FEEDBACK in states:
                 self.watch.load(states[FEEDBACK])
-                self._hear(self.watch.pending(self.now_ns))
+        self._hear(self.watch.pending(self.now_ns))
 
     @property
     def _all(self) -> dict[str, LogicalProcess]:
@@ -79,7 +79,7 @@ class LocalExecutor:
         return {process.territory.name: process for process in processes}
 
     def _hear(self, words: Timetable) -> None:
-        for process in self._all.values():
+        for process in self._all.values() if len(words) else ():
             process.hear(words)
 
     def _looks(self) -> list[View]:
@@ -137,9 +137,9 @@ class LocalExecutor:
     def amend(self, plan: Plan) -> None:
         """Go on with a plan that has further setups and other control events after now."""
         self.plan = plan
-        self.watch.amend(plan)
         for process, part in zip(self._all.values(), self.partition.territories, strict=True):
             process.amend(share_of(plan, part)[0])
+        self._hear(self.watch.amend(plan, self.now_ns))
 
     def forget(self) -> None:
         """Count from now on."""

@@ -14,10 +14,10 @@ import numpy as np
 import ray
 
 from fleet.arrays import Ints
-from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.onlookers import Onlookers, View
 from fleet.engine.tally import Tally
+from fleet.engine.told import Told
 from fleet.engine.window import windows
 from fleet.errors import RunError
 from fleet.interrupt import LOOK_S, check, pressed
@@ -258,12 +258,12 @@ class RayExecutor:
             shares = [ray.put(share_of(plan, part)[0]) for part in self.partition.territories]
             pairs = zip(self._all, shares, strict=True)
             _answers([actor.call.remote("amend", share) for actor, share in pairs])
+            self._hear(self.watch.amend(plan, self.now_ns))
             if self.now_ns:  # what was is of another plan: this is where to begin again
                 self._checkpoint(plan)
 
         self._surviving(amend, self.now_ns)
         self.plan = plan
-        self.watch.amend(plan)
 
     def forget(self) -> None:
         """Count from now on."""

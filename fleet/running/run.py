@@ -15,9 +15,9 @@ import numpy as np
 from fleet.arrays import Ints, as_table
 from fleet.engine.audit import audit
 from fleet.engine.battery import as_it_went
-from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.tally import Tally
+from fleet.engine.told import Told
 from fleet.errors import InputError
 from fleet.model import capture
 from fleet.model.events import Timetable

@@ -18,10 +18,10 @@ import numpy as np
 
 from fleet import paths
 from fleet.engine.audit import audit
-from fleet.engine.feedback import Told
 from fleet.engine.hours import Hours
 from fleet.engine.snapshot import below, nest, read, write
 from fleet.engine.tally import Tally
+from fleet.engine.told import Told
 from fleet.errors import InputError, RunError
 from fleet.interrupt import in_haste, whole
 from fleet.passing import passing_folder, remove

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from fractions import Fraction
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-import fleet.units as units
 from fleet.errors import InputError
-from fleet.model.ladder import AT_REGION, AT_SITE, READS_AT, SIGNALS
+from fleet.model.ladder import AT_REGION, AT_SITE, OUTSIDE, READS_AT, SIGNALS
 from fleet.scenario.asking import When
+from fleet.scenario.levels import MOST_RUNGS, LevelsOf, RungsByHour, check_steps
 from fleet.scenario.publish import Publish
 from fleet.scenario.quantities import (
     FUNCTION,
-    UNIT,
     Codec,
     Count,
     DataBit,
@@ -24,15 +22,8 @@ from fleet.scenario.quantities import (
     Model,
     PeriodNs,
     RateBps,
-    SaidAs,
-    form,
-    interval_ns,
     says,
 )
-from fleet.units import Dimension
-
-MOST_RUNGS = 16
-"""Rungs of a ladder, with the arm's own settings at its top."""
 
 
 class Rung(Model):
@@ -59,7 +50,8 @@ class Rung(Model):
 
 Read = Literal[
     "results", "expected", "latency_ns", "missing_ppm", "captured", "sent_bits", "waiting_bits",
-    "backlog_ns", "waiting", "dropped", "period_ns", "rung_bps",
+    "backlog_ns", "waiting", "dropped", "period_ns", "rung_bps", "clock_s", "weekday",
+    "grid_mg_per_kwh", "price_usd_per_gwh",
 ]  # fmt: skip
 """What a rule of one's own may say that it reads (`fleet.model.ladder.READS_AT`)."""
 
@@ -83,49 +75,6 @@ class Own(Model):
     ] = ()
 
 
-class Level(NamedTuple):
-    """A level of what is watched: in ns, millionths or frames, as `of` says."""
-
-    of: str
-    number: int
-
-
-def _level(value: object) -> Level:
-    """Read a level: a time, a share, or a number of frames.
-
-    Raises:
-        InputError: it is none of them.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 0 <= value <= _MOST_FRAMES:
-            raise InputError(f"{value!r} frames are not 0 to {_MOST_FRAMES:,}")
-        return Level("frames", value)
-    text = str(value)
-    try:
-        if "%" in text or "ppm" in text:
-            share = units.fraction(text)
-            if not 0 <= share <= 1:
-                raise InputError(f"{value!r} is no share from 0 to 100 %")
-            if 0 < share < _LEAST_SHARE:
-                raise InputError(f"{value!r} is below 1 ppm and not 0")
-            return Level("share", int(share * 1_000_000))
-        return Level("time", interval_ns(value))
-    except InputError as error:
-        raise InputError(
-            f"{error}; a level is a time, a share in %, or a number of frames"
-        ) from None
-
-
-_MOST_FRAMES = 1_000_000_000
-_LEAST_SHARE = Fraction(1, 1_000_000)
-_LEVEL: dict[str, Any] = {
-    "type": ["string", "integer"],
-    "pattern": rf"{form(Dimension.TIME)}|^\s*\+?[0-9.]+([eE][+-]?[0-9]{{1,2}})?\s*(%|ppm)\s*$",
-    "minimum": 0, "maximum": _MOST_FRAMES,
-    "examples": ["200 ms", "5 %", 20], UNIT: "a time, a share in %, or a number of frames",
-}  # fmt: skip
-LevelOf = Annotated[Any, BeforeValidator(_level), SaidAs(_LEVEL)]
-
 _WORD_BYTES = 64
 HIGH_NS = 500_000_000
 """What `high` of `awstream` is where it is left out."""
@@ -133,6 +82,9 @@ _KEYS = {
     "threshold": {"watch", "high", "low", "calm"},
     "back-pressure": {"queue"},
     "awstream": {"high", "low", "calm"},
+    "carbon": {"high", "low"},
+    "price": {"high", "low"},
+    "clock": {"hours"},
     "own": set[str](),
 }
 """Which keys a rule has of those that only some have."""
@@ -159,14 +111,21 @@ class Adaptive(Model):
     """A ladder of settings below an arm's own, and who says on which rung its sensors stand."""
 
     rule: Annotated[
-        Literal["threshold", "back-pressure", "awstream"] | Own,
+        Literal["threshold", "back-pressure", "awstream", "carbon", "price", "clock"] | Own,
         BeforeValidator(_rule),
         says("how a controller decides, by name or as a function of one's own", "threshold"),
     ]
-    every: Annotated[PeriodNs, says("from one look of a controller to the next", "1 s")]
+    every: Annotated[
+        PeriodNs | None,
+        says("from one look of a controller to the next", "1 s", "needed, but of clock: no looks"),
+    ] = None
     at: Annotated[
         Literal["region", "site"] | None,
-        says("where controllers are, and so what they see", "site", "region; awstream: site"),
+        says(
+            "where controllers are, and so what they see",
+            "site",
+            "region; awstream and clock: site",
+        ),
     ] = None
     shared_by: Annotated[
         Literal["sensor", "site", "cell", "city"],
@@ -185,11 +144,28 @@ class Adaptive(Model):
         says("what a threshold is of", "missing", "latency; at a site: backlog"),
     ] = None
     high: Annotated[
-        LevelOf | None, says("above it a rung down", "300 ms", "needed, but of awstream: 500 ms")
+        LevelsOf | None,
+        says(
+            "above it a rung down; of carbon and price one for each rung of `ladder`",
+            "300 ms",
+            "needed, but of awstream: 500 ms",
+        ),
     ] = None
     low: Annotated[
-        LevelOf | None,
-        says("at or below it calm, and in the end a rung up", "100 ms", "half of `high`"),
+        LevelsOf | None,
+        says(
+            "at or below it calm, and in the end a rung up",
+            "100 ms",
+            "half of `high`; of carbon and price `high`",
+        ),
+    ] = None
+    hours: Annotated[
+        RungsByHour | None,
+        says(
+            "rungs by the local clock, each until the next hour",
+            {"07:00": 1, "19:00": 0},
+            "only `events` with `ladder` say rungs",
+        ),
     ] = None
     calm: Annotated[Count | None, says("looks in a row that are calm before it", 5, "3")] = None
     queue: Annotated[
@@ -212,7 +188,13 @@ class Adaptive(Model):
     @property
     def place(self) -> str:
         """Return where controllers are."""
-        return self.at or (AT_SITE if self.name == "awstream" else AT_REGION)
+        return self.at or (AT_SITE if self.name in ("awstream", "clock") else AT_REGION)
+
+    @property
+    def lows(self) -> tuple[int, ...]:
+        """Return the lower level of each rung, of a rule with one for each."""
+        levels = self.high if self.low is None else self.low
+        return tuple(level.number for level in levels or ())
 
     @property
     def watched(self) -> str:
@@ -235,10 +217,27 @@ class Adaptive(Model):
             raise InputError(
                 "'back-pressure' needs 'queue': so many frames wait for each rung down"
             )
+        self._check_looks()
         self._check_levels()
         self._check_reads()
         self._check_ladder()
         return self
+
+    def _check_looks(self) -> None:
+        """Refuse a clock that looks, and anything else that does not."""
+        if self.name != "clock":
+            if self.every is None:
+                raise InputError(f"'{self.name}' needs 'every', from one look to the next: '1 s'")
+            return
+        if self.every is not None:
+            raise InputError("'clock' says rungs at its hours and looks at nothing; remove 'every'")
+        if self.shared_by != "sensor":
+            raise InputError("'clock' is in each sensor by itself; remove 'shared_by'")
+        lowest = max(self.hours or (0,))
+        if lowest > len(self.ladder):
+            raise InputError(
+                f"'hours' has rung {lowest}, and the last of the ladder is {len(self.ladder)}"
+            )
 
     def _check_ladder(self) -> None:
         """Refuse rates that rise on the way down; a rung without one has the arm's."""
@@ -252,6 +251,13 @@ class Adaptive(Model):
                 )
 
     def _check_levels(self) -> None:
+        if self.name in OUTSIDE:
+            if self.high is None:
+                raise InputError(
+                    f"'{self.name}' needs 'high', above which it takes a rung down: one level for"
+                    " each rung of 'ladder'"
+                )
+            check_steps(self.name, self.high, self.low or self.high, len(self.ladder))
         if self.name not in ("threshold", "awstream"):
             return
         there = [name for name, read in SIGNALS.items() if self.place in READS_AT[read]]
@@ -264,14 +270,14 @@ class Adaptive(Model):
             raise InputError("'threshold' needs 'high', above which it takes a rung down")
         wanted = _UNIT_OF.get(self.watched, "frames")
         for key in ("high", "low"):
-            level = getattr(self, key)
-            if level is not None and level.of != wanted:
+            levels = getattr(self, key)
+            if levels is not None and [level.of for level in levels] != [wanted]:
                 raise InputError(
                     f"'{key}' of '{self.watched}' is a {wanted.rstrip('s')} level, such as"
                     f" {_LIKE[wanted]}"
                 )
-        high = HIGH_NS if self.high is None else self.high.number
-        if self.low is not None and self.low.number > high:
+        high = HIGH_NS if self.high is None else self.high[0].number
+        if self.low is not None and self.low[0].number > high:
             left_out = " (500 ms where it is left out)" if self.high is None else ""
             raise InputError(f"'low' lies above 'high'{left_out}; a rung up is taken below it")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from fleet.errors import InputError
+from fleet.scenario.levels import MOST_RUNGS
 from fleet.scenario.quantities import (
     BPS_FORM,
     FPS_FORM,
@@ -28,6 +29,7 @@ from fleet.scenario.quantities import (
 from fleet.scenario.sensors import Near
 
 _OTHER = "another kind of event"
+_RungNumber = Annotated[int, Field(ge=0, lt=MOST_RUNGS)]
 
 
 _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
@@ -41,6 +43,7 @@ _EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "join": (set(), {"every", "cell"}),
     "leave": (set(), {"every", "cell"}),
     "resize": ({"servers"}, {"servers", "every"}),
+    "ladder": ({"rung"}, {"rung", "every", "cell"}),
 }
 _DETAILS = {
     "lasts",
@@ -54,6 +57,7 @@ _DETAILS = {
     "near",
     "every",
     "servers",
+    "rung",
 }
 _BY_CHANCE = ("outage", "crash", "failure")
 """What may happen at times that are drawn from `mtbf` and `mttr`."""
@@ -93,11 +97,11 @@ def _rules() -> dict[str, Any]:
 class Event(Model):
     """Something that happens to the fleet at a stated time or again and again.
 
-    Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile`, `join`, `leave` (a
-    sensor or a group), `failure` (a domain, an edge or a region) and `resize` (the servers of a
-    region) says what; `at`, or `mtbf` and `mttr` (mean times to failure and to repair, both
-    exponential), says when. `at` is a time from the start or a time of day; `every` repeats it. A
-    rewrite can be rolled out in `waves`, one `wave_every` after the other. `cell` narrows a group
+    Exactly one of `outage`, `link` (a link), `crash`, `rewrite`, `profile`, `join`, `leave`,
+    `ladder` (a sensor or a group), `failure` (a domain, an edge or a region) and `resize` (the
+    servers of a region) says what; `at`, or `mtbf` and `mttr` (mean times to failure and to repair,
+    both exponential), says when. `at` is a time from the start or of the day; `every` repeats it.
+    A rewrite can be rolled out in `waves`, one `wave_every` after the other. `cell` narrows a group
     to one cell, `near` to what stands near a place.
     """
 
@@ -181,6 +185,14 @@ class Event(Model):
     ] = None
     servers: Annotated[
         Count | None, says("servers of its first kind from then on", 2, "no resize")
+    ] = None
+
+    ladder: Annotated[
+        Target | None,
+        says("the sensor or group that is told to stand on a rung of its ladder", "camera", _OTHER),
+    ] = None
+    rung: Annotated[
+        _RungNumber | None, says("which rung, 0 the arm's own settings", 1, "no rung is said")
     ] = None
 
     @property

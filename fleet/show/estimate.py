@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -33,6 +34,9 @@ def tables(estimated: Estimated, out: Console) -> Iterator[Titled]:
     """Yield tables of all arms, as wide as there is room, then one of the resources of each."""
     yield from in_tables(lambda columns: _of_arms(estimated, columns), len(estimated.facts), out)
     for arm, one in estimated.arms.items():
+        if arm in estimated.rungs:
+            rungs = estimated.facts[arm]["rungs"]
+            yield from in_tables(partial(_of_rungs, arm, rungs), len(rungs), out)
         yield _resources(arm, one.busiest)
 
 
@@ -41,6 +45,23 @@ def _of_arms(estimated: Estimated, columns: Sequence[int]) -> Titled:
     names = [list(estimated.facts)[k] for k in columns]
     facts = [estimated.facts[name] for name in names]
     out = _table(f"{estimated.scenario.model.name}, in closed form", [*names, "unit"])
+    _add_rows(out, facts)
+    return out
+
+
+def _of_rungs(arm: str, rungs: Sequence[Mapping[str, Any]], columns: Sequence[int]) -> Titled:
+    """Return the table of an arm on some rungs of its ladder."""
+    facts = [rungs[k] for k in columns]
+    out = _table(
+        f"{arm}: if all stood on one rung of the ladder all the time",
+        [*(f"rung {one['rung']}" for one in facts), "unit"],
+    )
+    _add_rows(out, facts)
+    return out
+
+
+def _add_rows(out: Titled, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Add what is expected of some arms, or of one on some rungs, to their table."""
     for label, keys, unit in _ROWS:
         cells = [_cell(_at(arm, keys), unit, arm["growing"]) for arm in facts]
         if set(cells) != {"–"}:
@@ -48,7 +69,6 @@ def _of_arms(estimated: Estimated, columns: Sequence[int]) -> Titled:
     for name in dict.fromkeys(name for arm in facts for name in arm["bandwidth_mbit_s"]):
         cells = [_cell(arm["bandwidth_mbit_s"].get(name), "Mbit/s", ()) for arm in facts]
         out.add_row(f"carried by {doors.terminal(name)}", *cells, "Mbit/s")
-    return out
 
 
 def _table(title: str, columns: Sequence[str]) -> Titled:
@@ -97,6 +117,8 @@ def remarks(estimated: Estimated) -> Iterator[str]:
         if one.before_changes:
             yield f"{arm}: {AS_IT_BEGINS}."
         yield from battery_lines(arm, in_short(one))
+        if arm in estimated.rungs:
+            yield f"{doors.terminal(arm)}: {over_rungs(estimated.facts[arm]['rungs'])}"
     if any(one.in_mean_hours for one in estimated.arms.values()):
         yield (
             "CO2e and electricity are at the mean of the hours of the run; a run takes each hour's"
@@ -104,6 +126,30 @@ def remarks(estimated: Estimated) -> Iterator[str]:
         )
     yield from without_events(estimated.scenario)
     yield from without_tenants(estimated.scenario)
+
+
+def over_rungs(facts: Sequence[Mapping[str, Any]]) -> str:
+    """Return in a line what an arm is expected to draw on its rungs, and how late results are."""
+    watts = [one["power_w"]["total"] for one in facts]
+    low, high = (watts.index(pick(watts)) for pick in (min, max))
+    told = (
+        f"this is of rung 0, its own settings; over the {len(facts)} rungs of its ladder it draws"
+        f" {number(watts[low])} W (rung {low}) to {number(watts[high])} W (rung {high})"
+    )
+    growing = [str(one["rung"]) for one in facts if one["growing"]]
+    if growing:
+        many = "s" * (len(growing) > 1)
+        return f"{told}; queues grow without end on rung{many} {', '.join(growing)}."
+    late = [one["latency_ms"]["p99"] for one in facts if one["latency_ms"]["p99"] is not None]
+    if not late:
+        return f"{told}."
+    return f"{told}, and 99 % of the results are there within {_span(min(late), max(late))} ms."
+
+
+def _span(least: float, most: float) -> str:
+    """Return from what to what, or what alone if that reads the same."""
+    one, other = number(least), number(most)
+    return one if one == other else f"{one} to {other}"
 
 
 def without_tenants(scenario: Scenario) -> Iterator[str]:
@@ -132,12 +178,12 @@ def battery_lines(arm: str, one: Mapping[str, Any]) -> Iterator[str]:
         sun = "no sun charges it" if each["sun_w"] is None else f"the sun {number(each['sun_w'])} W"
         took = f"a sensor of '{each['group']}' draws {number(each['power_w'])} W, {sun}"
         off = each["off_s"]
-        lasts = "it lasts the run" if off is None else f"it goes off after {_span(off)}"
+        lasts = "it lasts the run" if off is None else f"it goes off after {_lasting(off)}"
         name = f"{doors.terminal(arm)}, battery '{each['battery']}'"
         yield f"{name}: {took}; {lasts}, by expectation."
 
 
-def _span(seconds: float) -> str:
+def _lasting(seconds: float) -> str:
     """Return a time in days, hours or a smaller unit."""
     for many, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * many:

@@ -15,7 +15,7 @@ from fleet.results.record import Record, fitting
 from fleet.running.choice import cpus
 from fleet.scenario.load import Scenario, load
 from fleet.sizing.beside import Beside, beside
-from fleet.sizing.estimate import Estimate, estimate, facts
+from fleet.sizing.estimate import Estimate, by_rung, estimate, facts, rung_facts
 from fleet.sizing.kept import Kept, kept
 from fleet.sizing.planning import Planned, Question, Told, answer
 from fleet.sizing.ranges import Drawing, drawing
@@ -67,17 +67,21 @@ class Estimated(NamedTuple):
     Attributes:
         scenario: of what.
         arms: the estimate of each arm.
+        rungs: by arm with a ladder, those of each rung, the first that of the arm as it stands.
         beside: by arm, its numbers beside those of a run; empty without one.
     """
 
     scenario: Scenario
     arms: dict[str, Estimate]
+    rungs: dict[str, list[Estimate]]
     beside: dict[str, list[Beside]]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return all of it as plain data: by arm, and `beside_run` where there is a run."""
+        """Return all of it as plain data: by arm, with `rungs` and `beside_run` where they are."""
         data = facts(self.arms)
+        for arm, ladder in self.rungs.items():
+            data[arm]["rungs"] = [rung_facts(one, rung) for rung, one in enumerate(ladder)]
         for arm, rows in self.beside.items():
             data[arm]["beside_run"] = [
                 {**row._asdict(), "unit": row.unit.name, "disagrees": row.disagrees} for row in rows
@@ -108,10 +112,12 @@ def estimates(
     for arm in arms or ():
         check_arm(arm, list(asked.model.arms))
     catalog = catalogue(asked)
-    expected = {
-        arm: estimate(compile_plan(asked, catalog, arm))
-        for arm in dict.fromkeys(arms or asked.model.arms)
+    plans = {
+        arm: compile_plan(asked, catalog, arm) for arm in dict.fromkeys(arms or asked.model.arms)
     }
+    expected = {arm: estimate(each) for arm, each in plans.items()}
+    lower = {arm: by_rung(each) for arm, each in plans.items()}
+    rungs = {arm: [expected[arm], *rest] for arm, rest in lower.items() if rest}
     rows, run = {}, None
     if not isinstance(scenario, Scenario) and not replaced and paths.is_dir(Path(scenario)):
         run = Record.load(scenario)
@@ -121,4 +127,4 @@ def estimates(
                 for arm, one in expected.items()
                 if arm in run.numbers
             }
-    return Estimated(asked, expected, rows)
+    return Estimated(asked, expected, rungs, rows)

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleet.engine.feedback import Told
+from fleet.engine.told import Told
 from fleet.plan import expected
 from fleet.plan.expected import Flows
+from fleet.plan.feedback import on_rung
 from fleet.plan.plan import Plan
 from fleet.results.metric import Numbers
 from fleet.results.metrics import parts
@@ -132,6 +133,17 @@ def estimate(plan: Plan, of: Flows | None = None) -> Estimate:
     )  # fmt: skip
 
 
+def by_rung(plan: Plan) -> list[Estimate]:
+    """Return what a plan is expected to do on each rung of its ladders but the top; none without.
+
+    All sensors that have one stand on that rung all the time, or on the last of a shorter ladder.
+    """
+    if not plan.feedback.is_there:
+        return []
+    rungs = max(one.rungs for one in plan.feedback.controllers)
+    return [estimate(on_rung(plan, rung)) for rung in range(1, rungs)]
+
+
 def expects(name: str) -> bool:
     """Return whether the number of a name is expected: peaks, sight and uses are not."""
     if name.startswith(("accuracy.", "service.", "rewrites")) or "peak" in name:
@@ -142,6 +154,16 @@ def expects(name: str) -> bool:
 def facts(of: Mapping[str, Estimate]) -> dict[str, Any]:
     """Return some estimates as plain data, by arm."""
     return {arm: _facts(one) for arm, one in of.items()}
+
+
+def rung_facts(one: Estimate, rung: int) -> dict[str, Any]:
+    """Return what is expected on a rung, as plain data."""
+    known = _facts(one)
+    names = (
+        "binds", "growing", "latency_ms", "lost", "skipped", "bandwidth_mbit_s", "power_w",
+        "cost_usd_per_sensor_month", "carbon_kg_per_sensor_year",
+    )  # fmt: skip
+    return {"rung": rung, **{name: known[name] for name in names}}
 
 
 def in_short(one: Estimate) -> dict[str, Any]:

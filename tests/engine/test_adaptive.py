@@ -311,7 +311,7 @@ def test_a_ladder_that_changes_nothing_is_no_ladder(
     traced = any(isinstance(group["capture"], dict) for group in world["sensors"].values())
     for one in world["arms"].values():
         one.pop("adaptive", None)
-    world["events"] = [event for event in world["events"] if "rewrite" not in event]
+    world["events"] = [e for e in world["events"] if not {"rewrite", "ladder"} & set(e)]
     plain = worlds.run(worlds.plan(world, arm))
     for one in world["arms"].values():
         if "place" not in one:
@@ -387,18 +387,46 @@ def test_an_event_on_the_way_leaves_words_as_they_are() -> None:
         assert sim._executor.tally().fingerprint() == whole.tally.fingerprint()
 
 
+def told_by_hours() -> dict[str, Any]:
+    """Return the same by a clock at the region, on rung 1 from the start, and by two events."""
+    data = busy()
+    data["arms"]["cloud"]["adaptive"] = {
+        "rule": "clock", "at": "region", "hours": {"17:00": 1}, "word": "20 kB",
+        "ladder": [{"rate": "10 fps"}, {"rate": "3 fps"}],
+    }  # fmt: skip
+    data["events"] += [
+        {"at": "300 ms", "ladder": "cam", "rung": 0, "every": "900 ms"},
+        {"at": "770 ms", "ladder": "cam", "rung": 2},
+    ]
+    return data
+
+
+def told_by_the_grid() -> dict[str, Any]:
+    """Return the same by what the grid is as an hour begins in the midst of the run."""
+    data = busy(word="20 kB")
+    old = data["arms"]["cloud"]["adaptive"]
+    kept = {key: old[key] for key in ("every", "shared_by", "ladder", "word")}
+    data["arms"]["cloud"]["adaptive"] = {
+        "rule": "carbon", "high": ["20 g/kWh", "30 g/kWh"], **kept
+    }  # fmt: skip
+    return {**data, "start": "2024-05-16T16:59:59", "grid": {"g_per_kwh": [25] * 17 + [35] * 7}}
+
+
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("ray_started")
-def test_ray_says_the_same_and_survives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [None, told_by_hours, told_by_the_grid])
+def test_ray_says_the_same_and_survives(make: Any, tmp_path: Path) -> None:
     """Two shards and a region; then a shard dies between a look and the words of it."""
     import ray
 
     from fleet.running.checkpoint import Checkpoints
     from fleet.running.ray_executor import RayExecutor
 
-    made = worlds.plan(busy(word="20 kB"), "cloud")
+    made = worlds.plan(make() if make else busy(word="20 kB"), "cloud")
     local = worlds.run(made)
+    assert len(local.told.words) > 5
+    assert local.told.words.tolist() == worlds.run(made, engine="reference").told.words.tolist()
     split = worlds.run(made, executor="ray", shards=2, window_ns=50 * MS)
     assert split.tally.fingerprint() == local.tally.fingerprint()
     assert split.told.words.tolist() == local.told.words.tolist()
@@ -515,7 +543,7 @@ def test_rules_are_plain_python() -> None:
             {"ladder": [{"rate": "5 fps"}, {}, {"rate": "6 fps"}]},
             r"its rung 3 has a higher 'rate' \(6 fps\) than rung 1 \(5 fps\)",
         ),
-        ({"rule": "treshold"}, r"rule: 'treshold' is no rule; .*awstream, or .*{file: follow.py"),
+        ({"rule": "treshold"}, r"rule: 'treshold' is no rule; .*clock, or .*{file: follow.py"),
         ({"rule": 5}, r"rule: 5 is no rule; write .*{file: follow.py, function: follow, reads:"),
         ({"rule": {"file": "follow.py", "function": "a b"}}, "'a b' is not the name of a function"),
         ({"rule": {"file": "follow.py"}}, "rule.function: is missing"),

@@ -276,10 +276,23 @@ def packaged() -> dict[str, Any]:
                 "rule": "awstream", "high": "200 ms", "every": "90 ms",
                 "ladder": [{"rate": "5 fps"}],
             }},
+            "clean": {**camera, "adaptive": {
+                "rule": "carbon", "high": ["150 g/kWh", "250 g/kWh"], "low": ["120 g/kWh",
+                "200 g/kWh"], "every": "90 ms", "ladder": [{"rate": "5 fps"}, {"rate": "2 fps"}],
+            }},
+            "cheap": {**camera, "adaptive": {
+                "rule": "price", "high": "0.25 USD/kWh", "every": "90 ms",
+                "ladder": [{"rate": "5 fps"}],
+            }},
+            "by-clock": {**camera, "adaptive": {
+                "rule": "clock", "hours": {"weekday": {"07:00": 0, "22:00": 1}, "weekend": 1},
+                "ladder": [{"rate": "5 fps"}],
+            }},
         },
         "events": [
             {"at": "300 ms", "rewrite": "shop", "model": "efficientdet-lite0"},
             {"at": "400 ms", "resize": "cloud", "servers": 2},
+            {"at": "350 ms", "ladder": "road", "rung": 1},
         ],
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,35 @@ def test_check_says_in_short_what_is_expected() -> None:
             "latency_ms_p99": arms[arm]["latency_ms"]["p99"],
             "power_w": arms[arm]["power_w"]["total"],
         }
+
+
+def test_estimates_tell_each_rung_of_a_ladder(tmp_path: Path) -> None:
+    """A rung is as an arm that stands there for good; the last of a short ladder stays."""
+    data = worlds.pool_of_instant_cameras(4, "10 fps")
+    camera = data["arms"]["cloud"]
+    adaptive = {
+        "rule": "back-pressure", "queue": 3, "every": "1 s",
+        "ladder": [{"rate": "5 fps"}, {"rate": "2 fps"}],
+    }  # fmt: skip
+    data["arms"] |= {
+        "slow": {**camera, "rate": "5 fps"},
+        "slower": {**camera, "rate": "2 fps"},
+        "adapts": {**camera, "adaptive": adaptive},
+        "less": {**camera, "adaptive": {**adaptive, "ladder": [{"rate": "5 fps"}]}},
+        "both": {"place": {"cam": "less"}},
+    }
+    arms = fleet.estimate(worlds.load(data))
+    assert "rungs" not in arms["slow"]
+    for rung, like in enumerate(("cloud", "slow", "slower")):
+        told = arms["adapts"]["rungs"][rung]
+        assert told["rung"] == rung
+        names = ("latency_ms", "lost", "bandwidth_mbit_s", "power_w", "binds")
+        assert {name: told[name] for name in names} == {name: arms[like][name] for name in names}
+    for arm in ("less", "both"):
+        assert [one["rung"] for one in arms[arm]["rungs"]] == [0, 1]
+    path = tmp_path / "made-up.yaml"
+    path.write_text(json.dumps(data))
+    shutil.copytree(worlds.HERE / "catalogue", tmp_path / "catalogue")
+    told = CliRunner().invoke(app, ["estimate", str(path), "--arm", "adapts"]).stdout
+    assert "adapts: if all stood on one rung of the ladder all the time" in told
+    assert "over the 3 rungs of its ladder it draws" in told
