@@ -7,7 +7,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns import frame_store, order, serving, tenants
 from fleet.columns.frame_store import Store
-from fleet.columns.serving import Decoders, Queues, Servers
+from fleet.columns.serving import Decoders, Queues, Second, Servers
 from fleet.columns.tenants import Chains, Shares
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
@@ -17,6 +17,7 @@ from fleet.model.books import (
     BATCHES,
     DECODERS_IDLE_NS,
     DECODING_NS,
+    LOOKED_AT,
     SERVED_NS,
     SERVER_NS,
     SERVERS_IDLE_NS,
@@ -40,8 +41,8 @@ from fleet.plan.plan import Plan
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
-    "started", "arrived", "idle_ns", "down_until_ns", "tags", "pending", "decoding", "waiting",
-    "serving",
+    "started", "looked_at", "arrived", "idle_ns", "down_until_ns", "tags", "pending", "decoding",
+    "waiting", "serving",
 )  # fmt: skip
 
 _HELD = ("pending", "decoding", "waiting", "serving")
@@ -81,11 +82,12 @@ class Pools:
         self.decoders, self.decoder_sizes = _rings(
             [[k.count * k.decoders for k in p.kinds] for p in self.spec]
         )
-        self.served_ns, self.decoding_ns, self.batches, self.started = (
-            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(4)
+        self.served_ns, self.decoding_ns, self.batches, self.started, self.looked_at = (
+            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(5)
         )
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.down_until_ns = np.zeros(len(ids), dtype=np.int64)
+        self.second = self._second()
         self._share()
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
@@ -105,6 +107,23 @@ class Pools:
                 self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
                 self.hold_ns[p, k, : pool.max_batch + 1] = kind.hold_ns
                 self.rates[p, k] = kind.decode_px_s
+
+    def _second(self) -> Second:
+        """Return the second networks, which look at what is found in frames."""
+        base_ns, hold_ns, per_ns = np.zeros((3, len(self.spec), KINDS), dtype=np.int64)
+        most, batch = np.zeros(len(self.spec), dtype=np.int64), np.ones(len(self.spec), np.int64)
+        for p, pool in enumerate(self.spec):
+            if pool.then is not None:
+                most[p], batch[p] = pool.then.most, pool.then.batch
+            for k, kind in enumerate(pool.kinds):
+                base_ns[p, k], hold_ns[p, k] = kind.then_base_ns, kind.then_hold_ns
+                per_ns[p, k] = kind.then_per_ns
+        rows = self.plan.eyes.sights.rows
+        return Second(rows, most, batch, base_ns, hold_ns, per_ns, self.looked_at)
+
+    def see(self, rows: Ints) -> None:
+        """Take over the rows of the traces of an amended plan."""
+        self.second = self.second._replace(rows=rows)
 
     def _share(self) -> None:
         """Lay out who shares the pools; nothing if they all serve who comes first."""
@@ -204,7 +223,7 @@ class Pools:
         servers = Servers(
             self.rings, self.sizes, self.table, self.variation, self.mean_ns, self.hold_ns,
             self.plan.sensors.service_keys, self.served_ns, self.batches, self.started,
-            self.idle_ns,
+            self.idle_ns, self.second._replace(looked_at=self.looked_at),
         )  # fmt: skip
         if self.shares is None:
             serving.serve_all(columns, queues, until_ns, servers)
@@ -265,6 +284,7 @@ class Pools:
                 counts[SERVED_NS] = self.served_ns[p, k] - ahead[k]
                 counts[DECODING_NS] = self.decoding_ns[p, k] - decoding[k]
                 counts[BATCHES], counts[STARTED] = self.batches[p, k], self.started[p, k]
+                counts[LOOKED_AT] = self.looked_at[p, k]
                 counts[SERVER_NS] = kind.count * now_ns
 
 

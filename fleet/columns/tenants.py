@@ -18,20 +18,17 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.columns.serving import Queues, Servers, first_of, replace_first
+from fleet.columns.serving import Queues, Servers, first_of, launch
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     CLOCK,
     DONE,
     FATE,
-    FRAME,
-    INFER,
     LOST_DEADLINE,
     SENSOR,
-    START,
     Columns,
 )
-from fleet.model.servers import KINDS, batch_ns
+from fleet.model.servers import KINDS
 
 
 class Shares(NamedTuple):
@@ -266,22 +263,6 @@ def serve(
             launch(columns, chains.taken[n : n + count], launch_ns, servers, p)
             n, many = n + count, many - count
             full = place_behind(chains, max_batch) if many >= max_batch else -1
-
-
-@inlined
-def launch(columns: Columns, batch: Ints, launch_ns: int, servers: Servers, p: int) -> None:
-    """Start a batch at a time, on the server that has been free longest."""
-    ring, count, lead = servers.rings[p], len(batch), batch[0]
-    law, variation, kind = servers.table.law[p], servers.variation[p], first_of(ring) % KINDS
-    key, frame = servers.keys[columns[SENSOR, lead]], columns[FRAME, lead]
-    spent = batch_ns(servers.mean_ns[p, kind, count], law, variation, key, frame)
-    held = batch_ns(servers.hold_ns[p, kind, count], law, variation, key, frame)
-    replace_first(ring, servers.sizes[p], (launch_ns + held) * KINDS + kind)
-    servers.served_ns[p, kind] += held
-    servers.batches[p, kind] += 1
-    servers.started[p, kind] += count
-    for i in batch:
-        columns[START, i], columns[INFER, i] = launch_ns, launch_ns + spent
 
 
 @kernel

@@ -11,6 +11,7 @@ from fleet.arrays import Ints
 from fleet.model.books import (
     DECODING_NS,
     LAST_SENT_NS,
+    LOOKED_AT,
     PROMOTION_NS,
     RADIO_BITS,
     SENDING_NS,
@@ -183,8 +184,8 @@ def _network(plan: Plan, tally: Spent) -> list[StateEnergy]:
 def _servers(plan: Plan, tally: Spent) -> list[StateEnergy]:
     """Return the energy of servers: they draw their full power for the part c · b of t(b).
 
-    In the part `a` they wait for copies and launches. So a batch of one, which leaves most of a
-    GPU idle, does not draw the power of a full one.
+    With a second network that is c · b + c' · N. In the part `a` they wait for copies and launches.
+    So a batch of one, which leaves most of a GPU idle, does not draw the power of a full one.
     """
     out = []
     for index in range(len(plan.pools.names)):
@@ -195,7 +196,10 @@ def _servers(plan: Plan, tally: Spent) -> list[StateEnergy]:
         for row, kind in enumerate(pool.kinds, int(plan.pools.row[index])):
             counts = tally.servers[row]
             per_frame_ns = int(kind.service_ns[-1] - kind.service_ns[0]) // pool.max_batch
-            busy = min(int(counts[SERVED_NS]), int(counts[STARTED]) * per_frame_ns)
+            work_ns = (
+                int(counts[STARTED]) * per_frame_ns + int(counts[LOOKED_AT]) * kind.then_per_ns
+            )
+            busy = min(int(counts[SERVED_NS]), work_ns)
             for state, spent, power in (
                 ("busy", busy, kind.busy_uw),
                 ("idle", int(counts[SERVER_NS]) - busy, kind.idle_uw),

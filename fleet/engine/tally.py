@@ -24,6 +24,7 @@ from fleet.model.books import (
     LAST_SENT_NS,
     LATENCY_MAX_NS,
     LINK_COUNTS,
+    LOOKED_AT,
     OFFERED_BITS,
     POOL_IDLE,
     SENSOR_WIDTH,
@@ -243,7 +244,8 @@ class Tally:
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
         scenario names its groups, links, regions and edges, nor on that of setups, which is why
         their times are left out. What is counted second by second follows from the frames. The
-        last fate counts where a frame has met it: it came later than fingerprints did.
+        last fate counts where a frame has met it, and objects where a second network looked at
+        some: they came later than fingerprints did.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
@@ -252,8 +254,9 @@ class Tally:
 
     def _sorted(self, name: str) -> NDArray[Any]:
         table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
-        if name == "sensors" and not table[:, _CAME_LATER].any():
-            table = np.delete(table, _CAME_LATER, axis=1)
+        later = {"sensors": _CAME_LATER, "servers": LOOKED_AT}.get(name)
+        if later is not None and not table[:, later].any():
+            table = np.delete(table, later, axis=1)
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index, since_ns: int = 0) -> None:

@@ -17,8 +17,9 @@ from fleet.model.dsp import periods, taken
 from fleet.model.events import DEMAND, LINK_RATE, RATE, SENSOR_JOINS, SENSOR_LEAVES
 from fleet.model.frames import LEVELS
 from fleet.plan.caps import terms
-from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
+from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, alike, drawn, means, taken_shares
 from fleet.plan.lossy import sendings
+from fleet.plan.pipelines import law_of
 from fleet.plan.plan import Plan
 from fleet.plan.rates import mean_bps
 from fleet.plan.roster import counts
@@ -64,15 +65,20 @@ class Flows:
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
     fps = capture.frames_per_ns(plan.sensors.clocks) * 1e9
-    answered = _answered_fps(plan, fps)
-    published = _published(plan, answered)
-    mean, frames_of = np.zeros((plan.size, 6)), []
     kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
     _, kind_of = np.unique(kinds, axis=0, return_inverse=True)
-    for kind in range(int(kind_of.max()) + 1):
-        mine = np.flatnonzero(kind_of == kind)
+    members = [np.flatnonzero(kind_of == kind) for kind in range(int(kind_of.max()) + 1)]
+    taken = [taken_shares(plan, mine, fps[mine[0]]) for mine in members]
+    answered = _answered_fps(plan, fps)
+    for mine, shares in zip(members, taken, strict=True):
+        if shares is not None:
+            answered[mine] = fps[mine] * shares.mean()
+    published = _published(plan, answered)
+    mean, frames_of = np.zeros((plan.size, 6)), []
+    for mine, shares in zip(members, taken, strict=True):
         first = mine[0]
-        rule = Rules(fps[first], answered[first], published[first])
+        uneven = alike() if shares is None else shares / shares.mean()
+        rule = Rules(fps[first], answered[first], published[first], uneven)
         frames_of.append(drawn(plan, mine, rule))
         mean[mine] = means(frames_of[-1])
     payload, bits, square, share, served, told_bits = mean.T
@@ -199,6 +205,22 @@ def pool_fps(plan: Plan, of: Flows) -> Floats:
     fps = np.zeros(len(plan.pools.names))
     np.add.at(fps, plan.pools.of[plan.pools.of >= 0], of.served_fps[plan.pools.of >= 0])
     return fps
+
+
+def objects_law(of: Flows, sensors: Ints) -> Floats:
+    """Return the chances of 0, 1, ... objects of a frame that second networks on servers look at.
+
+    Args:
+        of: what sensors bring.
+        sensors: those whose frames come to the servers.
+    """
+    objects, weight = [np.zeros(1)], [np.array([NEARLY_NONE])]
+    for kind in np.unique(of.kind[sensors]):
+        drawn_of, fps = of.drawn[kind], of.served_fps[sensors][of.kind[sensors] == kind].sum()
+        share = drawn_of.weight * drawn_of.served
+        objects.append(drawn_of.objects)
+        weight.append(share * (fps / max(float(share.sum()), NEARLY_NONE)))
+    return law_of(np.concatenate(objects), np.concatenate(weight))
 
 
 def pool_px(plan: Plan, of: Flows) -> Floats:

@@ -18,6 +18,7 @@ from fleet.model.books import (
     BOOTS,
     DECODERS_IDLE_NS,
     DECODING_NS,
+    LOOKED_AT,
     SERVED_NS,
     SERVER_NS,
     SERVERS_IDLE_NS,
@@ -27,6 +28,7 @@ from fleet.model.events import SERVERS
 from fleet.model.servers import batch_ns
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
+from fleet.reference import second
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
 from fleet.reference.tenants import Order
@@ -261,9 +263,15 @@ class ServerPool(Workplace):
         for frame, through in batch:
             frame.start_ns = self.env.now
             self.taken.add(through)
-        times = self.pool.kinds[kind]
+        times, then, rows = self.pool.kinds[kind], self.pool.then, self.plan.eyes.sights.rows
+        objects = second.objects_of((frame for frame, _ in batch), rows, then)
+        self.counts[kind, LOOKED_AT] += objects
+        both = (times.hold_ns, times.then_hold_ns), (times.service_ns, times.then_base_ns)
         held_ns, spent_ns = (
-            self._drawn_ns(of[len(batch)], batch) for of in (times.hold_ns, times.service_ns)
+            self._drawn_ns(
+                of[len(batch)] + second.spent_ns(objects, then, base, times.then_per_ns), batch
+            )
+            for of, base in both
         )
         yield from self.work(kind, held_ns)
         if spent_ns > held_ns:

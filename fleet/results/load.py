@@ -28,6 +28,7 @@ from fleet.model.books import (
     DROPPED_BITS,
     FATE_0,
     IDLE_NS,
+    LOOKED_AT,
     OFFERED_BITS,
     SENT_BEFORE_BITS,
     SENT_LINK_BITS,
@@ -44,6 +45,7 @@ from fleet.model.frames import (
     LOST_SERVER_DOWN,
     SKIP_DSP_BUSY,
 )
+from fleet.plan import pipelines
 from fleet.plan.caps import Term, terms
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
@@ -215,9 +217,11 @@ def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:
         rows = plan.pools.row[mine]
         first, px = outcome.tally.servers[rows], outcome.tally.servers[rows, ARRIVED_PX]
         lost = _lost(outcome, mine, _POOL_LOST)
-        waiting = first[:, ARRIVED] - _kinds(outcome, pool, mine, STARTED).sum(axis=1) - lost
+        started = _kinds(outcome, pool, mine, STARTED)
+        waiting = first[:, ARRIVED] - started.sum(axis=1) - lost
+        objects = _kinds(outcome, pool, mine, LOOKED_AT).sum() / max(1, started.sum())
         crew = Crew(
-            work=first[:, ARRIVED], speed=server_fps(pool), heads=np.ones(len(pool.kinds)),
+            work=first[:, ARRIVED], speed=_fps_of(pool, objects), heads=np.ones(len(pool.kinds)),
             spent=SERVED_NS, idle_ns=first[:, SERVERS_IDLE_NS], lost=lost, waiting=waiting,
         )  # fmt: skip
         yield f"{SERVERS_OF}{pool.name}", _load(outcome, pool, mine, crew)
@@ -260,6 +264,12 @@ def server_fps(pool: Pool) -> Floats:
     """Return the frames a second of a server of each kind that has full batches; shape (kinds,)."""
     times_ns = [max(1, int(kind.hold_ns[pool.max_batch])) for kind in pool.kinds]
     return pool.max_batch * 1e9 / np.array(times_ns, dtype=np.float64)
+
+
+def _fps_of(pool: Pool, objects: float) -> Floats:
+    """Return the same with so many objects in a frame, in the mean, for its second network."""
+    most = 0 if pool.then is None else pool.then.most
+    return server_fps(pipelines.loaded(pool, pipelines.law_with_mean(objects, most)))
 
 
 def servers_for(work_s: float, speed: Floats, others: float, use: float) -> int:

@@ -79,6 +79,9 @@ def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     _compute(plan, made, np.arange(plan.size), setup, answered)
     asks = np.flatnonzero(plan.asks)
     _compute(plan, made, asks, setups.ask[setup[asks]], served[asks])
+    twice = np.flatnonzero(setups.then[setup] >= 0)
+    looked = np.round(answered * np.array([d.mean_objects for d in of.drawn])[of.kind])
+    _compute(plan, made, twice, setups.then[setup[twice]], looked[twice].astype(np.int64))
     _radios(plan, of, ways, made)
 
 
@@ -180,6 +183,7 @@ def _pools(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
             held_ns = float(np.interp(one.size, np.arange(len(kind.hold_ns)), kind.hold_ns))
             paid_ns = count * plan.measured_ns
             made.servers[rows, b.STARTED] = round(done * share)
+            made.servers[rows, b.LOOKED_AT] = round(done * share * one.objects)
             made.servers[rows, b.BATCHES] = round(done * share / one.size)
             made.servers[rows, b.SERVED_NS] = round(min(paid_ns, done * share / one.size * held_ns))
             made.servers[rows, b.SERVER_NS] = round(paid_ns)
@@ -294,6 +298,8 @@ def _part(
     setups, k, drawn = plan.sensors.setups, int(plan.sensors.setup_of[s]), of.drawn[of.kind[s]]
     fixed, sizes = _made_s(setups, k), np.zeros((len(STAGES), len(drawn.bits)))
     weight = drawn.weight if only is None else drawn.weight * (drawn.served == only)
+    if setups.then[k] >= 0:
+        sizes[COMPUTE] += drawn.objects * (float(setups.compute_ns[setups.then[k]]) * 1e-9)
     if only == 1:
         fixed[COMPUTE] += float(setups.compute_ns[setups.ask[k]]) * 1e-9
     waits: list[tuple[int, Wait]] = []

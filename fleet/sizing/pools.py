@@ -16,6 +16,7 @@ import numpy as np
 
 from fleet.arrays import Floats, Ints
 from fleet.model.servers import EXPONENTIAL, NEAR_NORMAL
+from fleet.plan import pipelines
 from fleet.plan.plant import Pool
 from fleet.sizing.waiting import (
     NO_WAIT,
@@ -33,13 +34,14 @@ class Served:
     """A distinct pool: pools of an entry to which the same comes.
 
     Attributes:
-        pool: the entry.
+        pool: the entry; with a second network its times hold what that takes in the mean.
         pools: which of the plan's they are.
         sensors: how many send to each.
         rate: frames a second that come to each.
         load: that over what its servers can do with full batches.
         servers: servers of the first kind that are paid for, in the mean.
         size: mean frames of a batch.
+        objects: mean objects of a frame at which a second network looks.
         waits: the laws of the waits for a batch.
         service_s: time from the start of a batch to its results.
         lost: share of the frames that the deadline or the queue loses.
@@ -56,6 +58,7 @@ class Served:
     load: float
     servers: float
     size: float
+    objects: float
     waits: tuple[Wait, ...]
     service_s: float
     lost: float
@@ -81,8 +84,9 @@ class Served:
 
 
 def serve(
-    pool: Pool, pools: Ints, frames: Sequence[tuple[int, float, float]], periodic: bool
-) -> Served:
+    pool: Pool, pools: Ints, frames: Sequence[tuple[int, float, float]], periodic: bool,
+    objects: Floats,
+) -> Served:  # fmt: skip
     """Return what a pool does with some frames.
 
     Args:
@@ -90,7 +94,10 @@ def serve(
         pools: which of the plan's pools are alike.
         frames: (pixels to decode of one, sensors, frames a second of each).
         periodic: whether these come at regular times.
+        objects: chances of 0, 1, ... objects of a frame at which its second network looks.
     """
+    spread = pipelines.spread_of(pool, objects)
+    pool = pipelines.loaded(pool, objects)
     rate = math.fsum(many * fps for _, many, fps in frames)
     counts = np.array([kind.count for kind in pool.kinds], dtype=np.float64)
     most = counts.copy()
@@ -101,7 +108,7 @@ def serve(
     hold_s = _mean_of_kinds(pool, counts, "hold_ns")
     servers = max(1, round(float(counts.sum())))
     made = batches(rate, servers, pool.max_batch, pool.wait_ns * 1e-9, hold_s)
-    waits = (made.gather, made.turn, _full_wait(pool, frames, periodic, hold_s, servers))
+    waits = (made.gather, made.turn, _full_wait(pool, frames, periodic, (hold_s, spread), servers))
     decoding, decoder_wait, decode_s = _decoding(pool, frames, periodic, counts)
     service_s = float(np.interp(
         made.size, np.arange(pool.max_batch + 1), _mean_of_kinds(pool, counts, "service_ns")
@@ -109,8 +116,8 @@ def serve(
     lost = _lost(pool, made, waits[2], rate, load)
     return Served(
         pool, pools, math.fsum(many for _, many, _ in frames), rate, load, float(counts[0]),
-        made.size, waits, service_s, lost, math.fsum(px * many * fps for px, many, fps in frames),
-        decoding, decoder_wait, decode_s,
+        made.size, float(objects @ np.arange(len(objects))), waits, service_s, lost,
+        math.fsum(px * many * fps for px, many, fps in frames), decoding, decoder_wait, decode_s,
     )  # fmt: skip
 
 
@@ -138,17 +145,19 @@ def _scaled(pool: Pool, counts: Floats, rate: float) -> float:
 
 
 def _full_wait(
-    pool: Pool, frames: Sequence[tuple[int, float, float]], periodic: bool, hold_s: Floats,
-    servers: int,
+    pool: Pool, frames: Sequence[tuple[int, float, float]], periodic: bool,
+    holds: tuple[Floats, pipelines.Spread], servers: int,
 ) -> Wait:  # fmt: skip
-    """Return the wait of a frame where more wait than the next batch takes."""
-    mean = float(hold_s[-1])
+    """Return the wait of a frame where more wait than the next batch takes.
+
+    `holds` are the mean times by batch size, and how much those of full batches differ.
+    """
+    mean, spread = float(holds[0][-1]), holds[1]
     variation = {EXPONENTIAL: 1.0, NEAR_NORMAL: pool.variation}.get(pool.law, 0.0)
     longest = mean * (20.0 if pool.law == EXPONENTIAL else 1.0 + 4.0 * variation)
-    sources = [
-        Source(many, fps, mean, (variation * mean) ** 2, longest, periodic)
-        for _, many, fps in frames
-    ]
+    longest += spread.longest_s
+    variance = (variation * mean) ** 2 + spread.variance_s2
+    sources = [Source(many, fps, mean, variance, longest, periodic) for _, many, fps in frames]
     return wait_for(sources, servers * pool.max_batch)
 
 

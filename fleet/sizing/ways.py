@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Bools, Floats, Ints
 from fleet.model import capture
 from fleet.model.frames import LEVELS
 from fleet.model.link import SEGMENT_BITS
@@ -228,11 +228,22 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     if not len(users):
         return
     number, rates = plan.pools.of[users], (of.served_fps * bearing)[users]
-    _, kinds = np.unique(plan.pools.decode_px[users], return_inverse=True)
+    px_of, second = plan.pools.decode_px[users], _has_second(plan)[number]
+    looks = np.stack([px_of, np.where(second, of.kind[users], -1)], axis=1)
+    _, kinds = np.unique(looks, axis=0, return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]
         px = {
             int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)
         }
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
-        yield serve(plan.pool(int(pools[0])), pools, frames, _regular(plan, mine)), mine
+        pool = plan.pool(int(pools[0]))
+        law = expected.objects_law(of, mine) if pool.then is not None else np.ones(1)
+        yield serve(pool, pools, frames, _regular(plan, mine), law), mine
+
+
+def _has_second(plan: Plan) -> Bools:
+    """Return of each pool whether it runs a second network on what is found in frames."""
+    entries = [pool is not None and pool.then is not None for pool in plan.pools.entries]
+    has: Bools = np.array(entries)[plan.pools.entry]
+    return has
