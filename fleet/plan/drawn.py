@@ -17,6 +17,8 @@ from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 
 _MOMENTS, _FRAMES = 192, 4
+_FOLLOWED = 120
+"""So many frames of a moment are followed at most."""
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
 NEARLY_NONE = 1e-300
 """A weight that is none, but can be divided by."""
@@ -47,6 +49,19 @@ class Drawn(NamedTuple):
         return float(np.average(self.objects, weights=self.weight))
 
 
+class Taken(NamedTuple):
+    """What a DSP takes that is busy for as long as what it finds asks for.
+
+    Attributes:
+        share: of the frames of each moment that is drawn; shape (moments,).
+        objects: at which its second network looks in those, in parts of like number; shape
+            (moments, frames).
+    """
+
+    share: Floats
+    objects: Floats
+
+
 class Rules(NamedTuple):
     """How often like sensors look and send.
 
@@ -54,14 +69,13 @@ class Rules(NamedTuple):
         fps: frames that one captures a second.
         answered_fps: those that its DSP takes; all of a camera.
         published: share of these that its publishing rule sends, at most.
-        taken: by moment that is drawn, the share that its DSP takes over that in the mean; of like
-            frames all alike.
+        taken: what its DSP takes by moment, where that goes by what is found.
     """
 
     fps: float
     answered_fps: float
     published: float
-    taken: Floats
+    taken: Taken | None
 
 
 def objects_in_view(plan: Plan, hours: Timetable, sensor: int, second: int) -> float:
@@ -90,6 +104,10 @@ def drawn(plan: Plan, mine: Ints, rules: Rules) -> Drawn:
     setup = int(plan.sensors.setup_of[mine[0]])
     gop = int(setups.gop[setup])
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
+    of_moment = np.ones(_MOMENTS)
+    if rules.taken is not None:
+        weights = np.full(_FRAMES, 1.0 / _FRAMES)
+        of_moment = rules.taken.share / rules.taken.share.mean()
     rows: list[tuple[float, ...]] = []
     for moment, (s, at_ns, objects, light) in enumerate(_moments(plan, mine)):
         second, key = at_ns // SECOND_NS, plan.sensors.size_keys[s]
@@ -101,11 +119,12 @@ def drawn(plan: Plan, mine: Ints, rules: Rules) -> Drawn:
                 plan.eyes.sights, trace, light, objects, plan.sensors.sight_keys[s], second, frame
             )
             seen = Seen(s, frame, objects, row)
-            weight = weights[k] * rules.taken[moment]
+            weight = weights[k] * of_moment[moment]
             for share, of, at in _sent_as(plan, setup, seen, rules):
                 sizes = _sizes(plan, of, seen._replace(row=at))
                 rows.append((weight * max(share, NEARLY_NONE), *sizes))
-    return Drawn(*np.array(rows).T)
+    made = Drawn(*np.array(rows).T)
+    return made if rules.taken is None else made._replace(objects=rules.taken.objects.reshape(-1))
 
 
 def _moments(plan: Plan, mine: Ints) -> Iterator[tuple[int, int, int, int]]:
@@ -125,10 +144,11 @@ def _trace(plan: Plan, setup: int) -> int:
     return -1 if plan.eyes.looks_live else int(plan.sensors.setups.sight[setup])
 
 
-def taken_shares(plan: Plan, mine: Ints, fps: float) -> Floats | None:
-    """Return by moment which share of the frames a DSP takes that runs a second network.
+def taken_by(plan: Plan, mine: Ints, fps: float) -> Taken | None:
+    """Return which frames a DSP takes that runs a second network; None where it runs none.
 
-    For how long it is busy goes by what is found. None where it runs none.
+    For how long it is busy goes by what is found: the rows of a bucket come one after the other,
+    and those that are taken are followed for a second.
 
     Args:
         plan: the plan.
@@ -140,23 +160,39 @@ def taken_shares(plan: Plan, mine: Ints, fps: float) -> Floats | None:
     if then < 0:
         return None
     at_random = plan.sensors.clocks.kind[mine[0]] == capture.POISSON
-    shares = []
+    shares, objects_of = [], []
     for _, _, objects, light in _moments(plan, mine):
         told = np.array([objects])
         if trace >= 0:
             at = trace, light, min(objects, sight.MOST_OBJECTS)
             rows = sights.rows[sights.start[at] : sights.start[at] + sights.many[at]]
             told = rows[:, sight.RIGHT] + rows[:, sight.WRONG]
-        again = np.minimum(told, setups.then_most[k]) * setups.compute_ns[then]
-        busy_ns = np.maximum(setups.occupy_ns[k], setups.compute_ns[k] + again)
-        lasts = 1.0 + fps * busy_ns * 1e-9 if at_random else periods(busy_ns, fps)
-        shares.append(1.0 / float(lasts.mean()))
-    return np.array(shares)
+        looked = np.minimum(told, setups.then_most[k])
+        spent_ns = setups.compute_ns[k] + looked * setups.compute_ns[then]
+        busy_ns = np.maximum(setups.occupy_ns[k], spent_ns)
+        if at_random:
+            share = 1.0 / (1.0 + fps * float(busy_ns.mean()) * 1e-9)
+        else:
+            taken, offered = _followed(periods(busy_ns, fps), min(_FOLLOWED, max(1, round(fps))))
+            share, looked = len(taken) / offered, looked[taken]
+        shares.append(share)
+        parts = np.array_split(np.repeat(np.sort(looked), _FRAMES), _FRAMES)
+        objects_of.append([float(part.mean()) for part in parts])
+    return Taken(np.array(shares), np.array(objects_of))
 
 
-def alike() -> Floats:
-    """Return that moments do not differ in what is taken; shape (moments,)."""
-    return np.ones(_MOMENTS)
+def _followed(lasts: Floats, frames: int) -> tuple[list[int], float]:
+    """Return (rows that are taken of those that come round and round, how many have come).
+
+    Args:
+        lasts: periods for which the DSP is busy with each row.
+        frames: so many come at least.
+    """
+    taken, at = [], 0
+    while at < frames:
+        taken.append(at % len(lasts))
+        at += int(lasts[at % len(lasts)])
+    return taken, at
 
 
 class Seen(NamedTuple):

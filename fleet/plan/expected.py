@@ -17,7 +17,7 @@ from fleet.model.dsp import periods, taken
 from fleet.model.events import DEMAND, LINK_RATE, RATE, SENSOR_JOINS, SENSOR_LEAVES
 from fleet.model.frames import LEVELS
 from fleet.plan.caps import terms
-from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, alike, drawn, means, taken_shares
+from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means, taken_by
 from fleet.plan.lossy import sendings
 from fleet.plan.pipelines import law_of
 from fleet.plan.plan import Plan
@@ -68,17 +68,16 @@ def flows(plan: Plan) -> Flows:
     kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
     _, kind_of = np.unique(kinds, axis=0, return_inverse=True)
     members = [np.flatnonzero(kind_of == kind) for kind in range(int(kind_of.max()) + 1)]
-    taken = [taken_shares(plan, mine, fps[mine[0]]) for mine in members]
+    taken = [taken_by(plan, mine, fps[mine[0]]) for mine in members]
     answered = _answered_fps(plan, fps)
-    for mine, shares in zip(members, taken, strict=True):
-        if shares is not None:
-            answered[mine] = fps[mine] * shares.mean()
+    for mine, its in zip(members, taken, strict=True):
+        if its is not None:
+            answered[mine] = fps[mine] * its.share.mean()
     published = _published(plan, answered)
     mean, frames_of = np.zeros((plan.size, 6)), []
-    for mine, shares in zip(members, taken, strict=True):
+    for mine, its in zip(members, taken, strict=True):
         first = mine[0]
-        uneven = alike() if shares is None else shares / shares.mean()
-        rule = Rules(fps[first], answered[first], published[first], uneven)
+        rule = Rules(fps[first], answered[first], published[first], its)
         frames_of.append(drawn(plan, mine, rule))
         mean[mine] = means(frames_of[-1])
     payload, bits, square, share, served, told_bits = mean.T
