@@ -445,7 +445,6 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
     near = draw(_SERVED)
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
-    own = ["on_sensor", "asking"] if asked_model == near else ["on_sensor"]
     silent = ["never", "never"] if when.startswith(("found", "on change")) else []
     world = scenario(
         seed=draw(st.integers(0, 2**32)),
@@ -512,7 +511,10 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 },
                 **rate,
             },
-            "mixed": {"place": {"a": draw(st.sampled_from(own)), "default": "edge"}},
+            "mixed": {
+                "place": {"a": draw(st.sampled_from(["on_sensor", "asking"])), "default": "edge"}
+            },
+            "both": {"place": {"a": "cloud", "default": "matched"}},
         },
         events=[
             e
@@ -656,6 +658,7 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
         world["arms"]["on_sensor"]["publish"] = "every inference"
     world["arms"]["edge"].pop("infer", None)
     world["arms"].pop("mixed")
+    world["arms"].pop("both")
     if draw(st.integers(0, 3)):  # neither is who runs a second network
         for arm in world["arms"].values():
             arm.pop("pipeline", None)
@@ -700,7 +703,9 @@ def asks(world: dict[str, Any], arm: str) -> bool:
     return "asking" in of or "crops" in of
 
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "asking", "crops", "mixed"])
+ARMS = st.sampled_from(
+    ["on_sensor", "cloud", "edge", "matched", "asking", "crops", "mixed", "both"]
+)
 
 
 def _has_a_rate(event: dict[str, Any], sensors: dict[str, dict[str, Any]]) -> bool:

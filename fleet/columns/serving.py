@@ -93,7 +93,7 @@ class Decoders(NamedTuple):
 
 
 class Second(NamedTuple):
-    """The second networks of some pools as kernels take them; one row a pool.
+    """The second networks of some pools as kernels take them; one row a network, as of `Servers`.
 
     Attributes:
         rows: of the traces of what eyes see.
@@ -114,16 +114,19 @@ class Second(NamedTuple):
 
 
 class Servers(NamedTuple):
-    """The servers of some pools as kernels take them; one row a pool.
+    """The servers of some pools as kernels take them; one row a pool, or a network.
+
+    Networks are the own one of each pool, and behind these what others there are.
 
     Attributes:
         rings: when servers are free, times `KINDS`, plus their kind; changed in place.
         sizes: number of servers.
-        table: the table of pools.
-        variation: of service times.
-        mean_ns, hold_ns: t(b) and h(b) by kind for b = 0..
+        table: the table of pools, by network.
+        variation: of service times, by network.
+        mean_ns, hold_ns: t(b) and h(b) by network and kind for b = 0..
         keys: the service keys by sensor.
-        served_ns, batches, started: time held, batches and frames by kind, added to in place.
+        served_ns: time held by pool and kind, added to in place.
+        batches, started: batches and frames by network and kind, likewise.
         idle_ns: [0] takes when a batch that was due last found a server idle.
         second: the networks that look at what is found in frames.
     """
@@ -234,28 +237,30 @@ def due_ns(
 
 
 @inlined
-def launch(columns: Columns, batch: Index, launch_ns: int, servers: Servers, p: int) -> None:
-    """Start a batch at a time, on the server that has been free longest."""
+def launch(
+    columns: Columns, batch: Index, launch_ns: int, servers: Servers, p: int, w: int
+) -> None:
+    """Start a batch of network `w` at a time, on the server of `p` that has been free longest."""
     ring, count, lead, second = servers.rings[p], len(batch), batch[0], servers.second
-    law, variation, kind = servers.table.law[p], servers.variation[p], first_of(ring) % KINDS
-    mean_ns, hold_ns = servers.mean_ns[p, kind, count], servers.hold_ns[p, kind, count]
-    if second.most[p] > 0:
+    law, variation, kind = servers.table.law[w], servers.variation[w], first_of(ring) % KINDS
+    mean_ns, hold_ns = servers.mean_ns[w, kind, count], servers.hold_ns[w, kind, count]
+    if second.most[w] > 0:
         objects = 0
         for i in batch:
             objects += min(
-                second.most[p], found(second.rows, columns[SIGHT, i], columns[OBJECTS, i])
+                second.most[w], found(second.rows, columns[SIGHT, i], columns[OBJECTS, i])
             )
-        size, each = second.batch[p], second.per_ns[p, kind]
-        mean_ns += second_ns(objects, size, second.base_ns[p, kind], each)
-        hold_ns += second_ns(objects, size, second.hold_ns[p, kind], each)
-        second.looked_at[p, kind] += objects
+        size, each = second.batch[w], second.per_ns[w, kind]
+        mean_ns += second_ns(objects, size, second.base_ns[w, kind], each)
+        hold_ns += second_ns(objects, size, second.hold_ns[w, kind], each)
+        second.looked_at[w, kind] += objects
     key, frame = servers.keys[columns[SENSOR, lead]], columns[FRAME, lead]
     spent = batch_ns(mean_ns, law, variation, key, frame)
     held = batch_ns(hold_ns, law, variation, key, frame)
     replace_first(ring, servers.sizes[p], (launch_ns + held) * KINDS + kind)
     servers.served_ns[p, kind] += held
-    servers.batches[p, kind] += 1
-    servers.started[p, kind] += count
+    servers.batches[w, kind] += 1
+    servers.started[w, kind] += count
     for i in batch:
         columns[START, i], columns[INFER, i] = launch_ns, launch_ns + spent
 
@@ -268,8 +273,7 @@ def serve(
     """Run the servers of a pool up to a time; the arguments are those of `decode`.
 
     Returns:
-        (frames of `order` that have started or passed their deadline, frames admitted); those
-        between wait. Frames that are lost have their FATE set.
+        (frames of `order` that have started or are lost, which have FATE set, frames admitted).
     """
     ring, size, table = servers.rings[p], servers.sizes[p], servers.table
     max_batch, wait_ns, deadline_ns = table.max_batch[p], table.wait_ns[p], table.deadline_ns[p]
@@ -303,7 +307,7 @@ def serve(
             if first_of(ring) // KINDS <= due:
                 servers.idle_ns[p, 0] = launch_ns
             count = min(max_batch, tail - head)
-            launch(columns, order[head : head + count], launch_ns, servers, p)
+            launch(columns, order[head : head + count], launch_ns, servers, p, p)
             head += count
 
 

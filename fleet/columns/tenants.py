@@ -2,7 +2,8 @@
 
 All else is as in `fleet.columns.serving`: when a batch is due, whom a full queue and a deadline
 lose. Which frames a batch takes is start-time fair queueing (Goyal, Vin and Cheng 1996, SIGCOMM)
-with a frame as the unit of work, within the highest priority of which a frame waits. A tag of a
+with a frame as the unit of work, within the highest priority of which a frame waits; behind the
+first frame of a batch those of other networks are passed over. A tag of a
 group is how far the start tag of its next frame lies before the virtual time, which is the start
 tag of the last frame that was taken: so that is always zero, tags are taken down with it and not
 below it, and none grows for ever. When nobody of a priority waits, all its tags are equal.
@@ -37,12 +38,14 @@ class Shares(NamedTuple):
     Attributes:
         group_of: group of each sensor.
         priority, cost: by pool and group (`fleet.plan.plant.Tenants`).
+        network: row of the network of each group at each pool (`fleet.columns.serving.Servers`).
         tags: of each group in each pool; changed in place.
     """
 
     group_of: Ints
     priority: Ints
     cost: Ints
+    network: Ints
     tags: Ints
 
 
@@ -118,7 +121,12 @@ def place_behind(chains: Chains, count: int) -> int:
 
 @inlined
 def level_tags(chains: Chains, priority: Ints, tags: Ints, g: int) -> None:
-    """Make the tags of a priority equal if nobody of it waits, as a frame of a group comes."""
+    """Make the tags of a priority equal if nobody of it waits, as a frame of a group comes.
+
+    A group of which nobody waits begins no earlier than the virtual time.
+    """
+    if chains.first[g] < 0:
+        tags[g] = max(0, tags[g])
     for h in range(len(tags)):
         if priority[h] == priority[g] and chains.first[h] >= 0:
             return
@@ -128,11 +136,19 @@ def level_tags(chains: Chains, priority: Ints, tags: Ints, g: int) -> None:
 
 
 @inlined
-def take(chains: Chains, priority: Ints, cost: Ints, tags: Ints) -> int:
-    """Take out the frame whose turn it is, and charge its group; return its place."""
+def turn(chains: Chains, priority: Ints, network: Ints, tags: Ints, only: int) -> int:
+    """Return the group whose turn it is, -1 if nobody waits.
+
+    Args:
+        chains: who waits.
+        priority: of each group at the pool.
+        network: likewise.
+        tags: likewise.
+        only: the network of a batch that is put together, -1 for any.
+    """
     g = -1
     for h in range(len(tags)):
-        if chains.first[h] < 0:
+        if chains.first[h] < 0 or (only >= 0 and network[h] != only):
             continue
         if (
             g < 0
@@ -145,11 +161,23 @@ def take(chains: Chains, priority: Ints, cost: Ints, tags: Ints) -> int:
             )
         ):
             g = h
-    start = tags[g]
+    return g
+
+
+@inlined
+def take(chains: Chains, priority: Ints, cost: Ints, tags: Ints, g: int) -> int:
+    """Take out the first frame of a group, and charge it; return its place.
+
+    The virtual time comes to the start tag of the frame, if that is ahead. Where a batch is of one
+    network, frames of others that wait may have start tags before it: these keep them.
+    """
+    ahead = max(0, tags[g])
     for h in range(len(tags)):
         if priority[h] == priority[g]:
-            tags[h] = max(0, tags[h] - start)
-    tags[g] = cost[g]
+            tags[h] -= ahead
+            if chains.first[h] < 0:
+                tags[h] = max(0, tags[h])
+    tags[g] += cost[g]
     return remove(chains, g)
 
 
@@ -226,6 +254,7 @@ def serve(
     end, tail, table = queues.ends[p], queues.waiting[p], servers.table
     index, order = queues.slots[begin:end], queues.order[begin:end]
     tags, priority, cost = shares.tags[p], shares.priority[p], shares.cost[p]
+    network = shares.network[p]
     line_up(columns, index, order, tail, shares, chains)
     many, arriving, n, max_batch = tail, tail, 0, table.max_batch[p]
     full = place_behind(chains, max_batch) if many >= max_batch else -1
@@ -257,10 +286,12 @@ def serve(
         else:
             if first_of(servers.rings[p]) // KINDS <= due:
                 servers.idle_ns[p, 0] = launch_ns
-            count = min(max_batch, many)
-            for k in range(n, n + count):
-                chains.taken[k] = order[take(chains, priority, cost, tags)]
-            launch(columns, chains.taken[n : n + count], launch_ns, servers, p)
+            count, g = 0, turn(chains, priority, network, tags, -1)
+            w = network[g]
+            while g >= 0 and count < max_batch:
+                chains.taken[n + count] = order[take(chains, priority, cost, tags, g)]
+                count, g = count + 1, turn(chains, priority, network, tags, w)
+            launch(columns, chains.taken[n : n + count], launch_ns, servers, p, w)
             n, many = n + count, many - count
             full = place_behind(chains, max_batch) if many >= max_batch else -1
 

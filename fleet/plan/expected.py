@@ -19,8 +19,9 @@ from fleet.model.frames import LEVELS
 from fleet.plan.caps import terms
 from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means, taken_by
 from fleet.plan.lossy import sendings
-from fleet.plan.pipelines import law_of
+from fleet.plan.pipelines import Networks, law_of
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Pool
 from fleet.plan.rates import mean_bps
 from fleet.plan.roster import counts
 from fleet.scenario.load import Scenario
@@ -220,6 +221,19 @@ def objects_law(of: Flows, sensors: Ints) -> Floats:
         objects.append(drawn_of.objects)
         weight.append(share * (fps / max(float(share.sum()), NEARLY_NONE)))
     return law_of(np.concatenate(objects), np.concatenate(weight))
+
+
+def networks_of(plan: Plan, of: Flows, pool: Pool, sensors: Ints) -> Networks:
+    """Return what comes to a pool from some sensors for each network that it runs."""
+    network = np.zeros(len(sensors), dtype=np.int64)
+    if pool.tenants is not None:
+        network = pool.tenants.network[plan.sensors.group_of[sensors]]
+    mine = [sensors[network == w] for w in range(len(pool.networks))]
+    laws = [
+        objects_law(of, some) if one.then is not None else np.ones(1)
+        for one, some in zip(pool.networks, mine, strict=True)
+    ]
+    return Networks(pool, laws, np.array([of.served_fps[some].sum() for some in mine]))
 
 
 def pool_px(plan: Plan, of: Flows) -> Floats:

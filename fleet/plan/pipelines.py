@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -259,6 +260,68 @@ def loaded(pool: Pool, chances: Floats) -> Pool:
         )
 
     return replace(pool, kinds=tuple(map(kind_of, pool.kinds)))
+
+
+class Networks(NamedTuple):
+    """What comes to a pool for each of the networks that it runs.
+
+    Attributes:
+        pool: its rules and servers.
+        laws: of each the chances of 0, 1, ... objects of a frame at which a second network looks.
+        frames: how many come for each, in any unit.
+    """
+
+    pool: Pool
+    laws: Sequence[Floats]
+    frames: Floats | Ints
+
+    @property
+    def shares(self) -> list[float]:
+        """Return the share of the frames that comes for each."""
+        total = float(np.sum(self.frames))
+        if total <= 0:
+            return [1.0 / len(self.laws)] * len(self.laws)
+        return [float(many) / total for many in self.frames]
+
+    @property
+    def objects(self) -> list[float]:
+        """Return the mean objects of a frame for each."""
+        return [float(law @ np.arange(len(law))) for law in self.laws]
+
+    @property
+    def each(self) -> list[Pool]:
+        """Return the pool with each as it is in the mean over what is found."""
+        return [loaded(of, law) for of, law in zip(self.pool.networks, self.laws, strict=True)]
+
+    @property
+    def mean(self) -> Pool:
+        """Return a pool whose batches take what they take in the mean over its networks."""
+        parts, shares = self.each, self.shares
+        if len(parts) == 1:
+            return parts[0]
+
+        def mean_of(nth: int, name: str) -> Ints:
+            times = [getattr(part.kinds[nth], name) for part in parts]
+            mean: Ints = np.average(times, axis=0, weights=shares).astype(np.int64)
+            return mean
+
+        kinds = (
+            replace(kind, service_ns=mean_of(nth, "service_ns"), hold_ns=mean_of(nth, "hold_ns"))
+            for nth, kind in enumerate(self.pool.kinds)
+        )
+        return replace(self.pool, kinds=tuple(kinds))
+
+    @property
+    def spread(self) -> Spread:
+        """Return how much the times of full batches differ, by network and by what is found."""
+        parts, shares = self.each, np.array(self.shares)
+        inside = [spread_of(of, law) for of, law in zip(self.pool.networks, self.laws, strict=True)]
+        full = [np.mean([int(kind.hold_ns[-1]) for kind in part.kinds]) for part in parts]
+        full_s = np.array(full) * 1e-9
+        mean = float(full_s @ shares)
+        variance = float(shares @ ((full_s - mean) ** 2 + [one.variance_s2 for one in inside]))
+        longest = max(at + one.longest_s for at, one in zip(full_s, inside, strict=True))
+        return Spread(variance, float(longest) - mean)
 
 
 def _of_batches(chances: Floats, sizes: Ints, most: int) -> tuple[Floats, Floats]:

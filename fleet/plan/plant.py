@@ -86,10 +86,12 @@ class Tenants:
         priority: of each; the higher is served first.
         cost: of a frame of each, which is in proportion to one over its weight; 0 of all where
             nobody has one, so that who comes first is served first.
+        network: of each, which of the pool's networks its frames are for.
     """
 
     priority: Ints
     cost: Ints
+    network: Ints
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,10 @@ class Pool:
         law: how service times vary (`fleet.columns.serving`).
         variation: coefficient of variation of the service time, for the law near normal.
         autoscaling: the rule, if it has one.
-        tenants: whose frames go first; None: who comes first is served first.
+        tenants: whose frames go first, and which network they are for; None: who comes first is
+            served first, and there is one network.
         then: the second network that it runs on what the first finds; None without one.
+        others: the same servers with each further network that they run, and its times.
     """
 
     name: str
@@ -125,6 +129,12 @@ class Pool:
     autoscaling: Autoscaling | None
     tenants: Tenants | None
     then: Then | None = None
+    others: tuple[Pool, ...] = ()
+
+    @property
+    def networks(self) -> tuple[Pool, ...]:
+        """Return the servers with each network that they run, in the order of their books."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True)

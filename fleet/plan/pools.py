@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -31,28 +32,34 @@ def build(draft: Draft) -> Pools:
     """Return the pools that some sensors send frames to, and the way back from them.
 
     Raises:
-        InputError: a server or its speed on a model is not known, or a pool has two models.
+        InputError: a server or its speed on a model is not known, or a group has two models there.
     """
     scenario, served = draft.scenario, draft.served_by
     regions, edges = region_names(scenario), scenario.model.edges
     used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
-    sharing: list[set[str]] = [set() for _ in used]
+    sharing: list[dict[str, str]] = [{} for _ in used]
     decode_px = np.zeros(len(draft.roster), dtype=np.int64)
     for mine, group, setup in draft.served_kinds():
         decode_px[mine] = int(setup.row["decode_px"])
         entry = int(served.entry[served.of[mine[0]]])
         used[entry].setdefault(setup.served, setup)
-        sharing[entry].add(group)
+        if sharing[entry].setdefault(group, setup.served) != setup.served:
+            raise scenario.error(
+                setup.keys,
+                f"sensors of '{group}' would send frames for {sharing[entry][group]} and for"
+                f" {setup.served} to '{(*regions, *edges)[entry]}'; make two groups of them, or"
+                " send them to different regions or edges",
+            )
     pools = tuple(
         _pool(
             scenario, draft.reader, name, at, models,
-            tenants_of(scenario, draft.roster.groups, sharing[at]),
+            tenants_of(scenario, draft.roster.groups, sharing[at], list(models)),
         )
         if models
         else None
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
     )  # fmt: skip
-    draft.remarks += remarks(scenario, pools, sharing)
+    draft.remarks += remarks(scenario, pools, [set(mine) for mine in sharing])
     row = first_rows(kinds_of(pools, served.entry))
     return Pools(
         np.arange(len(served.names)), pools, served.names, served.entry, row, row, served.of,
@@ -119,14 +126,21 @@ def _pool(
     scenario: Scenario, reader: Reader, name: str, at: int, models: dict[str, Setup],
     tenants: Tenants | None,
 ) -> Pool:  # fmt: skip
+    """Return a pool with the first of its networks, and with the others behind that."""
     spec, keys = _spec(scenario, name, at)
-    if len(models) > 1:
-        raise scenario.error(
-            next(iter(models.values())).keys,
-            f"'{name}' would run {', '.join(sorted(models))}; a pool runs one model,"
-            " so send the groups to different regions or edges",
-        )
-    (setup,) = models.values()
+    first, *others = (
+        _of_network(scenario, reader, (name, spec, keys), setup, tenants)
+        for setup in models.values()
+    )
+    return replace(first, others=tuple(others))
+
+
+def _of_network(
+    scenario: Scenario, reader: Reader, about: tuple[str, Servers, Keys], setup: Setup,
+    tenants: Tenants | None,
+) -> Pool:  # fmt: skip
+    """Return a pool as it is for one network; `about` are its name, settings and their place."""
+    name, spec, keys = about
     kinds = tuple(
         _kind(scenario, reader, spec, keys, server, count, setup)
         for server, count in {spec.server: spec.servers, **spec.more}.items()

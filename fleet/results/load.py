@@ -217,11 +217,10 @@ def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:
         rows = plan.pools.row[mine]
         first, px = outcome.tally.servers[rows], outcome.tally.servers[rows, ARRIVED_PX]
         lost = _lost(outcome, mine, _POOL_LOST)
-        started = _kinds(outcome, pool, mine, STARTED)
-        waiting = first[:, ARRIVED] - started.sum(axis=1) - lost
-        objects = _kinds(outcome, pool, mine, LOOKED_AT).sum() / max(1, started.sum())
+        taken = _of_networks(outcome, pool, mine)
+        waiting = first[:, ARRIVED] - taken[:, :, 0].sum(axis=1) - lost
         crew = Crew(
-            work=first[:, ARRIVED], speed=_fps_of(pool, objects), heads=np.ones(len(pool.kinds)),
+            first[:, ARRIVED], _fps_of(pool, taken.sum(axis=0)), heads=np.ones(len(pool.kinds)),
             spent=SERVED_NS, idle_ns=first[:, SERVERS_IDLE_NS], lost=lost, waiting=waiting,
         )  # fmt: skip
         yield f"{SERVERS_OF}{pool.name}", _load(outcome, pool, mine, crew)
@@ -266,10 +265,27 @@ def server_fps(pool: Pool) -> Floats:
     return pool.max_batch * 1e9 / np.array(times_ns, dtype=np.float64)
 
 
-def _fps_of(pool: Pool, objects: float) -> Floats:
-    """Return the same with so many objects in a frame, in the mean, for its second network."""
-    most = 0 if pool.then is None else pool.then.most
-    return server_fps(pipelines.loaded(pool, pipelines.law_with_mean(objects, most)))
+def _fps_of(pool: Pool, taken: Ints) -> Floats:
+    """Return the same of a pool that took frames for some networks, and looked at objects in them.
+
+    Args:
+        pool: the pool.
+        taken: (frames, objects) of each network; shape (networks, 2).
+    """
+    laws = [
+        pipelines.law_with_mean(objects / max(1, many), 0 if of.then is None else of.then.most)
+        for of, (many, objects) in zip(pool.networks, taken.tolist(), strict=True)
+    ]
+    return server_fps(pipelines.Networks(pool, laws, taken[:, 0]).mean)
+
+
+def _of_networks(outcome: Outcome, pool: Pool, mine: Ints) -> Ints:
+    """Return (frames taken, objects looked at) of pools; shape (pools, networks, 2)."""
+    kinds, many = len(pool.kinds), len(pool.networks)
+    rows = outcome.plan.pools.row[mine][:, None] + np.arange(kinds * many)
+    counts = outcome.tally.servers[rows][:, :, [STARTED, LOOKED_AT]]
+    of: Ints = counts.reshape(len(mine), many, kinds, 2).sum(axis=2)
+    return of
 
 
 def servers_for(work_s: float, speed: Floats, others: float, use: float) -> int:

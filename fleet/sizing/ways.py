@@ -228,8 +228,8 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     if not len(users):
         return
     number, rates = plan.pools.of[users], (of.served_fps * bearing)[users]
-    px_of, second = plan.pools.decode_px[users], _has_second(plan)[number]
-    looks = np.stack([px_of, np.where(second, of.kind[users], -1)], axis=1)
+    px_of, uneven = plan.pools.decode_px[users], _uneven(plan)[number]
+    looks = np.stack([px_of, np.where(uneven, of.kind[users], -1)], axis=1)
     _, kinds = np.unique(looks, axis=0, return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]
@@ -237,13 +237,15 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
             int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)
         }
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
-        pool = plan.pool(int(pools[0]))
-        law = expected.objects_law(of, mine) if pool.then is not None else np.ones(1)
-        yield serve(pool, pools, frames, _regular(plan, mine), law), mine
+        comes_for = expected.networks_of(plan, of, plan.pool(int(pools[0])), mine)
+        yield serve(comes_for, pools, frames, _regular(plan, mine)), mine
 
 
-def _has_second(plan: Plan) -> Bools:
-    """Return of each pool whether it runs a second network on what is found in frames."""
-    entries = [pool is not None and pool.then is not None for pool in plan.pools.entries]
+def _uneven(plan: Plan) -> Bools:
+    """Return of each pool whether what frames take goes by what is in them, or by their network."""
+    entries = [
+        pool is not None and any(of.then is not None or pool.others for of in pool.networks)
+        for pool in plan.pools.entries
+    ]
     has: Bools = np.array(entries)[plan.pools.entry]
     return has

@@ -9,7 +9,7 @@ import numpy as np
 
 from fleet.arrays import Ints
 from fleet.model.events import CAP_RENEWED
-from fleet.plan import expected, pipelines
+from fleet.plan import expected
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
@@ -90,9 +90,9 @@ def _with_objects(plan: Plan, of: Flows) -> Plan:
     """Return a plan whose pools take for a batch what they take with what is found, in the mean."""
     entries = []
     for entry, pool in enumerate(plan.pools.entries):
-        if pool is not None and pool.then is not None:
+        if pool is not None:
             mine = np.flatnonzero(np.isin(plan.pools.of, np.flatnonzero(plan.pools.entry == entry)))
-            pool = pipelines.loaded(pool, expected.objects_law(of, mine))
+            pool = expected.networks_of(plan, of, pool, mine).mean
         entries.append(pool)
     return replace(plan, pools=replace(plan.pools, entries=tuple(entries)))
 

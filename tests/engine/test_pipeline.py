@@ -385,8 +385,12 @@ def test_two_pipelines_are_two_things_to_servers() -> None:
     data = world("servers", {"most": 2})
     data["sensors"]["far"] = {**data["sensors"]["cam"], "count": 1}
     data["arms"]["servers"]["per"] = {"far": {"pipeline": {**_GLANCE, "most": 4}}}
-    with pytest.raises(InputError, match="a pool runs one model"):
-        worlds.plan(data, "servers")
+    pool = worlds.plan(data, "servers").pool(0)
+    assert [one.then.most for one in pool.networks if one.then is not None] == [2, 4]
+    plan, reference = worlds.plan(data, "servers"), {"engine": "reference"}
+    runs = [worlds.run(plan, **how) for how in ({}, reference)]
+    assert runs[0].tally.fingerprint() == runs[1].tally.fingerprint()
+    assert (runs[0].tally.servers[:, LOOKED_AT] > 0).all()
 
 
 def test_crops_do_not_look_live() -> None:
