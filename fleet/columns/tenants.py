@@ -136,16 +136,16 @@ def level_tags(chains: Chains, priority: Ints, tags: Ints, g: int) -> None:
 
 
 @inlined
-def turn(chains: Chains, priority: Ints, network: Ints, tags: Ints, only: int) -> int:
+def turn(chains: Chains, shares: Shares, p: int, only: int) -> int:
     """Return the group whose turn it is, -1 if nobody waits.
 
     Args:
         chains: who waits.
-        priority: of each group at the pool.
-        network: likewise.
-        tags: likewise.
+        shares: who shares the pools.
+        p: which pool.
         only: the network of a batch that is put together, -1 for any.
     """
+    tags, priority, network = shares.tags[p], shares.priority[p], shares.network[p]
     g = -1
     for h in range(len(tags)):
         if chains.first[h] < 0 or (only >= 0 and network[h] != only):
@@ -254,7 +254,6 @@ def serve(
     end, tail, table = queues.ends[p], queues.waiting[p], servers.table
     index, order = queues.slots[begin:end], queues.order[begin:end]
     tags, priority, cost = shares.tags[p], shares.priority[p], shares.cost[p]
-    network = shares.network[p]
     line_up(columns, index, order, tail, shares, chains)
     many, arriving, n, max_batch = tail, tail, 0, table.max_batch[p]
     full = place_behind(chains, max_batch) if many >= max_batch else -1
@@ -286,11 +285,11 @@ def serve(
         else:
             if first_of(servers.rings[p]) // KINDS <= due:
                 servers.idle_ns[p, 0] = launch_ns
-            count, g = 0, turn(chains, priority, network, tags, -1)
-            w = network[g]
+            count, g = 0, turn(chains, shares, p, -1)
+            w = shares.network[p, g]
             while g >= 0 and count < max_batch:
                 chains.taken[n + count] = order[take(chains, priority, cost, tags, g)]
-                count, g = count + 1, turn(chains, priority, network, tags, w)
+                count, g = count + 1, turn(chains, shares, p, w)
             launch(columns, chains.taken[n : n + count], launch_ns, servers, p, w)
             n, many = n + count, many - count
             full = place_behind(chains, max_batch) if many >= max_batch else -1
