@@ -29,6 +29,7 @@ _MODELS = {
     "Bursts": "loss",
     "Cloud": "cloud", "Batch": "batch", "Autoscale": "autoscale", "Edge": "edges",
     "Region": "regions", "Domain": "domains", "Arm": "arms", "Ask": "ask", "Split": "split",
+    "Pipeline": "pipeline",
     "Adaptive": "adaptive", "Rung": "ladder", "Own": "rule",
     "Equipment": "arms", "Event": "events", "Near": "near", "Claim": "claim",
     "OwnGrid": "grid", "Tariff": "tariff",

@@ -393,6 +393,18 @@ _WARM_UPS: dict[str, list[str | None]] = {
 }
 
 
+def _pipeline(**more: Any) -> st.SearchStrategy[dict[str, Any] | None]:
+    """Draw a second network behind a detector, or none."""
+    second = st.fixed_dictionaries(
+        {"model": st.just("glance"), "most": st.sampled_from([1, 3, 40])}
+    )
+    batch = (
+        st.sampled_from([{}, {}, {"batch": 2}, {"batch": 5}]) if more.pop("batch") else st.just({})
+    )
+    there = st.tuples(second, batch).map(lambda both: {**both[0], **both[1], **more})
+    return st.one_of(st.none(), st.none(), there)
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a scenario: overload, ties, drops, skips, batches, edges, regions, control events."""
@@ -429,10 +441,10 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     cloud = draw(_cloud())
     things = {n: one["shared_by"] for n, one in {**links, "box": edge}.items()}
     things |= {"a": "sensor", "b": "sensor", "far": "city"}
+    second, third = draw(_pipeline(batch=True)), draw(_pipeline(batch=False))
     when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
     near = draw(_SERVED)
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
-    own = ["on_sensor", "asking"] if asked_model == near else ["on_sensor"]
     silent = ["never", "never"] if when.startswith(("found", "on change")) else []
     world = scenario(
         seed=draw(st.integers(0, 2**32)),
@@ -457,10 +469,25 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                 "publish": draw(st.sampled_from(_PUBLISH)),
                 "output": draw(st.sampled_from(_OUTPUTS)),
                 "mode": "small",
+                "pipeline": third,
                 **rate,
             },
-            "cloud": {**camera, "model": draw(_SERVED)},
-            "edge": {**camera, "model": near, **infers},
+            "cloud": {**camera, "model": draw(_SERVED), "pipeline": draw(_pipeline(batch=True))},
+            "edge": {**camera, "model": near, "pipeline": second, **infers},
+            "crops": {
+                "device": "test-ai",
+                "mode": "small",
+                "model": draw(st.sampled_from(["tiny", "slow", "capped"])),
+                "publish": draw(st.sampled_from([*_PUBLISH, "never"])),
+                "pipeline": {
+                    "model": "glance",
+                    "most": draw(st.sampled_from([1, 3, 40])),
+                    "batch": draw(st.sampled_from([None, 2])),
+                    "infer": "cloud",
+                    **infers,
+                },
+                **rate,
+            },
             "matched": {
                 **camera,
                 "device": "test-ai",
@@ -479,11 +506,15 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                     "model": asked_model,
                     "codec": "fixed-codec",
                     "encoder": draw(st.sampled_from(["test-camera", "slow-camera"])),
+                    "pipeline": second,
                     **infers,
                 },
                 **rate,
             },
-            "mixed": {"place": {"a": draw(st.sampled_from(own)), "default": "edge"}},
+            "mixed": {
+                "place": {"a": draw(st.sampled_from(["on_sensor", "asking"])), "default": "edge"}
+            },
+            "both": {"place": {"a": "cloud", "default": "matched"}},
         },
         events=[
             e
@@ -493,6 +524,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
             if "resize" not in e or "autoscale" not in cloud  # whose servers follow load
         ],
     )
+    if third is not None:  # who holds two networks is not rewritten
+        world["events"] = [e for e in world["events"] if "rewrite" not in e]
     silent = world["arms"]["asking"]["publish"] == "never"  # then only what is found is passed on
     whens = [w for w in ASK if w.startswith(_SAFE[: 2 if silent else None])]
     for name in draw(st.sets(st.sampled_from([*_LADDERS]), max_size=3)):
@@ -699,6 +732,11 @@ def plain_scenarios(draw: st.DrawFn) -> dict[str, Any]:
         world["arms"]["on_sensor"]["publish"] = "every inference"
     world["arms"]["edge"].pop("infer", None)
     world["arms"].pop("mixed")
+    world["arms"].pop("both")
+    if draw(st.integers(0, 3)):  # neither is who runs a second network
+        for arm in world["arms"].values():
+            arm.pop("pipeline", None)
+        world["arms"].pop("crops")
     return on_mains(world) if draw(st.integers(0, 3)) else world
 
 
@@ -735,10 +773,13 @@ def _passes(links: dict[str, Any], start: str, after: str) -> bool:
 
 def asks(world: dict[str, Any], arm: str) -> bool:
     """Return whether sensors of an arm pass frames on to servers."""
-    return "asking" in (arm, world["arms"][arm].get("place", {}).get("a"))
+    of = arm, world["arms"][arm].get("place", {}).get("a")
+    return "asking" in of or "crops" in of
 
 
-ARMS = st.sampled_from(["on_sensor", "cloud", "edge", "matched", "asking", "mixed"])
+ARMS = st.sampled_from(
+    ["on_sensor", "cloud", "edge", "matched", "asking", "crops", "mixed", "both"]
+)
 
 
 def _has_a_rate(event: dict[str, Any], sensors: dict[str, dict[str, Any]]) -> bool:

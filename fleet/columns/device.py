@@ -33,7 +33,7 @@ from fleet.model.books import (
 )
 from fleet.model.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.model.capture import Clocks, expose, move_on
-from fleet.model.dsp import Dsps, occupy, published
+from fleet.model.dsp import Dsps, occupy, published, runs_again
 from fleet.model.frames import (
     ACCESS,
     ARRIVING,
@@ -172,13 +172,17 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
     if setups.on_sensor[k] == 0:
         columns[READY, i] = now + setups.compute_ns[k]
     else:
-        fate = occupy(dsp, s, now, setups.occupy_ns[k])
+        spent, busy = setups.compute_ns[k], setups.occupy_ns[k]
+        if setups.then[k] >= 0:
+            spent += runs_again(setups, k, told) * setups.compute_ns[setups.then[k]]
+            busy = max(busy, spent)
+        fate = occupy(dsp, s, now, busy)
         columns[FATE, i] = fate
         if fate != IN_FLIGHT:
             columns[DONE, i] = now
             return ENDED
-        begun = dsp.free_ns[s] - setups.occupy_ns[k]
-        columns[READY, i] = begun + setups.compute_ns[k] + setups.fetch_ns[k]
+        begun = dsp.free_ns[s] - busy
+        columns[READY, i] = begun + spent + setups.fetch_ns[k]
         sent = published(
             dsp, s, now, min(told, setups.metadata_most[k]), setups.publish_every[k],
             setups.publish_interval_ns[k], setups.publish_change[k],
@@ -207,16 +211,15 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
 
 
 @inlined
-def _spend(s: int, k: int, ready: int, setups: Setups, books: Books) -> int:
-    """Count what a setup spent on a frame that it is ready with; return when that began."""
-    ended = ready - setups.fetch_ns[k]
-    begun: int = ended - setups.compute_ns[k]
+def _spend(s: int, k: int, ended: int, times: int, setups: Setups, books: Books) -> int:
+    """Count what a setup spent on a frame up to a time, so many times; return when that began."""
+    begun: int = ended - times * setups.compute_ns[k]
     computing = measured_ns(begun, ended, books.since_ns)
     books.sensors[s, COMPUTE_NS] += computing
     books.computing_ns[k] += computing
-    books.computed[k] += 1
+    books.computed[k] += times
     if len(books.gave):
-        whole, left = split_energy(setups.compute_ns[k], setups.compute_uw[k])
+        whole, left = split_energy(times * setups.compute_ns[k], setups.compute_uw[k])
         books.gave[s, GAVE_COMPUTING_NJ] += whole
         books.gave[s, GAVE_COMPUTING_FJ] += left
     return begun
@@ -230,16 +233,19 @@ def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> in
     """
     setups, sights, sensors = about.setups, about.sights, books.sensors
     ready, k = columns[READY, i], columns[SETUP, i]
-    begun = _spend(s, k, ready, setups, books)
-    if setups.asked_by[k] >= 0:
-        _spend(s, setups.asked_by[k], begun, setups, books)
+    told = found(sights.rows, columns[SIGHT, i], columns[OBJECTS, i])
+    ended, before = ready - setups.fetch_ns[k], setups.asked_by[k]
+    if setups.then[k] >= 0:
+        ended = _spend(s, setups.then[k], ended, runs_again(setups, k, told), setups, books)
+    ended = _spend(s, k, ended, 1, setups, books)
+    if before >= 0:
+        _spend(s, before, ended - setups.fetch_ns[before], 1, setups, books)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     at_home = setups.on_sensor[k] == 1 and about.to_site[s] == 1
     if bits == 0 or at_home:
         columns[FATE, i] = SKIP_NOT_PUBLISHED if bits == 0 else RESULT
         columns[DONE, i] = ready
         return ENDED
-    told = found(sights.rows, columns[SIGHT, i], columns[OBJECTS, i])
     message = metadata_part(payload, message_part(setups, k, told))
     sensors[s, SENT_FRAMES] += 1
     sensors[s, SENT_PAYLOAD] += payload

@@ -7,7 +7,7 @@ import numpy as np
 from fleet.arrays import Ints
 from fleet.columns import frame_store, order, serving, tenants
 from fleet.columns.frame_store import Store
-from fleet.columns.serving import Decoders, Queues, Servers
+from fleet.columns.serving import Decoders, Queues, Second, Servers
 from fleet.columns.tenants import Chains, Shares
 from fleet.engine.snapshot import State, fields, set_fields
 from fleet.engine.tally import Tally
@@ -17,6 +17,7 @@ from fleet.model.books import (
     BATCHES,
     DECODERS_IDLE_NS,
     DECODING_NS,
+    LOOKED_AT,
     SERVED_NS,
     SERVER_NS,
     SERVERS_IDLE_NS,
@@ -40,10 +41,11 @@ from fleet.plan.plan import Plan
 
 _FIELDS = (
     "rings", "sizes", "decoders", "decoder_sizes", "served_ns", "decoding_ns", "batches",
-    "started", "arrived", "idle_ns", "down_until_ns", "tags", "pending", "decoding", "waiting",
-    "serving",
+    "started", "looked_at", "arrived", "idle_ns", "down_until_ns", "tags", "pending", "decoding",
+    "waiting", "serving",
 )  # fmt: skip
 
+_TAKEN = [BATCHES, STARTED, LOOKED_AT]
 _HELD = ("pending", "decoding", "waiting", "serving")
 
 
@@ -67,25 +69,32 @@ class Pools:
         self.row_of = np.full(len(plan.pools.names), -1, dtype=np.int64)
         self.row_of[ids] = np.arange(len(ids))
         self.spec = [plan.pool(int(p)) for p in ids]
+        further = [(p, other) for p, pool in enumerate(self.spec) for other in pool.others]
+        self.pool_of = np.append(np.arange(len(ids)), [p for p, _ in further]).astype(np.int64)
+        self.networks = [*self.spec, *(other for _, other in further)]
         self.table = PoolTable.of(
             [
                 (p.max_batch, p.wait_ns, p.queue_max, p.deadline_ns, p.law,
                  LOST_EDGE_QUEUE if p.edge else LOST_CLOUD_QUEUE)
-                for p in self.spec
+                for p in self.networks
             ]
         )  # fmt: skip
-        self.variation = np.array([p.variation for p in self.spec])
+        self.variation = np.array([p.variation for p in self.networks])
         self.deadlines = any(p.deadline_ns > 0 for p in self.spec)
         self._speeds()
         self.rings, self.sizes = _rings([[k.count for k in p.kinds] for p in self.spec])
         self.decoders, self.decoder_sizes = _rings(
             [[k.count * k.decoders for k in p.kinds] for p in self.spec]
         )
-        self.served_ns, self.decoding_ns, self.batches, self.started = (
-            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(4)
+        self.served_ns, self.decoding_ns = (
+            np.zeros((len(ids), KINDS), dtype=np.int64) for _ in range(2)
+        )
+        self.batches, self.started, self.looked_at = (
+            np.zeros((len(self.networks), KINDS), dtype=np.int64) for _ in range(3)
         )
         self.arrived, self.idle_ns = np.zeros((2, len(ids), 2), dtype=np.int64)
         self.down_until_ns = np.zeros(len(ids), dtype=np.int64)
+        self.second = self._second()
         self._share()
         self.arriving: list[Index] = []
         self.pending, self.decoding, self.waiting, self.serving = (NO_FRAMES,) * 4
@@ -94,28 +103,48 @@ class Pools:
         self.decodes = decodes.astype(np.int64) if decodes.any() else None
 
     def _speeds(self) -> None:
-        """Lay out t(b), h(b) and decode rates by pool and kind."""
+        """Lay out t(b) and h(b) by network and kind, and decode rates."""
         largest = max(p.max_batch for p in self.spec)
         self.mean_ns, self.hold_ns = (
-            np.zeros((len(self.spec), KINDS, largest + 1), dtype=np.int64) for _ in range(2)
+            np.zeros((len(self.networks), KINDS, largest + 1), dtype=np.int64) for _ in range(2)
         )
-        self.rates = np.ones((len(self.spec), KINDS), dtype=np.int64)
-        for p, pool in enumerate(self.spec):
+        self.rates = np.ones((len(self.networks), KINDS), dtype=np.int64)
+        for p, pool in enumerate(self.networks):
             for k, kind in enumerate(pool.kinds):
                 self.mean_ns[p, k, : pool.max_batch + 1] = kind.service_ns
                 self.hold_ns[p, k, : pool.max_batch + 1] = kind.hold_ns
                 self.rates[p, k] = kind.decode_px_s
 
+    def _second(self) -> Second:
+        """Return the second networks, which look at what is found in frames."""
+        many = len(self.networks)
+        base_ns, hold_ns, per_ns = np.zeros((3, many, KINDS), dtype=np.int64)
+        most, batch = np.zeros(many, dtype=np.int64), np.ones(many, dtype=np.int64)
+        for p, pool in enumerate(self.networks):
+            if pool.then is not None:
+                most[p], batch[p] = pool.then.most, pool.then.batch
+            for k, kind in enumerate(pool.kinds):
+                base_ns[p, k], hold_ns[p, k] = kind.then_base_ns, kind.then_hold_ns
+                per_ns[p, k] = kind.then_per_ns
+        rows = self.plan.eyes.sights.rows
+        return Second(rows, most, batch, base_ns, hold_ns, per_ns, self.looked_at)
+
+    def see(self, rows: Ints) -> None:
+        """Take over the rows of the traces of an amended plan."""
+        self.second = self.second._replace(rows=rows)
+
     def _share(self) -> None:
         """Lay out who shares the pools; nothing if they all serve who comes first."""
         groups = len(self.plan.sensors.group_names)
         priority, cost, self.tags = np.zeros((3, len(self.spec), groups), dtype=np.int64)
+        network = np.repeat(np.arange(len(self.spec))[:, None], groups, axis=1)
         for p, pool in enumerate(self.spec):
             if pool.tenants is not None:
                 priority[p], cost[p] = pool.tenants.priority, pool.tenants.cost
+                network[p] = np.flatnonzero(self.pool_of == p)[pool.tenants.network]
         is_shared = any(pool.tenants is not None for pool in self.spec)
         of = self.plan.sensors.group_of
-        self.shares = Shares(of, priority, cost, self.tags) if is_shared else None
+        self.shares = Shares(of, priority, cost, network, self.tags) if is_shared else None
 
     def put(self, index: Index) -> None:
         """Take frames that reach the pools; CLOCK says when."""
@@ -204,7 +233,7 @@ class Pools:
         servers = Servers(
             self.rings, self.sizes, self.table, self.variation, self.mean_ns, self.hold_ns,
             self.plan.sensors.service_keys, self.served_ns, self.batches, self.started,
-            self.idle_ns,
+            self.idle_ns, self.second._replace(looked_at=self.looked_at),
         )  # fmt: skip
         if self.shares is None:
             serving.serve_all(columns, queues, until_ns, servers)
@@ -264,8 +293,11 @@ class Pools:
                 counts = self.tally.servers[row + k]
                 counts[SERVED_NS] = self.served_ns[p, k] - ahead[k]
                 counts[DECODING_NS] = self.decoding_ns[p, k] - decoding[k]
-                counts[BATCHES], counts[STARTED] = self.batches[p, k], self.started[p, k]
                 counts[SERVER_NS] = kind.count * now_ns
+            for w in np.flatnonzero(self.pool_of == p):
+                taken = np.stack([self.batches[w], self.started[w], self.looked_at[w]], axis=1)
+                self.tally.servers[row : row + len(pool.kinds), _TAKEN] = taken[: len(pool.kinds)]
+                row += len(pool.kinds)
 
 
 def _rings(counts: list[list[int]]) -> tuple[Ints, Ints]:

@@ -10,6 +10,9 @@ its server for h(b) = s·a + c·b: the rest of `a` (copies, launches) overlaps w
 Both are multiplied by one draw if the service varies. The server that has been free longest takes a
 batch. A frame that arrives when `queue` frames wait is lost; one that has waited `deadline` when no
 batch takes it is lost too.
+
+A second network looks at the N objects that the first finds in the frames of a batch, as far as it
+looks at so many of a frame: u(N) = ceil(N / B)·a' + c'·N is added to t(b), and with s'·a' to h(b).
 """
 
 from __future__ import annotations
@@ -30,16 +33,16 @@ from fleet.model.frames import (
     INFER,
     LOST_DEADLINE,
     LOST_DECODE_QUEUE,
+    OBJECTS,
     SENSOR,
+    SIGHT,
     START,
     Columns,
+    Index,
 )
 from fleet.model.link import service_ns
-from fleet.model.servers import (
-    KINDS,
-    PoolTable,
-    batch_ns,
-)
+from fleet.model.servers import KINDS, PoolTable, batch_ns, second_ns
+from fleet.model.sight import found
 
 
 @inlined
@@ -89,18 +92,43 @@ class Decoders(NamedTuple):
     idle_ns: Ints
 
 
+class Second(NamedTuple):
+    """The second networks of some pools as kernels take them; one row a network, as of `Servers`.
+
+    Attributes:
+        rows: of the traces of what eyes see.
+        most: objects of a frame that it looks at, 0 without one.
+        batch: objects in a batch of it.
+        base_ns, hold_ns, per_ns: of a batch of objects, of it that a server is held for, and of an
+            object, by kind.
+        looked_at: objects by kind, added to in place.
+    """
+
+    rows: Ints
+    most: Ints
+    batch: Ints
+    base_ns: Ints
+    hold_ns: Ints
+    per_ns: Ints
+    looked_at: Ints
+
+
 class Servers(NamedTuple):
-    """The servers of some pools as kernels take them; one row a pool.
+    """The servers of some pools as kernels take them; one row a pool, or a network.
+
+    Networks are the own one of each pool, and behind these what others there are.
 
     Attributes:
         rings: when servers are free, times `KINDS`, plus their kind; changed in place.
         sizes: number of servers.
-        table: the table of pools.
-        variation: of service times.
-        mean_ns, hold_ns: t(b) and h(b) by kind for b = 0..
+        table: the table of pools, by network.
+        variation: of service times, by network.
+        mean_ns, hold_ns: t(b) and h(b) by network and kind for b = 0..
         keys: the service keys by sensor.
-        served_ns, batches, started: time held, batches and frames by kind, added to in place.
+        served_ns: time held by pool and kind, added to in place.
+        batches, started: batches and frames by network and kind, likewise.
         idle_ns: [0] takes when a batch that was due last found a server idle.
+        second: the networks that look at what is found in frames.
     """
 
     rings: Ints
@@ -114,6 +142,7 @@ class Servers(NamedTuple):
     batches: Ints
     started: Ints
     idle_ns: Ints
+    second: Second
 
 
 class Queues(NamedTuple):
@@ -207,6 +236,35 @@ def due_ns(
     return int(due)
 
 
+@inlined
+def launch(
+    columns: Columns, batch: Index, launch_ns: int, servers: Servers, p: int, w: int
+) -> None:
+    """Start a batch of network `w` at a time, on the server of `p` that has been free longest."""
+    ring, count, lead, second = servers.rings[p], len(batch), batch[0], servers.second
+    law, variation, kind = servers.table.law[w], servers.variation[w], first_of(ring) % KINDS
+    mean_ns, hold_ns = servers.mean_ns[w, kind, count], servers.hold_ns[w, kind, count]
+    if second.most[w] > 0:
+        objects = 0
+        for i in batch:
+            objects += min(
+                second.most[w], found(second.rows, columns[SIGHT, i], columns[OBJECTS, i])
+            )
+        size, each = second.batch[w], second.per_ns[w, kind]
+        mean_ns += second_ns(objects, size, second.base_ns[w, kind], each)
+        hold_ns += second_ns(objects, size, second.hold_ns[w, kind], each)
+        second.looked_at[w, kind] += objects
+    key, frame = servers.keys[columns[SENSOR, lead]], columns[FRAME, lead]
+    spent = batch_ns(mean_ns, law, variation, key, frame)
+    held = batch_ns(hold_ns, law, variation, key, frame)
+    replace_first(ring, servers.sizes[p], (launch_ns + held) * KINDS + kind)
+    servers.served_ns[p, kind] += held
+    servers.batches[w, kind] += 1
+    servers.started[w, kind] += count
+    for i in batch:
+        columns[START, i], columns[INFER, i] = launch_ns, launch_ns + spent
+
+
 @kernel
 def serve(
     columns: Columns, index: Ints, order: Ints, waiting: int, until_ns: int, servers: Servers,
@@ -215,13 +273,10 @@ def serve(
     """Run the servers of a pool up to a time; the arguments are those of `decode`.
 
     Returns:
-        (frames of `order` that have started or passed their deadline, frames admitted); those
-        between wait. Frames that are lost have their FATE set.
+        (frames of `order` that have started or are lost, which have FATE set, frames admitted).
     """
     ring, size, table = servers.rings[p], servers.sizes[p], servers.table
-    mean_ns, hold_ns = servers.mean_ns[p], servers.hold_ns[p]
     max_batch, wait_ns, deadline_ns = table.max_batch[p], table.wait_ns[p], table.deadline_ns[p]
-    law, variation = table.law[p], servers.variation[p]
     for k in range(waiting):
         order[k] = index[k]
     head, tail, arriving = 0, waiting, waiting
@@ -249,20 +304,10 @@ def serve(
         elif launch_ns >= until_ns:
             return head, tail
         else:
-            kind = first_of(ring) % KINDS
             if first_of(ring) // KINDS <= due:
                 servers.idle_ns[p, 0] = launch_ns
             count = min(max_batch, tail - head)
-            lead = order[head]
-            key, frame = servers.keys[columns[SENSOR, lead]], columns[FRAME, lead]
-            spent = batch_ns(mean_ns[kind, count], law, variation, key, frame)
-            held = batch_ns(hold_ns[kind, count], law, variation, key, frame)
-            replace_first(ring, size, (launch_ns + held) * KINDS + kind)
-            servers.served_ns[p, kind] += held
-            servers.batches[p, kind] += 1
-            servers.started[p, kind] += count
-            for k in range(head, head + count):
-                columns[START, order[k]], columns[INFER, order[k]] = launch_ns, launch_ns + spent
+            launch(columns, order[head : head + count], launch_ns, servers, p, p)
             head += count
 
 

@@ -2,7 +2,8 @@
 
 All else is as in `fleet.columns.serving`: when a batch is due, whom a full queue and a deadline
 lose. Which frames a batch takes is start-time fair queueing (Goyal, Vin and Cheng 1996, SIGCOMM)
-with a frame as the unit of work, within the highest priority of which a frame waits. A tag of a
+with a frame as the unit of work, within the highest priority of which a frame waits; behind the
+first frame of a batch those of other networks are passed over. A tag of a
 group is how far the start tag of its next frame lies before the virtual time, which is the start
 tag of the last frame that was taken: so that is always zero, tags are taken down with it and not
 below it, and none grows for ever. When nobody of a priority waits, all its tags are equal.
@@ -18,20 +19,17 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.columns.serving import Queues, Servers, first_of, replace_first
+from fleet.columns.serving import Queues, Servers, first_of, launch
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     CLOCK,
     DONE,
     FATE,
-    FRAME,
-    INFER,
     LOST_DEADLINE,
     SENSOR,
-    START,
     Columns,
 )
-from fleet.model.servers import KINDS, batch_ns
+from fleet.model.servers import KINDS
 
 
 class Shares(NamedTuple):
@@ -40,12 +38,14 @@ class Shares(NamedTuple):
     Attributes:
         group_of: group of each sensor.
         priority, cost: by pool and group (`fleet.plan.plant.Tenants`).
+        network: row of the network of each group at each pool (`fleet.columns.serving.Servers`).
         tags: of each group in each pool; changed in place.
     """
 
     group_of: Ints
     priority: Ints
     cost: Ints
+    network: Ints
     tags: Ints
 
 
@@ -121,7 +121,12 @@ def place_behind(chains: Chains, count: int) -> int:
 
 @inlined
 def level_tags(chains: Chains, priority: Ints, tags: Ints, g: int) -> None:
-    """Make the tags of a priority equal if nobody of it waits, as a frame of a group comes."""
+    """Make the tags of a priority equal if nobody of it waits, as a frame of a group comes.
+
+    A group of which nobody waits begins no earlier than the virtual time.
+    """
+    if chains.first[g] < 0:
+        tags[g] = max(0, tags[g])
     for h in range(len(tags)):
         if priority[h] == priority[g] and chains.first[h] >= 0:
             return
@@ -131,11 +136,19 @@ def level_tags(chains: Chains, priority: Ints, tags: Ints, g: int) -> None:
 
 
 @inlined
-def take(chains: Chains, priority: Ints, cost: Ints, tags: Ints) -> int:
-    """Take out the frame whose turn it is, and charge its group; return its place."""
+def turn(chains: Chains, shares: Shares, p: int, only: int) -> int:
+    """Return the group whose turn it is, -1 if nobody waits.
+
+    Args:
+        chains: who waits.
+        shares: who shares the pools.
+        p: which pool.
+        only: the network of a batch that is put together, -1 for any.
+    """
+    tags, priority, network = shares.tags[p], shares.priority[p], shares.network[p]
     g = -1
     for h in range(len(tags)):
-        if chains.first[h] < 0:
+        if chains.first[h] < 0 or (only >= 0 and network[h] != only):
             continue
         if (
             g < 0
@@ -148,11 +161,23 @@ def take(chains: Chains, priority: Ints, cost: Ints, tags: Ints) -> int:
             )
         ):
             g = h
-    start = tags[g]
+    return g
+
+
+@inlined
+def take(chains: Chains, priority: Ints, cost: Ints, tags: Ints, g: int) -> int:
+    """Take out the first frame of a group, and charge it; return its place.
+
+    The virtual time comes to the start tag of the frame, if that is ahead. Where a batch is of one
+    network, frames of others that wait may have start tags before it: these keep them.
+    """
+    ahead = max(0, tags[g])
     for h in range(len(tags)):
         if priority[h] == priority[g]:
-            tags[h] = max(0, tags[h] - start)
-    tags[g] = cost[g]
+            tags[h] -= ahead
+            if chains.first[h] < 0:
+                tags[h] = max(0, tags[h])
+    tags[g] += cost[g]
     return remove(chains, g)
 
 
@@ -260,28 +285,14 @@ def serve(
         else:
             if first_of(servers.rings[p]) // KINDS <= due:
                 servers.idle_ns[p, 0] = launch_ns
-            count = min(max_batch, many)
-            for k in range(n, n + count):
-                chains.taken[k] = order[take(chains, priority, cost, tags)]
-            launch(columns, chains.taken[n : n + count], launch_ns, servers, p)
+            count, g = 0, turn(chains, shares, p, -1)
+            w = shares.network[p, g]
+            while g >= 0 and count < max_batch:
+                chains.taken[n + count] = order[take(chains, priority, cost, tags, g)]
+                count, g = count + 1, turn(chains, shares, p, w)
+            launch(columns, chains.taken[n : n + count], launch_ns, servers, p, w)
             n, many = n + count, many - count
             full = place_behind(chains, max_batch) if many >= max_batch else -1
-
-
-@inlined
-def launch(columns: Columns, batch: Ints, launch_ns: int, servers: Servers, p: int) -> None:
-    """Start a batch at a time, on the server that has been free longest."""
-    ring, count, lead = servers.rings[p], len(batch), batch[0]
-    law, variation, kind = servers.table.law[p], servers.variation[p], first_of(ring) % KINDS
-    key, frame = servers.keys[columns[SENSOR, lead]], columns[FRAME, lead]
-    spent = batch_ns(servers.mean_ns[p, kind, count], law, variation, key, frame)
-    held = batch_ns(servers.hold_ns[p, kind, count], law, variation, key, frame)
-    replace_first(ring, servers.sizes[p], (launch_ns + held) * KINDS + kind)
-    servers.served_ns[p, kind] += held
-    servers.batches[p, kind] += 1
-    servers.started[p, kind] += count
-    for i in batch:
-        columns[START, i], columns[INFER, i] = launch_ns, launch_ns + spent
 
 
 @kernel

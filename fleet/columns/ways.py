@@ -76,6 +76,9 @@ class Network:
         """Take over a plan with other control events after now."""
         self.plan = plan
         self.hops = [_hop(plan, level, self.links, self.ports) for level in range(LEVELS)]
+        for pools in self.pools:
+            if pools is not None:
+                pools.see(plan.eyes.sights.rows)
 
     def put(self, index: Index) -> None:
         """Take frames that enter; CLOCK says when."""

@@ -11,6 +11,7 @@ from fleet.arrays import Bools, Ints
 from fleet.model.books import (
     DECODING_NS,
     LAST_SENT_NS,
+    LOOKED_AT,
     PROMOTION_NS,
     RADIO_BITS,
     SENDING_NS,
@@ -24,6 +25,7 @@ from fleet.model.books import (
 from fleet.model.events import SENSOR_DOWN
 from fleet.model.power import StateEnergy, dot, states
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Pool
 from fleet.plan.presence import absent_ns
 
 COMPONENTS = ("sensor", "uplink", "network", "edge", "cloud")
@@ -239,8 +241,8 @@ def _network(plan: Plan, tally: Spent) -> list[StateEnergy]:
 def _servers(plan: Plan, tally: Spent) -> list[StateEnergy]:
     """Return the energy of servers: they draw their full power for the part c · b of t(b).
 
-    In the part `a` they wait for copies and launches. So a batch of one, which leaves most of a
-    GPU idle, does not draw the power of a full one.
+    With a second network that is c · b + c' · N. In the part `a` they wait for copies and launches.
+    So a batch of one, which leaves most of a GPU idle, does not draw the power of a full one.
     """
     out = []
     for index in range(len(plan.pools.names)):
@@ -248,10 +250,10 @@ def _servers(plan: Plan, tally: Spent) -> list[StateEnergy]:
         if pool is None:
             continue
         part = "edge" if pool.edge else "cloud"
-        for row, kind in enumerate(pool.kinds, int(plan.pools.row[index])):
-            counts = tally.servers[row]
-            per_frame_ns = int(kind.service_ns[-1] - kind.service_ns[0]) // pool.max_batch
-            busy = min(int(counts[SERVED_NS]), int(counts[STARTED]) * per_frame_ns)
+        row = int(plan.pools.row[index])
+        for nth, kind in enumerate(pool.kinds):
+            counts = tally.servers[row + nth]
+            busy = min(int(counts[SERVED_NS]), _work_ns(pool, row, nth, tally))
             for state, spent, power in (
                 ("busy", busy, kind.busy_uw),
                 ("idle", int(counts[SERVER_NS]) - busy, kind.idle_uw),
@@ -260,3 +262,20 @@ def _servers(plan: Plan, tally: Spent) -> list[StateEnergy]:
                 energy = spent * power * kind.pue_ppm // 1_000_000
                 out.append(StateEnergy(part, state, spent, energy))
     return out
+
+
+def _work_ns(pool: Pool, row: int, nth: int, tally: Spent) -> int:
+    """Return the parts c · b and c' · n of the batches of a kind, of all networks that it runs.
+
+    Args:
+        pool: the pool.
+        row: of its first kind.
+        nth: which kind.
+        tally: what was counted.
+    """
+    work_ns = 0
+    for w, network in enumerate(pool.networks):
+        kind, counts = network.kinds[nth], tally.servers[row + w * len(pool.kinds) + nth]
+        per_frame_ns = int(kind.service_ns[-1] - kind.service_ns[0]) // pool.max_batch
+        work_ns += int(counts[STARTED]) * per_frame_ns + int(counts[LOOKED_AT]) * kind.then_per_ns
+    return work_ns

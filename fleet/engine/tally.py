@@ -25,6 +25,7 @@ from fleet.model.books import (
     LAST_SENT_NS,
     LATENCY_MAX_NS,
     LINK_COUNTS,
+    LOOKED_AT,
     OFFERED_BITS,
     POOL_IDLE,
     SENSOR_WIDTH,
@@ -62,7 +63,9 @@ _ARRAYS = (
     "print_sum", "sensors", "links", "servers", "link_bins", "result_bins", "latency_bins",
     "server_bins", "latency", "sights",
 )  # fmt: skip
-_CAME_LATER = [FATE_0 + LOST_SERVER_DOWN, FATE_0 + SKIP_NO_POWER]
+_CAME_LATER = {
+    "sensors": [FATE_0 + LOST_SERVER_DOWN, FATE_0 + SKIP_NO_POWER], "servers": [LOOKED_AT],
+}  # fmt: skip
 _SUMS = ("stages_ns", "computing_ns", "computed")  # of Python ints
 
 
@@ -251,7 +254,8 @@ class Tally:
         depend on who counted the frame, nor on when. Nor does it depend on the order in which a
         scenario names its groups, links, regions and edges, nor on that of setups, which is why
         their times are left out. What is counted second by second follows from the frames. The
-        last fates count where a frame has met them: they came later than fingerprints did.
+        last fates count where a frame has met them, and objects where a second network looked at
+        some: they came later than fingerprints did.
         """
         digest = hashlib.sha256(str(self._sorted("stages_ns").tolist()).encode())
         for name in _ARRAYS:
@@ -260,8 +264,8 @@ class Tally:
 
     def _sorted(self, name: str) -> NDArray[Any]:
         table: NDArray[Any] = self.class_bins() if name == "link_bins" else getattr(self, name)
-        if name == "sensors":
-            table = np.delete(table, [c for c in _CAME_LATER if not table[:, c].any()], axis=1)
+        if later := _CAME_LATER.get(name):
+            table = np.delete(table, [c for c in later if not table[:, c].any()], axis=1)
         return table[self.by_name[name]] if name in self.by_name else table
 
     def finish(self, plan: Plan, columns: Columns, index: Index, since_ns: int = 0) -> None:

@@ -37,8 +37,8 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
 
     All of the way of its sensors' frames is in it. No link is a radio cell; every sensor has a port
     of its own and a radio that never sleeps, if any; results are made on sensors or at regions,
-    which serve who comes first. Nobody looks live, passes on what it has inferred, is told another
-    rung by a controller, or lives on a battery.
+    which serve who comes first. Nobody looks live, passes on what it has inferred, runs a second
+    network on what the first finds, is told another rung by a controller, or lives on a battery.
     """
     level = plan.pools.level[plan.pools.of >= 0]
     return bool(
@@ -48,10 +48,11 @@ def may_be_plain(plan: Plan, territory: Territory) -> bool:
         and not (plan.links.table.air_bps > 0).any()
         and not ((plan.timers.promotion_ns > 0) | (plan.timers.drx_wait_ns > 0)).any()
         and (level == LEVELS - 1).all()
-        and not any(pool.tenants for pool in plan.pools.entries if pool is not None)
+        and not any(pool.tenants or pool.then for pool in plan.pools.entries if pool is not None)
         and not plan.eyes.looks_live
         and not plan.is_watched
         and (plan.sensors.setups.ask < 0).all()
+        and (plan.sensors.setups.then < 0).all()
         and (_in_view(plan) < MOST_OBJECTS / 2).all()
         and len(plan.eyes.sights.rows) <= MOST_ROWS
     )

@@ -33,14 +33,15 @@ SENSOR_WIDTH = FATE_0 + FATES
     LINK_COUNTS,
 ) = range(8)  # fmt: skip
 
-# Columns of the table of one row a kind of servers in a pool. The last four are of the pool, in
-# the row of its first kind: frames that came, pixels that came to be decoded, and when last a
-# batch, and a frame to be decoded, had not to wait for somebody who was at work.
+# Columns of the table of one row a kind of servers in a pool. Those from ARRIVED to the one before
+# the last are of the pool, in the row of its first kind: frames that came, pixels that came to be
+# decoded, and when last a batch, and a frame to be decoded, had not to wait for somebody at work.
 (
     SERVED_NS, SERVER_NS, BATCHES, BOOTS, DECODING_NS, STARTED,
     ARRIVED, ARRIVED_PX, SERVERS_IDLE_NS, DECODERS_IDLE_NS,
+    LOOKED_AT,  # objects at which a second network looked, of batches that were started
     SERVER_COUNTS,
-) = range(11)  # fmt: skip
+) = range(12)  # fmt: skip
 POOL_IDLE = [SERVERS_IDLE_NS, DECODERS_IDLE_NS]
 
 # Columns of the table of what batteries give: one row a sensor, or none where no sensor has one.

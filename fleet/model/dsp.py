@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fleet.arrays import Floats, Ints, Table
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import IN_FLIGHT, SKIP_DSP_BUSY, SKIP_MODEL_WRITE
+from fleet.model.setup import Setups
 
 
 class Dsps(Table):
@@ -29,6 +30,18 @@ class Dsps(Table):
     seen: Ints  # one more than the objects last published
     tick_ns: Ints  # how early a frame may seem; does not change
     turn: Floats  # where in a rule's time, or number, it begins; in [0, 1), does not change
+
+
+@inlined
+def runs_again(setups: Setups, k: int, told: int) -> int:
+    """Return how often the DSP of a setup runs its second network on a frame.
+
+    Args:
+        setups: table of setups.
+        k: row of it.
+        told: objects that the first network finds.
+    """
+    return min(told, setups.then_most[k]) if setups.then[k] >= 0 else 0
 
 
 @inlined

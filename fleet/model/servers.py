@@ -27,6 +27,12 @@ KINDS = 8
 
 
 @inlined
+def second_ns(objects: int, most: int, base_ns: int, per_ns: int) -> int:
+    """Return what a second network takes for some objects, in batches of so many at most; ns."""
+    return (objects + most - 1) // most * base_ns + objects * per_ns
+
+
+@inlined
 def batch_ns(mean_ns: int, law: int, variation: float, key: int, frame: int) -> int:
     """Return how long a batch takes or holds, given the mean and its first frame; at least 1 ns."""
     if law == NEAR_NORMAL:

@@ -29,6 +29,9 @@ class Setups(Table):
     ask_rule: Ints  # which frames: a rule of `fleet.model.asking`
     ask_number: Ints  # its number: of objects, of inferences, in millionths
     ask_interval_ns: Ints  # its time, as that of publishing
+    then: Ints  # of one whose DSP runs a second network behind it, that network's row, else -1
+    then_of: Ints  # of that row the one that runs before it, else -1
+    then_most: Ints  # objects of a frame that a second network looks at, wherever; 0 without one
     metadata_most: Ints  # objects that a message can hold
     metadata_base: Ints  # bytes of a message or tensor about nothing
     metadata_per_object: Ints  # bytes

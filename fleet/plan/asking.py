@@ -21,6 +21,8 @@ def rule(scenario: Scenario, equipment: Equipment, keys: Keys) -> Rule:
             passes on what is no answer to be replaced.
     """
     never = parse_publish(equipment.publish or "every inference")[0] < 0
+    if equipment.pipeline is not None and equipment.pipeline.infer is not None:
+        return Rule(FOUND, 1, 0)  # who finds something sends crops of it
     if equipment.ask is None:
         if never:
             raise scenario.error(
@@ -54,5 +56,5 @@ def camera(equipment: Equipment) -> Equipment:
         device=equipment.device, mode=equipment.mode, host=equipment.host, model=ask.model,
         codec=ask.codec, encoder=ask.encoder, infer=ask.infer, eye=ask.eye,
         protocol=ask.protocol or "mqtt-tls", publish=None, output=None, bitrate=None, rate=None,
-        ask=None,
+        ask=None, split=None, pipeline=ask.pipeline,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import replace
 from fleet.plan.grid import Grid
 from fleet.plan.groups import Money, Notes, Pools, Sensors
 from fleet.plan.plan import Plan
-from fleet.plan.plant import Radio, ServerKind
+from fleet.plan.plant import Pool, Radio, ServerKind
 
 _OF_SETUP = ("base_uw", "sense_uw", "sense_idle_uw", "compute_uw")
 _OF_RADIO = ("idle_uw", "promotion_uw", "active_uw", "fj_per_bit", "tail_uw")
@@ -51,10 +51,14 @@ def _radio(radio: Radio) -> Radio:
 
 def _pools(pools: Pools) -> Pools:
     entries = tuple(
-        None if pool is None else replace(pool, kinds=tuple(map(_server, pool.kinds)))
+        None if pool is None else replace(_pool(pool), others=tuple(map(_pool, pool.others)))
         for pool in pools.entries
     )
     return replace(pools, entries=entries)
+
+
+def _pool(pool: Pool) -> Pool:
+    return replace(pool, kinds=tuple(map(_server, pool.kinds)))
 
 
 def _server(kind: ServerKind) -> ServerKind:

@@ -14,7 +14,7 @@ from fleet.arrays import Keys as Keys64
 from fleet.catalog import Reader
 from fleet.chance import Stream
 from fleet.model.camera import wire_bits
-from fleet.plan import equipment, limits, rungs
+from fleet.plan import equipment, further, limits, rungs
 from fleet.plan.capture_times import CaptureTimes
 from fleet.plan.equipment import Duty, Setup
 from fleet.plan.groups import Control, Links, Money, Pools
@@ -206,7 +206,9 @@ def _ladder(draft: Draft, setups: list[Setup], of: int, arm: str, group: str) ->
 
 
 def _add_asked(draft: Draft, setups: list[Setup], of: int, group: str = "") -> None:
-    """Add the setup of frames that another passes on, if it does; each then knows the other.
+    """Add the setup of frames that another passes on, and that of its second network, if any.
+
+    Each then knows the other.
 
     Args:
         draft: the arm.
@@ -214,7 +216,11 @@ def _add_asked(draft: Draft, setups: list[Setup], of: int, group: str = "") -> N
         of: which it is.
         group: of its sensors, whose way up is looked at.
     """
-    asked = equipment.asked(draft.scenario, draft.reader, setups[of])
+    second = further.second(draft.scenario, draft.reader, setups[of])
+    if second is not None:
+        setups[of].row["then"], second.row["then_of"] = len(setups), of
+        setups.append(second)
+    asked = further.asked(draft.scenario, draft.reader, setups[of])
     if asked is None:
         return
     setups[of].row["ask"], asked.row["asked_by"] = len(setups), of

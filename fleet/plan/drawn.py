@@ -8,14 +8,17 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Floats, Ints
-from fleet.model import asking, camera, scene, sight
+from fleet.model import asking, camera, capture, scene, sight
 from fleet.model.camera import gop_start
+from fleet.model.dsp import periods
 from fleet.model.events import HOUR, Timetable
 from fleet.model.scene import SECOND_NS
 from fleet.plan.light import light_by_second
 from fleet.plan.plan import Plan
 
 _MOMENTS, _FRAMES = 192, 4
+_FOLLOWED = 120
+"""So many frames of a moment are followed at most."""
 _SPREAD = 0.6180339887498949  # golden ratio: its multiples lie evenly and hit no period
 NEARLY_NONE = 1e-300
 """A weight that is none, but can be divided by."""
@@ -30,6 +33,7 @@ class Drawn(NamedTuple):
         pixels: those of them that are no metadata.
         bits: of it on the wire.
         served: 1 if it goes to servers.
+        objects: those at which a second network looks, on the sensor or on servers.
     """
 
     weight: Floats
@@ -37,6 +41,25 @@ class Drawn(NamedTuple):
     pixels: Floats
     bits: Floats
     served: Floats
+    objects: Floats
+
+    @property
+    def mean_objects(self) -> float:
+        """Return the mean objects of a frame at which a second network looks."""
+        return float(np.average(self.objects, weights=self.weight))
+
+
+class Taken(NamedTuple):
+    """What a DSP takes that is busy for as long as what it finds asks for.
+
+    Attributes:
+        share: of the frames of each moment that is drawn; shape (moments,).
+        objects: at which its second network looks in those, in parts of like number; shape
+            (moments, frames).
+    """
+
+    share: Floats
+    objects: Floats
 
 
 class Rules(NamedTuple):
@@ -46,11 +69,13 @@ class Rules(NamedTuple):
         fps: frames that one captures a second.
         answered_fps: those that its DSP takes; all of a camera.
         published: share of these that its publishing rule sends, at most.
+        taken: what its DSP takes by moment, where that goes by what is found.
     """
 
     fps: float
     answered_fps: float
     published: float
+    taken: Taken | None
 
 
 def objects_in_view(plan: Plan, hours: Timetable, sensor: int, second: int) -> float:
@@ -79,7 +104,31 @@ def drawn(plan: Plan, mine: Ints, rules: Rules) -> Drawn:
     setup = int(plan.sensors.setup_of[mine[0]])
     gop = int(setups.gop[setup])
     weights = np.array([1.0, *[(gop - 1) / (_FRAMES - 1)] * (_FRAMES - 1)]) / gop
+    of_moment = np.ones(_MOMENTS)
+    if rules.taken is not None:
+        weights = np.full(_FRAMES, 1.0 / _FRAMES)
+        of_moment = rules.taken.share / rules.taken.share.mean()
     rows: list[tuple[float, ...]] = []
+    for moment, (s, at_ns, objects, light) in enumerate(_moments(plan, mine)):
+        second, key = at_ns // SECOND_NS, plan.sensors.size_keys[s]
+        first = int(at_ns * 1e-9 * rules.fps) // gop * gop + (gop - gop_start(key, gop)) % gop
+        trace = _trace(plan, setup)
+        for k in range(_FRAMES):
+            frame = first + k * max(1, gop // _FRAMES)
+            row = sight.picked(
+                plan.eyes.sights, trace, light, objects, plan.sensors.sight_keys[s], second, frame
+            )
+            seen = Seen(s, frame, objects, row)
+            weight = weights[k] * of_moment[moment]
+            for share, of, at in _sent_as(plan, setup, seen, rules):
+                sizes = _sizes(plan, of, seen._replace(row=at))
+                rows.append((weight * max(share, NEARLY_NONE), *sizes))
+    made = Drawn(*np.array(rows).T)
+    return made if rules.taken is None else made._replace(objects=rules.taken.objects.reshape(-1))
+
+
+def _moments(plan: Plan, mine: Ints) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (sensor, time in ns, objects in view, light) of some moments of like sensors."""
     hours = plan.control.timetable[plan.control.timetable.kind == HOUR]
     for moment in range(_MOMENTS):
         s = int(mine[moment * len(mine) // _MOMENTS])
@@ -87,20 +136,63 @@ def drawn(plan: Plan, mine: Ints, rules: Rules) -> Drawn:
         second = at_ns // SECOND_NS
         none = scene.nobody(np.array([objects_in_view(plan, hours, s, second)]))[0]
         objects = scene.poisson(plan.sensors.scene_keys[s], (1 << 40) + moment * 65536, none)
-        light, key = int(light_by_second(plan, second, 1)[0]), plan.sensors.size_keys[s]
-        first = int(at_ns * 1e-9 * rules.fps) // gop * gop + (gop - gop_start(key, gop)) % gop
-        trace = -1 if plan.eyes.looks_live else int(setups.sight[setup])
-        for k in range(_FRAMES):
-            frame = first + k * max(1, gop // _FRAMES)
-            row = sight.picked(
-                plan.eyes.sights, trace, light, objects, plan.sensors.sight_keys[s], second, frame
-            )
-            seen = Seen(s, frame, objects, row)
-            for share, of, at in _sent_as(plan, setup, seen, rules):
-                rows.append(
-                    (weights[k] * max(share, NEARLY_NONE), *_sizes(plan, of, seen._replace(row=at)))
-                )
-    return Drawn(*np.array(rows).T)
+        yield s, at_ns, objects, int(light_by_second(plan, second, 1)[0])
+
+
+def _trace(plan: Plan, setup: int) -> int:
+    """Return the trace of what the eye of a setup sees, -1 without one."""
+    return -1 if plan.eyes.looks_live else int(plan.sensors.setups.sight[setup])
+
+
+def taken_by(plan: Plan, mine: Ints, fps: float) -> Taken | None:
+    """Return which frames a DSP takes that runs a second network; None where it runs none.
+
+    For how long it is busy goes by what is found: the rows of a bucket come one after the other,
+    and those that are taken are followed for a second.
+
+    Args:
+        plan: the plan.
+        mine: like sensors.
+        fps: frames that one of them captures a second.
+    """
+    setups, sights, k = plan.sensors.setups, plan.eyes.sights, int(plan.sensors.setup_of[mine[0]])
+    then, trace = int(setups.then[k]), _trace(plan, k)
+    if then < 0:
+        return None
+    at_random = plan.sensors.clocks.kind[mine[0]] == capture.POISSON
+    shares, objects_of = [], []
+    for _, _, objects, light in _moments(plan, mine):
+        told = np.array([objects])
+        if trace >= 0:
+            at = trace, light, min(objects, sight.MOST_OBJECTS)
+            rows = sights.rows[sights.start[at] : sights.start[at] + sights.many[at]]
+            told = rows[:, sight.RIGHT] + rows[:, sight.WRONG]
+        looked = np.minimum(told, setups.then_most[k])
+        spent_ns = setups.compute_ns[k] + looked * setups.compute_ns[then]
+        busy_ns = np.maximum(setups.occupy_ns[k], spent_ns)
+        if at_random:
+            share = 1.0 / (1.0 + fps * float(busy_ns.mean()) * 1e-9)
+        else:
+            taken, offered = _followed(periods(busy_ns, fps), min(_FOLLOWED, max(1, round(fps))))
+            share, looked = len(taken) / offered, looked[taken]
+        shares.append(share)
+        parts = np.array_split(np.repeat(np.sort(looked), _FRAMES), _FRAMES)
+        objects_of.append([float(part.mean()) for part in parts])
+    return Taken(np.array(shares), np.array(objects_of))
+
+
+def _followed(lasts: Floats, frames: int) -> tuple[list[int], float]:
+    """Return (rows that are taken of those that come round and round, how many have come).
+
+    Args:
+        lasts: periods for which the DSP is busy with each row.
+        frames: so many come at least.
+    """
+    taken, at = [], 0
+    while at < frames:
+        taken.append(at % len(lasts))
+        at += int(lasts[at % len(lasts)])
+    return taken, at
 
 
 class Seen(NamedTuple):
@@ -133,8 +225,8 @@ def _sent_as(plan: Plan, setup: int, seen: Seen, rules: Rules) -> Iterator[tuple
     yield 0.0 if at_home else (1.0 - share) * rules.published, setup, seen.row
 
 
-def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, float]:
-    """Return (bytes, those that are pixels, bits, whether servers are asked) of a frame."""
+def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, float, float]:
+    """Return what `Drawn` has of a frame behind its weight."""
     setups, sights = plan.sensors.setups, plan.eyes.sights
     payload = camera.payload_bytes(
         setups, sights, setup, plan.sensors.size_keys[seen.sensor], seen.frame, seen.objects,
@@ -144,7 +236,8 @@ def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, flo
     message = camera.metadata_part(payload, camera.message_part(setups, setup, told))
     on_wire = (int(c[setup]) for c in (setups.per_message, setups.segment, setups.per_segment))
     bits = float(camera.wire_bits(payload, *on_wire))
-    return payload, payload - message, bits, float(setups.on_sensor[setup] == 0)
+    objects = min(told, int(setups.then_most[setup]))
+    return payload, payload - message, bits, float(setups.on_sensor[setup] == 0), objects
 
 
 def means(of: Drawn) -> Floats:

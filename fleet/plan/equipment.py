@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from fleet.catalog import Reader
-from fleet.eyes.eye import RAW_NAME
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS
-from fleet.plan import asking, cutting, dsp, pictures, video
+from fleet.plan import asking, cutting, dsp, pace, pictures, pipelines, video
 from fleet.plan.cutting import Cut
 from fleet.plan.limits import check_times
+from fleet.plan.pipelines import Second
 from fleet.plan.protocol import message_row, protocol_row
 from fleet.scenario.arms import Equipment
 from fleet.scenario.load import Scenario, did_you_mean
@@ -52,6 +52,7 @@ class Setup:
         row: values by column of `fleet.model.setup.Setups`.
         shown: codecs behind whose pictures a server may be taken to see, the best first.
         cut: where its model is cut, None if it runs whole.
+        then: the network that looks at what this one finds, None if there is none.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Setup:
     row: dict[str, int | float]
     shown: tuple[str, ...] = ()
     cut: Cut | None = None
+    then: Second | None = None
 
     @property
     def on_sensor(self) -> bool:
@@ -72,8 +74,23 @@ class Setup:
 
     @property
     def served(self) -> str:
-        """Return what servers run of its model, for people: all of it, or what follows a cut."""
-        return self.model if self.cut is None else f"{self.model} behind {self.cut.after}"
+        """Return what servers run for it, for people: its model, what is left of it, a second."""
+        first = self.model if self.cut is None else f"{self.model} behind {self.cut.after}"
+        if self.then is None:
+            return first
+        many = f" in batches of {self.then.batch}" if self.then.batch else ""
+        what = f"{self.then.model} on {self.then.most} objects of a frame at most{many}"
+        return f"{what}, as crops" if self.then.infer else f"{first}, then {what}"
+
+    @property
+    def sends_crops(self) -> bool:
+        """Return whether servers get crops of what it finds, or are given them by it."""
+        return self.then is not None and bool(self.then.infer)
+
+    @property
+    def answers(self) -> str:
+        """Return the network whose answer servers send back."""
+        return self.then.model if self.then is not None and self.then.infer else self.model
 
     @property
     def ask(self) -> int:
@@ -119,17 +136,17 @@ def build(
             f" known: {', '.join(sensors + cameras)}",
         )
     kind = "sensors" if device in sensors else "cameras"
-    mode = _mode(scenario, reader, equipment, keys) if kind == "sensors" else ""
-    _check_rate(scenario, reader, kind, device, mode, keys, duty.fastest)
+    mode = mode_of(scenario, reader, equipment, keys) if kind == "sensors" else ""
+    pace.check_rate(scenario, reader, (kind, device, mode), keys, duty.fastest)
     if kind == "sensors" and equipment.infer is None:
         setup = _ai_sensor(scenario, reader, equipment, keys, mode, duty)
     else:
-        setup = _camera(scenario, reader, equipment, keys, kind, mode, duty)
+        setup = camera(scenario, reader, equipment, keys, kind, mode, duty)
     check_times(scenario, keys, setup.name, setup.row)
     return setup
 
 
-def _mode(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> str:
+def mode_of(scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys) -> str:
     """Return how an AI sensor is read out, as the suffix of its parameters."""
     device = str(equipment.device)
     modes = reader.text("sensors", device, "modes").split()
@@ -148,24 +165,6 @@ def sense_ns(reader: Reader, kind: str, device: str, mode: str) -> int:
     if kind == "cameras":
         return reader.time_ns(kind, device, "sense")
     return reader.time_ns(kind, device, f"readout{mode}") + reader.time_ns(kind, device, "process")
-
-
-def _check_rate(
-    scenario: Scenario, reader: Reader, kind: str, device: str, mode: str, keys: Keys,
-    fastest: Fraction,
-) -> None:  # fmt: skip
-    most = reader.frame_rate(kind, device, f"frame_rate_max{mode}")
-    read_ns = reader.time_ns(kind, device, f"readout{mode}" if mode else "sense")
-    if read_ns > 1:  # frames cannot come faster than their pixels are read out, to the nanosecond
-        most = min(most, Fraction(1_000_000_000, read_ns - 1))
-    if fastest > most:
-        how = f" in mode '{mode[1:]}'" if mode else ""
-        told = _apart(float(most), float(fastest))
-        raise scenario.error(
-            (*keys, "device"),
-            f"'{device}' captures at most {told[0]} fps{how}, asked {told[1]} fps; lower the rate"
-            " or take another device",
-        )
 
 
 def _ai_sensor(
@@ -188,11 +187,12 @@ def _ai_sensor(
     cut = cutting.cut_of(scenario, reader, equipment, model, keys)
     if cut is None:
         dsp.check_fit(scenario, reader, device, model, (*keys, "model"))
+    then = pipelines.on_objects(scenario, reader, equipment, model, keys, (mode, duty.app))
     runs, kind = (model, "models") if cut is None else (cut.item, "cuts")
     every, interval_ns, change = parse_publish(equipment.publish or "every inference")
     rule = asking.rule(scenario, equipment, keys)
     compute = dsp.compute_ns(reader, device, runs, kind)
-    row = _row(scenario, reader, "sensors", equipment, keys, mode)
+    row = row_of(scenario, reader, "sensors", equipment, keys, mode)
     row |= protocol_row(scenario, reader, equipment, keys, "mqtt-tls")
     row |= {
         "on_sensor": 1,
@@ -213,44 +213,14 @@ def _ai_sensor(
         row |= message_row(reader, model)
     elif output == "tensor":
         row["metadata_base"] = reader.data_bit("models", model, "tensor") // 8
+    if then is not None and not then.infer:
+        row |= pipelines.answers_of_both(reader, then, row, output)
     row |= pictures.pixels_row(scenario, reader, equipment, keys, mode, duty.rate, duty.app)
     row["fetch_ns"] = reader.time_ns("sensors", device, "fetch") + pictures.transfer_ns(
         reader, device, row
     )
-    return Setup(f"{device} {model}", "sensors", device, model, equipment, duty, keys, row, cut=cut)
-
-
-def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
-    """Return what frames become that a setup passes on to servers, None if it passes on none.
-
-    That is a camera's picture, out of the same body, and always an I frame; or the tensor at which
-    its network is cut, which nobody encodes.
-
-    Raises:
-        InputError: something is not in the catalogue or does not go together.
-    """
-    if of.cut is not None:
-        return _rest(scenario, reader, of, of.cut)
-    if of.equipment.ask is None:
-        return None
-    chosen = asking.camera(of.equipment)
-    mode = _mode(scenario, reader, chosen, of.keys)
-    setup = _camera(scenario, reader, chosen, (*of.keys, "ask"), "sensors", mode, of.duty)
-    check_times(scenario, setup.keys, setup.name, setup.row)
-    return replace(setup, name=f"{of.name} → {chosen.codec}", row=setup.row | {"gop": 1})
-
-
-def _rest(scenario: Scenario, reader: Reader, of: Setup, cut: Cut) -> Setup:
-    """Return what a frame becomes whose network servers finish: the tensor at the cut."""
-    mode = _mode(scenario, reader, of.equipment, of.keys)
-    row = _row(scenario, reader, "sensors", of.equipment, of.keys, mode)
-    row |= protocol_row(scenario, reader, of.equipment, of.keys, "mqtt-tls")
-    row |= {"compute_ns": 0, "compute_uw": 0, "pixels_base": cut.sent_bytes}
-    row["metadata_most"] = of.row["metadata_most"]
-    return replace(
-        of, name=f"{of.name} → {cut.after}", row=row, shown=(RAW_NAME,),
-        equipment=of.equipment.model_copy(update={"infer": cut.infer}),
-    )  # fmt: skip
+    name = f"{device} {model}"
+    return Setup(name, "sensors", device, model, equipment, duty, keys, row, cut=cut, then=then)
 
 
 def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Keys) -> str:
@@ -265,7 +235,7 @@ def _known_model(scenario: Scenario, reader: Reader, model: str | None, keys: Ke
     return model
 
 
-def _camera(
+def camera(
     scenario: Scenario, reader: Reader, equipment: Equipment, keys: Keys, kind: str, mode: str,
     duty: Duty,
 ) -> Setup:  # fmt: skip
@@ -285,34 +255,34 @@ def _camera(
     encoder = pictures.encoder_of(scenario, reader, equipment, keys, kind)
     model = _known_model(scenario, reader, equipment.model, keys)
     pixels = pictures.pixel_count(reader, kind, device, mode)
-    row = _row(scenario, reader, kind, equipment, keys, mode)
+    row = row_of(scenario, reader, kind, equipment, keys, mode)
     row |= protocol_row(scenario, reader, equipment, keys, "rtp")
     row |= video.codec_row(scenario, reader, equipment, keys, kind, pixels, duty.rate, duty.app)
     family = reader.text("codecs", str(equipment.codec), "family")
     row |= pictures.encoder_row(reader, device, encoder, family, pixels)
     shown = video.shown(reader, str(equipment.codec), pixels, duty.rate, equipment.bitrate)
+    then = pipelines.second_of(scenario, reader, equipment, model, keys)
+    if then is not None:
+        pipelines.check_on_servers(scenario, then, device, keys)
+        picture = pictures.sides(reader, kind, device, mode)
+        pipelines.check_crops(scenario, reader, then, picture, keys)
+        row["then_most"] = then.most
     name = f"{device} {equipment.codec}"
-    return Setup(name, kind, device, model, equipment, duty, keys, row, shown)
-
-
-def _apart(one: float, other: float) -> tuple[str, str]:
-    """Return two numbers that differ with as many digits as it takes to tell them apart."""
-    digits = next(n for n in range(6, 18) if f"{one:.{n}g}" != f"{other:.{n}g}")
-    return f"{one:.{digits}g}", f"{other:.{digits}g}"
+    return Setup(name, kind, device, model, equipment, duty, keys, row, shown, then=then)
 
 
 _NOTHING: dict[str, int | float] = {
     "on_sensor": 0, "occupy_ns": 0, "fetch_ns": 0, "publish_every": 1, "publish_interval_ns": 0,
     "publish_change": 0, "ask": -1, "asked_by": -1, "ask_rule": 0, "ask_number": 0,
-    "ask_interval_ns": 0, "metadata_most": 0, "metadata_base": 0, "metadata_per_object": 0,
-    "metadata_base64": 0, "metadata_envelope": 0, "pixels_base": 0, "pixels_per_object": 0,
-    "sight": -1, "traced_bytes": 0,
+    "ask_interval_ns": 0, "then": -1, "then_of": -1, "then_most": 0, "metadata_most": 0,
+    "metadata_base": 0, "metadata_per_object": 0, "metadata_base64": 0, "metadata_envelope": 0,
+    "pixels_base": 0, "pixels_per_object": 0, "sight": -1, "traced_bytes": 0,
     **video.NOTHING,
 }  # fmt: skip
 """Columns that change nothing: those that do not apply to a device keep these values."""
 
 
-def _row(
+def row_of(
     scenario: Scenario, reader: Reader, kind: str, equipment: Equipment, keys: Keys, mode: str
 ) -> dict[str, int | float]:
     """Return the columns that every device has, on top of those that change nothing."""

@@ -269,7 +269,21 @@ def _requests(
                 " whose others servers run ('split'), and a rewrite changes sensors only; leave it"
                 " out, or remove 'split'",
             )
+        if old.then is not None and not old.then.infer:
+            raise draft.scenario.error(
+                keys,
+                f"sensors of '{draft.roster.group(sensor)}' hold '{old.model}' and send what it"
+                f" finds to '{old.then.model}' ('pipeline'): that one of two networks can be"
+                " rewritten is in no source; leave it out, or remove 'pipeline'",
+            )
         new = setup_with_model(draft, old, model, keys)
+        if old.then is not None and draft.setups[new].then != old.then:
+            raise draft.scenario.error(
+                keys,
+                f"'{model}' tells of fewer objects than '{old.model}', or of more, and servers look"
+                f" at {old.then.most} of a frame at most; state a 'most' in 'pipeline' that both"
+                " can tell of",
+            )
         firmware_bit = read.data_bit("models", model, "firmware")
 
         def write_ns(parameter: str, device: str = old.device, bits: int = firmware_bit) -> int:

@@ -17,9 +17,11 @@ from fleet.model.dsp import periods, taken
 from fleet.model.events import DEMAND, LINK_RATE, RATE, SENSOR_JOINS, SENSOR_LEAVES
 from fleet.model.frames import LEVELS
 from fleet.plan.caps import terms
-from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means
+from fleet.plan.drawn import NEARLY_NONE, Drawn, Rules, drawn, means, taken_by
 from fleet.plan.lossy import sendings
+from fleet.plan.pipelines import Networks, law_of
 from fleet.plan.plan import Plan
+from fleet.plan.plant import Pool
 from fleet.plan.rates import mean_bps
 from fleet.plan.roster import counts
 from fleet.scenario.load import Scenario
@@ -64,15 +66,19 @@ class Flows:
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
     fps = capture.frames_per_ns(plan.sensors.clocks) * 1e9
-    answered = _answered_fps(plan, fps)
-    published = _published(plan, answered)
-    mean, frames_of = np.zeros((plan.size, 6)), []
     kinds = np.stack([plan.sensors.group_of, plan.sensors.setup_of], axis=1)
     _, kind_of = np.unique(kinds, axis=0, return_inverse=True)
-    for kind in range(int(kind_of.max()) + 1):
-        mine = np.flatnonzero(kind_of == kind)
+    members = [np.flatnonzero(kind_of == kind) for kind in range(int(kind_of.max()) + 1)]
+    taken = [taken_by(plan, mine, fps[mine[0]]) for mine in members]
+    answered = _answered_fps(plan, fps)
+    for mine, its in zip(members, taken, strict=True):
+        if its is not None:
+            answered[mine] = fps[mine] * its.share.mean()
+    published = _published(plan, answered)
+    mean, frames_of = np.zeros((plan.size, 6)), []
+    for mine, its in zip(members, taken, strict=True):
         first = mine[0]
-        rule = Rules(fps[first], answered[first], published[first])
+        rule = Rules(fps[first], answered[first], published[first], its)
         frames_of.append(drawn(plan, mine, rule))
         mean[mine] = means(frames_of[-1])
     payload, bits, square, share, served, told_bits = mean.T
@@ -201,6 +207,35 @@ def pool_fps(plan: Plan, of: Flows) -> Floats:
     fps = np.zeros(len(plan.pools.names))
     np.add.at(fps, plan.pools.of[plan.pools.of >= 0], of.served_fps[plan.pools.of >= 0])
     return fps
+
+
+def objects_law(of: Flows, sensors: Ints) -> Floats:
+    """Return the chances of 0, 1, ... objects of a frame that second networks on servers look at.
+
+    Args:
+        of: what sensors bring.
+        sensors: those whose frames come to the servers.
+    """
+    objects, weight = [np.zeros(1)], [np.array([NEARLY_NONE])]
+    for kind in np.unique(of.kind[sensors]):
+        drawn_of, fps = of.drawn[kind], of.served_fps[sensors][of.kind[sensors] == kind].sum()
+        share = drawn_of.weight * drawn_of.served
+        objects.append(drawn_of.objects)
+        weight.append(share * (fps / max(float(share.sum()), NEARLY_NONE)))
+    return law_of(np.concatenate(objects), np.concatenate(weight))
+
+
+def networks_of(plan: Plan, of: Flows, pool: Pool, sensors: Ints) -> Networks:
+    """Return what comes to a pool from some sensors for each network that it runs."""
+    network = np.zeros(len(sensors), dtype=np.int64)
+    if pool.tenants is not None:
+        network = pool.tenants.network[plan.sensors.group_of[sensors]]
+    mine = [sensors[network == w] for w in range(len(pool.networks))]
+    laws = [
+        objects_law(of, some) if one.then is not None else np.ones(1)
+        for one, some in zip(pool.networks, mine, strict=True)
+    ]
+    return Networks(pool, laws, np.array([of.served_fps[some].sum() for some in mine]))
 
 
 def pool_px(plan: Plan, of: Flows) -> Floats:

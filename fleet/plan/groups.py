@@ -180,13 +180,13 @@ class Pools(Frozen):
 
     @property
     def kinds(self) -> Ints:
-        """Return how many kinds of servers each pool has."""
+        """Return how many rows the books of each pool have: for each network, each kind one."""
         return kinds_of(self.entries, self.entry)
 
 
 def kinds_of(entries: Sequence[Pool | None], entry: Ints) -> Ints:
-    """Return how many kinds of servers each pool has, given its entry."""
-    kinds = [0 if pool is None else len(pool.kinds) for pool in entries]
+    """Return how many rows the books of each pool have, given its entry: see `Pools.kinds`."""
+    kinds = [0 if pool is None else len(pool.kinds) * len(pool.networks) for pool in entries]
     return np.array(kinds, dtype=np.int64)[entry]
 
 

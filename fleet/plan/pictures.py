@@ -30,8 +30,7 @@ def pixels_row(
     if output == "raw":
         return {"pixels_base": pixels * _RAW_BITS // 8}
     if output == "roi":
-        crop = reader.number("apps", app, "crop_share") * pixels * _YUV420_BITS / 8
-        return {"pixels_per_object": int(crop)}
+        return {"pixels_per_object": crop_bytes(reader, app, pixels)}
     if not output.startswith("image"):
         return {}
     if equipment.codec is None:
@@ -48,10 +47,23 @@ def transfer_ns(reader: Reader, device: str, row: dict[str, int | float]) -> int
     return service_ns(pixels, lanes_bps) if pixels else 0
 
 
+def crop_bytes(reader: Reader, app: str, pixels: int) -> int:
+    """Return the bytes of an object's crop of a picture of so many pixels."""
+    return int(reader.number("apps", app, "crop_share") * pixels * _YUV420_BITS / 8)
+
+
+def sides(reader: Reader, kind: str, device: str, mode: str) -> tuple[int, int]:
+    """Return (width, height) of a picture of a device in a mode; px."""
+    return (
+        reader.count(kind, device, f"width{mode}"),
+        reader.count(kind, device, f"height{mode}"),
+    )
+
+
 def pixel_count(reader: Reader, kind: str, device: str, mode: str) -> int:
     """Return the pixels of a picture of a device in a mode."""
-    width = reader.count(kind, device, f"width{mode}")
-    return width * reader.count(kind, device, f"height{mode}")
+    width, height = sides(reader, kind, device, mode)
+    return width * height
 
 
 def encoder_of(

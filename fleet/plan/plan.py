@@ -169,6 +169,11 @@ class Plan:
         assert pool is not None
         return pool
 
+    def network_of(self, sensor: int) -> int:
+        """Return for which of its pool's networks the frames of a sensor are that it serves."""
+        tenants = self.pool(int(self.pools.of[sensor])).tenants
+        return 0 if tenants is None else int(tenants.network[self.sensors.group_of[sensor]])
+
     @cached_property
     def server_rows(self) -> int:
         """Return the number of rows of the table of servers."""

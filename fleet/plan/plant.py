@@ -36,6 +36,8 @@ class ServerKind:
         count: how many at the start.
         service_ns: t(b) for b = 0..max_batch: until the results of a batch are there.
         hold_ns: h(b), likewise: until the server can take the next batch; at most t(b).
+        then_base_ns, then_hold_ns, then_per_ns: of the second network, that of a batch of objects,
+            that of it for which the server is held, and that of each object; 0 without one.
         idle_uw: paid and not serving; host included.
         busy_uw: while it computes; host included.
         decoders: of each server; 0 if decoding is left out.
@@ -58,6 +60,22 @@ class ServerKind:
     pue_ppm: int
     hourly_usd: float
     monthly_usd: float
+    then_base_ns: int = 0
+    then_hold_ns: int = 0
+    then_per_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Then:
+    """The second network of a pool, which looks at what the first finds in each frame.
+
+    Attributes:
+        most: objects of a frame that it looks at.
+        batch: objects in a batch of it, at most.
+    """
+
+    most: int
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -68,10 +86,12 @@ class Tenants:
         priority: of each; the higher is served first.
         cost: of a frame of each, which is in proportion to one over its weight; 0 of all where
             nobody has one, so that who comes first is served first.
+        network: of each, which of the pool's networks its frames are for.
     """
 
     priority: Ints
     cost: Ints
+    network: Ints
 
 
 @dataclass(frozen=True)
@@ -90,7 +110,10 @@ class Pool:
         law: how service times vary (`fleet.columns.serving`).
         variation: coefficient of variation of the service time, for the law near normal.
         autoscaling: the rule, if it has one.
-        tenants: whose frames go first; None: who comes first is served first.
+        tenants: whose frames go first, and which network they are for; None: who comes first is
+            served first, and there is one network.
+        then: the second network that it runs on what the first finds; None without one.
+        others: the same servers with each further network that they run, and its times.
     """
 
     name: str
@@ -105,6 +128,13 @@ class Pool:
     variation: float
     autoscaling: Autoscaling | None
     tenants: Tenants | None
+    then: Then | None = None
+    others: tuple[Pool, ...] = ()
+
+    @property
+    def networks(self) -> tuple[Pool, ...]:
+        """Return the servers with each network that they run, in the order of their books."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +15,8 @@ from fleet.plan import equipment
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Pools, first_rows, kinds_of
-from fleet.plan.plant import Autoscaling, Pool, ServerKind, Tenants
+from fleet.plan.limits import check_times
+from fleet.plan.plant import Autoscaling, Pool, ServerKind, Tenants, Then
 from fleet.plan.protocol import message_bits
 from fleet.plan.served import of_region, region_names
 from fleet.plan.tenants import remarks, tenants_of
@@ -30,28 +32,34 @@ def build(draft: Draft) -> Pools:
     """Return the pools that some sensors send frames to, and the way back from them.
 
     Raises:
-        InputError: a server or its speed on a model is not known, or a pool has two models.
+        InputError: a server or its speed on a model is not known, or a group has two models there.
     """
     scenario, served = draft.scenario, draft.served_by
     regions, edges = region_names(scenario), scenario.model.edges
     used: list[dict[str, Setup]] = [{} for _ in (*regions, *edges)]
-    sharing: list[set[str]] = [set() for _ in used]
+    sharing: list[dict[str, str]] = [{} for _ in used]
     decode_px = np.zeros(len(draft.roster), dtype=np.int64)
     for mine, group, setup in draft.served_kinds():
         decode_px[mine] = int(setup.row["decode_px"])
         entry = int(served.entry[served.of[mine[0]]])
         used[entry].setdefault(setup.served, setup)
-        sharing[entry].add(group)
+        if sharing[entry].setdefault(group, setup.served) != setup.served:
+            raise scenario.error(
+                setup.keys,
+                f"sensors of '{group}' would send frames for {sharing[entry][group]} and for"
+                f" {setup.served} to '{(*regions, *edges)[entry]}'; make two groups of them, or"
+                " send them to different regions or edges",
+            )
     pools = tuple(
         _pool(
             scenario, draft.reader, name, at, models,
-            tenants_of(scenario, draft.roster.groups, sharing[at]),
+            tenants_of(scenario, draft.roster.groups, sharing[at], list(models)),
         )
         if models
         else None
         for at, (name, models) in enumerate(zip((*regions, *edges), used, strict=True))
     )  # fmt: skip
-    draft.remarks += remarks(scenario, pools, sharing)
+    draft.remarks += remarks(scenario, pools, [set(mine) for mine in sharing])
     row = first_rows(kinds_of(pools, served.entry))
     return Pools(
         np.arange(len(served.names)), pools, served.names, served.entry, row, row, served.of,
@@ -67,7 +75,7 @@ def _results(draft: Draft, pool_level: Ints) -> tuple[Ints, Ints, Ints]:
     """
     back, payload, wire = np.zeros((3, len(draft.roster)), dtype=np.int64)
     for mine, group, setup in draft.served_kinds():
-        content = draft.reader.data_bit("models", setup.model, "result") // 8
+        content = draft.reader.data_bit("models", setup.answers, "result") // 8
         payload[mine] = content
         wire[mine] = bits = message_bits(draft.reader, content)
         if draft.scenario.model.sensors[group].consumer == "cloud":
@@ -118,19 +126,27 @@ def _pool(
     scenario: Scenario, reader: Reader, name: str, at: int, models: dict[str, Setup],
     tenants: Tenants | None,
 ) -> Pool:  # fmt: skip
+    """Return a pool with the first of its networks, and with the others behind that."""
     spec, keys = _spec(scenario, name, at)
-    if len(models) > 1:
-        raise scenario.error(
-            next(iter(models.values())).keys,
-            f"'{name}' would run {', '.join(sorted(models))}; a pool runs one model,"
-            " so send the groups to different regions or edges",
-        )
-    (setup,) = models.values()
+    first, *others = (
+        _of_network(scenario, reader, (name, spec, keys), setup, tenants)
+        for setup in models.values()
+    )
+    return replace(first, others=tuple(others))
+
+
+def _of_network(
+    scenario: Scenario, reader: Reader, about: tuple[str, Servers, Keys], setup: Setup,
+    tenants: Tenants | None,
+) -> Pool:  # fmt: skip
+    """Return a pool as it is for one network; `about` are its name, settings and their place."""
+    name, spec, keys = about
     kinds = tuple(
         _kind(scenario, reader, spec, keys, server, count, setup)
         for server, count in {spec.server: spec.servers, **spec.more}.items()
     )
-    law, variation = _law(reader, setup.model)
+    law, variation = _law(reader, setup.answers)
+    then = _then(scenario, setup, kinds, spec.batch.max)
     return Pool(
         name=name,
         edge=isinstance(spec, Edge),
@@ -146,7 +162,27 @@ def _pool(
             _autoscaling(reader, spec.server, spec.autoscale) if isinstance(spec, Cloud) else None
         ),
         tenants=tenants,
+        then=then,
     )
+
+
+def _then(
+    scenario: Scenario, setup: Setup, kinds: tuple[ServerKind, ...], frames: int
+) -> Then | None:
+    """Return the second network of a pool, None without one.
+
+    Raises:
+        InputError: a full batch with as many objects as may be would take too long.
+    """
+    if setup.then is None:
+        return None
+    most, batch = setup.then.most, setup.then.batch or frames
+    batches = -(-frames * most // batch)
+    for kind in kinds:
+        objects_ns = batches * kind.then_base_ns + frames * most * kind.then_per_ns
+        longest = {f"batches on '{kind.server}'_ns": int(kind.service_ns[-1]) + objects_ns}
+        check_times(scenario, (*setup.keys, "pipeline"), setup.served, longest)
+    return Then(most, batch)
 
 
 def _law(reader: Reader, model: str) -> tuple[int, float]:
@@ -171,14 +207,15 @@ def _kind(
             (*keys, where),
             f"no server '{server}'{did_you_mean(server, known)}; known: {', '.join(known)}",
         )
-    if not reader.has_parameter("models", setup.model, f"{server}_batch_base"):
-        raise scenario.error(
-            (*setup.keys, "model"),
-            f"the time of '{setup.model}' on server '{server}' is not known",
-        )
+    for model, place in _models(setup):
+        if not reader.has_parameter("models", model, f"{server}_batch_base"):
+            raise scenario.error(
+                (*setup.keys, *place), f"the time of '{model}' on server '{server}' is not known"
+            )
     host_uw = reader.power_uw("servers", server, "host_power")
     hourly, monthly = _prices(reader, server, isinstance(spec, Edge))
     spent_ns, held_ns = _batch_times(reader, server, setup, spec.batch.max)
+    base_ns, hold_ns, per_ns = _second_times(reader, server, setup)
     return ServerKind(
         server=server,
         count=count,
@@ -192,7 +229,17 @@ def _kind(
         pue_ppm=int(reader.number("servers", server, "pue") * 1_000_000),
         hourly_usd=hourly,
         monthly_usd=monthly,
+        then_base_ns=base_ns,
+        then_hold_ns=hold_ns,
+        then_per_ns=per_ns,
     )
+
+
+def _models(setup: Setup) -> list[tuple[str, Keys]]:
+    """Return the networks that servers run for a setup, and where its equipment names them."""
+    first = [] if setup.sends_crops else [(setup.model, ("model",))]
+    then = [] if setup.then is None else [(setup.then.model, ("pipeline", "model"))]
+    return [*first, *then]
 
 
 def _prices(reader: Reader, server: str, edge: bool) -> tuple[float, float]:
@@ -210,17 +257,33 @@ def _batch_times(reader: Reader, server: str, setup: Setup, most: int) -> Ints:
 
     Without a row for `s`, which is at most 1, nothing overlaps: h(b) = t(b). Of a network that is
     cut `a` and `c` are its own times the share of its multiplications that is left, rounded down.
+    Where servers get crops they are 0: the first network has run.
     """
-    model = setup.model
-    base_ns = reader.time_ns("models", model, f"{server}_batch_base")
-    per_frame_ns = reader.time_ns("models", model, f"{server}_batch_per_frame")
-    if setup.cut is not None:
-        base_ns, per_frame_ns = (int(ns * setup.cut.left) for ns in (base_ns, per_frame_ns))
+    base_ns, hold_ns, per_frame_ns = 0, 0, 0
+    if not setup.sends_crops:
+        left = Fraction(1) if setup.cut is None else setup.cut.left
+        base_ns, hold_ns, per_frame_ns = _times(reader, server, setup.model, left)
+    bases = np.array([[base_ns], [hold_ns]], dtype=np.int64)
+    return bases + per_frame_ns * np.arange(most + 1, dtype=np.int64)
+
+
+def _second_times(reader: Reader, server: str, setup: Setup) -> tuple[int, int, int]:
+    """Return a, s·a and c of the second network of a setup; 0 without one."""
+    if setup.then is None:
+        return 0, 0, 0
+    return _times(reader, server, setup.then.model, Fraction(1))
+
+
+def _times(reader: Reader, server: str, model: str, left: Fraction) -> tuple[int, int, int]:
+    """Return a, s·a and c of a share that is left of a model on a server; ns, rounded down."""
+    base_ns, per_frame_ns = (
+        int(reader.time_ns("models", model, f"{server}_batch_{part}") * left)
+        for part in ("base", "per_frame")
+    )
     share, parameter = Fraction(1), f"{server}_batch_hold"
     if reader.has_parameter("models", model, parameter):
         share = reader.number("models", model, parameter)
-    bases = np.array([[base_ns], [int(base_ns * share)]], dtype=np.int64)
-    return bases + per_frame_ns * np.arange(most + 1, dtype=np.int64)
+    return base_ns, int(base_ns * share), per_frame_ns
 
 
 def _autoscaling(reader: Reader, server: str, spec: Autoscale | None) -> Autoscaling | None:

@@ -14,8 +14,12 @@ MOST_COST = 10**9
 """So that what frames have cost in a window fits an int64."""
 
 
-def tenants_of(scenario: Scenario, groups: Sequence[str], sharing: Set[str]) -> Tenants | None:
+def tenants_of(
+    scenario: Scenario, groups: Sequence[str], sharing: Mapping[str, str], networks: Sequence[str]
+) -> Tenants | None:
     """Return in which order a pool takes frames; None if who comes first is served first.
+
+    Where it runs several networks there is an order, for a batch is of one of them.
 
     The cost of a frame is the least common multiple of the weights of its priority over the weight
     of its group, so that it is whole; a group without a weight has 1 if another of its priority has
@@ -24,7 +28,8 @@ def tenants_of(scenario: Scenario, groups: Sequence[str], sharing: Set[str]) -> 
     Args:
         scenario: what is asked.
         groups: all that have sensors, in the order of the plan.
-        sharing: those that send frames to the pool.
+        sharing: those that send frames to the pool, and what for.
+        networks: all that it runs.
 
     Raises:
         InputError: weights of a priority have no common multiple that is small enough.
@@ -34,11 +39,13 @@ def tenants_of(scenario: Scenario, groups: Sequence[str], sharing: Set[str]) -> 
     costs = dict.fromkeys(groups, 0)
     for rank in set(ranks.values()):
         costs |= _costs(scenario, {n: said[n].weight for n in said if ranks[n] == rank})
-    if len(set(ranks.values())) < 2 and not any(costs.values()):
+    if len(set(ranks.values())) < 2 and not any(costs.values()) and len(networks) < 2:
         return None
+    of = [networks.index(sharing[g]) if g in sharing else 0 for g in groups]
     return Tenants(
         np.array([ranks.get(g, 0) for g in groups], dtype=np.int64),
         np.array([costs[g] for g in groups], dtype=np.int64),
+        np.array(of, dtype=np.int64),
     )
 
 

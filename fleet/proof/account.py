@@ -116,10 +116,11 @@ class _Account:
         names, arms = arm_of_each(scenario, arm, self.placed)
         equipped = {self.placed.group(s): names[arms[s]] for s in firsts(self.placed.group_of)}
         chosen = [choose(scenario, of, g) for g, of in equipped.items()]
-        if any(one.ask is not None or one.split is not None for one in chosen):
+        crops = any(one.pipeline is not None and one.pipeline.infer is not None for one in chosen)
+        if crops or any(one.ask is not None or one.split is not None for one in chosen):
             raise InputError(
-                f"arm '{arm}' passes frames on to servers ('ask', 'split'), which the third account"
-                " does not know; take another arm"
+                f"arm '{arm}' passes frames on to servers ('ask', 'split', crops of a 'pipeline'),"
+                " which the third account does not know; take another arm"
             )
         self.kits = {g: Kit(scenario, self.reader, of, g) for g, of in equipped.items()}
         self.fates = frames["fate"].to_pylist()

@@ -79,9 +79,14 @@ class Piece:
 
     def computing_fj(self) -> int:
         """Return the energy of inferring or encoding these frames; fJ."""
-        ran = self.kit.ran(self.what)
-        ended = self.columns["ready_ns"][self.reached("ready_ns")] - ran.fetch_ns
-        return overlap_ns(ended - ran.compute_ns, ended, self.since_ns) * ran.power_uw
+        ran, energy, there = self.kit.ran(self.what), 0, self.reached("ready_ns")
+        ended = self.columns["ready_ns"][there] - ran.fetch_ns
+        again = self.kit.again(self.what, self.told)
+        if again is not None:
+            begun = ended - again[0].compute_ns * again[1][there]
+            energy = overlap_ns(begun, ended, self.since_ns) * again[0].power_uw
+            ended = begun
+        return energy + overlap_ns(ended - ran.compute_ns, ended, self.since_ns) * ran.power_uw
 
     def time_odd(self) -> int:
         """Return the frames whose times in the sensor are not those of its device and network."""
@@ -90,6 +95,8 @@ class Piece:
         if self.what:
             ran = self.kit.ran(self.what)
             waited = at["ready_ns"] - at["sensed_ns"] - ran.compute_ns - ran.fetch_ns
+            again = self.kit.again(self.what, self.told)
+            waited -= 0 if again is None else again[0].compute_ns * again[1]
             ready = ready & ((waited < 0) | (waited > self.late_ns))
         return int((wrong | ready).sum())
 

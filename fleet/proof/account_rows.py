@@ -77,6 +77,20 @@ class Kit:
         """Return what a network, or an encoder for a codec, takes for a frame."""
         if not self.on_sensor:
             return self._encoder(self._read.text("codecs", what, "family"))
+        return self._network(what)
+
+    def again(self, network: str, told: Ints) -> tuple[Ran, Ints] | None:
+        """Return what a second network takes on each object, and how often it ran on some frames.
+
+        None if the sensor runs none; `told` are the objects that the first network found.
+        """
+        then = self._chosen.pipeline
+        if then is None or then.infer is not None or not self.on_sensor:
+            return None
+        return self._network(then.model), np.minimum(self._named(network, told), then.most)
+
+    def _network(self, what: str) -> Ran:
+        """Return what the DSP takes for a network."""
         read, device = self._read, self._device
         macs = read.number("models", what, "macs")
         units, clock = (read.number("sensors", device, p) for p in ("mac_units", "dsp_clock"))
@@ -133,10 +147,17 @@ class Kit:
         """Return the bytes of metadata about some objects; 0 if none is sent."""
         if not self.on_sensor or self._output in ("roi", "image", "raw"):
             return np.zeros_like(told)
+        then = self._chosen.pipeline
         if self._output == "tensor":
-            return np.full_like(told, self._bytes(network, "tensor"))
-        per_object = self._bytes(network, "flatbuffer_per_object") * self._named(network, told)
-        content = self._bytes(network, "flatbuffer_base") + per_object
+            own = self._bytes(network, "tensor")
+            if then is not None:
+                most = int(self._named(network, np.array([then.most]))[0])
+                own += most * self._bytes(then.model, "tensor")
+            return np.full_like(told, own)
+        each = self._bytes(network, "flatbuffer_per_object")
+        if then is not None:
+            each += self._bytes(then.model, "flatbuffer_per_object")
+        content = self._bytes(network, "flatbuffer_base") + each * self._named(network, told)
         whole: Ints = self._bytes(network, "envelope") + -(-content // 3) * 4
         return whole
 

@@ -122,11 +122,12 @@ class Reference:
     def compute(self, sensor: Sensor, frame: Frame) -> Step:
         """Be inferred on the DSP, or be encoded; a result may end here."""
         env = self.env
-        compute_ns, wait_ns, fetch_ns, sent = sensor.compute_ns, 0, 0, True
+        first_ns, wait_ns, fetch_ns, sent = sensor.compute_ns, 0, 0, True
         frame.setup = sensor.setup
+        second, times, second_ns = sensor.looks_again(frame)
         if sensor.on_sensor:
             wait_ns = max(0, sensor.busy_until_ns - env.now)  # less than the clock's tick
-            sensor.busy_until_ns = env.now + wait_ns + sensor.occupy_ns
+            sensor.busy_until_ns = env.now + wait_ns + max(sensor.occupy_ns, first_ns + second_ns)
             found = sensor.finds(frame.objects, frame.sight)
             fetch_ns, sent = sensor.fetch_ns, sensor.publishes(env.now, found)
             if sensor.passes_on(frame, env.now):
@@ -134,12 +135,14 @@ class Reference:
         if sent:
             sensor.fill(frame)
         began, encode_ns = sensor.setup, sensor.encode_ns(frame)
-        ready_ns = env.now + wait_ns + compute_ns + fetch_ns + encode_ns
+        ready_ns = env.now + wait_ns + first_ns + second_ns + fetch_ns + encode_ns
         if sensor.ask >= 0:  # nothing leaves it before what it has inferred before
             ready_ns = sensor.last_ready_ns = max(ready_ns, sensor.last_ready_ns)
         yield pause(env, ready_ns - env.now, FRAME)
         frame.ready_ns = env.now
-        sensor.spend(began, env.now - encode_ns - fetch_ns - compute_ns, compute_ns)
+        inferred_ns = env.now - encode_ns - fetch_ns
+        sensor.spend(began, inferred_ns - second_ns - first_ns, first_ns)
+        sensor.spend(second, inferred_ns - second_ns, second_ns, times)
         if frame.setup != began:  # passed on, though it may take no time
             sensor.spend(frame.setup, env.now - encode_ns, encode_ns)
         if not sent:

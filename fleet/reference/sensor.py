@@ -239,17 +239,26 @@ class Sensor:
         """Return how many of the bytes that a setup sends are metadata."""
         return camera.message_part(self.plan.sensors.setups, setup, objects)
 
+    def looks_again(self, frame: Frame) -> tuple[int, int, int]:
+        """Return what its DSP runs on the objects of a frame: its row, how often, how long."""
+        if self.then < 0:
+            return -1, 0, 0
+        times = min(self.finds(frame.objects, frame.sight), self.then_most)
+        return self.then, times, times * int(self.plan.sensors.setups.compute_ns[self.then])
+
     def measured_ns(self, begin_ns: int, spent_ns: int) -> int:
         """Return how much of what was begun at a time lies behind the warm-up."""
         return max(0, min(spent_ns, begin_ns + spent_ns - self.tally.since_ns))
 
-    def spend(self, setup: int, begin_ns: int, spent_ns: int) -> None:
-        """Count what a setup has spent on a frame."""
+    def spend(self, setup: int, begin_ns: int, spent_ns: int, times: int = 1) -> None:
+        """Count what a setup has spent on a frame, in all the times that it has run."""
+        if times == 0:
+            return
         measured_ns = self.measured_ns(begin_ns, spent_ns)
         self.gave.computing_fj += spent_ns * int(self.plan.sensors.setups.compute_uw[setup])
         self.counts[count.COMPUTE_NS] += measured_ns
         self.tally.computing_ns[setup] += measured_ns
-        self.tally.computed[setup] += 1
+        self.tally.computed[setup] += times
 
     def leaves(self, frame: Frame) -> None:
         """Count what of a frame leaves the sensor."""

@@ -18,6 +18,7 @@ from fleet.model.books import (
     BOOTS,
     DECODERS_IDLE_NS,
     DECODING_NS,
+    LOOKED_AT,
     SERVED_NS,
     SERVER_NS,
     SERVERS_IDLE_NS,
@@ -27,6 +28,7 @@ from fleet.model.events import SERVERS
 from fleet.model.servers import batch_ns
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
+from fleet.reference import second
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
 from fleet.reference.tenants import Order
@@ -192,7 +194,8 @@ class ServerPool(Workplace):
         super().__init__(env, pool.queue_max, [k.count for k in pool.kinds])
         self.plan, self.pool, self.index = plan, pool, index
         first = int(plan.pools.row[index])
-        self.counts = tally.servers[first : first + len(pool.kinds)]
+        self.books = tally.servers[first : first + len(pool.kinds) * len(pool.networks)]
+        self.counts = self.books[: len(pool.kinds)]
         self.decoders = Decoders(env, plan, pool, self.counts[0])
         self.tally = tally
         self.bins = tally.server_bins[index] if pool.autoscaling else None
@@ -238,32 +241,47 @@ class ServerPool(Workplace):
                 due_ns = min(due_ns, self.waiting[size - 1][0].arrived_ns)
             if min(self.crew.idle)[0] <= due_ns:
                 self.counts[0, SERVERS_IDLE_NS] = self.env.now
-            batch = [self._next() for _ in range(size)]
-            self.env.process(self._batch(self.crew.take(), batch))
+            self.env.process(self._batch(self.crew.take(), self._next(size)))
         deadline_ns = self.pool.deadline_ns
         while deadline_ns and self.waiting:
             if self.waiting[0][0].arrived_ns + deadline_ns > self.env.now:
                 break
             self.waiting.popleft()[1].succeed(None)
 
-    def _next(self) -> tuple[Frame, simpy.Event]:
-        """Take the frame whose turn it is out of the queue."""
+    def _next(self, size: int) -> list[tuple[Frame, simpy.Event]]:
+        """Take the frames whose turn it is out of the queue, so many at most, for one network."""
         if self.order is None:
-            return self.waiting.popleft()
-        at = self.order.take([frame.sensor for frame, _ in self.waiting])
-        taken = self.waiting[at]
-        del self.waiting[at]
-        return taken
+            return [self.waiting.popleft() for _ in range(size)]
+        batch: list[tuple[Frame, simpy.Event]] = []
+        while len(batch) < size:
+            network = self.order.network(batch[0][0].sensor) if batch else None
+            at = self.order.take([frame.sensor for frame, _ in self.waiting], network)
+            if at is None:
+                break
+            batch.append(self.waiting[at])
+            del self.waiting[at]
+        return batch
 
     def _batch(self, kind: int, batch: list[tuple[Frame, simpy.Event]]) -> Process:
-        self.counts[kind, BATCHES] += 1
-        self.counts[kind, STARTED] += len(batch)
+        network = 0 if self.order is None else self.order.network(batch[0][0].sensor)
+        pool = self.pool.networks[network]
+        counts = self.books[network * len(pool.kinds) + kind]
+        counts[BATCHES] += 1
+        counts[STARTED] += len(batch)
         for frame, through in batch:
             frame.start_ns = self.env.now
             self.taken.add(through)
-        times = self.pool.kinds[kind]
+        times, then, rows = pool.kinds[kind], pool.then, self.plan.eyes.sights.rows
+        objects = second.objects_of((frame for frame, _ in batch), rows, then)
+        counts[LOOKED_AT] += objects
+        both = (times.hold_ns, times.then_hold_ns), (times.service_ns, times.then_base_ns)
         held_ns, spent_ns = (
-            self._drawn_ns(of[len(batch)], batch) for of in (times.hold_ns, times.service_ns)
+            self._drawn_ns(
+                of[len(batch)] + second.spent_ns(objects, then, base, times.then_per_ns),
+                pool,
+                batch[0][0],
+            )
+            for of, base in both
         )
         yield from self.work(kind, held_ns)
         if spent_ns > held_ns:
@@ -272,10 +290,9 @@ class ServerPool(Workplace):
             if self.through(through):
                 frame.infer_ns = self.env.now
 
-    def _drawn_ns(self, mean_ns: int, batch: list[tuple[Frame, simpy.Event]]) -> int:
-        first = batch[0][0]
+    def _drawn_ns(self, mean_ns: int, pool: Pool, first: Frame) -> int:
         key = self.plan.sensors.service_keys[first.sensor]
-        return batch_ns(int(mean_ns), self.pool.law, self.pool.variation, key, first.number)
+        return batch_ns(int(mean_ns), pool.law, pool.variation, key, first.number)
 
     # What the autoscaler sees (fleet.engine.control.Servers) ----------------------------------
 

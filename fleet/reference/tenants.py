@@ -13,7 +13,8 @@ class Order:
 
     With start tag S, finish tag F = S + cost and virtual time v of each priority: a group whose
     first frame comes to the queue has S = max(v, F); when nobody of its priority waited, v was set
-    to the largest F before. Taken is the least S of the highest priority; v becomes that S.
+    to the largest F before. Taken is the least S of the highest priority; v becomes that S,
+    if it was less: frames of another network than that of a batch may wait with a lesser one.
     """
 
     def __init__(self, group_of: Ints, tenants: Tenants) -> None:
@@ -36,16 +37,30 @@ class Order:
         if not any(self._group(other) == group for other in before):
             self.start[group] = max(self.virtual[rank], self.finish.get(group, 0))
 
-    def take(self, waiting: Sequence[int]) -> int:
-        """Return the place of the frame to be taken, given the sensors of those that wait."""
-        highest = max(map(self._rank, waiting))
-        mine = [at for at, sensor in enumerate(waiting) if self._rank(sensor) == highest]
+    def take(self, waiting: Sequence[int], network: int | None) -> int | None:
+        """Return the place of the frame to be taken, given the sensors of those that wait.
+
+        If a batch has begun with a network only its frames are; None if there are none.
+        """
+        able = [
+            at
+            for at, sensor in enumerate(waiting)
+            if network is None or self.network(sensor) == network
+        ]
+        if not able:
+            return None
+        highest = max(self._rank(waiting[at]) for at in able)
+        mine = [at for at in able if self._rank(waiting[at]) == highest]
         at = min(mine, key=lambda place: (self.start[self._group(waiting[place])], place))
         group = self._group(waiting[at])
-        self.virtual[highest] = self.start[group]
+        self.virtual[highest] = max(self.virtual[highest], self.start[group])
         self.finish[group] = self.start[group] + int(self.tenants.cost[group])
         self.start[group] = self.finish[group]
         return at
+
+    def network(self, sensor: int) -> int:
+        """Return which network of the pool the frames of a sensor are for."""
+        return int(self.tenants.network[self._group(sensor)])
 
     def _group(self, sensor: int) -> int:
         return int(self.group_of[sensor])

@@ -7,9 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from fleet.model.books import CAPTURED, CAPTURED_BEFORE, ENDED_BEFORE, FATE_0, STARTED
+from fleet.model.books import (
+    CAPTURED,
+    CAPTURED_BEFORE,
+    ENDED_BEFORE,
+    FATE_0,
+    LOOKED_AT,
+    STARTED,
+)
 from fleet.model.frames import LOST_CAUSES, RESULT, SKIP_CAUSES
-from fleet.results.metric import FRAMES, SHARE, Better, Metric, Numbers, Section, part, value
+from fleet.results.metric import (
+    FRAMES,
+    OBJECTS,
+    SHARE,
+    Better,
+    Metric,
+    Numbers,
+    Section,
+    part,
+    value,
+)
 from fleet.running.run import Outcome
 
 ALL = (("frames.captured", 1), ("frames.in_flight_before", 1))
@@ -104,12 +121,29 @@ def frames(outcome: Outcome) -> dict[str, Any]:
 def inferences(outcome: Outcome) -> int:
     """Return the inferences: those that ended on sensors, and those that began on servers.
 
-    The first layers of a network that is cut are none.
+    The first layers of a network that is cut are none, nor is a look at an object by a second one.
     """
     tally, sensors = outcome.tally, outcome.plan.sensors
-    whole = np.array([not cut for cut in sensors.cuts])
+    whole = np.array([not cut for cut in sensors.cuts]) & (sensors.setups.then_of < 0)
     ended = tally.computed[(sensors.setups.on_sensor == 1) & whole].sum()
     return int(ended + tally.servers[:, STARTED].sum())
+
+
+@part(
+    "looked_at",
+    Metric(
+        "looked_at", OBJECTS, "Objects at which second networks of pipelines looked",
+        section=Section.FRAMES, label="objects looked at by a second network",
+        shown_if="looked_at", compared=None,
+    ),
+)  # fmt: skip
+def looked_at(outcome: Outcome) -> int:
+    """Return the objects at which second networks looked: on sensors up to the end of each frame.
+
+    On servers those of the batches that began.
+    """
+    tally, setups = outcome.tally, outcome.plan.sensors.setups
+    return int(tally.computed[setups.then_of >= 0].sum() + tally.servers[:, LOOKED_AT].sum())
 
 
 @part(

@@ -28,6 +28,7 @@ from fleet.model.books import (
     DROPPED_BITS,
     FATE_0,
     IDLE_NS,
+    LOOKED_AT,
     OFFERED_BITS,
     SENT_BEFORE_BITS,
     SENT_LINK_BITS,
@@ -44,6 +45,7 @@ from fleet.model.frames import (
     LOST_SERVER_DOWN,
     SKIP_DSP_BUSY,
 )
+from fleet.plan import pipelines
 from fleet.plan.caps import Term, terms
 from fleet.plan.plan import Plan
 from fleet.plan.plant import Pool
@@ -215,9 +217,10 @@ def _pools(outcome: Outcome) -> Iterator[tuple[str, Load]]:
         rows = plan.pools.row[mine]
         first, px = outcome.tally.servers[rows], outcome.tally.servers[rows, ARRIVED_PX]
         lost = _lost(outcome, mine, _POOL_LOST)
-        waiting = first[:, ARRIVED] - _kinds(outcome, pool, mine, STARTED).sum(axis=1) - lost
+        taken = _of_networks(outcome, pool, mine)
+        waiting = first[:, ARRIVED] - taken[:, :, 0].sum(axis=1) - lost
         crew = Crew(
-            work=first[:, ARRIVED], speed=server_fps(pool), heads=np.ones(len(pool.kinds)),
+            first[:, ARRIVED], _fps_of(pool, taken.sum(axis=0)), heads=np.ones(len(pool.kinds)),
             spent=SERVED_NS, idle_ns=first[:, SERVERS_IDLE_NS], lost=lost, waiting=waiting,
         )  # fmt: skip
         yield f"{SERVERS_OF}{pool.name}", _load(outcome, pool, mine, crew)
@@ -260,6 +263,29 @@ def server_fps(pool: Pool) -> Floats:
     """Return the frames a second of a server of each kind that has full batches; shape (kinds,)."""
     times_ns = [max(1, int(kind.hold_ns[pool.max_batch])) for kind in pool.kinds]
     return pool.max_batch * 1e9 / np.array(times_ns, dtype=np.float64)
+
+
+def _fps_of(pool: Pool, taken: Ints) -> Floats:
+    """Return the same of a pool that took frames for some networks, and looked at objects in them.
+
+    Args:
+        pool: the pool.
+        taken: (frames, objects) of each network; shape (networks, 2).
+    """
+    laws = [
+        pipelines.law_with_mean(objects / max(1, many), 0 if of.then is None else of.then.most)
+        for of, (many, objects) in zip(pool.networks, taken.tolist(), strict=True)
+    ]
+    return server_fps(pipelines.Networks(pool, laws, taken[:, 0]).mean)
+
+
+def _of_networks(outcome: Outcome, pool: Pool, mine: Ints) -> Ints:
+    """Return (frames taken, objects looked at) of pools; shape (pools, networks, 2)."""
+    kinds, many = len(pool.kinds), len(pool.networks)
+    rows = outcome.plan.pools.row[mine][:, None] + np.arange(kinds * many)
+    counts = outcome.tally.servers[rows][:, :, [STARTED, LOOKED_AT]]
+    of: Ints = counts.reshape(len(mine), many, kinds, 2).sum(axis=2)
+    return of
 
 
 def servers_for(work_s: float, speed: Floats, others: float, use: float) -> int:

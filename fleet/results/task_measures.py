@@ -147,12 +147,13 @@ def _eyes(outcome: Outcome, sensors: Ints, windows: Windows) -> Ints:
     """Return whose sight each sensor has as each window begins; shape (windows, sensors).
 
     None (-1) where two networks share the frames: what comes of their answers in turn was not
-    measured. None for a sensor that is not there for the whole window, too.
+    measured. Where servers only go on with what the sensor saw, it is one. None for a sensor that
+    is not there for the whole window, too.
     """
     starts_ns, length_ns = windows.starts * SECOND_NS, windows.length_s * SECOND_NS
     plan = outcome.plan
     setups, table = setups_at(outcome, sensors, starts_ns), plan.sensors.setups
-    alone = (table.ask < 0) | np.array([bool(cut) for cut in plan.sensors.cuts])
+    alone = (table.ask < 0) | (table.sight[table.ask] == table.sight)
     known = alone[setups] & (_there(plan, sensors, starts_ns, length_ns) == 1.0)
     return np.where(known, table.sight[setups], -1)
 

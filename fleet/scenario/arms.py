@@ -10,6 +10,7 @@ from fleet.errors import InputError
 from fleet.scenario.adaptive import Adaptive
 from fleet.scenario.asking import Ask
 from fleet.scenario.labels import Label
+from fleet.scenario.pipeline import Pipeline
 from fleet.scenario.publish import Publish
 from fleet.scenario.quantities import (
     Camera,
@@ -106,6 +107,14 @@ class Equipment(Model):
             "where the network of an AI sensor is cut, of which servers run the rest",
             {"after": "merge.sum"},
             "none: it runs whole",
+        ),
+    ] = None
+    pipeline: Annotated[
+        Pipeline | None,
+        says(
+            "a second network, which looks at each object that `model` finds",
+            {"model": "resnet50", "most": 8},
+            "none: what `model` says is the answer",
         ),
     ] = None
 

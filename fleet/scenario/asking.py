@@ -18,6 +18,7 @@ from fleet.model.asking import (
     RANDOM,
     UNSURE,
 )
+from fleet.scenario.pipeline import Pipeline
 from fleet.scenario.publish import TIME_PATTERN, read_rule
 from fleet.scenario.quantities import Camera, Codec, Model, Name, Network, Protocol, SaidAs, says
 from fleet.units import fraction
@@ -127,3 +128,11 @@ class Ask(Model):
     protocol: Annotated[Protocol | None, says("protocol, with its overhead", "rtp", "mqtt-tls")] = (
         None
     )
+    pipeline: Annotated[
+        Pipeline | None,
+        says(
+            "a second network there, which looks at each object that `model` finds",
+            {"model": "resnet50", "most": 8},
+            "none",
+        ),
+    ] = None

@@ -79,6 +79,9 @@ def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     _compute(plan, made, np.arange(plan.size), setup, answered)
     asks = np.flatnonzero(plan.asks)
     _compute(plan, made, asks, setups.ask[setup[asks]], served[asks])
+    twice = np.flatnonzero(setups.then[setup] >= 0)
+    looked = np.round(answered * np.array([d.mean_objects for d in of.drawn])[of.kind])
+    _compute(plan, made, twice, setups.then[setup[twice]], looked[twice].astype(np.int64))
     _radios(plan, of, ways, made)
 
 
@@ -173,14 +176,16 @@ def _pools(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
         done = one.rate * span_s * one.passed
         made.servers[first, b.ARRIVED] = round(one.rate * span_s)
         made.servers[first, b.ARRIVED_PX] = round(one.px * span_s)
-        idle = 0 if one.grows else plan.end_ns
-        made.servers[first[:, None], b.POOL_IDLE] = idle
+        made.servers[first[:, None], b.POOL_IDLE] = 0 if one.grows else plan.end_ns
         for nth, (share, count) in enumerate(_kinds(one)):
             rows, kind = first + nth, one.pool.kinds[nth]
             held_ns = float(np.interp(one.size, np.arange(len(kind.hold_ns)), kind.hold_ns))
             paid_ns = count * plan.measured_ns
-            made.servers[rows, b.STARTED] = round(done * share)
-            made.servers[rows, b.BATCHES] = round(done * share / one.size)
+            for w, taken in enumerate(one.taken):
+                at, its = rows + w * len(one.pool.kinds), done * share * taken.share
+                made.servers[at, b.STARTED] = round(its)
+                made.servers[at, b.LOOKED_AT] = round(its * taken.objects)
+                made.servers[at, b.BATCHES] = round(its / one.size)
             made.servers[rows, b.SERVED_NS] = round(min(paid_ns, done * share / one.size * held_ns))
             made.servers[rows, b.SERVER_NS] = round(paid_ns)
             px_ns = one.px * span_s * one.passed * share / kind.decode_px_s * 1e9
@@ -294,6 +299,8 @@ def _part(
     setups, k, drawn = plan.sensors.setups, int(plan.sensors.setup_of[s]), of.drawn[of.kind[s]]
     fixed, sizes = _made_s(setups, k), np.zeros((len(STAGES), len(drawn.bits)))
     weight = drawn.weight if only is None else drawn.weight * (drawn.served == only)
+    if setups.then[k] >= 0:
+        sizes[COMPUTE] += drawn.objects * (float(setups.compute_ns[setups.then[k]]) * 1e-9)
     if only == 1:
         fixed[COMPUTE] += float(setups.compute_ns[setups.ask[k]]) * 1e-9
     waits: list[tuple[int, Wait]] = []
@@ -309,7 +316,7 @@ def _part(
         if only != 0 and ways.served[s] != NOWHERE and plan.pools.level[s] == level:
             pool, served = ways.pools[ways.served[s]], True
             fixed[DECODE] += pool.decode_s
-            fixed[SERVE] += pool.service_s
+            fixed[SERVE] += pool.taken[plan.network_of(s)].service_s
             waits += [(DECODE, pool.decoder_wait), *((QUEUE, wait) for wait in pool.waits)]
             fixed[RETURN] += float(plan.pools.return_ns[s]) * 1e-9
     fixed[UP] += _wakes_s(plan, of, ways, s)

@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from fleet.arrays import Floats, Ints
 from fleet.model.servers import EXPONENTIAL, NEAR_NORMAL
+from fleet.plan.pipelines import Networks, Spread
 from fleet.plan.plant import Pool
 from fleet.sizing.waiting import (
     NO_WAIT,
@@ -28,20 +30,34 @@ from fleet.sizing.waiting import (
 )
 
 
+class Taken(NamedTuple):
+    """What a pool takes for one of the networks that it runs.
+
+    Attributes:
+        share: of its frames.
+        objects: mean objects of one at which a second network looks.
+        service_s: time from the start of a batch to its results.
+    """
+
+    share: float
+    objects: float
+    service_s: float
+
+
 @dataclass(frozen=True)
 class Served:
     """A distinct pool: pools of an entry to which the same comes.
 
     Attributes:
-        pool: the entry.
+        pool: the entry, whose times are those in the mean over networks and what is found.
         pools: which of the plan's they are.
         sensors: how many send to each.
         rate: frames a second that come to each.
         load: that over what its servers can do with full batches.
         servers: servers of the first kind that are paid for, in the mean.
         size: mean frames of a batch.
+        taken: what it takes for each of its networks.
         waits: the laws of the waits for a batch.
-        service_s: time from the start of a batch to its results.
         lost: share of the frames that the deadline or the queue loses.
         px: pixels a second that come to be decoded.
         decoding: load of the decoders, 0 without any.
@@ -56,8 +72,8 @@ class Served:
     load: float
     servers: float
     size: float
+    taken: tuple[Taken, ...]
     waits: tuple[Wait, ...]
-    service_s: float
     lost: float
     px: float
     decoding: float
@@ -81,16 +97,17 @@ class Served:
 
 
 def serve(
-    pool: Pool, pools: Ints, frames: Sequence[tuple[int, float, float]], periodic: bool
+    comes_for: Networks, pools: Ints, frames: Sequence[tuple[int, float, float]], periodic: bool
 ) -> Served:
     """Return what a pool does with some frames.
 
     Args:
-        pool: its rules and servers.
+        comes_for: its rules and servers, and what comes for which of its networks.
         pools: which of the plan's pools are alike.
         frames: (pixels to decode of one, sensors, frames a second of each).
         periodic: whether these come at regular times.
     """
+    spread, pool = comes_for.spread, comes_for.mean
     rate = math.fsum(many * fps for _, many, fps in frames)
     counts = np.array([kind.count for kind in pool.kinds], dtype=np.float64)
     most = counts.copy()
@@ -101,17 +118,24 @@ def serve(
     hold_s = _mean_of_kinds(pool, counts, "hold_ns")
     servers = max(1, round(float(counts.sum())))
     made = batches(rate, servers, pool.max_batch, pool.wait_ns * 1e-9, hold_s)
-    waits = (made.gather, made.turn, _full_wait(pool, frames, periodic, hold_s, servers))
+    waits = (made.gather, made.turn, _full_wait(pool, frames, periodic, (hold_s, spread), servers))
     decoding, decoder_wait, decode_s = _decoding(pool, frames, periodic, counts)
-    service_s = float(np.interp(
-        made.size, np.arange(pool.max_batch + 1), _mean_of_kinds(pool, counts, "service_ns")
-    ))  # fmt: skip
     lost = _lost(pool, made, waits[2], rate, load)
     return Served(
         pool, pools, math.fsum(many for _, many, _ in frames), rate, load, float(counts[0]),
-        made.size, waits, service_s, lost, math.fsum(px * many * fps for px, many, fps in frames),
-        decoding, decoder_wait, decode_s,
+        made.size, _taken(comes_for, made.size, counts), waits, lost,
+        math.fsum(px * many * fps for px, many, fps in frames), decoding, decoder_wait, decode_s,
     )  # fmt: skip
+
+
+def _taken(comes_for: Networks, size: float, counts: Floats) -> tuple[Taken, ...]:
+    """Return what a pool takes for each of its networks, in batches of so many frames."""
+    sizes = np.arange(comes_for.pool.max_batch + 1)
+    service_s = [
+        float(np.interp(size, sizes, _mean_of_kinds(one, counts, "service_ns")))
+        for one in comes_for.each
+    ]
+    return tuple(map(Taken, comes_for.shares, comes_for.objects, service_s))
 
 
 def _fps(pool: Pool) -> Floats:
@@ -138,17 +162,19 @@ def _scaled(pool: Pool, counts: Floats, rate: float) -> float:
 
 
 def _full_wait(
-    pool: Pool, frames: Sequence[tuple[int, float, float]], periodic: bool, hold_s: Floats,
-    servers: int,
+    pool: Pool, frames: Sequence[tuple[int, float, float]], periodic: bool,
+    holds: tuple[Floats, Spread], servers: int,
 ) -> Wait:  # fmt: skip
-    """Return the wait of a frame where more wait than the next batch takes."""
-    mean = float(hold_s[-1])
+    """Return the wait of a frame where more wait than the next batch takes.
+
+    `holds` are the mean times by batch size, and how much those of full batches differ.
+    """
+    mean, spread = float(holds[0][-1]), holds[1]
     variation = {EXPONENTIAL: 1.0, NEAR_NORMAL: pool.variation}.get(pool.law, 0.0)
     longest = mean * (20.0 if pool.law == EXPONENTIAL else 1.0 + 4.0 * variation)
-    sources = [
-        Source(many, fps, mean, (variation * mean) ** 2, longest, periodic)
-        for _, many, fps in frames
-    ]
+    longest += spread.longest_s
+    variance = (variation * mean) ** 2 + spread.variance_s2
+    sources = [Source(many, fps, mean, variance, longest, periodic) for _, many, fps in frames]
     return wait_for(sources, servers * pool.max_batch)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleet.arrays import Floats, Ints
+from fleet.arrays import Bools, Floats, Ints
 from fleet.model import capture
 from fleet.model.frames import LEVELS
 from fleet.model.link import SEGMENT_BITS
@@ -228,11 +228,24 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     if not len(users):
         return
     number, rates = plan.pools.of[users], (of.served_fps * bearing)[users]
-    _, kinds = np.unique(plan.pools.decode_px[users], return_inverse=True)
+    px_of, uneven = plan.pools.decode_px[users], _uneven(plan)[number]
+    looks = np.stack([px_of, np.where(uneven, of.kind[users], -1)], axis=1)
+    _, kinds = np.unique(looks, axis=0, return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]
         px = {
             int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)
         }
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
-        yield serve(plan.pool(int(pools[0])), pools, frames, _regular(plan, mine)), mine
+        comes_for = expected.networks_of(plan, of, plan.pool(int(pools[0])), mine)
+        yield serve(comes_for, pools, frames, _regular(plan, mine)), mine
+
+
+def _uneven(plan: Plan) -> Bools:
+    """Return of each pool whether what frames take goes by what is in them, or by their network."""
+    entries = [
+        pool is not None and any(of.then is not None or pool.others for of in pool.networks)
+        for pool in plan.pools.entries
+    ]
+    has: Bools = np.array(entries)[plan.pools.entry]
+    return has

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def load_facts(plan: Plan) -> dict[str, Any]:
     return {
         "before_changes": expected.changes(plan),
         "links": _links(plan, of),
-        "servers": _pools(plan, expected.pool_fps(plan, of), server_fps),
+        "servers": _pools(_with_objects(plan, of), expected.pool_fps(plan, of), server_fps),
         "decoders": _pools(plan, expected.pool_px(plan, of), _decoder_px),
         "edge_boxes": boxes(plan),
         "groups": {
@@ -85,6 +86,17 @@ def _pools(plan: Plan, offered: Any, speed: Any) -> dict[str, dict[str, float]]:
     return out
 
 
+def _with_objects(plan: Plan, of: Flows) -> Plan:
+    """Return a plan whose pools take for a batch what they take with what is found, in the mean."""
+    entries = []
+    for entry, pool in enumerate(plan.pools.entries):
+        if pool is not None:
+            mine = np.flatnonzero(np.isin(plan.pools.of, np.flatnonzero(plan.pools.entry == entry)))
+            pool = expected.networks_of(plan, of, pool, mine).mean
+        entries.append(pool)
+    return replace(plan, pools=replace(plan.pools, entries=tuple(entries)))
+
+
 def boxes(plan: Plan) -> dict[str, dict[str, Any]]:
     """Return how many boxes stand at each edge, where, and what is in one of them."""
     out = {}
@@ -132,6 +144,13 @@ def _why(plan: Plan, of: Flows, sensor: int) -> str:
         int(plan.sensors.setups.compute_ns[k]),
     )
     name, most = plan.sensors.setup_names[k], 1e9 / occupy_ns
+    if plan.sensors.setups.then[k] >= 0:
+        then, drawn = int(plan.sensors.setups.then[k]), of.drawn[of.kind[sensor]]
+        each_ns = int(plan.sensors.setups.compute_ns[then])
+        return (
+            f"{name} takes {compute_ns / 1e6:.4g} ms a frame, and {each_ns / 1e6:.4g} ms more for"
+            f" each of {drawn.mean_objects:.3g} objects in the mean"
+        )
     if occupy_ns > compute_ns:
         return f"{name} is published for at most {most:.4g} fps"
     return f"{name} takes {compute_ns / 1e6:.4g} ms a frame, so {most:.4g} fps at most"

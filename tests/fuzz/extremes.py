@@ -214,6 +214,15 @@ def made_up() -> dict[str, Any]:
             "cuts": {"device": "test-ai", "model": "tiny", "mode": "small", "per": {
                 "shop": {"model": "halved", "split": {"after": "first", "bits": 8}},
             }},
+            "crops": {"device": "test-ai", "model": "tiny", "mode": "small", "per": {
+                "shop": {"pipeline": {"model": "glance", "most": 3, "batch": 2, "infer": "cloud"}},
+            }},
+            "asks_twice": {"device": "test-ai", "model": "tiny", "mode": "small", "ask": {
+                "when": "found", "model": "cloudy", "codec": "fixed-codec",
+                "encoder": "test-camera",
+                "pipeline": {"model": "glance", "most": 2, "batch": 4}}},
+            "twice": {"device": "test-camera", "codec": "test-codec", "model": "cloudy",
+                      "pipeline": {"model": "glance", "most": 4, "batch": 3}},
         },
         events=[
             {"at": "200 ms", "outage": "metro", "lasts": "50 ms", "every": "300 ms"},
