@@ -62,7 +62,7 @@ from fleet.model.frames import (
 from fleet.model.radio import Radios, wake
 from fleet.model.scene import second_of
 from fleet.model.setup import Setups
-from fleet.model.sight import Sights, found, pick
+from fleet.model.sight import Sights, found, of_area, pick
 
 
 class Held(NamedTuple):
@@ -181,7 +181,7 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
             if asks(setups, sights, k, about.states.asked, frame):
                 sent, own, k = True, setups.sight[k], setups.ask[k]
                 columns[SIGHT, i] = other_sight(sights, setups.sight[k], own, columns[SIGHT, i])
-                columns[READY, i] += setups.compute_ns[k]
+                columns[READY, i] += of_area(sights.rows, columns[SIGHT, i], setups.compute_ns[k])
             columns[READY, i] = in_turn(about.states.asked, s, columns[READY, i])
     columns[SETUP, i] = k
     if sent:
@@ -198,10 +198,10 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
 
 
 @inlined
-def _spend(s: int, k: int, ready: int, setups: Setups, books: Books) -> int:
+def _spend(s: int, k: int, ready: int, spent_ns: int, setups: Setups, books: Books) -> int:
     """Count what a setup spent on a frame that it is ready with; return when that began."""
     ended = ready - setups.fetch_ns[k]
-    begun: int = ended - setups.compute_ns[k]
+    begun: int = ended - spent_ns
     computing = measured_ns(begun, ended, books.since_ns)
     books.sensors[s, COMPUTE_NS] += computing
     books.computing_ns[k] += computing
@@ -217,9 +217,12 @@ def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> in
     """
     setups, sights, sensors = about.setups, about.sights, books.sensors
     ready, k = columns[READY, i], columns[SETUP, i]
-    begun = _spend(s, k, ready, setups, books)
-    if setups.asked_by[k] >= 0:
-        _spend(s, setups.asked_by[k], begun, setups, books)
+    spent, by = setups.compute_ns[k], setups.asked_by[k]
+    if by >= 0:
+        spent = of_area(sights.rows, columns[SIGHT, i], spent)
+    begun = _spend(s, k, ready, spent, setups, books)
+    if by >= 0:
+        _spend(s, by, begun, setups.compute_ns[by], setups, books)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     at_home = setups.on_sensor[k] == 1 and about.to_site[s] == 1
     if bits == 0 or at_home:

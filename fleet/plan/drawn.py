@@ -30,6 +30,7 @@ class Drawn(NamedTuple):
         pixels: those of them that are no metadata.
         bits: of it on the wire.
         served: 1 if it goes to servers.
+        area: share of its picture that is sent: all, or crops.
     """
 
     weight: Floats
@@ -37,6 +38,14 @@ class Drawn(NamedTuple):
     pixels: Floats
     bits: Floats
     served: Floats
+    area: Floats
+
+    @property
+    def served_area(self) -> float:
+        """Return the mean share of the picture that is sent of frames that go to servers."""
+        weight = self.weight * self.served
+        whole = float(weight.sum())
+        return float((weight * self.area).sum()) / whole if whole else 1.0
 
 
 class Rules(NamedTuple):
@@ -133,8 +142,8 @@ def _sent_as(plan: Plan, setup: int, seen: Seen, rules: Rules) -> Iterator[tuple
     yield 0.0 if at_home else (1.0 - share) * rules.published, setup, seen.row
 
 
-def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, float]:
-    """Return (bytes, those that are pixels, bits, whether servers are asked) of a frame."""
+def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, ...]:
+    """Return (bytes, those that are pixels, bits, if servers are asked, share of the picture)."""
     setups, sights = plan.sensors.setups, plan.eyes.sights
     payload = camera.payload_bytes(
         setups, sights, setup, plan.sensors.size_keys[seen.sensor], seen.frame, seen.objects,
@@ -144,7 +153,8 @@ def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, flo
     message = camera.metadata_part(payload, camera.message_part(setups, setup, told))
     on_wire = (int(c[setup]) for c in (setups.per_message, setups.segment, setups.per_segment))
     bits = float(camera.wire_bits(payload, *on_wire))
-    return payload, payload - message, bits, float(setups.on_sensor[setup] == 0)
+    served, area = float(setups.on_sensor[setup] == 0), asking.area_ppm(sights, seen.row) / 1e6
+    return payload, payload - message, bits, served, area
 
 
 def means(of: Drawn) -> Floats:

@@ -12,7 +12,7 @@ from fleet.catalog import Reader
 from fleet.eyes.eye import RAW_NAME
 from fleet.model.setup import Setups
 from fleet.model.sight import LIGHTS
-from fleet.plan import asking, cutting, dsp, pictures, video
+from fleet.plan import asking, crops, cutting, dsp, pictures, video
 from fleet.plan.cutting import Cut
 from fleet.plan.limits import check_times
 from fleet.plan.protocol import message_row, protocol_row
@@ -221,8 +221,8 @@ def _ai_sensor(
 def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
     """Return what frames become that a setup passes on to servers, None if it passes on none.
 
-    That is a camera's picture, out of the same body, and always an I frame; or the tensor at which
-    its network is cut, which nobody encodes.
+    That is a camera's picture, out of the same body, and always an I frame, or crops of it; or the
+    tensor at which its network is cut, which nobody encodes.
 
     Raises:
         InputError: something is not in the catalogue or does not go together.
@@ -235,7 +235,11 @@ def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
     mode = _mode(scenario, reader, chosen, of.keys)
     setup = _camera(scenario, reader, chosen, (*of.keys, "ask"), "sensors", mode, of.duty)
     check_times(scenario, setup.keys, setup.name, setup.row)
-    return replace(setup, name=f"{of.name} → {chosen.codec}", row=setup.row | {"gop": 1})
+    what = chosen.codec
+    if crops.are_sent(of.equipment):
+        crops.check(scenario, reader, of.model, of.equipment, of.keys)
+        what = f"crops, {what}"
+    return replace(setup, name=f"{of.name} → {what}", row=setup.row | {"gop": 1})
 
 
 def _rest(scenario: Scenario, reader: Reader, of: Setup, cut: Cut) -> Setup:

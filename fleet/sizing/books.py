@@ -78,13 +78,16 @@ def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     counts[:, b.FATE_0 + RESULT] += home
     _compute(plan, made, np.arange(plan.size), setup, answered)
     asks = np.flatnonzero(plan.asks)
-    _compute(plan, made, asks, setups.ask[setup[asks]], served[asks])
+    _compute(plan, made, asks, setups.ask[setup[asks]], served[asks], of.served_area[asks])
     _radios(plan, of, ways, made)
 
 
-def _compute(plan: Plan, made: Tally, sensors: Ints, setup: Ints, frames: Ints) -> None:
-    """Count that some sensors infer or encode some frames by a setup each."""
-    spent = frames * plan.sensors.setups.compute_ns[setup]
+def _compute(
+    plan: Plan, made: Tally, sensors: Ints, setup: Ints, frames: Ints, area: float | Floats = 1.0
+) -> None:
+    """Count that some sensors infer or encode some frames, or a share of each, by a setup each."""
+    whole = frames * plan.sensors.setups.compute_ns[setup]
+    spent = np.round(whole * area).astype(np.int64)
     made.sensors[sensors, b.COMPUTE_NS] += spent
     many = len(made.computing_ns)
     for counts, values in ((made.computing_ns, spent), (made.computed, frames)):
@@ -295,7 +298,9 @@ def _part(
     fixed, sizes = _made_s(setups, k), np.zeros((len(STAGES), len(drawn.bits)))
     weight = drawn.weight if only is None else drawn.weight * (drawn.served == only)
     if only == 1:
-        fixed[COMPUTE] += float(setups.compute_ns[setups.ask[k]]) * 1e-9
+        encode_s = float(setups.compute_ns[setups.ask[k]]) * 1e-9
+        fixed[COMPUTE] += encode_s
+        sizes[COMPUTE] = encode_s * (drawn.area - 1.0)  # crops take less
     waits: list[tuple[int, Wait]] = []
     served = False
     for level, stage in enumerate(_STAGE_OF_LEVEL):

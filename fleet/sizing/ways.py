@@ -228,11 +228,10 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     if not len(users):
         return
     number, rates = plan.pools.of[users], (of.served_fps * bearing)[users]
-    _, kinds = np.unique(plan.pools.decode_px[users], return_inverse=True)
+    decoded_px = np.round(plan.pools.decode_px * of.served_area).astype(np.int64)
+    _, kinds = np.unique(decoded_px[users], return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]
-        px = {
-            int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)
-        }
+        px = {int(k): int(p) for k, p in zip(kinds[places], decoded_px[mine], strict=True)}
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
         yield serve(plan.pool(int(pools[0])), pools, frames, _regular(plan, mine)), mine
