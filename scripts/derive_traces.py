@@ -1,12 +1,14 @@
 """Derive the packaged traces: what networks see of rendered scenes, and of a real one.
 
-Run it as ``python scripts/derive_traces.py [own] [fetched]``; it needs ``pip install -e
+Run it as ``python scripts/derive_traces.py [own] [crops] [fetched]``; it needs ``pip install -e
 '.[eyes]'`` and takes about an hour of one core; ``--jobs`` runs scenes side by side. What was
 traced of a scene is kept in ``--parts``, so that a run that was stopped goes on where it was; a
 scene is traced again if the networks, the codecs or the frames have changed. Rendered scenes have
 seeds that no network was trained on. On each, a small network sees raw frames, as on a
 sensor, and a large one raw frames and what codecs leave of them; our own small one sees these too,
 as a server may run a small model.
+Of the same scenes the large network sees, apart, crops of what the small one finds, with some
+margins (`crops`; twenty minutes of one core), and what is sent of them is measured, too.
 In each scene the number in view climbs in steps of two and falls back over the odd numbers, a
 second each. Frames of one scene are much alike, so that there are many scenes of few frames.
 
@@ -40,12 +42,14 @@ from fleet.errors import InputError
 from fleet.eyes.boxes import Detections, matched
 from fleet.eyes.clip import LIGHTS, VIEWS, Clip, Frame, Truth
 from fleet.eyes.compact import compact
+from fleet.eyes.crops import crops_named
 from fleet.eyes.eye import FIRST_SITE
 from fleet.eyes.replay import folder
 from fleet.eyes.trace_file import read
 from fleet.lab.fetch import assets
 from fleet.lab.measures.codec import setting
-from fleet.lab.measures.trace import Finder, watch, write
+from fleet.lab.measures.crops import GREY
+from fleet.lab.measures.trace import Cut, Finder, watch, write
 from fleet.lab.measures.tracker import Tracker
 from fleet.lab.measures.video import open_clip
 from fleet.lab.networks import detector
@@ -61,7 +65,8 @@ class Pair(NamedTuple):
     """A network for the sensor, one for the cloud, where they look, and behind what.
 
     Its traces are in a file of its own. The fetched ones know neither gaps nor people from above.
-    `small_coded` says that the one for the sensor looks behind codecs too.
+    `small_coded` says that the one for the sensor looks behind codecs too. With `margins_ppm` the
+    large one is shown nothing but crops of what the small one finds, behind the codecs.
     """
 
     name: str
@@ -71,10 +76,15 @@ class Pair(NamedTuple):
     codecs: tuple[str, ...]
     seeds: tuple[int, ...]
     small_coded: bool = False
+    margins_ppm: tuple[int, ...] = ()
 
 
 SEEDS = tuple(FIRST_SITE + k for k in range(10))  # so many that their spread is known
 OWN = Pair("own", "eye-small", "eye-large", VIEWS, CODECS, SEEDS, small_coded=True)
+CROPS = Pair(
+    "crops", "eye-small", "eye-large", VIEWS, ("jpeg-q60",), SEEDS,
+    margins_ppm=(100_000, 200_000, 500_000),
+)  # fmt: skip
 FETCHED = Pair(
     "fetched", "ssd", "nanodet", ("street", "entrance"), ("h264-crf28", "h264-crf36"), SEEDS,
     small_coded=True,
@@ -150,12 +160,22 @@ def trace(pair: Pair, clip: Clip, parts: Path) -> pa.Table:
         return read(path)
     small, large = detector.load(pair.small), detector.load(pair.large)
     codecs = [setting(name) for name in pair.codecs]
-    if pair.small_coded:
+    if pair.margins_ppm:
+        cuts = [Cut(small, margin, codec) for codec in codecs for margin in pair.margins_ppm]
+        batches = [_of_crops(batch) for batch in watch(clip, [large], [], cuts)]
+    elif pair.small_coded:
         batches = list(watch(clip, [small, large], codecs))
     else:
         batches = [*watch(clip, [small], []), *watch(clip, [large], codecs)]
     print(f"{clip.name} traced by {small.name} and {large.name}", flush=True)
     return write(path, batches)
+
+
+def _of_crops(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows in which a network saw crops: what it sees else is traced apart."""
+    return batch.filter(
+        pa.array([crops_named(name) is not None for name in batch["source"].to_pylist()])
+    )
 
 
 def trace_site(pair: Pair, parts: Path, site: Site) -> pa.Table:
@@ -167,6 +187,7 @@ def fingerprint(pair: Pair) -> str:
     """Return what tells parts of a pair from those of other networks, codecs or frames."""
     networks = [sha256(detector.file_of(name)) for name in (pair.small, pair.large)]
     made = repr((networks, pair.codecs, pair.small_coded, RATE_FPS, MOST, FILMED_FRAMES))
+    made += repr((pair.margins_ppm, GREY)) if pair.margins_ppm else ""
     return hashlib.sha256(made.encode()).hexdigest()[:8]
 
 
@@ -179,6 +200,7 @@ def provenance(path: Path, rows: int, pair: Pair, real: bool) -> dict[str, Any]:
         "models": {name: sha256(detector.file_of(name)) for name in (pair.small, pair.large)},
         "views": list(pair.views),
         "codecs": list(pair.codecs),
+        **({"margins_ppm": list(pair.margins_ppm)} if pair.margins_ppm else {}),
         "rendered": {
             "seeds": list(pair.seeds),
             "rate_fps": RATE_FPS,
@@ -231,12 +253,12 @@ def derive(pair: Pair, real: bool, jobs: int, parts: Path) -> None:
 def main() -> None:
     """Derive the traces of the pairs asked for, or of all that are here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pair", nargs="*", metavar="own|fetched", help="only these")
+    parser.add_argument("pair", nargs="*", metavar="own|crops|fetched", help="only these")
     parser.add_argument("--jobs", type=int, default=1, help="scenes traced side by side")
     where = Path(tempfile.gettempdir()) / "fleet-traces"
     parser.add_argument("--parts", type=Path, default=where, help="folder of what is done already")
     given, real = parser.parse_args(), fetched()
-    for pair in (OWN, FETCHED) if real else (OWN,):
+    for pair in (OWN, CROPS, FETCHED) if real else (OWN, CROPS):
         if not given.pair or pair.name in given.pair:
             derive(pair, real, given.jobs, given.parts)
 

@@ -28,7 +28,7 @@ from fleet.lab.networks.detector import Detector, load
 from fleet.lab.scenes.render import scene
 from fleet.model.sight import LIGHT
 from fleet.plan.protocol import message_bits
-from fleet.plan.sights import one_of
+from fleet.plan.traced import one_of
 from fleet.show.style import COLOURS
 
 FOLDER = ROOT / "results" / "eyes"

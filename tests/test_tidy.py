@@ -150,7 +150,7 @@ MORE_PARAMETERS = {
         "api.run", "study/door.run",
         "api.sweep", "cli/sweep.sweep", "study/sweep.sweep", "study/study.study",
         "api.find", "cli/plan.plan", "sizing/planning.question",
-        "api.sensitivity", "cli/sensitivity.sensitivity",
+        "api.sensitivity", "cli/sensitivity.sensitivity", "cli/trace.trace",
     ], 20),  # what a user can say
     "cli/run.run": 21,  # the longest of them
     **dict.fromkeys(["lab/scenes/" + name for name in (

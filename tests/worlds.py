@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from fleet.chance import bits64, name_hash
 from fleet.engine.tally import Tally
 from fleet.eyes.compact import SCHEMA
+from fleet.eyes.crops import WHOLE_PPM
 from fleet.model import frames
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.plan import Plan
@@ -146,6 +147,8 @@ def pool_of_instant_cameras(count: int, rate: str, **changes: Any) -> dict[str, 
     return {**data, **changes}
 
 
+CROP_MARGINS = ["0%", "12.5%"]
+"""Of crops in made-up traces."""
 SCENES = 3
 """Of which the rows of made-up traces are."""
 
@@ -159,6 +162,10 @@ def traces() -> str:
         ("test-codec", "eye-dim", ("day", "dusk", "night"), ""),
         ("test-codec", "eye-sharp", ("dusk", "rain"), ""),
         ("fixed-codec", "eye-sharp", ("day", "night"), "raweye-dim"),
+        *(
+            (f"crops:eye-dim:{m}:fixed-codec", "eye-sharp", ("day", "night"), "raweye-dim")
+            for m in CROP_MARGINS
+        ),
     ):
         key = np.uint64(name_hash(source + model))
         clip = np.uint64(name_hash(frames_of)) if frames_of else key
@@ -178,6 +185,8 @@ def traces() -> str:
             (6000, -40_000, 80_000), (7000, 0, 1_000_000),
         ):  # fmt: skip
             columns.append([least + int(bits64(key, first + i) % span) for i in at])
+        crops = [int(bits64(key, 8000 + i) % 4) * 270_001 for i in at]  # of some frames none
+        columns.append(crops if source.startswith("crops") else [WHOLE_PPM] * len(at))
         parts.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
     path = Path(tempfile.mkdtemp(prefix="fleet-traces-")) / "traces.parquet"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
@@ -381,6 +390,7 @@ ASK = [
     "found", "found 3", "on change", "on change or every 200 ms", "every 3 inferences",
     "every 90 ms", "random 30 %", "unsure below 50 %", "oracle",
 ]  # fmt: skip
+_CROPS = [{}, *({"crop_margin": margin.replace("%", " %")} for margin in CROP_MARGINS)]
 _OUTPUTS = ["message", "message", "tensor", "roi", "image", "raw", "image + message"]
 
 
@@ -445,7 +455,9 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     when = draw(st.sampled_from(ASK if inference == "trace" else ASK[:-2]))
     near = draw(_SERVED)
     asked_model = near if near != "shaky" else "cloudy"  # whose eye has seen what sensors do
-    silent = ["never", "never"] if when.startswith(("found", "on change")) else []
+    crops = draw(st.sampled_from(_CROPS)) if inference == "trace" else {}
+    told = "found" if crops else ("found", "on change")  # by frames that are not passed on
+    silent = ["never", "never"] if when.startswith(told) else []
     world = scenario(
         seed=draw(st.integers(0, 2**32)),
         duration=duration,
@@ -508,6 +520,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
                     "encoder": draw(st.sampled_from(["test-camera", "slow-camera"])),
                     "pipeline": second,
                     **infers,
+                    **crops,
                 },
                 **rate,
             },
@@ -527,7 +540,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     if third is not None:  # who holds two networks is not rewritten
         world["events"] = [e for e in world["events"] if "rewrite" not in e]
     silent = world["arms"]["asking"]["publish"] == "never"  # then only what is found is passed on
-    whens = [w for w in ASK if w.startswith(_SAFE[: 2 if silent else None])]
+    whens = [w for w in ASK if w.startswith(told if silent else _SAFE)]
     for name in draw(st.sets(st.sampled_from([*_LADDERS]), max_size=3)):
         rungs = st.fixed_dictionaries({}, optional=_rung(name, bool(lower), whens))
         home = any(group["consumer"] == "site" for group in sensors.values())

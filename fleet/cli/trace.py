@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from fleet import doors
 from fleet.errors import InputError
+from fleet.units import fraction
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from fleet.eyes.clip import Clip
     from fleet.lab.measures.codec import Setting
-    from fleet.lab.measures.trace import Finder
+    from fleet.lab.measures.trace import Cut, Finder
 
 RENDERED = "rendered:"
 _SEED = re.compile(r"[0-9]{0,15}")
@@ -35,6 +36,14 @@ Models = Annotated[str, typer.Option(metavar="NAMES", help="Networks, with comma
 Codecs = Annotated[
     list[str] | None,
     typer.Option(metavar="SETTING", help="Such as h264-crf28; may be given again."),
+]
+Crops = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MARGIN",
+        help="Show crops of what the first network finds, with this margin, such as 20%, to the"
+        " others, behind each JPEG of --codec; may be given again.",
+    ),
 ]
 View = Annotated[
     str | None, typer.Option(help="Where the file's camera looked, as a label [street].")
@@ -54,6 +63,7 @@ def trace(
     clip: ClipText,
     models: Models = "eye-small,eye-large",
     codec: Codecs = None,
+    crops: Crops = None,
     view: View = None,
     light: Light = None,
     frames: Frames = None,
@@ -72,7 +82,8 @@ def trace(
     finders = [load(name) for name in filter(None, map(str.strip, models.split(",")))]
     if not finders:
         raise InputError("--models names no network; write one such as eye-small")
-    summary = summarise(_traced(seen, finders, settings, frames, output))
+    watched = _Watched(seen, finders, settings, _cuts(crops or (), finders, settings), frames)
+    summary = summarise(_traced(watched, output))
     if as_json:
         typer.echo(doors.json_text([asdict(row) for row in summary]))
         return
@@ -81,10 +92,52 @@ def trace(
     console().print(table(title, summary, visitors=seen.view != "shelf"), markup=False)
 
 
-def _traced(
-    clip: Clip, finders: Sequence[Finder], settings: Sequence[Setting], frames: int | None,
-    output: Path | None,
-) -> pa.Table:  # fmt: skip
+class _Watched(NamedTuple):
+    """What is traced: the arguments of `fleet.lab.measures.trace.watch`."""
+
+    clip: Clip
+    finders: Sequence[Finder]
+    settings: Sequence[Setting]
+    cuts: Sequence[Cut]
+    frames: int | None
+
+
+def _cuts(
+    margins: Sequence[str], finders: Sequence[Finder], settings: Sequence[Setting]
+) -> list[Cut]:
+    """Return the crops that margins ask for: what the first network finds, behind each JPEG.
+
+    Raises:
+        InputError: nobody is there to look at crops, nothing encodes them, or a margin is none.
+    """
+    from fleet.lab.measures.crops import check
+    from fleet.lab.measures.trace import Cut
+
+    if not margins:
+        return []
+    if len(finders) < 2:
+        raise InputError(
+            f"--crops shows what '{finders[0].name}' finds to other networks, and --models names"
+            " none; write --models eye-small,eye-large"
+        )
+    coded = [one for one in settings if one.family == "jpeg"]
+    if not coded:
+        raise InputError(
+            "--crops needs a --codec that encodes pictures of any size: a JPEG such as jpeg-q60"
+        )
+    made = []
+    for margin in margins:
+        try:
+            margin_ppm = int(fraction(margin) * 1_000_000)
+        except InputError as error:
+            raise InputError(f"--crops {error}") from None
+        for one in coded:
+            check(margin_ppm, one)
+            made.append(Cut(finders[0], margin_ppm, one))
+    return made
+
+
+def _traced(watched: _Watched, output: Path | None) -> pa.Table:
     """Return the trace, written down too if a file is named; says how far it is."""
     import pyarrow as pa
 
@@ -92,11 +145,12 @@ def _traced(
     from fleet.lab.measures.trace import watch, write
     from fleet.show.progress import progress_bar
 
+    clip, finders, settings, cuts, frames = watched
     total = len(clip) if frames is None else frames
     with progress_bar() as progress:
 
         def told() -> Iterator[pa.RecordBatch]:
-            for batch in watch(clip, finders, settings, frames=frames):
+            for batch in watch(clip, finders, settings, cuts, frames=frames):
                 progress(clip.name, (batch["frame"][-1].as_py() + 1) / total)
                 yield batch
 

@@ -67,7 +67,7 @@ from fleet.model.frames import (
 from fleet.model.radio import Radios, wake
 from fleet.model.scene import second_of
 from fleet.model.setup import Setups
-from fleet.model.sight import Sights, found, pick
+from fleet.model.sight import Sights, found, of_area, pick
 
 
 class Held(NamedTuple):
@@ -194,7 +194,7 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
             if asks(setups, sights, k, about.states.asked, frame):
                 sent, own, k = True, setups.sight[k], setups.ask[k]
                 columns[SIGHT, i] = other_sight(sights, setups.sight[k], own, columns[SIGHT, i])
-                columns[READY, i] += setups.compute_ns[k]
+                columns[READY, i] += of_area(sights.rows, columns[SIGHT, i], setups.compute_ns[k])
             columns[READY, i] = in_turn(about.states.asked, s, columns[READY, i])
     columns[SETUP, i] = k
     if sent:
@@ -211,15 +211,17 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
 
 
 @inlined
-def _spend(s: int, k: int, ended: int, times: int, setups: Setups, books: Books) -> int:
-    """Count what a setup spent on a frame up to a time, so many times; return when that began."""
-    begun: int = ended - times * setups.compute_ns[k]
+def _spend(
+    s: int, k: int, ended: int, spent_ns: int, times: int, setups: Setups, books: Books
+) -> int:
+    """Count what a setup spent on a frame up to a time, in so many times; return its beginning."""
+    begun: int = ended - spent_ns
     computing = measured_ns(begun, ended, books.since_ns)
     books.sensors[s, COMPUTE_NS] += computing
     books.computing_ns[k] += computing
     books.computed[k] += times
     if len(books.gave):
-        whole, left = split_energy(times * setups.compute_ns[k], setups.compute_uw[k])
+        whole, left = split_energy(spent_ns, setups.compute_uw[k])
         books.gave[s, GAVE_COMPUTING_NJ] += whole
         books.gave[s, GAVE_COMPUTING_FJ] += left
     return begun
@@ -234,12 +236,16 @@ def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> in
     setups, sights, sensors = about.setups, about.sights, books.sensors
     ready, k = columns[READY, i], columns[SETUP, i]
     told = found(sights.rows, columns[SIGHT, i], columns[OBJECTS, i])
-    ended, before = ready - setups.fetch_ns[k], setups.asked_by[k]
+    ended, before, spent = ready - setups.fetch_ns[k], setups.asked_by[k], setups.compute_ns[k]
     if setups.then[k] >= 0:
-        ended = _spend(s, setups.then[k], ended, runs_again(setups, k, told), setups, books)
-    ended = _spend(s, k, ended, 1, setups, books)
+        then, again = setups.then[k], runs_again(setups, k, told)
+        ended = _spend(s, then, ended, again * setups.compute_ns[then], again, setups, books)
     if before >= 0:
-        _spend(s, before, ended - setups.fetch_ns[before], 1, setups, books)
+        spent = of_area(sights.rows, columns[SIGHT, i], spent)
+    ended = _spend(s, k, ended, spent, 1, setups, books)
+    if before >= 0:
+        ended -= setups.fetch_ns[before]
+        _spend(s, before, ended, setups.compute_ns[before], 1, setups, books)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     at_home = setups.on_sensor[k] == 1 and about.to_site[s] == 1
     if bits == 0 or at_home:

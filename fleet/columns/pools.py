@@ -34,9 +34,11 @@ from fleet.model.frames import (
     LOST_SERVER_DOWN,
     NO_FRAMES,
     SENSOR,
+    SIGHT,
     Index,
 )
 from fleet.model.servers import KINDS, PoolTable
+from fleet.model.sight import of_areas
 from fleet.plan.plan import Plan
 
 _FIELDS = (
@@ -174,7 +176,7 @@ class Pools:
         queues = self._by_pool(self.pending, coded)
         decoders = Decoders(
             self.decoders, self.decoder_sizes, self.rates, self.plan.pools.decode_px,
-            self.table.queue, self.decoding_ns, self.idle_ns,
+            self.plan.eyes.sights.rows, self.table.queue, self.decoding_ns, self.idle_ns,
         )  # fmt: skip
         serving.decode_all(columns, queues, until_ns, decoders)
         started, self.pending = self._sort_out(queues)
@@ -224,8 +226,13 @@ class Pools:
         """Count frames that reach the pools, or the pixels of those that reach the decoders."""
         if len(index):
             sensor = self.store.column(index, SENSOR)
-            much = self.plan.pools.decode_px[sensor] if column else 1
+            much = self._pixels(index, sensor) if column else 1
             np.add.at(self.arrived[:, column], self.row_of[self.plan.pools.of[sensor]], much)
+
+    def _pixels(self, index: Index, sensor: Ints) -> Ints:
+        """Return the pixels to decode of each frame."""
+        px, rows = self.plan.pools.decode_px[sensor], self.plan.eyes.sights.rows
+        return of_areas(rows, self.store.column(index, SIGHT), px)
 
     def _serve(self, decoded: Index, until_ns: int) -> None:
         columns = self.store.columns

@@ -42,7 +42,7 @@ from fleet.model.frames import (
 )
 from fleet.model.link import service_ns
 from fleet.model.servers import KINDS, PoolTable, batch_ns, second_ns
-from fleet.model.sight import found
+from fleet.model.sight import found, of_area
 
 
 @inlined
@@ -77,7 +77,8 @@ class Decoders(NamedTuple):
         rings: when decoders are free, times `KINDS`, plus their kind; changed in place.
         sizes: number of decoders.
         rates: pixels a second of a decoder by kind.
-        pixels: to decode of a frame, by sensor.
+        pixels: to decode of a whole picture, by sensor.
+        sights: rows of the traces, which say how much of a picture was sent.
         queue: frames that may wait.
         spent_ns: time handed out by kind, added to in place.
         idle_ns: [1] takes when a frame last found a decoder idle.
@@ -87,6 +88,7 @@ class Decoders(NamedTuple):
     sizes: Ints
     rates: Ints
     pixels: Ints
+    sights: Ints
     queue: Ints
     spent_ns: Ints
     idle_ns: Ints
@@ -213,8 +215,9 @@ def decode(
             kind, i = first_of(ring) % KINDS, order[head]
             if first_of(ring) // KINDS <= columns[CLOCK, i]:
                 decoders.idle_ns[p, 1] = start_ns
-            if pixels[columns[SENSOR, i]] != work or rates[kind] != speed:
-                work, speed = pixels[columns[SENSOR, i]], rates[kind]
+            much = of_area(decoders.sights, columns[SIGHT, i], pixels[columns[SENSOR, i]])
+            if much != work or rates[kind] != speed:
+                work, speed = much, rates[kind]
                 spent = service_ns(work, speed)
             columns[DECODED, i] = columns[CLOCK, i] = start_ns + spent
             decoders.spent_ns[p, kind] += spent

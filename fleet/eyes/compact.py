@@ -8,13 +8,14 @@ import pyarrow as pa
 from fleet.arrays import Floats, Ints
 from fleet.errors import InputError
 from fleet.eyes.clip import LIGHTS
+from fleet.eyes.crops import WHOLE_PPM
 from fleet.eyes.eye import RAW_NAME
 from fleet.eyes.summary import column, groups, wanted
 
 WORDS = ("view", "source", "model", "light")
 NUMBERS = (
     "objects", "wanted", "true_positives", "false_positives", "message_bytes", "roi_bytes", "i_ppm",
-    "p_ppm", "sure_ppm",
+    "p_ppm", "sure_ppm", "area_ppm",
 )  # fmt: skip
 SCHEMA = pa.schema(
     [(word, pa.string()) for word in (*WORDS, "scene")]
@@ -23,8 +24,18 @@ SCHEMA = pa.schema(
 """The scene is the clip that a row is of, or a rendered site in whatever light: rows of one scene
 are alike, so that it counts once where an interval is told. `sure_ppm` is the least confidence of
 what was found in a raw frame, all if that was nothing; behind a codec, where nobody asks, it is
-`NOT_TOLD`."""
+`NOT_TOLD`. `area_ppm` is the share of the picture that was sent: all, or crops."""
 NOT_TOLD = -1
+BEFORE = SCHEMA.remove(SCHEMA.get_field_index("area_ppm"))
+"""What tables were like when only whole pictures were sent."""
+
+
+def all_sent(table: pa.Table) -> pa.Table:
+    """Return a table, with all of each picture sent where it is one of before."""
+    if "area_ppm" in table.column_names:
+        return table
+    whole_ppm = pa.array([WHOLE_PPM] * len(table), pa.int32())
+    return table.append_column(SCHEMA.field("area_ppm"), whole_ppm)
 
 
 def compact(trace: pa.Table) -> pa.Table:
@@ -46,7 +57,7 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
     values = [column(rows, "present"), wanted(rows)]
     values += [column(rows, name) for name in NUMBERS[2:6]]
     values += _differences(rows, np.unique([lights, values[0]], axis=1, return_inverse=True)[1])
-    values.append(_sure_ppm(rows))
+    values += [_sure_ppm(rows), column(rows, "area_ppm")]
     order = np.lexsort((values[0], lights))
     words = [*([name] * len(order) for name in names), [LIGHTS[k] for k in lights[order]]]
     clips = zip(rows["clip"].to_pylist(), rows["light"].to_pylist(), strict=True)
@@ -59,10 +70,12 @@ def _bucketed(names: tuple[str, ...], rows: pa.Table) -> pa.Table:
 def _differences(rows: pa.Table, bucket: Ints) -> list[Floats]:
     """Return how the last I frame and P frame of each row differ from the means of its bucket.
 
-    In millionths of the bucket's mean I frame; their means over a bucket are 0. A clip whose frames
-    are all I frames has no P frames of its own: theirs are the same.
+    In millionths of the bucket's mean I frame; their means over a bucket are 0, but where crops are
+    sent: these differ from the whole pictures. A clip whose frames are all I frames has no P frames
+    of its own: theirs are the same.
     """
     sizes, intra = column(rows, "frame_bytes"), column(rows, "is_intra") > 0
+    whole = column(rows, "whole_bytes")
     many, i_mean, apart = np.bincount(bucket), None, []
     for kind in (intra, ~intra if not intra.all() else intra):
         last = np.empty(len(sizes), np.int64)
@@ -71,7 +84,7 @@ def _differences(rows: pa.Table, bucket: Ints) -> list[Floats]:
             at = np.flatnonzero(kind[begin:end] if kind[begin:end].any() else intra[begin:end])
             before = np.searchsorted(at, np.arange(end - begin), side="right") - 1
             last[begin:end] = begin + at[np.maximum(before, 0)]
-        mean = (np.bincount(bucket, sizes[last]) / many)[bucket]
+        mean = (np.bincount(bucket, whole[last]) / many)[bucket]
         i_mean = mean if i_mean is None else i_mean
         apart.append(1e6 * (sizes[last] - mean) / i_mean)
     return apart

@@ -33,7 +33,7 @@ from fleet.arrays import Ints
 from fleet.errors import InputError
 from fleet.eyes import user_traces
 from fleet.eyes.clip import LIGHTS
-from fleet.eyes.compact import NUMBERS, SCHEMA, WORDS
+from fleet.eyes.compact import NUMBERS, SCHEMA, WORDS, all_sent
 from fleet.eyes.summary import groups
 from fleet.model.sight import MOST_OBJECTS
 
@@ -56,6 +56,7 @@ class Replay(NamedTuple):
             that mean.
         p_ppm: the same of the last P frame and the mean of those, in millionths of an I frame too.
         sure_ppm: the least confidence of what was found, in millionths; `NOT_TOLD` behind a codec.
+        area_ppm: the share of the picture that was sent, in millionths; 0 where there was no crop.
     """
 
     start: Ints
@@ -71,6 +72,7 @@ class Replay(NamedTuple):
     i_ppm: Ints
     p_ppm: Ints
     sure_ppm: Ints
+    area_ppm: Ints
 
 
 def load(view: str, source: str, model: str, path: Path | None = None) -> Replay:
@@ -119,7 +121,8 @@ def _by_name(path: Path | None) -> dict[tuple[str, ...], pa.Table]:
 
 @functools.cache
 def _packaged() -> dict[tuple[str, ...], pa.Table]:
-    tables = [pq.ParquetFile(file).read() for file in sorted(folder().glob("*.parquet"))]
+    files = sorted(folder().glob("*.parquet"))
+    tables = [all_sent(pq.ParquetFile(file).read()) for file in files]
     return dict(groups(pa.concat_tables([SCHEMA.empty_table(), *tables]), WORDS[:3]))
 
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from fleet.errors import InputError
 from fleet.eyes.boxes import KINDS
+from fleet.eyes.crops import WHOLE_PPM
 
 COUNTS = tuple(f"{kind}s" for kind in KINDS)
 _BOXES = pa.list_(pa.list_(pa.float32(), 4))
@@ -24,7 +25,11 @@ SCHEMA = pa.schema(
     + [(count, pa.int16()) for count in ("true_positives", "false_positives")]
     + [("confidence", pa.float32()), ("message_bytes", pa.int32()), ("roi_bytes", pa.int32()),
        ("tracks", pa.int16()), ("visitors", pa.int16())]
+    + [("whole_bytes", pa.int32()), ("area_ppm", pa.int32()),
+       ("crops", pa.list_(pa.list_(pa.int32(), 4))), ("crop_bytes", pa.list_(pa.int32()))]
 )  # fmt: skip
+LATER = ("whole_bytes", "area_ppm", "crops", "crop_bytes")
+"""Columns that traces of before do not have: there all of each picture was sent."""
 
 
 def read(path: Path) -> pa.Table:
@@ -35,9 +40,22 @@ def read(path: Path) -> pa.Table:
     """
     names = columns_of(path)
     missing = [name for name in SCHEMA.names if name not in names]
+    if missing == list(LATER):
+        before = pa.schema([field for field in SCHEMA if field.name not in LATER])
+        return _all_sent(read_as(path, before))
     if missing:
         raise InputError(f"{path}: not a trace: no column {', '.join(missing)}; see fleet trace")
     return read_as(path, SCHEMA)
+
+
+def _all_sent(table: pa.Table) -> pa.Table:
+    """Return a trace without the later columns as one of which all of each picture was sent."""
+    whole_ppm = pa.array([WHOLE_PPM] * len(table), pa.int32())
+    nothing = [pa.nulls(len(table), SCHEMA.field(name).type) for name in LATER[2:]]
+    values = [table["frame_bytes"], whole_ppm, *nothing]
+    for name, column in zip(LATER, values, strict=True):
+        table = table.append_column(SCHEMA.field(name), column)
+    return table
 
 
 def columns_of(path: Path) -> list[str]:

@@ -15,7 +15,8 @@ from fleet import paths
 from fleet.errors import InputError
 from fleet.eyes import trace_file
 from fleet.eyes.clip import LIGHTS, VIEWS
-from fleet.eyes.compact import NOT_TOLD, SCHEMA, WORDS, compact
+from fleet.eyes.compact import BEFORE, NOT_TOLD, SCHEMA, WORDS, all_sent, compact
+from fleet.eyes.crops import WHOLE_PPM, crops_named
 from fleet.eyes.summary import groups
 
 
@@ -52,8 +53,10 @@ def joined(files: Sequence[Path]) -> pa.Table:
 def _read(file: Path) -> pa.Table:
     """Return a trace or a compact table, whose words are known and that has no gaps."""
     try:
-        ready = trace_file.columns_of(file) == SCHEMA.names
-        table = trace_file.read_as(file, SCHEMA) if ready else trace_file.read(file)
+        names = trace_file.columns_of(file)
+        form = next((one for one in (SCHEMA, BEFORE) if one.names == names), None)
+        ready = form is not None
+        table = all_sent(trace_file.read_as(file, form)) if form else trace_file.read(file)
     except InputError as error:
         raise InputError(f"traces {error}") from None
     if not ready and table["true_positives"].null_count:
@@ -61,7 +64,9 @@ def _read(file: Path) -> pa.Table:
             f"traces {file}: nobody knows what is truly in its clip, so it cannot be replayed;"
             " trace rendered scenes"
         )
-    needed = SCHEMA.names if ready else [*WORDS, "clip", "frame", "present"]
+    needed = (
+        SCHEMA.names if ready else [*WORDS, "clip", "frame", "present", "whole_bytes", "area_ppm"]
+    )
     if not len(table) or any(table[name].null_count for name in needed):
         raise InputError(f"traces {file}: has no rows, or a row without a value; trace it anew")
     for name, known in (("light", LIGHTS), ("view", VIEWS)):
@@ -71,6 +76,7 @@ def _read(file: Path) -> pa.Table:
                 f"traces {file}: {name} '{min(other)}' is not one of {', '.join(known)}"
             )
     _check_numbers(file, table, _RANGES if ready else _TRACE_RANGES)
+    _check_sources(file, table)
     if ready and not all(_sorted(rows) for _, rows in groups(table, WORDS[:3])):
         raise InputError(f"traces {file}: rows are not in order of light and objects; sort them")
     return table
@@ -82,12 +88,14 @@ _RANGES = {
     **dict.fromkeys(("message_bytes", "roi_bytes"), (0, _MOST_BYTES)),
     **dict.fromkeys(("i_ppm", "p_ppm"), (-1_000_000, 4_000_000)),
     "sure_ppm": (NOT_TOLD, 1_000_000),
+    "area_ppm": (0, WHOLE_PPM),
 }
 _TRACE_RANGES = {
     **dict.fromkeys(("present", *trace_file.COUNTS, "true_positives", "false_positives"),
                     (0, 10_000)),
     **dict.fromkeys(("message_bytes", "roi_bytes"), (0, _MOST_BYTES)),
-    "frame": (0, 2**31 - 1), "frame_bytes": (1, _MOST_BYTES),
+    "frame": (0, 2**31 - 1), "frame_bytes": (0, _MOST_BYTES), "whole_bytes": (1, _MOST_BYTES),
+    "area_ppm": (0, WHOLE_PPM),
 }  # fmt: skip
 """What numbers of a table that was made compact, and of a whole trace, can be."""
 
@@ -101,6 +109,22 @@ def _check_numbers(file: Path, table: pa.Table, ranges: Mapping[str, tuple[int, 
                     f"traces {file}: {name} is {value:,} in a row, and can be {least:,} to"
                     f" {most:,}; trace it anew"
                 )
+
+
+def _check_sources(file: Path, table: pa.Table) -> None:
+    """Check that only of crops less is sent than all of a picture."""
+    areas = table["area_ppm"].to_pylist()
+    sources = {
+        one
+        for one, area in zip(table["source"].to_pylist(), areas, strict=True)
+        if area != WHOLE_PPM
+    }
+    for source in sorted(sources):
+        if crops_named(source) is None:
+            raise InputError(
+                f"traces {file}: area_ppm is less than all in a row of '{source}', which is no"
+                " source of crops; trace it anew"
+            )
 
 
 def _sorted(rows: pa.Table) -> bool:

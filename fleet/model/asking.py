@@ -14,6 +14,9 @@ published systems, as far as they look at one frame and what was sent before it:
   searched for in Chameleon (Jiang et al., SIGCOMM 2018).
 - `RANDOM`: some share of frames, whatever is on them: what every other rule has to beat.
 - `ORACLE`: those of which the servers' answer has fewer errors, which nobody can know: the bound.
+
+Where crops of what was found are passed on and not the picture, as in DDS (Du et al., SIGCOMM 2020)
+and EAAR (Liu et al., MobiCom 2019), a frame without a crop is not passed on, whatever the rule.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from fleet.chance import mix64, uniform
 from fleet.kernel import inlined, kernel
 from fleet.model.dsp import Dsps, periods, published
 from fleet.model.setup import Setups
-from fleet.model.sight import RIGHT, SURE_PPM, WANTED, WRONG, Sights, found
+from fleet.model.sight import RIGHT, SURE_PPM, WANTED, WRONG, Sights, found, of_area
 
 EVERY, IN_TIME, ON_CHANGE, FOUND, RANDOM, UNSURE, ORACLE = range(7)
 """Rules; the first three are those of publishing (`fleet.model.dsp.published`)."""
@@ -107,6 +110,9 @@ def asks(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> 
     """
     rule, number = setups.ask_rule[k], setups.ask_number[k]
     memory.inferences[of.sensor] += 1  # all of them: a rung may have another rule
+    other = other_sight(sights, setups.sight[setups.ask[k]], setups.sight[k], of.row)
+    if of_area(sights.rows, other, MILLION) == 0:
+        return False
     told = min(found(sights.rows, of.row, of.objects), setups.metadata_most[k])
     if rule <= ON_CHANGE:
         change = 1 if rule == ON_CHANGE else 0
@@ -120,7 +126,6 @@ def asks(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> 
         return bool(uniform(mix64(of.key), of.frame) * MILLION < number)
     if rule == UNSURE:
         return bool(sights.rows[of.row, SURE_PPM] < number)
-    other = other_sight(sights, setups.sight[setups.ask[k]], setups.sight[k], of.row)
     return errors(sights.rows, other) < errors(sights.rows, of.row)
 
 
@@ -128,6 +133,12 @@ def asks(setups: Setups, sights: Sights, k: int, memory: Dsps, of: Inferred) -> 
 def other_row(sights: Sights, trace: int, own: int, row: int) -> int:
     """Return what `other_sight` does, for one frame."""
     return other_sight(sights, trace, own, row)
+
+
+@kernel
+def area_ppm(sights: Sights, row: int) -> int:
+    """Return which share of a picture is sent of a frame, in millionths."""
+    return of_area(sights.rows, row, MILLION)
 
 
 def share(
@@ -144,6 +155,9 @@ def share(
         row: what the sensor's eye sees of it.
     """
     rule, number = int(setups.ask_rule[k]), int(setups.ask_number[k])
+    sight = int(setups.sight[setups.ask[k]])
+    if area_ppm(sights, other_row(sights, sight, int(setups.sight[k]), row)) == 0:
+        return 0.0
     if rule == ON_CHANGE:
         return 1.0
     if rule == EVERY:

@@ -41,7 +41,7 @@ class Setups(Table):
     pixels_per_object: Ints  # bytes of an object's crop
     gop: Ints  # frames
     exponential_sizes: Ints  # 1 if frame sizes are exponential, 0 if near normal
-    decode_px: Ints  # pixels that a server must decode; 0 if the picture is not encoded
+    decode_px: Ints  # pixels of a whole picture to decode; 0 if it is not encoded
     sight: Ints  # trace of its eye, -1 if that was not measured
     traced_bytes: Ints  # 1 if the bytes of its frames vary as those of the trace
     per_message: Ints  # bytes

@@ -41,7 +41,9 @@ MOST_OBJECTS = 64
 # frames that take it: another where a trace lacks a light. I_PPM and P_PPM say by how much its I
 # frame and P frame differ from the means of the bucket, in millionths of a mean I frame. SCENE is
 # one of the plan's. SURE_PPM is the least confidence of what was found, in millionths.
+# AREA_PPM is the share of the picture that was sent, in millionths; plans without crops lack it.
 LIGHT, WANTED, RIGHT, WRONG, I_PPM, P_PPM, SCENE, SURE_PPM, SHINES, ROW_WIDTH = range(10)
+AREA_PPM = ROW_WIDTH
 
 # Columns of the book of sights, by group, light and scene: frames that were answered (became
 # results, or were held back by a publishing rule), what was to be found on them, found, found
@@ -57,7 +59,7 @@ class Sights(NamedTuple):
     Attributes:
         start: first row of each bucket; shape (traces, lights, MOST_OBJECTS + 1).
         many: rows of each bucket, at least one; same shape.
-        rows: the rows of all traces; shape (rows, ROW_WIDTH).
+        rows: the rows of all traces; shape (rows, ROW_WIDTH), one more with crops.
     """
 
     start: Ints
@@ -140,6 +142,31 @@ def found(rows: Ints, row: int, objects: int) -> int:
         return objects
     _, _, right, wrong = numbers(rows, row)
     return int(right + wrong)
+
+
+@inlined
+def of_area(rows: Ints, row: int, whole: int) -> int:
+    """Return what crops take of what a whole picture does: in proportion to their pixels.
+
+    Args:
+        rows: of all traces; without crops they lack the column of areas.
+        row: which the frame took; all of a picture is sent where none tells.
+        whole: such as the time to encode a picture, or its pixels; at most 2^43.
+    """
+    if rows.shape[1] <= AREA_PPM or row < 0 or row >= LIVE:
+        return whole
+    return int(whole * rows[row, AREA_PPM] // 1_000_000)
+
+
+def of_areas(rows: Ints, taken: Ints, whole: Ints) -> Ints:
+    """Return what `of_area` does, for many frames; shape (frames,)."""
+    if rows.shape[1] <= AREA_PPM:
+        return whole
+    area_ppm = np.full(len(taken), 1_000_000)
+    known = (taken >= 0) & (taken < LIVE)
+    area_ppm[known] = rows[taken[known], AREA_PPM]
+    part: Ints = whole * area_ppm // 1_000_000
+    return part
 
 
 @inlined

@@ -45,6 +45,13 @@ def rule(scenario: Scenario, equipment: Equipment, keys: Keys) -> Rule:
             " of what is in view; let the sensor send its own answers, or ask when something is"
             " 'found' or 'on change'",
         )
+    if never and equipment.ask.crop_margin is not None and said.rule != FOUND:
+        raise scenario.error(
+            (*keys, "publish"),
+            f"'never' with ask.when '{equipment.ask.when}' and crops: a frame in which nothing is"
+            " found has none and would say nothing; let the sensor send its own answers, or ask"
+            " when something is 'found'",
+        )
     return said
 
 

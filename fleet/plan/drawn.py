@@ -34,6 +34,7 @@ class Drawn(NamedTuple):
         bits: of it on the wire.
         served: 1 if it goes to servers.
         objects: those at which a second network looks, on the sensor or on servers.
+        area: share of its picture that is sent: all, or crops.
     """
 
     weight: Floats
@@ -42,11 +43,19 @@ class Drawn(NamedTuple):
     bits: Floats
     served: Floats
     objects: Floats
+    area: Floats
 
     @property
     def mean_objects(self) -> float:
         """Return the mean objects of a frame at which a second network looks."""
         return float(np.average(self.objects, weights=self.weight))
+
+    @property
+    def served_area(self) -> float:
+        """Return the mean share of the picture that is sent of frames that go to servers."""
+        weight = self.weight * self.served
+        whole = float(weight.sum())
+        return float((weight * self.area).sum()) / whole if whole else 1.0
 
 
 class Taken(NamedTuple):
@@ -225,7 +234,7 @@ def _sent_as(plan: Plan, setup: int, seen: Seen, rules: Rules) -> Iterator[tuple
     yield 0.0 if at_home else (1.0 - share) * rules.published, setup, seen.row
 
 
-def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, float, float]:
+def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, ...]:
     """Return what `Drawn` has of a frame behind its weight."""
     setups, sights = plan.sensors.setups, plan.eyes.sights
     payload = camera.payload_bytes(
@@ -237,7 +246,8 @@ def _sizes(plan: Plan, setup: int, seen: Seen) -> tuple[float, float, float, flo
     on_wire = (int(c[setup]) for c in (setups.per_message, setups.segment, setups.per_segment))
     bits = float(camera.wire_bits(payload, *on_wire))
     objects = min(told, int(setups.then_most[setup]))
-    return payload, payload - message, bits, float(setups.on_sensor[setup] == 0), objects
+    served, area = float(setups.on_sensor[setup] == 0), asking.area_ppm(sights, seen.row) / 1e6
+    return payload, payload - message, bits, served, objects, area
 
 
 def means(of: Drawn) -> Floats:

@@ -62,6 +62,12 @@ class Flows:
         """Return the share of what leaves each sensor that goes to servers; shape (sensors,)."""
         return self.served_fps / np.maximum(self.sent_fps, NEARLY_NONE)
 
+    @property
+    def served_area(self) -> Floats:
+        """Return the mean share of a picture that goes to servers of each sensor; (sensors,)."""
+        of_kind: Floats = np.array([one.served_area for one in self.drawn])[self.kind]
+        return of_kind
+
 
 def flows(plan: Plan) -> Flows:
     """Return what the sensors of a plan are expected to bring."""
@@ -242,7 +248,8 @@ def pool_px(plan: Plan, of: Flows) -> Floats:
     """Return the pixels a second that are expected to be decoded in each pool; shape (pools,)."""
     px = np.zeros(len(plan.pools.names))
     mine = plan.pools.of >= 0
-    np.add.at(px, plan.pools.of[mine], (of.served_fps * plan.pools.decode_px)[mine])
+    each = of.served_fps * plan.pools.decode_px * of.served_area
+    np.add.at(px, plan.pools.of[mine], each[mine])
     return px
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleet.catalog import Reader
 from fleet.eyes.eye import RAW_NAME
-from fleet.plan import asking, equipment, pipelines
+from fleet.plan import asking, crops, equipment, pipelines
 from fleet.plan.cutting import Cut
 from fleet.plan.equipment import Setup
 from fleet.plan.limits import check_times
@@ -35,8 +35,8 @@ def second(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
 def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
     """Return what frames become that a setup passes on to servers, None if it passes on none.
 
-    That is a camera's picture, out of the same body, and always an I frame; or the tensor at which
-    its network is cut, which nobody encodes.
+    That is a camera's picture, out of the same body, and always an I frame, or crops of it; or the
+    tensor at which its network is cut, which nobody encodes.
 
     Raises:
         InputError: something is not in the catalogue or does not go together.
@@ -51,7 +51,11 @@ def asked(scenario: Scenario, reader: Reader, of: Setup) -> Setup | None:
     mode = equipment.mode_of(scenario, reader, chosen, of.keys)
     setup = equipment.camera(scenario, reader, chosen, (*of.keys, "ask"), "sensors", mode, of.duty)
     check_times(scenario, setup.keys, setup.name, setup.row)
-    return replace(setup, name=f"{of.name} → {chosen.codec}", row=setup.row | {"gop": 1})
+    what = chosen.codec
+    if crops.are_sent(of.equipment):
+        crops.check(scenario, reader, of.model, of.equipment, of.keys)
+        what = f"crops, {what}"
+    return replace(setup, name=f"{of.name} → {what}", row=setup.row | {"gop": 1})
 
 
 def _rest(scenario: Scenario, reader: Reader, of: Setup, cut: Cut) -> Setup:

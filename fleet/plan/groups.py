@@ -160,7 +160,7 @@ class Pools(Frozen):
         row_in_whole: the same in that of the whole city.
         of: pool of each sensor, -1 for none.
         level: level behind which it is: LEVELS - 1 is at the region.
-        decode_px: pixels that a server must decode of each frame, by sensor.
+        decode_px: pixels that a server must decode of each whole picture, by sensor.
         return_ns: way back from the servers to the consumer, by sensor.
         result_bytes, result_bits: what an edge sends on to the region for each result, by sensor.
     """

@@ -18,13 +18,14 @@ from fleet.eyes.replay import Replay
 from fleet.eyes.task_names import TASKS
 from fleet.model import sight
 from fleet.model.asking import NEED_SIGHT, UNSURE
-from fleet.model.sight import LIGHTS, Sights
-from fleet.plan import standins
+from fleet.model.sight import Sights
+from fleet.plan import crops, standins
 from fleet.plan.apps import indoors, word
 from fleet.plan.draft import Draft
 from fleet.plan.equipment import Setup
 from fleet.plan.groups import Eyes
 from fleet.plan.standins import StandIn
+from fleet.plan.traced import joined
 from fleet.scenario.asking import Ask
 from fleet.scenario.load import Scenario, did_you_mean
 from fleet.scenario.strict_yaml import Keys
@@ -86,6 +87,7 @@ def _eyes(draft: Draft) -> Eyes:
     model = draft.scenario.model
     if model.inference == "constant":
         _check_asked(draft, (), "'inference: constant' shows nothing to a network; remove it")
+        _check_crops(draft, None)
         _blind_both(draft)
         return _seen(draft, sight.none(), (), ())
     if model.inference == "live":
@@ -96,6 +98,7 @@ def _eyes(draft: Draft) -> Eyes:
     named = sorted({name for _, _, name in traced})
     _check_asked(draft, named, f"there are traces of {', '.join(named)}")
     chosen = _chosen(draft, lambda eye: tuple(eye[:3]) in traced)
+    _check_crops(draft, traced)
     _blind_both(draft)
     for setup in draft.setups:
         held = setup.equipment.bitrate is not None
@@ -106,7 +109,7 @@ def _eyes(draft: Draft) -> Eyes:
     scenes = sorted(
         {(eye.view, name) for eye, one in zip(chosen, replays, strict=True) for name in one.scenes}
     )
-    return _seen(draft, _joined(chosen, replays, scenes), chosen, scenes)
+    return _seen(draft, joined(chosen, replays, scenes), chosen, scenes)
 
 
 def _seen(
@@ -206,12 +209,46 @@ def _chosen(draft: Draft, known: Callable[[Eye], bool]) -> list[Eye]:
         there = list(filter(known, eyes_of(draft.reader, setup)))
         return next(filter(everywhere, there), there[0] if there else None)
 
-    firsts = [first(setup) for setup in draft.setups]
+    firsts: list[Eye | None] = []
+    for at, setup in enumerate(draft.setups):
+        by = int(setup.row["asked_by"])
+        if by >= 0 and crops.are_sent(draft.setups[by].equipment):
+            finder = firsts[by]  # whose boxes are cut out
+            shown = crops.source_of(finder.name if finder else None, ask_of(draft.setups[by]))
+            draft.setups[at] = setup = replace(setup, shown=(shown,))
+        firsts.append(first(setup))
     chosen = sorted({eye for eye in firsts if eye is not None})
     for setup, eye in zip(draft.setups, firsts, strict=True):
         if eye is not None:
             setup.row["sight"] = chosen.index(eye)
     return chosen
+
+
+def _check_crops(draft: Draft, traced: Collection[tuple[str, ...]] | None) -> None:
+    """Refuse crops of which no trace tells what is sent of a frame, and what servers see there.
+
+    Args:
+        draft: the arm.
+        traced: view, source and network of all traces; None where nobody looks.
+
+    Raises:
+        InputError: there is none, with this margin, codec and these networks.
+    """
+    for setup, asked in _askers(draft):
+        if not crops.are_sent(setup.equipment) or asked.row["sight"] >= 0:
+            continue
+        place = _place_of(setup, "ask", "crop_margin")
+        if traced is None:
+            raise draft.scenario.error(
+                place,
+                "crops are of what a measured network finds, and 'inference: constant' shows"
+                " nothing to one; take 'inference: trace', or remove 'crop_margin'",
+            )
+        views = {eye.view for one in (setup, asked) for eye in eyes_of(draft.reader, one)}
+        known = {(source, name) for view, source, name in traced if view in views}
+        raise draft.scenario.error(
+            place, crops.untraced(ask_of(setup), setup.model, asked.model, known)
+        )
 
 
 def _askers(draft: Draft) -> Iterator[tuple[Setup, Setup]]:
@@ -301,54 +338,3 @@ def _same_frames(one: Replay, other: Replay) -> bool:
         np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("start", "rows", "scene", "objects", "wanted")
     )
-
-
-def _joined(
-    wanted: Sequence[Eye], replays: Sequence[Replay], scenes: Sequence[tuple[str, str]]
-) -> Sights:
-    """Return the traces of some eyes as one table, whose rows know their scene among all."""
-    if not replays:
-        return sight.none()
-    at = {scene: k for k, scene in enumerate(scenes)}
-    parts = []
-    for eye, one in zip(wanted, replays, strict=True):
-        part = one_of(one, eye.indoors)
-        of = np.array([at[eye.view, name] for name in one.scenes])
-        part.rows[:, sight.SCENE] = of[part.rows[:, sight.SCENE]]
-        parts.append(part)
-    begins = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
-    return Sights(
-        start=np.concatenate(
-            [part.start + begin for part, begin in zip(parts, begins, strict=True)]
-        ),
-        many=np.concatenate([part.many for part in parts]),
-        rows=np.concatenate([part.rows for part in parts]),
-    )
-
-
-def one_of(traced: Replay, indoors: bool) -> Sights:
-    """Return one trace as kernels take it: a light that was not traced is the first that was.
-
-    Args:
-        traced: the trace.
-        indoors: there it is always day.
-    """
-    there = traced.rows[:, 0] > 0
-    shines = np.arange(1 if indoors else len(LIGHTS))
-    takes = np.where(there[shines], shines, np.argmax(there))
-    begins = traced.start[takes].min(axis=1)
-    ends = (traced.start[takes] + traced.rows[takes]).max(axis=1)
-    at = np.cumsum([0, *(ends - begins)[:-1]])
-    columns = (
-        traced.wanted, traced.true_positives, traced.false_positives, traced.i_ppm, traced.p_ppm,
-        traced.scene, traced.sure_ppm,
-    )  # fmt: skip
-    rows = np.concatenate(
-        [np.stack(columns, axis=1)[b:e] for b, e in zip(begins, ends, strict=True)]
-    )
-    light, shine = (np.repeat(of, ends - begins)[:, None] for of in (takes, shines))
-    start, shape = traced.start[takes] + (at - begins)[:, None], traced.start.shape
-    return Sights(
-        np.broadcast_to(start, shape)[None], np.broadcast_to(traced.rows[takes], shape)[None],
-        np.hstack((light, rows, shine)),
-    )  # fmt: skip

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleet.catalog import Catalog
 from fleet.chance import mix64
 from fleet.model.frames import FRAME, PAYLOAD, SENSOR
+from fleet.plan.quality import between, family
 from fleet.proof.validate_bench import Bench, Measured, scenario
 
 _IN_VIEW = {"first": 6.02, "second": 6.99, "empty": 0.0}  # persons in the clip
@@ -31,6 +33,18 @@ _GUIDES = {  # camera, codec, frames per second, persons in view
     "wyze-20": ("ip-camera-1080p", "h264-crf33", 20, 0),
     "4k-25": ("ip-camera-4k", "h264-crf28", 25, 6),
 }
+
+_RUNG = "h264-crf28"  # a codec of the family whose ladder it is
+_PUBLISHED = {  # F1 by quantiser of what AccMPEG's authors publish, for what lies between
+    "dashcam": ((31, 0.888), (36, 0.828), (44, 0.691)),
+    "drone": ((31, 0.868), (36, 0.789), (44, 0.565)),
+}
+_BY_BYTES = {  # F1 by bytes over those of QP 30: the same authors' ladder of quantisers
+    "dashcam": (
+        (0.082, 0.543), (0.170, 0.691), (0.283, 0.760), (0.476, 0.828), (0.616, 0.856),
+        (0.894, 0.888),
+    ),
+}  # fmt: skip
 
 
 def measure(bench: Bench, name: str, _published: float) -> float:
@@ -149,6 +163,40 @@ def _sizes(run: Measured) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return run.rows[:, PAYLOAD], (run.rows[:, FRAME] + starts[s]) % gops[s] == 0
 
 
+def _ladder(bench: Bench, rest: str) -> float:
+    """Return the mean bytes of a frame at a quality over those at another, of `CLIPS-QP-LEAST`.
+
+    The ladder is that of the catalogue's codecs, measured on a clip of its own, and what lies
+    between them by the law that the model takes (`fleet.plan.quality.between`).
+    """
+    _, quality, least = rest.split("-")
+    reader = Catalog(dict(bench.rows)).reader()
+    points = [
+        (2.0 ** float(reader.number("codecs", codec, "quality")), _frame_bytes(bench, codec))
+        for codec in family(reader, _RUNG)
+        if reader.count("codecs", codec, "gop") == reader.count("codecs", _RUNG, "gop")
+    ]
+    points.sort()
+    return between(points, 2.0 ** float(quality)) / between(points, 2.0 ** float(least))
+
+
+def _frame_bytes(bench: Bench, codec: str) -> float:
+    return _mean(bench, codec, *_sizes(_video(bench, "clip", codec, 30, 6.0, frames=_FRAMES // 8)))
+
+
+def _between(_: Bench, rest: str) -> float:
+    """Return what lies between two published rungs, by the same law, of `CLIPS-QP`: no model."""
+    clips, quality = rest.split("-")
+    points = [(2.0**qp, value) for qp, value in _PUBLISHED[clips]]
+    return between(points, 2.0 ** float(quality))
+
+
+def _at_bytes(_: Bench, rest: str) -> float:
+    """Return the F1 of the published ladder at some bytes, of `CLIPS-THOUSANDTHS`: no model."""
+    clips, thousandths = rest.split("-")
+    return between(_BY_BYTES[clips], float(thousandths) / 1000)
+
+
 def _mbit_s(bench: Bench, rest: str) -> float:
     """Return the mean bit rate of a camera."""
     device, codec, rate, objects = _GUIDES[rest]
@@ -165,4 +213,7 @@ _TESTS: dict[str, Callable[[Bench, str], float]] = {
     "kbps": _kbit_s,
     "empty": _empty,
     "held": _held,
+    "ladder": _ladder,
+    "between": _between,
+    "at": _at_bytes,
 }

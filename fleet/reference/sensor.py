@@ -202,11 +202,18 @@ class Sensor:
         return frame.sight + int(start[other].min() - start[self.sight].min())
 
     def encode_ns(self, frame: Frame) -> int:
-        """Return for how long a frame that is passed on is encoded, 0 if it is not."""
-        passed_on = frame.setup != self.setup
-        return int(self.plan.sensors.setups.compute_ns[frame.setup]) if passed_on else 0
+        """Return for how long a frame that is passed on is encoded, 0 if it is not.
+
+        Crops take as much less than the picture as they have less pixels.
+        """
+        if frame.setup == self.setup:
+            return 0
+        picture_ns = int(self.plan.sensors.setups.compute_ns[frame.setup])
+        return picture_ns * sent_ppm(self.plan, frame.sight) // 1_000_000
 
     def _asks(self, frame: Frame, now_ns: int) -> bool:
+        if sent_ppm(self.plan, self._at_servers(frame)) == 0:
+            return False  # there is no crop to pass on
         rule, number, rows = self.ask_rule, self.ask_number, self.plan.eyes.sights.rows
         found = min(self.finds(frame.objects, frame.sight), self.metadata_most)
         if rule == asking.EVERY:
@@ -268,6 +275,16 @@ class Sensor:
         self.counts[list(counts)] += (1, frame.payload_bytes, frame.wire_bits)
         self.counts[count.SENT_METADATA] += message
         self.counts[count.SENT_PIXEL_FRAMES] += frame.payload_bytes > message
+
+
+def sent_ppm(plan: Plan, row: int) -> int:
+    """Return how much of its picture is sent of a frame that takes a row, in millionths.
+
+    All of it where no eye was measured, or looks live, or none of the plan's traces is of crops.
+    """
+    rows = plan.eyes.sights.rows
+    is_told = 0 <= row < len(rows) and rows.shape[1] > sight.AREA_PPM
+    return int(rows[row, sight.AREA_PPM]) if is_told else 1_000_000
 
 
 def _errors(row: Ints) -> int:

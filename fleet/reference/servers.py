@@ -31,6 +31,7 @@ from fleet.plan.plant import Pool
 from fleet.reference import second
 from fleet.reference.frame import Frame
 from fleet.reference.links import Station
+from fleet.reference.sensor import sent_ppm
 from fleet.reference.tenants import Order
 
 DOWN = "down"
@@ -166,7 +167,7 @@ class Decoders(Workplace):
 
     def admit(self, frame: Frame, through: simpy.Event) -> None:
         """Queue a frame if there is room."""
-        self.counts[ARRIVED_PX] += self.plan.pools.decode_px[frame.sensor]
+        self.counts[ARRIVED_PX] += self._pixels(frame)
         super().admit(frame, through)
 
     def start(self) -> None:
@@ -177,9 +178,13 @@ class Decoders(Workplace):
                 self.counts[DECODERS_IDLE_NS] = self.env.now
             self.env.process(self._decode(self.crew.take(), frame, through))
 
+    def _pixels(self, frame: Frame) -> int:
+        """Return the pixels to decode of a frame: of its crops if only these were sent."""
+        whole = int(self.plan.pools.decode_px[frame.sensor])
+        return whole * sent_ppm(self.plan, frame.sight) // 1_000_000
+
     def _decode(self, kind: int, frame: Frame, through: simpy.Event) -> Process:
-        pixels = int(self.plan.pools.decode_px[frame.sensor])
-        spent_ns = max(1, pixels * 1_000_000_000 // self.pool.kinds[kind].decode_px_s)
+        spent_ns = max(1, self._pixels(frame) * 1_000_000_000 // self.pool.kinds[kind].decode_px_s)
         self.taken.add(through)
         yield from self.work(kind, spent_ns)
         self.through(through)

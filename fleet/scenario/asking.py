@@ -20,7 +20,17 @@ from fleet.model.asking import (
 )
 from fleet.scenario.pipeline import Pipeline
 from fleet.scenario.publish import TIME_PATTERN, read_rule
-from fleet.scenario.quantities import Camera, Codec, Model, Name, Network, Protocol, SaidAs, says
+from fleet.scenario.quantities import (
+    Camera,
+    Codec,
+    Model,
+    Name,
+    Network,
+    PartOrNone,
+    Protocol,
+    SaidAs,
+    says,
+)
 from fleet.units import fraction
 
 _WORDS = re.compile(
@@ -110,8 +120,8 @@ When = Annotated[str, AfterValidator(_rule), SaidAs(_SCHEMA)]
 class Ask(Model):
     """Frames that an AI sensor has inferred and passes on: encoded, for servers to look at.
 
-    The servers' answer takes the place of its own. Each picture is encoded by itself: what was not
-    sent cannot be what the next frame is predicted from.
+    The servers' answer takes the place of its own. Each picture, or crop of one, is encoded by
+    itself: what was not sent cannot be what the next frame is predicted from.
     """
 
     when: Annotated[When, says("which frames are passed on", "unsure below 60 %")]
@@ -134,5 +144,14 @@ class Ask(Model):
             "a second network there, which looks at each object that `model` finds",
             {"model": "resnet50", "most": 8},
             "none",
+        ),
+    ] = None
+    crop_margin: Annotated[
+        PartOrNone | None,
+        says(
+            "only crops of what the sensor found are sent, with so much of their sides around each,"
+            " as a trace has them",
+            "20 %",
+            "the whole picture is sent",
         ),
     ] = None

@@ -78,16 +78,19 @@ def _sensors(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     counts[:, b.FATE_0 + RESULT] += home
     _compute(plan, made, np.arange(plan.size), setup, answered)
     asks = np.flatnonzero(plan.asks)
-    _compute(plan, made, asks, setups.ask[setup[asks]], served[asks])
+    _compute(plan, made, asks, setups.ask[setup[asks]], served[asks], of.served_area[asks])
     twice = np.flatnonzero(setups.then[setup] >= 0)
     looked = np.round(answered * np.array([d.mean_objects for d in of.drawn])[of.kind])
     _compute(plan, made, twice, setups.then[setup[twice]], looked[twice].astype(np.int64))
     _radios(plan, of, ways, made)
 
 
-def _compute(plan: Plan, made: Tally, sensors: Ints, setup: Ints, frames: Ints) -> None:
-    """Count that some sensors infer or encode some frames by a setup each."""
-    spent = frames * plan.sensors.setups.compute_ns[setup]
+def _compute(
+    plan: Plan, made: Tally, sensors: Ints, setup: Ints, frames: Ints, area: float | Floats = 1.0
+) -> None:
+    """Count that some sensors infer or encode some frames, or a share of each, by a setup each."""
+    whole = frames * plan.sensors.setups.compute_ns[setup]
+    spent = np.round(whole * area).astype(np.int64)
     made.sensors[sensors, b.COMPUTE_NS] += spent
     many = len(made.computing_ns)
     for counts, values in ((made.computing_ns, spent), (made.computed, frames)):
@@ -302,7 +305,9 @@ def _part(
     if setups.then[k] >= 0:
         sizes[COMPUTE] += drawn.objects * (float(setups.compute_ns[setups.then[k]]) * 1e-9)
     if only == 1:
-        fixed[COMPUTE] += float(setups.compute_ns[setups.ask[k]]) * 1e-9
+        encode_s = float(setups.compute_ns[setups.ask[k]]) * 1e-9
+        fixed[COMPUTE] += encode_s
+        sizes[COMPUTE] = encode_s * (drawn.area - 1.0)  # crops take less
     waits: list[tuple[int, Wait]] = []
     served = False
     for level, stage in enumerate(_STAGE_OF_LEVEL):

@@ -228,14 +228,13 @@ def _pools(plan: Plan, of: Flows, here: Ints, bearing: Floats) -> Iterator[tuple
     if not len(users):
         return
     number, rates = plan.pools.of[users], (of.served_fps * bearing)[users]
-    px_of, uneven = plan.pools.decode_px[users], _uneven(plan)[number]
-    looks = np.stack([px_of, np.where(uneven, of.kind[users], -1)], axis=1)
+    decoded_px = np.round(plan.pools.decode_px * of.served_area).astype(np.int64)
+    uneven = _uneven(plan)[number]
+    looks = np.stack([decoded_px[users], np.where(uneven, of.kind[users], -1)], axis=1)
     _, kinds = np.unique(looks, axis=0, return_inverse=True)
     for pools, places, comes in _alike(number, plan.pools.entry[number], kinds, rates):
         mine = users[places]
-        px = {
-            int(k): int(p) for k, p in zip(kinds[places], plan.pools.decode_px[mine], strict=True)
-        }
+        px = {int(k): int(p) for k, p in zip(kinds[places], decoded_px[mine], strict=True)}
         frames = [(px[kind], many, fps) for kind, many, fps in comes]
         comes_for = expected.networks_of(plan, of, plan.pool(int(pools[0])), mine)
         yield serve(comes_for, pools, frames, _regular(plan, mine)), mine

@@ -1,7 +1,7 @@
 """What a scenario demands of its arms, as it stands beside the table of a study of it.
 
 It is in the metadata of the table's schema, so that whoever has the table alone can tell who keeps
-it.
+it. So are the arms that are bounds: nobody can build them, and nobody is told to take them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from fleet.model.asking import ORACLE
 from fleet.results.metrics import find
+from fleet.scenario.arms import Equipment
+from fleet.scenario.asking import parse_rule
+from fleet.scenario.schema import ScenarioModel
 from fleet.study.slo import SIGNS, Objective, keeps
 
-_DEMANDS = b"fleet.demands"
+_DEMANDS, _BOUNDS = b"fleet.demands", b"fleet.bounds"
 
 
 class Demand(NamedTuple):
@@ -46,6 +50,37 @@ def said(objectives: Iterable[Objective]) -> dict[bytes, bytes]:
     """Return objectives as metadata of a schema."""
     rows = [Demand(o.text, o.arm, o.number.text, o.sign, str(o.bound)) for o in objectives]
     return _written(rows) if rows else {}
+
+
+def bounding(model: ScenarioModel, arms: Iterable[str]) -> dict[bytes, bytes]:
+    """Return those of some arms that are bounds, as metadata of a schema."""
+    own = {
+        name for name, arm in model.arms.items() if any(map(_is_oracle, (arm, *arm.per.values())))
+    }
+    return _named(arm for arm in arms if own & {arm, *(model.arms[arm].place or {}).values()})
+
+
+def _is_oracle(equipment: Equipment) -> bool:
+    """Return whether some equipment knows which frames servers answer better."""
+    return equipment.ask is not None and parse_rule(equipment.ask.when).rule == ORACLE
+
+
+def bounds(table: pa.Table) -> list[str]:
+    """Return the arms of a study that nobody can build.
+
+    Raises:
+        ValueError: what stands there is damaged.
+    """
+    text = (table.schema.metadata or {}).get(_BOUNDS)
+    names = json.loads(text) if text else []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("bounds are not the names of arms")
+    return names
+
+
+def _named(arms: Iterable[str]) -> dict[bytes, bytes]:
+    names = list(arms)
+    return {_BOUNDS: json.dumps(names, ensure_ascii=False).encode()} if names else {}
 
 
 def _written(rows: Sequence[Demand]) -> dict[bytes, bytes]:
@@ -93,4 +128,5 @@ def called(table: pa.Table, labels: Mapping[str, str]) -> pa.Table:
         for one in demands(table)
     ]  # fmt: skip
     before: dict[bytes, bytes] = table.schema.metadata or {}
-    return table.replace_schema_metadata({**before, **_written(rows)}) if rows else table
+    told = (_written(rows) if rows else {}) | _named(labels.get(a, a) for a in bounds(table))
+    return table.replace_schema_metadata({**before, **told}) if told else table

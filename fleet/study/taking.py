@@ -1,6 +1,7 @@
 """Which arm to take at each point of a study: the best of those that keep what is demanded.
 
-An arm keeps a demand of the scenario (`slo:`) where it does in every replication.
+An arm keeps a demand of the scenario (`slo:`) where it does in every replication. An arm that asks
+servers as an oracle does is a bound, which nobody can build, and is not taken.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from fleet.results.metric import Better
 from fleet.results.metrics import known
 from fleet.study.averages import Average, Key, arms_of, at_point, averages, places, winner
-from fleet.study.demands import Demand, demands
+from fleet.study.demands import Demand, bounds, demands
 
 
 class Blank(Enum):
@@ -67,7 +68,8 @@ def best(table: pa.Table, metric: str) -> dict[str, Taken]:
 
 def to_take(table: pa.Table, metric: str) -> dict[str, Taken]:
     """Return by point which of the arms that keep all demands is best in a number."""
-    means, arms, kept = averages(table, metric), arms_of(table), _kept(table)
+    means, kept, bounding = averages(table, metric), _kept(table), bounds(table)
+    arms = [arm for arm in arms_of(table) if arm not in bounding]
     out = {}
     for row in places(table):
         point = str(row["point"])

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from fleet import doors
 from fleet.engine.snapshot import drafted
 from fleet.study import looking
-from fleet.study.demands import said
+from fleet.study.demands import bounding, said
 from fleet.study.journal import Row, Run
 from fleet.study.slo import objectives
 from fleet.study.study import Study
@@ -48,7 +48,8 @@ def tidy(study: Study, rows: Mapping[Run, Row]) -> pa.Table:
     is a row with its error, and without a metric.
     """
     design = study.design.table().schema
-    about = said(objectives(study.design.scenario))
+    scenario = study.design.scenario
+    about = said(objectives(scenario)) | bounding(scenario.model, study.arms)
     if study.enough.asked:
         asked = {"asked": [one.text for one in study.enough.asked], "most": study.enough.most}
         about[_SAYS_UNTIL] = json.dumps(asked, ensure_ascii=False).encode()

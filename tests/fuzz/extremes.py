@@ -274,6 +274,12 @@ def packaged() -> dict[str, Any]:
             "crops": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "roi"},
             "pictures": {"device": "imx500", "model": "ssd-mobilenet-v2", "output": "image",
                          "codec": "jpeg-q60"},
+            "cut_out": {"device": "imx500", "model": "ssd-mobilenet-v2", "per": {
+                "road": {"model": "eye-small", "ask": {
+                    "when": "found", "model": "eye-large", "codec": "jpeg-q60",
+                    "encoder": "ip-camera-1080p", "crop_margin": "20 %",
+                }},
+            }},
             "cloud": {**camera, "adaptive": {
                 "rule": "threshold", "every": "100 ms", "high": "200 ms", "low": "50 ms", "calm": 2,
                 "word": "64 B", "ladder": [{"rate": "5 fps", "bitrate": "500 kbit/s"}],

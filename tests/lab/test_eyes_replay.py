@@ -21,7 +21,7 @@ from fleet.eyes.clip import LIGHTS
 from fleet.eyes.compact import compact
 from fleet.eyes.summary import column
 from fleet.model import sight
-from fleet.plan.sights import one_of
+from fleet.plan.traced import one_of
 
 CODEC = "h264-crf30-gop8"
 COPIED = ("true_positives", "false_positives", "message_bytes", "roi_bytes")

@@ -21,7 +21,7 @@ from fleet.model.sight import LIGHTS
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.plan import Plan
 from fleet.plan.quality import between
-from fleet.plan.sights import one_of
+from fleet.plan.traced import one_of
 from fleet.scenario.load import loads
 
 DAY, DUSK, NIGHT, RAIN = range(4)

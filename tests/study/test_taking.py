@@ -17,7 +17,7 @@ from fleet.results.metrics import known
 from fleet.show.folders import StudyFolder, opened
 from fleet.show.regimes import choice, regimes
 from fleet.show.sweep import to_be_taken
-from fleet.study.demands import called, demands, said
+from fleet.study.demands import bounding, bounds, called, demands, said
 from fleet.study.panels import has_map, maps
 from fleet.study.slo import objectives
 from fleet.study.study import study
@@ -218,3 +218,30 @@ def test_demands_that_are_damaged_are_refused(written: str, tmp_path: Path) -> N
     pq.write_table(changed, path / "results.parquet")
     with pytest.raises(InputError, match="is damaged or not whole"):
         opened(path)
+
+
+def test_a_bound_is_not_taken_whatever_it_is_called() -> None:
+    made = table({HERE: {"on_sensor": arm(DEAR, SOON), "cloud": arm(CHEAP, SOON)}})
+    told = {**made.schema.metadata, b"fleet.bounds": b'["cloud"]'}
+    made = made.replace_schema_metadata(told)
+    assert bounds(made) == ["cloud"]
+    assert to_take(made, "power_w.total")[str(HERE)] == Taken("on_sensor", True)
+    assert bounds(called(made, {"cloud": "Servers"})) == ["Servers"]
+    for damaged in (b"7", b"[1]", b"{"):
+        with pytest.raises(ValueError, match=r"bounds|Expecting"):
+            bounds(made.replace_schema_metadata({b"fleet.bounds": damaged}))
+
+
+def test_arms_that_ask_as_an_oracle_does_are_bounds() -> None:
+    ask = {"model": "cloudy", "codec": "fixed-codec", "encoder": "test-camera"}
+    base = {"device": "test-ai", "mode": "small", "model": "tiny"}
+    arms = {
+        "filter": {**base, "ask": {**ask, "when": "found"}},
+        "oracle": {**base, "ask": {**ask, "when": "oracle"}},
+        "per": {**base, "per": {"cam": {"ask": {**ask, "when": "oracle"}}}},
+        "mixed": {"place": {"cam": "oracle", "default": "filter"}},
+        "plain": {"place": {"cam": "filter"}},
+    }
+    model = worlds.load(worlds.scenario(arms=arms)).model
+    assert bounding(model, arms) == {b"fleet.bounds": b'["oracle", "per", "mixed"]'}
+    assert bounding(model, ["filter", "plain"]) == {}

@@ -7,7 +7,7 @@ A trace has one row for each (clip, frame, source, model), kept as Parquet:
 | clip, view, light | text | whose frames these are |
 | frame | int32 | number of the frame, from 0 |
 | time_ns | int64 | since frame 0 |
-| source | text | `raw`, or the codec setting whose decoded frame the model saw |
+| source | text | `raw`, the codec whose decoded frame the model saw, or `crops:OF:MARGIN:CODEC` |
 | model | text | which model |
 | frame_bytes | int32 | what the frame took on the wire; raw: 24 bits a pixel |
 | is_intra | bool | whether the frame needs no other |
@@ -26,6 +26,9 @@ A trace has one row for each (clip, frame, source, model), kept as Parquet:
 | roi_bytes | int32 | their places cut out of the raw frame, each as JPEG; null behind a codec |
 | tracks | int16 | confirmed tracks that go on |
 | visitors | int16 | tracks confirmed in this frame: visitors counted, to compare with newcomers |
+| whole_bytes | int32 | what the whole picture takes behind the same codec |
+| area_ppm | int32 | share of its pixels that were sent, in millionths |
+| crops, crop_bytes | lists | left, top, right, bottom of each crop, px, and bytes; null if whole |
 
 Objects that are nearly hidden or very small are neither asked for nor held against who finds them;
 `fleet.lab.measures.accuracy` says which.
@@ -45,11 +48,13 @@ import pyarrow.parquet as pq
 from fleet import paths
 from fleet.catalog import Catalog
 from fleet.errors import InputError
-from fleet.eyes.boxes import GAP, KINDS, Detections
+from fleet.eyes.boxes import GAP, KINDS, NOTHING, Detections
 from fleet.eyes.clip import Clip, Frame, Pixels, Truth
+from fleet.eyes.crops import WHOLE_PPM, Crops
 from fleet.eyes.trace_file import COUNTS, SCHEMA
 from fleet.lab.measures.accuracy import judged, matters
 from fleet.lab.measures.codec import RAW, Coded, Setting, encode, jpeg
+from fleet.lab.measures.crops import check, pasted
 from fleet.lab.measures.tasks import identities
 from fleet.lab.measures.tracker import Tracker
 from fleet.model.camera import metadata_bytes
@@ -124,6 +129,58 @@ def roi_bytes(pixels: Pixels, detections: Detections) -> int:
 _Row = dict[str, Any]
 
 
+class Cut(NamedTuple):
+    """Crops that are sent in place of whole pictures.
+
+    Attributes:
+        first: the network whose boxes they are.
+        margin_ppm: of a box's side, added on each side; millionths.
+        how: what encodes them.
+    """
+
+    first: Finder
+    margin_ppm: int
+    how: Setting
+
+    @property
+    def name(self) -> str:
+        """Return what the source is called."""
+        return Crops(self.first.name, self.margin_ppm, self.how.name).name
+
+
+class _Sent(NamedTuple):
+    """A frame as a model gets it, and what was sent of it.
+
+    Attributes:
+        pixels: that it looks at.
+        row: the columns that tell what was sent.
+    """
+
+    pixels: Pixels
+    row: _Row
+
+
+def _whole(coded: Coded) -> _Sent:
+    """Return a frame all of which was sent."""
+    size = len(coded.data)
+    row = {
+        "frame_bytes": size, "is_intra": coded.is_intra, "whole_bytes": size,
+        "psnr_db": coded.psnr_db if np.isfinite(coded.psnr_db) else None, "area_ppm": WHOLE_PPM,
+    }  # fmt: skip
+    return _Sent(coded.pixels, row)
+
+
+def _cropped(pixels: Pixels, detections: Detections, cut: Cut) -> _Sent:
+    """Return a frame of which crops were sent."""
+    made = pasted(pixels, detections.boxes, cut.margin_ppm, cut.how)
+    row = {
+        "frame_bytes": int(made.sizes.sum()), "is_intra": True, "psnr_db": None,
+        "whole_bytes": len(jpeg(pixels, cut.how.quality)), "area_ppm": made.area_ppm,
+        "crops": made.crops.tolist(), "crop_bytes": made.sizes.tolist(),
+    }  # fmt: skip
+    return _Sent(made.pixels, row)
+
+
 class _Watcher:
     """One model behind one source: its tracker and its rows."""
 
@@ -131,20 +188,17 @@ class _Watcher:
         self.source, self.finder, self.message = source, finder, message
         self.tracker = Tracker.at(rate_fps, finder.threshold)
 
-    def rows(self, coded: Sequence[Coded], truths: Sequence[Truth | None]) -> Iterator[_Row]:
-        finds = self.finder.find([c.pixels for c in coded])
-        for c, truth, detections in zip(coded, truths, finds, strict=True):
+    def rows(self, sent: Sequence[_Sent], truths: Sequence[Truth | None]) -> Iterator[_Row]:
+        finds = iter(self.finder.find([one.pixels for one in sent if one.row["area_ppm"]]))
+        for (pixels, row), truth in zip(sent, truths, strict=True):
+            # of what nobody sent nobody finds anything
+            detections = next(finds) if row["area_ppm"] else NOTHING
             before = self.tracker.confirmed
             self.tracker.step(detections.those(detections.kinds != GAP))
-            right, false = (
-                (None, None) if truth is None else judge(detections, truth, len(c.pixels))
-            )
-            yield {
+            right, false = (None, None) if truth is None else judge(detections, truth, len(pixels))
+            yield row | {
                 "source": self.source,
                 "model": self.finder.name,
-                "frame_bytes": len(c.data),
-                "is_intra": c.is_intra,
-                "psnr_db": c.psnr_db if np.isfinite(c.psnr_db) else None,
                 "found": len(detections.scores),
                 "boxes": detections.boxes.tolist(),
                 "scores": detections.scores.tolist(),
@@ -155,7 +209,7 @@ class _Watcher:
                 "confidence": float(detections.scores.mean()) if len(detections.scores) else None,
                 "message_bytes": self.message.bytes_of(len(detections.scores)),
                 # What is cut out, a sensor cuts out, before any codec.
-                "roi_bytes": roi_bytes(c.pixels, detections) if self.source == RAW.name else None,
+                "roi_bytes": roi_bytes(pixels, detections) if self.source == RAW.name else None,
                 "tracks": self.tracker.alive,
                 "visitors": self.tracker.confirmed - before,
             }
@@ -187,7 +241,7 @@ class _Door:
 
 
 def watch(
-    clip: Clip, finders: Sequence[Finder], settings: Sequence[Setting], *,
+    clip: Clip, finders: Sequence[Finder], settings: Sequence[Setting], cuts: Sequence[Cut] = (), *,
     frames: int | None = None, catalog: Catalog | None = None,
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """Yield the rows of a trace, some frames at a time; holds no more frames than these.
@@ -196,23 +250,34 @@ def watch(
         clip: whose frames.
         finders: models; their names differ.
         settings: codecs whose decoded frames the models see, beside the raw ones.
+        cuts: crops that all but whoever found them look at, too.
         frames: how many at most; None for all.
         catalog: where sizes of messages stand; None for the packaged one.
 
     Raises:
-        InputError: a name stands twice, or a codec does not take the clip's frames.
+        InputError: a name stands twice, a codec does not take the clip's frames, or crops cannot
+            be cut.
     """
     sources = [RAW, *(s for s in settings if s != RAW)]
-    for what, names in (("codec", [s.name for s in sources]), ("model", [f.name for f in finders])):
+    for what, names in (
+        ("codec", [s.name for s in sources]), ("model", [f.name for f in finders]),
+        ("source of crops", [cut.name for cut in cuts]),
+    ):  # fmt: skip
         if len(set(names)) < len(names):
             raise InputError(f"a {what} stands twice among {', '.join(names)}; leave one out")
+    for cut in cuts:
+        check(cut.margin_ppm, cut.how)
     known = Catalog.load() if catalog is None else catalog
     watchers = [
         [
-            _Watcher(s.name, finder, message_of(finder.name, known), clip.rate_fps)
+            _Watcher(name, finder, message_of(finder.name, known), clip.rate_fps)
             for finder in finders
+            if finder.name != of
         ]
-        for s in sources
+        for name, of in [
+            *((s.name, None) for s in sources),
+            *((c.name, c.first.name) for c in cuts),
+        ]
     ]
     door, number = _Door(), 0
     for batch, coded in _batches(islice(clip.frames(), frames), sources, clip.rate_fps):
@@ -221,14 +286,22 @@ def watch(
             _first(clip, number + k, door.counts(truth, clip.height))
             for k, truth in enumerate(truths)
         ]
+        sent = [[_whole(one) for one in of_source] for of_source in coded]
+        sent += [_of_cut([frame.pixels for frame in batch], cut) for cut in cuts]
         by_watcher = (
             watcher.rows(seen, truths)
-            for of_source, seen in zip(watchers, coded, strict=True)
+            for of_source, seen in zip(watchers, sent, strict=True)
             for watcher in of_source
         )
         rows = [first | row for rows in by_watcher for first, row in zip(firsts, rows, strict=True)]
         number += len(batch)
         yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+
+def _of_cut(pictures: Sequence[Pixels], cut: Cut) -> list[_Sent]:
+    """Return some frames of which crops are sent."""
+    finds = cut.first.find(list(pictures))
+    return [_cropped(p, of_it, cut) for p, of_it in zip(pictures, finds, strict=True)]
 
 
 def _first(clip: Clip, number: int, counts: _Row) -> _Row:
