@@ -13,23 +13,17 @@ import numpy as np
 
 from fleet.arrays import Ints, Keys
 from fleet.columns.crossing import ALL, Hop, as_plain, cross
+from fleet.columns.spending import read_out, spend
 from fleet.kernel import inlined, kernel
 from fleet.model.asking import Inferred, asks, in_turn, other_sight
 from fleet.model.books import (
     CAPTURED,
-    COMPUTE_NS,
-    GAVE_COMPUTING_FJ,
-    GAVE_COMPUTING_NJ,
-    GAVE_SENSING_NS,
-    SENSE_NS,
     SENT_BITS,
     SENT_FRAMES,
     SENT_METADATA,
     SENT_PAYLOAD,
     SENT_PIXEL_FRAMES,
     Books,
-    measured_ns,
-    split_energy,
 )
 from fleet.model.camera import gop_start, message_part, metadata_part, payload_of, wire_bits
 from fleet.model.capture import Clocks, expose, move_on
@@ -38,7 +32,6 @@ from fleet.model.frames import (
     ACCESS,
     ARRIVING,
     BITS,
-    CAPTURE,
     CLOCK,
     COMPUTING,
     DONE,
@@ -150,15 +143,6 @@ class Span(NamedTuple):
 
 
 @inlined
-def _read_out(columns: Columns, i: int, s: int, read_ns: int, books: Books) -> None:
-    """Count what was spent on reading a frame out."""
-    began = columns[CAPTURE, i]
-    books.sensors[s, SENSE_NS] += measured_ns(began, began + read_ns, books.since_ns)
-    if len(books.gave):
-        books.gave[s, GAVE_SENSING_NS] += read_ns
-
-
-@inlined
 def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensors) -> int:
     """Take a frame whose pixels are there through the DSP or the encoder; return its stage.
 
@@ -211,23 +195,6 @@ def _compute(columns: Columns, i: int, s: int, k: int, start: int, about: Sensor
 
 
 @inlined
-def _spend(
-    s: int, k: int, ended: int, spent_ns: int, times: int, setups: Setups, books: Books
-) -> int:
-    """Count what a setup spent on a frame up to a time, in so many times; return its beginning."""
-    begun: int = ended - spent_ns
-    computing = measured_ns(begun, ended, books.since_ns)
-    books.sensors[s, COMPUTE_NS] += computing
-    books.computing_ns[k] += computing
-    books.computed[k] += times
-    if len(books.gave):
-        whole, left = split_energy(spent_ns, setups.compute_uw[k])
-        books.gave[s, GAVE_COMPUTING_NJ] += whole
-        books.gave[s, GAVE_COMPUTING_FJ] += left
-    return begun
-
-
-@inlined
 def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> int:
     """Count what was spent on a frame that is ready, and whether it is sent; return its stage.
 
@@ -239,13 +206,13 @@ def _leave(columns: Columns, i: int, s: int, about: Sensors, books: Books) -> in
     ended, before, spent = ready - setups.fetch_ns[k], setups.asked_by[k], setups.compute_ns[k]
     if setups.then[k] >= 0:
         then, again = setups.then[k], runs_again(setups, k, told)
-        ended = _spend(s, then, ended, again * setups.compute_ns[then], again, setups, books)
+        ended = spend(s, then, ended, again * setups.compute_ns[then], again, setups, books)
     if before >= 0:
         spent = of_area(sights.rows, columns[SIGHT, i], spent)
-    ended = _spend(s, k, ended, spent, 1, setups, books)
+    ended = spend(s, k, ended, spent, 1, setups, books)
     if before >= 0:
         ended -= setups.fetch_ns[before]
-        _spend(s, before, ended, setups.compute_ns[before], 1, setups, books)
+        spend(s, before, ended, setups.compute_ns[before], 1, setups, books)
     bits, payload = columns[BITS, i], columns[PAYLOAD, i]
     at_home = setups.on_sensor[k] == 1 and about.to_site[s] == 1
     if bits == 0 or at_home:
@@ -333,7 +300,7 @@ def _advance(
             else:
                 break
             if stage == SENSING and columns[SENSED, i] < until_ns:
-                _read_out(columns, i, s, setups.read_ns[k], books)
+                read_out(columns, i, s, setups.read_ns[k], books)
                 stage = _compute(columns, i, s, k, start, about)
             if stage == COMPUTING and columns[READY, i] < until_ns:
                 stage = _leave(columns, i, s, about, books)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Floats, Ints, Keys
+from fleet.columns.rings import first_of, replace_first
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     CLOCK,
@@ -43,31 +44,6 @@ from fleet.model.frames import (
 from fleet.model.link import service_ns
 from fleet.model.servers import KINDS, PoolTable, batch_ns, second_ns
 from fleet.model.sight import found, of_area
-
-
-@inlined
-def first_of(ring: Ints) -> int:
-    """Return the smallest number of a ring."""
-    return int(ring[1 + ring[0]])
-
-
-@inlined
-def replace_first(ring: Ints, size: int, value: int) -> None:
-    """Replace the smallest number of a ring.
-
-    A ring is a row of numbers in ascending order that begins anywhere: `ring[0]` says where, the
-    numbers are `ring[1:1 + size]`. A new one is mostly the largest, as decoding and batches take
-    much the same time, so it is looked for a place from the end: one step instead of a search.
-    """
-    at = ring[0]
-    ring[0] = at + 1 if at + 1 < size else 0
-    for _ in range(size - 1):
-        before = at - 1 if at > 0 else size - 1
-        if ring[1 + before] <= value:
-            break
-        ring[1 + at] = ring[1 + before]
-        at = before
-    ring[1 + at] = value
 
 
 class Decoders(NamedTuple):

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Ints
-from fleet.columns.serving import Queues, Servers, first_of, launch
+from fleet.columns.rings import first_of
+from fleet.columns.serving import Queues, Servers, launch
 from fleet.kernel import inlined, kernel
 from fleet.model.frames import (
     CLOCK,

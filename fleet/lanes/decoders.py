@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.columns.serving import first_of, replace_first
+from fleet.columns.rings import first_of, replace_first
 from fleet.kernel import inlined, kernel
 from fleet.lanes.frames import DECODED, LAST, SERVABLE, Frames
 from fleet.lanes.pools import KIND_BITS, PIXELS, RETURN_NS, ROW, Pool, Servers, end_now

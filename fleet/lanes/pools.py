@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Floats, Ints, Keys
-from fleet.columns.serving import first_of, replace_first
+from fleet.columns.rings import first_of, replace_first
 from fleet.kernel import fetch, inlined, kernel
 from fleet.lanes.frames import ANSWERS, DONE, ENDED, Frames
 from fleet.lanes.queues import Queue

@@ -350,14 +350,4 @@ class Reference:
 
     def sensor_state(self, target: int) -> dict[str, int]:
         """Return the state of a sensor now; times in ns."""
-        sensor = self.sensors[target]
-        return {
-            "now_ns": self.env.now,
-            "down_until_ns": sensor.down_until_ns,
-            "off": int(sensor.is_off),
-            "blind_until_ns": sensor.blind_until_ns,
-            "busy_until_ns": sensor.busy_until_ns,
-            "inferences": sensor.inferences,
-            "next_capture_ns": int(sensor.clock.next_ns),
-            "setup": sensor.setup,
-        }
+        return {"now_ns": self.env.now, **self.sensors[target].state()}

@@ -267,6 +267,18 @@ class Sensor:
         self.tally.computing_ns[setup] += measured_ns
         self.tally.computed[setup] += times
 
+    def state(self) -> dict[str, int]:
+        """Return how it stands; times in ns."""
+        return {
+            "down_until_ns": self.down_until_ns,
+            "off": int(self.is_off),
+            "blind_until_ns": self.blind_until_ns,
+            "busy_until_ns": self.busy_until_ns,
+            "inferences": self.inferences,
+            "next_capture_ns": int(self.clock.next_ns),
+            "setup": self.setup,
+        }
+
     def leaves(self, frame: Frame) -> None:
         """Count what of a frame leaves the sensor."""
         found = self.finds(frame.objects, frame.sight)

@@ -14,7 +14,6 @@ a group says how long a run is, and there is none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,6 +36,7 @@ from fleet.model.frames import (
 from fleet.model.setup import Setups
 from fleet.plan.expected import Flows
 from fleet.plan.plan import Plan
+from fleet.sizing.part import Part
 from fleet.sizing.pools import Served
 from fleet.sizing.waiting import GRID, NO_WAIT, Sum, Wait
 from fleet.sizing.ways import NOWHERE, Walk
@@ -203,41 +203,6 @@ def _kinds(one: Served) -> list[tuple[float, float]]:
     return list(zip((speed / speed.sum()).tolist(), counts.tolist(), strict=True))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What frames of like sensors on like ways meet.
-
-    Attributes:
-        group: of the sensors.
-        results: how many results they have in all.
-        fixed_s: by stage, times that every frame takes alike; shape (stages,).
-        sizes_s: by stage, time that sending takes, by frame drawn; shape (stages, frames).
-        weight: of the frames drawn.
-        waits: (stage, law).
-    """
-
-    group: int
-    results: int
-    fixed_s: Floats
-    sizes_s: Floats
-    weight: Floats
-    waits: list[tuple[int, Wait]]
-
-    @property
-    def longest_s(self) -> float:
-        """Return what no frame takes longer than."""
-        waits = sum(wait.longest_s for _, wait in self.waits)
-        return float(self.fixed_s.sum() + self.sizes_s.sum(axis=0).max()) + waits
-
-    @property
-    def stages_s(self) -> Floats:
-        """Return the mean time by stage; shape (stages,)."""
-        mean: Floats = self.fixed_s + np.average(self.sizes_s, axis=1, weights=self.weight)
-        for stage, wait in self.waits:
-            mean[stage] += wait.mean_s
-        return mean
-
-
 def _latency(plan: Plan, of: Flows, ways: Walk, made: Tally) -> None:
     """Count the latencies of results, by group; of groups on whose ways a queue grows nothing."""
     keys = np.column_stack([
@@ -265,7 +230,7 @@ def _grows(ways: Walk) -> Ints:
     return growing
 
 
-def _parts(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> Iterator[_Part]:
+def _parts(plan: Plan, of: Flows, ways: Walk, s: int, results: int) -> Iterator[Part]:
     """Yield what frames meet that servers answer, and those that the sensor does."""
     share = float(of.served_share[s])
     if not plan.asks[s]:
@@ -289,15 +254,13 @@ def _made_s(setups: Setups, k: int) -> Floats:
     return fixed
 
 
-def _at_home(plan: Plan, s: int, results: int, fixed: Floats) -> _Part:
+def _at_home(plan: Plan, s: int, results: int, fixed: Floats) -> Part:
     """Return what frames meet that are answered where they are captured."""
     nothing = np.zeros((len(STAGES), 1))
-    return _Part(int(plan.sensors.group_of[s]), results, fixed, nothing, np.ones(1), [])
+    return Part(int(plan.sensors.group_of[s]), results, fixed, nothing, np.ones(1), [])
 
 
-def _part(
-    plan: Plan, of: Flows, ways: Walk, s: int, results: int, only: int | None = None
-) -> _Part:
+def _part(plan: Plan, of: Flows, ways: Walk, s: int, results: int, only: int | None = None) -> Part:
     """Return what frames of a sensor meet: all, or only those for servers (1) or not (0)."""
     setups, k, drawn = plan.sensors.setups, int(plan.sensors.setup_of[s]), of.drawn[of.kind[s]]
     fixed, sizes = _made_s(setups, k), np.zeros((len(STAGES), len(drawn.bits)))
@@ -325,7 +288,7 @@ def _part(
             waits += [(DECODE, pool.decoder_wait), *((QUEUE, wait) for wait in pool.waits)]
             fixed[RETURN] += float(plan.pools.return_ns[s]) * 1e-9
     fixed[UP] += _wakes_s(plan, of, ways, s)
-    return _Part(
+    return Part(
         int(plan.sensors.group_of[s]), results, fixed, sizes, weight,
         [(stage, wait) for stage, wait in waits if wait is not NO_WAIT],
     )  # fmt: skip
@@ -341,7 +304,7 @@ def _wakes_s(plan: Plan, of: Flows, ways: Walk, s: int) -> float:
     return float(timers.drx_wait_ns[s]) / 2e9 if gap_ns > timers.drx_after_ns[s] else 0.0
 
 
-def _count(plan: Plan, parts: list[_Part], made: Tally) -> None:
+def _count(plan: Plan, parts: list[Part], made: Tally) -> None:
     """Count the latencies of the results of a group."""
     sums = Sum(max(part.longest_s for part in parts))
     wave = np.zeros(GRID // 2 + 1, dtype=np.complex128)
