@@ -24,7 +24,8 @@ _SILENT = Notes((), (), ())
 def bare(plan: Plan) -> Plan:
     """Return a plan in which nothing draws power or costs anything; it gives the same counts.
 
-    A plan whose account is taken by the hour keeps its powers and prices, and one with batteries.
+    A plan whose account is taken by the hour keeps its powers and prices, and so does one with
+    batteries; one whose controllers read the grid or the tariff keeps these.
     """
     if plan.marks_ns or plan.batteries.is_there:
         return replace(plan, notes=_SILENT)
@@ -33,7 +34,7 @@ def bare(plan: Plan) -> Plan:
         sensors=_sensors(plan.sensors),
         links=replace(plan.links, radios=tuple(map(_radio, plan.links.radios))),
         pools=_pools(plan.pools),
-        money=_FREE,
+        money=plan.money if plan.feedback.reads_money else _FREE,
         notes=_SILENT,
     )
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.arrays import Ints, Table
-from fleet.model.ladder import Numbers
+from fleet.model.ladder import OUTSIDE, Numbers
 from fleet.plan.groups import Frozen
 from fleet.plan.rates import slower
 
@@ -111,6 +111,11 @@ class Feedback(Frozen):
     def is_there(self) -> bool:
         """Return whether anybody talks back to any of these sensors."""
         return bool((self.unit_of >= 0).any())
+
+    @property
+    def reads_money(self) -> bool:
+        """Return whether some controller reads how clean the grid is, or the price."""
+        return any(set(one.reads) & set(OUTSIDE.values()) for one in self.controllers)
 
     @cached_property
     def members(self) -> tuple[Ints, ...]:

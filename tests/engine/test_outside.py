@@ -13,6 +13,7 @@ import worlds
 from fleet.errors import InputError
 from fleet.model.frames import CAPTURE, SENSOR
 from fleet.model.ladder import Counts, Numbers, Outside, seen_of, stepped
+from fleet.plan.bare import bare
 from fleet.plan.compile import catalogue, compile_plan
 from fleet.plan.partition import partition
 from fleet.plan.plan import Plan
@@ -59,6 +60,17 @@ def test_a_rule_of_carbon_is_told_by_the_hour_that_begins(engine: str) -> None:
     assert words(outcome) == [(1000 * MS + WORD_NS, 0, 1)]
     at = [row[CAPTURE] // MS for row in worlds.captured(outcome)]
     assert at == [*range(0, 1100, 100), *range(1200, 3000, 200)]
+
+
+@pytest.mark.parametrize("rule", ["carbon", "price"])
+def test_what_controllers_read_is_part_of_what_is_counted(rule: str) -> None:
+    """Though no hour begins in the run, so that the account of hours does not keep it."""
+    steady = {"duration": "900 ms", "grid": {"g_per_kwh": [300] * 24}}
+    high = {"carbon": "200 g/kWh", "price": "0.2 USD/kWh"}[rule]
+    made = worlds.plan(cameras({"rule": rule, "every": "500 ms", "high": high}, **steady), "cloud")
+    assert made.marks_ns == ()
+    told = [words(worlds.run(plan)) for plan in (made, bare(made))]
+    assert told[0] == told[1] != []
 
 
 @pytest.mark.parametrize("engine", worlds.ENGINES)
