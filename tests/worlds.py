@@ -606,6 +606,14 @@ def _fed(draw: st.DrawFn, world: dict[str, Any]) -> dict[str, Any]:
     return world
 
 
+def unadapted(world: dict[str, Any]) -> dict[str, Any]:
+    """Take controllers out of a world, and what is said to them."""
+    for arm in world["arms"].values():
+        arm.pop("adaptive", None)
+    world["events"] = [event for event in world["events"] if "ladder" not in event]
+    return world
+
+
 def on_mains(world: dict[str, Any]) -> dict[str, Any]:
     """Return a world in which no sensor lives on a battery."""
     for one in (*world["sensors"].values(), *world["arms"].values()):

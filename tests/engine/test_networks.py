@@ -117,7 +117,7 @@ def test_engines_agree_on_networks_that_share(
     world: dict[str, Any], shares: tuple[dict[str, Any], ...], models: list[str]
 ) -> None:
     """Three groups, two or three networks, priorities and weights, and any pool and events."""
-    cloud = {**world["arms"]["cloud"], "adaptive": None}
+    cloud = worlds.unadapted(world)["arms"]["cloud"]
     world["sensors"]["c"] = {**world["sensors"]["b"], "count": 2}
     for name, share in zip("abc", shares, strict=True):
         world["sensors"][name] = {

@@ -16,6 +16,7 @@ from fleet.catalog import Catalog
 from fleet.chance import mix64, spread
 from fleet.errors import InputError
 from fleet.eyes import replay
+from fleet.eyes.crops import crops_named
 from fleet.model import camera, frames, sight
 from fleet.model.sight import LIGHTS
 from fleet.plan.compile import catalogue, compile_plan
@@ -193,6 +194,8 @@ def test_live_frames_are_as_large_as_those_that_nobody_sees() -> None:
 def test_traces_leave_the_means_as_they_are() -> None:
     """So `constant`, `trace` and `live` send the same at the same light and number in view."""
     for name in replay.known():
+        if crops_named(name[1]) is not None:
+            continue  # whose bytes are measured ones, and which nobody else sends
         traced = replay.load(*name)
         for light, objects in np.argwhere(traced.rows > 0):
             begin = traced.start[light, objects]
