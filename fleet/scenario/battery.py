@@ -99,7 +99,9 @@ class Battery(Model):
     cut_off: Annotated[PartOrNone, says("share at or below which its sensor goes off", "10 %")]
     recovery: Annotated[Part, says("share at or above which the sensor comes on again", "25 %")]
     efficiency: Annotated[Part, says("share of what charges it that it gives again", "90 %")] = 1
-    every: Annotated[PeriodNs, says("from one look at it to the next", "60 s")] = 60_000_000_000
+    every: Annotated[PeriodNs, says("from one look at it to the next", "30 s")] = Field(
+        default="60 s", validate_default=True
+    )
     solar: Annotated[
         Solar | None,
         says("a panel that charges it", {"peak": "10 W"}, "nothing charges it"),

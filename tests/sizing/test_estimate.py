@@ -117,6 +117,7 @@ def test_check_says_in_short_what_is_expected() -> None:
         assert short == {key: arms[arm][key] for key in ("binds", "growing")} | {
             "latency_ms_p99": arms[arm]["latency_ms"]["p99"],
             "power_w": arms[arm]["power_w"]["total"],
+            "batteries": [],
         }
 
 
